@@ -1,0 +1,90 @@
+"""The tree of what can go wrong. A class's docstring is its message and says what to do next.
+
+HourglassError
+├── ConfigError             the start stops: exit 2
+├── StartError              the start stops: exit 2
+├── InvalidInput            what was sent is wrong: 400
+├── NotFound                no such task, job, user: 404
+│   └── NoSuchTask
+├── Conflict                it is, but not now: 409
+│   └── JobUnavailable
+├── StatusChanged           it is no longer as the caller believed: 412
+├── IllegalTransition       a defect of ours, never of a caller
+├── LimitExceeded           a job sent more than the contract allows
+└── StorageUnavailable      nothing can be written at the moment: 503
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.model import Task
+
+
+class HourglassError(Exception):
+    """Something went wrong; the server's log says more."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(HourglassError):
+    """The configuration is wrong; correct config.ini or the command line."""
+
+
+class StartError(HourglassError):
+    """The service cannot start; see the message for what stands in its way."""
+
+
+class InvalidInput(HourglassError):
+    """The input is not valid; `errors` says for each field what was expected."""
+
+    def __init__(self, message: str = "", errors: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.errors = {field: list(texts) for field, texts in (errors or {}).items()}
+        super().__init__(message or _summary(self.errors))
+
+
+def _summary(errors: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{field}: {text}" for field, texts in errors.items() for text in texts)
+
+
+class NotFound(HourglassError):
+    """There is no such thing; check its name."""
+
+
+class NoSuchTask(NotFound):
+    """There is no such task: it was deleted, or it never existed."""
+
+    def __init__(self, task_id: int) -> None:
+        super().__init__(f"There is no task {task_id}: it was deleted, or it never existed.")
+
+
+class Conflict(HourglassError):
+    """That is not possible at the moment; look at its present state first."""
+
+
+class JobUnavailable(Conflict):
+    """The job cannot run here at the moment; `GET jobs` says why."""
+
+
+class StatusChanged(HourglassError):
+    """The task is no longer what the request believed it to be; nothing was done."""
+
+    def __init__(self, task: Task | None) -> None:
+        self.task = task
+        now = f"it is {task.status} now" if task else "it is gone"
+        super().__init__(f"The task is no longer what the request believed it to be: {now}. Nothing was done.")
+
+
+class IllegalTransition(HourglassError):
+    """A task cannot go that way; this is a defect, please report it."""
+
+
+class LimitExceeded(HourglassError):
+    """The job sent more than a task may keep; send less, or write it to a file of its own."""
+
+
+class StorageUnavailable(HourglassError):
+    """Nothing can be written at the moment; what is there can still be read. Try again shortly."""

@@ -1,0 +1,200 @@
+"""What a task is, and what may become of it. Pure: no I/O, and the time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+
+from msgspec import Struct
+
+from jobs.errors import IllegalTransition
+
+
+class Status(StrEnum):
+    """The five states of a task, in the order in which lists sort them."""
+
+    NOT_STARTED = "Not Started"
+    RUNNING = "Running"
+    FINISHED = "Finished"
+    EXCEPTION = "Exception"
+    ABORTED = "Aborted"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL
+
+
+FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
+PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
+
+
+class Event(Enum):
+    """What can happen to a task's status."""
+
+    TAKEN = "a worker took it"
+    RETURNED = "its job returned"
+    RAISED = "its job raised, broke a limit, or its worker died too often"
+    ABORTED = "a person deleted it"
+    INTERRUPTED = "its worker or the server stopped, and it will go on"
+    JOB_GONE = "its job is no longer there"
+
+
+TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
+    (Status.NOT_STARTED, Event.TAKEN): Status.RUNNING,
+    (Status.NOT_STARTED, Event.ABORTED): Status.ABORTED,
+    (Status.NOT_STARTED, Event.JOB_GONE): Status.EXCEPTION,
+    (Status.RUNNING, Event.RETURNED): Status.FINISHED,
+    (Status.RUNNING, Event.RAISED): Status.EXCEPTION,
+    (Status.RUNNING, Event.ABORTED): Status.ABORTED,
+    (Status.RUNNING, Event.INTERRUPTED): Status.NOT_STARTED,
+}
+
+
+def apply(status: Status, event: Event) -> Status:
+    """The status after `event`. Raises IllegalTransition where the table has no such way."""
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError:
+        raise IllegalTransition(f"A task that is {status} cannot become anything because {event.value}.") from None
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """One persisted request to run a job, as the store keeps it.
+
+    Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts.
+    """
+
+    id: int
+    job: str
+    params: str
+    description: str
+    metadata: str
+    lock: str | None = None
+    unique_key: str | None = None
+    status: Status = Status.NOT_STARTED
+    stopping: bool = False
+    forced: bool = False
+    percent: int = 0
+    round: int = 0
+    rounds: int | None = None
+    checkpoint_round: int = 0
+    message: str = ""
+    created: int
+    started: int | None = None
+    last_modified: int
+    ended: int | None = None
+    stalled: bool = False
+    result: str | None = None
+    result_bytes: int | None = None
+    error: str | None = None
+    outcome: str = ""
+    interruptions: int = 0
+    deaths: int = 0
+    priority: int = 0
+    not_before: int | None = None
+    created_by: str | None = None
+    ended_by: str | None = None
+    retry_of: int | None = None
+    pinned: bool = False
+    revision: int = 0
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status in PENDING
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+class RoundRecord(Struct, frozen=True, kw_only=True):
+    """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end."""
+
+    number: int
+    at: int
+    seconds: float
+    percent: int | None = None
+    of: int | None = None
+    message: str = ""
+    output: str | None = None
+    checkpoint: str | None = None
+
+
+class KeptRound(Struct, frozen=True, kw_only=True):
+    """One round as the store keeps it."""
+
+    number: int
+    at: int
+    seconds: float
+    percent: int
+    message: str
+    output: str | None
+    revision: int
+
+
+class Watch(Struct, frozen=True, kw_only=True):
+    """How far somebody has read the rounds of a task: to `number` of `revision`.
+
+    Wanted are rounds with a number over `after`, and all that were committed after revision `began`.
+    """
+
+    task: int
+    after: int
+    began: int
+    revision: int = 0
+    number: int = 0
+
+
+class Checkpoint(Struct, frozen=True):
+    """What round `round` left behind (JSON text), so that the next process can go on after it."""
+
+    round: int
+    data: str
+
+
+class Transition(Struct, frozen=True):
+    """A committed change of a task's status; `before` is None where the task was created."""
+
+    task: int
+    before: Status | None
+    after: Status
+    at: int
+    revision: int
+
+
+class Head(Struct, frozen=True):
+    """Where the store stands: its name, its last revision, the oldest `since` it can still answer, its kept counts."""
+
+    store: str
+    revision: int
+    oldest: int
+    counts: dict[str, int]
+    pending_percent: int
+
+
+class Changes(Struct, frozen=True):
+    """What was committed after `since`, up to `revision`: one snapshot."""
+
+    since: int
+    head: Head
+    revision: int
+    transitions: list[Transition]
+    tasks: list[Task]
+    deleted: list[int]
+
+
+def iso_time(milliseconds: int | None) -> str | None:
+    """UTC as ISO 8601 with milliseconds and Z, e.g. 2026-01-31T12:00:00.250Z."""
+    if milliseconds is None:
+        return None
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def parse_time(text: str) -> int:
+    """Milliseconds since 1970 from ISO 8601. Raises ValueError where it is none, or has no time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a time zone, e.g. 2026-01-31T12:00:00Z")
+    return round(moment.timestamp() * 1000)
