@@ -11,6 +11,7 @@ HourglassError
 ├── StatusChanged           it is no longer as the caller believed: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
+├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
 """
 
@@ -84,6 +85,10 @@ class IllegalTransition(HourglassError):
 
 class LimitExceeded(HourglassError):
     """The job sent more than a task may keep; send less, or write it to a file of its own."""
+
+
+class ServiceStopping(HourglassError):
+    """The service is shutting down; try again when it is back."""
 
 
 class StorageUnavailable(HourglassError):

@@ -1,6 +1,6 @@
 """What each event makes of a task: pure steps that a store applies inside one transaction.
 
-A step gets the task as it is on disk and returns what it shall become: a `Change`, `REMOVED`, or None where
+A step gets the task as it is on disk and returns what it shall become: a `Change`, `Removed`, or None where
 there is nothing to do. It may be called again, on another state, when a write has to be repeated.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,11 +27,12 @@ class Change(Struct, frozen=True):
     checkpoint: Checkpoint | None = None
 
 
-class Removed:
-    """The task shall be deleted."""
+class Removed(Struct, frozen=True):
+    """The task shall be deleted, at this time."""
+
+    at: int
 
 
-REMOVED: Final = Removed()
 Step = Callable[[Task], Change | Removed | None]
 
 
@@ -165,7 +166,7 @@ def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
         if expected and (expected == "final") is not task.is_final:
             raise StatusChanged(task)
         if task.is_final and not (force and task.stopping):
-            return REMOVED
+            return Removed(at)
         return abort(task)
 
     return step

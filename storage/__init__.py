@@ -8,7 +8,12 @@ from typing import Protocol
 from msgspec import Struct
 
 from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, Task, Watch
+from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
+
+LARGEST_INLINE_RESULT_BYTES = 16 * 1024
+"""Results over this are left out of lists and frames."""
+
+ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -79,3 +84,33 @@ class TaskStore(Protocol):
 
     async def forget_changes(self, before: int) -> int:
         """Removes transitions and tombstones older than `before` (milliseconds); returns how many."""
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
+    turns it round; ties go by id in the same direction, null last."""
+
+    statuses: tuple[Status, ...] = ()
+    job: str | None = None
+    search: str | None = None
+    created_by: str | None = None
+    ordering: str = "-last_modified"
+    page: int = 1
+    page_size: int = 50
+
+
+class TaskPage(Struct, frozen=True, kw_only=True):
+    """A page of a list, and where the store stood when it was read. `count` is of all pages; with more than a
+    status asked for it is exact to 10,000."""
+
+    head: Head
+    tasks: list[Task]
+    count: int
+    count_exact: bool
+
+
+class ListingStore(TaskStore, Protocol):
+    """A store that can also search, sort and page."""
+
+    async def list_tasks(self, query: ListQuery) -> TaskPage:
+        """A page of the tasks, without large results. Past the end it is empty."""

@@ -1,0 +1,257 @@
+"""config.ini and the command line, read once into frozen dataclasses. What is wrong stops the start in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+from ast import literal_eval
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
+
+from msgspec import Meta
+
+from jobs.errors import ConfigError
+from jobs.params import Origins, parameters_of, read_section, shown, unknown
+
+if TYPE_CHECKING:
+    from jobs.registry import Registry
+
+DEFAULT_FILE = Path(__file__).with_name("config.ini")
+
+Days = Annotated[int, Meta(ge=0, le=36_500)]
+Seconds = Annotated[float, Meta(ge=0, le=604_800)]
+Origin = Annotated[
+    str,
+    Meta(pattern=r"^https?://[^/\s?#@]+$", extra={"words": "an origin like https://hourglass.example.org"}),
+]
+ModuleName = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$", extra={"words": "a Python module's name"})]
+
+
+@dataclass(frozen=True)
+class Server:
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8765
+    grace_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10
+    trusted_origins: tuple[Origin, ...] = ()
+    behind_proxy: bool = False
+
+
+@dataclass(frozen=True)
+class Storage:
+    """`data_dir` is absolute once the configuration is read."""
+
+    data_dir: Annotated[Path, Meta(extra={"words": "a directory"})] = Path("data")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A limit of 0 is none."""
+
+    count: Annotated[int, Meta(ge=1, le=256)] = 2
+    round_timeout_seconds: Seconds = 0
+    memory_limit_mb: Annotated[int, Meta(ge=0, le=16_777_216)] = 0
+    tasks_per_worker: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
+    max_worker_deaths: Annotated[int, Meta(ge=0, le=1000)] = 3
+
+
+@dataclass(frozen=True)
+class Jobs:
+    modules: tuple[ModuleName, ...] = ()
+
+
+@dataclass(frozen=True)
+class Auth:
+    session_days: Annotated[int, Meta(ge=1, le=36_500)] = 14
+    wrong_passwords: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    lockout_seconds: Seconds = 60
+    basic_seconds: Seconds = 60
+
+
+@dataclass(frozen=True)
+class Retention:
+    """0 days is for ever."""
+
+    changes_days: Days = 30
+
+
+@dataclass(frozen=True)
+class Log:
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+CORE_SECTIONS: Mapping[str, type] = {
+    "server": Server,
+    "storage": Storage,
+    "workers": Workers,
+    "jobs": Jobs,
+    "auth": Auth,
+    "retention": Retention,
+    "log": Log,
+}
+
+Texts = dict[str, dict[str, str]]
+"""Sections of keys with their values as they are written."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. Those of jobs are still texts, since only the registry knows their types."""
+
+    server: Server
+    storage: Storage
+    workers: Workers
+    modules: tuple[str, ...]
+    auth: Auth
+    retention: Retention
+    log: Log
+    job_sections: Mapping[str, Mapping[str, str]]
+    origins: Origins
+
+    def configure(self, registry: Registry) -> Registry:
+        """The jobs with their settings. Raises ConfigError for a section that belongs to nothing."""
+        names = [job.name for job in registry.jobs]
+        for name in names:
+            if name in CORE_SECTIONS:
+                raise ConfigError(f"The job {name} needs another name: [{name}] in config.ini is not a job's section.")
+        for section, texts in self.job_sections.items():
+            if section not in names:
+                raise ConfigError(self._unknown_section(section, texts, names))
+        return registry.configure(self.job_sections, self.origins)
+
+    def _unknown_section(self, section: str, texts: Mapping[str, str], jobs: Sequence[str]) -> str:
+        given = [self.origins.command_line.get(f"{section}.{key}") for key in texts]
+        where = next(filter(None, given), f"{self.origins.file} [{section}]")
+        return f"{where}: {unknown('section', section, [*CORE_SECTIONS, *jobs])}"
+
+
+# The command line
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose mistakes are ConfigErrors, told like those of config.ini."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see --help")
+
+
+def load_config(argv: Sequence[str]) -> Config:
+    """The configuration by the options in `argv` (without the program's name). Raises ConfigError."""
+    parser = Parser("server.py", description="Background tasks you can watch.", allow_abbrev=False)
+    add_config_options(parser)
+    return config_from(parser.parse_args(argv))
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `config_from` reads."""
+    options = parser.add_argument_group("configuration")
+    options.add_argument("--config", metavar="FILE", help="the configuration (default: config.ini beside server.py)")
+    options.add_argument("--port", metavar="N", help="the port on which the server listens; 0 takes a free one")
+    options.add_argument("--data-dir", metavar="DIR", help="the directory of the database")
+    options.add_argument(
+        "--set",
+        dest="settings",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="any other setting; may be repeated",
+    )
+
+
+def config_from(options: argparse.Namespace) -> Config:
+    """The configuration by the options of `add_config_options`. Raises ConfigError."""
+    file = Path(options.config) if options.config is not None else DEFAULT_FILE
+    file_name = options.config if options.config is not None else file.name
+    texts = _read_file(file, file_name)
+    command_line = _apply_options(texts, options)
+    config = _config(texts, Origins(file_name, command_line))
+    data_dir_base = Path.cwd() if "storage.data_dir" in command_line else file.absolute().parent
+    return replace(config, storage=Storage(data_dir_base / os.path.expanduser(config.storage.data_dir)))
+
+
+def _apply_options(texts: Texts, options: argparse.Namespace) -> dict[str, str]:
+    """Writes what the command line says over `texts`; returns where each of these settings was given."""
+    given = {}
+    for setting in options.settings:
+        section, key, text = _split_setting(setting)
+        texts.setdefault(section, {})[key] = text
+        given[f"{section}.{key}"] = f"--set {section}.{key}"
+    for option, section, key in (("port", "server", "port"), ("data_dir", "storage", "data_dir")):
+        text = getattr(options, option)
+        if text is not None:
+            texts.setdefault(section, {})[key] = text
+            given[f"{section}.{key}"] = f"--{option.replace('_', '-')}"
+    return given
+
+
+def _split_setting(setting: str) -> tuple[str, str, str]:
+    name, equals, text = setting.partition("=")
+    section, dot, key = (part.strip() for part in name.partition("."))
+    if not (section and dot and key and equals):
+        raise ConfigError(f"--set: expected section.key=value, got {shown(setting)}")
+    return section, key, text.strip()
+
+
+def _config(texts: Texts, origins: Origins) -> Config:
+    return Config(
+        server=_section(Server, "server", texts, origins),
+        storage=_section(Storage, "storage", texts, origins),
+        workers=_section(Workers, "workers", texts, origins),
+        modules=_section(Jobs, "jobs", texts, origins).modules,
+        auth=_section(Auth, "auth", texts, origins),
+        retention=_section(Retention, "retention", texts, origins),
+        log=_section(Log, "log", texts, origins),
+        job_sections={name: section for name, section in texts.items() if name not in CORE_SECTIONS},
+        origins=origins,
+    )
+
+
+SectionType = TypeVar("SectionType")
+
+
+def _section(type_: type[SectionType], name: str, texts: Texts, origins: Origins) -> SectionType:
+    return type_(**read_section(parameters_of(type_), name, texts.get(name, {}), origins))
+
+
+# The file
+
+
+class _IniParser(configparser.ConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def _read_file(file: Path, name: str) -> Texts:
+    # A default section would hand its keys to all others; the name "" cannot be written.
+    parser = _IniParser(interpolation=None, default_section="", delimiters=("=",), empty_lines_in_values=False)
+    try:
+        parser.read_string(_text_of(file, name))
+    except configparser.Error as error:
+        raise ConfigError(f"{name} {_mistake(error)}") from error
+    return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def _text_of(file: Path, name: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        place = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
+        raise ConfigError(f"{name}: expected text in UTF-8, got {place}") from error
+
+
+def _mistake(error: configparser.Error) -> str:
+    match error:
+        case configparser.MissingSectionHeaderError():
+            return f"line {error.lineno}: expected a [section] first, got {shown(error.line.strip())}"
+        case configparser.DuplicateSectionError():
+            return f"[{error.section}]: expected one such section, got another in line {error.lineno}"
+        case configparser.DuplicateOptionError():
+            return f"[{error.section}] {error.option}: expected one such key, got another in line {error.lineno}"
+        case configparser.ParsingError(errors=[(int(line), text), *_]):
+            return f"line {line}: expected key = value, got {shown(literal_eval(text).strip())}"
+        case _:
+            return f"cannot be understood: {' '.join(str(error).split())}"

@@ -1,0 +1,69 @@
+"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds since 1970."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from statistics import median
+
+RECENT_ROUNDS = 20
+SHORTEST_STALL_MS = 30_000
+STALL_FACTOR = 10
+
+
+class Pace:
+    """How a running task gets on: the last rounds of this run, and how far it is."""
+
+    def __init__(self, started: int) -> None:
+        self._seconds: deque[float] = deque(maxlen=RECENT_ROUNDS)
+        self._percents: deque[tuple[int, int]] = deque(maxlen=RECENT_ROUNDS)
+        self._last = started
+        self._round = 0
+        self._rounds: int | None = None
+
+    def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
+        """Takes note of a round."""
+        self._seconds.append(seconds)
+        if percent is not None:
+            self._percents.append((at, percent))
+        self._last = max(self._last, at)
+        self._round = number
+        self._rounds = of if of is not None else self._rounds
+
+    def recall(self, seconds: Iterable[float]) -> None:
+        """Begins with the durations of earlier rounds, from before an interruption."""
+        self._seconds.extend(seconds)
+
+    @property
+    def seconds(self) -> float | None:
+        """The median duration of the recent rounds; None before the first."""
+        return round(median(self._seconds), 3) if self._seconds else None
+
+    @property
+    def stalls_at(self) -> int:
+        """When the task counts as stalled unless a round comes before."""
+        return self._last + max(SHORTEST_STALL_MS, round(STALL_FACTOR * 1000 * (self.seconds or 0)))
+
+    def estimated(self, now: int) -> int | None:
+        """When the task should end; None while that is unknown."""
+        if now >= self.stalls_at:
+            return None
+        if self._rounds is not None and self._round:
+            return self._end_by_rounds(now, self._rounds)
+        return self._end_by_percent(now)
+
+    def _end_by_rounds(self, now: int, rounds: int) -> int:
+        """The round under way ends when its time is up, now at the earliest; the others follow at the pace."""
+        pace_ms = 1000 * (self.seconds or 0)
+        left = max(rounds - self._round, 0)
+        if not left:
+            return max(self._last, now)
+        return round(max(self._last + pace_ms, now) + (left - 1) * pace_ms)
+
+    def _end_by_percent(self, now: int) -> int | None:
+        if len(self._percents) < 2:
+            return None
+        (first_at, first), (last_at, last) = self._percents[0], self._percents[-1]
+        if last <= first or last_at <= first_at:
+            return None
+        return max(now, round(last_at + (100 - last) * (last_at - first_at) / (last - first)))

@@ -1,0 +1,559 @@
+"""The queue of tasks: takes them in, gives them to workers, and is the only writer of their state.
+
+Everything that happens to a task while a worker has it goes through its `Run`, one line of writes in the order
+in which it happened: what cannot be written is kept and tried again, and only what is on disk is acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from hashlib import sha256
+from typing import Any
+
+from msgspec import Struct
+
+from jobs import lifecycle
+from jobs.engine import Engine, WorkerView
+from jobs.errors import (
+    Conflict,
+    HourglassError,
+    InvalidInput,
+    JobUnavailable,
+    NoSuchTask,
+    NotFound,
+    ServiceStopping,
+    StorageUnavailable,
+)
+from jobs.lifecycle import Expected, Step
+from jobs.messages import Ended, Start
+from jobs.model import RoundRecord, Status, Task
+from jobs.pace import Pace
+from jobs.registry import Registry
+from jobs.schedule import Entry, Schedule
+from jobs.views import Derived
+from storage import Created, Draft, TaskStore
+
+log = logging.getLogger("hourglass.queue")
+
+FIRST_RETRY_SECONDS = 0.25
+LONGEST_RETRY_SECONDS = 5.0
+LONGEST_SLEEP_SECONDS = 60.0
+LONGEST_KILL_SECONDS = 10.0
+KEPT_ORDERS = 1000
+LARGEST_KEPT_ORDER_CHARACTERS = 4096
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """What somebody asks for. `not_before` in milliseconds since 1970."""
+
+    job: str
+    params: object
+    priority: int = 0
+    not_before: int | None = None
+    retry_of: int | None = None
+
+
+class _Write(Struct):
+    """Something to be written for a run: our own steps, or one of a person, who waits for the answer."""
+
+    steps: list[Step]
+    answer: asyncio.Future[Task | None] | None = None
+    acknowledges: bool = False
+
+
+class Run:
+    """A task that a worker has, until its last round has ended and all of it is on disk."""
+
+    def __init__(self, entry: Entry, now: int) -> None:
+        self.task_id = entry.task
+        self.entry = entry
+        self.pace = Pace(now)
+        self.resumes = True
+        self.begun = False
+        self.decided = asyncio.Event()
+        self.over = False
+        self.finished = asyncio.Event()
+        self.stalled = False
+        self.writes: deque[_Write] = deque()
+        self.writing = False
+        self.task: Task | None = None
+
+
+def wall_clock() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class TaskQueue:
+    """Takes tasks in, schedules them, and writes down what becomes of them."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        engine: Engine,
+        registry: Registry,
+        max_worker_deaths: int = 3,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._registry = registry
+        self._max_worker_deaths = max_worker_deaths
+        self._clock = clock
+        self._schedule = Schedule()
+        self._runs: dict[int, Run] = {}
+        self._orders: dict[int, Start] = {}
+        self._starting = 0
+        self._blocked: set[int] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._due_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self.stopping = False
+        self.on_final: Callable[[int], None] = lambda task_id: None
+        """Called with the id of each task that has become final, has ended stopping, or was removed."""
+        engine.listener = self
+
+    # What people and scripts ask for.
+
+    async def recover(self) -> None:
+        """After a start: what a server that is gone has left goes on from its last round.
+
+        Raises StorageUnavailable.
+        """
+        for task in await self._store.unfinished():
+            await self._recover_one(task)
+        self._dispatch()
+
+    async def submit(self, submission: Submission, by: str | None) -> Created:
+        """Takes in one task. Raises InvalidInput, NotFound, JobUnavailable, StorageUnavailable."""
+        return (await self.submit_all([submission], by))[0]
+
+    async def submit_all(self, submissions: Sequence[Submission], by: str | None) -> list[Created]:
+        """Takes in all tasks or none."""
+        if self.stopping:
+            raise ServiceStopping
+        drafts = [self._draft(submission, by) for submission in submissions]
+        created = await self._store.create(drafts)
+        for one in created:
+            if one.is_new:
+                self._wait(one.task)
+        self._dispatch()
+        return created
+
+    async def retry(self, task_id: int, by: str | None) -> Created:
+        """A new task with the same job and parameters. Raises Conflict where the old one is pending still."""
+        task = await self._store.task(task_id)
+        if task.is_pending:
+            raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
+        params = json.loads(task.params)
+        submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
+        try:
+            return await self.submit(submission, by)
+        except (InvalidInput, NotFound) as error:
+            raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
+
+    async def delete(self, task_id: int, by: str, expected: Expected | None = None, force: bool = False) -> Task | None:
+        """Aborts a pending task, removes a final one (then None). With force a round under way is not waited for.
+
+        Raises NoSuchTask, StatusChanged where it is not `expected`, StorageUnavailable.
+        """
+        step = lifecycle.deleted(by, self._clock(), expected, force)
+        run = await self._begun_run(task_id)
+        task = await (self._delete_waiting(task_id, step) if run is None else self._write_for_person(run, step))
+        if task is None or task.is_final:
+            self._orders.pop(task_id, None)
+            self.on_final(task_id)
+        if run is not None and task is not None:
+            return await self._stop_run(run, task, force)
+        return task
+
+    def derived(self, task: Task) -> Derived:
+        """What follows for this task from what goes on right now."""
+        if task.is_final:
+            return Derived()
+        now = self._clock()
+        run = self._runs.get(task.id)
+        if run is not None and task.status is Status.RUNNING:
+            return Derived(estimated=run.pace.estimated(now), pace_seconds=run.pace.seconds)
+        return Derived(waiting_for=self._schedule.why(task.id, now))
+
+    def workers(self) -> list[WorkerView]:
+        """The workers as they are now."""
+        return self._engine.workers()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """No new rounds; what is not done goes back to Not Started. Returns when all that can be is on disk."""
+        self.stopping = True
+        self._cancel_timers()
+        await self._engine.stop(grace_seconds)
+        while self._background and not self._blocked:
+            await asyncio.wait(self._background, timeout=LONGEST_RETRY_SECONDS)
+        self._give_up_writing()
+
+    # What the engine reports.
+
+    def worker_free(self) -> None:
+        self._dispatch()
+
+    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
+        run = self._runs[task_id]
+        self._note_pace(run, rounds)
+        self._write(run, _Write([lifecycle.reported(rounds, self._clock())], acknowledges=True))
+
+    def task_ended(self, ended: Ended) -> None:
+        run = self._runs[ended.task]
+        now = self._clock()
+        run.over = True
+        self._write(run, _Write([lifecycle.reported(ended.rounds, now), self._last_step(run, ended, now)]))
+
+    def worker_died(self, task_id: int, reason: str) -> None:
+        run = self._runs[task_id]
+        run.over = True
+        self._write(run, _Write([self._death_step(run, reason)]))
+
+    # Taking in.
+
+    def _draft(self, submission: Submission, by: str | None) -> Draft:
+        job = self._registry.job(submission.job)
+        reason = self._registry.unavailable_because(job.name)
+        if reason:
+            raise JobUnavailable(f"The job {job.name} is not available here: {reason}.")
+        params = job.validate(submission.params)
+        text = _json(params)
+        return Draft(
+            job=job.name,
+            params=text,
+            description=job.describe(params),
+            metadata=_json(job.metadata_of(params)),
+            lock=job.lock_of(params),
+            unique_key=_unique_key(job.name, params) if job.unique else None,
+            created=self._clock(),
+            priority=submission.priority,
+            not_before=submission.not_before,
+            created_by=by,
+            retry_of=submission.retry_of,
+        )
+
+    def _wait(self, task: Task) -> None:
+        self._schedule.add(_entry(task), self._clock())
+        if len(self._orders) < KEPT_ORDERS and len(task.params) <= LARGEST_KEPT_ORDER_CHARACTERS:
+            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params)
+
+    async def _recover_one(self, task: Task) -> None:
+        now = self._clock()
+        recovered: Task | None = task
+        if task.stopping:
+            recovered = await self._store.change(task.id, lifecycle.stopped(now))
+        elif task.status is Status.RUNNING:
+            step = lifecycle.interrupted(now, "the server stopped", self._resumes(task.job))
+            recovered = await self._store.change(task.id, step)
+        if recovered is not None and recovered.is_pending:
+            await self._let_wait_again(recovered, now)
+
+    async def _let_wait_again(self, task: Task, now: int) -> None:
+        if self._is_gone(task.job):
+            await self._store.change(task.id, lifecycle.job_gone(now))
+            self.on_final(task.id)
+        else:
+            self._schedule.add(_entry(task), now)
+
+    def _is_gone(self, job: str) -> bool:
+        try:
+            return self._registry.unavailable_because(self._registry.job(job).name) is not None
+        except NotFound:
+            return True
+
+    def _resumes(self, job: str) -> bool:
+        try:
+            return self._registry.job(job).resumes
+        except NotFound:
+            return True
+
+    # Starting.
+
+    def _dispatch(self) -> None:
+        """Starts what can start. Nothing new begins while rounds wait to be written."""
+        while not self.stopping and not self._blocked and self._engine.free_workers > self._starting:
+            entry = self._schedule.take(self._clock())
+            if entry is None:
+                break
+            self._begin(entry)
+        self._wake_when_due()
+
+    def _begin(self, entry: Entry) -> None:
+        run = self._runs[entry.task] = Run(entry, self._clock())
+        order = self._orders.pop(entry.task, None)
+        if order is not None:
+            self._start(run, order)
+        else:
+            self._starting += 1
+            self._spawn(self._read_and_start(run))
+
+    async def _read_and_start(self, run: Run) -> None:
+        order: Start | None = None
+        try:
+            order = await self._read_order(run)
+        except HourglassError as error:
+            log.warning("task %d could not be read: %s", run.task_id, error)
+        self._starting -= 1
+        if order is None or self.stopping or not self._engine.free_workers:
+            self._put_back(run)
+        else:
+            self._start(run, order)
+
+    async def _read_order(self, run: Run) -> Start:
+        task = await self._store.task(run.task_id)
+        checkpoint = await self._store.checkpoint(run.task_id)
+        if task.interruptions:
+            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - 20))
+            run.pace.recall(done.seconds for done in recent)
+        return Start(
+            task=task.id,
+            job=task.job,
+            params=task.params,
+            checkpoint=checkpoint.data if checkpoint else None,
+            round=checkpoint.round if checkpoint else 0,
+        )
+
+    def _put_back(self, run: Run) -> None:
+        self._forget_run(run)
+        run.decided.set()
+        self._schedule.add(run.entry, self._clock())
+        self._later(FIRST_RETRY_SECONDS, self._dispatch)
+
+    def _start(self, run: Run, order: Start) -> None:
+        """The first round begins before the commit that says Running: a repeat after a crash is allowed, and
+        nobody is told before the commit."""
+        run.resumes = self._resumes(order.job)
+        run.begun = True
+        run.decided.set()
+        self._write(run, _Write([lifecycle.taken(self._clock())]))
+        self._engine.start_task(order)
+        self._watch_for_stalls()
+
+    # Writing for a run.
+
+    def _write(self, run: Run, write: _Write) -> None:
+        run.writes.append(write)
+        if not run.writing:
+            run.writing = True
+            self._spawn(self._write_all(run))
+
+    async def _write_all(self, run: Run) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while run.writes:
+            group = _next_group(run.writes)
+            try:
+                await self._write_group(run, group)
+                delay = FIRST_RETRY_SECONDS
+            except StorageUnavailable as error:
+                self._keep_for_later(run, group, error)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+        run.writing = False
+        if run.over:
+            self._end_run(run)
+
+    async def _write_group(self, run: Run, group: list[_Write]) -> None:
+        steps = [step for write in group for step in write.steps]
+        try:
+            run.task = await self._store.change(run.task_id, *steps)
+        except StorageUnavailable:
+            raise
+        except (HourglassError, AssertionError) as error:
+            self._refuse(run, group, error)
+        else:
+            _answer(group, run.task)
+        self._unblock(run)
+        if any(write.acknowledges for write in group) and not run.over:
+            self._engine.acknowledge(run.task_id)
+
+    def _refuse(self, run: Run, group: list[_Write], error: Exception) -> None:
+        """A person's wish may be refused. Our own steps are only where the task was deleted while it was stopping."""
+        for write in group:
+            if write.answer is not None:
+                _fail(write.answer, error)
+            elif not isinstance(error, NoSuchTask):
+                log.error("task %d: %s", run.task_id, error, exc_info=error)
+
+    def _keep_for_later(self, run: Run, group: list[_Write], error: StorageUnavailable) -> None:
+        for write in reversed(group):
+            if write.answer is not None:
+                _fail(write.answer, error)
+            else:
+                run.writes.appendleft(write)
+                self._block(run, error)
+
+    def _block(self, run: Run, error: StorageUnavailable) -> None:
+        if not self._blocked:
+            log.error("%s What workers report is kept and written then.", error)
+        self._blocked.add(run.task_id)
+
+    def _unblock(self, run: Run) -> None:
+        if run.task_id in self._blocked:
+            self._blocked.discard(run.task_id)
+            if not self._blocked:
+                log.warning("Everything that was kept is written now.")
+                self._dispatch()
+
+    def _give_up_writing(self) -> None:
+        """What could not be written by now is done again after the next start."""
+        for task in self._background:
+            task.cancel()
+        for run in self._runs.values():
+            for write in run.writes:
+                if write.answer is not None:
+                    _fail(write.answer, StorageUnavailable())
+
+    def _end_run(self, run: Run) -> None:
+        self._forget_run(run)
+        task = run.task
+        if task is not None and task.is_pending:
+            self._schedule.add(_entry(task), self._clock())
+        else:
+            self.on_final(run.task_id)
+        self._dispatch()
+
+    def _forget_run(self, run: Run) -> None:
+        del self._runs[run.task_id]
+        self._schedule.release(run.task_id)
+        run.finished.set()
+
+    def _last_step(self, run: Run, ended: Ended, now: int) -> Step:
+        if ended.how == "returned":
+            return lifecycle.returned(ended.result or "null", now)
+        if ended.how == "raised":
+            return lifecycle.raised(ended.error or lifecycle.error_text("Exception", "it said nothing"), now)
+        if ended.how == "stopped":
+            return lifecycle.stopped(now, ended.error)
+        return lifecycle.interrupted(now, "the server stopped", run.resumes)
+
+    def _death_step(self, run: Run, reason: str) -> Step:
+        if self.stopping:
+            return lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
+        return lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
+
+    # Stopping.
+
+    async def _begun_run(self, task_id: int) -> Run | None:
+        """The run of a task, once it is decided whether it begins: an abort must fall on one side of that."""
+        while (run := self._runs.get(task_id)) is not None and not run.begun:
+            await run.decided.wait()
+        return run
+
+    async def _delete_waiting(self, task_id: int, step: Step) -> Task | None:
+        """While the write is under way the task is out of the schedule, so that no worker takes it meanwhile."""
+        entry = self._schedule.remove(task_id)
+        try:
+            return await self._store.change(task_id, step)
+        except HourglassError:
+            if entry is not None:
+                self._schedule.add(entry, self._clock())
+                self._dispatch()
+            raise
+
+    async def _write_for_person(self, run: Run, step: Step) -> Task | None:
+        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
+        self._write(run, _Write([step], answer))
+        return await answer
+
+    async def _stop_run(self, run: Run, task: Task, force: bool) -> Task | None:
+        if run.over or not task.stopping:
+            return task
+        if not force:
+            self._engine.abort_task(run.task_id)
+            return task
+        self._engine.kill_task(run.task_id)
+        await asyncio.wait([asyncio.ensure_future(run.finished.wait())], timeout=LONGEST_KILL_SECONDS)
+        return run.task
+
+    # Time.
+
+    def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+        for done in rounds:
+            run.pace.round_done(done.at, done.seconds, done.percent, done.number, done.of)
+        if run.stalled:
+            run.stalled = False
+            self._watch_for_stalls()
+
+    def _wake_when_due(self) -> None:
+        due = self._schedule.next_due()
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+            self._due_timer = None
+        if due is not None and not self.stopping:
+            self._due_timer = self._later(self._seconds_until(due), self._dispatch)
+
+    def _watch_for_stalls(self) -> None:
+        """One timer, for the run that could stall first. Rounds do not touch it: when it fires, it looks again."""
+        could_stall = [run.pace.stalls_at for run in self._runs.values() if not run.stalled and not run.over]
+        if self._stall_timer is None and could_stall and not self.stopping:
+            self._stall_timer = self._later(self._seconds_until(min(could_stall)), self._mark_stalled)
+
+    def _mark_stalled(self) -> None:
+        self._stall_timer = None
+        now = self._clock()
+        for run in self._runs.values():
+            if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
+                run.stalled = True
+                self._write(run, _Write([lifecycle.stalled(True, now)]))
+        self._watch_for_stalls()
+
+    def _seconds_until(self, at: int) -> float:
+        return min(max(0.0, (at - self._clock()) / 1000), LONGEST_SLEEP_SECONDS)
+
+    def _later(self, seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(seconds, function)
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._due_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self._due_timer = self._stall_timer = None
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background_done)
+
+    def _background_done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a defect in the queue", exc_info=task.exception())
+
+
+def _entry(task: Task) -> Entry:
+    return Entry(task=task.id, priority=task.priority, lock=task.lock, not_before=task.not_before)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _unique_key(job: str, params: dict[str, Any]) -> str:
+    text = json.dumps([job, params], sort_keys=True, ensure_ascii=True)
+    return sha256(text.encode()).hexdigest()
+
+
+def _next_group(writes: deque[_Write]) -> list[_Write]:
+    """The next writes of ours together, or one of a person alone: if that is refused, nothing goes with it."""
+    group = [writes.popleft()]
+    while group[0].answer is None and writes and writes[0].answer is None:
+        group.append(writes.popleft())
+    return group
+
+
+def _answer(group: Sequence[_Write], task: Task | None) -> None:
+    for write in group:
+        if write.answer is not None and not write.answer.done():
+            write.answer.set_result(task)
+
+
+def _fail(answer: asyncio.Future[Task | None], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,0 +1,403 @@
+"""What a job is, how one is declared, and which ones there are. Imported by the server and by every worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import string
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Literal, cast
+
+from msgspec import Struct
+
+from jobs.errors import ConfigError, NotFound, StartError
+from jobs.params import (
+    FROM_FILE,
+    REQUIRED,
+    Origins,
+    Parameter,
+    check,
+    json_schema,
+    parameters_of,
+    read_section,
+    shown,
+    validate,
+)
+
+LONGEST_DESCRIPTION = 300
+LIBRARY = "jobs.library"
+
+JobFunction = Callable[..., Iterator["Round"]]
+Rounds = Generator["Round", None, object]
+Template = str | Callable[..., str]
+LockTemplate = str | Callable[..., str | None]
+MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
+
+ENABLED = Parameter("enabled", bool, True)
+"""The one setting that every job has."""
+
+
+class _Numbered(Struct, frozen=True):
+    number: int | None = None
+
+
+class Round(_Numbered, frozen=True, kw_only=True):
+    """What a job yields after each round.
+
+    `number` counts from 1, one more than the round before where it is None; `of` is how many there will be. `percent`
+    follows from both unless it is given. `message` is for people, `output` is kept with the round, and `checkpoint`
+    holds the keyword arguments with which the job goes on after this round.
+    """
+
+    of: int | None = None
+    percent: int | None = None
+    message: str = ""
+    output: object = None
+    checkpoint: Mapping[str, object] | None = None
+
+    def __post_init__(self) -> None:
+        """Here the mistake is still in the traceback of the job that made it."""
+        _expect_whole("number", self.number, 1)
+        _expect_whole("of", self.of, 1)
+        _expect_whole("percent", self.percent, 0, 100)
+        if not isinstance(self.message, str):
+            raise TypeError(f"the message of a Round is text, not {shown(self.message)}")
+        if not isinstance(self.checkpoint, Mapping | None):
+            raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
+
+
+def _expect_whole(name: str, value: object, least: int, most: float = float("inf")) -> None:
+    if value is None or (type(value) is int and least <= value <= most):
+        return
+    bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
+    raise TypeError(f"{name} of a Round is a whole number {bounds}, or None, not {shown(value)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A registered generator function. Called, it is that function, so that jobs compose by `yield from`."""
+
+    name: str
+    function: JobFunction
+    parameters: tuple[Parameter, ...]
+    checkpoint_parameters: tuple[Parameter, ...]
+    settings_type: type | None
+    description: Template
+    metadata: MetadataTemplate
+    lock: LockTemplate | None
+    unique: bool
+    resumes: bool
+    round_timeout_seconds: float | None
+    memory_limit_mb: int | None
+
+    def __call__(self, *args: object, **kwargs: object) -> Rounds:
+        return cast(Rounds, self.function(*args, **kwargs))
+
+    @property
+    def settings_parameters(self) -> tuple[Parameter, ...]:
+        """The keys of its section in config.ini."""
+        return (ENABLED, *parameters_of(self.settings_type)) if self.settings_type else (ENABLED,)
+
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def schema(self) -> dict[str, object]:
+        """JSON Schema of its parameters."""
+        return json_schema(self.parameters)
+
+    def validate(self, given: object) -> dict[str, object]:
+        """The parameters of a task, defaults filled in. Raises InvalidInput with all mistakes at once."""
+        return validate(self.parameters, given, self.name)
+
+    def describe(self, params: Mapping[str, object]) -> str:
+        """One line for people, whatever the parameters hold."""
+        line = " ".join(_rendered(self.description, params).splitlines())
+        return line.strip()[:LONGEST_DESCRIPTION].rstrip()
+
+    def metadata_of(self, params: Mapping[str, object]) -> dict[str, object]:
+        """What a task with these parameters concerns."""
+        if callable(self.metadata):
+            return dict(self.metadata(**params))
+        return {key: _rendered(template, params) for key, template in self.metadata.items()}
+
+    def lock_of(self, params: Mapping[str, object]) -> str | None:
+        """Tasks with the same lock run one after another; None runs beside all others."""
+        if callable(self.lock):
+            return self.lock(**params)
+        return self.lock if self.lock is None else self.lock.format(**params)
+
+    def begin(self, params: object, checkpoint: Mapping[str, object] | None, settings: object) -> Rounds:
+        """The rounds of a task, from the beginning or on from the checkpoint.
+
+        Raises InvalidInput where either does not fit the job any more, which happens when its code has changed.
+        """
+        arguments = self.validate(params)
+        arguments |= validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
+        if self.settings_type:
+            arguments["settings"] = settings
+        return self(**arguments)
+
+
+def _rendered(template: Template, params: Mapping[str, object]) -> str:
+    return template.format(**params) if isinstance(template, str) else template(**params)
+
+
+# Declaring a job
+
+
+def job(
+    *,
+    description: Template,
+    metadata: MetadataTemplate | None = None,
+    lock: LockTemplate | None = None,
+    unique: bool = False,
+    on_interrupt: Literal["resume", "fail"] = "resume",
+    round_timeout_seconds: float | None = None,
+    memory_limit_mb: int | None = None,
+    name: str | None = None,
+) -> Callable[[JobFunction], Job]:
+    """Makes a job of a generator function. Templates are filled in with the task's parameters, as str.format does.
+
+    Positional parameters are the task's; keyword-only ones are the checkpoint, except `settings`: a frozen dataclass
+    that is read from the job's own section of config.ini. A limit that is None is the one of `[workers]`, 0 is none.
+    Raises TypeError where the function cannot be a job, and says why.
+    """
+
+    def declare(function: JobFunction) -> Job:
+        own_name = name or function.__name__
+        try:
+            signature = _signature(function)
+            declared = Job(
+                name=_job_name(own_name),
+                function=function,
+                parameters=_parameters(signature, inspect.Parameter.POSITIONAL_OR_KEYWORD),
+                checkpoint_parameters=_parameters(signature, inspect.Parameter.KEYWORD_ONLY),
+                settings_type=_settings_type(signature),
+                description=description,
+                metadata=metadata or {},
+                lock=lock,
+                unique=unique,
+                resumes=_resumes(on_interrupt),
+                round_timeout_seconds=round_timeout_seconds,
+                memory_limit_mb=memory_limit_mb,
+            )
+            _check_templates(declared)
+            declared.schema()
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"job {own_name}: {error}") from error
+        return declared
+
+    return declare
+
+
+def _job_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
+        raise TypeError(f"a name has letters, digits, _ and - only, not {shown(name)}")
+    return name
+
+
+def _resumes(on_interrupt: str) -> bool:
+    if on_interrupt not in {"resume", "fail"}:
+        raise TypeError(f'on_interrupt is "resume" or "fail", not {shown(on_interrupt)}')
+    return on_interrupt == "resume"
+
+
+def _signature(function: JobFunction) -> inspect.Signature:
+    if not inspect.isgeneratorfunction(function):
+        raise TypeError("a job is a generator function, with a yield after each round")
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except NameError as error:
+        raise TypeError(f"an annotation cannot be resolved: {error}") from error
+    for parameter in signature.parameters.values():
+        _check_kind(parameter)
+    return signature
+
+
+def _check_kind(parameter: inspect.Parameter) -> None:
+    allowed = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    if parameter.kind not in allowed:
+        raise TypeError(f"{parameter} is not possible: each parameter needs a name to be given by")
+    if parameter.annotation is inspect.Parameter.empty:
+        raise TypeError(f"the parameter {parameter.name} has no annotation")
+    if parameter.name == "settings" and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        raise TypeError("settings is keyword-only: put it after the *")
+
+
+def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, ...]:
+    wanted = [p for p in signature.parameters.values() if p.kind is kind and p.name != "settings"]
+    return tuple(map(_parameter, wanted))
+
+
+def _parameter(declared: inspect.Parameter) -> Parameter:
+    has_default = declared.default is not inspect.Parameter.empty
+    if not has_default and declared.kind is inspect.Parameter.KEYWORD_ONLY:
+        raise TypeError(f"{declared.name} is part of the checkpoint and needs a default, from which a task begins")
+    parameter = Parameter(declared.name, declared.annotation, declared.default if has_default else REQUIRED)
+    _check_default(parameter)
+    return parameter
+
+
+def _check_default(parameter: Parameter) -> None:
+    if parameter.is_required:
+        return
+    try:
+        check(parameter.default, parameter.type)
+    except ValueError as error:
+        raise TypeError(f"the default of {parameter.name}: {error}") from error
+
+
+def _settings_type(signature: inspect.Signature) -> type | None:
+    declared = signature.parameters.get("settings")
+    if declared is None:
+        return None
+    settings_type = declared.annotation
+    if not (isinstance(settings_type, type) and _is_frozen_dataclass(settings_type)):
+        raise TypeError("settings is annotated with a frozen dataclass")
+    for parameter in parameters_of(settings_type):
+        _check_setting(parameter)
+    return settings_type
+
+
+def _is_frozen_dataclass(type_: type) -> bool:
+    options = getattr(type_, "__dataclass_params__", None)
+    return options is not None and options.frozen
+
+
+def _check_setting(parameter: Parameter) -> None:
+    if parameter.name == ENABLED.name:
+        raise TypeError("every job has the setting enabled already")
+    if parameter.is_required:
+        raise TypeError(f"the setting {parameter.name} needs a default")
+    _check_default(parameter)
+
+
+def _check_templates(declared: Job) -> None:
+    templates = {"description": declared.description, "lock": declared.lock}
+    if callable(declared.metadata):
+        templates["metadata"] = cast(Template, declared.metadata)
+    else:
+        templates |= {f"metadata {key}": template for key, template in declared.metadata.items()}
+    for what, template in templates.items():
+        if template is not None:
+            _check_template(what, template, [parameter.name for parameter in declared.parameters])
+
+
+def _check_template(what: str, template: str | Callable[..., object], names: Sequence[str]) -> None:
+    """Found here, a slip stops the start; found later, every task of the job would fail to be created."""
+    if callable(template):
+        _check_callable(what, template, names)
+        return
+    for _, replacement, _, _ in string.Formatter().parse(template):
+        if replacement is not None and re.split(r"[.\[]", replacement)[0] not in names:
+            raise TypeError(f"{what} names {{{replacement}}}, which is none of its parameters")
+
+
+def _check_callable(what: str, function: Callable[..., object], names: Sequence[str]) -> None:
+    try:
+        inspect.signature(function).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise TypeError(f"{what} has to accept the parameters of the job by name: {error}") from error
+
+
+# The jobs there are
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The jobs by name, with what config.ini says of each."""
+
+    _jobs: Mapping[str, Job]
+    _settings: Mapping[str, object] = field(default_factory=dict)
+    _switched_off: frozenset[str] = frozenset()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs, by name."""
+        return sorted(self._jobs.values(), key=lambda job: job.name)
+
+    def job(self, name: str) -> Job:
+        """Raises NotFound, which names the jobs that there are."""
+        try:
+            return self._jobs[name]
+        except KeyError:
+            names = ", ".join(job.name for job in self.jobs) or "none"
+            raise NotFound(f"There is no job {shown(name)}; registered: {names}.") from None
+
+    def configure(self, sections: Mapping[str, Mapping[str, str]], origins: Origins = FROM_FILE) -> Registry:
+        """The same jobs with the settings of their sections; sections of other names do not matter here.
+
+        Raises ConfigError with one sentence about the first mistake.
+        """
+        settings: dict[str, object] = {}
+        switched_off = set()
+        for job in self.jobs:
+            values = read_section(job.settings_parameters, job.name, sections.get(job.name, {}), origins)
+            if not values.pop(ENABLED.name, True):
+                switched_off.add(job.name)
+            settings[job.name] = _settings(job, values, origins)
+        return dataclasses.replace(self, _settings=settings, _switched_off=frozenset(switched_off))
+
+    def settings(self, name: str) -> object:
+        """What the job gets as `settings`; None where it takes none."""
+        return self._settings[self.job(name).name]
+
+    def unavailable_because(self, name: str) -> str | None:
+        """Why no task of this job can be created at the moment; None where one can."""
+        return f"switched off by [{name}] {ENABLED.name}" if self.job(name).name in self._switched_off else None
+
+
+def _settings(job: Job, values: Mapping[str, object], origins: Origins) -> object:
+    if job.settings_type is None:
+        return None
+    try:
+        return job.settings_type(**values)
+    except ValueError as error:
+        raise ConfigError(f"{origins.file} [{job.name}]: {error}") from error
+
+
+def load_registry(modules: Sequence[str] = ()) -> Registry:
+    """The jobs that ship and those of the named modules, with default settings.
+
+    A module may lie in the current directory. Raises StartError where one cannot be imported, or two jobs share a name.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    found: dict[str, Job] = {}
+    for module in map(_imported, [*_library_modules(), *modules]):
+        for declared in _declared_jobs(module):
+            _add(found, declared)
+    return Registry(found).configure({})
+
+
+def _library_modules() -> list[str]:
+    path = importlib.import_module(LIBRARY).__path__
+    return sorted(f"{LIBRARY}.{module.name}" for module in pkgutil.iter_modules(path))
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # code of others may do anything while it is imported
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise StartError(f"The job module {name} cannot be imported: {reason}") from error
+
+
+def _declared_jobs(module: ModuleType) -> Iterable[Job]:
+    return [value for value in vars(module).values() if isinstance(value, Job)]
+
+
+def _add(found: dict[str, Job], declared: Job) -> None:
+    other = found.setdefault(declared.name, declared)
+    if other is not declared:
+        places = f"{other.function.__module__} and {declared.function.__module__}"
+        raise StartError(f"Two jobs are named {declared.name}, in {places}; give one of them another name.")

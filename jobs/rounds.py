@@ -1,0 +1,125 @@
+"""What a job yields and returns, checked against the contract's limits before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+import time
+from collections.abc import Mapping
+
+from jobs.errors import LimitExceeded
+from jobs.model import RoundRecord
+from jobs.registry import Round
+
+MIB = 1024 * 1024
+MOST_MESSAGE_CHARACTERS = 1_000
+MOST_OUTPUT_BYTES = MIB
+MOST_CHECKPOINT_BYTES = MIB
+MOST_RESULT_BYTES = 10 * MIB
+# Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was kept.
+MOST_LEVELS = 200
+# Above it, JavaScript and other readers of JSON no longer tell one whole number from the next.
+LARGEST_NUMBER = 2**53
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def checked_round(value: object, previous: int, seconds: float) -> RoundRecord:
+    """What the job yielded after round `previous`, as it is reported. Raises TypeError or LimitExceeded.
+
+    The types within a Round are its own affair: it refuses others where it is made.
+    """
+    if not isinstance(value, Round):
+        raise TypeError(f"the job yielded {_shown(value)}, expected a Round")
+    number = previous + 1 if value.number is None else _checked_number(value.number, previous)
+    return RoundRecord(
+        number=number,
+        at=time.time_ns() // 1_000_000,
+        seconds=seconds,
+        percent=_percent(value, number),
+        of=value.of,
+        message=_checked_message(value.message),
+        output=None if value.output is None else as_json(value.output, "the round's output", MOST_OUTPUT_BYTES),
+        checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
+    )
+
+
+def checked_result(value: object) -> str:
+    """What the job returned, as JSON text. Raises TypeError or LimitExceeded."""
+    return as_json(value, "the job's result", MOST_RESULT_BYTES)
+
+
+def as_json(value: object, what: str, most_bytes: int) -> str:
+    """`value` as strict JSON text; `what` names it in the refusal. Raises TypeError or LimitExceeded."""
+    try:
+        text = _encode(value)
+        size_bytes = len(text) if text.isascii() else len(text.encode())
+    except RecursionError:
+        raise _too_deep(what) from None
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} is not JSON: {error}") from error
+    if size_bytes > most_bytes:
+        raise LimitExceeded(f"{what} takes {size_bytes:,} bytes as JSON, at most {most_bytes:,} are kept")
+    if _may_be_deep(text) and _is_deeper_than(MOST_LEVELS, value):
+        raise _too_deep(what)
+    return text
+
+
+def _too_deep(what: str) -> LimitExceeded:
+    return LimitExceeded(f"{what} is nested too deeply, at most {MOST_LEVELS} levels are kept")
+
+
+def _may_be_deep(text: str) -> bool:
+    return text.count("[") + text.count("{") > MOST_LEVELS
+
+
+def _is_deeper_than(levels: int, value: object) -> bool:
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if not isinstance(value, list | tuple):
+        return False
+    return levels == 0 or any(_is_deeper_than(levels - 1, inner) for inner in value)
+
+
+def _checked_number(number: int, previous: int) -> int:
+    if not previous < number <= LARGEST_NUMBER:
+        raise LimitExceeded(f"the round's number is {_shown(number)}, expected more than {previous}")
+    return number
+
+
+def _percent(value: Round, number: int) -> int | None:
+    if value.percent is not None or value.of is None:
+        return value.percent
+    return min(number * 100 // value.of, 100)
+
+
+def _checked_message(message: str) -> str:
+    if len(message) > MOST_MESSAGE_CHARACTERS:
+        raise LimitExceeded(
+            f"the round's message has {len(message):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
+        )
+    if not message.isascii():
+        _refuse_lone_surrogates(message)
+    return message
+
+
+def _refuse_lone_surrogates(message: str) -> None:
+    try:
+        message.encode()
+    except UnicodeEncodeError as error:
+        raise TypeError(f"the round's message is not text: {error}") from error
+
+
+def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:
+    """JSON would quietly turn other names into text, and the job would be called with them."""
+    if not all(isinstance(name, str) for name in checkpoint):
+        raise TypeError(f"the round's checkpoint is {_shown(checkpoint)}, expected names that are text")
+    return as_json(dict(checkpoint), "the round's checkpoint", MOST_CHECKPOINT_BYTES)
+
+
+def _shown(value: object) -> str:
+    """The value in a few characters, whatever its own repr() does."""
+    try:
+        return reprlib.repr(value)
+    except Exception:  # noqa: BLE001 - a job's object may raise anything here, and must not hide the refusal
+        return f"something of type {type(value).__name__}"

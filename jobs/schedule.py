@@ -1,0 +1,154 @@
+"""Which task is next, and why another one waits: priority, then id; locks; not before a time. Pure: no I/O."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import Literal
+
+from msgspec import Struct
+
+Key = tuple[int, int]
+
+
+class Entry(Struct, frozen=True):
+    """A task that waits. `not_before` in milliseconds since 1970."""
+
+    task: int
+    priority: int = 0
+    lock: str | None = None
+    not_before: int | None = None
+
+    @property
+    def key(self) -> Key:
+        """Entries run in this order."""
+        return -self.priority, self.task
+
+
+class WaitingFor(Struct, frozen=True, kw_only=True):
+    """Why a task does not run: its place in the line for a worker or for a lock (from 1), the task before it that
+    has the lock or gets it first, or the time (milliseconds) until which it must wait."""
+
+    reason: Literal["worker", "lock", "schedule"]
+    position: int | None = None
+    task: int | None = None
+    until: int | None = None
+
+
+class Schedule:
+    """All tasks that wait, and who holds which lock.
+
+    `_ready` holds what could start now: entries without a lock, and of each free lock the first in its line.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._later: list[tuple[int, int]] = []
+        self._ready: list[Key] = []
+        self._lines: dict[str, list[Key]] = {}
+        self._first_in_line: dict[str, Key] = {}
+        self._holders: dict[str, int] = {}
+        self._held: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, entry: Entry, now: int) -> None:
+        """Lets a task wait. `now` in milliseconds since 1970."""
+        self._entries[entry.task] = entry
+        if entry.not_before is not None and entry.not_before > now:
+            insort(self._later, (entry.not_before, entry.task))
+        else:
+            self._line_up(entry)
+
+    def remove(self, task_id: int) -> Entry | None:
+        """Takes a task out again; None where it does not wait."""
+        entry = self._entries.pop(task_id, None)
+        if entry is None:
+            return None
+        if not _discard(self._later, (entry.not_before or 0, task_id)):
+            self._leave_line(entry)
+        return entry
+
+    def take(self, now: int) -> Entry | None:
+        """The task that runs next: it waits no longer, and has its lock. None where none can run."""
+        self._promote(now)
+        if not self._ready:
+            return None
+        entry = self._entries.pop(self._ready[0][1])
+        self._leave_line(entry)
+        if entry.lock is not None:
+            self._hold(entry.task, entry.lock)
+        return entry
+
+    def release(self, task_id: int) -> None:
+        """The last round of a task has ended: its lock is free."""
+        lock = self._held.pop(task_id, None)
+        if lock is not None:
+            del self._holders[lock]
+            self._show_first(lock)
+
+    def next_due(self) -> int | None:
+        """When the next task that waits for its time may start."""
+        return self._later[0][0] if self._later else None
+
+    def why(self, task_id: int, now: int) -> WaitingFor | None:
+        """Why a task waits; None where it does not."""
+        entry = self._entries.get(task_id)
+        if entry is None:
+            return None
+        self._promote(now)
+        if entry.not_before is not None and entry.not_before > now:
+            return WaitingFor(reason="schedule", until=entry.not_before)
+        if entry.lock is not None and self._first_in_line.get(entry.lock) != entry.key:
+            return self._why_locked(entry, entry.lock)
+        return WaitingFor(reason="worker", position=bisect_left(self._ready, entry.key) + 1)
+
+    def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
+        line = self._lines[lock]
+        ahead = self._holders.get(lock, line[0][1])
+        return WaitingFor(reason="lock", position=bisect_left(line, entry.key) + 1, task=ahead)
+
+    def _promote(self, now: int) -> None:
+        while self._later and self._later[0][0] <= now:
+            _, task_id = self._later.pop(0)
+            self._line_up(self._entries[task_id])
+
+    def _line_up(self, entry: Entry) -> None:
+        if entry.lock is None:
+            insort(self._ready, entry.key)
+        else:
+            insort(self._lines.setdefault(entry.lock, []), entry.key)
+            self._show_first(entry.lock)
+
+    def _leave_line(self, entry: Entry) -> None:
+        if entry.lock is None:
+            _discard(self._ready, entry.key)
+        else:
+            _discard(self._lines[entry.lock], entry.key)
+            self._show_first(entry.lock)
+
+    def _hold(self, task_id: int, lock: str) -> None:
+        self._holders[lock] = task_id
+        self._held[task_id] = lock
+        self._show_first(lock)
+
+    def _show_first(self, lock: str) -> None:
+        """Keeps `_ready` true: the first in a line stands there while nobody holds the lock."""
+        shown = self._first_in_line.pop(lock, None)
+        if shown is not None:
+            _discard(self._ready, shown)
+        line = self._lines.get(lock)
+        if not line:
+            self._lines.pop(lock, None)
+        elif lock not in self._holders:
+            self._first_in_line[lock] = line[0]
+            insort(self._ready, line[0])
+
+
+def _discard(keys: list[Key], key: Key) -> bool:
+    """Removes a key from a sorted list; whether it was there."""
+    place = bisect_left(keys, key)
+    found = place < len(keys) and keys[place] == key
+    if found:
+        del keys[place]
+    return found

@@ -1,0 +1,306 @@
+"""The worker process: sets itself up, then runs one task at a time, round by round.
+
+It knows nothing of the server but its pipe, and must not outlive it: no worker may run beside the server's successor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Literal, NoReturn
+
+from jobs.errors import HourglassError
+from jobs.lifecycle import error_text
+from jobs.link import Link, Stop
+from jobs.messages import BootFailed, Ended, Ready, Start
+from jobs.registry import Registry, Rounds, load_registry
+from jobs.rounds import MIB, checked_result, checked_round
+
+MOST_ERROR_CHARACTERS = 10_000
+MOST_TRACEBACK_BYTES = 64 * 1024
+# Above the server's own, so that the kernel takes a worker first when memory runs out.
+OOM_SCORE = 500
+PR_SET_PDEATHSIG = 1
+OWN_MODULES = frozenset({"jobs.worker", "jobs.rounds", "jobs.registry", "jobs.link"})
+How = Literal["returned", "raised", "stopped", "interrupted"]
+HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What a worker has to know before its first task. Made in the server, whose process id it bears."""
+
+    lock_path: str
+    modules: Sequence[str] = ()
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    memory_limit_mb: int = 0
+    server_pid: int = field(default_factory=os.getpid)
+
+
+def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
+    """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
+    become_worker(channel, settings)
+    link = Link(channel)
+    threading.Thread(target=link.listen, name="listener", daemon=True).start()
+    registry = _booted(link, settings)
+    link.send(Ready())
+    while order := link.next_order():
+        link.end(run_task(order, registry, link, settings.memory_limit_mb))
+    _leave(0)
+
+
+def _booted(link: Link, settings: WorkerSettings) -> Registry:
+    try:
+        hold_lock(settings.lock_path)
+        return load_registry(settings.modules).configure(settings.sections)
+    except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server is to say so
+        link.send(BootFailed(_boot_failure(error)))
+        _leave(1)
+
+
+def _boot_failure(error: BaseException) -> str:
+    return str(error) if isinstance(error, HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
+
+
+def _leave(code: int) -> NoReturn:
+    """Not by sys.exit: that would wait for threads that a job has left running, perhaps for ever."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
+# The process
+
+
+def become_worker(channel: socket.socket, settings: WorkerSettings) -> None:
+    """Ties the process to its server's life, and parts it from its terminal, its input and its output."""
+    die_with(settings.server_pid)
+    # A group of its own: what a job leaves behind can be killed with it, and Ctrl-C in a terminal does not reach it.
+    os.setpgid(0, 0)
+    for number in HELD_SIGNALS:
+        signal.signal(number, _stay)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
+    channel.set_inheritable(False)
+    _redirect_streams()
+    _offer_to_oom_killer()
+    os.register_at_fork(after_in_child=_parted_from(channel, os.getpid(), threading.get_ident()))
+
+
+def die_with(parent_pid: int) -> None:
+    """Lets the kernel kill this process when its parent ends, even while it holds the GIL.
+
+    Only while the thread that started it lives; the server starts its workers from its main thread.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(1)  # it had ended before we asked
+
+
+def _stay(_number: int, _frame: FrameType | None) -> None:
+    """The order to stop comes down the pipe. Not SIG_IGN, which the children of jobs would inherit."""
+
+
+def _redirect_streams() -> None:
+    """What a job prints must not mix with the server's one line, and must not wait for input."""
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+
+
+def _offer_to_oom_killer() -> None:
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write(str(OOM_SCORE))
+
+
+def _parted_from(channel: socket.socket, worker_pid: int, main_thread: int) -> Callable[[], None]:
+    """What a process forked by a job does first: it cannot report in the worker's name, and ends with it."""
+
+    def part() -> None:
+        channel.close()
+        if threading.get_ident() == main_thread:  # forked by another thread, it would end with that thread
+            die_with(worker_pid)
+
+    return part
+
+
+def hold_lock(path: str) -> None:
+    """Until the process ends: the next server waits until no worker holds it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.register_at_fork(after_in_child=lambda: os.close(lock))
+    fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+# A task
+
+
+def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
+    """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
+    run = TaskRun(order, link)
+    try:
+        job = registry.job(order.job)
+        run.memory_limit_mb = memory_limit_mb if job.memory_limit_mb is None else job.memory_limit_mb
+        with memory_limited(run.memory_limit_mb):
+            run.rounds = job.begin(json.loads(order.params), _checkpoint(order), registry.settings(order.job))
+            return run.to_its_end()
+    except BaseException as error:  # noqa: BLE001 - a job may raise anything, SystemExit too, and the worker lives on
+        return run.raised(error)
+
+
+def _checkpoint(order: Start) -> dict[str, object] | None:
+    return None if order.checkpoint is None else json.loads(order.checkpoint)
+
+
+class TaskRun:
+    """One task on its way through its rounds."""
+
+    def __init__(self, order: Start, link: Link) -> None:
+        self.memory_limit_mb = 0
+        self.rounds: Rounds | None = None
+        self._order = order
+        self._link = link
+
+    def to_its_end(self) -> Ended:
+        """Round by round, until the job returns or is to stop. Raises what the job raises, and where it is refused."""
+        assert self.rounds is not None
+        number = self._order.round
+        while not (stop := self._link.stop_wanted):
+            began = time.perf_counter()
+            try:
+                value = next(self.rounds)
+            except StopIteration as end:
+                return self._ended("returned", result=checked_result(end.value))
+            done = checked_round(value, number, time.perf_counter() - began)
+            number = done.number
+            self._link.report(done)
+        return self._stopped(stop)
+
+    def raised(self, error: BaseException) -> Ended:
+        """The end of a task whose job raised, or sent what it may not."""
+        described = describe(error, self.rounds, self.memory_limit_mb)
+        self._log(self._closing_error())
+        return self._ended("raised", error=described)
+
+    def _stopped(self, stop: Stop) -> Ended:
+        error = self._closing_error()
+        if stop == "interrupted":  # it will go on, so that this is not its error
+            self._log(error)
+            error = None
+        return self._ended(stop, error=error)
+
+    def _closing_error(self) -> str | None:
+        """Lets the job clean up. A job that raises then, or goes on yielding, is told of, and nothing else."""
+        try:
+            if self.rounds is not None:
+                self.rounds.close()
+        except BaseException as error:  # noqa: BLE001 - as in run_task
+            return describe(error, self.rounds, self.memory_limit_mb)
+        return None
+
+    def _log(self, closing_error: str | None) -> None:
+        if closing_error:
+            print(f"Task {self._order.task}: its clean-up raised {closing_error}", file=sys.stderr)
+
+    def _ended(self, how: How, result: str | None = None, error: str | None = None) -> Ended:
+        return Ended(task=self._order.task, how=how, rounds=[], result=result, error=error)
+
+
+@contextmanager
+def memory_limited(limit_mb: int) -> Iterator[None]:
+    """Allocations fail with MemoryError where they would take more than `limit_mb` on top of what is taken now.
+
+    RLIMIT_DATA counts private writable memory whether it has been touched or not, in the unit of VmData; code, shared
+    memory and files do not count. Lifted again before an error is described, which takes memory as well.
+    """
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if limit_mb:
+        resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + limit_mb * MIB, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _data_bytes() -> int:
+    with open("/proc/self/status") as lines:
+        taken_kib = next(line.split()[1] for line in lines if line.startswith("VmData:"))
+    return int(taken_kib) * 1024
+
+
+# An error in words
+
+
+def describe(error: BaseException, rounds: Rounds | None, memory_limit_mb: int) -> str:
+    """The error as JSON text of type, message and traceback, each within bounds and fit for UTF-8."""
+    message = _message(error, memory_limit_mb)[:MOST_ERROR_CHARACTERS]
+    return error_text(_type_name(error), _clean(message), _shortened(_clean(_traceback(error, rounds))))
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__name__ if kind.__module__ in {"builtins", "jobs.errors"} else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException, memory_limit_mb: int) -> str:
+    text = _text(error)
+    if isinstance(error, SystemExit):
+        return f"the job called sys.exit({text})"
+    if isinstance(error, MemoryError) and memory_limit_mb:
+        return f"used more than memory_limit_mb = {memory_limit_mb}" + (f": {text}" if text else "")
+    return text
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as own:  # noqa: BLE001 - an exception of a job whose __str__ raises, perhaps SystemExit
+        return f"(its message cannot be shown, {type(own).__name__})"
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _traceback(error: BaseException, rounds: Rounds | None) -> str:
+    """From the job's own frames on. Where only ours are in it, the job was refused: then, where it yielded."""
+    frames = _from_job_on(error.__traceback__)
+    if frames is None and (places := _where_it_yields(rounds)):
+        return "".join(traceback.format_list(places))
+    return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
+
+
+def _from_job_on(frames: TracebackType | None) -> TracebackType | None:
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") in OWN_MODULES:
+        frames = frames.tb_next
+    return frames
+
+
+def _where_it_yields(rounds: object) -> list[traceback.FrameSummary]:
+    """The line that yielded, and those that `yield from` one another on the way to it."""
+    places = []
+    while (frame := getattr(rounds, "gi_frame", None)) is not None:
+        places.append(traceback.FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+        rounds = getattr(rounds, "gi_yieldfrom", None)
+    return places
+
+
+def _shortened(text: str) -> str:
+    """The ends of a traceback say where it began and what was raised; a long middle is recursion, or a huge message."""
+    if len(text.encode()) <= MOST_TRACEBACK_BYTES:
+        return text
+    most = MOST_TRACEBACK_BYTES // 2 - 100
+    head, tail = text.encode()[:most], text.encode()[-most:]
+    return f"{head.decode(errors='ignore')}\n… cut …\n{tail.decode(errors='ignore')}"

@@ -1,0 +1,257 @@
+"""The SQLite file: opened, migrated, written in groups by one connection, read by others.
+
+Group commit: while a transaction is being committed, the next writes gather; then they go in one transaction
+together, and each caller is answered after its own commit. There is no timer: an idle system commits at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from jobs.errors import StartError, StorageUnavailable
+
+Result = TypeVar("Result")
+
+BUSY_TIMEOUT_MS = 2000
+LARGEST_BATCH = 500
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Transaction:
+    """One transaction of the writer.
+
+    `state` is what its operations share in Python, as unchangeable values: it goes back with a refused operation.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.execute = connection.execute
+        self.state: dict[str, Any] = {}
+
+
+Operation = Callable[[Transaction], Result]
+Waiting = tuple[Operation[Any], "asyncio.Future[Any]"]
+
+
+class Database:
+    """One SQLite file with one writer and two readers."""
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lists: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._lists = lists
+        self._waiting: list[Waiting] = []
+        self._committing: asyncio.Task[None] | None = None
+        self.before_commit: Callable[[Transaction], None] = _nothing
+        self.after_commit: Callable[[Transaction], None] = _nothing
+        self.unavailable: StorageUnavailable | None = None
+
+    async def write(self, operation: Operation[Result]) -> Result:
+        """Runs `operation` in the writer's next transaction and returns after the commit.
+
+        Raises StorageUnavailable where nothing can be written, and whatever the operation raises; in both cases
+        it has left nothing behind.
+        """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, future))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_waiting())
+        return await future
+
+    async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Runs a short read in one snapshot."""
+        return await run_in_thread(self._reader, partial(_snapshot, function))
+
+    async def read_list(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Runs a read that may take longer, where it holds up only its like."""
+        return await run_in_thread(self._lists, partial(_snapshot, function))
+
+    async def close(self) -> None:
+        """Commits what waits, then closes."""
+        while self._committing is not None:
+            await self._committing
+        for connection in (self._lists, self._reader, self._writer):
+            await connection.close()
+
+    async def _commit_waiting(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            await self._commit_group(group)
+        self._committing = None
+
+    async def _commit_group(self, group: list[Waiting]) -> None:
+        try:
+            operations = [operation for operation, _ in group]
+            transaction, outcomes = await run_in_thread(self._writer, partial(_commit, operations, self.before_commit))
+            self.unavailable = None
+            self.after_commit(transaction)
+        except StorageUnavailable as error:
+            self.unavailable = error
+            outcomes = [error] * len(group)
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            _answer(future, outcome)
+
+
+def _nothing(_: Transaction) -> None: ...
+
+
+def _answer(future: asyncio.Future[Any], outcome: object) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+async def run_in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
+    """One hop to the connection's own thread. aiosqlite offers only single statements in public, which is an
+    eighth of the speed; its version is pinned, and this is the only place that knows its inside."""
+    result: Result = await connection._execute(function, connection._conn)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _commit(
+    operations: list[Operation[Any]], finish: Callable[[Transaction], None], connection: sqlite3.Connection
+) -> tuple[Transaction, list[Any]]:
+    """Runs all operations in one transaction: the result of each, or the exception that it raised."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection)
+        outcomes = [_attempt(operation, transaction) for operation in operations]
+        finish(transaction)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise StorageUnavailable(_words(error)) from error
+    return transaction, outcomes
+
+
+def _attempt(operation: Operation[Result], transaction: Transaction) -> Result | Exception:
+    """Runs one operation inside a savepoint, so that one that is refused does not take its neighbours along."""
+    transaction.execute("SAVEPOINT attempt")
+    state = transaction.state.copy()
+    try:
+        result = operation(transaction)
+    except sqlite3.Error as error:
+        if not isinstance(error, sqlite3.IntegrityError):
+            raise
+        outcome: Result | Exception = error
+    except Exception as error:  # noqa: BLE001  whatever it is, it belongs to this caller alone
+        outcome = error
+    else:
+        transaction.execute("RELEASE attempt")
+        return result
+    transaction.execute("ROLLBACK TO attempt")
+    transaction.execute("RELEASE attempt")
+    transaction.state = state
+    return outcome
+
+
+def _snapshot(function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
+    try:
+        connection.execute("BEGIN")
+        try:
+            return function(connection)
+        finally:
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StorageUnavailable(_words(error)) from error
+
+
+_REASONS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_BUSY: "another program holds the database locked",
+    sqlite3.SQLITE_LOCKED: "another program holds the database locked",
+    sqlite3.SQLITE_READONLY: "the database is read-only",
+    sqlite3.SQLITE_IOERR: "the disk refuses to be written or read",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged",
+    sqlite3.SQLITE_NOTADB: "the file is not a database",
+}
+
+
+def _words(error: sqlite3.Error) -> str:
+    reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error))
+    return f"Nothing can be stored at the moment: {reason}. Nothing was changed; try again when that is over."
+
+
+async def open_database(data_dir: Path) -> Database:
+    """Opens `hourglass.db` in the directory, making and migrating it where needed.
+
+    Raises StartError where the directory or the file cannot be used, or the file is of a newer version.
+    """
+    path = data_dir / "hourglass.db"
+    try:
+        prepare_database(path)
+        connections = [await _open(path, query_only) for query_only in (False, True, True)]
+    except (OSError, sqlite3.Error) as error:
+        raise StartError(f"[storage] data_dir: expected a directory to write to, got {data_dir} ({error})") from error
+    return Database(*connections)
+
+
+async def _open(path: Path, query_only: bool) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+    await run_in_thread(connection, partial(_set_pragmas, query_only=query_only))
+    return connection
+
+
+def _set_pragmas(connection: sqlite3.Connection, query_only: bool = False) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA query_only = {int(query_only)}")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A plain connection with our settings, for what runs beside the server (`server.py user …`)."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    _set_pragmas(connection)
+    return connection
+
+
+def prepare_database(path: Path) -> None:
+    """Makes the file, readable by its owner alone, and brings it to the present version."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    connection = connect(path)
+    try:
+        _migrate(connection)
+    finally:
+        connection.close()
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    steps = sorted(MIGRATIONS.glob("*.sql"))
+    connection.execute("BEGIN IMMEDIATE")
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(steps):
+        connection.execute("ROLLBACK")
+        raise StartError(
+            f"[storage] data_dir: expected a database of version {len(steps)} or older, "
+            f"got one of version {version}: it was made by a newer Hourglass"
+        )
+    for step in steps[version:]:
+        for statement in _statements(step.read_text(encoding="utf-8")):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(steps)}")
+    connection.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    """The single statements of a script: `executescript` would commit before it begins."""
+    found, statement = [], ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            found.append(statement)
+            statement = ""
+    return found

@@ -1,0 +1,173 @@
+"""The twin of the SQLite store for tests of the life cycle: the same promises, nothing on disk, no lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import asdict, replace
+
+from jobs.errors import IllegalTransition, NoSuchTask, StorageUnavailable
+from jobs.lifecycle import Change, Removed, Step
+from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundRecord, Status, Task, Transition, Watch
+from storage import LARGEST_INLINE_RESULT_BYTES, Created, Draft
+
+
+class MemoryStore:
+    """A TaskStore in dictionaries. `unavailable` makes every write fail as a full disk would."""
+
+    def __init__(self) -> None:
+        self.on_commit: Callable[[int], None] = lambda revision: None
+        self.unavailable = False
+        self._tasks: dict[int, Task] = {}
+        self._rounds: dict[int, dict[int, KeptRound]] = {}
+        self._checkpoints: dict[int, Checkpoint] = {}
+        self._transitions: list[Transition] = []
+        self._deletions: list[tuple[int, int, int]] = []
+        self._last_id = 0
+        self._revision = 0
+        self._oldest = 0
+
+    async def create(self, drafts: Sequence[Draft]) -> list[Created]:
+        self._check_available()
+        created = [self._create_one(draft) for draft in drafts]
+        self.on_commit(self._revision)
+        return created
+
+    async def change(self, task_id: int, *steps: Step) -> Task | None:
+        self._check_available()
+        changes = self._run_steps(self._task(task_id), steps)
+        for change in changes:
+            if isinstance(change, Removed):
+                self._remove(task_id, change.at)
+            else:
+                self._apply(change)
+        self.on_commit(self._revision)
+        return self._tasks.get(task_id)
+
+    async def task(self, task_id: int) -> Task:
+        return self._task(task_id)
+
+    async def checkpoint(self, task_id: int) -> Checkpoint | None:
+        return self._checkpoints.get(task_id)
+
+    async def unfinished(self) -> list[Task]:
+        return [task for task in self._tasks.values() if task.is_pending or task.stopping]
+
+    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
+        self._task(task_id)
+        kept = self._rounds.get(task_id, {})
+        return [kept[number] for number in sorted(kept) if number > after][:limit]
+
+    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
+        kept = sorted(self._rounds.get(watch.task, {}).values(), key=lambda done: (done.revision, done.number))
+        return [
+            done
+            for done in kept
+            if (watch.revision, watch.number) < (done.revision, done.number)
+            and done.revision <= up_to
+            and (done.number > watch.after or done.revision > watch.began)
+        ][:limit]
+
+    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
+        if not self._oldest <= since <= self._revision:
+            return None
+        up_to = min(since + limit, self._revision)
+        tasks = [_without_large_result(task) for task in self._tasks.values() if since < task.revision <= up_to]
+        return Changes(
+            since=since,
+            head=await self.head(),
+            revision=up_to,
+            transitions=[transition for transition in self._transitions if since < transition.revision <= up_to],
+            tasks=sorted(tasks, key=lambda task: task.revision),
+            deleted=[task_id for revision, task_id, _ in self._deletions if since < revision <= up_to],
+        )
+
+    async def head(self) -> Head:
+        counts: dict[str, int] = dict.fromkeys(Status, 0)
+        for task in self._tasks.values():
+            counts[task.status] += 1
+        pending = [task.percent for task in self._tasks.values() if task.is_pending]
+        percent = sum(pending) // len(pending) if pending else 0
+        return Head("memory", self._revision, self._oldest, counts, percent)
+
+    async def forget_changes(self, before: int) -> int:
+        old = [(transition.revision, transition.at) for transition in self._transitions]
+        old += [(revision, at) for revision, _, at in self._deletions]
+        self._oldest = max((revision for revision, at in old if at < before), default=self._oldest)
+        kept = len(self._transitions) + len(self._deletions)
+        self._transitions = [transition for transition in self._transitions if transition.revision > self._oldest]
+        self._deletions = [deletion for deletion in self._deletions if deletion[0] > self._oldest]
+        return kept - len(self._transitions) - len(self._deletions)
+
+    def _check_available(self) -> None:
+        if self.unavailable:
+            raise StorageUnavailable
+
+    def _task(self, task_id: int) -> Task:
+        try:
+            return self._tasks[task_id]
+        except KeyError:
+            raise NoSuchTask(task_id) from None
+
+    def _create_one(self, draft: Draft) -> Created:
+        for task in self._tasks.values():
+            if task.is_pending and draft.unique_key is not None and task.unique_key == draft.unique_key:
+                return Created(task, is_new=False)
+        self._last_id += 1
+        self._revision += 1
+        task = Task(id=self._last_id, last_modified=draft.created, revision=self._revision, **asdict(draft))
+        self._tasks[task.id] = task
+        self._transitions.append(Transition(task.id, None, task.status, task.created, task.revision))
+        return Created(task, is_new=True)
+
+    def _run_steps(self, task: Task, steps: Sequence[Step]) -> list[Change | Removed]:
+        """All changes before the first is kept: a step that raises leaves nothing behind."""
+        changes: list[Change | Removed] = []
+        for step in steps:
+            outcome = step(task)
+            if isinstance(outcome, Removed):
+                return [*changes, outcome]
+            if outcome is not None:
+                if task.is_final and outcome.task.status is not task.status:
+                    raise IllegalTransition("a final status never changes")
+                changes.append(outcome)
+                task = outcome.task
+        return changes
+
+    def _apply(self, change: Change) -> None:
+        self._revision += 1
+        task = replace(change.task, revision=self._revision)
+        before = self._tasks[task.id].status
+        self._tasks[task.id] = task
+        if task.status is not before:
+            self._transitions.append(Transition(task.id, before, task.status, task.last_modified, task.revision))
+        for done in change.rounds:
+            self._rounds.setdefault(task.id, {})[done.number] = _kept_round(task, done)
+        if change.checkpoint is not None:
+            self._checkpoints[task.id] = change.checkpoint
+        if task.is_final:
+            self._checkpoints.pop(task.id, None)
+
+    def _remove(self, task_id: int, at: int) -> None:
+        self._revision += 1
+        del self._tasks[task_id]
+        self._deletions.append((self._revision, task_id, at))
+        self._rounds.pop(task_id, None)
+        self._checkpoints.pop(task_id, None)
+
+
+def _kept_round(task: Task, done: RoundRecord) -> KeptRound:
+    percent = task.percent if done.percent is None else done.percent
+    return KeptRound(
+        number=done.number,
+        at=done.at,
+        seconds=done.seconds,
+        percent=percent,
+        message=done.message,
+        output=done.output,
+        revision=task.revision,
+    )
+
+
+def _without_large_result(task: Task) -> Task:
+    return replace(task, result=None) if (task.result_bytes or 0) > LARGEST_INLINE_RESULT_BYTES else task

@@ -1,0 +1,402 @@
+"""Random lives of a queue: whatever happens in whatever order, the promises hold after each step, on both stores.
+
+The engine is scripted, so that rounds, ends, deaths and restarts can happen at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from jobs import queue as queue_module
+from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
+from jobs.model import TRANSITIONS, Status
+from jobs.queue import Submission, TaskQueue
+from jobs.registry import load_registry
+from tests.support.engine import ScriptedEngine
+from tests.support.stores import open_memory, open_sqlite
+
+WORKERS = 2
+MAX_DEATHS = 2
+LEGAL = {(before, after) for (before, _), after in TRANSITIONS.items()} | {(None, Status.NOT_STARTED)}
+REGISTRY = load_registry(["tests.support.plain_jobs"])
+SUBMISSIONS = st.one_of(
+    st.builds(lambda times: ("plain", {"times": times}), st.integers(1, 5)),
+    st.builds(lambda pool: ("locked", {"pool": pool}), st.sampled_from(["rbd", "data"])),
+    st.builds(lambda what: ("only_one", {"what": what}), st.sampled_from(["a", "b"])),
+    st.just(("once", {})),
+)
+
+
+class Defects(logging.Handler):
+    """Collects what the queue itself calls a defect."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record):
+        if record.exc_info:
+            self.found.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Drives a TaskQueue and watches it from outside, as a client that reads changes by `since`."""
+
+    open_store = staticmethod(open_memory)
+
+    @initialize()
+    def begin(self):
+        self.defects = Defects()
+        logging.getLogger("hourglass.queue").addHandler(self.defects)
+        self.directory = Path(tempfile.mkdtemp(prefix="hourglass-"))
+        self.loop = asyncio.new_event_loop()
+        self.now = 1_000_000
+        self.known: list[int] = []
+        self.status: dict[int, Status] = {}
+        self.mirror = {}
+        self.deleted: set[int] = set()
+        self.final: dict[int, Status] = {}
+        self.since = 0
+        self.rounds_on_disk: Counter[int] = Counter()
+        self.store = self.run(self.open_store(self.directory))
+        self.start_server()
+
+    def run(self, coroutine):
+        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 30))
+
+    def play(self, what, *args, **how):
+        async def inside():
+            what(*args, **how)
+
+        self.run(inside())
+
+    def start_server(self):
+        self.engine = ScriptedEngine(WORKERS)
+        self.engine.clock = lambda: self.now
+        self.queue = TaskQueue(self.store, self.engine, REGISTRY, MAX_DEATHS, clock=lambda: self.now)
+        self.run(self.queue.recover())
+        self.settle()
+
+    def settle(self):
+        """Until everything that was begun is on disk and has been seen."""
+        self.run(self._settled())
+
+    async def _settled(self):
+        while self.queue._background:
+            await asyncio.wait(set(self.queue._background))
+        await self._read_changes()
+
+    async def _read_changes(self):
+        """What a client does: transitions, then tasks, then deleted; nothing may lie between two frames."""
+        head = await self.store.head()
+        while self.since < head.revision:
+            changes = await self.store.changes(self.since, limit=3)
+            assert changes.since == self.since < changes.revision
+            for move in changes.transitions:
+                assert (move.before, move.after) in LEGAL
+                assert self.status.get(move.task) == move.before, "a transition is missing, or came twice"
+                assert self.since < move.revision <= changes.revision
+                self.status[move.task] = move.after
+            for task in changes.tasks:
+                self.see(task)
+            self.deleted.update(changes.deleted)
+            for task_id in changes.deleted:
+                self.mirror.pop(task_id, None)
+            self.since = changes.revision
+
+    def see(self, task):
+        before = self.mirror.get(task.id)
+        if before is not None:
+            assert task.percent >= before.percent, "percent fell"
+            assert task.interruptions >= before.interruptions
+            assert task.revision >= before.revision
+        if task.is_final:
+            assert self.final.setdefault(task.id, task.status) == task.status, "a final status changed"
+        self.mirror[task.id] = task
+
+    # What people do.
+
+    @rule(what=SUBMISSIONS, priority=st.integers(-2, 2), delay=st.sampled_from([None, None, 5_000, 50_000]))
+    def submit(self, what, priority, delay):
+        job, params = what
+        due = self.now + delay if delay else None
+        created = self.run(
+            self.queue.submit(Submission(job=job, params=params, priority=priority, not_before=due), "ann")
+        )
+        if created.is_new:
+            assert not self.known or created.task.id > max(self.known), "an id was used again"
+            self.known.append(created.task.id)
+        else:
+            assert self.mirror[created.task.id].is_pending
+        self.settle()
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data(), expected=st.sampled_from([None, None, "pending", "final"]), force=st.booleans())
+    def delete(self, data, expected, force):
+        task_id = data.draw(st.sampled_from(self.known))
+        before = self.mirror.get(task_id)
+        try:
+            task = self.run(self.queue.delete(task_id, "ann", expected, force))
+        except NoSuchTask:
+            assert before is None
+        except StatusChanged:
+            assert (expected == "final") is not before.is_final
+        else:
+            self.check_deleted(before, task, force)
+        self.settle()
+
+    def check_deleted(self, before, task, force):
+        if before.is_pending:
+            assert task.status is Status.ABORTED
+            assert task.outcome.startswith("Aborted by ann")
+        if task is None:
+            assert before.is_final
+        if force:
+            assert before.id not in self.engine.running or task is None, "force left it running"
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def delete_two_ways_at_once(self, data):
+        task_id = data.draw(st.sampled_from(self.known))
+
+        async def both():
+            wishes = (self.queue.delete(task_id, name, "pending") for name in ("ann", "bob"))
+            return await asyncio.gather(*wishes, return_exceptions=True)
+
+        aborted = [answer for answer in self.run(both()) if not isinstance(answer, Exception)]
+        assert len(aborted) <= 1, "a delete that was meant for a pending task found a final one"
+        self.settle()
+
+    @precondition(lambda self: self.known)
+    @rule(data=st.data())
+    def retry(self, data):
+        task_id = data.draw(st.sampled_from(self.known))
+        before = self.mirror.get(task_id)
+        try:
+            created = self.run(self.queue.retry(task_id, "bob"))
+        except NoSuchTask:
+            assert before is None
+        except Conflict:
+            assert before.is_pending
+        else:
+            if created.is_new:
+                assert created.task.retry_of == task_id
+                self.known.append(created.task.id)
+        self.settle()
+
+    # What workers do.
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data(), count=st.integers(1, 3), checkpoint=st.booleans())
+    def rounds(self, data, count, checkpoint):
+        task_id = self.busy(data)
+        self.play(self.engine.rounds, task_id, count, of=20, checkpoint=checkpoint)
+        self.settle()
+        assert task_id not in self.engine.unacknowledged, "the worker waits for ever"
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data())
+    def job_returns(self, data):
+        task_id = self.busy(data)
+        was = self.mirror.get(task_id)
+        self.play(self.engine.rounds, task_id, of=20)
+        self.play(self.engine.finish, task_id, '"done"')
+        self.settle()
+        if was is not None and was.status is Status.RUNNING:
+            assert self.mirror[task_id].status is Status.FINISHED
+            assert self.mirror[task_id].percent == 100
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data())
+    def job_raises(self, data):
+        task_id = self.busy(data)
+        was = self.mirror.get(task_id)
+        self.play(self.engine.fail, task_id)
+        self.settle()
+        if was is not None and was.status is Status.RUNNING:
+            assert self.mirror[task_id].status is Status.EXCEPTION
+            assert "ValueError: no such pool" in self.mirror[task_id].outcome
+
+    @precondition(lambda self: self.engine.asked_to_stop)
+    @rule(data=st.data())
+    def worker_heeds_an_abort(self, data):
+        task_id = data.draw(st.sampled_from(sorted(self.engine.asked_to_stop)))
+        self.play(self.engine.rounds, task_id, of=20)
+        self.play(self.engine.end, task_id, "stopped")
+        self.settle()
+        if task_id in self.mirror:
+            assert not self.mirror[task_id].stopping
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data())
+    def worker_dies(self, data):
+        task_id = self.busy(data)
+        was = self.mirror.get(task_id)
+        self.play(self.engine.die, task_id)
+        self.settle()
+        if was is not None and was.status is Status.RUNNING:
+            self.check_death(was, self.mirror[task_id])
+
+    def check_death(self, was, task):
+        assert task.interruptions == was.interruptions + 1
+        if was.job == "once" or was.deaths == MAX_DEATHS:
+            assert task.status is Status.EXCEPTION
+        else:
+            assert task.is_pending
+
+    @precondition(lambda self: self.engine.running)
+    @rule(data=st.data(), ends=st.booleans())
+    def the_disk_is_full_for_a_while(self, data, ends):
+        task_id = self.busy(data)
+        known_rounds = self.rounds_of(task_id)
+        self.store.full = True
+        self.play(self.engine.rounds, task_id)
+        if ends:
+            self.play(self.engine.finish, task_id)
+        self.run(self._refused())
+        assert ends or task_id in self.engine.unacknowledged, "acknowledged what is not on disk"
+        assert self.rounds_of(task_id) == known_rounds
+        self.store.full = False
+        self.settle()
+        assert task_id not in self.engine.unacknowledged
+        if task_id in self.mirror:
+            assert len(self.rounds_of(task_id)) >= len(known_rounds)
+
+    async def _refused(self):
+        with pytest.raises(StorageUnavailable):
+            await self.queue.submit(Submission(job="plain", params={}), "ann")
+
+    def rounds_of(self, task_id):
+        try:
+            return self.run(self.store.rounds(task_id, 0))
+        except NoSuchTask:
+            return []
+
+    def busy(self, data):
+        return data.draw(st.sampled_from(sorted(self.engine.running)))
+
+    # What happens to the server.
+
+    @rule(seconds=st.integers(1, 60))
+    def time_passes(self, seconds):
+        self.now += seconds * 1000
+        self.run(self._look())
+        self.settle()
+
+    async def _look(self):
+        self.queue._dispatch()
+        self.queue._mark_stalled()
+
+    @rule()
+    def server_is_killed_and_started_again(self):
+        for task_id, task in list(self.mirror.items()):
+            if task.stopping:
+                self.mirror[task_id] = task
+        self.queue.stopping = True
+        self.queue._cancel_timers()
+        self.store = self.run(self.store.reopen())
+        self.start_server()
+        assert not any(task.stopping for task in self.mirror.values())
+
+    @rule()
+    def server_is_stopped_and_started_again(self):
+        self.run(self.queue.stop(1))
+        with pytest.raises(ServiceStopping):
+            self.run(self.queue.submit(Submission(job="plain", params={}), "ann"))
+        self.settle()
+        assert not any(task.status is Status.RUNNING for task in self.mirror.values())
+        self.store = self.run(self.store.reopen())
+        self.start_server()
+
+    # The promises.
+
+    @invariant()
+    def what_the_client_has_is_what_is_kept(self):
+        if not hasattr(self, "store"):
+            return
+        head = self.run(self.store.head())
+        counts = Counter(task.status for task in self.mirror.values())
+        assert {status: counts.get(status, 0) for status in Status} == head.counts
+        pending = [task.percent for task in self.mirror.values() if task.is_pending]
+        assert head.pending_percent == (sum(pending) // len(pending) if pending else 0)
+        assert set(self.mirror) | self.deleted == set(self.known)
+        for task_id, task in self.mirror.items():
+            assert self.status[task_id] == task.status
+
+    @invariant()
+    def who_runs_is_who_should(self):
+        if not hasattr(self, "engine"):
+            return
+        locks = []
+        for task_id in self.engine.running:
+            task = self.mirror.get(task_id)
+            if task is not None:
+                assert task.status is Status.RUNNING or task.stopping
+                locks.append(task.lock)
+        held = [lock for lock in locks if lock]
+        assert len(held) == len(set(held)), "two tasks with one lock run at once"
+        for task in self.mirror.values():
+            if task.status is Status.RUNNING or task.stopping:
+                assert task.id in self.engine.running
+
+    @invariant()
+    def nothing_waits_without_a_reason(self):
+        if not hasattr(self, "engine"):
+            return
+        for task in self.mirror.values():
+            why = self.queue.derived(task).waiting_for
+            assert (why is not None) == (task.status is Status.NOT_STARTED)
+            if why is not None and why.reason == "worker":
+                assert not self.engine.free_workers, "a worker is free, and a task waits for one"
+            if why is not None and why.reason == "lock":
+                ahead = self.mirror.get(why.task)
+                assert ahead is None or ahead.lock == task.lock
+                waits = ahead is not None and ahead.status is Status.NOT_STARTED
+                assert waits or why.task in self.engine.running, "it waits for a task that has ended"
+            if why is not None and why.reason == "schedule":
+                assert why.until > self.now
+
+    def teardown(self):
+        if not hasattr(self, "loop"):
+            return
+        self.queue.stopping = True
+        self.queue._cancel_timers()
+        self.run(self.store.close())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+        shutil.rmtree(self.directory)
+        logging.getLogger("hourglass.queue").removeHandler(self.defects)
+        assert not self.defects.found
+
+
+class MemoryMachine(QueueMachine):
+    open_store = staticmethod(open_memory)
+
+
+class SqliteMachine(QueueMachine):
+    open_store = staticmethod(open_sqlite)
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch):
+    monkeypatch.setattr(queue_module, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(queue_module, "LONGEST_RETRY_SECONDS", 0.01)
+
+
+LIVES = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
+TestOnMemory = MemoryMachine.TestCase
+TestOnMemory.settings = settings(LIVES, max_examples=150)
+TestOnSqlite = SqliteMachine.TestCase
+TestOnSqlite.settings = LIVES

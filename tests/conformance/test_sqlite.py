@@ -1,0 +1,265 @@
+"""What only the SQLite store can promise: what its schema holds, lists, and faults of the file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+from msgspec.structs import replace
+
+from jobs import lifecycle
+from jobs.errors import StartError, StorageUnavailable
+from jobs.lifecycle import Change
+from jobs.model import Status
+from storage import ListQuery
+from storage.database import open_database
+from storage.sqlite import SqliteStore
+from tests.conformance.test_stores import create, draft, finished, running
+from tests.support.stores import open_sqlite
+
+
+@pytest.fixture()
+def store(run, tmp_path):
+    opened = run(open_sqlite(tmp_path))
+    yield opened
+    run(opened.close())
+
+
+def test_drafts_are_created_all_or_none(run, store):
+    head = run(store.head())
+    bad = draft(description=None)
+
+    with pytest.raises(Exception, match="NULL"):
+        run(store.create([draft(), bad]))
+
+    assert run(store.head()) == head
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        {"percent": 101},
+        {"status": Status.FINISHED, "ended": 3000, "outcome": "Finished", "percent": 100},
+        {"status": Status.EXCEPTION, "ended": 3000, "outcome": "Failed"},
+        {"status": Status.ABORTED, "ended": None, "outcome": "Aborted"},
+        {"status": Status.ABORTED, "ended": 3000, "outcome": ""},
+        {"stopping": True},
+        {"outcome": "Finished"},
+        {"started": None},
+    ],
+)
+def test_the_schema_refuses_an_impossible_task(run, store, impossible):
+    task = running(run, store)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        run(store.change(task.id, lambda task: Change(replace(task, **impossible))))
+    assert run(store.task(task.id)) == task
+
+
+def test_many_writes_at_once_go_in_few_transactions(run, store):
+    commits = []
+    store.on_commit = commits.append
+
+    async def many():
+        await asyncio.gather(*(store.create([draft(description=f"task {number}")]) for number in range(200)))
+
+    run(many())
+
+    assert run(store.head()).counts["Not Started"] == 200
+    assert len(commits) <= 4
+
+
+def test_a_locked_database_refuses_writes_serves_reads_and_recovers(run, store, tmp_path, monkeypatch):
+    task = create(run, store)
+    other = sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(StorageUnavailable, match="locked"):
+        run(store.create([draft()]))
+    assert run(store.task(task.id)) == task
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert create(run, store).id == task.id + 1
+
+
+def test_a_database_of_a_newer_version_is_refused_in_words(run, tmp_path):
+    run(run_and_close(tmp_path))
+    with sqlite3.connect(tmp_path / "hourglass.db") as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+
+    with pytest.raises(StartError, match=r"data_dir.*version 99.*newer"):
+        run(open_database(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(run, tmp_path):
+    (tmp_path / "hourglass.db").write_text("not a database at all, only some text of a certain length " * 20)
+
+    with pytest.raises(StartError, match=r"data_dir.*not a database"):
+        run(open_database(tmp_path))
+
+
+def test_a_directory_that_is_a_file_is_refused_in_words(run, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StartError, match="data_dir"):
+        run(open_database(tmp_path / "file"))
+
+
+async def run_and_close(directory):
+    database = await open_database(directory)
+    await database.close()
+
+
+# Lists.
+
+
+def listed(run, store, **query):
+    return run(store.inner.list_tasks(ListQuery(**query)))
+
+
+def ids(page):
+    return [task.id for task in page.tasks]
+
+
+@pytest.fixture()
+def five(run, store):
+    """Five tasks, one of each kind; the later ones changed later."""
+    texts = ["Counting apples", "Setting number of PGs of pool rbd to 64", "Über-Größe messen", "Zählen", "apple_pie-100%"]
+    tasks = [create(run, store, description=text, created=1000 + 10 * n) for n, text in enumerate(texts)]
+    waits, runs, ends, fails, stops = (task.id for task in tasks)
+    run(store.change(runs, lifecycle.taken(2000)))
+    run(store.change(ends, lifecycle.taken(2100), lifecycle.returned("1", 2900)))
+    run(store.change(fails, lifecycle.taken(2200), lifecycle.raised(lifecycle.error_text("E", "m"), 2300)))
+    run(store.change(stops, lifecycle.aborted("ann", 2400)))
+    return waits, runs, ends, fails, stops
+
+
+def test_a_list_begins_with_what_changed_last(run, store, five):
+    waits, runs, ends, fails, stops = five
+
+    assert ids(listed(run, store)) == [ends, stops, fails, runs, waits]
+
+
+@pytest.mark.parametrize(
+    ("ordering", "order"),
+    [
+        ("id", "01234"),
+        ("-id", "43210"),
+        ("status", "01234"),
+        ("-status", "43210"),
+        ("created", "01234"),
+        ("percent", "01342"),
+        ("-percent", "24310"),
+        ("last_modified", "01342"),
+        ("runtime", "32014"),
+        ("-runtime", "23410"),
+    ],
+)
+def test_lists_sort_by_each_column_ties_by_id_null_last(run, store, five, ordering, order):
+    assert ids(listed(run, store, ordering=ordering)) == [five[int(place)] for place in order]
+
+
+@pytest.mark.parametrize(("ordering", "backwards"), [("description", False), ("-description", True)])
+def test_lists_sort_by_description(run, store, five, ordering, backwards):
+    texts = [task.description for task in listed(run, store, ordering=ordering).tasks]
+
+    assert texts == sorted(texts, reverse=backwards)
+
+
+def test_lists_filter_by_several_statuses(run, store, five):
+    page = listed(run, store, statuses=(Status.EXCEPTION, Status.ABORTED), ordering="id")
+
+    assert ids(page) == [five[3], five[4]]
+    assert (page.count, page.count_exact) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("apple", [0, 4]),
+        ("APPLES", [0]),
+        ("app pie", [4]),
+        ("pie apple", [4]),
+        ("über", [2]),
+        ("größe", [2]),
+        ("GRÖSSE", [2]),
+        ("pg 64", [1]),
+        ("64", [1]),
+        ("ple", []),
+        ("%", []),
+        ("_", []),
+        ("* OR pool", []),
+        ('"rbd"', [1]),
+        ("100%", [4]),
+        ("NEAR", []),
+    ],
+)
+def test_a_search_finds_beginnings_of_words_and_knows_no_wildcards(run, store, five, search, found):
+    page = listed(run, store, search=search, ordering="id")
+
+    assert ids(page) == [five[place] for place in found]
+    assert (page.count, page.count_exact) == (len(found), True)
+
+
+def test_a_search_works_together_with_a_status(run, store, five):
+    assert ids(listed(run, store, search="apple", statuses=(Status.ABORTED,))) == [five[4]]
+
+
+def test_a_deleted_task_is_not_found_any_more(run, store):
+    task = finished(run, store, description="Counting apples")
+    run(store.change(task.id, lifecycle.deleted("ann", 3000, None, False)))
+
+    assert ids(listed(run, store, search="apples")) == []
+
+
+def test_pages_follow_each_other_and_end_in_an_empty_one(run, store, five):
+    pages = [ids(listed(run, store, ordering="id", page=page, page_size=2)) for page in (1, 2, 3, 4)]
+
+    assert pages == [list(five[:2]), list(five[2:4]), list(five[4:]), []]
+    assert listed(run, store, ordering="id", page=4, page_size=2).count == 5
+
+
+def test_lists_filter_by_job_and_by_who_created(run, store):
+    mine = create(run, store, job="mine", created_by="ann")
+    create(run, store, job="other", created_by="bob")
+
+    assert ids(listed(run, store, job="mine")) == [mine.id]
+    assert ids(listed(run, store, created_by="ann")) == [mine.id]
+
+
+def test_large_results_are_left_out_of_lists(run, store):
+    finished(run, store, result='"' + "x" * 20_000 + '"')
+
+    (task,) = listed(run, store).tasks
+    assert (task.result, task.result_bytes) == (None, 20_002)
+
+
+def test_a_frame_of_large_tasks_ends_early_and_loses_nothing(run, store):
+    large = '{"text": "' + "x" * 1_000_000 + '"}'
+    created = [create(run, store, params=large).id for _ in range(7)]
+    since, seen, frames = 0, [], 0
+
+    while (changes := run(store.changes(since))).revision > since:
+        seen += [task.id for task in changes.tasks]
+        since, frames = changes.revision, frames + 1
+        assert len(changes.tasks) <= 3
+
+    assert seen == created
+    assert frames >= 3
+
+
+def test_the_file_can_be_read_by_its_owner_alone(run, store, tmp_path):
+    assert (tmp_path / "hourglass.db").stat().st_mode & 0o077 == 0
+
+
+def test_the_store_keeps_its_name(run, store, tmp_path):
+    name = run(store.head()).store
+
+    again = run(store.reopen())
+    assert run(again.head()).store == name
+    run(again.close())
+    store.close = again.close
+    assert isinstance(again.inner, SqliteStore)

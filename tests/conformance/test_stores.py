@@ -1,0 +1,369 @@
+"""What every store promises: storage/__init__.py, sentence by sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from jobs import lifecycle
+from jobs.errors import IllegalTransition, NoSuchTask, StatusChanged
+from jobs.lifecycle import Change
+from jobs.model import RoundRecord, Status, Watch
+from storage import Draft
+
+
+def draft(**fields):
+    return Draft(**{"job": "plain", "params": "{}", "description": "Counting", "created": 1000, **fields})
+
+
+def done(number, at=2000, **fields):
+    return RoundRecord(number=number, at=at, seconds=0.5, message=f"round {number}", **fields)
+
+
+def create(run, store, **fields):
+    return run(store.create([draft(**fields)]))[0].task
+
+
+def running(run, store, **fields):
+    task = create(run, store, **fields)
+    return run(store.change(task.id, lifecycle.taken(1500)))
+
+
+def finished(run, store, result="5", **fields):
+    task = running(run, store, **fields)
+    return run(store.change(task.id, lifecycle.returned(result, 3000)))
+
+
+def explode(task):
+    raise RuntimeError("a defect in a step")
+
+
+def test_a_created_task_is_what_was_asked_for(run, store):
+    task = create(run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, lock="l")
+
+    kept = run(store.task(task.id))
+
+    assert kept == task
+    assert (kept.status, kept.params, kept.priority, kept.not_before) == (Status.NOT_STARTED, '{"times": 5}', 3, 9000)
+    assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of, kept.lock) == (1000, 1000, "ann", 7, "l")
+
+
+def test_ids_rise_and_are_never_used_again(run, store):
+    first = finished(run, store)
+    run(store.change(first.id, lifecycle.deleted("ann", 4000, None, False)))
+
+    assert create(run, store).id > first.id
+
+
+def test_each_change_has_the_next_revision(run, store):
+    before = run(store.head()).revision
+    task = create(run, store)
+    taken = run(store.change(task.id, lifecycle.taken(1500)))
+
+    assert (task.revision, taken.revision) == (before + 1, before + 2)
+    assert run(store.head()).revision == before + 2
+
+
+def test_two_steps_at_once_are_two_transitions_with_revisions_of_their_own(run, store):
+    task = create(run, store)
+    run(store.change(task.id, lifecycle.taken(1500), lifecycle.returned("5", 2000)))
+
+    moves = run(store.changes(task.revision)).transitions
+
+    assert [(move.before, move.after) for move in moves] == [("Not Started", "Running"), ("Running", "Finished")]
+    assert [move.revision for move in moves] == [task.revision + 1, task.revision + 2]
+
+
+def test_a_step_without_a_change_takes_no_revision(run, store):
+    task = finished(run, store)
+
+    assert run(store.change(task.id, lambda task: None)).revision == task.revision
+    assert run(store.head()).revision == task.revision
+
+
+def test_what_one_step_refuses_leaves_nothing_of_the_others_behind(run, store):
+    task = create(run, store)
+    head = run(store.head())
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        run(store.change(task.id, lifecycle.taken(1500), explode))
+
+    assert run(store.task(task.id)) == task
+    assert run(store.head()) == head
+
+
+def test_a_refused_write_does_not_touch_its_neighbours(run, store):
+    task = create(run, store)
+
+    async def together():
+        return await asyncio.gather(
+            store.create([draft(description="before")]),
+            store.change(task.id, explode),
+            store.change(task.id, lifecycle.taken(1500)),
+            store.create([draft(description="after")]),
+            return_exceptions=True,
+        )
+
+    before, refused, taken, after = run(together())
+
+    assert isinstance(refused, RuntimeError)
+    assert taken.status is Status.RUNNING
+    kept = [run(store.task(one[0].task.id)) for one in (before, after)]
+    assert [one.description for one in kept] == ["before", "after"]
+    assert run(store.head()).counts == {"Not Started": 2, "Running": 1, "Finished": 0, "Exception": 0, "Aborted": 0}
+
+
+def test_a_step_that_the_table_does_not_know_is_refused(run, store):
+    task = create(run, store)
+
+    with pytest.raises(IllegalTransition):
+        run(store.change(task.id, lifecycle.returned("5", 2000)))
+
+
+def test_nobody_can_change_a_final_status(run, store):
+    task = finished(run, store)
+
+    def overwrite(task):
+        return Change(replace(task, status=Status.RUNNING, ended=None, outcome=""))
+
+    with pytest.raises(Exception, match="final"):
+        run(store.change(task.id, overwrite))
+    assert run(store.task(task.id)) == task
+
+
+def test_an_unknown_task_is_named(run, store):
+    for ask in (store.task(4711), store.change(4711, explode), store.rounds(4711, 0)):
+        with pytest.raises(NoSuchTask, match="4711"):
+            run(ask)
+
+
+def test_a_unique_draft_is_created_once_while_one_is_pending(run, store):
+    first = run(store.create([draft(unique_key="k")]))[0]
+    second = run(store.create([draft(unique_key="k")]))[0]
+
+    assert (first.is_new, second.is_new) == (True, False)
+    assert second.task == first.task
+
+    run(store.change(first.task.id, lifecycle.aborted("ann", 2000)))
+    assert run(store.create([draft(unique_key="k")]))[0].is_new
+
+
+def test_unique_drafts_in_one_call_are_one_task(run, store):
+    first, second = run(store.create([draft(unique_key="k"), draft(unique_key="k")]))
+
+    assert first.task == second.task
+    assert not second.is_new
+
+
+def test_rounds_are_kept_in_order_and_read_after_a_number(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000)))
+    run(store.change(task.id, lifecycle.reported([done(3, percent=30, output='{"found": 1}')], 2500)))
+
+    rounds = run(store.rounds(task.id, 1))
+
+    assert [(one.number, one.percent, one.message) for one in rounds] == [(2, 20, "round 2"), (3, 30, "round 3")]
+    assert rounds[1].output == '{"found": 1}'
+    assert len(run(store.rounds(task.id, 0, limit=2))) == 2
+
+
+def test_a_round_that_is_done_again_replaces_the_one_of_its_number(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, at=2000)], 2000)))
+    run(store.change(task.id, lifecycle.reported([done(1, at=9000)], 9000)))
+
+    assert [one.at for one in run(store.rounds(task.id, 0))] == [9000]
+
+
+def test_the_checkpoint_is_that_of_the_last_round_that_left_one(run, store):
+    task = running(run, store)
+    rounds = [done(1, checkpoint='{"done": 1}'), done(2, checkpoint='{"done": 2}'), done(3)]
+    run(store.change(task.id, lifecycle.reported(rounds, 2000)))
+
+    checkpoint = run(store.checkpoint(task.id))
+
+    assert (checkpoint.round, json.loads(checkpoint.data)) == (2, {"done": 2})
+
+
+def test_a_final_task_has_no_checkpoint(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, checkpoint="{}")], 2000), lifecycle.returned("1", 2000)))
+
+    assert run(store.checkpoint(task.id)) is None
+
+
+def test_a_watch_reads_each_round_once_in_order_of_commit(run, store):
+    task = running(run, store)
+    for number in range(1, 8):
+        run(store.change(task.id, lifecycle.reported([done(number)], 2000)))
+    watch, seen = Watch(task=task.id, after=2, began=run(store.head()).revision), []
+
+    while rounds := run(store.watched_rounds(watch, run(store.head()).revision, limit=2)):
+        seen += [one.number for one in rounds]
+        watch = replace(watch, revision=rounds[-1].revision, number=rounds[-1].number)
+
+    assert seen == [3, 4, 5, 6, 7]
+
+
+def test_a_watch_gets_a_repeated_round_although_it_has_had_its_number(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1), done(2)], 2000)))
+    watch = Watch(task=task.id, after=2, began=run(store.head()).revision)
+    run(store.change(task.id, lifecycle.reported([done(1)], 3000)))
+
+    rounds = run(store.watched_rounds(watch, run(store.head()).revision))
+
+    assert [one.number for one in rounds] == [1]
+
+
+def test_changes_are_what_was_committed_between_two_revisions(run, store):
+    task = create(run, store)
+    other = finished(run, store)
+    run(store.change(other.id, lifecycle.deleted("ann", 4000, None, False)))
+    head = run(store.head())
+
+    changes = run(store.changes(0))
+
+    assert changes.revision == head.revision
+    assert changes.head == head
+    assert [one.id for one in changes.tasks] == [task.id]
+    assert changes.deleted == [other.id]
+    assert [(move.task, move.after) for move in changes.transitions] == [
+        (task.id, "Not Started"),
+        (other.id, "Not Started"),
+        (other.id, "Running"),
+        (other.id, "Finished"),
+    ]
+
+
+def test_changes_cover_at_most_so_many_revisions_and_go_on_from_there(run, store):
+    for _ in range(5):
+        create(run, store)
+    since, transitions = 0, []
+
+    while (changes := run(store.changes(since, limit=2))).transitions:
+        assert changes.revision - since <= 2
+        transitions += [move.task for move in changes.transitions]
+        since = changes.revision
+
+    assert transitions == sorted(set(transitions))
+    assert len(transitions) == 5
+
+
+def test_a_task_stands_where_its_last_change_lies(run, store):
+    task = create(run, store)
+    create(run, store)
+    run(store.change(task.id, lifecycle.taken(1500)))
+
+    assert task.id not in [one.id for one in run(store.changes(0, limit=2)).tasks]
+    assert task.id in [one.id for one in run(store.changes(2)).tasks]
+
+
+def test_changes_of_a_future_or_a_forgotten_past_are_unknown(run, store):
+    task = finished(run, store)
+    create(run, store, created=10_000)
+
+    assert run(store.changes(run(store.head()).revision + 1)) is None
+    assert run(store.forget_changes(5000)) == 3
+    assert run(store.changes(0)) is None
+    assert run(store.head()).oldest == task.revision
+    assert [move.after for move in run(store.changes(task.revision)).transitions] == ["Not Started"]
+
+
+def test_forgetting_nothing_changes_nothing(run, store):
+    create(run, store)
+
+    assert run(store.forget_changes(1000)) == 0
+    assert run(store.changes(0)) is not None
+
+
+def test_counts_and_the_mean_percent_of_pending_tasks_are_kept(run, store):
+    first, second = running(run, store), running(run, store)
+    create(run, store)
+    finished(run, store)
+    run(store.change(first.id, lifecycle.reported([done(1, percent=60)], 2000)))
+    run(store.change(second.id, lifecycle.reported([done(1, percent=30)], 2000)))
+
+    head = run(store.head())
+
+    assert head.counts == {"Not Started": 1, "Running": 2, "Finished": 1, "Exception": 0, "Aborted": 0}
+    assert head.pending_percent == 30
+
+
+def test_the_mean_percent_is_zero_without_pending_tasks(run, store):
+    finished(run, store)
+
+    assert run(store.head()).pending_percent == 0
+
+
+def test_a_large_result_is_whole_for_one_task_and_left_out_of_changes(run, store):
+    large = json.dumps("x" * 20_000)
+    task = finished(run, store, result=large)
+
+    assert run(store.task(task.id)).result == large
+    (changed,) = run(store.changes(0)).tasks
+    assert (changed.result, changed.result_bytes) == (None, len(large))
+
+
+def test_a_small_result_is_everywhere(run, store):
+    finished(run, store, result='"π"')
+
+    (changed,) = run(store.changes(0)).tasks
+    assert (changed.result, changed.result_bytes) == ('"π"', 4)
+
+
+def test_unfinished_tasks_are_those_pending_or_stopping(run, store):
+    waits, runs, stops = create(run, store), running(run, store), running(run, store)
+    finished(run, store)
+    run(store.change(stops.id, lifecycle.aborted("ann", 2000)))
+
+    assert [task.id for task in run(store.unfinished())] == [waits.id, runs.id, stops.id]
+
+
+def test_a_removed_task_takes_its_rounds_along_and_leaves_its_transitions(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1)], 2000), lifecycle.returned("1", 2000)))
+
+    assert run(store.change(task.id, lifecycle.deleted("ann", 3000, "final", False))) is None
+
+    with pytest.raises(NoSuchTask):
+        run(store.task(task.id))
+    assert [move.task for move in run(store.changes(0)).transitions] == [task.id] * 3
+
+
+def test_a_guarded_delete_does_nothing_to_a_task_that_has_changed(run, store):
+    task = finished(run, store)
+
+    with pytest.raises(StatusChanged) as refusal:
+        run(store.change(task.id, lifecycle.deleted("ann", 3000, "pending", False)))
+
+    assert refusal.value.task == task
+    assert run(store.task(task.id)) == task
+
+
+def test_each_commit_is_announced_with_its_revision(run, store):
+    announced = []
+    store.on_commit = announced.append
+
+    task = create(run, store)
+    run(store.change(task.id, lifecycle.taken(1500)))
+
+    assert announced[0] == task.revision
+    assert announced[-1] == task.revision + 1
+
+
+def test_everything_is_there_after_a_restart(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, checkpoint="{}")], 2000)))
+    task, head = run(store.task(task.id)), run(store.head())
+
+    again = run(store.reopen())
+
+    assert run(again.task(task.id)) == task
+    assert run(again.head()) == head
+    assert [one.number for one in run(again.rounds(task.id, 0))] == [1]
+    run(again.close())
+    store.close = again.close

@@ -1,0 +1,108 @@
+"""An engine whose workers do what a test says: for what real workers cannot be made to do on cue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jobs.engine import EngineListener, WorkerView
+from jobs.lifecycle import error_text
+from jobs.messages import Ended, Start
+from jobs.model import RoundRecord
+
+
+class _NobodyListens:
+    def worker_free(self) -> None: ...
+    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None: ...
+    def task_ended(self, ended: Ended) -> None: ...
+    def worker_died(self, task_id: int, reason: str) -> None: ...
+
+
+class ScriptedEngine:
+    """Holds `count` workers. `running` has the task of each busy one; `unacknowledged` those that may not go on."""
+
+    def __init__(self, count: int) -> None:
+        self.listener: EngineListener = _NobodyListens()
+        self.count = count
+        self.running: dict[int, Start] = {}
+        self.done: dict[int, int] = {}
+        self.unacknowledged: set[int] = set()
+        self.asked_to_stop: set[int] = set()
+        self.killed: set[int] = set()
+        self.clock = lambda: 0
+
+    @property
+    def free_workers(self) -> int:
+        return self.count - len(self.running)
+
+    def start_task(self, order: Start) -> None:
+        if not self.free_workers:
+            raise LookupError("no worker is free")
+        assert order.task not in self.running, f"task {order.task} runs twice at the same time"
+        self.running[order.task] = order
+        self.done[order.task] = order.round
+
+    def acknowledge(self, task_id: int) -> None:
+        self.unacknowledged.discard(task_id)
+
+    def abort_task(self, task_id: int) -> None:
+        if task_id in self.running:
+            self.asked_to_stop.add(task_id)
+
+    def kill_task(self, task_id: int) -> None:
+        if task_id in self.running:
+            self.killed.add(task_id)
+            self.die(task_id, "killed by force")
+
+    def workers(self) -> list[WorkerView]:
+        return []
+
+    async def stop(self, grace_seconds: float) -> None:
+        for task_id in list(self.running):
+            self.end(task_id, "interrupted")
+
+    # What a test makes the workers do.
+
+    def rounds(self, task_id: int, count: int = 1, of: int | None = None, checkpoint: bool = True) -> None:
+        first = self.done[task_id] + 1
+        records = [self._record(number, of, checkpoint) for number in range(first, first + count)]
+        self.done[task_id] += count
+        self.unacknowledged.add(task_id)
+        self.listener.rounds_reported(task_id, records)
+
+    def end(self, task_id: int, how: str, **said: str) -> None:
+        self._free(task_id)
+        self.listener.task_ended(Ended(task=task_id, how=how, rounds=[], **said))
+        self.listener.worker_free()
+
+    def finish(self, task_id: int, result: str = "null") -> None:
+        self.end(task_id, "returned", result=result)
+
+    def fail(self, task_id: int, message: str = "no such pool") -> None:
+        self.end(task_id, "raised", error=error_text("ValueError", message, "Traceback …"))
+
+    def die(self, task_id: int, reason: str = "killed by signal 9 (out of memory?)") -> None:
+        self._free(task_id)
+        self.listener.worker_died(task_id, reason)
+        self.listener.worker_free()
+
+    def _record(self, number: int, of: int | None, checkpoint: bool) -> RoundRecord:
+        percent = min(100, number * 100 // of) if of else None
+        data = f'{{"done": {number}}}' if checkpoint else None
+        return RoundRecord(
+            number=number,
+            at=self.clock(),
+            seconds=1.0,
+            percent=percent,
+            of=of,
+            message=f"round {number}",
+            checkpoint=data,
+        )
+
+    def _free(self, task_id: int) -> None:
+        del self.running[task_id]
+        for group in (self.unacknowledged, self.asked_to_stop):
+            group.discard(task_id)
+
+
+def tasks_of(orders: Iterable[Start]) -> list[int]:
+    return [order.task for order in orders]

@@ -1,0 +1,92 @@
+"""Both stores for tests, each behind a door that can be shut as a full disk would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jobs.errors import StorageUnavailable
+from jobs.lifecycle import Step
+from jobs.model import Changes, Checkpoint, Head, KeptRound, Task, Watch
+from storage import Created, Draft
+from storage.database import open_database
+from storage.memory import MemoryStore
+from storage.sqlite import SqliteStore
+
+
+class DoorStore:
+    """A TaskStore before another one. While `full` every write is refused. `reopen` is what a restart finds."""
+
+    def __init__(self, store, close, reopen):
+        self.inner = store
+        self.full = False
+        self.close = close
+        self.reopen = reopen
+
+    @property
+    def on_commit(self) -> Callable[[int], None]:
+        return self.inner.on_commit
+
+    @on_commit.setter
+    def on_commit(self, function: Callable[[int], None]) -> None:
+        self.inner.on_commit = function
+
+    async def create(self, drafts: Sequence[Draft]) -> list[Created]:
+        self._check()
+        return await self.inner.create(drafts)
+
+    async def change(self, task_id: int, *steps: Step) -> Task | None:
+        self._check()
+        return await self.inner.change(task_id, *steps)
+
+    async def task(self, task_id: int) -> Task:
+        return await self.inner.task(task_id)
+
+    async def checkpoint(self, task_id: int) -> Checkpoint | None:
+        return await self.inner.checkpoint(task_id)
+
+    async def unfinished(self) -> list[Task]:
+        return await self.inner.unfinished()
+
+    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
+        return await self.inner.rounds(task_id, after, limit)
+
+    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
+        return await self.inner.watched_rounds(watch, up_to, limit)
+
+    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
+        return await self.inner.changes(since, limit)
+
+    async def head(self) -> Head:
+        return await self.inner.head()
+
+    async def forget_changes(self, before: int) -> int:
+        return await self.inner.forget_changes(before)
+
+    def _check(self) -> None:
+        if self.full:
+            raise StorageUnavailable
+
+
+async def open_memory(_: Path, store: MemoryStore | None = None) -> DoorStore:
+    store = store or MemoryStore()
+
+    async def close() -> None: ...
+
+    async def reopen() -> DoorStore:
+        return await open_memory(_, store)
+
+    return DoorStore(store, close, reopen)
+
+
+async def open_sqlite(directory: Path) -> DoorStore:
+    database = await open_database(directory)
+
+    async def reopen() -> DoorStore:
+        await database.close()
+        return await open_sqlite(directory)
+
+    return DoorStore(SqliteStore(database), database.close, reopen)
+
+
+OPENERS = {"memory": open_memory, "sqlite": open_sqlite}
