@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import traceback
 from contextlib import suppress
 from typing import Literal, NoReturn
 
@@ -89,8 +90,8 @@ class Link:
         message = framed(encode(report))
         try:
             self._channel.sendall(message)
-        except OSError:
-            end_with_group()
+        except OSError:  # the server is gone, a job has closed the pipe, or this is a process that a job forked
+            os._exit(1)
 
     def _gather(self, done: RoundRecord) -> None:
         self._gathered.append(done)
@@ -117,8 +118,12 @@ class Link:
         """Obeys the server until it is gone. Its buffer is made beforehand: a task may have used up all memory."""
         try:
             self._obey_all(bytearray(RECEIVE_BYTES))
-        finally:
-            end_with_group()
+        except ConnectionError:
+            pass
+        except BaseException:  # noqa: BLE001 - the edge of this thread: without it the worker would be deaf
+            traceback.print_exc()
+            os._exit(1)
+        end_with_group()
 
     def _obey_all(self, buffer: bytearray) -> None:
         frames = Frames(LARGEST_MESSAGE_BYTES)

@@ -254,7 +254,7 @@ class Worker:
     def _leaves_after(self, ended: Ended) -> bool:
         assert self.process
         is_worn = 0 < self._pool.tasks_per_worker <= self.process.tasks_done
-        return self._pool.stopping or not self.process.is_alive or is_worn or _ran_out_of_memory(ended)
+        return self._pool.stopping or self.process.is_doomed or is_worn or _ran_out_of_memory(ended)
 
     def _retire(self) -> None:
         self._send(Quit())
@@ -341,7 +341,7 @@ class WorkerProcess:
         self._start(theirs)
         assert self._process.pid
         self.pid: int = self._process.pid
-        self.is_alive = True
+        self.is_doomed = False
         self.tasks_done = 0
         self.ended = asyncio.Event()
         self._started_at = self._loop.time()
@@ -369,6 +369,7 @@ class WorkerProcess:
 
     def kill(self, reason: str) -> None:
         """At once, with all the processes that its jobs have left; the first reason is the one that is told."""
+        self.is_doomed = True
         self._reason = self._reason or reason
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -440,7 +441,7 @@ class WorkerProcess:
 
     def _end(self) -> None:
         """The process is dead, but not yet waited for: until then its number is not given to another one."""
-        self.is_alive = False
+        self.is_doomed = True
         self._kill_group()
         self._drain()
         self._close()

@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -250,6 +251,15 @@ def _bad_round(kind: BadRound) -> object:
             return Round(3, checkpoint={"done": "x" * MIB})
 
 
+@job(description="Yielding what it may not, and failing to clean up")
+def yields_and_fails_to_clean_up() -> Iterator[Round]:
+    """Raises when it is closed after it was refused."""
+    try:
+        yield 5
+    finally:
+        raise OSError("the door is stuck")
+
+
 BadResult = Literal["set", "bytes", "nan", "surrogate", "circular", "deep", "very deep", "huge"]
 
 
@@ -308,17 +318,16 @@ def prints(text: str) -> Iterator[Round]:
 @job(description="Ending its process with {code}")
 def ends_process(code: int = 3) -> Iterator[Round]:
     """Calls os._exit in its second round."""
-    yield Round(1, checkpoint={})
+    yield Round(1)
     os._exit(code)
 
 
 @job(description="Killing its process with signal {number}")
 def kills_itself(number: int = signal.SIGKILL) -> Iterator[Round]:
     """Sends its own process a signal in its second round."""
-    yield Round(1, checkpoint={})
-    signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+    yield Round(1)
     os.kill(os.getpid(), number)
-    yield Round(2, checkpoint={})
+    yield Round(2)
 
 
 @job(description="Taking all memory")
@@ -385,17 +394,28 @@ def leaves_thread(until: str = "/nonexistent/never") -> Iterator[Round]:
 
 
 @job(description="Closing files that are not its own")
-def closes_pipe() -> Iterator[Round]:
+def closes_files() -> Iterator[Round]:
     """Closes all but the standard streams."""
     yield Round(1)
     os.closerange(3, 256)
+    yield Round(2)
+
+
+@job(description="Shutting down a pipe that is not its own")
+def shuts_pipe() -> Iterator[Round]:
+    """Nothing can be sent any more, while it goes on."""
+    yield Round(1)
+    for number in filter(_is_socket, map(int, os.listdir("/proc/self/fd"))):
+        borrowed = socket.socket(fileno=number)
+        borrowed.shutdown(socket.SHUT_WR)
+        borrowed.detach()
     time.sleep(3600)
     yield Round(2)
 
 
-def _is_socket(name: str) -> bool:
+def _is_socket(number: int) -> bool:
     try:
-        return stat.S_ISSOCK(os.fstat(int(name)).st_mode)
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
     except OSError:  # the folder that was being listed
         return False
 
@@ -404,8 +424,7 @@ def _is_socket(name: str) -> bool:
 def sends_garbage() -> Iterator[Round]:
     """Writes random bytes to every socket it can find."""
     yield Round(1)
-    for name in os.listdir("/proc/self/fd"):
-        if _is_socket(name):
-            os.write(int(name), b"\x00\x00\x00\x05\xff\xfe\xfd\xfc\xfb")
+    for number in filter(_is_socket, map(int, os.listdir("/proc/self/fd"))):
+        os.write(number, b"\x00\x00\x00\x05\xff\xfe\xfd\xfc\xfb")
     time.sleep(3600)
     yield Round(2)

@@ -134,27 +134,46 @@ async def assert_next_runs(pool: WorkerPool, told: Told, task_id: int = 999) -> 
 
 async def lines_of(path: Path, count: int = 1) -> list[str]:
     """The lines of a file that another process writes, once there are so many."""
-    while not path.exists() or len(lines := path.read_text().splitlines()) < count:
+    while len(lines := _lines(path)) < count:  # noqa: ASYNC110 - another process cannot set an event of ours
         await asyncio.sleep(0.005)
     return lines
 
 
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+async def state_of(pool: WorkerPool, wanted: Callable[[str], bool]) -> str:
+    """The state of the first worker, once it is as wanted; not every change of it is told to the listener."""
+    while not wanted(state := pool.workers()[0].state):  # noqa: ASYNC110 - see its docstring
+        await asyncio.sleep(0.005)
+    return state
+
+
 async def until_gone(pid: int) -> None:
     """Waits for the end of a process, whoever its parent is."""
+    await asyncio.to_thread(wait_for_end, pid)
+
+
+def wait_for_end(pid: int) -> None:
+    """The same, for where there is no loop."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
-        await asyncio.to_thread(_wait_readable, pidfd)
+        wait_readable(pidfd)
     finally:
         os.close(pidfd)
 
 
-def _wait_readable(pidfd: int) -> None:
+def wait_readable(descriptor: int) -> None:
     poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(PATIENCE_SECONDS * 1000), "the process lives on"
+    poll.register(descriptor, select.POLLIN)
+    assert poll.poll(PATIENCE_SECONDS * 1000), "nothing happened"
+
+
+_wait_readable = wait_readable  # as test_server_death.py knows it
 
 
 @asynccontextmanager

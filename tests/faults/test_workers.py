@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import functools
+import itertools
 import json
 import logging
 import os
@@ -19,6 +21,7 @@ from jobs.link import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
 from jobs.messages import Ended
 from tests.faults.support import (
     ROOT,
+    Told,
     a_pool,
     a_starting_pool,
     another_server,
@@ -26,7 +29,10 @@ from tests.faults.support import (
     in_a_loop,
     lines_of,
     order,
+    state_of,
     until_gone,
+    wait_for_end,
+    wait_readable,
 )
 
 NEVER = "/nonexistent/never"
@@ -94,7 +100,7 @@ async def test_a_worker_parts_from_terminal_and_offers_itself_to_the_oom_killer(
     async with a_pool(tmp_path) as (pool, _told):
         pid = pool.workers()[0].pid
         assert os.getpgid(pid) == pid
-        assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "500"
+        assert await lines_of(Path(f"/proc/{pid}/oom_score_adj")) == ["500"]
 
 
 def test_a_worker_imports_nothing_of_the_server() -> None:
@@ -221,6 +227,19 @@ async def test_a_result_that_may_not_be_sent_is_refused_in_words(tmp_path: Path,
 
 
 @in_a_loop
+async def test_a_clean_up_that_fails_after_a_refusal_is_logged(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with a_pool(tmp_path) as (pool, told):
+        pool.start_task(order(1, "yields_and_fails_to_clean_up"))
+        assert error_of(await told.end_of(1))["message"] == "the job yielded 5, expected a Round"
+        await assert_next_runs(pool, told)
+    printed = capfd.readouterr().err
+    assert "Task 1: its clean-up raised" in printed
+    assert "the door is stuck" in printed
+
+
+@in_a_loop
 async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,6 +263,7 @@ async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
         ("kills_itself", {"number": signal.SIGKILL}, "killed by signal 9 (out of memory?)"),
         ("kills_itself", {"number": signal.SIGSEGV}, "killed by signal 11 (SIGSEGV)"),
         ("kills_itself", {"number": 40}, "killed by signal 40"),
+        ("closes_files", {}, "exited with code 1"),
         ("sends_garbage", {}, "sent something that is not a message"),
     ],
 )
@@ -277,6 +297,17 @@ async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported
         pool.start_task(order(1, "counts", checkpoint=go_on, after_round=last.number, times=3, record_path=str(ran)))
         await told.end_of(1)
         assert ran.read_text().split() == ["1", "2", "3"]
+
+
+@in_a_loop
+async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_path: Path) -> None:
+    async with a_pool(tmp_path) as (pool, told):
+        process = pool._workers[0].process
+        pool.start_task(order(1, "ends_process", code=3))
+        wait_for_end(process.pid)  # the loop stands still meanwhile
+        process._end()
+        assert told.numbers_of(1) == [1]
+        assert told.deaths == [(1, "exited with code 3")]
 
 
 @in_a_loop
@@ -330,7 +361,7 @@ async def test_a_fork_that_goes_on_as_if_it_were_the_worker_reports_nothing(tmp_
 async def test_a_worker_that_closes_its_pipe_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "END_SECONDS", 0.05)
     async with a_pool(tmp_path) as (pool, told):
-        pool.start_task(order(1, "closes_pipe"))
+        pool.start_task(order(1, "shuts_pipe"))
         assert await told.death_of(1) == "closed its pipe to the server"
         await assert_next_runs(pool, told)
 
@@ -344,17 +375,18 @@ async def test_no_worker_outlives_a_server_that_is_killed(tmp_path: Path, job: s
         pid = int((await lines_of(began))[0])
         server.kill()
         await until_gone(pid)
-    fcntl.flock((tmp_path / "lock").open(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @in_a_loop
 async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with another_server(tmp_path, "leaves_children", pids_path=str(pids), until=NEVER) as server:
-        _command, fork, bare_fork = [int(pid) for pid in await lines_of(pids, 3)]
+        command, fork, bare_fork = [int(pid) for pid in await lines_of(pids, 3)]
         server.kill()
         await until_gone(fork)
-        for pid in (_command, bare_fork):
+        for pid in (command, bare_fork):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -442,6 +474,19 @@ async def test_force_does_not_wait_even_for_a_worker_that_holds_the_gil(tmp_path
 
 
 @in_a_loop
+async def test_a_worker_that_is_being_killed_gets_no_other_task_though_it_has_just_ended_one(tmp_path: Path) -> None:
+    async with a_pool(tmp_path) as (pool, told):
+        process = pool._workers[0].process
+        pool.start_task(order(1, "counts", times=0))
+        wait_readable(process._channel.fileno())  # its last word is on the way; the loop stands still meanwhile
+        pool.kill_task(1)
+        assert (await told.end_of(1)).how == "returned"
+        assert told.free_at_end == [0]
+        await assert_next_runs(pool, told)
+        assert not told.deaths
+
+
+@in_a_loop
 async def test_orders_for_a_task_that_does_not_run_change_nothing(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         for command in (pool.acknowledge, pool.abort_task, pool.kill_task):
@@ -452,12 +497,12 @@ async def test_orders_for_a_task_that_does_not_run_change_nothing(tmp_path: Path
 # Flow
 
 
-async def acknowledge_late(pool: pool_module.WorkerPool, told, task_id: int) -> None:
+async def acknowledge_late(pool: pool_module.WorkerPool, told: Told, task_id: int) -> None:
     """As a slow disk would, until the task has ended."""
-    answered = 0
-    while not told.ends:
-        await told.until(lambda: told.ends or len(told.batches) > answered)
-        answered = len(told.batches)
+    for count in itertools.count(1):
+        await told.until(functools.partial(lambda count: told.ends or len(told.batches) >= count, count))
+        if told.ends:
+            return
         await asyncio.sleep(0.01)
         pool.acknowledge(task_id)
 
@@ -531,6 +576,7 @@ async def test_an_order_larger_than_the_pipe_does_not_block_the_loop(tmp_path: P
         assert error_of(await told.end_of(1))["message"] == "x" * 10_000
         os.kill(pool.workers()[0].pid, signal.SIGSTOP)
         pool.start_task(order(2, "fails", message="x" * 1_000_000))
+        pool.abort_task(2)
         pool.kill_task(2)
         assert await told.death_of(2) == "killed by force"
         await assert_next_runs(pool, told)
@@ -572,8 +618,7 @@ async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "deadly_jobs.py").write_text("import os\nos._exit(7)\n")
     async with a_starting_pool(tmp_path, modules=("deadly_jobs",)) as (pool, _told):
-        while pool.workers()[0].state == "starting":
-            await asyncio.sleep(0.005)
+        await state_of(pool, lambda state: state != "starting")
         assert pool.workers()[0].state == "failed to start: exited with code 7"
 
 
@@ -616,7 +661,7 @@ async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_pa
         assert not told.deaths
 
 
-@pytest.mark.parametrize("piece_bytes", [64, 1024 * 1024, 16 * 1024 * 1024])
+@pytest.mark.parametrize("piece_bytes", [64, 1024 * 1024, 8 * 1024 * 1024])
 @in_a_loop
 async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_replaced(
     tmp_path: Path, piece_bytes: int

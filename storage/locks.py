@@ -1,0 +1,81 @@
+"""One server a database, and no worker beside the successor of its server."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobs.errors import StartError
+
+LOOK_AGAIN_SECONDS = 0.05
+TELL_AFTER_SECONDS = 1.0
+
+
+@contextmanager
+def server_lock(data_dir: Path) -> Iterator[None]:
+    """Holds the directory for this server. Raises StartError where another one has it."""
+    with _open(data_dir / "server.lock") as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holders = " and ".join(map(str, _holders(descriptor))) or "unknown"
+            raise StartError(
+                f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
+                f"which another server (process {holders}) is using"
+            ) from None
+        yield
+
+
+def wait_for_old_workers(data_dir: Path, tell: Callable[[str], None]) -> None:
+    """Waits until no worker of an earlier server holds the shared lock; tells for whom if that takes a while."""
+    with _open(workers_lock_path(data_dir)) as descriptor:
+        tell_at = time.monotonic() + TELL_AFTER_SECONDS
+        while not _try_alone(descriptor):
+            if time.monotonic() > tell_at:
+                tell(f"Waiting for workers of an earlier server to end: process {_names(descriptor)}")
+                tell_at = float("inf")
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def workers_lock_path(data_dir: Path) -> Path:
+    """The file on which every worker holds a shared lock while it lives."""
+    return data_dir / "workers.lock"
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[int]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(
+            f"[storage] data_dir: expected a directory to write to, got {path.parent} ({error.strerror})"
+        ) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_alone(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _names(descriptor: int) -> str:
+    return ", ".join(map(str, _holders(descriptor))) or "unknown"
+
+
+def _holders(descriptor: int) -> list[int]:
+    """The processes that hold a lock on the file, as /proc/locks tells them: proc(5)."""
+    status = os.fstat(descriptor)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sorted(int(words[4]) for words in map(str.split, lines) if words[5:6] == [place] and words[1] == "FLOCK")
