@@ -1,6 +1,6 @@
 # `make run` and `make test` do all set-up themselves; a second run installs nothing.
 
-.PHONY: setup run test lint bench
+.PHONY: setup run test lint
 
 setup:
 	@tools/setup dev
@@ -18,6 +18,3 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench:
-	@tools/setup dev
-	.venv/bin/python -m bench $(ARGS)

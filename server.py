@@ -1,4 +1,4 @@
-"""Hourglass: background tasks you can watch. `server.py` serves, `server.py user …` knows who may sign in.
+"""Hourglass: background tasks you can watch.
 
 Nothing is imported up here that a worker does not need: spawned, it imports this file again.
 """
@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
 
     from config import Config
@@ -23,10 +24,6 @@ def main(argv: Sequence[str]) -> int:
     from jobs.errors import ConfigError, StartError
 
     try:
-        if argv[:1] == ["user"]:
-            from users import main as user_main
-
-            return user_main(argv[1:])
         return _serve(argv)
     except (ConfigError, StartError) as error:
         print(error, file=sys.stderr, flush=True)
@@ -48,12 +45,15 @@ def _serve(argv: Sequence[str]) -> int:
     return 0
 
 
-def _loop_factory():  # type: ignore[no-untyped-def]
+def _loop_factory() -> Callable[[], AbstractEventLoop]:
+    """uvloop where it is to be had."""
+    import asyncio
+
     try:
-        from uvloop import new_event_loop
+        import uvloop
     except ImportError:
-        from asyncio import new_event_loop
-    return new_event_loop
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
 async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
@@ -102,7 +102,19 @@ def _round_timeout(of_job: float | None, config: Config) -> float:
 
 
 async def _run(config: Config) -> None:
-    raise NotImplementedError(config)
+    """Runs the tasks that the database holds, until SIGTERM or SIGINT. REST, sign-in and page do not exist yet."""
+    import asyncio
+    import signal
+    from contextlib import AsyncExitStack
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        tasks = await open_tasks(config, stack)
+        print("Hourglass runs its tasks. It does not listen yet: REST and page follow.", file=sys.stderr, flush=True)
+        await stop.wait()
+        tasks.feed.announce_stop()
 
 
 if __name__ == "__main__":

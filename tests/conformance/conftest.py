@@ -17,7 +17,7 @@ class Loop:
         return self.loop.run_until_complete(asyncio.wait_for(coroutine, 60))
 
 
-@pytest.fixture()
+@pytest.fixture
 def run():
     loop = Loop()
     yield loop

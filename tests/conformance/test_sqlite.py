@@ -19,7 +19,7 @@ from tests.conformance.test_stores import create, draft, finished, running
 from tests.support.stores import open_sqlite
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(run, tmp_path):
     opened = run(open_sqlite(tmp_path))
     yield opened
@@ -124,10 +124,16 @@ def ids(page):
     return [task.id for task in page.tasks]
 
 
-@pytest.fixture()
+@pytest.fixture
 def five(run, store):
     """Five tasks, one of each kind; the later ones changed later."""
-    texts = ["Counting apples", "Setting number of PGs of pool rbd to 64", "Über-Größe messen", "Zählen", "apple_pie-100%"]
+    texts = [
+        "Counting apples",
+        "Setting number of PGs of pool rbd to 64",
+        "Über-Größe messen",
+        "Zählen",
+        "apple_pie-100%",
+    ]
     tasks = [create(run, store, description=text, created=1000 + 10 * n) for n, text in enumerate(texts)]
     waits, runs, ends, fails, stops = (task.id for task in tasks)
     run(store.change(runs, lifecycle.taken(2000)))

@@ -42,7 +42,9 @@ def explode(task):
 
 
 def test_a_created_task_is_what_was_asked_for(run, store):
-    task = create(run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, lock="l")
+    task = create(
+        run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, lock="l"
+    )
 
     kept = run(store.task(task.id))
 
