@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import select
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
