@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import select
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -170,3 +171,25 @@ def wait_readable(descriptor: int) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     assert poll.poll(PATIENCE_SECONDS * 1000), "nothing happened"
+
+
+@asynccontextmanager
+async def another_server(folder: Path, job: str, **params: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of its own with a pool whose one worker runs the job; it is killed in the end."""
+    code = f"from tests.faults.support import serve; serve({str(folder)!r}, {job!r}, {params!r})"
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
+    try:
+        yield server
+    finally:
+        if server.returncode is None:
+            server.kill()
+        await server.wait()
+
+
+def serve(folder: str, job: str, params: dict[str, object]) -> None:
+    async def run() -> None:
+        async with a_pool(Path(folder)) as (pool, told):
+            pool.start_task(order(1, job, **params))
+            await told.end_of(1)
+
+    asyncio.run(run())
