@@ -1,0 +1,326 @@
+"""Everybody gets every change once and in order, and nobody can make the server grow."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import lifecycle
+from jobs.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, Feed, Pacer
+from jobs.model import RoundRecord
+from jobs.views import Derived
+from storage import Draft
+from storage.memory import MemoryStore
+
+
+def in_a_feed(test):
+    def run():
+        asyncio.run(patiently())
+
+    functools.update_wrapper(run, test)
+    del run.__wrapped__  # or pytest takes `house` for a fixture
+
+    async def patiently():
+        async with asyncio.timeout(30):
+            house = House()
+            await house.feed.start()
+            try:
+                await test(house)
+            finally:
+                await house.feed.stop()
+
+    return run
+
+
+class House:
+    def __init__(self):
+        self.store = MemoryStore()
+        self.feed = Feed(self.store, lambda task: Derived(), "9.9")
+
+    async def create(self, count=1):
+        drafts = [Draft(job="plain", params="{}", description="Counting", created=1000) for _ in range(count)]
+        return [created.task.id for created in await self.store.create(drafts)]
+
+    async def run_rounds(self, task_id, *numbers):
+        done = [RoundRecord(number=number, at=2000, seconds=1, message=f"round {number}") for number in numbers]
+        await self.store.change(task_id, lifecycle.reported(done, 2000))
+
+    async def client(self, since=None, reads=True):
+        client = Client(reads)
+        client.subscriber = await self.feed.subscribe(client, since)
+        return client
+
+
+class Client:
+    """A connection that takes frames at once, or never, or when it is told to."""
+
+    def __init__(self, reads=True):
+        self.frames = []
+        self.raw = []
+        self.closed = None
+        self.reads = reads
+        self.stuck = None
+        self._heard = asyncio.Event()
+
+    def send(self, frame):
+        assert self.stuck is None, "a second frame while the first has not left"
+        self.raw.append(frame)
+        self.frames.append(json.loads(frame))
+        self._heard.set()
+        left = asyncio.get_running_loop().create_future()
+        if self.reads:
+            left.set_result(None)
+        else:
+            self.stuck = left
+        return left
+
+    def read_on(self):
+        self.reads, stuck, self.stuck = True, self.stuck, None
+        stuck.set_result(None)
+
+    def close(self, code, reason):
+        self.closed = code
+
+    async def until(self, holds):
+        while not holds(self):
+            self._heard.clear()
+            await self._heard.wait()
+        return self
+
+    def revision(self):
+        return self.frames[-1].get("revision") if self.frames else None
+
+    def transitions(self):
+        return [move["revision"] for frame in self.frames for move in frame.get("transitions", ())]
+
+    def rounds(self, task_id):
+        return [one["number"] for frame in self.frames for one in frame.get("rounds", {}).get(str(task_id), ())]
+
+
+def assert_gapless(client):
+    places = [frame for frame in client.frames if frame["type"] in ("hello", "changes")]
+    for before, frame in pairwise(places):
+        assert frame["since"] == before["revision"]
+
+
+@in_a_feed
+async def test_a_client_is_greeted_with_where_the_store_stands(house):
+    await house.create(3)
+    client = await (await house.client()).until(lambda client: client.frames)
+
+    (hello,) = client.frames
+    assert hello == {
+        "type": "hello",
+        "store": "memory",
+        "revision": 3,
+        "counts": {"Not Started": 3, "Running": 0, "Finished": 0, "Exception": 0, "Aborted": 0},
+        "pending_percent": 0,
+        "version": "9.9",
+    }
+
+
+@in_a_feed
+async def test_a_client_that_comes_back_gets_all_since_then_without_a_gap(house):
+    await house.create(5)
+    client = await house.client(since=2)
+    await client.until(lambda client: client.revision() == 5)
+    await house.create()
+    await client.until(lambda client: client.revision() == 6)
+
+    assert client.frames[0]["revision"] == 2
+    assert client.transitions() == [3, 4, 5, 6]
+    assert_gapless(client)
+
+
+@in_a_feed
+async def test_transitions_outlive_their_task(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.aborted("ann", 2000))
+    await house.store.change(task_id, lifecycle.deleted("ann", 3000, None, False))
+    client = await (await house.client(since=0)).until(lambda client: client.revision() == 3)
+
+    (frame,) = client.frames[1:]
+    assert [(move["from"], move["to"]) for move in frame["transitions"]] == [
+        (None, "Not Started"),
+        ("Not Started", "Aborted"),
+    ]
+    assert (frame["tasks"], frame["deleted"]) == ([], [task_id])
+
+
+@in_a_feed
+async def test_a_frame_covers_at_most_1000_revisions_and_the_next_follows(house):
+    await house.create(2500)
+    client = await (await house.client(since=0)).until(lambda client: client.revision() == 2500)
+
+    assert [frame["revision"] for frame in client.frames] == [0, 1000, 2000, 2500]
+    assert client.transitions() == list(range(1, 2501))
+
+
+@in_a_feed
+async def test_a_client_that_does_not_read_holds_one_frame_and_gets_the_rest_merged(house):
+    client = await house.client(reads=False)
+    await client.until(lambda client: client.frames)
+    for _ in range(300):
+        await house.create()
+    other = await house.client(since=0)
+    await other.until(lambda other: other.revision() == 300)
+    assert len(client.frames) == 1
+
+    client.read_on()
+    await client.until(lambda client: client.revision() == 300)
+
+    assert len(client.frames) == 2
+    assert client.transitions() == list(range(1, 301))
+    assert client.closed is None
+
+
+@in_a_feed
+async def test_clients_at_one_revision_share_one_encoding(house):
+    clients = [await house.client() for _ in range(10)]
+    for client in clients:
+        await client.until(lambda client: client.frames)
+    await house.create()
+    for client in clients:
+        await client.until(lambda client: client.revision() == 1)
+
+    assert len({id(client.raw[-1]) for client in clients}) == 1
+
+
+@pytest.mark.parametrize("since", ["forgotten", "future"])
+def test_an_unknown_since_gets_resync_and_goes_on_from_there(since):
+    @in_a_feed
+    async def check(house):
+        await house.create(3)
+        await house.store.forget_changes(2000)
+        client = await house.client(since=1 if since == "forgotten" else 999)
+        await client.until(lambda client: client.frames[-1:] and client.frames[-1]["type"] == "resync")
+        await house.create()
+        await client.until(lambda client: client.revision() == 4)
+
+        assert [frame["type"] for frame in client.frames] == ["hello", "resync", "changes"]
+        assert client.frames[1]["revision"] == client.frames[2]["since"] == 3
+
+    check()
+
+
+@in_a_feed
+async def test_a_watched_task_brings_the_rounds_that_are_there_and_each_new_one_once(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.taken(1500))
+    await house.run_rounds(task_id, 1, 2, 3)
+    client = await (await house.client()).until(lambda client: client.frames)
+
+    house.feed.watch(client.subscriber, task_id, 1)
+    await client.until(lambda client: client.rounds(task_id) == [2, 3])
+    await house.run_rounds(task_id, 4)
+    await client.until(lambda client: client.rounds(task_id) == [2, 3, 4])
+    await house.run_rounds(task_id, 1)
+    await client.until(lambda client: client.rounds(task_id) == [2, 3, 4, 1])
+
+    assert_gapless(client)
+    client.subscriber.unwatch(task_id)
+    await house.run_rounds(task_id, 5)
+    await client.until(lambda client: client.revision() == client.frames[-1]["revision"] == 6)
+    assert client.rounds(task_id) == [2, 3, 4, 1]
+
+
+@in_a_feed
+async def test_more_rounds_than_a_frame_holds_come_in_several(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.taken(1500))
+    await house.run_rounds(task_id, *range(1, 2501))
+    client = await house.client()
+
+    house.feed.watch(client.subscriber, task_id, 0)
+    await client.until(lambda client: len(client.rounds(task_id)) == 2500)
+
+    assert client.rounds(task_id) == list(range(1, 2501))
+
+
+@in_a_feed
+async def test_a_client_watches_a_bounded_number_of_tasks(house):
+    client = await house.client()
+    for task_id in range(1, LARGEST_WATCH_LIST + 1):
+        house.feed.watch(client.subscriber, task_id, 0)
+
+    with pytest.raises(ValueError, match="at most"):
+        house.feed.watch(client.subscriber, LARGEST_WATCH_LIST + 1, 0)
+
+
+@in_a_feed
+async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and_1001(house):
+    client, stuck = await house.client(), await house.client(reads=False)
+    await client.until(lambda client: client.frames)
+    house.feed.announce_stop()
+    await house.create()
+    await house.feed.stop()
+
+    assert [frame["type"] for frame in client.frames] == ["hello", "stopping", "changes"]
+    assert (client.closed, stuck.closed) == (1001, 1001)
+
+
+@in_a_feed
+async def test_who_waits_for_an_end_is_woken_by_it(house):
+    (task_id,) = await house.create()
+    waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))
+    await asyncio.sleep(0)
+    await house.store.change(task_id, lifecycle.aborted("ann", 2000))
+    house.feed.task_is_final(task_id)
+
+    assert (await waiting).outcome == "Aborted by ann before it started"
+
+
+@in_a_feed
+async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
+    (task_id,) = await house.create()
+    head = await house.store.head()
+    waits = [
+        asyncio.create_task(house.feed.wait_for_end(task_id, 60)),
+        asyncio.create_task(house.feed.wait_beyond(head.revision, 60)),
+    ]
+    await asyncio.sleep(0)
+    house.feed.announce_stop()
+
+    await asyncio.gather(*waits)
+
+
+@in_a_feed
+async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
+    waiting = asyncio.create_task(house.feed.wait_beyond(0, 60))
+    await asyncio.sleep(0)
+    await house.create()
+    await waiting
+
+    assert [move.revision for move in (await house.feed.changes(0)).transitions] == [1]
+
+
+@given(st.lists(st.floats(0, 0.2), min_size=1, max_size=200), st.floats(0, 1e6))
+def test_a_client_never_gets_more_than_bursts_of_five_and_twenty_a_second(gaps, now):
+    pacer, sent = Pacer(), []
+    for gap in gaps:
+        now += gap
+        if pacer.may_send(now):
+            pacer.sent(now)
+            sent.append(now)
+
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            span = sent[last] - sent[first]
+            assert last - first + 1 <= BURST_FRAMES + span / FRAME_SECONDS + 1e-3
+
+
+@given(st.floats(0, 1e6))
+def test_who_has_used_up_its_burst_may_send_again_at_the_next_tick(now):
+    pacer = Pacer()
+    while pacer.may_send(now):
+        pacer.sent(now)
+
+    next_tick = pacer.next_tick()
+    assert pacer.may_send(next_tick + 1e-6)
+    assert next_tick - now <= 2 * FRAME_SECONDS + 1e-6

@@ -1,0 +1,92 @@
+"""How fast, until when, and when it counts as stalled."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.pace import Pace
+
+START = 1_000_000
+
+
+def paced(seconds, of=None, percents=None):
+    pace, at = Pace(START), START
+    for number, duration in enumerate(seconds, 1):
+        at += round(duration * 1000)
+        percent = percents[number - 1] if percents else (number * 100 // of if of else None)
+        pace.round_done(at, duration, percent, number, of)
+    return pace, at
+
+
+def test_nothing_is_known_before_the_first_round():
+    pace = Pace(START)
+
+    assert (pace.seconds, pace.estimated(START)) == (None, None)
+    assert pace.stalls_at == START + 30_000
+
+
+def test_the_pace_is_the_median_of_the_recent_rounds():
+    pace, _ = paced([1, 1, 1, 60, 1])
+
+    assert pace.seconds == 1
+
+
+def test_old_rounds_are_forgotten():
+    pace, _ = paced([60] * 20 + [1] * 20)
+
+    assert pace.seconds == 1
+
+
+def test_the_end_follows_from_the_rounds_that_are_left():
+    pace, at = paced([2, 2, 2], of=10)
+
+    assert pace.estimated(at) == at + 7 * 2000
+
+
+def test_a_round_that_takes_longer_moves_the_end_away():
+    pace, at = paced([2, 2, 2], of=10)
+
+    assert pace.estimated(at + 5000) == at + 5000 + 6 * 2000
+
+
+def test_without_a_number_of_rounds_the_end_follows_from_the_percents():
+    pace, at = paced([1, 1, 1], percents=[10, 20, 30])
+
+    assert pace.estimated(at) == at + 7000
+
+
+def test_without_progress_the_end_is_unknown():
+    pace, at = paced([1, 1, 1], percents=[10, 10, 10])
+
+    assert pace.estimated(at) is None
+
+
+def test_a_stalled_task_has_no_estimated_end():
+    pace, at = paced([1, 1], of=5)
+
+    assert pace.stalls_at == at + 30_000
+    assert pace.estimated(at + 29_999) is not None
+    assert pace.estimated(at + 30_000) is None
+
+
+def test_a_slow_task_stalls_after_ten_times_its_pace():
+    pace, at = paced([20, 20], of=5)
+
+    assert pace.stalls_at == at + 200_000
+
+
+def test_rounds_from_before_an_interruption_count():
+    pace = Pace(START)
+    pace.recall([20, 20, 20])
+
+    assert pace.seconds == 20
+    assert pace.stalls_at == START + 200_000
+
+
+@given(st.lists(st.floats(0, 1000), min_size=1, max_size=50), st.integers(50, 100), st.integers(0, 100_000))
+def test_an_estimated_end_never_lies_in_the_past(seconds, of, later):
+    pace, at = paced(seconds, of=of)
+    estimated = pace.estimated(at + later)
+
+    assert estimated is None or estimated >= at + later
