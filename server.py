@@ -1,4 +1,4 @@
-"""Hourglass: background tasks you can watch.
+"""Hourglass: background tasks you can watch. `server.py` serves, `server.py user …` knows who may sign in.
 
 Nothing is imported up here that a worker does not need: spawned, it imports this file again.
 """
@@ -9,14 +9,18 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, Event
     from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
+    from socket import socket
+
+    from tornado.httpserver import HTTPServer
 
     from config import Config
-    from handlers.services import Tasks
+    from handlers.services import Services, Tasks
 
 VERSION = "0.1.0"
+LAST_ANSWERS_SECONDS = 5.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,6 +28,10 @@ def main(argv: Sequence[str]) -> int:
     from jobs.errors import ConfigError, StartError
 
     try:
+        if argv[:1] == ["user"]:
+            from users import main as user_main
+
+            return user_main(argv[1:])
         return _serve(argv)
     except (ConfigError, StartError) as error:
         print(error, file=sys.stderr, flush=True)
@@ -102,19 +110,110 @@ def _round_timeout(of_job: float | None, config: Config) -> float:
 
 
 async def _run(config: Config) -> None:
-    """Runs the tasks that the database holds, until SIGTERM or SIGINT. REST, sign-in and page do not exist yet."""
+    """Opens in order, serves until a signal, and stops: answers first, then the database."""
     import asyncio
-    import signal
     from contextlib import AsyncExitStack
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    from jobs.retention import keep_forgetting
+
     async with AsyncExitStack() as stack:
+        sockets = _bind(config)
         tasks = await open_tasks(config, stack)
-        print("Hourglass runs its tasks. It does not listen yet: REST and page follow.", file=sys.stderr, flush=True)
+        services = await _open_services(config, tasks, stack)
+        forgetting = asyncio.create_task(keep_forgetting(tasks.store, config.retention.changes_days))
+        stack.callback(forgetting.cancel)
+        http = _listen(services, sockets)
+        stop = _stop_on_signals()
+        print(f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/", flush=True)
         await stop.wait()
         tasks.feed.announce_stop()
+        await tasks.queue.stop(config.server.grace_seconds)
+        await tasks.feed.stop()
+        http.stop()
+        await services.connections.all_answered(LAST_ANSWERS_SECONDS)
+        await http.close_all_connections()
+
+
+def _bind(config: Config) -> list[socket]:
+    """Takes the port before anything is opened. Raises StartError where it cannot be had."""
+    from tornado.netutil import bind_sockets
+
+    from jobs.errors import StartError
+
+    host, port = config.server.host, config.server.port
+    try:
+        return bind_sockets(port, host)
+    except (OSError, UnicodeError) as error:
+        raise StartError(
+            f"[server] host, port: expected an address and a port that are free, got {host}:{port} ({error})"
+        ) from error
+
+
+async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) -> Services:
+    """Who may sign in, and the bell by which commands tell of changes."""
+    import os
+
+    from handlers.connections import Connections
+    from handlers.services import Services
+    from handlers.signin import SignIn
+    from jobs.queue import wall_clock
+    from storage.accounts import Accounts
+    from storage.bell import listen
+
+    accounts = Accounts(tasks.database, config.storage.data_dir, wall_clock)
+    await accounts.load()
+    password = await accounts.ensure_admin(os.environ.get("HOURGLASS_ADMIN_PASSWORD"))
+    if password is not None:
+        print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
+    connections = Connections()
+
+    async def on_ring() -> None:
+        await accounts.reload()
+        connections.close_ended(accounts.is_valid)
+
+    await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
+    sign_in = SignIn(accounts, config.auth, wall_clock)
+    stack.callback(sign_in.close)
+    return Services(config, VERSION, tasks, accounts, sign_in, connections)
+
+
+def _listen(services: Services, sockets: list[socket]) -> HTTPServer:
+    from tornado.httpserver import HTTPServer
+
+    from handlers.routes import make_application
+
+    http = HTTPServer(
+        make_application(services),
+        xheaders=services.config.server.behind_proxy,
+        max_body_size=2**62,  # handlers count themselves, and answer 413 where tornado's own answer is a bare 400
+    )
+    http.add_sockets(sockets)
+    return http
+
+
+def _stop_on_signals() -> Event:
+    """Set by SIGTERM or SIGINT; a second one ends at once."""
+    import asyncio
+    import os
+    import signal
+
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stop
+
+
+def _shown_host(host: str) -> str:
+    """What a person can open."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104  nothing is bound here
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ HourglassError
 ├── StatusChanged           it is no longer as the caller believed: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
+├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
 ├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
 """
@@ -85,6 +86,14 @@ class IllegalTransition(HourglassError):
 
 class LimitExceeded(HourglassError):
     """The job sent more than a task may keep; send less, or write it to a file of its own."""
+
+
+class TooManyAttempts(HourglassError):
+    """There were too many attempts to sign in; wait, then try again."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"There were too many attempts to sign in; try again in {retry_after_seconds} s.")
 
 
 class ServiceStopping(HourglassError):

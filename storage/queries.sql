@@ -185,3 +185,48 @@ last_modified {direction}, id {direction}
 
 -- name: order_runtime
 ended - started {direction} NULLS LAST, id {direction}
+
+-- name: users
+-- All users, by name; the columns in the order of storage.accounts.User.
+SELECT name, role, password_hash, token_generation, credentials, created FROM users ORDER BY name
+
+-- name: user
+SELECT name, role, password_hash, token_generation, credentials, created FROM users WHERE name = :name
+
+-- name: insert_user
+INSERT INTO users (name, role, password_hash, token_generation, credentials, created)
+VALUES (:name, :role, :password_hash, :token_generation, :credentials, :created)
+
+-- name: update_user
+UPDATE users SET role = :role, password_hash = :password_hash, token_generation = :token_generation,
+    credentials = :credentials
+WHERE name = :name
+
+-- name: delete_user
+DELETE FROM users WHERE name = :name
+
+-- name: other_admins
+-- Who could still do all, were this one gone.
+SELECT count(*) FROM users WHERE role = 'admin' AND name <> :name
+
+-- name: sessions
+-- Sessions that have not run out; the columns in the order of storage.accounts.Session.
+SELECT id_hash, user, credentials, expires FROM sessions WHERE expires > :now
+
+-- name: insert_session
+INSERT INTO sessions (id_hash, user, credentials, expires) VALUES (:id_hash, :user, :credentials, :expires)
+
+-- name: delete_session
+DELETE FROM sessions WHERE id_hash = :id_hash
+
+-- name: delete_sessions_of
+DELETE FROM sessions WHERE user = :user
+
+-- name: delete_expired_sessions
+DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
+
+-- name: delete_surplus_sessions
+-- All of a user's sessions but those that last longest.
+DELETE FROM sessions WHERE user = :user AND id_hash NOT IN (
+    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT :keep)
+RETURNING id_hash

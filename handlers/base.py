@@ -1,0 +1,202 @@
+"""What all calls of the API share: who asks, JSON in, JSON out, an error as a problem."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tornado.escape import parse_qs_bytes
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from handlers.problems import Refusal, json_or_invalid, problem, status_of
+from handlers.query import Reader, read_query
+from handlers.services import Services
+from jobs.errors import StatusChanged, TooManyAttempts
+from jobs.model import Task
+from jobs.views import TaskView, encode, task_view
+from storage.accounts import Identity
+
+log = logging.getLogger("hourglass.http")
+
+API = "/openattic/api"
+LARGEST_BODY_BYTES = 1024 * 1024
+READS = ("GET", "HEAD")
+COOKIE = "sessionid"
+
+
+class ServiceHandler(RequestHandler):
+    """A handler with the services, and with what every answer bears."""
+
+    def initialize(self, services: Services) -> None:
+        self.services = services
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.clear_header("Server")
+
+    def check_trusted_origin(self, origin: str) -> bool:
+        """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
+        return origin in self.services.config.server.trusted_origins
+
+    def session_identity(self) -> Identity | None:
+        """Who is signed in by the cookie."""
+        cookie = self.get_cookie(COOKIE)
+        return self.services.accounts.by_session(cookie) if cookie else None
+
+    async def identify(self) -> Identity | None:
+        """Who asks: by the Authorization header where there is one, else by the cookie."""
+        header = self.request.headers.get("Authorization")
+        if header is None:
+            return self.session_identity()
+        scheme, _, credentials = header.strip().partition(" ")
+        if scheme.lower() in ("token", "bearer"):
+            return self.services.accounts.by_token(credentials.strip())
+        if scheme.lower() == "basic":
+            return await self._identify_basic(credentials)
+        return None
+
+    async def _identify_basic(self, credentials: str) -> Identity | None:
+        try:
+            name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        if not colon:
+            return None
+        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
+
+    def send(self, value: object, status: int = 200) -> None:
+        """Answers with JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(encode(value))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        self.send_problem(error, status_of(error) if error is not None else status_code)
+
+    def send_problem(self, error: BaseException | None, status: int) -> None:
+        members: dict[str, object] = {}
+        if isinstance(error, StatusChanged) and error.task is not None:
+            members["task"] = self.view(error.task)
+        if isinstance(error, TooManyAttempts):
+            self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
+        for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
+            self.set_header(name, value)
+        self.set_status(status)
+        self.set_header("Content-Type", "application/problem+json")
+        self.finish(encode(problem(error, status, **members)))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Only what nobody expected is worth a traceback."""
+        if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
+            log.error("%s %s", self.request.method, self.request.path, exc_info=(typ, value, tb))
+
+    def view(self, task: Task) -> TaskView:
+        """The task as the contract shows it."""
+        return task_view(task, self.services.tasks.queue.derived(task))
+
+
+@stream_request_body
+class ApiHandler(ServiceHandler):
+    """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
+
+    needs_sign_in: ClassVar[bool] = True
+    query: ClassVar[Mapping[str, Reader]] = {}
+    accepts_form: ClassVar[bool] = False
+    identity: Identity
+
+    def initialize(self, services: Services) -> None:
+        super().initialize(services)
+        self._body = bytearray()
+        self.values: dict[str, list[object]] = {}
+
+    async def prepare(self) -> None:
+        self.services.connections.request_began(self)
+        self._refuse_large_body()
+        if self.needs_sign_in:
+            await self._require_sign_in()
+        self._require_json()
+        self.values = read_query(self._query_texts(), self.query)
+
+    def on_finish(self) -> None:
+        self.services.connections.request_ended(self)
+
+    def on_connection_close(self) -> None:
+        self.services.connections.request_ended(self)
+        super().on_connection_close()
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._finished:
+            return
+        self._body += chunk
+        if len(self._body) > LARGEST_BODY_BYTES:
+            self._body.clear()
+            self.set_header("Connection", "close")
+            self.send_problem(_too_large(), 413)
+
+    async def head(self, *args: str, **kwargs: str) -> None:
+        await self.get(*args, **kwargs)  # type: ignore[misc]
+
+    def json(self) -> object:
+        """The body; an empty object where there is none. Raises InvalidInput."""
+        return json_or_invalid(bytes(self._body)) if self._body else {}
+
+    def body(self) -> bytes:
+        return bytes(self._body)
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """The last value of a parameter."""
+        return self.values[name][-1] if name in self.values else default
+
+    def _query_texts(self) -> dict[str, list[str]]:
+        try:
+            return {
+                name: [value.decode() for value in values]
+                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
+            }
+        except UnicodeDecodeError:
+            raise Refusal(400, "The address is not in UTF-8.") from None
+
+    def _refuse_large_body(self) -> None:
+        length = self.request.headers.get("Content-Length", "0")
+        if length.isdigit() and int(length) > LARGEST_BODY_BYTES:
+            self.set_header("Connection", "close")
+            raise _too_large()
+
+    async def _require_sign_in(self) -> None:
+        identity = await self.identify()
+        if identity is None:
+            raise Refusal(
+                401,
+                "Sign in first: with a session, a token, or HTTP Basic.",
+                WWW_Authenticate='Token realm="Hourglass"',
+            )
+        self.identity = identity
+        if self.request.method not in READS and identity.role != "admin":
+            raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
+
+    def _require_json(self) -> None:
+        """A form could come from any page of the web with the user's cookie; JSON cannot."""
+        headers = self.request.headers
+        has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        allowed = ["application/json"]
+        if self.accepts_form:
+            allowed += ["application/x-www-form-urlencoded"]
+        if has_body and kind not in allowed:
+            raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES} bytes (1 MiB); send less at a time.")
+
+
+class NotFoundHandler(ServiceHandler):
+    """Whatever has no address."""
+
+    async def prepare(self) -> None:
+        raise HTTPError(404)

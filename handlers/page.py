@@ -1,0 +1,66 @@
+"""The single page, and the files that it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from tornado.web import StaticFileHandler
+
+from handlers.base import ServiceHandler
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class PageHandler(ServiceHandler):
+    """The page. It is told who is signed in, so that it need not ask."""
+
+    async def get(self) -> None:
+        identity = self.session_identity()
+        self.set_header("Content-Security-Policy", POLICY)
+        self.render(
+            "index.html",
+            user=identity.name if identity else "",
+            role=identity.role if identity else "",
+            version=self.services.version,
+        )
+
+    async def head(self) -> None:
+        await self.get()
+
+
+class FileHandler(StaticFileHandler):
+    """Our own files: a browser asks each time whether they are new, since imported modules bear no version."""
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.clear_header("Server")
+
+
+class VendorHandler(FileHandler):
+    """What the page takes from others, and nothing else of node_modules."""
+
+    FOLDERS: ClassVar[dict[str, str]] = {
+        "bootstrap": "bootstrap/dist",
+        "bootstrap-icons": "bootstrap-icons/font",
+        "lit-html": "lit-html",
+    }
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        package, _, rest = path.partition("/")
+        folder = cls.FOLDERS.get(package, "none/such")
+        return str(Path(root, folder, rest)) if rest else str(Path(root, "none/such"))

@@ -1,0 +1,80 @@
+"""Errors as application/problem+json (RFC 9457): one table from what went wrong to what the client is told."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from tornado.web import HTTPError
+
+from jobs.errors import (
+    Conflict,
+    HourglassError,
+    InvalidInput,
+    NotFound,
+    ServiceStopping,
+    StatusChanged,
+    StorageUnavailable,
+    TooManyAttempts,
+)
+
+STATUS_OF: dict[type[HourglassError], int] = {
+    InvalidInput: 400,
+    NotFound: 404,
+    Conflict: 409,
+    StatusChanged: 412,
+    TooManyAttempts: 429,
+    ServiceStopping: 503,
+    StorageUnavailable: 503,
+}
+
+UNEXPECTED = (
+    "Something went wrong in the server; its log says more. The request was not carried out, or not to its end."
+)
+DETAILS = {
+    403: "The request comes from another site, which is not allowed.",
+    404: "There is nothing at this address; see the documentation of the REST API.",
+    405: "This address does not know this method.",
+}
+
+
+class Refusal(HTTPError):
+    """A request that is refused with a sentence of its own."""
+
+    def __init__(self, status: int, detail: str, **headers: str) -> None:
+        super().__init__(status, detail.replace("%", "%%"))
+        self.detail = detail
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def status_of(error: BaseException | None) -> int:
+    """The status for an error; 500 for one that nobody expected."""
+    if isinstance(error, HTTPError):
+        return error.status_code
+    return next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
+
+
+def problem(error: BaseException | None, status: int, **members: object) -> dict[str, object]:
+    """The members of a problem."""
+    found: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status, "detail": _detail(error, status)}
+    if isinstance(error, InvalidInput) and error.errors:
+        found["errors"] = error.errors
+    return found | members
+
+
+def _detail(error: BaseException | None, status: int) -> str:
+    if isinstance(error, Refusal):
+        return error.detail
+    if isinstance(error, HourglassError):
+        return str(error)
+    return DETAILS.get(status, UNEXPECTED if status >= 500 else "The request cannot be understood.")
+
+
+def json_or_invalid(body: bytes) -> object:
+    """The body's JSON value. Raises InvalidInput in words."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"The body is not JSON in UTF-8: {error}.") from error
+    except RecursionError as error:
+        raise InvalidInput("The body is not acceptable JSON: it is nested too deeply.") from error

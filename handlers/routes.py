@@ -1,0 +1,61 @@
+"""The table of URLs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tornado.web import Application, RedirectHandler
+
+from handlers.auth import AuthHandler, TokenHandler
+from handlers.base import API, NotFoundHandler
+from handlers.events import EventsHandler
+from handlers.page import FileHandler, PageHandler, VendorHandler
+from handlers.services import Services
+from handlers.taskqueue import (
+    ChangesHandler,
+    JobsHandler,
+    RetryHandler,
+    RoundsHandler,
+    TaskHandler,
+    TaskListHandler,
+    TestTaskHandler,
+    WorkersHandler,
+)
+
+ROOT = Path(__file__).parents[1]
+
+API_ROUTES: list[tuple[str, type]] = [
+    ("taskqueue", TaskListHandler),
+    ("taskqueue/test_task", TestTaskHandler),
+    ("taskqueue/changes", ChangesHandler),
+    ("taskqueue/events", EventsHandler),
+    (r"taskqueue/(\d+)", TaskHandler),
+    (r"taskqueue/(\d+)/retry", RetryHandler),
+    (r"taskqueue/(\d+)/rounds", RoundsHandler),
+    ("jobs", JobsHandler),
+    ("workers", WorkersHandler),
+    ("auth", AuthHandler),
+    ("api-token-auth", TokenHandler),
+]
+
+
+def make_application(services: Services) -> Application:
+    """The whole service as a Tornado application."""
+    handed = {"services": services}
+    routes: list[Any] = [(rf"{API}/{path}/?", handler, handed) for path, handler in API_ROUTES]
+    routes += [
+        (r"/openattic/", PageHandler, handed),
+        (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
+        (r"/openattic/vendor/(.*)", VendorHandler, {"path": ROOT / "node_modules"}),
+        (r"/(?:openattic)?", RedirectHandler, {"url": "/openattic/", "permanent": False}),
+    ]
+    return Application(
+        routes,
+        default_handler_class=NotFoundHandler,
+        default_handler_args=handed,
+        template_path=ROOT / "templates",
+        cross_origin_protection=True,
+        websocket_max_message_size=1024 * 1024,
+        log_function=lambda handler: None,
+    )

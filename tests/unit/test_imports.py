@@ -1,0 +1,107 @@
+"""Who may import whom: reads the imports, so that the layout stays what docs/architecture.md says."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [
+    path.relative_to(ROOT)
+    for folder in ("jobs", "storage", "handlers")
+    for path in (ROOT / folder).rglob("*.py")
+] + [Path("server.py"), Path("config.py")]  # fmt: skip
+PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/pace.py", "jobs/lifecycle.py"]
+OF_WORKERS = [
+    "jobs/worker.py",
+    "jobs/link.py",
+    "jobs/rounds.py",
+    "jobs/frames.py",
+    "jobs/registry.py",
+    "jobs/params.py",
+]
+KNOW_PROCESSES = ["jobs/pool.py", "jobs/worker.py", "jobs/link.py"]
+
+
+def imports_of(path):
+    """The modules that a file imports when it runs: not those for type checkers."""
+    tree = ast.parse((ROOT / path).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports_any(path, *packages):
+    return {name for name in imports_of(path) for package in packages if f"{name}.".startswith(f"{package}.")}
+
+
+def under(*folders):
+    return [path for path in FILES if str(path).startswith(folders)]
+
+
+def test_the_files_are_found():
+    assert len(FILES) > 25
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_the_pure_core_imports_the_standard_library_msgspec_and_itself(path):
+    allowed = {name.removesuffix(".py").replace("/", ".") for name in PURE} | {"msgspec"}
+    foreign = imports_any(path, "jobs", "storage", "handlers", "config", "tornado", "aiosqlite", "asyncio", "psutil")
+
+    assert {name for name in foreign if not any(f"{name}.".startswith(f"{one}.") for one in allowed)} == set()
+
+
+@pytest.mark.parametrize("path", [*OF_WORKERS, *map(str, under("jobs/library"))])
+def test_a_worker_knows_nothing_of_the_server(path):
+    assert not imports_any(path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.pool", "server")
+
+
+@pytest.mark.parametrize("path", under("storage"))
+def test_storage_knows_the_model_of_tasks_and_nothing_else_of_the_house(path):
+    allowed = {"jobs", "jobs.model", "jobs.errors", "jobs.lifecycle"}
+    found = imports_any(path, "jobs", "handlers", "tornado", "config", "server")
+
+    assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in allowed - {"jobs"})} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not str(path).startswith("storage")])
+def test_only_storage_knows_sql(path):
+    assert not imports_any(path, "sqlite3", "aiosqlite")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if str(path) not in KNOW_PROCESSES])
+def test_only_the_pool_and_the_worker_know_multiprocessing(path):
+    assert not imports_any(path, "multiprocessing")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not str(path).startswith(("handlers", "server"))])
+def test_tornado_is_in_handlers_and_server_alone(path):
+    assert not imports_any(path, "tornado")
+
+
+@pytest.mark.parametrize("path", under("handlers"))
+def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
+    assert not imports_any(path, "jobs.pool", "jobs.worker", "jobs.engine", "storage.sqlite", "storage.memory")
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_nobody_imports_server_and_nobody_imports_rados(path):
+    assert not imports_any(path, "server", "rados", "rbd")
+
+
+def test_what_a_worker_imports_again_is_light():
+    """Spawned, it imports server.py as its main module: nothing there may be imported at the top but this."""
+    tree = ast.parse((ROOT / "server.py").read_text())
+    at_top = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    at_top |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+
+    assert at_top == {"__future__", "sys", "typing"}
