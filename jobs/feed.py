@@ -128,7 +128,8 @@ class Feed:
         self._revision = 0
         self._subscribers: set[Subscriber] = set()
         self._news = asyncio.Event()
-        self._tick: asyncio.TimerHandle | None = None
+        self._tick: asyncio.Handle | None = None
+        self._tick_at = 0.0
         self._pump: asyncio.Task[None] | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._waiting_for_end: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
@@ -177,6 +178,7 @@ class Feed:
         subscriber = Subscriber(connection, revision)
         subscriber.first = encode(self._hello(head, revision))
         subscriber.needs_resync = not known
+        subscriber.needs_stopping = self._stopping
         self._subscribers.add(subscriber)
         self._news.set()
         return subscriber
@@ -241,8 +243,14 @@ class Feed:
             try:
                 await self._send_round()
             except HourglassError as error:
-                log.warning("changes cannot be read: %s", error)
-                self._wake_at(asyncio.get_running_loop().time() + RETRY_SECONDS)
+                self._try_again_later(error)
+            except Exception as error:
+                log.critical("a defect in the feed", exc_info=error)
+                self._try_again_later(error)
+
+    def _try_again_later(self, error: Exception) -> None:
+        log.warning("changes cannot be sent: %s", error)
+        self._wake_at(asyncio.get_running_loop().time() + RETRY_SECONDS)
 
     async def _send_round(self) -> None:
         """One frame to everybody who can take one and has something to get."""
@@ -305,10 +313,11 @@ class Feed:
         self._progress.set()
 
     def _wake_at(self, when: float) -> None:
-        if self._tick is not None and not self._tick.cancelled() and self._tick.when() <= when:
+        if self._tick is not None and self._tick_at <= when:
             return
         if self._tick is not None:
             self._tick.cancel()
+        self._tick_at = when
         self._tick = asyncio.get_running_loop().call_at(when, self._on_tick)
 
     def _on_tick(self) -> None:

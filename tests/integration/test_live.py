@@ -167,6 +167,7 @@ async def test_clients_that_never_read_cost_bounded_memory_and_get_merged_frames
         assert revision
         assert frames < 400, "frames were not merged"
         writer.close()
+        await writer.wait_closed()
 
 
 async def _create_many(client, count):

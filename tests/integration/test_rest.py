@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -112,6 +113,8 @@ async def test_a_chunked_body_over_the_limit_is_a_413_problem(client, shared_ser
         writer.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
     answer = await reader.read(4096)
     writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"application/problem+json" in answer

@@ -78,6 +78,15 @@ class Service:
         return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+OPEN_EVENTS: list[Events] = []
+"""Of the present test: whatever it leaves open is closed with its loop."""
+
+
+async def close_events() -> None:
+    while OPEN_EVENTS:
+        OPEN_EVENTS.pop().close()
+
+
 class Answer:
     """What the server said."""
 
@@ -158,6 +167,7 @@ class Events:
         self.rounds: dict[str, list[Any]] = {}
         self.revision: int | None = None
         self.store: str | None = None
+        OPEN_EVENTS.append(self)
 
     @property
     def last(self) -> str:

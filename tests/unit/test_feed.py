@@ -266,6 +266,14 @@ async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and
 
 
 @in_a_feed
+async def test_a_client_that_comes_while_the_server_stops_is_told_so(house):
+    house.feed.announce_stop()
+    client = await (await house.client()).until(lambda client: len(client.frames) == 2)
+
+    assert [frame["type"] for frame in client.frames] == ["hello", "stopping"]
+
+
+@in_a_feed
 async def test_who_waits_for_an_end_is_woken_by_it(house):
     (task_id,) = await house.create()
     waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))

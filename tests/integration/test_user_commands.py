@@ -1,0 +1,314 @@
+"""`server.py user …` as a program of its own, with and without somebody who listens to its bell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from jobs.errors import HourglassError, StartError
+from storage import bell
+from storage.accounts import Accounts, all_users, run_beside_server
+from storage.bell import listen, ring
+from storage.database import open_database
+from storage.passwords import verify
+from tests.faults.support import in_a_loop
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-c", "import sys; from users import main; sys.exit(main(sys.argv[1:]))"]
+
+
+def user(data_dir, *words, given=b""):
+    """Runs the command: its exit code, and what it says and complains of."""
+    command = [*PROGRAM, *words, "--data-dir", str(data_dir)]
+    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def accept(data_dir, *words, given=b""):
+    code, said, complained = user(data_dir, *words, given=given)
+    assert (code, complained) == (0, "")
+    return said
+
+
+def refuse(data_dir, *words, given=b"", code=1):
+    """What it complains of: one sentence, nothing on standard output."""
+    found, said, complained = user(data_dir, *words, given=given)
+    assert (found, said, complained.count("\n")) == (code, "", 1)
+    return complained
+
+
+def users_of(data_dir):
+    return {one.name: one for one in run_beside_server(data_dir, all_users)}
+
+
+async def in_thread(function, *arguments, **more):
+    return await asyncio.to_thread(function, *arguments, **more)
+
+
+# The commands
+
+
+def test_the_life_of_a_user_without_a_server(tmp_path):
+    data_dir = tmp_path / "new" / "data"
+    assert "no users yet" in accept(data_dir, "list")
+    accept(data_dir, "add", "root", "--role", "admin", given=b"first\n")
+    accept(data_dir, "add", "ann", given=b"second\n")
+    assert [(one.name, one.role) for one in users_of(data_dir).values()] == [("ann", "viewer"), ("root", "admin")]
+    accept(data_dir, "role", "ann", "admin")
+    accept(data_dir, "password", "ann", given=b"third\n")
+    ann = users_of(data_dir)["ann"]
+    assert (ann.role, verify(ann.password_hash, "third")) == ("admin", True)
+    assert ann.token_generation not in accept(data_dir, "renew-token", "ann")
+    assert users_of(data_dir)["ann"].token_generation != ann.token_generation
+    accept(data_dir, "remove", "root")
+    assert [line.split()[:2] for line in accept(data_dir, "list").splitlines()] == [["ann", "admin"]]
+
+
+def test_a_password_is_one_line_without_its_end(tmp_path):
+    for number, given in enumerate([b"p w\nmore\n", b"p w", b"p w\r\n"]):
+        accept(tmp_path, "add", f"user{number}", given=given)
+
+    assert [verify(one.password_hash, "p w") for one in users_of(tmp_path).values()] == [True] * 3
+
+
+@pytest.mark.parametrize("given", [b"", b"\n", b"x" * 1025, b"\xff\n"])
+def test_what_is_no_password_adds_nobody(tmp_path, given):
+    assert "assword" in refuse(tmp_path, "add", "ann", given=given)
+    assert users_of(tmp_path) == {}
+
+
+def test_what_cannot_be_done_is_told_in_one_sentence(tmp_path):
+    accept(tmp_path, "add", "root", "--role", "admin", given=b"x\n")
+
+    assert "root already" in refuse(tmp_path, "add", "root", given=b"x\n")
+    assert "1 to 64" in refuse(tmp_path, "add", "a b", given=b"x\n")
+    assert "last admin" in refuse(tmp_path, "remove", "root")
+    assert "last admin" in refuse(tmp_path, "role", "root", "viewer")
+    for words in (["password", "eve"], ["role", "eve", "admin"], ["renew-token", "eve"], ["remove", "eve"]):
+        assert "there are: root" in refuse(tmp_path, *words, given=b"x\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nonsense"], ["add"], ["add", "ann", "--role", "king"], ["role", "ann"], ["role", "ann", "king"],
+     ["list", "more"], ["add", "ann", "password"], ["list", "--set", "nonsense"], ["list", "--config", "/none"],
+     ["list", "--set", "auth.none=1"], ["list", "--data", "x"]],
+)  # fmt: skip
+def test_wrong_words_and_a_wrong_configuration_end_with_2(tmp_path, words):
+    refuse(tmp_path, *words, code=2)
+
+
+def test_a_directory_that_cannot_be_used_ends_with_2(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    assert "[storage] data_dir" in refuse(tmp_path / "file", "list", code=2)
+
+
+def test_a_file_that_is_no_database_is_told_in_one_sentence(tmp_path):
+    (tmp_path / "hourglass.db").write_bytes(b"nonsense" * 1000)
+
+    assert "not a database" in refuse(tmp_path, "list")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_the_options_of_the_configuration_may_stand_before_and_after_the_command(tmp_path, place):
+    (tmp_path / "x.ini").write_text("[storage]\ndata_dir = here\n")
+    option = ["--config", str(tmp_path / "x.ini")]
+    words = [*option, "add", "ann"] if place == "before" else ["add", "ann", *option]
+    subprocess.run([*PROGRAM, *words], cwd=ROOT, input=b"x\n", check=True, capture_output=True)
+
+    assert list(users_of(tmp_path / "here")) == ["ann"]
+
+
+# While a server runs
+
+
+@in_a_loop
+async def test_a_change_is_in_force_in_the_server_when_the_command_ends(tmp_path):
+    database = await open_database(tmp_path)
+    try:
+        accounts = Accounts(database, tmp_path, lambda: 0)
+        await accounts.load()
+        async with listen(tmp_path, accounts.reload):
+            await in_thread(accept, tmp_path, "add", "ann", given=b"x\n")
+            before = accounts.user("ann")
+            await in_thread(accept, tmp_path, "role", "ann", "admin")
+            after = accounts.user("ann")
+    finally:
+        await database.close()
+
+    assert (before.role, after.role) == ("viewer", "admin")
+    assert before.credentials != after.credentials
+
+
+@in_a_loop
+async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path, caplog):
+    rings = []
+
+    async def fail():
+        rings.append(1)
+        if len(rings) > 1:
+            raise RuntimeError("no")
+
+    async with listen(tmp_path, fail):
+        complained = await in_thread(refuse, tmp_path, "add", "ann", given=b"x\n")
+
+    assert "The change is stored, but the running server" in complained
+    assert "a change of accounts was not taken up" in caplog.text
+    assert list(users_of(tmp_path)) == ["ann"]
+
+
+@in_a_loop
+async def test_a_list_does_not_ring(tmp_path):
+    rings = []
+
+    async def count():
+        rings.append(1)
+
+    async with listen(tmp_path, count):
+        await in_thread(accept, tmp_path, "list")
+
+    assert rings == [1]
+
+
+# The bell
+
+
+def listening(test):
+    """Runs the coroutine on both kinds of loop that the server may have."""
+
+    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+    def run(tmp_path, new_loop):
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(asyncio.wait_for(test(tmp_path), 60))
+
+    run.__name__ = test.__name__
+    return run
+
+
+@listening
+async def test_a_ring_returns_when_the_server_has_acted(tmp_path):
+    acting, may_end, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def act():
+        acting.set()
+        await may_end.wait()
+        ended.append(1)
+
+    may_end.set()
+    async with listen(tmp_path, act):
+        may_end.clear()
+        acting.clear()
+        ringing = asyncio.create_task(in_thread(ring, tmp_path))
+        await acting.wait()
+        assert not ringing.done()
+        may_end.set()
+        assert await ringing
+        assert ended == [1, 1]
+
+
+@listening
+async def test_what_changed_before_the_bell_hung_is_taken_up_at_once(tmp_path):
+    rings = []
+
+    async def count():
+        rings.append(1)
+
+    async with listen(tmp_path, count):
+        assert rings == [1]
+
+
+@listening
+async def test_many_rings_at_once_are_all_answered(tmp_path):
+    async with listen(tmp_path, nothing):
+        assert await asyncio.gather(*(in_thread(ring, tmp_path) for _ in range(20))) == [True] * 20
+
+
+@listening
+async def test_after_a_failure_the_next_ring_is_answered_again(tmp_path):
+    outcomes = iter([None, RuntimeError("no"), None])
+
+    async def fail_once():
+        if error := next(outcomes):
+            raise error
+
+    async with listen(tmp_path, fail_once):
+        with pytest.raises(HourglassError, match="its log says why"):
+            await in_thread(ring, tmp_path)
+        assert await in_thread(ring, tmp_path)
+
+
+@listening
+async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_path):
+    gone = asyncio.Event()
+    gone.set()
+    async with listen(tmp_path, gone.wait):
+        gone.clear()
+        with bell._path(tmp_path) as path, socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+        gone.set()
+        assert await in_thread(ring, tmp_path)
+
+
+@listening
+async def test_the_bell_hangs_deep_is_the_owners_alone_and_goes_with_the_server(tmp_path):
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    async with listen(deep, nothing):
+        assert (deep / "bell.sock").stat().st_mode & 0o777 == 0o600
+        assert await in_thread(ring, deep)
+
+    assert list(deep.iterdir()) == []
+    assert not ring(deep)
+
+
+@listening
+async def test_the_bell_of_a_killed_server_is_no_error_and_is_replaced(tmp_path):
+    with socket.socket(socket.AF_UNIX) as left, bell._path(tmp_path) as path:
+        left.bind(path)
+    assert (tmp_path / "bell.sock").is_socket()
+    assert not ring(tmp_path)
+
+    async with listen(tmp_path, nothing):
+        assert await in_thread(ring, tmp_path)
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(bell, "PATIENCE_SECONDS", 0.01)
+    with socket.socket(socket.AF_UNIX) as silent, bell._path(tmp_path) as path:
+        silent.bind(path)
+        silent.listen()
+        with pytest.raises(HourglassError, match="restart it"):
+            ring(tmp_path)
+
+
+@in_a_loop
+async def test_a_directory_that_cannot_hold_the_bell_stops_the_start(tmp_path):
+    (tmp_path / "bell.sock").mkdir()
+    with pytest.raises(StartError, match="can hold a socket"):
+        async with listen(tmp_path, nothing):
+            pass
+
+
+@in_a_loop
+async def test_no_descriptor_is_left(tmp_path):
+    before = set(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with suppress(ZeroDivisionError):
+            async with listen(tmp_path, nothing):
+                await in_thread(ring, tmp_path)
+                raise ZeroDivisionError
+
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+async def nothing():
+    pass
