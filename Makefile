@@ -1,6 +1,6 @@
 # `make run` and `make test` do all set-up themselves; a second run installs nothing.
 
-.PHONY: setup run test lint
+.PHONY: setup run test lint bench
 
 setup:
 	@tools/setup dev
@@ -18,3 +18,7 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+
+bench:
+	@tools/setup dev
+	.venv/bin/python -m bench

@@ -109,7 +109,7 @@ class TaskQueue:
         self._runs: dict[int, Run] = {}
         self._orders: dict[int, Start] = {}
         self._starting = 0
-        self._blocked: set[int] = set()
+        self._blocked: dict[int, StorageUnavailable] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._due_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -365,7 +365,7 @@ class TaskQueue:
             run.task = await self._store.change(run.task_id, *steps)
         except StorageUnavailable:
             raise
-        except (HourglassError, AssertionError) as error:
+        except Exception as error:  # noqa: BLE001  a defect in one step must not hold up its worker for ever
             self._refuse(run, group, error)
         else:
             _answer(group, run.task)
@@ -382,21 +382,23 @@ class TaskQueue:
                 log.error("task %d: %s", run.task_id, error, exc_info=error)
 
     def _keep_for_later(self, run: Run, group: list[_Write], error: StorageUnavailable) -> None:
-        for write in reversed(group):
+        """Ours are tried again, in their order; people are told at once instead of waiting behind them."""
+        run.writes.extendleft(reversed(group))
+        for write in run.writes:
             if write.answer is not None:
                 _fail(write.answer, error)
-            else:
-                run.writes.appendleft(write)
-                self._block(run, error)
+        run.writes = deque(write for write in run.writes if write.answer is None)
+        if run.writes:
+            self._block(run, error)
 
     def _block(self, run: Run, error: StorageUnavailable) -> None:
         if not self._blocked:
             log.error("%s What workers report is kept and written then.", error)
-        self._blocked.add(run.task_id)
+        self._blocked[run.task_id] = error
 
     def _unblock(self, run: Run) -> None:
         if run.task_id in self._blocked:
-            self._blocked.discard(run.task_id)
+            del self._blocked[run.task_id]
             if not self._blocked:
                 log.warning("Everything that was kept is written now.")
                 self._dispatch()
@@ -458,6 +460,8 @@ class TaskQueue:
             raise
 
     async def _write_for_person(self, run: Run, step: Step) -> Task | None:
+        if run.task_id in self._blocked:
+            raise StorageUnavailable(str(self._blocked[run.task_id]))
         answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
         self._write(run, _Write([step], answer))
         return await answer

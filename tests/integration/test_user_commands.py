@@ -246,8 +246,8 @@ async def test_after_a_failure_the_next_ring_is_answered_again(tmp_path):
         assert await in_thread(ring, tmp_path)
 
 
-@listening
-async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_path):
+@in_a_loop
+async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_path, caplog):
     gone = asyncio.Event()
     gone.set()
     async with listen(tmp_path, gone.wait):
@@ -256,6 +256,8 @@ async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_pa
             client.connect(path)
         gone.set()
         assert await in_thread(ring, tmp_path)
+
+    assert caplog.records == []
 
 
 @listening

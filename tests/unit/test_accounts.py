@@ -233,6 +233,25 @@ async def test_a_session_of_credentials_that_changed_before_it_was_written_is_no
 
 
 @in_a_loop
+async def test_a_session_is_of_the_credentials_of_the_moment_in_which_it_was_asked_for(tmp_path, monkeypatch):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        read = accounts._database.read
+        opening = []
+
+        async def read_what_changed_after_the_sign_in(function):
+            opening.append(asyncio.create_task(accounts.open_session("ann", HOUR_SECONDS)))
+            await asyncio.sleep(0)
+            await asyncio.to_thread(do, tmp_path, kept.set_password, name="ann", password_hash="new")
+            return await read(function)
+
+        monkeypatch.setattr(accounts._database, "read", read_what_changed_after_the_sign_in)
+        await accounts.reload()
+
+        assert accounts.by_session(await opening[0]) is None
+
+
+@in_a_loop
 async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:

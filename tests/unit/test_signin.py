@@ -18,7 +18,7 @@ from storage import accounts as kept
 from storage.accounts import Accounts, run_beside_server
 from storage.database import open_database
 from storage.passwords import NOBODY, hash_password, verify
-from tests.faults.support import in_a_loop
+from tests.faults.support import PATIENCE_SECONDS, in_a_loop
 
 ANN, HERE, ELSEWHERE = "ann", "192.0.2.1", "192.0.2.2"
 WHO = (ANN, HERE)
@@ -51,7 +51,7 @@ class Verifications:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.at_gate.set()
-        self.gate.wait()
+        self.gate.wait(PATIENCE_SECONDS)
         self.at_once -= 1
         return verify(password_hash, password)
 
@@ -221,6 +221,20 @@ async def test_behind_a_shut_door_not_even_the_right_password_is_looked_at(tmp_p
         assert await sign_in.check(ANN, "right", ELSEWHERE)
         clock.advance(60)
         assert await sign_in.check(ANN, "right", HERE)
+
+
+@in_a_loop
+async def test_whose_door_is_shut_does_not_wait_in_the_line_to_hear_it(tmp_path, verifications):
+    async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
+        await sign_in.check(ANN, "wrong", HERE)
+        verifications.gate.clear()
+        before = asyncio.create_task(sign_in.check("bob", "x", HERE))
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyAttempts):
+            await sign_in.check(ANN, "right", HERE)
+        assert not before.done()
+        verifications.gate.set()
+        await before
 
 
 @in_a_loop

@@ -1,0 +1,126 @@
+"""A start that is refused says why in one sentence, and exits with 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import ROOT, Service
+
+
+def started(*options, directory, config=None):
+    command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={directory}", *options]
+    if config is not None:
+        (directory / "other.ini").write_text(config)
+        command.append(f"--config={directory / 'other.ini'}")
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def assert_refused(answer, *words):
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    (sentence,) = answer.stderr.splitlines()
+    assert all(word in sentence for word in words), sentence
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("workers.count=two", ["workers.count", "a whole number from 1 to 256", '"two"']),
+        ("workers.count=0", ["workers.count", "a whole number from 1 to 256"]),
+        ("workers.cuont=2", ["cuont", "count"]),
+        ("wrokers.count=2", ["wrokers", "workers"]),
+        ("test_task.round_seconds=-1", ["test_task.round_seconds"]),
+        ("jobs.modules=no_such_module", ["no_such_module", "ModuleNotFoundError"]),
+        ("nonsense", ["nonsense", "section.key=value"]),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path, option, words):
+    assert_refused(started("--set", option, directory=tmp_path), *words)
+
+
+def test_a_wrong_file_is_named_with_section_key_value_and_what_was_expected(tmp_path):
+    answer = started(directory=tmp_path, config="[workers]\ncount = two\n")
+
+    assert_refused(answer, 'other.ini [workers] count: expected a whole number from 1 to 256, got "two"')
+
+
+def test_a_port_that_is_taken_is_named(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        answer = started(f"--port={port}", directory=tmp_path)
+
+    assert_refused(answer, "[server]", "port", str(port))
+
+
+def test_a_data_directory_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    assert_refused(started(directory=tmp_path / "file"), "data_dir", "a directory to write to")
+
+
+def test_a_database_of_a_newer_version_is_named(tmp_path):
+    connection = sqlite3.connect(tmp_path / "hourglass.db")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    assert_refused(started(directory=tmp_path), "data_dir", "version 99", "newer")
+
+
+def test_a_second_server_on_one_database_is_refused_with_the_first_ones_process(tmp_path):
+    service = Service(tmp_path).start()
+    try:
+        assert_refused(started(directory=tmp_path / "data"), "data_dir", f"process {service.server.pid}")
+    finally:
+        service.close()
+
+
+def test_the_first_start_prints_a_password_once_and_the_second_none(tmp_path):
+    first, password = output_of_a_start(tmp_path)
+    assert first.startswith("http://127.0.0.1:")
+    assert "admin" in password
+
+    _, again = output_of_a_start(tmp_path)
+    assert "password" not in again
+
+
+def output_of_a_start(directory: Path) -> tuple[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name != "HOURGLASS_ADMIN_PASSWORD"}
+    command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={directory}"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    address = server.stdout.readline()
+    server.terminate()
+    rest, told = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert rest == "", "more than the one line was printed"
+    return address, told
+
+
+def test_the_printed_password_signs_in(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "HOURGLASS_ADMIN_PASSWORD"}
+    command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={tmp_path}"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        password = server.stderr.readline().split(" password ")[1].split()[0]
+        address = server.stdout.readline().strip()
+        body = json.dumps({"username": "admin", "password": password}).encode()
+        request = urllib.request.Request(f"{address}api/auth", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["role"] == "admin"
+    finally:
+        server.terminate()
+        server.communicate(timeout=60)
