@@ -25,7 +25,7 @@ LAST_ANSWERS_SECONDS = 5.0
 
 def main(argv: Sequence[str]) -> int:
     """The exit code: 0 after a stop in good order, 2 where the start was refused in one sentence."""
-    from jobs.errors import ConfigError, StartError
+    from jobs.errors import ConfigError, StartError, StorageUnavailable
 
     try:
         if argv[:1] == ["user"]:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
             return user_main(argv[1:])
         return _serve(argv)
-    except (ConfigError, StartError) as error:
+    except (ConfigError, StartError, StorageUnavailable) as error:
         print(error, file=sys.stderr, flush=True)
         return 2
 

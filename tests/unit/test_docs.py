@@ -1,0 +1,63 @@
+"""The docs know every setting, every route and every job."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+import pytest
+
+from handlers.routes import API_ROUTES
+from jobs.registry import load_registry
+
+ROOT = Path(__file__).parents[2]
+
+
+def text_of(name):
+    return (ROOT / "docs" / name).read_text()
+
+
+def settings():
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "config.ini")
+    return [(section, key, value) for section in parser.sections() for key, value in parser[section].items()]
+
+
+def documented_settings():
+    """Rows of the table of settings: a row without a section belongs to the one above."""
+    section, found = "", {}
+    rows = re.findall(r"^\| (`\w+`)? ?\| `(\w+)` \|([^|]*)\|", text_of("operating.md"), re.MULTILINE)
+    for first, key, default in rows:
+        section = first.strip("`") or section
+        found[section, key] = default.strip()
+    return found
+
+
+@pytest.mark.parametrize(("section", "key", "value"), settings())
+def test_each_setting_is_described_with_its_default(section, key, value):
+    assert documented_settings().get((section, key)) == value
+
+
+def test_no_setting_is_described_that_does_not_exist():
+    assert set(documented_settings()) == {(section, key) for section, key, _ in settings()}
+
+
+@pytest.mark.parametrize("path", [path for path, _ in API_ROUTES])
+def test_each_route_is_described(path):
+    assert path.replace(r"(\d+)", "ID") in text_of("rest.md")
+
+
+@pytest.mark.parametrize("job", [job.name for job in load_registry().jobs])
+def test_each_job_that_ships_is_described(job):
+    assert f"`{job}`" in text_of("jobs.md")
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:tests|storage)/[\w/]+\.py)`", text_of("promises.md")))
+def test_each_promise_names_a_test_that_is_there(path):
+    assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("command", re.findall(r"^    (make \w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+def test_each_command_of_the_readme_is_there(command):
+    assert f"\n{command.removeprefix('make ')}:" in (ROOT / "Makefile").read_text()
