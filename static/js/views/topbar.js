@@ -1,0 +1,45 @@
+/** The bar on top: brand, the Background-Tasks button, and who is signed in. */
+
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { countOf } from "../statuses.js";
+import { unseenCount } from "../unseen.js";
+import { buttonText, buttonTooltip, hourglassFill } from "../words.js";
+
+const HOURGLASS = {
+  empty: "bi-hourglass",
+  start: "bi-hourglass-top",
+  half: "bi-hourglass-split",
+  end: "bi-hourglass-bottom",
+};
+
+export function topbar(state, act) {
+  return html`
+    <header class="bar">
+      <a class="brand" href="/openattic/">
+        <img src="/openattic/static/img/hourglass.svg" alt="" width="28" height="28"><span>Hourglass</span>
+      </a>
+      ${tasksButton(state, act)}
+      <span class="login" title=${`Signed in as ${state.user} (${state.role})`}>
+        <i class="bi bi-person-circle" aria-hidden="true"></i><span class="login-name">${state.user}</span>
+      </span>
+      <button class="btn bar-button" type="button" aria-label="Sign out" title="Sign out" @click=${act.signOut}>
+        <i class="bi bi-box-arrow-right" aria-hidden="true"></i>
+      </button>
+    </header>
+  `;
+}
+
+function tasksButton({ counts, pendingPercent, unseen }, act) {
+  const pending = counts === null ? 0 : countOf("pending", counts);
+  const failed = counts === null ? 0 : unseenCount(unseen, counts);
+  const fill = hourglassFill(pending, pendingPercent);
+  const warning = html`<i class="bi bi-exclamation-triangle-fill text-failed" aria-hidden="true"></i>`;
+  return html`
+    <button class="btn bar-button tasks-button" type="button" id="background-tasks" aria-haspopup="dialog"
+      data-fill=${fill} title=${buttonTooltip(pending, pendingPercent)} @click=${act.openDialog}>
+      <i class=${`bi ${HOURGLASS[fill]}`} aria-hidden="true"></i>
+      ${failed > 0 ? warning : nothing}
+      <span>${buttonText(pending, failed, unseen.atLeast)}</span>
+    </button>
+  `;
+}

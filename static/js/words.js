@@ -1,0 +1,96 @@
+/** What the page says: sentences that are made from numbers and tasks. Pure. */
+
+import { exactMoment, number, percent, timeOfDay } from "./format.js";
+import { ABORTED, EXCEPTION, FINISHED, TABS, countOf, isPending } from "./statuses.js";
+
+/** `1 task`, `3 tasks`. */
+export function tasks(count) {
+  return count === 1 ? "1 task" : `${number(count)} tasks`;
+}
+
+/** The text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
+export function buttonText(pending, failed, atLeast = false) {
+  if (failed > 0) return `${number(failed)}${atLeast ? "+" : ""} ${failed === 1 ? "Failed-Task" : "Failed-Tasks"}`;
+  if (pending === 1) return "1 Background-Task";
+  return pending > 1 ? `${number(pending)} Background-Tasks` : "Background-Tasks";
+}
+
+export function buttonTooltip(pending, pendingPercent) {
+  return pending > 0 ? `${percent(pendingPercent)} done in average` : "No tasks running";
+}
+
+/** How far the sand has run: empty, start, half or end. */
+export function hourglassFill(pending, pendingPercent) {
+  if (pending === 0) return "empty";
+  if (pendingPercent < 34) return "start";
+  return pendingPercent < 67 ? "half" : "end";
+}
+
+/** `Pending (2)`; without the count while it is not known. */
+export function tabTitle(tab, counts) {
+  const count = countOf(tab, counts);
+  return count === null ? TABS[tab].title : `${TABS[tab].title} (${number(count)})`;
+}
+
+export function emptyText(tab) {
+  return `There are no ${tab} Tasks.`;
+}
+
+/** How old is what I see. `dataAt` is when it was last known to be true, in milliseconds. */
+export function freshnessText(phase, dataAt) {
+  if (phase === "live") return "Live";
+  if (phase === "stopping") return "Server is stopping";
+  if (dataAt === null) return phase === "connecting" ? "Connecting…" : "Reconnecting…";
+  return `Reconnecting… data from ${timeOfDay(dataAt)}`;
+}
+
+export const WARNING =
+  "If you delete running tasks, it will abort the execution and won't roll back what has been done so far!";
+
+/** The sentence before a list of tasks to delete, and for one task the whole of it. */
+export function deleteSentence(chosen) {
+  if (chosen.length > 1) return `You are about to delete ${tasks(chosen.length)}.`;
+  const [{ description, status, last_modified: modified }] = chosen;
+  return `You are about to delete ${description} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
+}
+
+export function mayRollNothingBack(chosen) {
+  return chosen.some((task) => isPending(task.status));
+}
+
+/** What became of a task that was not touched; null where it was. `task` is as the person saw it. */
+export function reportSentence(task, result) {
+  if (result.outcome === "missing") return `${task.description} had already been deleted`;
+  if (result.outcome === "changed") return `${task.description} changed from ${task.status} to ${result.status ?? "deleted"}`;
+  return null;
+}
+
+const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "aborted" };
+
+/** A toast's title: one task by its name, several by their number. */
+export function endedTitle(status, count, names) {
+  if (count === 1) return `${names[0]} ${status === ABORTED ? "was aborted" : ENDED[status]}`;
+  return `${tasks(count)} ${status === ABORTED ? "were aborted" : ENDED[status]}`;
+}
+
+/** The names below the title of a toast for several: two, then how many more. */
+export function endedNames(count, names) {
+  if (count === 1) return "";
+  const shown = names.slice(0, 2);
+  const more = count - shown.length;
+  return shown.join(", ") + (more > 0 ? ` (+${number(more)} more)` : "");
+}
+
+/** Why a task is not running, as far as a page knows that is not told when it changes. */
+export function waitingText(task) {
+  const reason = task.waiting_for?.reason;
+  if (reason === "lock") return `waits for task ${task.waiting_for.task}`;
+  if (reason === "schedule") return "waits for its time";
+  return reason === "worker" ? "waits for a worker" : "";
+}
+
+/** `round 7 of 20`, or as much of it as is known. */
+export function roundText(task) {
+  if (!task.round) return "";
+  return task.rounds ? `round ${number(task.round)} of ${number(task.rounds)}` : `round ${number(task.round)}`;
+}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.support.service import Service
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find_chromium():
+    """Debian's Chromium, or what takes its place."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path).start("--set", "test_task.round_seconds=0.1")
+    yield service
+    service.close()
+
+
+class Page:
+    """A tab, and everything that its console said."""
+
+    def __init__(self, context, service):
+        self.service = service
+        self.page = context.new_page()
+        self.said = []
+        self.asked = []
+        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+
+@pytest.fixture
+def tab(browser, service):
+    """A tab of a fresh browser; its console must have said nothing when the test ends."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    tab = Page(context, service)
+    yield tab
+    context.close()
+    assert tab.said == []
+    assert [url for url in tab.asked if not url.startswith(service.base) and not url.startswith("data:")] == []

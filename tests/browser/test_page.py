@@ -1,0 +1,173 @@
+"""The way of a person through the page, in real Chromium, by role and visible text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.service import PASSWORD
+
+# As in the contract, section 6: what people paste into their console, unchanged.
+CREATE_TEST_TASK = """
+  var createTestTask = function (time) {
+    var xhr = new XMLHttpRequest();
+    var url = "/openattic/api/taskqueue/test_task";
+    xhr.open("post", url, true);
+    xhr.setRequestHeader("Content-Type", "application/json");
+    var data = JSON.stringify({times: time});
+    xhr.send(data);
+  }
+"""
+NEVER = "/nonexistent/never"
+
+
+def sign_in(tab, name="admin", password=PASSWORD):
+    tab.page.goto(tab.service.address)
+    tab.page.get_by_label("Username").fill(name)
+    tab.page.get_by_label("Password").fill(password)
+    tab.page.get_by_role("button", name="Sign in").click()
+    if password == PASSWORD:
+        expect(tab.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def create(tab, *times):
+    for number in times:
+        tab.page.evaluate(f"() => {{ {CREATE_TEST_TASK}; createTestTask({number}); }}")
+
+
+def create_waiting(tab, in_round=1):
+    """A task that waits in a round until its worker is killed."""
+    body = {"job": "waits", "params": {"times": 20, "in_round": in_round, "until": NEVER}}
+    answer = tab.page.request.post(f"{tab.service.base}/openattic/api/taskqueue", data=body)
+    assert answer.ok
+    return answer.json()["id"]
+
+
+def open_dialog(tab):
+    tab.page.get_by_role("button", name=re.compile("Background-Task|Failed-Task")).click()
+    return tab.page.get_by_role("dialog", name="Background-Tasks")
+
+
+def test_a_person_signs_in_pastes_createtesttask_and_watches_it_finish(tab):
+    sign_in(tab)
+    expect(tab.page.get_by_role("button", name="Background-Tasks")).to_be_visible()
+    create(tab, 20)
+    expect(tab.page.get_by_role("button", name="1 Background-Task")).to_be_visible()
+    dialog = open_dialog(tab)
+
+    expect(dialog.get_by_role("tab", name="Pending (1)")).to_have_attribute("aria-selected", "true")
+    row = dialog.get_by_role("row", name=re.compile("Test task of 20 rounds"))
+    expect(row.get_by_role("progressbar")).to_have_attribute("value", re.compile("[1-9]"))
+    expect(row).to_contain_text("Running")
+    expect(dialog.get_by_text("Live", exact=True)).to_be_visible()
+
+    expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
+    expect(dialog.get_by_text("There are no pending Tasks.")).to_be_visible()
+    dialog.get_by_role("tab", name="Finished (1)").click()
+    expect(dialog.get_by_role("row", name=re.compile("Test task of 20 rounds"))).to_be_visible()
+
+
+def test_a_wrong_password_is_said_and_the_page_stays(tab):
+    sign_in(tab, password="wrong")
+
+    expect(tab.page.get_by_text("Unable to log in with provided credentials.")).to_be_visible()
+    expect(tab.page.get_by_label("Username")).to_have_value("admin")
+    tab.said = [said for said in tab.said if "400" not in said]  # Chromium itself reports the answer of a sign-in
+
+
+def test_a_running_task_is_deleted_with_a_warning_and_nothing_else_is_disturbed(tab):
+    sign_in(tab)
+    create_waiting(tab)
+    create(tab, 30)
+    dialog = open_dialog(tab)
+    row = dialog.get_by_role("row", name=re.compile("Waiting in round"))
+    expect(row).to_contain_text("Running")
+    row.get_by_role("checkbox").check()
+    dialog.get_by_role("button", name="Delete").click()
+
+    confirm = tab.page.get_by_role("dialog").last
+    expect(confirm).to_contain_text("You are about to delete Waiting in round 1 of 20 task which is Running")
+    expect(confirm).to_contain_text(
+        "If you delete running tasks, it will abort the execution and won't roll back what has been done so far!"
+    )
+    confirm.get_by_role("button", name=re.compile("^Delete")).click()
+
+    expect(dialog.get_by_role("tab", name="Failed (1)")).to_be_visible()
+    dialog.get_by_role("tab", name="Failed (1)").click()
+    failed = dialog.get_by_role("row", name=re.compile("Waiting in round"))
+    expect(failed).to_contain_text("Aborted")
+    dialog.get_by_role("tab", name=re.compile("Pending")).click()
+    expect(dialog.get_by_role("row", name=re.compile("Test task of 30 rounds"))).to_contain_text("Running")
+
+
+def test_nothing_selected_means_that_delete_is_disabled(tab):
+    sign_in(tab)
+    create_waiting(tab)
+    dialog = open_dialog(tab)
+    button = dialog.get_by_role("button", name="Delete")
+    expect(button).to_be_disabled()
+    dialog.get_by_label("Select all").check()
+
+    expect(button).to_be_enabled()
+
+
+@pytest.mark.parametrize(("tab_name", "text"), [("Pending", "pending"), ("Failed", "failed"), ("Finished", "finished")])
+def test_an_empty_tab_says_so(tab, tab_name, text):
+    sign_in(tab)
+    dialog = open_dialog(tab)
+    dialog.get_by_role("tab", name=f"{tab_name} (0)").click()
+
+    expect(dialog.get_by_text(f"There are no {text} Tasks.")).to_be_visible()
+
+
+def test_a_session_outlives_a_restart_and_the_page_comes_back_by_itself(tab):
+    sign_in(tab)
+    create_waiting(tab)
+    dialog = open_dialog(tab)
+    expect(dialog.get_by_role("row", name=re.compile("Waiting in round"))).to_be_visible()
+    port = tab.service.base.rpartition(":")[2]
+    tab.service.kill()
+    expect(dialog.get_by_text(re.compile("Reconnecting… data from"))).to_be_visible()
+    tab.service.start("--set", "test_task.round_seconds=0.1", "--port", port)
+    expect(dialog.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+    create(tab, 2)
+
+    expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
+    tab.said = [said for said in tab.said if "ERR_CONNECTION" not in said]  # Chromium itself reports the lost server
+    tab.said = [said for said in tab.said if "WebSocket" not in said]
+
+
+def test_text_with_markup_is_shown_as_text(tab):
+    sign_in(tab)
+    body = {"job": "prints", "params": {"text": "<img src=x onerror=alert(1)>"}}
+    assert tab.page.request.post(f"{tab.service.base}/openattic/api/taskqueue", data=body).ok
+    dialog = open_dialog(tab)
+    dialog.get_by_role("tab", name=re.compile("Finished")).click()
+
+    expect(dialog.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
+    assert tab.page.locator("dialog img").count() == 0
+
+
+def test_signing_out_shows_the_form_again(tab):
+    sign_in(tab)
+    tab.page.get_by_role("button", name="Sign out").click()
+
+    expect(tab.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_two_browsers_see_the_same(tab, browser):
+    sign_in(tab)
+    dialog = open_dialog(tab)
+    other = browser.new_context()
+    page = other.new_page()
+    page.goto(tab.service.address)
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("button", name="Background-Tasks")).to_be_visible()
+    page.evaluate(f"() => {{ {CREATE_TEST_TASK}; createTestTask(2); }}")
+
+    expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
+    other.close()
