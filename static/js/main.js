@@ -25,6 +25,12 @@ function update(apply, ...values) {
   askForFrame();
 }
 
+/** The same for what a person did: they see it before they can do the next thing. */
+function react(apply, ...values) {
+  update(apply, ...values);
+  drawNow();
+}
+
 // Drawing.
 
 function askForFrame() {
@@ -36,6 +42,10 @@ function askForFrame() {
 /** A hidden page gets no frames: it rests, and nothing counts as looked at. */
 function drawFrame() {
   frameAsked = false;
+  drawNow();
+}
+
+function drawNow() {
   const seenBefore = state.unseen.seen;
   state = change.seen(change.settle(state, isInTable()));
   if (state.store !== null && state.unseen.seen > seenBefore) rememberFailuresSeen(state.store, state.unseen.seen);
@@ -122,14 +132,14 @@ function leave(notice) {
 const actions = {
   async signIn(credentials) {
     if (state.signIn.busy) return;
-    update(change.signInBegan);
+    react(change.signInBegan);
     try {
       const signedIn = await signIn(credentials);
-      update(change.signedIn, signedIn.username, signedIn.role);
+      react(change.signedIn, signedIn.username, signedIn.role);
       enter();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      update(change.signInFailed, problem.message);
+      react(change.signInFailed, problem.message);
     }
   },
 
@@ -138,34 +148,34 @@ const actions = {
       await signOut();
       leave("");
     } catch (problem) {
-      failed(problem, (text) => update(change.withToasts, withFailure(state.toasts, `Not signed out: ${text}`)));
+      failed(problem, (text) => react(change.withToasts, withFailure(state.toasts, `Not signed out: ${text}`)));
     }
   },
 
-  openDialog: () => update(change.opened),
-  closeDialog: () => update(change.closed),
-  showTab: (tab) => update(change.withTab, tab),
-  reload: () => update(change.withTab, state.dialog.tab),
-  clickRow: (id, withShift) => update(change.rowClicked, id, withShift),
-  clickSelectAll: () => update(change.selectAllClicked),
+  openDialog: () => react(change.opened),
+  closeDialog: () => react(change.closed),
+  showTab: (tab) => react(change.withTab, tab),
+  reload: () => react(change.withTab, state.dialog.tab),
+  clickRow: (id, withShift) => react(change.rowClicked, id, withShift),
+  clickSelectAll: () => react(change.selectAllClicked),
   leaveTable: askForFrame,
 
-  askToDelete: () => update(change.deleteAsked),
-  keepTasks: () => update(change.deleteCancelled),
-  closeReport: () => update(change.reportClosed),
+  askToDelete: () => react(change.deleteAsked),
+  keepTasks: () => react(change.deleteCancelled),
+  closeReport: () => react(change.reportClosed),
 
   async deleteTasks() {
     const { tasks, busy } = state.dialog.confirm;
     if (busy) return;
-    update(change.deleteBegan);
+    react(change.deleteBegan);
     try {
-      update(change.deleteDone, tasks, await deleteAll(tasks));
+      react(change.deleteDone, tasks, await deleteAll(tasks));
     } catch (problem) {
-      failed(problem, (text) => update(change.deleteFailed, text));
+      failed(problem, (text) => react(change.deleteFailed, text));
     }
   },
 
-  closeToast: (key) => update(change.withToasts, without(state.toasts, key)),
+  closeToast: (key) => react(change.withToasts, without(state.toasts, key)),
 };
 
 /** Each only if it is still what the person saw: pending or final. */

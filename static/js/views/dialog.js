@@ -87,9 +87,15 @@ function report(sentences, act) {
         <strong>Not touched, because of what changed meanwhile:</strong>
         <ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
       </div>
-      <button class="btn-close" type="button" aria-label="Close report" @click=${act.closeReport}></button>
+      <button class="btn-close" type="button" aria-label="Close report" @click=${() => closeReport(act)}></button>
     </div>
   `;
+}
+
+/** The button goes with the report, so the focus goes to the tab. */
+function closeReport(act) {
+  document.querySelector("#tasks-dialog [role=tab][aria-selected=true]").focus();
+  act.closeReport();
 }
 
 function panelContent(state, act, now) {

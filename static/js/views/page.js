@@ -10,6 +10,7 @@ import { toastsView } from "./toasts.js";
 import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
+const shown = new WeakSet();
 const canHover = matchMedia("(hover: hover)");
 
 export function draw(state, act, now) {
@@ -52,9 +53,13 @@ function syncDialogs(state) {
   if (wasAsking && !confirm.open && tasks.open) giveFocusBack(tasks);
 }
 
+/** Shows it once: where it is closed already, by Esc, its `close` event is on the way and changes the state. */
 function sync(dialog, shouldBeOpen) {
-  if (shouldBeOpen && !dialog.open) dialog.showModal();
-  if (!shouldBeOpen && dialog.open) dialog.close();
+  if (shouldBeOpen && !shown.has(dialog)) {
+    shown.add(dialog);
+    dialog.showModal();
+  }
+  if (!shouldBeOpen && shown.delete(dialog)) dialog.close();
 }
 
 /** The button that asked is disabled after a deletion, and cannot take the focus back. */
