@@ -10,6 +10,7 @@ import { draw, isInTable } from "./views/page.js";
 
 const UNAUTHORISED = 401;
 const REFILL_MILLISECONDS = 1000;
+const RETRY_MILLISECONDS = 5000;
 const SIGNED_OUT = "You are signed out. Sign in to go on.";
 
 const { user, role, version } = document.body.dataset;
@@ -66,7 +67,7 @@ function setToastTimer() {
 function serveNeeds() {
   const { needs } = state;
   if (needs.connect) startAnew();
-  if (needs.failed && state.store !== null) loadFailed();
+  if (needs.failed) loadFailed();
   if (needs.list && state.dialog !== null) loadList();
   else if (needs.refill && refillTimer === null) refillTimer = setTimeout(refill, REFILL_MILLISECONDS);
 }
@@ -92,12 +93,13 @@ async function loadList() {
 }
 
 async function loadFailed() {
+  if (state.store === null) return;
   state = change.failedBegan(state, failuresSeen(state.store));
   if (countOf("failed", state.counts) === 0) return;
   try {
     update(change.withFailed, await listTasks("failed"));
   } catch (problem) {
-    failed(problem, () => {});
+    failed(problem, () => setTimeout(loadFailed, RETRY_MILLISECONDS));
   }
 }
 

@@ -11,11 +11,15 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
+let wasSignedIn = false;
 const canHover = matchMedia("(hover: hover)");
 
 export function draw(state, act, now) {
-  render(state.user === "" ? signIn(state, act) : page(state, act, now), root);
+  const isSignedIn = state.user !== "";
+  render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
   syncDialogs(state);
+  if (wasSignedIn && !isSignedIn) document.getElementById("username").focus();
+  wasSignedIn = isSignedIn;
 }
 
 /** Freshness and toasts are in the topmost layer: all below an open dialog is out of reach. */

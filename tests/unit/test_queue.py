@@ -1,0 +1,159 @@
+"""What the queue derives and decides, with a scripted engine and a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from jobs.model import Status
+from jobs.queue import Submission, TaskQueue
+from jobs.registry import Registry, load_registry
+from storage.memory import MemoryStore
+from tests.support.engine import ScriptedEngine
+
+REGISTRY = load_registry(["tests.support.plain_jobs"])
+
+
+class House:
+    """A queue on a store in memory. `settle` returns when everything that was begun is written."""
+
+    def __init__(self, workers=1, store=None, registry=REGISTRY):
+        self.now = 1_000_000
+        self.store = store or MemoryStore()
+        self.engine = ScriptedEngine(workers)
+        self.engine.clock = lambda: self.now
+        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now)
+
+    async def submit(self, job="plain", **params):
+        task = (await self.queue.submit(Submission(job=job, params=params), "ann")).task
+        await self.settle()
+        return task.id
+
+    async def settle(self):
+        while self.queue._background:
+            await asyncio.wait(set(self.queue._background))
+
+    async def round(self, task_id, of=None, seconds=1):
+        self.now += seconds * 1000
+        self.engine.rounds(task_id, of=of)
+        await self.settle()
+
+    async def later(self, seconds):
+        self.now += seconds * 1000
+        self.queue._mark_stalled()
+        await self.settle()
+
+    async def task(self, task_id):
+        return await self.store.task(task_id)
+
+    async def derived(self, task_id):
+        return self.queue.derived(await self.task(task_id))
+
+
+def in_a_house(test):
+    def run():
+        asyncio.run(asyncio.wait_for(test(House()), 30))
+
+    run.__name__, run.__doc__ = test.__name__, test.__doc__
+    return run
+
+
+@in_a_house
+async def test_the_end_is_estimated_from_the_rounds_of_this_run(house):
+    task = await house.submit(times=5)
+    assert await house.derived(task) == await house.derived(task)
+    assert (await house.derived(task)).estimated is None
+
+    await house.round(task, of=5)
+    derived = await house.derived(task)
+    assert (derived.pace_seconds, derived.estimated) == (1.0, house.now + 4000)
+
+
+@in_a_house
+async def test_a_task_without_a_round_for_long_is_stalled_until_the_next_one(house):
+    task = await house.submit(times=5)
+    await house.round(task, of=5)
+    before = await house.task(task)
+    await house.later(29)
+    assert not (await house.task(task)).stalled
+
+    await house.later(1)
+    stalled = await house.task(task)
+    assert stalled.stalled
+    assert stalled.revision > before.revision, "becoming stalled is a change"
+    assert (await house.derived(task)).estimated is None
+
+    await house.round(task, of=5)
+    assert not (await house.task(task)).stalled
+
+
+@in_a_house
+async def test_who_waits_says_for_what(house):
+    running = await house.submit("locked", pool="rbd")
+    behind = await house.submit("locked", pool="rbd")
+    other = await house.submit("locked", pool="data")
+
+    why = (await house.derived(behind)).waiting_for
+    assert (why.reason, why.position, why.task) == ("lock", 1, running)
+    why = (await house.derived(other)).waiting_for
+    assert (why.reason, why.position) == ("worker", 1)
+    assert (await house.derived(running)).waiting_for is None
+
+
+@in_a_house
+async def test_a_lock_is_held_until_the_last_round_has_ended_even_when_its_task_is_deleted(house):
+    house.engine.count = 2
+    first = await house.submit("locked", pool="rbd")
+    second = await house.submit("locked", pool="rbd")
+    await house.queue.delete(first, "ann")
+    await house.queue.delete(first, "ann")
+    await house.settle()
+    assert second not in house.engine.running
+
+    house.engine.end(first, "stopped")
+    await house.settle()
+    assert second in house.engine.running
+
+
+@in_a_house
+async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    without = Registry({"plain": REGISTRY.job("plain")}).configure({})
+    after = House(store=house.store, registry=without)
+    await after.queue.recover()
+    await after.settle()
+
+    task = await after.task(waits)
+    assert (task.status, task.outcome) == (Status.EXCEPTION, "Failed: its job locked is no longer there")
+    assert json.loads(task.error)["type"] == "JobGone"
+
+
+@in_a_house
+async def test_a_start_clears_stopping_and_lets_what_ran_go_on_from_its_checkpoint(house):
+    house.engine.count = 2
+    goes_on, stops = await house.submit(), await house.submit()
+    await house.round(goes_on)
+    await house.round(goes_on)
+    await house.queue.delete(stops, "ann")
+    assert (await house.task(stops)).stopping
+
+    after = House(store=house.store)
+    await after.queue.recover()
+    await after.settle()
+
+    assert not (await after.task(stops)).stopping
+    order = after.engine.running[goes_on]
+    assert (order.round, json.loads(order.checkpoint)) == (2, {"done": 2})
+    assert (await after.task(goes_on)).interruptions == 1
+
+
+@in_a_house
+async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
+    task = await house.submit()
+    for _ in range(3):
+        await house.round(task)
+    house.engine.die(task)
+    await house.settle()
+
+    assert (await house.derived(task)).pace_seconds == 1.0
