@@ -25,7 +25,12 @@ test("a page of new failures that does not reach back to the last look says so",
 test("a failure in a frame is new, its deletion takes it back", () => {
   const one = unseen.withFrame(unseen.unseenSince(at(1)), frame(1, 2, { transitions: [transition(5, "Aborted", 2)] }));
   assert.equal(unseen.unseenCount(one, counts(1)), 1);
-  assert.equal(unseen.unseenCount(unseen.withFrame(one, frame(2, 3, { deleted: [5] })), counts(0)), 0);
+  assert.equal(unseen.unseenCount(unseen.withFrame(one, frame(2, 3, { deleted: [5] })), counts(9)), 0);
+});
+
+test("a failure that another window saw before its frame came is not new", () => {
+  const looked = unseen.unseenSince(at(5));
+  assert.equal(unseen.withFrame(looked, frame(1, 2, { transitions: [transition(5, "Aborted", 2)] })), looked);
 });
 
 test("success is no failure", () => {

@@ -21,8 +21,8 @@ function content({ tasks, busy, error }, act, { freshness, toasts }) {
     <header class="layer-head"><h2 id="confirm-title">Delete ${what}</h2></header>
     <div class="confirm-body" id="confirm-text">
       <p>${deleteSentence(tasks)}</p>
-      ${tasks.length > 1 ? html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>` : nothing}
       ${mayRollNothingBack(tasks) ? warning() : nothing}
+      ${tasks.length > 1 ? html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>` : nothing}
       ${error ? html`<p class="alert alert-danger" role="alert">${error}</p>` : nothing}
     </div>
     <footer class="layer-foot">
