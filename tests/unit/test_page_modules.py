@@ -21,7 +21,9 @@ def find_node() -> str:
 def test_the_pure_modules_of_the_page_pass_their_tests():
     files = sorted(map(str, (ROOT / "tests" / "unit_js").glob("*.test.js")))
     assert files
-    ran = subprocess.run([find_node(), "--test", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [find_node(), "--test", "--test-reporter=tap", *files], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
     assert ran.returncode == 0, ran.stdout
     assert "# fail 0" in ran.stdout
