@@ -1,8 +1,4 @@
-"""The queue of tasks: takes them in, gives them to workers, and is the only writer of their state.
-
-Everything that happens to a task while a worker has it goes through its `Run`, one line of writes in the order
-in which it happened: what cannot be written is kept and tried again, and only what is on disk is acknowledged.
-"""
+"""The queue of tasks: takes them in, gives them to workers, and is the only writer of their state."""
 
 from __future__ import annotations
 
@@ -10,8 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -24,24 +19,21 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     JobUnavailable,
-    NoSuchTask,
     NotFound,
     ServiceStopping,
-    StorageUnavailable,
 )
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
-from jobs.pace import Pace
 from jobs.registry import Registry
+from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
 from jobs.views import Derived
 from storage import Created, Draft, TaskStore
 
 log = logging.getLogger("hourglass.queue")
 
-FIRST_RETRY_SECONDS = 0.25
-LONGEST_RETRY_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.25
 LONGEST_SLEEP_SECONDS = 60.0
 LONGEST_KILL_SECONDS = 10.0
 KEPT_ORDERS = 1000
@@ -56,32 +48,6 @@ class Submission(Struct, frozen=True, kw_only=True):
     priority: int = 0
     not_before: int | None = None
     retry_of: int | None = None
-
-
-class _Write(Struct):
-    """Something to be written for a run: our own steps, or one of a person, who waits for the answer."""
-
-    steps: list[Step]
-    answer: asyncio.Future[Task | None] | None = None
-    acknowledges: bool = False
-
-
-class Run:
-    """A task that a worker has, until its last round has ended and all of it is on disk."""
-
-    def __init__(self, entry: Entry, now: int) -> None:
-        self.task_id = entry.task
-        self.entry = entry
-        self.pace = Pace(now)
-        self.resumes = True
-        self.begun = False
-        self.decided = asyncio.Event()
-        self.over = False
-        self.finished = asyncio.Event()
-        self.stalled = False
-        self.writes: deque[_Write] = deque()
-        self.writing = False
-        self.task: Task | None = None
 
 
 def wall_clock() -> int:
@@ -109,8 +75,8 @@ class TaskQueue:
         self._runs: dict[int, Run] = {}
         self._orders: dict[int, Start] = {}
         self._starting = 0
-        self._blocked: dict[int, StorageUnavailable] = {}
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._writer = RunWriter(store, self._background, self)
         self._due_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self.stopping = False
@@ -164,7 +130,7 @@ class TaskQueue:
         """
         step = lifecycle.deleted(by, self._clock(), expected, force)
         run = await self._begun_run(task_id)
-        task = await (self._delete_waiting(task_id, step) if run is None else self._write_for_person(run, step))
+        task = await (self._delete_waiting(task_id, step) if run is None else self._writer.write_for_person(run, step))
         if task is None or task.is_final:
             self._orders.pop(task_id, None)
             self.on_final(task_id)
@@ -191,9 +157,9 @@ class TaskQueue:
         self.stopping = True
         self._cancel_timers()
         await self._engine.stop(grace_seconds)
-        while self._background and not self._blocked:
-            await asyncio.wait(self._background, timeout=LONGEST_RETRY_SECONDS)
-        self._give_up_writing()
+        await self._background.finish(unless=lambda: self._writer.is_blocked)
+        self._background.cancel()
+        self._writer.give_up(list(self._runs.values()))
 
     # What the engine reports.
 
@@ -203,18 +169,18 @@ class TaskQueue:
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
         run = self._runs[task_id]
         self._note_pace(run, rounds)
-        self._write(run, _Write([lifecycle.reported(rounds, self._clock())], acknowledges=True))
+        self._writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
 
     def task_ended(self, ended: Ended) -> None:
         run = self._runs[ended.task]
         now = self._clock()
         run.over = True
-        self._write(run, _Write([lifecycle.reported(ended.rounds, now), self._last_step(run, ended, now)]))
+        self._writer.write(run, lifecycle.reported(ended.rounds, now), self._last_step(run, ended, now))
 
     def worker_died(self, task_id: int, reason: str) -> None:
         run = self._runs[task_id]
         run.over = True
-        self._write(run, _Write([self._death_step(run, reason)]))
+        self._writer.write(run, self._death_step(run, reason))
 
     # Taking in.
 
@@ -278,7 +244,7 @@ class TaskQueue:
 
     def _dispatch(self) -> None:
         """Starts what can start. Nothing new begins while rounds wait to be written."""
-        while not self.stopping and not self._blocked and self._engine.free_workers > self._starting:
+        while not self.stopping and not self._writer.is_blocked and self._engine.free_workers > self._starting:
             entry = self._schedule.take(self._clock())
             if entry is None:
                 break
@@ -292,7 +258,7 @@ class TaskQueue:
             self._start(run, order)
         else:
             self._starting += 1
-            self._spawn(self._read_and_start(run))
+            self._background.begin(self._read_and_start(run))
 
     async def _read_and_start(self, run: Run) -> None:
         order: Start | None = None
@@ -324,7 +290,7 @@ class TaskQueue:
         self._forget_run(run)
         run.decided.set()
         self._schedule.add(run.entry, self._clock())
-        self._later(FIRST_RETRY_SECONDS, self._dispatch)
+        self._later(LOOK_AGAIN_SECONDS, self._dispatch)
 
     def _start(self, run: Run, order: Start) -> None:
         """The first round begins before the commit that says Running: a repeat after a crash is allowed, and
@@ -332,87 +298,19 @@ class TaskQueue:
         run.resumes = self._resumes(order.job)
         run.begun = True
         run.decided.set()
-        self._write(run, _Write([lifecycle.taken(self._clock())]))
+        self._writer.write(run, lifecycle.taken(self._clock()))
         self._engine.start_task(order)
         self._watch_for_stalls()
 
-    # Writing for a run.
+    # What the writer tells.
 
-    def _write(self, run: Run, write: _Write) -> None:
-        run.writes.append(write)
-        if not run.writing:
-            run.writing = True
-            self._spawn(self._write_all(run))
+    def run_written(self, run: Run) -> None:
+        self._engine.acknowledge(run.task_id)
 
-    async def _write_all(self, run: Run) -> None:
-        delay = FIRST_RETRY_SECONDS
-        while run.writes:
-            group = _next_group(run.writes)
-            try:
-                await self._write_group(run, group)
-                delay = FIRST_RETRY_SECONDS
-            except StorageUnavailable as error:
-                self._keep_for_later(run, group, error)
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_RETRY_SECONDS)
-        run.writing = False
-        if run.over:
-            self._end_run(run)
+    def writing_works_again(self) -> None:
+        self._dispatch()
 
-    async def _write_group(self, run: Run, group: list[_Write]) -> None:
-        steps = [step for write in group for step in write.steps]
-        try:
-            run.task = await self._store.change(run.task_id, *steps)
-        except StorageUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001  a defect in one step must not hold up its worker for ever
-            self._refuse(run, group, error)
-        else:
-            _answer(group, run.task)
-        self._unblock(run)
-        if any(write.acknowledges for write in group) and not run.over:
-            self._engine.acknowledge(run.task_id)
-
-    def _refuse(self, run: Run, group: list[_Write], error: Exception) -> None:
-        """A person's wish may be refused. Our own steps are only where the task was deleted while it was stopping."""
-        for write in group:
-            if write.answer is not None:
-                _fail(write.answer, error)
-            elif not isinstance(error, NoSuchTask):
-                log.error("task %d: %s", run.task_id, error, exc_info=error)
-
-    def _keep_for_later(self, run: Run, group: list[_Write], error: StorageUnavailable) -> None:
-        """Ours are tried again, in their order; people are told at once instead of waiting behind them."""
-        run.writes.extendleft(reversed(group))
-        for write in run.writes:
-            if write.answer is not None:
-                _fail(write.answer, error)
-        run.writes = deque(write for write in run.writes if write.answer is None)
-        if run.writes:
-            self._block(run, error)
-
-    def _block(self, run: Run, error: StorageUnavailable) -> None:
-        if not self._blocked:
-            log.error("%s What workers report is kept and written then.", error)
-        self._blocked[run.task_id] = error
-
-    def _unblock(self, run: Run) -> None:
-        if run.task_id in self._blocked:
-            del self._blocked[run.task_id]
-            if not self._blocked:
-                log.warning("Everything that was kept is written now.")
-                self._dispatch()
-
-    def _give_up_writing(self) -> None:
-        """What could not be written by now is done again after the next start."""
-        for task in self._background:
-            task.cancel()
-        for run in self._runs.values():
-            for write in run.writes:
-                if write.answer is not None:
-                    _fail(write.answer, StorageUnavailable())
-
-    def _end_run(self, run: Run) -> None:
+    def run_ended(self, run: Run) -> None:
         self._forget_run(run)
         task = run.task
         if task is not None and task.is_pending:
@@ -459,13 +357,6 @@ class TaskQueue:
                 self._dispatch()
             raise
 
-    async def _write_for_person(self, run: Run, step: Step) -> Task | None:
-        if run.task_id in self._blocked:
-            raise StorageUnavailable(str(self._blocked[run.task_id]))
-        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
-        self._write(run, _Write([step], answer))
-        return await answer
-
     async def _stop_run(self, run: Run, task: Task, force: bool) -> Task | None:
         if run.over or not task.stopping:
             return task
@@ -505,7 +396,7 @@ class TaskQueue:
         for run in self._runs.values():
             if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
                 run.stalled = True
-                self._write(run, _Write([lifecycle.stalled(True, now)]))
+                self._writer.write(run, lifecycle.stalled(True, now))
         self._watch_for_stalls()
 
     def _seconds_until(self, at: int) -> float:
@@ -520,16 +411,6 @@ class TaskQueue:
                 timer.cancel()
         self._due_timer = self._stall_timer = None
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background_done)
-
-    def _background_done(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.critical("a defect in the queue", exc_info=task.exception())
-
 
 def _entry(task: Task) -> Entry:
     return Entry(task=task.id, priority=task.priority, lock=task.lock, not_before=task.not_before)
@@ -542,22 +423,3 @@ def _json(value: object) -> str:
 def _unique_key(job: str, params: dict[str, Any]) -> str:
     text = json.dumps([job, params], sort_keys=True, ensure_ascii=True)
     return sha256(text.encode()).hexdigest()
-
-
-def _next_group(writes: deque[_Write]) -> list[_Write]:
-    """The next writes of ours together, or one of a person alone: if that is refused, nothing goes with it."""
-    group = [writes.popleft()]
-    while group[0].answer is None and writes and writes[0].answer is None:
-        group.append(writes.popleft())
-    return group
-
-
-def _answer(group: Sequence[_Write], task: Task | None) -> None:
-    for write in group:
-        if write.answer is not None and not write.answer.done():
-            write.answer.set_result(task)
-
-
-def _fail(answer: asyncio.Future[Task | None], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobs import queue as queue_module
+from jobs import run as run_module
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model import TRANSITIONS, Status
 from jobs.queue import Submission, TaskQueue
@@ -92,8 +92,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(self._settled())
 
     async def _settled(self):
-        while self.queue._background:
-            await asyncio.wait(set(self.queue._background))
+        await self.queue._background.finish()
         await self._read_changes()
 
     async def _read_changes(self):
@@ -389,8 +388,8 @@ class SqliteMachine(QueueMachine):
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch):
-    monkeypatch.setattr(queue_module, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(queue_module, "LONGEST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(run_module, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(run_module, "LONGEST_RETRY_SECONDS", 0.01)
 
 
 LIVES = settings(

@@ -30,8 +30,7 @@ class House:
         return task.id
 
     async def settle(self):
-        while self.queue._background:
-            await asyncio.wait(set(self.queue._background))
+        await self.queue._background.finish()
 
     async def round(self, task_id, of=None, seconds=1):
         self.now += seconds * 1000

@@ -1,0 +1,210 @@
+"""A task while a worker has it, and the one line in which everything that happens to it meanwhile is written.
+
+What cannot be written is kept, in order, and tried again; only what is on disk is acknowledged. People do not wait
+behind what is kept: they are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from jobs.errors import NoSuchTask, StorageUnavailable
+from jobs.lifecycle import Step
+from jobs.model import Task
+from jobs.pace import Pace
+from jobs.schedule import Entry
+from storage import TaskStore
+
+log = logging.getLogger("hourglass.queue")
+
+FIRST_RETRY_SECONDS = 0.25
+LONGEST_RETRY_SECONDS = 5.0
+
+
+class Background:
+    """Work that nobody waits for; a defect in it is logged."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def finish(self, unless: Callable[[], bool] = lambda: False) -> None:
+        """Waits until nothing is left to do, but gives up when `unless` holds."""
+        while self._tasks and not unless():
+            await asyncio.wait(set(self._tasks), timeout=LONGEST_RETRY_SECONDS)
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a defect in the queue", exc_info=task.exception())
+
+
+class _Write(Struct):
+    """Something to be written for a run: our own steps, or one of a person, who waits for the answer."""
+
+    steps: Sequence[Step]
+    answer: asyncio.Future[Task | None] | None = None
+    acknowledges: bool = False
+
+
+class Run:
+    """A task that a worker has, until its last round has ended and all of it is on disk.
+
+    `task` is what the last write made of it; `begun` is true once its order has gone to the worker, and `decided` is
+    set then, or when it was put back instead; `over` is true when the worker has said its last word.
+    """
+
+    def __init__(self, entry: Entry, now: int) -> None:
+        self.task_id = entry.task
+        self.entry = entry
+        self.pace = Pace(now)
+        self.task: Task | None = None
+        self.resumes = True
+        self.begun = False
+        self.decided = asyncio.Event()
+        self.over = False
+        self.finished = asyncio.Event()
+        self.stalled = False
+        self._line: deque[_Write] = deque()
+        self._is_writing = False
+
+
+class RunListener(Protocol):
+    """What a writer tells."""
+
+    def run_written(self, run: Run) -> None:
+        """What its worker waits for is on disk."""
+
+    def run_ended(self, run: Run) -> None:
+        """Its worker has said its last word, and all of it is on disk."""
+
+    def writing_works_again(self) -> None:
+        """Nothing is kept back any more."""
+
+
+class RunWriter:
+    """Writes what happens to runs."""
+
+    def __init__(self, store: TaskStore, background: Background, listener: RunListener) -> None:
+        self._store = store
+        self._background = background
+        self._listener = listener
+        self._kept_back: dict[int, StorageUnavailable] = {}
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether something that workers reported could not be written yet."""
+        return bool(self._kept_back)
+
+    def write(self, run: Run, *steps: Step, acknowledges: bool = False) -> None:
+        """Puts our own steps into the run's line."""
+        self._put(run, _Write(steps, acknowledges=acknowledges))
+
+    async def write_for_person(self, run: Run, step: Step) -> Task | None:
+        """Writes a step that somebody waits for, in its turn. Raises StorageUnavailable, and what the step raises."""
+        if run.task_id in self._kept_back:
+            raise StorageUnavailable(str(self._kept_back[run.task_id]))
+        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
+        self._put(run, _Write([step], answer))
+        return await answer
+
+    def give_up(self, runs: Sequence[Run]) -> None:
+        """What could not be written by now is done again after the next start."""
+        for run in runs:
+            self._tell_people(run, StorageUnavailable())
+
+    def _put(self, run: Run, write: _Write) -> None:
+        run._line.append(write)
+        if not run._is_writing:
+            run._is_writing = True
+            self._background.begin(self._write_line(run))
+
+    async def _write_line(self, run: Run) -> None:
+        delay = FIRST_RETRY_SECONDS
+        while run._line:
+            group = _next_group(run._line)
+            try:
+                await self._write_group(run, group)
+                delay = FIRST_RETRY_SECONDS
+            except StorageUnavailable as error:
+                self._keep_back(run, group, error)
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+        run._is_writing = False
+        if run.over:
+            self._listener.run_ended(run)
+
+    async def _write_group(self, run: Run, group: Sequence[_Write]) -> None:
+        steps = [step for write in group for step in write.steps]
+        try:
+            run.task = await self._store.change(run.task_id, *steps)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  a defect in one step must not hold up its worker for ever
+            _refuse(run, group, error)
+        else:
+            _answer(group, run.task)
+        self._let_go(run)
+        if any(write.acknowledges for write in group) and not run.over:
+            self._listener.run_written(run)
+
+    def _keep_back(self, run: Run, group: Sequence[_Write], error: StorageUnavailable) -> None:
+        run._line.extendleft(reversed(group))
+        self._tell_people(run, error)
+        if run._line:
+            if not self._kept_back:
+                log.error("%s What workers report is kept and written then.", error)
+            self._kept_back[run.task_id] = error
+
+    def _tell_people(self, run: Run, error: StorageUnavailable) -> None:
+        for write in run._line:
+            if write.answer is not None:
+                _fail(write.answer, error)
+        run._line = deque(write for write in run._line if write.answer is None)
+
+    def _let_go(self, run: Run) -> None:
+        if self._kept_back.pop(run.task_id, None) is not None and not self._kept_back:
+            log.warning("Everything that was kept is written now.")
+            self._listener.writing_works_again()
+
+
+def _next_group(line: deque[_Write]) -> list[_Write]:
+    """The next writes of ours together, or one of a person alone: if that is refused, nothing goes with it."""
+    group = [line.popleft()]
+    while group[0].answer is None and line and line[0].answer is None:
+        group.append(line.popleft())
+    return group
+
+
+def _answer(group: Sequence[_Write], task: Task | None) -> None:
+    for write in group:
+        if write.answer is not None and not write.answer.done():
+            write.answer.set_result(task)
+
+
+def _refuse(run: Run, group: Sequence[_Write], error: Exception) -> None:
+    """A person's wish may be refused. Ours are only where the task was deleted while it was stopping."""
+    for write in group:
+        if write.answer is not None:
+            _fail(write.answer, error)
+        elif not isinstance(error, NoSuchTask):
+            log.error("task %d: %s", run.task_id, error, exc_info=error)
+
+
+def _fail(answer: asyncio.Future[Task | None], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
