@@ -1,4 +1,4 @@
-"""Who may import whom: reads the imports, so that the layout stays what docs/architecture.md says."""
+"""Who may import whom: reads the imports, so that the layout stays what CONTRIBUTING.md says."""
 
 from __future__ import annotations
 
