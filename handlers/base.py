@@ -105,7 +105,8 @@ class ApiHandler(ServiceHandler):
     """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
 
     needs_sign_in: ClassVar[bool] = True
-    query: ClassVar[Mapping[str, Reader]] = {}
+    parameters: ClassVar[Mapping[str, Mapping[str, Reader]]] = {}
+    """By method, what may stand behind the question mark; HEAD is as GET."""
     accepts_form: ClassVar[bool] = False
     identity: Identity
 
@@ -120,7 +121,8 @@ class ApiHandler(ServiceHandler):
         if self.needs_sign_in:
             await self._require_sign_in()
         self._require_json()
-        self.values = read_query(self._query_texts(), self.query)
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        self.values = read_query(self._query_texts(), self.parameters.get(method or "", {}))
 
     def on_finish(self) -> None:
         self.services.connections.request_ended(self)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar
-
 from tornado.web import StaticFileHandler
 
 from handlers.base import ServiceHandler
@@ -42,25 +39,9 @@ class PageHandler(ServiceHandler):
 
 
 class FileHandler(StaticFileHandler):
-    """Our own files: a browser asks each time whether they are new, since imported modules bear no version."""
+    """Files of the page: a browser asks each time whether they are new, since imported modules bear no version."""
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
-
-
-class VendorHandler(FileHandler):
-    """What the page takes from others, and nothing else of node_modules."""
-
-    FOLDERS: ClassVar[dict[str, str]] = {
-        "bootstrap": "bootstrap/dist",
-        "bootstrap-icons": "bootstrap-icons/font",
-        "lit-html": "lit-html",
-    }
-
-    @classmethod
-    def get_absolute_path(cls, root: str, path: str) -> str:
-        package, _, rest = path.partition("/")
-        folder = cls.FOLDERS.get(package, "none/such")
-        return str(Path(root, folder, rest)) if rest else str(Path(root, "none/such"))

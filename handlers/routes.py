@@ -10,7 +10,7 @@ from tornado.web import Application, RedirectHandler
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.events import EventsHandler
-from handlers.page import FileHandler, PageHandler, VendorHandler
+from handlers.page import FileHandler, PageHandler
 from handlers.services import Services
 from handlers.taskqueue import (
     ChangesHandler,
@@ -24,6 +24,13 @@ from handlers.taskqueue import (
 )
 
 ROOT = Path(__file__).parents[1]
+
+VENDOR_FOLDERS = {
+    "bootstrap": "bootstrap/dist",
+    "bootstrap-icons": "bootstrap-icons/font",
+    "lit-html": "lit-html",
+}
+"""What the page takes from others, and nothing else of node_modules."""
 
 API_ROUTES: list[tuple[str, type]] = [
     ("taskqueue", TaskListHandler),
@@ -47,7 +54,10 @@ def make_application(services: Services) -> Application:
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
-        (r"/openattic/vendor/(.*)", VendorHandler, {"path": ROOT / "node_modules"}),
+        *(
+            (rf"/openattic/vendor/{name}/(.*)", FileHandler, {"path": ROOT / "node_modules" / folder})
+            for name, folder in VENDOR_FOLDERS.items()
+        ),
         (r"/(?:openattic)?", RedirectHandler, {"url": "/openattic/", "permanent": False}),
     ]
     return Application(

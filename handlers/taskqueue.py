@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
+
+from msgspec import Meta
 
 from handlers.base import API, ApiHandler
 from handlers.query import Reader, one_of, seconds, text, truth, whole
@@ -26,10 +28,12 @@ _ORDERING = one_of(*ORDERINGS, *(f"-{ordering}" for ordering in ORDERINGS))
 _EXPECTED = one_of("pending", "final")
 _ID = whole(1)
 
+Parameters = Mapping[str, Mapping[str, Reader]]
+
 _SUBMISSION = (
     Parameter("job", str),
     Parameter("params", dict[str, Any], {}),
-    Parameter("priority", int, 0),
+    Parameter("priority", Annotated[int, Meta(ge=-100, le=100)], 0),
     Parameter("not_before", str | None, None),
 )
 
@@ -37,23 +41,20 @@ _SUBMISSION = (
 class TaskListHandler(ApiHandler):
     """All tasks: GET lists, POST creates, DELETE aborts and deletes many."""
 
-    query: ClassVar[Mapping[str, Reader]] = {
-        "status": _STATUS,
-        "job": text,
-        "search": text,
-        "created_by": text,
-        "ordering": _ORDERING,
-        "page": whole(1, 1_000_000_000),
-        "pageSize": whole(1, LARGEST_PAGE),
-        "id": _ID,
-        "if_status": _EXPECTED,
-        "force": truth,
+    parameters: ClassVar[Parameters] = {
+        "GET": {
+            "status": _STATUS,
+            "job": text,
+            "search": text,
+            "created_by": text,
+            "ordering": _ORDERING,
+            "page": whole(1, 1_000_000_000),
+            "pageSize": whole(1, LARGEST_PAGE),
+        },
+        "DELETE": {"id": _ID, "if_status": _EXPECTED, "force": truth},
     }
-    _OF_LISTS = ("status", "job", "search", "created_by", "ordering", "page", "pageSize")
-    _OF_DELETES = ("id", "if_status", "force")
 
     async def get(self) -> None:
-        self._only(self._OF_LISTS)
         query = ListQuery(
             statuses=tuple(Status(str(status)) for status in self.values.get("status", [])),
             job=self.value("job"),
@@ -78,7 +79,6 @@ class TaskListHandler(ApiHandler):
         )
 
     async def post(self) -> None:
-        self._only(())
         given = self.json()
         if isinstance(given, list):
             raise InvalidInput("Expected one object with job and params; arrays are not taken yet.")
@@ -87,7 +87,6 @@ class TaskListHandler(ApiHandler):
         self.send(self.view(created.task), 201 if created.is_new else 200)
 
     async def delete(self) -> None:
-        self._only(self._OF_DELETES)
         ids = list(dict.fromkeys(self.values.get("id", [])))
         if not ids:
             raise InvalidInput(errors={"id": ["expected at least one id of a task, got nothing"]})
@@ -109,16 +108,6 @@ class TaskListHandler(ApiHandler):
             return {"id": task_id, "outcome": "deleted", "status": None}
         return {"id": task_id, "outcome": "aborted", "status": task.status}
 
-    def _only(self, names: tuple[str, ...]) -> None:
-        """Each method has parameters of its own."""
-        errors = {
-            name: [f"is not a parameter here, expected: {', '.join(sorted(names)) or 'none'}"]
-            for name in self.values
-            if name not in names
-        }
-        if errors:
-            raise InvalidInput(errors=errors)
-
     def _page_url(self, page: int) -> str:
         kept = [(name, value) for name, texts in self._query_texts().items() for value in texts if name != "page"]
         return f"{API}/taskqueue?{urlencode([*kept, ('page', page)])}"
@@ -126,21 +115,30 @@ class TaskListHandler(ApiHandler):
 
 def _submission(given: object) -> Submission:
     """What a body asks for. Raises InvalidInput with all mistakes at once."""
-    values = validate(_SUBMISSION, given, "a task")
     errors: dict[str, list[str]] = {}
-    priority = values["priority"]
-    if not -100 <= priority <= 100:  # type: ignore[operator]
-        errors["priority"] = [f"expected a whole number from -100 to 100, got {priority}"]
+    values: dict[str, Any] = {}
+    try:
+        values = validate(_SUBMISSION, given, "a task")
+    except InvalidInput as error:
+        errors = error.errors
     not_before = None
-    if values["not_before"] is not None:
-        try:
-            not_before = parse_time(str(values["not_before"]))
-        except (ValueError, OverflowError):
-            shown = str(values["not_before"])[:60]
-            errors["not_before"] = [f'expected a time like 2026-01-31T12:00:00Z, got "{shown}"']
+    try:
+        not_before = _time(given.get("not_before") if isinstance(given, dict) else None)
+    except ValueError as error:
+        errors["not_before"] = [str(error)]
     if errors:
         raise InvalidInput(errors=errors)
-    return Submission(job=str(values["job"]), params=values["params"], priority=priority, not_before=not_before)  # type: ignore[arg-type]
+    return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
+
+
+def _time(given: object) -> int | None:
+    """Milliseconds since 1970. What is no text at all has been refused already."""
+    if not isinstance(given, str):
+        return None
+    try:
+        return parse_time(given)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f'expected a time like 2026-01-31T12:00:00Z, got "{given[:60]}"') from error
 
 
 class TestTaskHandler(ApiHandler):
@@ -155,10 +153,9 @@ class TestTaskHandler(ApiHandler):
 class TaskHandler(ApiHandler):
     """One task: GET shows it, DELETE aborts or deletes it."""
 
-    query: ClassVar[Mapping[str, Reader]] = {
-        "wait": seconds(LONGEST_WAIT_SECONDS),
-        "if_status": _EXPECTED,
-        "force": truth,
+    parameters: ClassVar[Parameters] = {
+        "GET": {"wait": seconds(LONGEST_WAIT_SECONDS)},
+        "DELETE": {"if_status": _EXPECTED, "force": truth},
     }
 
     async def get(self, task_id: str) -> None:
@@ -191,7 +188,7 @@ class RetryHandler(ApiHandler):
 class RoundsHandler(ApiHandler):
     """GET shows the rounds of a task."""
 
-    query: ClassVar[Mapping[str, Reader]] = {"after": whole(0)}
+    parameters: ClassVar[Parameters] = {"GET": {"after": whole(0)}}
 
     async def get(self, task_id: str) -> None:
         rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
@@ -201,7 +198,7 @@ class RoundsHandler(ApiHandler):
 class ChangesHandler(ApiHandler):
     """GET tells what changed since a revision, and may wait for it."""
 
-    query: ClassVar[Mapping[str, Reader]] = {"since": whole(0), "wait": seconds(LONGEST_WAIT_SECONDS)}
+    parameters: ClassVar[Parameters] = {"GET": {"since": whole(0), "wait": seconds(LONGEST_WAIT_SECONDS)}}
 
     async def get(self) -> None:
         since = self.value("since")

@@ -244,7 +244,7 @@ class Feed:
                 await self._send_round()
             except HourglassError as error:
                 self._try_again_later(error)
-            except Exception as error:
+            except Exception as error:  # one frame that cannot be made must not silence all others
                 log.critical("a defect in the feed", exc_info=error)
                 self._try_again_later(error)
 

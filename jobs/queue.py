@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -351,7 +352,7 @@ class TaskQueue:
         entry = self._schedule.remove(task_id)
         try:
             return await self._store.change(task_id, step)
-        except HourglassError:
+        except BaseException:
             if entry is not None:
                 self._schedule.add(entry, self._clock())
                 self._dispatch()
@@ -364,7 +365,8 @@ class TaskQueue:
             self._engine.abort_task(run.task_id)
             return task
         self._engine.kill_task(run.task_id)
-        await asyncio.wait([asyncio.ensure_future(run.finished.wait())], timeout=LONGEST_KILL_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(run.finished.wait(), LONGEST_KILL_SECONDS)
         return run.task
 
     # Time.

@@ -7,6 +7,7 @@ together, and each caller is answered after its own commit. There is no timer: a
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from jobs.errors import StartError, StorageUnavailable
+
+log = logging.getLogger("hourglass.storage")
 
 Result = TypeVar("Result")
 
@@ -50,7 +53,6 @@ class Database:
         self._committing: asyncio.Task[None] | None = None
         self.before_commit: Callable[[Transaction], None] = _nothing
         self.after_commit: Callable[[Transaction], None] = _nothing
-        self.unavailable: StorageUnavailable | None = None
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Runs `operation` in the writer's next transaction and returns after the commit.
@@ -86,16 +88,23 @@ class Database:
         self._committing = None
 
     async def _commit_group(self, group: list[Waiting]) -> None:
+        """Answers every caller, whatever happens: one that is forgotten would hold up all who come after it."""
+        operations = [operation for operation, _ in group]
         try:
-            operations = [operation for operation, _ in group]
             transaction, outcomes = await run_in_thread(self._writer, partial(_commit, operations, self.before_commit))
-            self.unavailable = None
-            self.after_commit(transaction)
-        except StorageUnavailable as error:
-            self.unavailable = error
+        except Exception as error:  # noqa: BLE001  a group that is lost fails all its callers
             outcomes = [error] * len(group)
+        else:
+            self._publish(transaction)
         for (_, future), outcome in zip(group, outcomes, strict=True):
             _answer(future, outcome)
+
+    def _publish(self, transaction: Transaction) -> None:
+        """What is committed is committed: a listener that fails takes no caller along."""
+        try:
+            self.after_commit(transaction)
+        except Exception:
+            log.critical("a defect in what listens to commits", exc_info=True)
 
 
 def _nothing(_: Transaction) -> None: ...
@@ -128,9 +137,10 @@ def _commit(
         finish(transaction)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
+        raise StorageUnavailable(_words(error)) from error
+    finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise StorageUnavailable(_words(error)) from error
     return transaction, outcomes
 
 

@@ -67,7 +67,6 @@ class QueueMachine(RuleBasedStateMachine):
         self.deleted: set[int] = set()
         self.final: dict[int, Status] = {}
         self.since = 0
-        self.rounds_on_disk: Counter[int] = Counter()
         self.store = self.run(self.open_store(self.directory))
         self.start_server()
 
@@ -298,9 +297,6 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def server_is_killed_and_started_again(self):
-        for task_id, task in list(self.mirror.items()):
-            if task.stopping:
-                self.mirror[task_id] = task
         self.queue.stopping = True
         self.queue._cancel_timers()
         self.store = self.run(self.store.reopen())

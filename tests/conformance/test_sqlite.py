@@ -84,6 +84,37 @@ def test_a_locked_database_refuses_writes_serves_reads_and_recovers(run, store, 
     assert create(run, store).id == task.id + 1
 
 
+def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_to_it(run, store):
+    """`synchronous = FULL` (2) with a write-ahead log: https://www.sqlite.org/pragma.html#pragma_synchronous"""
+
+    def pragmas(transaction):
+        return [transaction.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+
+    assert run(store.inner._database.write(pragmas)) == ["wal", 2]
+
+
+@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(run, store, monkeypatch, moment):
+    database = store.inner._database
+    usual = getattr(database, moment)
+
+    def defect(transaction):
+        setattr(database, moment, usual)
+        raise RuntimeError("a defect")
+
+    setattr(database, moment, defect)
+    if moment == "before_commit":
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(store.create([draft()]))
+    else:
+        run(store.create([draft()]))
+    before = run(store.head()).counts["Not Started"]
+
+    create(run, store)
+    assert run(store.head()).counts["Not Started"] == before + 1
+    assert before == (moment == "after_commit")
+
+
 def test_a_database_of_a_newer_version_is_refused_in_words(run, tmp_path):
     run(run_and_close(tmp_path))
     with sqlite3.connect(tmp_path / "hourglass.db") as newer:

@@ -141,6 +141,9 @@ async def test_a_post_without_a_body_needs_no_type(client):
         ("taskqueue/changes", ["since"]),
         ("taskqueue/changes?since=-1", ["since"]),
         ("taskqueue/1/rounds?after=x", ["after"]),
+        ("taskqueue?force=true", ["force", "ordering"]),
+        ("taskqueue/1?if_status=pending", ["if_status", "wait"]),
+        ("jobs?x=1", ["x", "none"]),
     ],
 )
 async def test_an_unknown_parameter_or_value_names_the_possible_ones(client, path, names):
@@ -198,6 +201,28 @@ async def test_a_wrong_request_for_a_task_is_named(client, body, field):
 
     assert answer.status == 400
     assert field in answer.json["errors"]
+
+
+async def test_all_mistakes_of_a_request_are_told_at_once(client):
+    body = {"params": [], "priority": 101, "not_before": "tomorrow", "colour": "red"}
+    answer = await client.call("POST", "taskqueue", body)
+
+    assert set(answer.json["errors"]) == {"job", "params", "priority", "not_before", "colour"}
+
+
+@pytest.mark.parametrize("path", ["taskqueue/1?wait=1", "taskqueue?status=Finished", "taskqueue?id=1&page=2"])
+async def test_a_delete_knows_only_its_own_parameters(client, path):
+    assert (await client.call("DELETE", path)).status == 400
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "\\u202e", "\U0001f600"])
+async def test_any_text_is_either_taken_as_it_is_or_refused_in_words(client, text):
+    raw = f'{{"job": "prints", "params": {{"text": "{text}"}}}}'.encode()
+    answer = await client.call("POST", "taskqueue", raw=raw)
+
+    assert answer.status in (201, 400)
+    if answer.status == 201:
+        assert (await client.get(f"taskqueue/{answer.json['id']}"))["params"] == json.loads(raw)["params"]
 
 
 async def test_any_job_can_be_created_and_is_located(client):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from jobs.engine import EngineListener, WorkerView
 from jobs.lifecycle import error_text
@@ -102,7 +102,3 @@ class ScriptedEngine:
         del self.running[task_id]
         for group in (self.unacknowledged, self.asked_to_stop):
             group.discard(task_id)
-
-
-def tasks_of(orders: Iterable[Start]) -> list[int]:
-    return [order.task for order in orders]
