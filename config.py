@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = Path(__file__).with_name("config.ini")
 
-Days = Annotated[int, Meta(ge=0, le=36_500)]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 Seconds = Annotated[float, Meta(ge=0, le=604_800)]
 Origin = Annotated[
     str,
@@ -72,9 +72,12 @@ class Auth:
 
 @dataclass(frozen=True)
 class Retention:
-    """0 days is for ever."""
+    """0 is for ever, and all."""
 
+    finished_days: Days = 90
+    failed_days: Days = 365
     changes_days: Days = 30
+    rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
 
 
 @dataclass(frozen=True)

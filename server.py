@@ -82,7 +82,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     wait_for_old_workers(data_dir, lambda text: print(text, file=sys.stderr, flush=True))
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
-    store = SqliteStore(database)
+    store = SqliteStore(database, config.retention.rounds_per_task)
     pool = WorkerPool(
         WorkerSettings(
             lock_path=str(workers_lock_path(data_dir)),
@@ -114,13 +114,15 @@ async def _run(config: Config) -> None:
     import asyncio
     from contextlib import AsyncExitStack
 
-    from jobs.retention import keep_forgetting
+    from jobs.retention import Keeping, Retention
 
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
         tasks = await open_tasks(config, stack)
         services = await _open_services(config, tasks, stack)
-        forgetting = asyncio.create_task(keep_forgetting(tasks.store, config.retention.changes_days))
+        kept = config.retention
+        retention = Retention(tasks.store, Keeping(kept.finished_days, kept.failed_days, kept.changes_days))
+        forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()

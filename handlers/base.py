@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from tornado.escape import parse_qs_bytes
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
+from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
-from handlers.query import Reader, read_query
+from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
 from jobs.model import Task
 from jobs.views import TaskView, encode, task_view
 from storage.accounts import Identity
@@ -105,8 +106,8 @@ class ApiHandler(ServiceHandler):
     """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
 
     needs_sign_in: ClassVar[bool] = True
-    parameters: ClassVar[Mapping[str, Mapping[str, Reader]]] = {}
-    """By method, what may stand behind the question mark; HEAD is as GET."""
+    operations: ClassVar[Mapping[str, Operation]] = {}
+    """By method, what it takes and answers; HEAD is as GET."""
     accepts_form: ClassVar[bool] = False
     identity: Identity
 
@@ -122,7 +123,9 @@ class ApiHandler(ServiceHandler):
             await self._require_sign_in()
         self._require_json()
         method = "GET" if self.request.method == "HEAD" else self.request.method
-        self.values = read_query(self._query_texts(), self.parameters.get(method or "", {}))
+        operation = self.operations.get(method or "")
+        if operation is not None:  # whatever else is 405
+            self.values = read_query(self._query_texts(), operation.query)
 
     def on_finish(self) -> None:
         self.services.connections.request_ended(self)
@@ -153,6 +156,18 @@ class ApiHandler(ServiceHandler):
     def value(self, name: str, default: Any = None) -> Any:
         """The last value of a parameter."""
         return self.values[name][-1] if name in self.values else default
+
+    def request_header(self, name: str, by: Query) -> object:
+        """A header of the request, None where it is not there. Raises InvalidInput."""
+        given = self.request.headers.get(name)
+        return None if given is None else self.header_value(name, given, by)
+
+    def header_value(self, name: str, given: str, by: Query) -> Any:
+        """What a header says. Raises InvalidInput."""
+        try:
+            return by.read(given)
+        except ValueError as error:
+            raise InvalidInput(errors={name: [str(error)]}) from error
 
     def _query_texts(self) -> dict[str, list[str]]:
         try:

@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 
 from jobs.errors import (
     Conflict,
+    CountChanged,
     HourglassError,
     InvalidInput,
     NotFound,
@@ -23,6 +24,7 @@ STATUS_OF: dict[type[HourglassError], int] = {
     NotFound: 404,
     Conflict: 409,
     StatusChanged: 412,
+    CountChanged: 412,
     TooManyAttempts: 429,
     ServiceStopping: 503,
     StorageUnavailable: 503,

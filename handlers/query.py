@@ -1,34 +1,56 @@
-"""The parameters behind the question mark: named, typed, and refused in words."""
+"""The parameters behind the question mark: named, typed, described, and refused in words."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
 
 from jobs.errors import InvalidInput
+from storage import Place
 
-Reader = Callable[[str], object]
+
+@dataclass(frozen=True)
+class Query:
+    """A parameter: how its text is read (ValueError where it cannot be), and its JSON Schema."""
+
+    read: Callable[[str], object]
+    schema: Mapping[str, Any]
+    description: str = ""
+    repeatable: bool = False
+    required: bool = False
+
+    def about(self, description: str, *, repeatable: bool = False, required: bool = False) -> Query:
+        """The same, with what it is for."""
+        return replace(self, description=description, repeatable=repeatable, required=required)
 
 
-def read_query(given: Mapping[str, Sequence[str]], readers: Mapping[str, Reader]) -> dict[str, list[object]]:
+def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -> dict[str, list[object]]:
     """All values of each parameter. Raises InvalidInput with all mistakes at once; an unknown one names the others."""
     errors: dict[str, list[str]] = {}
     values: dict[str, list[object]] = {}
     for name, texts in given.items():
-        if name not in readers:
-            possible = ", ".join(sorted(readers)) or "none"
+        if name not in known:
+            possible = ", ".join(sorted(known)) or "none"
             errors[name] = [f"is not a parameter here, expected: {possible}"]
             continue
         for text in texts:
             try:
-                values.setdefault(name, []).append(readers[name](text))
+                values.setdefault(name, []).append(known[name].read(text))
             except ValueError as error:
                 errors.setdefault(name, []).append(str(error))
+    for name, query in known.items():
+        if query.required and name not in given:
+            errors[name] = [f"expected {query.description}, got nothing"]
     if errors:
         raise InvalidInput(errors=errors)
     return values
 
 
-def whole(least: int, most: int = 2**53) -> Reader:
+def whole(least: int, most: int = 2**53) -> Query:
     """A whole number within bounds."""
     bounds = f"of at least {least}" if most == 2**53 else f"from {least} to {most}"
 
@@ -38,25 +60,30 @@ def whole(least: int, most: int = 2**53) -> Reader:
             raise ValueError(f'expected a whole number {bounds}, got "{text[:60]}"')
         return int(text)
 
-    return read
+    return Query(read, {"type": "integer", "minimum": least, "maximum": most})
 
 
-def seconds(most: float) -> Reader:
-    """A number of seconds from 0."""
+def number(least: float, most: float, unit: str) -> Query:
+    """A number within bounds; `unit` says of what: `a number of seconds`."""
 
     def read(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
-            value = -1
-        if not 0 <= value <= most:
-            raise ValueError(f'expected a number of seconds from 0 to {most:g}, got "{text[:60]}"')
+            value = float("nan")
+        if not least <= value <= most:
+            raise ValueError(f'expected {unit} from {least:g} to {most:g}, got "{text[:60]}"')
         return value
 
-    return read
+    return Query(read, {"type": "number", "minimum": least, "maximum": most})
 
 
-def one_of(*possible: str) -> Reader:
+def seconds(most: float) -> Query:
+    """A number of seconds from 0."""
+    return number(0, most, "a number of seconds")
+
+
+def one_of(*possible: str) -> Query:
     """One of some words."""
 
     def read(text: str) -> str:
@@ -64,14 +91,38 @@ def one_of(*possible: str) -> Reader:
             raise ValueError(f'expected one of {", ".join(possible)}, got "{text[:60]}"')
         return text
 
-    return read
+    return Query(read, {"type": "string", "enum": list(possible)})
 
 
-def text(value: str) -> str:
-    """Any text."""
-    return value
+text = Query(str, {"type": "string"})
+"""Any text."""
+
+truth = Query(lambda value: one_of("true", "false").read(value) == "true", {"type": "boolean"})
+"""true or false."""
 
 
-def truth(value: str) -> bool:
-    """true or false."""
-    return one_of("true", "false")(value) == "true"
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of a list has ended, and in which ordering: what `next` hands on."""
+
+    ordering: str
+    key: int | str | None
+    id: int
+
+    @property
+    def place(self) -> Place:
+        return Place(self.key, self.id)
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+def _read_cursor(given: str) -> Cursor:
+    try:
+        padded = given + "=" * (-len(given) % 4)
+        return msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Cursor)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise ValueError(f'expected what "next" of a page has, got "{given[:60]}"') from error
+
+
+cursor = Query(_read_cursor, {"type": "string"})
+"""A Cursor as `next` writes it."""

@@ -12,15 +12,14 @@ from handlers.base import API, NotFoundHandler
 from handlers.events import EventsHandler
 from handlers.page import FileHandler, PageHandler
 from handlers.services import Services
+from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
     ChangesHandler,
-    JobsHandler,
     RetryHandler,
     RoundsHandler,
     TaskHandler,
     TaskListHandler,
     TestTaskHandler,
-    WorkersHandler,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +41,8 @@ API_ROUTES: list[tuple[str, type]] = [
     (r"taskqueue/(\d+)/rounds", RoundsHandler),
     ("jobs", JobsHandler),
     ("workers", WorkersHandler),
+    ("statistics", StatisticsHandler),
+    ("retention", RetentionHandler),
     ("auth", AuthHandler),
     ("api-token-auth", TokenHandler),
 ]

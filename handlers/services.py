@@ -10,7 +10,7 @@ from handlers.signin import SignIn
 from jobs.feed import Feed
 from jobs.queue import TaskQueue
 from jobs.registry import Registry
-from storage import ListingStore
+from storage import KeepingStore
 from storage.accounts import Accounts
 from storage.database import Database
 
@@ -20,7 +20,7 @@ class Tasks:
     """All that has to do with tasks, opened and going."""
 
     database: Database
-    store: ListingStore
+    store: KeepingStore
     queue: TaskQueue
     feed: Feed
     registry: Registry

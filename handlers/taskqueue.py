@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
+import msgspec
 from msgspec import Meta
 
+from handlers.answers import CreatedView, DeletionsView, RoundListView, TaskListView
 from handlers.base import API, ApiHandler
-from handlers.query import Reader, one_of, seconds, text, truth, whole
-from jobs.errors import InvalidInput, NoSuchTask, NotFound, StatusChanged
+from handlers.operations import Operation, Schema
+from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
+from jobs.bulk import delete_all
+from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, parse_time
-from jobs.params import Parameter, validate
-from jobs.queue import Submission
-from jobs.views import round_view
-from storage import ORDERINGS, ListQuery
+from jobs.params import Parameter, json_schema, validate
+from jobs.queue import Submission, wall_clock
+from jobs.registry import Registry
+from jobs.views import ChangesFrame, ResyncFrame, TaskView, round_view
+from storage import ORDERINGS, Created, ListQuery, RequestKey
 
 LONGEST_WAIT_SECONDS = 60
 LARGEST_PAGE = 500
 LARGEST_BULK = 1000
+LARGEST_ARRAY = 1000
+LARGEST_DELETE = 10_000
+LONGEST_KEY = 255
 
-_STATUS = one_of(*(status.value for status in Status))
-_ORDERING = one_of(*ORDERINGS, *(f"-{ordering}" for ordering in ORDERINGS))
-_EXPECTED = one_of("pending", "final")
-_ID = whole(1)
-
-Parameters = Mapping[str, Mapping[str, Reader]]
+_EXPECTED = one_of("pending", "final").about("act only on tasks that are still so")
+_FORCE = truth.about("do not wait for the round under way, kill its worker")
+_WAIT = seconds(LONGEST_WAIT_SECONDS).about("answer when the task is final, or when so many seconds are over")
+_FILTERS = {
+    "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
+    "job": text.about("tasks of this job"),
+    "search": text.about("words of the description: all must occur, each as the beginning of a word"),
+    "created_by": text.about("tasks that this user created"),
+}
 
 _SUBMISSION = (
     Parameter("job", str),
@@ -36,81 +47,198 @@ _SUBMISSION = (
     Parameter("priority", Annotated[int, Meta(ge=-100, le=100)], 0),
     Parameter("not_before", str | None, None),
 )
+_PIN = (Parameter("pinned", bool),)
 
 
-class TaskListHandler(ApiHandler):
-    """All tasks: GET lists, POST creates, DELETE aborts and deletes many."""
+def _read_key(given: str) -> str:
+    if not (0 < len(given) <= LONGEST_KEY and given.isascii() and given.isprintable()):
+        raise ValueError(f"expected 1 to {LONGEST_KEY} printable characters of ASCII, got {len(given)} characters")
+    return given
 
-    parameters: ClassVar[Parameters] = {
-        "GET": {
-            "status": _STATUS,
-            "job": text,
-            "search": text,
-            "created_by": text,
-            "ordering": _ORDERING,
-            "page": whole(1, 1_000_000_000),
-            "pageSize": whole(1, LARGEST_PAGE),
-        },
-        "DELETE": {"id": _ID, "if_status": _EXPECTED, "force": truth},
+
+_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
+_CREATING_HEADERS = {
+    "Idempotency-Key": Query(_read_key, _KEY_SCHEMA, "creates at most one task for this key within 24 hours"),
+    "Prefer": Query(str, {"type": "string"}, "wait=SECONDS: answer when the task is final, or when they are over"),
+}
+_APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
+_LOCATED = {"Location": "the address of the task", **_APPLIED}
+
+
+def _submission_schema(registry: Registry) -> Schema:
+    """One task of any job, or an array of them."""
+    one = {"anyOf": [_submission_of(job.name, job.schema()) for job in registry.jobs]}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "maxItems": LARGEST_ARRAY}]}
+
+
+def _submission_of(name: str, params: Schema) -> Schema:
+    schema = json_schema(_SUBMISSION)
+    schema["properties"] |= {"job": {"const": name}, "params": params}  # type: ignore[operator]
+    if params.get("required"):
+        schema["required"] = ["job", "params"]
+    return schema
+
+
+class CreatingHandler(ApiHandler):
+    """A call that creates a task: at most one for a key, and it may wait for its end."""
+
+    def request_key(self) -> RequestKey | None:
+        """What makes this request the same as an earlier one. Raises InvalidInput."""
+        key = self.request_header("Idempotency-Key", _CREATING_HEADERS["Idempotency-Key"])
+        if key is None:
+            return None
+        body = msgspec.json.encode(self.json(), order="sorted")
+        path = self.request.path.rstrip("/")
+        body_hash = sha256(body).hexdigest()
+        return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
+
+    async def answer(self, created: Created, status: int) -> None:
+        """The task, at once or when it is final, as the client prefers."""
+        task = created.task
+        wait = self._preferred_wait()
+        if wait is not None:
+            task = await self._final(task, wait)
+            self.set_header("Preference-Applied", f"wait={wait:g}")
+        self.set_header("Location", f"{API}/taskqueue/{task.id}")
+        self.send(self.view(task), status)
+
+    async def _final(self, task: Task, wait_seconds: float) -> Task:
+        """A task that is deleted meanwhile is answered as it was created."""
+        try:
+            return await self.services.tasks.feed.wait_for_end(task.id, wait_seconds)
+        except NoSuchTask:
+            return task
+
+    def _preferred_wait(self) -> float | None:
+        """Of all preferences only `wait` means something here. Raises InvalidInput."""
+        for preference in self.request.headers.get("Prefer", "").replace(";", ",").split(","):
+            name, _, value = preference.strip().partition("=")
+            if name.strip().lower() == "wait":
+                seconds_text = value.strip().strip('"')
+                return float(self.header_value("Prefer", seconds_text, _WAIT))
+        return None
+
+
+class TaskListHandler(CreatingHandler):
+    """All tasks."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: TaskListView},
+            query={
+                **_FILTERS,
+                "ordering": one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)).about(
+                    "what the list is sorted by, turned round by a leading -; the default is -last_modified"
+                ),
+                "page": whole(1, 1_000_000_000).about("which page, from 1"),
+                "pageSize": whole(1, LARGEST_PAGE).about("how many tasks a page has; the default is 50"),
+                "after": cursor.about("where the page before has ended, as its `next` says"),
+            },
+        ),
+        "POST": Operation(
+            answers={200: TaskView, 201: TaskView | CreatedView},
+            headers=_CREATING_HEADERS,
+            body=_submission_schema,
+            answer_headers=_LOCATED,
+            problems=(403, 404, 409),
+        ),
+        "DELETE": Operation(
+            answers={200: DeletionsView},
+            query={
+                "id": whole(1).about("tasks by their ids", repeatable=True),
+                **_FILTERS,
+                "count": whole(0).about("how many tasks the filter is believed to match"),
+                "if_status": _EXPECTED,
+                "force": _FORCE,
+            },
+            problems=(403, 412),
+        ),
     }
 
     async def get(self) -> None:
-        query = ListQuery(
+        """Lists tasks."""
+        query = self._list_query()
+        page = await self.services.tasks.store.list_tasks(query)
+        after = page.next_after and Cursor(query.ordering, page.next_after.key, page.next_after.id)
+        self.send(
+            TaskListView(
+                count=page.count,
+                count_exact=page.count_exact,
+                next=self._page_url(query.page + 1, after) if after else None,
+                previous=self._page_url(query.page - 1) if query.page > 1 else None,
+                store=page.head.store,
+                revision=page.head.revision,
+                results=[self.view(task) for task in page.tasks],
+            )
+        )
+
+    async def post(self) -> None:
+        """Creates a task of any job, or all tasks of an array."""
+        given = self.json()
+        if isinstance(given, list):
+            await self._create_all(given)
+        else:
+            queue, key = self.services.tasks.queue, self.request_key()
+            created = await queue.submit(_submission(given), self.identity.name, key)
+            await self.answer(created, 201 if created.is_new else 200)
+
+    async def delete(self) -> None:
+        """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
+        ids: list[Any] = list(dict.fromkeys(self.values.get("id", [])))
+        has_filter = any(self.values.get(name, [""]) != [""] for name in _FILTERS)
+        if bool(ids) == has_filter:
+            raise InvalidInput(
+                errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {_both(has_filter)}"]}
+            )
+        if len(ids) > LARGEST_BULK:
+            raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
+        wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
+        force = self.value("force", False)
+        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+
+    async def _matching(self) -> list[tuple[int, Expected | None]]:
+        """The tasks that match, each with what it is now: one that ends before its turn is left alone."""
+        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+        believed = self.value("count", found.count)
+        if believed != found.count:
+            raise CountChanged(believed, found.count)
+        return [(task_id, self.value("if_status", "final" if final else "pending")) for task_id, final in found.ids]
+
+    async def _create_all(self, given: list[Any]) -> None:
+        if len(given) > LARGEST_ARRAY:
+            raise InvalidInput(f"Expected at most {LARGEST_ARRAY} tasks at once, got {len(given)}.")
+        if "Idempotency-Key" in self.request.headers:
+            raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
+        created = await self.services.tasks.queue.submit_all(
+            [_submission_or_mistake(one) for one in given], self.identity.name
+        )
+        self.send(CreatedView([self.view(one.task) for one in created]), 201)
+
+    def _list_query(self) -> ListQuery:
+        ordering = self.value("ordering", "-last_modified")
+        after: Cursor | None = self.value("after")
+        if after is not None and after.ordering != ordering:
+            raise InvalidInput(errors={"after": [f"expected one of ordering {ordering}, got one of {after.ordering}"]})
+        return ListQuery(
             statuses=tuple(Status(str(status)) for status in self.values.get("status", [])),
             job=self.value("job"),
             search=self.value("search") or None,
             created_by=self.value("created_by"),
-            ordering=self.value("ordering", "-last_modified"),
+            ordering=ordering,
             page=self.value("page", 1),
             page_size=self.value("pageSize", 50),
-        )
-        page = await self.services.tasks.store.list_tasks(query)
-        has_next = query.page * query.page_size < page.count or not page.count_exact
-        self.send(
-            {
-                "count": page.count,
-                "count_exact": page.count_exact,
-                "next": self._page_url(query.page + 1) if has_next and page.tasks else None,
-                "previous": self._page_url(query.page - 1) if query.page > 1 else None,
-                "store": page.head.store,
-                "revision": page.head.revision,
-                "results": [self.view(task) for task in page.tasks],
-            }
+            after=after.place if after is not None else None,
         )
 
-    async def post(self) -> None:
-        given = self.json()
-        if isinstance(given, list):
-            raise InvalidInput("Expected one object with job and params; arrays are not taken yet.")
-        created = await self.services.tasks.queue.submit(_submission(given), self.identity.name)
-        self.set_header("Location", f"{API}/taskqueue/{created.task.id}")
-        self.send(self.view(created.task), 201 if created.is_new else 200)
+    def _page_url(self, page: int, after: Cursor | None = None) -> str:
+        given = self._query_texts().items()
+        kept = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
+        more = [("page", str(page)), *([("after", str(after))] if after else [])]
+        return f"{API}/taskqueue?{urlencode([*kept, *more])}"
 
-    async def delete(self) -> None:
-        ids = list(dict.fromkeys(self.values.get("id", [])))
-        if not ids:
-            raise InvalidInput(errors={"id": ["expected at least one id of a task, got nothing"]})
-        if len(ids) > LARGEST_BULK:
-            raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
-        results = await asyncio.gather(*(self._delete_one(task_id) for task_id in ids))
-        self.send({"results": results})
 
-    async def _delete_one(self, task_id: Any) -> dict[str, object]:
-        queue = self.services.tasks.queue
-        expected: Expected | None = self.value("if_status")
-        try:
-            task = await queue.delete(task_id, self.identity.name, expected, self.value("force", False))
-        except NoSuchTask:
-            return {"id": task_id, "outcome": "missing", "status": None}
-        except StatusChanged as changed:
-            return {"id": task_id, "outcome": "changed", "status": changed.task.status if changed.task else None}
-        if task is None:
-            return {"id": task_id, "outcome": "deleted", "status": None}
-        return {"id": task_id, "outcome": "aborted", "status": task.status}
-
-    def _page_url(self, page: int) -> str:
-        kept = [(name, value) for name, texts in self._query_texts().items() for value in texts if name != "page"]
-        return f"{API}/taskqueue?{urlencode([*kept, ('page', page)])}"
+def _both(has_filter: bool) -> str:
+    return "both" if has_filter else "neither"
 
 
 def _submission(given: object) -> Submission:
@@ -131,6 +259,13 @@ def _submission(given: object) -> Submission:
     return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
 
 
+def _submission_or_mistake(given: object) -> Submission | InvalidInput:
+    try:
+        return _submission(given)
+    except InvalidInput as error:
+        return error
+
+
 def _time(given: object) -> int | None:
     """Milliseconds since 1970. What is no text at all has been refused already."""
     if not isinstance(given, str):
@@ -141,31 +276,55 @@ def _time(given: object) -> int | None:
         raise ValueError(f'expected a time like 2026-01-31T12:00:00Z, got "{given[:60]}"') from error
 
 
-class TestTaskHandler(ApiHandler):
-    """POST creates a test task."""
+class TestTaskHandler(CreatingHandler):
+    """Test tasks."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: TaskView},
+            headers=_CREATING_HEADERS,
+            body=lambda registry: registry.job("test_task").schema(),
+            answer_headers=_LOCATED,
+            problems=(403, 409),
+        ),
+    }
 
     async def post(self) -> None:
+        """Creates a test task."""
+        key = self.request_key()
         submission = Submission(job="test_task", params=self.json())
-        created = await self.services.tasks.queue.submit(submission, self.identity.name)
-        self.send(self.view(created.task))
+        await self.answer(await self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
 
 
 class TaskHandler(ApiHandler):
-    """One task: GET shows it, DELETE aborts or deletes it."""
+    """One task."""
 
-    parameters: ClassVar[Parameters] = {
-        "GET": {"wait": seconds(LONGEST_WAIT_SECONDS)},
-        "DELETE": {"if_status": _EXPECTED, "force": truth},
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(answers={200: TaskView}, query={"wait": _WAIT}, problems=(404,)),
+        "PUT": Operation(answers={200: TaskView}, body=lambda _: json_schema(_PIN), problems=(403, 404)),
+        "DELETE": Operation(
+            answers={200: TaskView, 204: None},
+            query={"if_status": _EXPECTED, "force": _FORCE},
+            problems=(403, 404, 412),
+        ),
     }
 
     async def get(self, task_id: str) -> None:
+        """Shows the task."""
         number = _task_id(task_id)
         wait = self.value("wait")
         tasks = self.services.tasks
         task = await (tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
         self.send(self.view(task))
 
+    async def put(self, task_id: str) -> None:
+        """Keeps the task from retention, or no longer."""
+        number = _task_id(task_id)
+        values = validate(_PIN, self.json(), "a change of a task")
+        self.send(self.view(await self.services.tasks.queue.pin(number, values["pinned"] is True)))
+
     async def delete(self, task_id: str) -> None:
+        """Aborts the task where it is pending, deletes it where it is final."""
         task: Task | None = await self.services.tasks.queue.delete(
             _task_id(task_id), self.identity.name, self.value("if_status"), self.value("force", False)
         )
@@ -176,64 +335,61 @@ class TaskHandler(ApiHandler):
             self.send(self.view(task))
 
 
-class RetryHandler(ApiHandler):
-    """POST runs a task again, as a new one."""
+class RetryHandler(CreatingHandler):
+    """A task that has ended, once more."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: TaskView, 201: TaskView},
+            headers=_CREATING_HEADERS,
+            answer_headers=_LOCATED,
+            problems=(403, 404, 409),
+        ),
+    }
 
     async def post(self, task_id: str) -> None:
-        created = await self.services.tasks.queue.retry(_task_id(task_id), self.identity.name)
-        self.set_header("Location", f"{API}/taskqueue/{created.task.id}")
-        self.send(self.view(created.task), 201 if created.is_new else 200)
+        """Runs the task again, as a new one."""
+        created = await self.services.tasks.queue.retry(_task_id(task_id), self.identity.name, self.request_key())
+        await self.answer(created, 201 if created.is_new else 200)
 
 
 class RoundsHandler(ApiHandler):
-    """GET shows the rounds of a task."""
+    """The rounds of a task."""
 
-    parameters: ClassVar[Parameters] = {"GET": {"after": whole(0)}}
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: RoundListView},
+            query={"after": whole(0).about("rounds with a higher number")},
+            problems=(404,),
+        ),
+    }
 
     async def get(self, task_id: str) -> None:
+        """Shows at most 1,000 rounds."""
         rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
-        self.send({"results": [round_view(done) for done in rounds]})
+        self.send(RoundListView([round_view(done) for done in rounds]))
 
 
 class ChangesHandler(ApiHandler):
-    """GET tells what changed since a revision, and may wait for it."""
+    """What has changed."""
 
-    parameters: ClassVar[Parameters] = {"GET": {"since": whole(0), "wait": seconds(LONGEST_WAIT_SECONDS)}}
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: ChangesFrame | ResyncFrame},
+            query={
+                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
+                "wait": seconds(LONGEST_WAIT_SECONDS).about("answer when there is something, or when they are over"),
+            },
+        ),
+    }
 
     async def get(self) -> None:
+        """Tells what changed since a revision, and may wait for it."""
         since = self.value("since")
-        if since is None:
-            raise InvalidInput(errors={"since": ["expected a revision, a whole number of at least 0, got nothing"]})
         feed = self.services.tasks.feed
         if self.value("wait"):
             await feed.wait_beyond(since, self.value("wait"))
         self.send(await feed.changes(since))
-
-
-class JobsHandler(ApiHandler):
-    """GET lists the registered jobs."""
-
-    async def get(self) -> None:
-        registry = self.services.tasks.registry
-        self.send({"results": [self._view(job.name) for job in registry.jobs]})
-
-    def _view(self, name: str) -> dict[str, object]:
-        registry = self.services.tasks.registry
-        job, reason = registry.job(name), registry.unavailable_because(name)
-        return {
-            "job": name,
-            "description": job.summary,
-            "parameters": job.schema(),
-            "available": reason is None,
-            "unavailable_because": reason,
-        }
-
-
-class WorkersHandler(ApiHandler):
-    """GET lists the worker processes."""
-
-    async def get(self) -> None:
-        self.send({"results": self.services.tasks.queue.workers()})
 
 
 def _task_id(text_of_id: str) -> int:

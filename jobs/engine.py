@@ -5,22 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord
-
-
-class WorkerView(Struct, frozen=True, kw_only=True):
-    """A worker process as people see it. `state`: starting, idle, busy, ending, or `failed to start: …`."""
-
-    pid: int | None
-    state: str
-    task: int | None
-    cpu_percent: float | None
-    memory_bytes: int | None
-    uptime_seconds: float | None
-    tasks_done: int
+from jobs.views import WorkerView
 
 
 class EngineListener(Protocol):

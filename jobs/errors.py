@@ -9,6 +9,7 @@ HourglassError
 ├── Conflict                it is, but not now: 409
 │   └── JobUnavailable
 ├── StatusChanged           it is no longer as the caller believed: 412
+├── CountChanged            there are no longer as many as the caller believed: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
 ├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
@@ -47,6 +48,10 @@ class InvalidInput(HourglassError):
         self.errors = {field: list(texts) for field, texts in (errors or {}).items()}
         super().__init__(message or _summary(self.errors))
 
+    def at(self, place: str) -> dict[str, list[str]]:
+        """The same mistakes by where they are: `[3].times`."""
+        return {f"{place}.{field}": texts for field, texts in self.errors.items()} or {place: [str(self)]}
+
 
 def _summary(errors: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{field}: {text}" for field, texts in errors.items() for text in texts)
@@ -78,6 +83,13 @@ class StatusChanged(HourglassError):
         self.task = task
         now = f"it is {task.status} now" if task else "it is gone"
         super().__init__(f"The task is no longer what the request believed it to be: {now}. Nothing was done.")
+
+
+class CountChanged(HourglassError):
+    """There are no longer as many tasks as the request believed; nothing was done."""
+
+    def __init__(self, expected: int, count: int) -> None:
+        super().__init__(f"The filter matches {count} tasks, not {expected}: look at the list again. Nothing was done.")
 
 
 class IllegalTransition(HourglassError):

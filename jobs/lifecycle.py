@@ -197,6 +197,11 @@ def stalled(value: bool, at: int) -> Step:
     return step
 
 
+def pinned(value: bool) -> Step:
+    """It is to be kept whatever retention says, or no longer. That is no change of what it did, nor of when."""
+    return lambda task: None if task.pinned == value else Change(replace(task, pinned=value))
+
+
 def error_text(kind: str, message: str, traceback: str = "") -> str:
     """A task's `error` as JSON text."""
     return json.dumps({"type": kind, "message": message, "traceback": traceback}, ensure_ascii=False)

@@ -21,7 +21,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
-from jobs.engine import EngineListener, WorkerView
+from jobs.engine import EngineListener
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import (
     LARGEST_MESSAGE_BYTES,
@@ -38,6 +38,7 @@ from jobs.messages import (
     decode_report,
     encode,
 )
+from jobs.views import WorkerView
 from jobs.worker import HELD_SIGNALS, WorkerSettings, main
 
 RECEIVE_BYTES = 256 * 1024

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobs import lifecycle
-from jobs.engine import Engine, WorkerView
+from jobs.engine import Engine
 from jobs.errors import (
     Conflict,
     HourglassError,
@@ -29,8 +29,8 @@ from jobs.model import RoundRecord, Status, Task
 from jobs.registry import Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
-from jobs.views import Derived
-from storage import Created, Draft, TaskStore
+from jobs.views import Derived, WorkerView
+from storage import Created, Draft, RequestKey, TaskStore
 
 log = logging.getLogger("hourglass.queue")
 
@@ -96,33 +96,52 @@ class TaskQueue:
             await self._recover_one(task)
         self._dispatch()
 
-    async def submit(self, submission: Submission, by: str | None) -> Created:
-        """Takes in one task. Raises InvalidInput, NotFound, JobUnavailable, StorageUnavailable."""
-        return (await self.submit_all([submission], by))[0]
+    async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
+        """Takes in one task; with a key that is known already, that is its task.
 
-    async def submit_all(self, submissions: Sequence[Submission], by: str | None) -> list[Created]:
-        """Takes in all tasks or none."""
-        if self.stopping:
-            raise ServiceStopping
-        drafts = [self._draft(submission, by) for submission in submissions]
-        created = await self._store.create(drafts)
-        for one in created:
-            if one.is_new:
-                self._wait(one.task)
-        self._dispatch()
-        return created
+        Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
+        """
+        known = await self._known(key)
+        return known or (await self._take_in([self._draft(submission, by)], key))[0]
 
-    async def retry(self, task_id: int, by: str | None) -> Created:
+    async def submit_all(self, submissions: Sequence[Submission | InvalidInput], by: str | None) -> list[Created]:
+        """Takes in all tasks or none. Raises InvalidInput with the mistakes of all of them by their indices; one whose
+        form is wrong already comes as its mistake."""
+        drafts: list[Draft] = []
+        errors: dict[str, list[str]] = {}
+        for index, submission in enumerate(submissions):
+            try:
+                if isinstance(submission, InvalidInput):
+                    raise submission
+                drafts.append(self._draft(submission, by))
+            except InvalidInput as error:
+                errors |= error.at(f"[{index}]")
+            except (NotFound, JobUnavailable) as error:
+                errors[f"[{index}].job"] = [str(error)]
+        if errors:
+            raise InvalidInput(errors=errors)
+        return await self._take_in(drafts)
+
+    async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
         """A new task with the same job and parameters. Raises Conflict where the old one is pending still."""
+        known = await self._known(key)
+        if known is not None:
+            return known
         task = await self._store.task(task_id)
         if task.is_pending:
             raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
         params = json.loads(task.params)
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         try:
-            return await self.submit(submission, by)
+            return await self.submit(submission, by, key)
         except (InvalidInput, NotFound) as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
+
+    async def pin(self, task_id: int, value: bool) -> Task:
+        """Keeps a task from retention, or no longer. Raises NoSuchTask, StorageUnavailable."""
+        task = await self._store.change(task_id, lifecycle.pinned(value))
+        assert task is not None
+        return task
 
     async def delete(self, task_id: int, by: str, expected: Expected | None = None, force: bool = False) -> Task | None:
         """Aborts a pending task, removes a final one (then None). With force a round under way is not waited for.
@@ -184,6 +203,21 @@ class TaskQueue:
         self._writer.write(run, self._death_step(run, reason))
 
     # Taking in.
+
+    async def _known(self, key: RequestKey | None) -> Created | None:
+        """What a request has created that was sent before: whatever has changed since, it is not refused now."""
+        task = await self._store.created_with(key) if key is not None else None
+        return Created(task, is_new=False) if task is not None else None
+
+    async def _take_in(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
+        if self.stopping:
+            raise ServiceStopping
+        created = await self._store.create(drafts, key)
+        for one in created:
+            if one.is_new:
+                self._wait(one.task)
+        self._dispatch()
+        return created
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
         job = self._registry.job(submission.job)

@@ -129,6 +129,18 @@ def round_view(done: KeptRound) -> RoundView:
     )
 
 
+class WorkerView(Struct, frozen=True, kw_only=True):
+    """A worker process as people see it. `state`: starting, idle, busy, ending, or `failed to start: …`."""
+
+    pid: int | None
+    state: str
+    task: int | None
+    cpu_percent: float | None
+    memory_bytes: int | None
+    uptime_seconds: float | None
+    tasks_done: int
+
+
 class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):
     task: int
     before: str | None

@@ -39,6 +39,21 @@ class Created(Struct, frozen=True):
     is_new: bool
 
 
+class RequestKey(Struct, frozen=True, kw_only=True):
+    """A request that is to be carried out once, however often it is sent. `body_hash` stands for what it asks for,
+    `at` for when: milliseconds since 1970."""
+
+    user: str
+    path: str
+    key: str
+    body_hash: str
+    at: int
+
+
+KEYS_LAST_MS = 24 * 3600 * 1000
+"""How long the key of a request is remembered."""
+
+
 class TaskStore(Protocol):
     """Keeps tasks. What a write returned is on disk; a read is one snapshot.
 
@@ -50,8 +65,15 @@ class TaskStore(Protocol):
     on_commit: Callable[[int], None]
     """Called in the event loop with the new revision after each commit."""
 
-    async def create(self, drafts: Sequence[Draft]) -> list[Created]:
-        """Creates all of them or none. Ids rise with creation and are never used again."""
+    async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
+        """Creates all of them or none. Ids rise with creation and are never used again.
+
+        With a key there is one draft. Where the key is known, its task comes back instead, as it is now. Raises
+        Conflict where the key stood for another body, or its task is gone.
+        """
+
+    async def created_with(self, key: RequestKey) -> Task | None:
+        """The task that this key stands for, if it is known. Raises Conflict as `create` does."""
 
     async def change(self, task_id: int, *steps: Step) -> Task | None:
         """Applies the steps one after the other to the task, in one transaction; each that changes something
@@ -82,13 +104,15 @@ class TaskStore(Protocol):
     async def head(self) -> Head:
         """Where the store stands."""
 
-    async def forget_changes(self, before: int) -> int:
-        """Removes transitions and tombstones older than `before` (milliseconds); returns how many."""
+    async def forget_changes(self, before: int, limit: int = 1000) -> int:
+        """Removes transitions and tombstones older than `before` (milliseconds), oldest first, those of at most
+        `limit` revisions; returns how many."""
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
     """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
-    turns it round; ties go by id in the same direction, null last."""
+    turns it round; ties go by id in the same direction, null last. `after` is where the page before has ended: then
+    the page goes on from there, whatever came or went before it."""
 
     statuses: tuple[Status, ...] = ()
     job: str | None = None
@@ -97,20 +121,85 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     ordering: str = "-last_modified"
     page: int = 1
     page_size: int = 50
+    after: Place | None = None
+
+
+class Place(Struct, frozen=True):
+    """A task's place in an ordering: what it is sorted by, and its id."""
+
+    key: int | str | None
+    id: int
 
 
 class TaskPage(Struct, frozen=True, kw_only=True):
     """A page of a list, and where the store stood when it was read. `count` is of all pages; with more than a
-    status asked for it is exact to 10,000."""
+    status asked for it is exact to 10,000. `next_after` is for the page that follows, None on the last one."""
 
     head: Head
     tasks: list[Task]
     count: int
     count_exact: bool
+    next_after: Place | None
 
 
-class ListingStore(TaskStore, Protocol):
-    """A store that can also search, sort and page."""
+class Matching(Struct, frozen=True, kw_only=True):
+    """The tasks that a list's filters match, by id, each with whether it is final; and their count as of a list."""
+
+    ids: list[tuple[int, bool]]
+    count: int
+
+
+class Minute(Struct, frozen=True, kw_only=True):
+    """What happened in a minute. `waiting_ms` is how long the tasks that were `started` for the first time had waited,
+    `running_ms` how long those took that ended after they `ran`, in all."""
+
+    minute: int
+    created: int = 0
+    started: int = 0
+    finished: int = 0
+    failed: int = 0
+    ran: int = 0
+    waiting_ms: int = 0
+    running_ms: int = 0
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """Ended tasks that retention removes: so many of those asked for, the first of them with their `last_modified`."""
+
+    count: int
+    count_exact: bool
+    tasks: list[Task]
+
+
+class KeepingStore(TaskStore, Protocol):
+    """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         """A page of the tasks, without large results. Past the end it is empty."""
+
+    async def matching(self, query: ListQuery, limit: int) -> Matching:
+        """The first `limit` tasks by id that match the filters; ordering and page do not matter."""
+
+    async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
+        """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""
+
+    async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
+        """Ended tasks that were last modified before a time and are not pinned, oldest first."""
+
+    async def first_due(self, statuses: Sequence[Status]) -> int | None:
+        """When the oldest ended task that is not pinned was last modified."""
+
+    async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
+        """Removes the first `limit` of them, at this time, as a deletion does; returns how many."""
+
+    async def find_leftovers(self) -> None:
+        """Looks for tasks that have more rounds than are kept of one, as they may after a change of the setting."""
+
+    async def forget_leftovers(self, limit: int) -> int:
+        """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
+
+    async def forget_keys(self, before: int, limit: int) -> int:
+        """Removes keys of requests older than a time; returns how many."""
+
+    async def forget_minutes(self, before: int) -> int:
+        """Removes what happened before a minute; returns how many minutes."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import asdict, replace
 
-from jobs.errors import IllegalTransition, NoSuchTask, StorageUnavailable
+from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StorageUnavailable
 from jobs.lifecycle import Change, Removed, Step
 from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundRecord, Status, Task, Transition, Watch
-from storage import LARGEST_INLINE_RESULT_BYTES, Created, Draft
+from storage import KEYS_LAST_MS, LARGEST_INLINE_RESULT_BYTES, Created, Draft, RequestKey
 
 
 class MemoryStore:
@@ -23,15 +23,29 @@ class MemoryStore:
         self._checkpoints: dict[int, Checkpoint] = {}
         self._transitions: list[Transition] = []
         self._deletions: list[tuple[int, int, int]] = []
+        self._keys: dict[tuple[str, str, str], tuple[RequestKey, int]] = {}
         self._last_id = 0
         self._revision = 0
         self._oldest = 0
 
-    async def create(self, drafts: Sequence[Draft]) -> list[Created]:
+    async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check_available()
+        known = await self.created_with(key) if key is not None else None
+        if known is not None:
+            return [Created(known, is_new=False)]
         created = [self._create_one(draft) for draft in drafts]
+        if key is not None:
+            self._keys[key.user, key.path, key.key] = (key, created[0].task.id)
         self.on_commit(self._revision)
         return created
+
+    async def created_with(self, key: RequestKey) -> Task | None:
+        earlier, task_id = self._keys.get((key.user, key.path, key.key), (None, 0))
+        if earlier is None or earlier.at <= key.at - KEYS_LAST_MS:
+            return None
+        if earlier.body_hash != key.body_hash or task_id not in self._tasks:
+            raise Conflict(f"The Idempotency-Key {key.key} stands for something else, or its task is gone.")
+        return self._tasks[task_id]
 
     async def change(self, task_id: int, *steps: Step) -> Task | None:
         self._check_available()
@@ -90,14 +104,14 @@ class MemoryStore:
         percent = sum(pending) // len(pending) if pending else 0
         return Head("memory", self._revision, self._oldest, counts, percent)
 
-    async def forget_changes(self, before: int) -> int:
-        old = [(transition.revision, transition.at) for transition in self._transitions]
-        old += [(revision, at) for revision, _, at in self._deletions]
-        self._oldest = max((revision for revision, at in old if at < before), default=self._oldest)
-        kept = len(self._transitions) + len(self._deletions)
+    async def forget_changes(self, before: int, limit: int = 1000) -> int:
+        kept = [(transition.revision, transition.at) for transition in self._transitions]
+        kept += [(revision, at) for revision, _, at in self._deletions]
+        first = sorted(kept)[:limit]
+        self._oldest = max((revision for revision, at in first if at < before), default=self._oldest)
         self._transitions = [transition for transition in self._transitions if transition.revision > self._oldest]
         self._deletions = [deletion for deletion in self._deletions if deletion[0] > self._oldest]
-        return kept - len(self._transitions) - len(self._deletions)
+        return len(kept) - len(self._transitions) - len(self._deletions)
 
     def _check_available(self) -> None:
         if self.unavailable:

@@ -42,8 +42,27 @@ WHERE id = :id AND status = :expected_status AND revision = :expected_revision
 -- name: delete_task
 DELETE FROM tasks WHERE id = :id
 
--- name: delete_rounds
-DELETE FROM rounds WHERE task = :id
+-- name: forget_rounds
+-- Some of a task's oldest rounds.
+DELETE FROM rounds WHERE task = :id AND number IN (
+    SELECT number FROM rounds WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit)
+
+-- name: set_leftover
+-- Rounds up to a number that nobody sees any more, or that are too many.
+INSERT OR REPLACE INTO leftovers (task, up_to) VALUES (:task, :up_to)
+
+-- name: leftover
+SELECT task, up_to FROM leftovers LIMIT 1
+
+-- name: delete_leftover
+DELETE FROM leftovers WHERE task = :task
+
+-- name: last_task
+SELECT max(id) FROM tasks
+
+-- name: tasks_with_too_many_rounds
+-- Tasks whose rounds are numbered beyond what is kept, and up to which number they go.
+SELECT id, round - :most FROM tasks WHERE id > :first AND id <= :last AND round > :most
 
 -- name: delete_large_result
 DELETE FROM large_results WHERE task = :id
@@ -79,7 +98,7 @@ WHERE task = :id AND number > :after ORDER BY number LIMIT :limit
 -- Rounds behind a position, in order of commit.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds INDEXED BY rounds_by_revision
 WHERE task = :task AND (revision, number) > (:revision, :number) AND revision <= :up_to
-    AND (number > :after OR revision > :began)
+    AND (number > :after OR revision > :began) AND EXISTS (SELECT 1 FROM tasks WHERE id = :task)
 ORDER BY revision, number LIMIT :limit
 
 -- name: insert_transition
@@ -121,10 +140,14 @@ WHERE status IN ('Finished', 'Exception', 'Aborted') AND revision > :since AND r
 ORDER BY revision
 
 -- name: last_forgettable
--- The last revision that was committed before a time, and all before it.
+-- Of the first revisions that are kept, the last that was committed before a time.
 SELECT max(revision) FROM (
-    SELECT max(revision) AS revision FROM transitions WHERE at < :before
-    UNION ALL SELECT max(revision) FROM deletions WHERE at < :before)
+    SELECT revision, at FROM (
+        SELECT * FROM (SELECT revision, at FROM transitions ORDER BY revision LIMIT :limit)
+        UNION ALL
+        SELECT * FROM (SELECT revision, at FROM deletions ORDER BY revision LIMIT :limit))
+    ORDER BY revision LIMIT :limit)
+WHERE at < :before
 
 -- name: forget_transitions
 DELETE FROM transitions WHERE revision <= :up_to
@@ -132,31 +155,40 @@ DELETE FROM transitions WHERE revision <= :up_to
 -- name: forget_deletions
 DELETE FROM deletions WHERE revision <= :up_to
 
--- name: list_tasks
--- A page. The side of the words drives the join: left to the planner, a common word took seconds.
-SELECT {columns} FROM {source} WHERE {conditions} ORDER BY {order} LIMIT :limit OFFSET :offset
+-- name: page
+-- Whole tasks by their places.
+SELECT {columns} FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id
+ORDER BY place.key {direction}, place.id {direction}
 
--- name: count_tasks
--- How many a list has, counted to a limit.
-SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {conditions} LIMIT :limit)
+-- name: statuses_of_places
+SELECT tasks.id, tasks.status FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id ORDER BY tasks.id
 
--- name: source_all
-tasks
+-- name: places
+-- Places in an ordering, of `parts` that are joined by UNION ALL and merged as they come.
+{parts} ORDER BY 1 {direction}, 2 {direction} LIMIT :limit OFFSET :offset
 
--- name: source_search
-task_words CROSS JOIN tasks ON tasks.id = task_words.rowid
+-- name: count_parts
+SELECT count(*) FROM (SELECT 1 FROM ({parts}) LIMIT :limit)
+
+-- name: part_pending
+SELECT {key} AS key, id FROM tasks
+WHERE status = '{status}' AND status IN ('Not Started', 'Running') AND {conditions}
+
+-- name: part_final
+-- By one index, whatever the planner thinks: that of the ordering, or that of a filter that leaves few.
+SELECT {key} AS key, id FROM tasks INDEXED BY {index}
+WHERE status = '{status}' AND status IN ('Finished', 'Exception', 'Aborted') AND {conditions}
+
+-- name: part_of_words
+-- The side of the words drives the join: left to the planner, a common word took seconds.
+SELECT {key} AS key, id FROM task_words CROSS JOIN tasks ON tasks.id = task_words.rowid
+WHERE task_words MATCH :search AND status IN ({statuses}) AND {conditions}
+
+-- name: count_words
+SELECT count(*) FROM (SELECT 1 FROM task_words WHERE task_words MATCH :search LIMIT :limit)
 
 -- name: condition_search
-task_words MATCH :search
-
--- name: condition_pending
-status IN ('Not Started', 'Running')
-
--- name: condition_final
-status IN ('Finished', 'Exception', 'Aborted')
-
--- name: condition_statuses
-status IN (SELECT value FROM json_each(:statuses))
+EXISTS (SELECT 1 FROM task_words WHERE task_words MATCH :search AND task_words.rowid = tasks.id)
 
 -- name: condition_job
 job = :job
@@ -164,27 +196,17 @@ job = :job
 -- name: condition_created_by
 created_by = :created_by
 
--- name: order_id
-id {direction}
+-- name: condition_runtime
+runtime IS NOT NULL
 
--- name: order_description
-description {direction}, id {direction}
+-- name: condition_no_runtime
+runtime IS NULL
 
--- name: order_status
-CASE status WHEN 'Not Started' THEN 0 WHEN 'Running' THEN 1 WHEN 'Finished' THEN 2 WHEN 'Exception' THEN 3 ELSE 4 END
-{direction}, id {direction}
+-- name: condition_after
+({key}, id) {beyond} (:after_key, :after_id)
 
--- name: order_percent
-percent {direction}, id {direction}
-
--- name: order_created
-created {direction}, id {direction}
-
--- name: order_last_modified
-last_modified {direction}, id {direction}
-
--- name: order_runtime
-ended - started {direction} NULLS LAST, id {direction}
+-- name: condition_after_id
+id {beyond} :after_id
 
 -- name: users
 -- All users, by name; the columns in the order of storage.accounts.User.
@@ -230,3 +252,50 @@ DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
 DELETE FROM sessions WHERE user = :user AND id_hash NOT IN (
     SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT :keep)
 RETURNING id_hash
+
+-- name: task_with_request
+-- What the key of a request stands for; no task where it has been deleted.
+SELECT request_keys.body_hash, request_keys.task, {columns}
+FROM request_keys LEFT JOIN tasks ON tasks.id = request_keys.task
+WHERE user = :user AND path = :path AND key = :key AND at > :since
+
+-- name: set_request_key
+INSERT OR REPLACE INTO request_keys (user, path, key, body_hash, task, at)
+VALUES (:user, :path, :key, :body_hash, :task, :at)
+
+-- name: forget_request_keys
+DELETE FROM request_keys WHERE (user, path, key) IN (
+    SELECT user, path, key FROM request_keys WHERE at <= :before ORDER BY at LIMIT :limit)
+
+-- name: add_to_minute
+INSERT INTO minutes (minute, created, started, finished, failed, ran, waiting_ms, running_ms)
+VALUES (:minute, :created, :started, :finished, :failed, :ran, :waiting_ms, :running_ms)
+ON CONFLICT (minute) DO UPDATE SET created = created + excluded.created, started = started + excluded.started,
+    finished = finished + excluded.finished, failed = failed + excluded.failed, ran = ran + excluded.ran,
+    waiting_ms = waiting_ms + excluded.waiting_ms, running_ms = running_ms + excluded.running_ms
+
+-- name: minutes
+SELECT minute, created, started, finished, failed, ran, waiting_ms, running_ms FROM minutes
+WHERE minute >= :first ORDER BY minute
+
+-- name: forget_minutes
+DELETE FROM minutes WHERE minute < :before
+
+-- name: due
+-- Ended tasks of a status that retention removes, oldest first.
+SELECT {columns} FROM tasks INDEXED BY tasks_final_by_last_modified
+WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND last_modified < :before
+    AND pinned = 0 AND stopping = 0
+ORDER BY last_modified, id LIMIT :limit
+
+-- name: count_due
+SELECT count(*) FROM (
+    SELECT 1 FROM tasks INDEXED BY tasks_final_by_last_modified
+    WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND last_modified < :before
+        AND pinned = 0 AND stopping = 0
+    LIMIT :limit)
+
+-- name: first_due
+SELECT last_modified FROM tasks INDEXED BY tasks_final_by_last_modified
+WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND pinned = 0 AND stopping = 0
+ORDER BY last_modified LIMIT 1

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.engine import EngineListener, WorkerView
+from jobs.engine import EngineListener
 from jobs.lifecycle import error_text
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord
+from jobs.views import WorkerView
 
 
 class _NobodyListens:

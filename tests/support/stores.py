@@ -8,7 +8,7 @@ from pathlib import Path
 from jobs.errors import StorageUnavailable
 from jobs.lifecycle import Step
 from jobs.model import Changes, Checkpoint, Head, KeptRound, Task, Watch
-from storage import Created, Draft
+from storage import Created, Draft, RequestKey
 from storage.database import open_database
 from storage.memory import MemoryStore
 from storage.sqlite import SqliteStore
@@ -31,9 +31,12 @@ class DoorStore:
     def on_commit(self, function: Callable[[int], None]) -> None:
         self.inner.on_commit = function
 
-    async def create(self, drafts: Sequence[Draft]) -> list[Created]:
+    async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check()
-        return await self.inner.create(drafts)
+        return await self.inner.create(drafts, key)
+
+    async def created_with(self, key: RequestKey) -> Task | None:
+        return await self.inner.created_with(key)
 
     async def change(self, task_id: int, *steps: Step) -> Task | None:
         self._check()
@@ -60,8 +63,8 @@ class DoorStore:
     async def head(self) -> Head:
         return await self.inner.head()
 
-    async def forget_changes(self, before: int) -> int:
-        return await self.inner.forget_changes(before)
+    async def forget_changes(self, before: int, limit: int = 1000) -> int:
+        return await self.inner.forget_changes(before, limit)
 
     def _check(self) -> None:
         if self.full:

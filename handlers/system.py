@@ -1,0 +1,147 @@
+"""The service itself by REST: its jobs, its workers, what happened of late, and what it will forget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from handlers.answers import (
+    DueTaskView,
+    DueView,
+    JobListView,
+    JobView,
+    MinuteView,
+    RetentionView,
+    StatisticsView,
+    WorkerListView,
+)
+from handlers.base import ApiHandler
+from handlers.operations import Operation
+from handlers.query import number, whole
+from jobs.model import Status, Task, iso_time
+from jobs.queue import wall_clock
+from jobs.retention import DAY_MS, FAILED, FINISHED, MINUTE_MS
+from storage import Due, Minute
+
+MINUTES_SHOWN = 60
+LONGEST_FORESIGHT_DAYS = 3650
+
+
+class JobsHandler(ApiHandler):
+    """The registered jobs."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: JobListView})}
+
+    async def get(self) -> None:
+        """Lists the jobs with their parameters."""
+        self.send(JobListView([self._view(job.name) for job in self.services.tasks.registry.jobs]))
+
+    def _view(self, name: str) -> JobView:
+        registry = self.services.tasks.registry
+        job, reason = registry.job(name), registry.unavailable_because(name)
+        return JobView(
+            job=name,
+            description=job.summary,
+            parameters=job.schema(),
+            available=reason is None,
+            unavailable_because=reason,
+        )
+
+
+class WorkersHandler(ApiHandler):
+    """The worker processes."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: WorkerListView})}
+
+    async def get(self) -> None:
+        """Lists the workers as they are now."""
+        self.send(WorkerListView(self.services.tasks.queue.workers()))
+
+
+class StatisticsHandler(ApiHandler):
+    """What happened of late."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: StatisticsView})}
+
+    async def get(self) -> None:
+        """Tells the last hour by minute, and how many tasks there are by status."""
+        last = wall_clock() // MINUTE_MS
+        first = last - MINUTES_SHOWN + 1
+        head, known = await self.services.tasks.store.minutes(first)
+        minutes = {minute.minute: minute for minute in known}
+        self.send(
+            StatisticsView(
+                minutes=[_minute_view(minutes.get(one) or Minute(minute=one)) for one in range(first, last + 1)],
+                counts=head.counts,
+                pending_percent=head.pending_percent,
+                revision=head.revision,
+            )
+        )
+
+
+def _minute_view(minute: Minute) -> MinuteView:
+    return MinuteView(
+        minute=str(iso_time(minute.minute * MINUTE_MS)),
+        created=minute.created,
+        started=minute.started,
+        finished=minute.finished,
+        failed=minute.failed,
+        waiting_seconds=_mean_seconds(minute.waiting_ms, minute.started),
+        running_seconds=_mean_seconds(minute.running_ms, minute.ran),
+    )
+
+
+def _mean_seconds(sum_ms: int, count: int) -> float | None:
+    return round(sum_ms / count / 1000, 3) if count else None
+
+
+class RetentionHandler(ApiHandler):
+    """What the service will forget."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: RetentionView},
+            query={
+                "within_days": number(0, LONGEST_FORESIGHT_DAYS, "a number of days").about(
+                    "how far to look ahead; the default is 7"
+                ),
+                "limit": whole(1, 500).about("how many tasks of each kind to show; the default is 50"),
+            },
+        ),
+    }
+
+    async def get(self) -> None:
+        """Tells which ended tasks will be removed, and when: those that go first."""
+        until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
+        keeping = self.services.config.retention
+        self.send(
+            RetentionView(
+                until=str(iso_time(until)),
+                finished=await self._due(FINISHED, keeping.finished_days, until),
+                failed=await self._due(FAILED, keeping.failed_days, until),
+                changes_days=keeping.changes_days,
+                rounds_per_task=keeping.rounds_per_task,
+            )
+        )
+
+    async def _due(self, statuses: Sequence[Status], days: float, until: int) -> DueView:
+        kept_ms = round(days * DAY_MS)
+        due = Due(count=0, count_exact=True, tasks=[])
+        if days:
+            due = await self.services.tasks.store.due(statuses, until - kept_ms, self.value("limit", 50))
+        return DueView(
+            days=days,
+            count=due.count,
+            count_exact=due.count_exact,
+            results=[_due_task_view(task, kept_ms) for task in due.tasks],
+        )
+
+
+def _due_task_view(task: Task, kept_ms: int) -> DueTaskView:
+    return DueTaskView(
+        id=task.id,
+        description=task.description,
+        status=task.status,
+        last_modified=str(iso_time(task.last_modified)),
+        removed=str(iso_time(task.last_modified + kept_ms)),
+    )

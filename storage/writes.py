@@ -1,0 +1,180 @@
+"""What each write does to the tables, inside one transaction, on the writer's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import asdict, replace
+
+from jobs.errors import Conflict
+from jobs.lifecycle import Change, Removed, Step
+from jobs.model import Checkpoint, RoundRecord, Status, Task
+from storage import KEYS_LAST_MS, LARGEST_INLINE_RESULT_BYTES, Created, Draft, RequestKey
+from storage.database import Transaction
+from storage.minutes import count_created, count_step
+from storage.rows import (
+    COUNTERS,
+    Kept,
+    Reader,
+    read_kept,
+    read_task,
+    task_of,
+    tasks_of,
+    with_columns,
+    with_large_result,
+)
+from storage.statements import SQL
+from storage.words import words
+
+MOST_ROUNDS_AT_ONCE = 1000
+ALL_ROUNDS = 2**53
+
+_PENDING_WITH_KEY = with_columns("pending_with_key")
+_TASK_WITH_REQUEST = with_columns("task_with_request")
+
+
+def _kept_in(transaction: Transaction) -> Kept:
+    kept = transaction.state.get("kept")
+    if kept is None:
+        kept = transaction.state["kept"] = read_kept(transaction)
+    return kept
+
+
+def write_head(transaction: Transaction) -> None:
+    if "kept" in transaction.state:
+        transaction.execute(SQL["set_head"], asdict(transaction.state["kept"]))
+
+
+def _next_revision(transaction: Transaction) -> int:
+    kept = _kept_in(transaction)
+    transaction.state["kept"] = replace(kept, revision=kept.revision + 1)
+    return kept.revision + 1
+
+
+def _count(transaction: Transaction, task: Task, sign: int) -> None:
+    """Adds a task to the kept counts, or takes it out of them."""
+    kept = _kept_in(transaction)
+    counter = COUNTERS[task.status]
+    percent = task.percent * sign if task.is_pending else 0
+    transaction.state["kept"] = replace(
+        kept, pending_percents=kept.pending_percents + percent, **{counter: getattr(kept, counter) + sign}
+    )
+
+
+def create(drafts: Sequence[Draft], key: RequestKey | None, transaction: Transaction) -> list[Created]:
+    """See TaskStore.create."""
+    known = created_with(key, transaction) if key is not None else None
+    if known is not None:
+        return [Created(known, is_new=False)]
+    created = [_create_one(draft, transaction) for draft in drafts]
+    if key is not None:
+        transaction.execute(SQL["set_request_key"], {**asdict(key), "task": created[0].task.id})
+    return created
+
+
+def created_with(key: RequestKey, reader: Reader) -> Task | None:
+    """See TaskStore.created_with."""
+    row = reader.execute(_TASK_WITH_REQUEST, {**asdict(key), "since": key.at - KEYS_LAST_MS}).fetchone()
+    if row is None:
+        return None
+    body_hash, task_id, *columns = row
+    if body_hash != key.body_hash:
+        raise Conflict(
+            f"The Idempotency-Key {key.key} was sent before, with another body: use a new key for a new task."
+        )
+    if columns[0] is None:
+        raise Conflict(f"The Idempotency-Key {key.key} stands for task {task_id}, which has been deleted since.")
+    return with_large_result(reader, task_of(columns))
+
+
+def _create_one(draft: Draft, transaction: Transaction) -> Created:
+    values = asdict(draft)
+    if draft.unique_key is not None:
+        equal = tasks_of(transaction.execute(_PENDING_WITH_KEY, values))
+        if equal:
+            return Created(equal[0], is_new=False)
+    revision = _next_revision(transaction)
+    task_id = transaction.execute(SQL["insert_task"], {**values, "revision": revision}).lastrowid
+    assert task_id is not None
+    transaction.execute(SQL["insert_words"], {"id": task_id, "words": " ".join(words(draft.description))})
+    count_created(transaction, draft.created)
+    task = Task(id=task_id, last_modified=draft.created, revision=revision, **values)
+    _insert_transition(transaction, None, task)
+    _count(transaction, task, +1)
+    return Created(task, is_new=True)
+
+
+def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: Transaction) -> Task | None:
+    """See TaskStore.change. Of more than `most_rounds` rounds the oldest go; 0 keeps them all."""
+    before = task = read_task(transaction, task_id)
+    for step in steps:
+        outcome = step(task)
+        if isinstance(outcome, Removed):
+            remove(transaction, task, outcome.at)
+            return None
+        if outcome is not None:
+            task = _apply(transaction, task, outcome)
+    if task is before:
+        return with_large_result(transaction, task)
+    _update(transaction, before, task)
+    if most_rounds and task.round > most_rounds and task.round != before.round:
+        forget_rounds(transaction, task.id, task.round - most_rounds, MOST_ROUNDS_AT_ONCE)
+    return task
+
+
+def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
+    """Everything of one change but the row itself, which is written once after the last."""
+    task = replace(change.task, revision=_next_revision(transaction))
+    if task.status is not before.status:
+        _insert_transition(transaction, before.status, task)
+        count_step(transaction, before, task)
+    for done in change.rounds:
+        _set_round(transaction, task, done)
+    if change.checkpoint is not None:
+        _set_checkpoint(transaction, task.id, change.checkpoint)
+    return task
+
+
+def _update(transaction: Transaction, before: Task, task: Task) -> None:
+    values = asdict(task)
+    if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_RESULT_BYTES:
+        transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
+        values["result"] = None
+    values |= {"expected_status": before.status, "expected_revision": before.revision}
+    changed = transaction.execute(SQL["update_task"], values).rowcount
+    assert changed == 1, f"task {task.id} was changed by somebody else than the writer"
+    if task.is_final:
+        transaction.execute(SQL["delete_checkpoint"], {"id": task.id})
+    _count(transaction, before, -1)
+    _count(transaction, task, +1)
+
+
+def remove(transaction: Transaction, task: Task, at: int) -> None:
+    """Removes a task with all that belongs to it; of very many rounds the most are left for later."""
+    transaction.execute(SQL["insert_deletion"], {"revision": _next_revision(transaction), "task": task.id, "at": at})
+    transaction.execute(SQL["delete_words"], {"id": task.id, "words": " ".join(words(task.description))})
+    for statement in ("delete_task", "delete_large_result", "delete_checkpoint"):
+        transaction.execute(SQL[statement], {"id": task.id})
+    if forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE) == MOST_ROUNDS_AT_ONCE:
+        transaction.execute(SQL["set_leftover"], {"task": task.id, "up_to": ALL_ROUNDS})
+    _count(transaction, task, -1)
+
+
+def forget_rounds(transaction: Transaction, task_id: int, up_to: int, limit: int) -> int:
+    """Removes at most `limit` rounds of a task, from the oldest on to number `up_to`; returns how many."""
+    return transaction.execute(SQL["forget_rounds"], {"id": task_id, "up_to": up_to, "limit": limit}).rowcount
+
+
+def _insert_transition(transaction: Transaction, before: Status | None, task: Task) -> None:
+    values = {"task": task.id, "before": before, "after": task.status, "at": task.last_modified}
+    transaction.execute(SQL["insert_transition"], {**values, "revision": task.revision})
+
+
+def _set_round(transaction: Transaction, task: Task, done: RoundRecord) -> None:
+    percent = task.percent if done.percent is None else done.percent
+    values = {**asdict(done), "id": task.id, "percent": percent, "revision": task.revision}
+    transaction.execute(SQL["set_round"], values)
+
+
+def _set_checkpoint(transaction: Transaction, task_id: int, checkpoint: Checkpoint) -> None:
+    transaction.execute(SQL["set_checkpoint"], {"id": task_id, **asdict(checkpoint)})

@@ -1,0 +1,153 @@
+"""Lists against a plain model in Python: every filter, every ordering, every page, however few make few."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobs import lifecycle
+from jobs.model import Status
+from storage import ORDERINGS, ListQuery, listing
+from storage.words import words
+from tests.conformance.test_stores import draft
+from tests.support.stores import open_sqlite
+
+ORDER = list(Status)
+TEXTS = ["Counting apples", "Counting pears", "Über pool rbd", "pool rbd to 64", "", "apple pie"]
+JOBS = ["plain", "rare"]
+USERS = ["ann", "bob", None]
+ENDS = {
+    "waits": (),
+    "runs": (lifecycle.taken,),
+    "ends": (lifecycle.taken, lambda at: lifecycle.returned("1", at)),
+    "fails": (lifecycle.taken, lambda at: lifecycle.raised(lifecycle.error_text("E", "m"), at)),
+    "stops": (lambda at: lifecycle.aborted("ann", at),),
+}
+
+a_task = st.tuples(
+    st.sampled_from(TEXTS), st.sampled_from(JOBS), st.sampled_from(USERS), st.sampled_from(sorted(ENDS)),
+    st.integers(0, 4), st.integers(0, 4), st.integers(0, 2),
+)  # fmt: skip
+a_query = st.builds(
+    ListQuery,
+    statuses=st.lists(st.sampled_from(ORDER), unique=True, max_size=3).map(tuple),
+    job=st.none() | st.sampled_from([*JOBS, "none such"]),
+    search=st.none() | st.sampled_from(["count", "apple", "pool rbd", "64", "nothing", "%"]),
+    created_by=st.none() | st.sampled_from(["ann", "bob", "eve"]),
+    ordering=st.sampled_from([*ORDERINGS, *(f"-{name}" for name in ORDERINGS)]),
+    page_size=st.integers(1, 7),
+)
+
+
+async def fill(store, kinds):
+    """Tasks of these kinds, as they are then."""
+    tasks = []
+    for text, job, user, end, created, waited, ran in kinds:
+        fields = {"description": text, "job": job, "created_by": user, "created": 1000 + created}
+        (one,) = await store.create([draft(**fields)])
+        at = 1000 + created + waited
+        for step in ENDS[end]:
+            await store.change(one.task.id, step(at))
+            at += ran
+        tasks.append(await store.task(one.task.id))
+    return tasks
+
+
+def matches(query, task):
+    found = words(task.description)
+    return (
+        (not query.statuses or task.status in query.statuses)
+        and query.job in (None, task.job)
+        and query.created_by in (None, task.created_by)
+        and (
+            query.search is None
+            or (
+                bool(words(query.search))
+                and all(any(one.startswith(word) for one in found) for word in words(query.search))
+            )
+        )
+    )
+
+
+def runtime_of(task):
+    return None if task.started is None or task.ended is None else task.ended - task.started
+
+
+def in_order(tasks, ordering):
+    """Ties by id in the same direction, null last."""
+    name, turned = ordering.removeprefix("-"), ordering.startswith("-")
+    keys = {"status": lambda task: ORDER.index(task.status), "runtime": runtime_of}
+    key = keys.get(name, lambda task: getattr(task, name))
+    known = [task for task in tasks if key(task) is not None]
+    unknown = [task for task in tasks if key(task) is None]
+    known.sort(key=lambda task: (key(task), task.id), reverse=turned)
+    unknown.sort(key=lambda task: task.id, reverse=turned)
+    return known + unknown
+
+
+class Opened:
+    """A store in a directory of its own, since an example of Hypothesis has no fixtures of its own."""
+
+    def __enter__(self):
+        self.loop = asyncio.new_event_loop()
+        self.directory = Path(tempfile.mkdtemp())
+        self.store = self(open_sqlite(self.directory))
+        return self
+
+    def __call__(self, coroutine):
+        return self.loop.run_until_complete(coroutine)
+
+    def __exit__(self, *_):
+        self(self.store.close())
+        self.loop.close()
+        shutil.rmtree(self.directory)
+
+
+@pytest.mark.parametrize("few", [0, 3, 10_000])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
+def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, few, kinds, queries):
+    """`few` decides how tasks are found: by filters, in order, or as it is with a real number of tasks."""
+    monkeypatch.setattr(listing, "COUNT_LIMIT", few)
+    with Opened() as run:
+        tasks = run(fill(run.store, kinds))
+        for query in queries:
+            expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
+            check(run, run.store.inner, query, expected, few)
+
+
+def check(run, store, query, expected, few):
+    by_number, by_next = [], []
+    after, number = None, 1
+    while True:
+        page = run(store.list_tasks(replaced(query, page=number)))
+        following = run(store.list_tasks(replaced(query, page=number, after=after)))
+        check_count(query, page, len(expected), few)
+        by_number += [task.id for task in page.tasks]
+        by_next += [task.id for task in following.tasks]
+        assert (page.next_after is None) == (number * query.page_size >= len(expected))
+        if following.next_after is None:
+            break
+        after, number = following.next_after, number + 1
+        assert number <= len(expected), "pages without an end"
+    assert by_number == by_next == [task.id for task in expected]
+    assert run(store.list_tasks(replaced(query, page=number + 1))).tasks == []
+    found = run(store.matching(query, 10))
+    assert found.ids == sorted((task.id, task.is_final) for task in expected)[:10]
+
+
+def check_count(query, page, count, few):
+    is_filtered = query.search is not None or query.job is not None or query.created_by is not None
+    exact = not is_filtered or count <= few
+    nothing = query.search is not None and not words(query.search)
+    assert (page.count, page.count_exact) == ((0, True) if nothing else (count if exact else few, exact))
+
+
+def replaced(query, **fields):
+    return ListQuery(**{**{name: getattr(query, name) for name in query.__struct_fields__}, **fields})
