@@ -10,7 +10,7 @@ from msgspec import Struct
 from jobs.model import RoundRecord
 
 
-class Start(Struct, frozen=True, tag=True, kw_only=True):
+class Start(Struct, frozen=True, tag=True, kw_only=True, gc=False):
     """Run this task: from `checkpoint`, which round `round` left, or from the beginning."""
 
     task: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -59,7 +60,7 @@ def apply(status: Status, event: Event) -> Status:
         raise IllegalTransition(f"A task that is {status} cannot become anything because {event.value}.") from None
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Struct, frozen=True, kw_only=True, gc=False):
     """One persisted request to run a job, as the store keeps it.
 
     Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts.
@@ -188,8 +189,13 @@ def iso_time(milliseconds: int | None) -> str | None:
     """UTC as ISO 8601 with milliseconds and Z, e.g. 2026-01-31T12:00:00.250Z."""
     if milliseconds is None:
         return None
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    """Most times of a frame or a list lie in few seconds."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_time(text: str) -> int:

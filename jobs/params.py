@@ -138,7 +138,7 @@ def check(value: object, type_: object) -> object:
 
     Raises ValueError: `expected a whole number from 1 to 1000000, got -1`. UNSET stands for a value that is missing.
     """
-    return _convert(value, type_, got=value, words=expectation(type_))
+    return _convert(value, type_, got=value)
 
 
 def check_text(text: str, type_: object) -> object:
@@ -151,18 +151,20 @@ def check_text(text: str, type_: object) -> object:
             return _convert(SWITCH_WORDS.get(text.lower(), text), type_, got=text, words="yes or no")
         case types.ListType() | types.VarTupleType():
             parts = [check_text(part, _item_type(type_)) for part in map(str.strip, text.split(",")) if part]
-            return _convert(parts, type_, got=text, words=expectation(type_))
+            return _convert(parts, type_, got=text)
         case _:
-            return _convert(text, type_, got=text, words=expectation(type_), strict=False)
+            return _convert(text, type_, got=text, strict=False)
 
 
-def _convert(value: object, type_: object, *, got: object, words: str, strict: bool = True) -> object:
+def _convert(value: object, type_: object, *, got: object, words: str | None = None, strict: bool = True) -> object:
+    """The words are made only where they are needed: it takes longer to find them than to convert."""
     try:
         converted: object = msgspec.convert(value, type_, strict=strict, dec_hook=None if strict else _from_text)
     except msgspec.ValidationError as error:
+        words = words or expectation(type_)
         raise ValueError(f"expected {words}, got {shown(got)}{_reason(error, words)}") from error
     if isinstance(converted, float) and not math.isfinite(converted):
-        raise ValueError(f"expected {words}, got {shown(got)}")
+        raise ValueError(f"expected {words or expectation(type_)}, got {shown(got)}")
     return converted
 
 

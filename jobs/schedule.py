@@ -10,7 +10,7 @@ from msgspec import Struct
 Key = tuple[int, int]
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A task that waits. `not_before` in milliseconds since 1970."""
 
     task: int
