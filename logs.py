@@ -43,6 +43,8 @@ def set_up(level: str, style: Style) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_FORMATTERS[style]())
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    # At debug it tells each call of the database with its values.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 class TextFormatter(logging.Formatter):
