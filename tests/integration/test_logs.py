@@ -103,8 +103,27 @@ async def test_no_secret_is_ever_logged(service, style):
     told = log_of(service)
 
     assert "GET /openattic/api/jobs 200" in told
+    assert "aiosqlite" not in told, "it would tell what is stored"
     for secret in (PASSWORD, cookie.removeprefix("sessionid="), token, "a wrong one", "hush", "Basic "):
         assert secret not in told
+
+
+async def test_what_follows_on_a_connection_is_not_logged_in_the_name_of_an_old_request(service):
+    service.start("--set", "log.format=json", "--set", "log.level=debug")
+    host, port = service.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nX-Request-Id: ab12\r\n\r\n"
+    writer.write(head.encode())
+    await reader.readuntil(b"}")
+    writer.write(b"this is no request\r\n\r\n")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    service.stop()
+    lines = json_lines(service)
+
+    assert [one.startswith("GET /health 200") for one in messages(lines, request="ab12")] == [True]
+    assert [line for line in lines if "Malformed" in line["message"]]
 
 
 async def test_a_text_line_names_the_request(service):
