@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -127,8 +128,10 @@ def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     is_writable = services.tasks.database.write_problem is None
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
     yield _gauge("hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", is_writable)
-    yield _gauge("hourglass_database_bytes", "Size of the database.", database_bytes(data_dir))
-    yield _gauge("hourglass_data_free_bytes", "Free space for the data directory.", shutil.disk_usage(data_dir).free)
+    with suppress(OSError):  # a disk that is gone must not take all other numbers along
+        yield _gauge("hourglass_database_bytes", "Size of the database.", database_bytes(data_dir))
+        free_bytes = shutil.disk_usage(data_dir).free
+        yield _gauge("hourglass_data_free_bytes", "Free space for the data directory.", free_bytes)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:
