@@ -81,8 +81,16 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Monitoring:
+    """Which of the addresses for monitoring want a sign-in."""
+
+    sign_in: tuple[Literal["health", "ready", "metrics"], ...] = ("metrics",)
+
+
+@dataclass(frozen=True)
 class Log:
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
 
 
 CORE_SECTIONS: Mapping[str, type] = {
@@ -92,6 +100,7 @@ CORE_SECTIONS: Mapping[str, type] = {
     "jobs": Jobs,
     "auth": Auth,
     "retention": Retention,
+    "monitoring": Monitoring,
     "log": Log,
 }
 
@@ -109,6 +118,7 @@ class Config:
     modules: tuple[str, ...]
     auth: Auth
     retention: Retention
+    monitoring: Monitoring
     log: Log
     job_sections: Mapping[str, Mapping[str, str]]
     origins: Origins
@@ -205,6 +215,7 @@ def _config(texts: Texts, origins: Origins) -> Config:
         modules=_section(Jobs, "jobs", texts, origins).modules,
         auth=_section(Auth, "auth", texts, origins),
         retention=_section(Retention, "retention", texts, origins),
+        monitoring=_section(Monitoring, "monitoring", texts, origins),
         log=_section(Log, "log", texts, origins),
         job_sections={name: section for name, section in texts.items() if name not in CORE_SECTIONS},
         origins=origins,

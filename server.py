@@ -40,14 +40,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(argv: Sequence[str]) -> int:
     import asyncio
-    import logging
 
+    import logs
     from config import load_config
 
     config = load_config(argv)
-    logging.basicConfig(
-        level=config.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logs.set_up(config.log.level, config.log.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(config))
     return 0
@@ -66,6 +64,8 @@ def _loop_factory() -> Callable[[], AbstractEventLoop]:
 
 async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError."""
+    import logging
+
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.pool import WorkerPool
@@ -79,7 +79,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     registry = config.configure(load_registry(config.modules))
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
-    wait_for_old_workers(data_dir, lambda text: print(text, file=sys.stderr, flush=True))
+    wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
     store = SqliteStore(database, config.retention.rounds_per_task)
@@ -89,6 +89,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
             modules=config.modules,
             sections=config.job_sections,
             memory_limit_mb=config.workers.memory_limit_mb,
+            log_level=config.log.level,
+            log_style=config.log.format,
         ),
         count=config.workers.count,
         round_timeout_seconds=lambda name: _round_timeout(registry.job(name).round_timeout_seconds, config),
@@ -112,10 +114,12 @@ def _round_timeout(of_job: float | None, config: Config) -> float:
 async def _run(config: Config) -> None:
     """Opens in order, serves until a signal, and stops: answers first, then the database."""
     import asyncio
+    import logging
     from contextlib import AsyncExitStack
 
     from jobs.retention import Keeping, Retention
 
+    log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
         tasks = await open_tasks(config, stack)
@@ -127,18 +131,22 @@ async def _run(config: Config) -> None:
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
-        print(f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/", flush=True)
+        address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
+        log.info("version %s serves %s with the data in %s", VERSION, address, config.storage.data_dir)
+        print(address, flush=True)
         await stop.wait()
+        log.info("stopping: rounds under way have %g s to end", config.server.grace_seconds)
         tasks.feed.announce_stop()
         await tasks.queue.stop(config.server.grace_seconds)
         await tasks.feed.stop()
         http.stop()
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
+    log.info("stopped")
 
 
 def _collect_rarely() -> None:
-    """What is here stays, and what comes with a request is gone with it: looked at more often it costs 5 % of the CPU."""
+    """What is here stays, and what comes with a request goes with it: to look more often costs 5 % of the CPU."""
     import gc
 
     gc.freeze()

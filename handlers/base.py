@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tornado.escape import parse_qs_bytes
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
@@ -17,6 +18,7 @@ from handlers.services import Services
 from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
 from jobs.model import Task
 from jobs.views import TaskView, encode, task_view
+from logs import Request, current_request
 from storage.accounts import Identity
 
 log = logging.getLogger("hourglass.http")
@@ -27,13 +29,31 @@ READS = ("GET", "HEAD")
 COOKIE = "sessionid"
 
 
-class ServiceHandler(RequestHandler):
+class IdentifiedHandler(RequestHandler):
+    """A handler whose request has an id: in the answer, and in all that is logged meanwhile."""
+
+    def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
+        # Tornado runs everything of a request in copies of the context in which its handler is made.
+        self._logged_as = Request(request.headers.get("X-Request-Id"))
+        self.request_id = str(self._logged_as.id)
+        current_request.set(self._logged_as)
+        super().__init__(application, request, **kwargs)
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Request-Id", self.request_id)
+
+    def on_finish(self) -> None:
+        self._logged_as.over()
+
+
+class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
 
     def initialize(self, services: Services) -> None:
         self.services = services
 
     def set_default_headers(self) -> None:
+        super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
@@ -105,7 +125,7 @@ class ServiceHandler(RequestHandler):
 class ApiHandler(ServiceHandler):
     """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
 
-    needs_sign_in: ClassVar[bool] = True
+    needs_sign_in: bool = True
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
     accepts_form: ClassVar[bool] = False
@@ -128,6 +148,7 @@ class ApiHandler(ServiceHandler):
             self.values = read_query(self._query_texts(), operation.query)
 
     def on_finish(self) -> None:
+        super().on_finish()
         self.services.connections.request_ended(self)
 
     def on_connection_close(self) -> None:

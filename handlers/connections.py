@@ -47,6 +47,11 @@ class Connections:
     def remove(self, socket: Socket) -> None:
         self._open.discard(socket)
 
+    @property
+    def socket_count(self) -> int:
+        """How many WebSockets are open."""
+        return len(self._open)
+
     def close_ended(self, is_valid: Callable[[Identity], bool]) -> None:
         """Closes those whose sign-in has ended: 1008."""
         for socket in list(self._open):

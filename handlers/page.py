@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tornado.web import StaticFileHandler
+from tornado.web import RedirectHandler, StaticFileHandler
 
-from handlers.base import ServiceHandler
+from handlers.base import IdentifiedHandler, ServiceHandler
 
 POLICY = "; ".join(
     (
@@ -38,7 +38,11 @@ class PageHandler(ServiceHandler):
         await self.get()
 
 
-class FileHandler(StaticFileHandler):
+class ToPageHandler(IdentifiedHandler, RedirectHandler):
+    """Leads to the page."""
+
+
+class FileHandler(IdentifiedHandler, StaticFileHandler):
     """Files of the page: a browser asks each time whether they are new, since imported modules bear no version."""
 
     def set_extra_headers(self, path: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from tornado.web import Application, RedirectHandler
+from tornado.web import Application
 
+from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.events import EventsHandler
-from handlers.page import FileHandler, PageHandler
+from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
+from handlers.page import FileHandler, PageHandler, ToPageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
@@ -48,10 +51,19 @@ API_ROUTES: list[tuple[str, type]] = [
 ]
 
 
+MONITORING_ROUTES: list[tuple[str, type]] = [
+    ("health", HealthHandler),
+    ("ready", ReadyHandler),
+    ("metrics", MetricsHandler),
+]
+"""At the root, and under the page's address for proxies that pass nothing else on."""
+
+
 def make_application(services: Services) -> Application:
     """The whole service as a Tornado application."""
     handed = {"services": services}
     routes: list[Any] = [(rf"{API}/{path}/?", handler, handed) for path, handler in API_ROUTES]
+    routes += [(rf"/(?:openattic/)?{path}/?", handler, handed) for path, handler in MONITORING_ROUTES]
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
@@ -59,7 +71,7 @@ def make_application(services: Services) -> Application:
             (rf"/openattic/vendor/{name}/(.*)", FileHandler, {"path": ROOT / "node_modules" / folder})
             for name, folder in VENDOR_FOLDERS.items()
         ),
-        (r"/(?:openattic)?", RedirectHandler, {"url": "/openattic/", "permanent": False}),
+        (r"/(?:openattic)?", ToPageHandler, {"url": "/openattic/", "permanent": False}),
     ]
     return Application(
         routes,
@@ -68,5 +80,12 @@ def make_application(services: Services) -> Application:
         template_path=ROOT / "templates",
         cross_origin_protection=True,
         websocket_max_message_size=1024 * 1024,
-        log_function=lambda handler: None,
+        log_function=AnswerNote(services.answers, _templates()),
     )
+
+
+def _templates() -> dict[type, str]:
+    """What each handler's address is called in metrics; where it has several, the first."""
+    of_page = {PageHandler: "/openattic/", FileHandler: "/openattic/static", ToPageHandler: "/"}
+    of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}
+    return of_page | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from config import Config
+from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.signin import SignIn
 from jobs.feed import Feed
@@ -28,7 +30,7 @@ class Tasks:
 
 @dataclass(frozen=True)
 class Services:
-    """Tasks, and who may do what with them."""
+    """Tasks, and who may do what with them. `started` is a time of the monotonic clock, in seconds."""
 
     config: Config
     version: str
@@ -36,3 +38,5 @@ class Services:
     accounts: Accounts
     sign_in: SignIn
     connections: Connections
+    answers: HttpTally = field(default_factory=HttpTally)
+    started: float = field(default_factory=time.monotonic)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord
 from jobs.views import WorkerView
+
+
+class WorkerUsage(Struct, frozen=True):
+    """What the process in a worker's place has used since it began; None where there is none, or it is just gone."""
+
+    cpu_seconds: float | None = None
+    memory_bytes: int | None = None
 
 
 class EngineListener(Protocol):
@@ -49,6 +58,12 @@ class Engine(Protocol):
 
     def workers(self) -> list[WorkerView]:
         """The workers as they are now."""
+
+    def worker_states(self) -> list[str]:
+        """Their states alone, at no cost; the order is that of `workers`."""
+
+    def worker_usage(self) -> list[WorkerUsage]:
+        """What they have used, in the same order."""
 
     async def stop(self, grace_seconds: float) -> None:
         """No new rounds; what is under way may end within the grace; then every worker is killed.

@@ -7,11 +7,11 @@ repeated after a crash.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import threading
-import traceback
 from contextlib import suppress
 from typing import Literal, NoReturn
 
@@ -32,6 +32,8 @@ from jobs.messages import (
     encode,
 )
 from jobs.model import RoundRecord
+
+log = logging.getLogger("hourglass.worker")
 
 # A round that took so long is on disk before the next one begins. Shorter ones gather until they took as long together:
 # then at most one such batch waits here and one at the server, less than 0.2 s of work.
@@ -120,8 +122,9 @@ class Link:
             self._obey_all(bytearray(RECEIVE_BYTES))
         except ConnectionError:
             pass
-        except BaseException:  # noqa: BLE001 - the edge of this thread: without it the worker would be deaf
-            traceback.print_exc()
+        except BaseException:
+            # The edge of this thread: without it the worker would be deaf.
+            log.critical("a defect in what listens to the server", exc_info=True)
             os._exit(1)
         end_with_group()
 

@@ -21,7 +21,7 @@ import msgspec
 import psutil
 from msgspec import Struct
 
-from jobs.engine import EngineListener
+from jobs.engine import EngineListener, WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import (
     LARGEST_MESSAGE_BYTES,
@@ -107,6 +107,12 @@ class WorkerPool:
 
     def workers(self) -> list[WorkerView]:
         return [worker.view() for worker in self._workers]
+
+    def worker_states(self) -> list[str]:
+        return [worker.state for worker in self._workers]
+
+    def worker_usage(self) -> list[WorkerUsage]:
+        return [worker.process.used() if worker.process else WorkerUsage() for worker in self._workers]
 
     async def stop(self, grace_seconds: float) -> None:
         """As in the protocol; a second call, or one that is cancelled, kills what is left at once."""
@@ -266,10 +272,11 @@ class Worker:
         self._cancel_timer()
         order, self.order = self.order, None
         pid, self.process = self.process.pid, None
+        about = {"task": order.task if order else None}
         if self._pool.stopping or self.state == "ending":
-            logger.debug("Worker %d ended: %s", pid, reason)
+            logger.debug("Worker %d ended: %s", pid, reason, extra=about)
         else:
-            logger.warning("Worker %d: %s", pid, self._boot_failure or reason)
+            logger.warning("Worker %d: %s", pid, self._boot_failure or reason, extra=about)
         self._replace(reason)
         if order:
             self._pool.listener.worker_died(order.task, reason)
@@ -383,6 +390,15 @@ class WorkerProcess:
             return self._usage.cpu_percent(interval=None), self._usage.memory_info().rss
         except psutil.Error:
             return None, None
+
+    def used(self) -> WorkerUsage:
+        """All that it has used so far; unlike `usage`, asking does not begin a new stretch of time."""
+        try:
+            self._usage = self._usage or psutil.Process(self.pid)
+            times = self._usage.cpu_times()
+            return WorkerUsage(times.user + times.system, self._usage.memory_info().rss)
+        except psutil.Error:
+            return WorkerUsage()
 
     def uptime_seconds(self) -> float:
         return self._loop.time() - self._started_at

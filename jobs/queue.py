@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobs import lifecycle
-from jobs.engine import Engine
+from jobs.engine import Engine, WorkerUsage
 from jobs.errors import (
     Conflict,
     HourglassError,
@@ -29,6 +29,7 @@ from jobs.model import RoundRecord, Status, Task
 from jobs.registry import Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
+from jobs.tally import TaskTally
 from jobs.views import Derived, WorkerView
 from storage import Created, Draft, RequestKey, TaskStore
 
@@ -80,6 +81,8 @@ class TaskQueue:
         self._writer = RunWriter(store, self._background, self)
         self._due_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self.tally = TaskTally()
+        self.workers_have_come_up = False
         self.stopping = False
         self.on_final: Callable[[int], None] = lambda task_id: None
         """Called with the id of each task that has become final, has ended stopping, or was removed."""
@@ -151,6 +154,7 @@ class TaskQueue:
         step = lifecycle.deleted(by, self._clock(), expected, force)
         run = await self._begun_run(task_id)
         task = await (self._delete_waiting(task_id, step) if run is None else self._writer.write_for_person(run, step))
+        log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
         if task is None or task.is_final:
             self._orders.pop(task_id, None)
             self.on_final(task_id)
@@ -172,6 +176,18 @@ class TaskQueue:
         """The workers as they are now."""
         return self._engine.workers()
 
+    def worker_states(self) -> list[str]:
+        """Their states alone; psutil is not asked."""
+        return self._engine.worker_states()
+
+    def worker_usage(self) -> list[WorkerUsage]:
+        """What the process in each worker's place has used."""
+        return self._engine.worker_usage()
+
+    def waiting_counts(self) -> dict[str, int]:
+        """How many tasks wait for a worker, for a lock, for their time."""
+        return self._schedule.counts(self._clock())
+
     async def stop(self, grace_seconds: float) -> None:
         """No new rounds; what is not done goes back to Not Started. Returns when all that can be is on disk."""
         self.stopping = True
@@ -184,16 +200,19 @@ class TaskQueue:
     # What the engine reports.
 
     def worker_free(self) -> None:
+        self.workers_have_come_up = True
         self._dispatch()
 
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
         run = self._runs[task_id]
+        self.tally.rounds += len(rounds)
         self._note_pace(run, rounds)
         self._writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
 
     def task_ended(self, ended: Ended) -> None:
         run = self._runs[ended.task]
         now = self._clock()
+        self.tally.rounds += len(ended.rounds)
         run.over = True
         self._writer.write(run, lifecycle.reported(ended.rounds, now), self._last_step(run, ended, now))
 
@@ -215,6 +234,7 @@ class TaskQueue:
         created = await self._store.create(drafts, key)
         for one in created:
             if one.is_new:
+                self._note_created(one.task)
                 self._wait(one.task)
         self._dispatch()
         return created
@@ -253,12 +273,13 @@ class TaskQueue:
         elif task.status is Status.RUNNING:
             step = lifecycle.interrupted(now, "the server stopped", self._resumes(task.job))
             recovered = await self._store.change(task.id, step)
+            self._note_end_of(recovered)
         if recovered is not None and recovered.is_pending:
             await self._let_wait_again(recovered, now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
         if self._is_gone(task.job):
-            await self._store.change(task.id, lifecycle.job_gone(now))
+            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now)))
             self.on_final(task.id)
         else:
             self._schedule.add(_entry(task), now)
@@ -300,7 +321,7 @@ class TaskQueue:
         try:
             order = await self._read_order(run)
         except HourglassError as error:
-            log.warning("task %d could not be read: %s", run.task_id, error)
+            log.warning("task %d could not be read: %s", run.task_id, error, extra={"task": run.task_id})
         self._starting -= 1
         if order is None or self.stopping or not self._engine.free_workers:
             self._put_back(run)
@@ -338,6 +359,14 @@ class TaskQueue:
         self._watch_for_stalls()
 
     # What the writer tells.
+
+    def run_changed(self, run: Run, before: Task | None) -> None:
+        task = run.task
+        if task is not None and before is None:
+            self.tally.task_started(task)
+            log.debug("task %d: started", task.id, extra={"task": task.id})
+        if before is None or not before.is_final:
+            self._note_end_of(task)
 
     def run_written(self, run: Run) -> None:
         self._engine.acknowledge(run.task_id)
@@ -385,7 +414,9 @@ class TaskQueue:
         """While the write is under way the task is out of the schedule, so that no worker takes it meanwhile."""
         entry = self._schedule.remove(task_id)
         try:
-            return await self._store.change(task_id, step)
+            task = await self._store.change(task_id, step)
+            self._note_end_of(task)
+            return task
         except BaseException:
             if entry is not None:
                 self._schedule.add(entry, self._clock())
@@ -402,6 +433,22 @@ class TaskQueue:
         with suppress(TimeoutError):
             await asyncio.wait_for(run.finished.wait(), LONGEST_KILL_SECONDS)
         return run.task
+
+    # Counting and telling.
+
+    def _note_created(self, task: Task) -> None:
+        self.tally.created += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("task %d: created by %s, job %s", task.id, task.created_by, task.job, extra={"task": task.id})
+
+    def _note_end_of(self, task: Task | None) -> None:
+        """Where it was pending before and is final now, on disk. An abort is told where somebody asks for it."""
+        if task is None or not task.is_final:
+            return
+        self.tally.task_ended(task)
+        level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
+        if task.status is not Status.ABORTED and log.isEnabledFor(level):
+            log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})
 
     # Time.
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -34,7 +35,8 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        # In a context of its own: it outlives the request that it began in, and must not log in its name.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -85,6 +87,9 @@ class Run:
 
 class RunListener(Protocol):
     """What a writer tells."""
+
+    def run_changed(self, run: Run, before: Task | None) -> None:
+        """`run.task` is on disk; `before` is what it was, None where it has just been taken."""
 
     def run_written(self, run: Run) -> None:
         """What its worker waits for is on disk."""
@@ -150,6 +155,7 @@ class RunWriter:
 
     async def _write_group(self, run: Run, group: Sequence[_Write]) -> None:
         steps = [step for write in group for step in write.steps]
+        before = run.task
         try:
             run.task = await self._store.change(run.task_id, *steps)
         except StorageUnavailable:
@@ -158,6 +164,7 @@ class RunWriter:
             _refuse(run, group, error)
         else:
             _answer(group, run.task)
+            self._listener.run_changed(run, before)
         self._let_go(run)
         if any(write.acknowledges for write in group) and not run.over:
             self._listener.run_written(run)
@@ -202,7 +209,7 @@ def _refuse(run: Run, group: Sequence[_Write], error: Exception) -> None:
         if write.answer is not None:
             _fail(write.answer, error)
         elif not isinstance(error, NoSuchTask):
-            log.error("task %d: %s", run.task_id, error, exc_info=error)
+            log.error("task %d: %s", run.task_id, error, exc_info=error, extra={"task": run.task_id})
 
 
 def _fail(answer: asyncio.Future[Task | None], error: Exception) -> None:

@@ -91,6 +91,12 @@ class Schedule:
         """When the next task that waits for its time may start."""
         return self._later[0][0] if self._later else None
 
+    def counts(self, now: int) -> dict[str, int]:
+        """How many tasks wait for what: by the reasons of WaitingFor."""
+        self._promote(now)
+        worker, schedule = len(self._ready), len(self._later)
+        return {"worker": worker, "lock": len(self) - worker - schedule, "schedule": schedule}
+
     def why(self, task_id: int, now: int) -> WaitingFor | None:
         """Why a task waits; None where it does not."""
         entry = self._entries.get(task_id)

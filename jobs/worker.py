@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import json
+import logging
 import os
 import resource
 import signal
@@ -22,12 +23,15 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Literal, NoReturn
 
+import logs
 from jobs.errors import HourglassError
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import BootFailed, Ended, Ready, Start
 from jobs.registry import Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
+
+log = logging.getLogger("hourglass.worker")
 
 MOST_ERROR_CHARACTERS = 10_000
 MOST_TRACEBACK_BYTES = 64 * 1024
@@ -47,12 +51,15 @@ class WorkerSettings:
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     memory_limit_mb: int = 0
+    log_level: str = "info"
+    log_style: logs.Style = "text"
     server_pid: int = field(default_factory=os.getpid)
 
 
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
     become_worker(channel, settings)
+    logs.set_up(settings.log_level, settings.log_style)
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
@@ -150,6 +157,7 @@ def hold_lock(path: str) -> None:
 def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
     """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
     run = TaskRun(order, link)
+    logs.current_task.set(order.task)
     try:
         job = registry.job(order.job)
         run.memory_limit_mb = memory_limit_mb if job.memory_limit_mb is None else job.memory_limit_mb
@@ -212,7 +220,7 @@ class TaskRun:
 
     def _log(self, closing_error: str | None) -> None:
         if closing_error:
-            print(f"Task {self._order.task}: its clean-up raised {closing_error}", file=sys.stderr)
+            log.warning("Task %d: its clean-up raised %s", self._order.task, closing_error)
 
     def _ended(self, how: How, result: str | None = None, error: str | None = None) -> Ended:
         return Ended(task=self._order.task, how=how, rounds=[], result=result, error=error)

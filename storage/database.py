@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
+from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import StartError, StorageUnavailable
 
 log = logging.getLogger("hourglass.storage")
@@ -24,6 +28,7 @@ Result = TypeVar("Result")
 
 BUSY_TIMEOUT_MS = 2000
 LARGEST_BATCH = 500
+DATABASE_NAME = "hourglass.db"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -36,6 +41,16 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.execute = connection.execute
         self.state: dict[str, Any] = {}
+        self.has_written = False
+
+
+class CommitTally:
+    """Group commits since the start: how long each took, and how many operations shared it."""
+
+    def __init__(self) -> None:
+        self.seconds = Histogram(REQUEST_SECONDS)
+        self.operations = Histogram((1, 2, 5, 10, 20, 50, 100, 200, LARGEST_BATCH))
+        self.failed = 0
 
 
 Operation = Callable[[Transaction], Result]
@@ -53,6 +68,9 @@ class Database:
         self._committing: asyncio.Task[None] | None = None
         self.before_commit: Callable[[Transaction], None] = _nothing
         self.after_commit: Callable[[Transaction], None] = _nothing
+        self.commits = CommitTally()
+        self.write_problem: str | None = None
+        """Why the last write could not be committed, in a few words; None when it could."""
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Runs `operation` in the writer's next transaction and returns after the commit.
@@ -63,7 +81,8 @@ class Database:
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, future))
         if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting())
+            # In a context of its own: it writes for many, and must not log in the name of one request.
+            self._committing = asyncio.create_task(self._commit_waiting(), context=Context())
         return await future
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -73,6 +92,11 @@ class Database:
     async def read_list(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs a read that may take longer, where it holds up only its like."""
         return await run_in_thread(self._lists, partial(_snapshot, function))
+
+    async def try_to_write(self) -> None:
+        """Brings `write_problem` up to date by a write to the disk that changes nothing."""
+        with suppress(StorageUnavailable):
+            await self.write(_touch)
 
     async def close(self) -> None:
         """Commits what waits, then closes."""
@@ -90,11 +114,18 @@ class Database:
     async def _commit_group(self, group: list[Waiting]) -> None:
         """Answers every caller, whatever happens: one that is forgotten would hold up all who come after it."""
         operations = [operation for operation, _ in group]
+        began = time.perf_counter()
         try:
             transaction, outcomes = await run_in_thread(self._writer, partial(_commit, operations, self.before_commit))
         except Exception as error:  # noqa: BLE001  a group that is lost fails all its callers
             outcomes = [error] * len(group)
+            self.commits.failed += 1
+            self.write_problem = _reason(error)
         else:
+            self.commits.seconds.add(time.perf_counter() - began)
+            self.commits.operations.add(len(group))
+            if transaction.has_written:
+                self.write_problem = None
             self._publish(transaction)
         for (_, future), outcome in zip(group, outcomes, strict=True):
             _answer(future, outcome)
@@ -108,6 +139,13 @@ class Database:
 
 
 def _nothing(_: Transaction) -> None: ...
+
+
+def _touch(transaction: Transaction) -> None:
+    """Writes the version that is there: SQLite puts its page to disk, where a row that stays equal is left out."""
+    version: int = transaction.execute("PRAGMA user_version").fetchone()[0]
+    transaction.execute(f"PRAGMA user_version = {version}")
+    transaction.has_written = True
 
 
 def _answer(future: asyncio.Future[Any], outcome: object) -> None:
@@ -133,9 +171,11 @@ def _commit(
     try:
         connection.execute("BEGIN IMMEDIATE")
         transaction = Transaction(connection)
+        changes_before = connection.total_changes
         outcomes = [_attempt(operation, transaction) for operation in operations]
         finish(transaction)
         connection.execute("COMMIT")
+        transaction.has_written |= connection.total_changes > changes_before
     except sqlite3.Error as error:
         raise StorageUnavailable(_words(error)) from error
     finally:
@@ -189,8 +229,20 @@ _REASONS = {
 
 
 def _words(error: sqlite3.Error) -> str:
-    reason = _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error))
-    return f"Nothing can be stored at the moment: {reason}. Nothing was changed; try again when that is over."
+    return f"Nothing can be stored at the moment: {_reason(error)}. Nothing was changed; try again when that is over."
+
+
+def _reason(error: BaseException) -> str:
+    """What stands in the way, in a few words: of SQLite's error, or of ours that was raised from it."""
+    if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
+        return _reason(error.__cause__)
+    return _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error))
+
+
+def database_bytes(data_dir: Path) -> int:
+    """What the database takes on the disk, with what has not been merged into its main file yet."""
+    files = (data_dir / name for name in (DATABASE_NAME, f"{DATABASE_NAME}-wal", f"{DATABASE_NAME}-shm"))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 async def open_database(data_dir: Path) -> Database:
@@ -198,7 +250,7 @@ async def open_database(data_dir: Path) -> Database:
 
     Raises StartError where the directory or the file cannot be used, or the file is of a newer version.
     """
-    path = data_dir / "hourglass.db"
+    path = data_dir / DATABASE_NAME
     try:
         prepare_database(path)
         connections = [await _open(path, query_only) for query_only in (False, True, True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.engine import EngineListener
+from jobs.engine import EngineListener, WorkerUsage
 from jobs.lifecycle import error_text
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord
@@ -56,6 +56,12 @@ class ScriptedEngine:
 
     def workers(self) -> list[WorkerView]:
         return []
+
+    def worker_states(self) -> list[str]:
+        return ["busy"] * len(self.running) + ["idle"] * self.free_workers
+
+    def worker_usage(self) -> list[WorkerUsage]:
+        return [WorkerUsage() for _ in range(self.count)]
 
     async def stop(self, grace_seconds: float) -> None:
         for task_id in list(self.running):

@@ -230,11 +230,11 @@ def test_another_parser_can_share_the_options() -> None:
         ("[log]\nlevel = loud\n", 'config.ini [log] level: expected one of debug, error, info, warning, got "loud"'),
         (
             "[log]\nlevle = info\n",
-            "config.ini [log] levle: there is no such key, expected one of level; did you mean level?",
+            "config.ini [log] levle: there is no such key, expected one of level, format; did you mean level?",
         ),
         (
             "[log]\nLevel = info\n",
-            "config.ini [log] Level: there is no such key, expected one of level; did you mean level?",
+            "config.ini [log] Level: there is no such key, expected one of level, format; did you mean level?",
         ),
         ("[server]\nport: 1\n", 'config.ini line 2: expected key = value, got "port: 1"'),
         ("port = 1\n", 'config.ini line 1: expected a [section] first, got "port = 1"'),
@@ -306,7 +306,7 @@ def test_jobs_get_what_file_and_command_line_say(load: Load, registry: Registry)
     assert configured.unavailable_because("test_task") == "switched off by [test_task] enabled"
 
 
-SECTIONS = "server, storage, workers, jobs, auth, retention, log"
+SECTIONS = "server, storage, workers, jobs, auth, retention, monitoring, log"
 
 
 @pytest.mark.parametrize("content", ["[wrokers]\ncount = 1\n", "[wrokers]\n"])

@@ -12,8 +12,9 @@ FILES = [
     path.relative_to(ROOT)
     for folder in ("jobs", "storage", "handlers")
     for path in (ROOT / folder).rglob("*.py")
-] + [Path("server.py"), Path("config.py")]  # fmt: skip
-PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/pace.py", "jobs/lifecycle.py"]
+] + [Path("server.py"), Path("config.py"), Path("histogram.py"), Path("logs.py")]  # fmt: skip
+PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/pace.py", "jobs/lifecycle.py",
+        "jobs/tally.py", "histogram.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
     "jobs/link.py",
@@ -21,6 +22,7 @@ OF_WORKERS = [
     "jobs/frames.py",
     "jobs/registry.py",
     "jobs/params.py",
+    "logs.py",
 ]
 KNOW_PROCESSES = ["jobs/pool.py", "jobs/worker.py", "jobs/link.py"]
 

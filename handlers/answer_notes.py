@@ -1,0 +1,57 @@
+"""What is noted of every answer that leaves: a line for the log, and numbers by method, route and status."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from tornado.web import RequestHandler
+
+from histogram import REQUEST_SECONDS, Histogram
+
+log = logging.getLogger("hourglass.http")
+
+NO_ROUTE = "none"
+
+
+class HttpTally:
+    """Answers since the start. Routes are templates and methods are known ones, so that their number is bounded."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, str, int]] = Counter()
+        self.seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(REQUEST_SECONDS))
+
+    def add(self, method: str, route: str, status: int, seconds: float) -> None:
+        self.answers[method, route, status] += 1
+        self.seconds[method, route].add(seconds)
+
+
+class AnswerNote:
+    """Called by Tornado with each handler that has answered; `routes` are the templates of their addresses."""
+
+    def __init__(self, tally: HttpTally, routes: Mapping[type, str]) -> None:
+        self._tally = tally
+        self._routes = routes
+
+    def __call__(self, handler: RequestHandler) -> None:
+        request = handler.request
+        method = request.method if request.method in handler.SUPPORTED_METHODS else "other"
+        seconds = request.request_time()
+        self._tally.add(method or "other", self._routes.get(type(handler), NO_ROUTE), handler.get_status(), seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            _tell(handler, seconds)
+
+
+def _tell(handler: RequestHandler, seconds: float) -> None:
+    """Without the query: people put secrets there, whatever one tells them."""
+    identity = getattr(handler, "identity", None)
+    log.debug(
+        "%s %s %d in %.1f ms by %s",
+        handler.request.method,
+        handler.request.path,
+        handler.get_status(),
+        seconds * 1000,
+        identity.name if identity else "nobody",
+        extra={"request": getattr(handler, "request_id", None)},
+    )

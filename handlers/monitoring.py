@@ -1,0 +1,117 @@
+"""For what watches the service: is it alive, is it ready, and its numbers."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import ClassVar
+
+from handlers.base import ApiHandler
+from handlers.metrics import count_states, exposition
+from handlers.operations import Operation
+from handlers.problems import Refusal, problem
+from handlers.services import Services
+from jobs.errors import StorageUnavailable
+from jobs.model import Head
+from jobs.views import encode
+
+FAILED = "failed to start"
+NOT_UP = ("starting", FAILED)
+
+
+class MonitoringHandler(ApiHandler):
+    """Whether its address wants a sign-in is a setting."""
+
+    name: ClassVar[str]
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={})}
+
+    def initialize(self, services: Services) -> None:
+        super().initialize(services)
+        self.needs_sign_in = self.name in services.config.monitoring.sign_in
+
+    async def head_of_store(self) -> Head | None:
+        """Where the store stands; None while it cannot be read."""
+        try:
+            return await self.services.tasks.store.head()
+        except StorageUnavailable:
+            return None
+
+
+class HealthHandler(MonitoringHandler):
+    """GET says that the process serves, and what is wrong. It asks nobody, so it always answers."""
+
+    name = "health"
+
+    async def get(self) -> None:
+        problems = [*self._storage_problems(), *_worker_problems(self.services.tasks.queue.worker_states())]
+        self.send(
+            {
+                "status": "degraded" if problems else "ok",
+                "version": self.services.version,
+                "uptime_seconds": round(time.monotonic() - self.services.started, 3),
+                "problems": problems,
+            }
+        )
+
+    def _storage_problems(self) -> list[str]:
+        reason = self.services.tasks.database.write_problem
+        return [f"Nothing could be stored when it was last tried: {reason}."] if reason else []
+
+
+def _worker_problems(states: list[str]) -> list[str]:
+    reasons = Counter(state.removeprefix(f"{FAILED}: ") for state in states if state.startswith(FAILED))
+    return [
+        f"{count} of {len(states)} workers cannot start: {reason.rstrip('.')}. It is tried again by itself."
+        for reason, count in reasons.items()
+    ]
+
+
+class ReadyHandler(MonitoringHandler):
+    """GET says whether tasks can be taken in and run, and if not, in a problem, why."""
+
+    name = "ready"
+
+    async def get(self) -> None:
+        database = await self._database_problem()
+        states = self.services.tasks.queue.worker_states()
+        refusal = self._stopping() or database or self._workers_problem(states)
+        found = {"database": database or "ok", "workers": count_states(states)}
+        if refusal is None:
+            self.send({"ready": True, **found})
+            return
+        self.set_status(503)
+        self.set_header("Content-Type", "application/problem+json")
+        self.finish(encode(problem(Refusal(503, refusal), 503, **found)))
+
+    def _stopping(self) -> str | None:
+        return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None
+
+    async def _database_problem(self) -> str | None:
+        """A write is tried only where the last one failed: while nothing goes on, nothing is written."""
+        if await self.head_of_store() is None:
+            return "The database cannot be read at the moment; the log says more."
+        database = self.services.tasks.database
+        if database.write_problem:
+            await database.try_to_write()
+        return f"Nothing can be stored at the moment: {database.write_problem}." if database.write_problem else None
+
+    def _workers_problem(self, states: list[str]) -> str | None:
+        """One that is replaced by the next is no reason to turn clients away."""
+        failed = [state for state in states if state.startswith(FAILED)]
+        is_replaced = self.services.tasks.queue.workers_have_come_up and len(failed) < len(states)
+        if is_replaced or not all(state.startswith(NOT_UP) for state in states):
+            return None
+        return _worker_problems(states)[0] if failed else "No worker has come up yet; try again in a moment."
+
+
+class MetricsHandler(MonitoringHandler):
+    """GET tells Prometheus."""
+
+    name = "metrics"
+
+    async def get(self) -> None:
+        head = await self.head_of_store()
+        text, content_type = exposition(self.services, head, self.request.headers.get("Accept", ""))
+        self.set_header("Content-Type", content_type)
+        self.finish(text)

@@ -1,0 +1,70 @@
+"""What outlives a request does not log in its name, even while the request is still being answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import contextmanager
+
+from logs import JsonFormatter, Request, current_request
+from storage.database import open_database
+from tests.unit.test_queue import House
+
+
+class Lines(logging.Handler):
+    """Keeps what is logged as it would be written."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+        self.setFormatter(JsonFormatter())
+
+    def emit(self, record):
+        self.lines.append(json.loads(self.format(record)))
+
+    def request_of(self, message):
+        (line,) = [line for line in self.lines if line["message"].startswith(message)]
+        return line.get("request")
+
+
+@contextmanager
+def lines_of(name):
+    logger, handler = logging.getLogger(name), Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield handler
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_a_task_is_created_in_the_name_of_a_request_and_starts_in_none():
+    async def submit():
+        current_request.set(Request("ab12"))
+        return await House().submit()
+
+    with lines_of("hourglass.queue") as kept:
+        task = asyncio.run(submit())
+
+    assert kept.request_of(f"task {task}: created") == "ab12"
+    assert kept.request_of(f"task {task}: started") is None
+
+
+def test_a_commit_for_many_is_in_the_name_of_none(tmp_path):
+    def broken(_):
+        raise RuntimeError("nobody listens")
+
+    async def write():
+        database = await open_database(tmp_path)
+        database.after_commit = broken
+        current_request.set(Request("ab12"))
+        await database.try_to_write()
+        await database.close()
+
+    with lines_of("hourglass.storage") as kept:
+        asyncio.run(write())
+
+    assert kept.request_of("a defect in what listens") is None
