@@ -70,7 +70,7 @@ class Task(Struct, frozen=True, kw_only=True):
     params: str
     description: str
     metadata: str
-    lock: str | None = None
+    locks: tuple[str, ...] = ()
     unique_key: str | None = None
     status: Status = Status.NOT_STARTED
     stopping: bool = False

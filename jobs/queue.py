@@ -197,7 +197,7 @@ class TaskQueue:
             params=text,
             description=job.describe(params),
             metadata=_json(job.metadata_of(params)),
-            lock=job.lock_of(params),
+            locks=() if (lock := job.lock_of(params)) is None else (lock,),
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,
@@ -415,7 +415,7 @@ class TaskQueue:
 
 
 def _entry(task: Task) -> Entry:
-    return Entry(task=task.id, priority=task.priority, lock=task.lock, not_before=task.not_before)
+    return Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
 def _json(value: object) -> str:

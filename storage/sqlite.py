@@ -170,13 +170,18 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
         if equal:
             return Created(equal[0], is_new=False)
     revision = _next_revision(transaction)
-    task_id = transaction.execute(SQL["insert_task"], {**values, "revision": revision}).lastrowid
+    row = {**values, "locks": _locks_text(draft.locks), "revision": revision}
+    task_id = transaction.execute(SQL["insert_task"], row).lastrowid
     assert task_id is not None
     transaction.execute(SQL["insert_words"], {"id": task_id, "words": " ".join(words(draft.description))})
     task = Task(id=task_id, last_modified=draft.created, revision=revision, **values)
     _insert_transition(transaction, None, task)
     _count(transaction, task, +1)
     return Created(task, is_new=True)
+
+
+def _locks_text(locks: Sequence[str]) -> str | None:
+    return msgspec.json.encode(locks).decode() if locks else None
 
 
 def _change(task_id: int, steps: Sequence[Step], transaction: Transaction) -> Task | None:
@@ -271,6 +276,7 @@ def _tasks(rows: sqlite3.Cursor) -> list[Task]:
 def _task_of(row: Sequence[Any]) -> Task:
     values = dict(zip(_FIELDS, row, strict=True))
     values["status"] = Status(values["status"])
+    values["locks"] = tuple(msgspec.json.decode(values["locks"])) if values["locks"] else ()
     for field in _BOOLEANS:
         values[field] = values[field] == 1
     return Task(**values)
