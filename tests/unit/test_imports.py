@@ -21,6 +21,7 @@ OF_WORKERS = [
     "jobs/frames.py",
     "jobs/registry.py",
     "jobs/params.py",
+    "jobs/composition.py",
 ]
 KNOW_PROCESSES = ["jobs/pool.py", "jobs/worker.py", "jobs/link.py"]
 
