@@ -81,7 +81,8 @@ def _link(step: Step, number: int, total: int, registry: Registry) -> Link:
 
 
 class Progress:
-    """How far all steps are together. Each weighs as many rounds as it has; unknown ones weigh the mean of the others.
+    """How far all steps are together. Each weighs as many rounds as it has; unknown ones weigh the mean of the others,
+    and none weighs nothing, so that only the last can bring 100 percent.
 
     `before` is how many rounds the steps had that are done, `rounds` how many there will be in all, where each step
     is known.
@@ -100,17 +101,13 @@ class Progress:
         part, whole = (number, self._present_rounds) if percent is None else (percent, 100)
         if whole:
             share = self._weight_before * whole + self._weight * min(part, whole)
-            self._raise_to(100 * share // (self._weight_in_all * whole))
+            self.percent = max(self.percent, 100 * share // (self._weight_in_all * whole))
 
     def step_done(self, count: int) -> None:
         """The present step has ended after so many rounds."""
         self.counts = (*self.counts, count)
         self._weigh(None)
-        self._raise_to(100 * self._weight_before // self._weight_in_all)
-
-    def _raise_to(self, percent: int) -> None:
-        is_last = len(self.counts) >= len(self._links) - 1
-        self.percent = max(self.percent, min(percent, 100 if is_last else 99))
+        self.percent = max(self.percent, 100 * self._weight_before // self._weight_in_all)
 
     def _weigh(self, told: int | None) -> None:
         """Only where something new is known: a chain of many short rounds must not count all its steps each time."""

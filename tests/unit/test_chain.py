@@ -63,6 +63,13 @@ def telling(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]:
     return end(name)
 
 
+@job(description="Going too far", rounds=lambda: 2)
+def going_too_far() -> Iterator[Round]:
+    """Has more rounds than it said."""
+    for _ in range(4):
+        yield Round()
+
+
 @job(description="Failing with {text}")
 def failing(text: str = "boom", close: str = "") -> Iterator[Round]:
     """Raises in its second round, or when it is closed."""
@@ -106,7 +113,7 @@ def talking(size: int) -> Iterator[Round]:
 
 
 LEAVES = [saving, forgetting, now_and_then, telling]
-OTHERS = [failing, yielding, large, returning_a_set, talking, having_none, chain]
+OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, chain]
 
 
 JOBS = {declared.name: declared for declared in [*LEAVES, *OTHERS]}
@@ -219,6 +226,14 @@ def test_the_rounds_in_all_count_closing_rounds_and_follow_what_steps_tell():
 
     assert worker.column("of") == [None, None, 8, 8, 8, 8, 8, 8]
     assert REGISTRY.rounds_of("chain", {"steps": [step("saving", name="a"), step("saving", name="b")]}) == 6
+
+
+def test_a_step_that_has_more_rounds_than_it_said_is_counted_as_it_is():
+    worker = Worker(step("going_too_far"), step("saving", name="a", times=1))
+    worker.run()
+
+    assert worker.column("of") == [4, 4, 4, 4, 6, 6]
+    assert worker.column("percent") == [33, 66, 66, 66, 83, 100]
 
 
 def test_a_step_that_tells_its_own_percent_is_believed():

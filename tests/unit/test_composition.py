@@ -140,9 +140,9 @@ def test_a_chain_has_1000_steps_in_all_and_no_more():
 
 
 def test_a_task_holds_the_locks_of_all_its_jobs_each_once_and_sorted():
-    inner = {"job": "chain", "params": steps("locked", pool="a")}
-    params = {"steps": [*steps("locked", "locked", pool="b")["steps"], inner, {"job": "once"}]}
-    assert composition.locks_of(REGISTRY, parts_of(REGISTRY, "chain", params)) == ("pool:a", "pool:b")
+    pools = [step for pool in "gcaebfd" for step in steps("locked", "locked", pool=pool)["steps"]]
+    params = {"steps": [{"job": "chain", "params": {"steps": pools}}, *pools, {"job": "once"}]}
+    assert composition.locks_of(REGISTRY, parts_of(REGISTRY, "chain", params)) == tuple(f"pool:{p}" for p in "abcdefg")
 
 
 def test_default_steps_are_parts_and_templates_get_the_registry_that_the_job_asks_for():
