@@ -147,8 +147,6 @@ class Chain:
         for link in self._links[len(self._results) :]:
             try:
                 yield from self._run_step(link, inner)
-            except GeneratorExit:
-                raise
             except BaseException as error:
                 error.add_note(f"in step {link.place}: {link.description}")
                 raise

@@ -34,6 +34,8 @@ SUBMISSIONS = st.one_of(
     st.builds(lambda pool: ("locked", {"pool": pool}), st.sampled_from(["rbd", "data"])),
     st.builds(lambda what: ("only_one", {"what": what}), st.sampled_from(["a", "b"])),
     st.just(("once", {})),
+    st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": pool}} for pool in ("rbd", "data")]})),
+    st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": "rbd"}}, {"job": "once"}]})),
 )
 
 
@@ -247,7 +249,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def check_death(self, was, task):
         assert task.interruptions == was.interruptions + 1
-        if was.job == "once" or was.deaths == MAX_DEATHS:
+        if "once" in was.job + was.params or was.deaths == MAX_DEATHS:
             assert task.status is Status.EXCEPTION
         else:
             assert task.is_pending
