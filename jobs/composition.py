@@ -166,12 +166,19 @@ def names_in(registry: Registry, name: str, params: str) -> Iterator[str]:
 
 
 def _names_inside(registry: Registry, job: Job, params: Mapping[str, Any]) -> Iterator[str]:
-    for name in job.steps_parameters:
-        for step in params.get(name, ()):
-            yield step["job"]
-            inner = registry.find(step["job"])
-            if inner is not None:
-                yield from _names_inside(registry, inner, step["params"])
+    for step in _kept_steps(job, params):
+        yield step.job
+        inner = registry.find(step.job)
+        if inner is not None:
+            yield from _names_inside(registry, inner, step.params)
+
+
+def _kept_steps(job: Job, params: Mapping[str, Any]) -> list[Step]:
+    """None where the code of the job has changed, and they do not fit any more: it says so itself when it begins."""
+    try:
+        return [step for name in job.steps_parameters for step in msgspec.convert(params.get(name), Steps)]
+    except msgspec.ValidationError:
+        return []
 
 
 def jobs_in(registry: Registry, name: str, params: str) -> list[Job]:

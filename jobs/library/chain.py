@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from jobs.composition import Step, Steps
+from jobs.errors import HourglassError
 from jobs.registry import Registry, Round, Rounds, job
 from jobs.rounds import (
     MOST_CHECKPOINT_BYTES,
@@ -66,18 +67,23 @@ class Link(Struct, frozen=True):
 
 
 def links_of(steps: Sequence[Step], registry: Registry) -> list[Link]:
-    """Raises NotFound or InvalidInput where a step does not fit its job any more."""
+    """Raises NotFound or InvalidInput where a step does not fit its job any more, since that has changed."""
     return [_link(step, number, len(steps), registry) for number, step in enumerate(steps, 1)]
 
 
 def _link(step: Step, number: int, total: int, registry: Registry) -> Link:
-    return Link(
-        step=step,
-        description=registry.describe(step.job, step.params),
-        place=f"{number} of {total}",
-        rounds=registry.rounds_of(step.job, step.params),
-        closes=number < total and not registry.job(step.job).checkpoint_parameters,
-    )
+    place = f"{number} of {total}"
+    try:
+        return Link(
+            step=step,
+            description=registry.describe(step.job, step.params),
+            place=place,
+            rounds=registry.rounds_of(step.job, step.params),
+            closes=number < total and not registry.job(step.job).checkpoint_parameters,
+        )
+    except HourglassError as error:
+        error.add_note(f"in step {place}: {step.job}")
+        raise
 
 
 class Progress:

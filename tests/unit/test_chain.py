@@ -387,8 +387,9 @@ def test_what_a_step_raises_when_it_is_closed_bears_its_place():
 
 
 def test_a_step_that_does_not_fit_its_job_any_more_is_told():
-    with pytest.raises(InvalidInput, match="times: expected a whole number"):
-        Worker(step("saving", name="a", times="many")).run()
+    message, notes = refused(InvalidInput, step("saving", name="a"), step("saving", name="b", times="many"))
+    assert message == 'times: expected a whole number, got "many"'
+    assert notes == ["in step 2 of 2: saving"]
 
 
 def test_a_checkpoint_of_a_step_with_names_that_are_not_text_is_refused(monkeypatch):

@@ -180,6 +180,11 @@ def test_of_a_kept_task_all_names_are_told_also_of_jobs_that_are_gone():
     assert list(names_in(REGISTRY, "chain", json.dumps(params))) == ["chain", "gone", "chain", "once", "lost"]
 
 
+@pytest.mark.parametrize("kept", [{}, {"steps": ["plain"]}, {"steps": 5}, {"steps": [{"job": "plain", "params": 1}]}])
+def test_a_kept_task_whose_steps_do_not_fit_any_more_has_none_inside(kept):
+    assert list(names_in(REGISTRY, "chain", json.dumps(kept))) == ["chain"]
+
+
 def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
     assert list(names_in(REGISTRY, "plain", "this is not JSON")) == ["plain"]
     assert composition.round_timeout_seconds(REGISTRY, "brief", "this is not JSON", 7) == 5
