@@ -78,10 +78,10 @@ class _Checking:
         self._steps = 0
 
     def part(self, job: Job, given: object, place: str, level: int) -> dict[str, object]:
-        """The parameters of a job, checked; whatever they are where a mistake has been noted."""
+        """The parameters of a job, checked; none where a mistake has been noted."""
         index = len(self.parts)
         inside = f"{place}.params." if place else ""
-        if isinstance(given, Mapping):
+        if job.steps_parameters and isinstance(given, Mapping):
             given = self._with_checked_steps(job, given, inside, level)
         try:
             params = job.validate(given)
