@@ -67,6 +67,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     import logging
 
     from handlers.services import Tasks
+    from jobs.composition import round_timeout_seconds
     from jobs.feed import Feed
     from jobs.pool import WorkerPool
     from jobs.queue import TaskQueue
@@ -93,7 +94,9 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
             log_style=config.log.format,
         ),
         count=config.workers.count,
-        round_timeout_seconds=lambda name: _round_timeout(registry.job(name).round_timeout_seconds, config),
+        round_timeout_seconds=lambda order: round_timeout_seconds(
+            registry, order.job, order.params, config.workers.round_timeout_seconds
+        ),
         tasks_per_worker=config.workers.tasks_per_worker,
     )
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
@@ -105,10 +108,6 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     stack.push_async_callback(queue.stop, config.server.grace_seconds)
     await queue.recover()
     return Tasks(database=database, store=store, queue=queue, feed=feed, registry=registry)
-
-
-def _round_timeout(of_job: float | None, config: Config) -> float:
-    return config.workers.round_timeout_seconds if of_job is None else of_job
 
 
 async def _run(config: Config) -> None:

@@ -172,13 +172,13 @@ def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
     return step
 
 
-def job_gone(at: int) -> Step:
-    """Its job is no longer there, so it cannot run."""
+def job_gone(at: int, job: str) -> Step:
+    """Its job, or one inside it, is no longer there, so it cannot run."""
 
     def step(task: Task) -> Change | None:
         if task.is_final:
             return None
-        message = f"its job {task.job} is no longer there"
+        message = f"its job {job} is no longer there" + (f", which runs in {task.job}" if job != task.job else "")
         status = apply(task.status, Event.JOB_GONE)
         error = error_text("JobGone", message)
         return _end(task, at, status=status, error=error, outcome=f"Failed: {message}")

@@ -71,7 +71,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     params: str
     description: str
     metadata: str
-    lock: str | None = None
+    locks: tuple[str, ...] = ()
     unique_key: str | None = None
     status: Status = Status.NOT_STARTED
     stopping: bool = False

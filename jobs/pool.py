@@ -68,10 +68,10 @@ class WorkerPool:
         settings: WorkerSettings,
         *,
         count: int,
-        round_timeout_seconds: Callable[[str], float] = lambda _job: 0,
+        round_timeout_seconds: Callable[[Start], float] = lambda _order: 0,
         tasks_per_worker: int = 0,
     ) -> None:
-        """`round_timeout_seconds` says it for a job's name. 0 means no limit, here as well as in `tasks_per_worker`."""
+        """`round_timeout_seconds` is asked once for each order. 0 means no limit, as in `tasks_per_worker`."""
         self.settings = settings
         self.round_timeout_seconds = round_timeout_seconds
         self.tasks_per_worker = tasks_per_worker
@@ -156,6 +156,7 @@ class Worker:
         self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         self._unacknowledged = False
         self._aborted = False
+        self._round_timeout_seconds: float = 0
         # Of whatever may take too long at the moment: a round, an end. Or what is waited for: the next boot.
         self._timer: asyncio.TimerHandle | None = None
 
@@ -173,6 +174,7 @@ class Worker:
         self.order = order
         self._unacknowledged = False
         self._aborted = False
+        self._round_timeout_seconds = self._pool.round_timeout_seconds(order)
         self._send(order)
         self._watch_round()
 
@@ -304,8 +306,7 @@ class Worker:
 
     def _watch_round(self) -> None:
         """From the order to go on until the next report; while the server has rounds to commit, none is under way."""
-        assert self.order
-        seconds = self._pool.round_timeout_seconds(self.order.job)
+        seconds = self._round_timeout_seconds
         if seconds:
             self._limit(seconds, f"a round took longer than round_timeout_seconds = {seconds:g}")
 

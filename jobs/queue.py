@@ -11,9 +11,10 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from jobs import lifecycle
+from jobs import composition, lifecycle
 from jobs.engine import Engine, WorkerUsage
 from jobs.errors import (
     Conflict,
@@ -241,17 +242,16 @@ class TaskQueue:
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
         job = self._registry.job(submission.job)
-        reason = self._registry.unavailable_because(job.name)
-        if reason:
-            raise JobUnavailable(f"The job {job.name} is not available here: {reason}.")
-        params = job.validate(submission.params)
-        text = _json(params)
+        parts = composition.parts_of(self._registry, job.name, submission.params)
+        composition.refuse_unavailable(self._registry, parts)
+        params = msgspec.to_builtins(parts[0].params)
+        arguments = self._registry.arguments(job, parts[0].params)
         return Draft(
             job=job.name,
-            params=text,
-            description=job.describe(params),
-            metadata=_json(job.metadata_of(params)),
-            lock=job.lock_of(params),
+            params=_json(params),
+            description=job.describe(arguments),
+            metadata=_json(job.metadata_of(arguments)),
+            locks=composition.locks_of(self._registry, parts),
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,
@@ -271,30 +271,29 @@ class TaskQueue:
         if task.stopping:
             recovered = await self._store.change(task.id, lifecycle.stopped(now))
         elif task.status is Status.RUNNING:
-            step = lifecycle.interrupted(now, "the server stopped", self._resumes(task.job))
+            step = lifecycle.interrupted(now, "the server stopped", self._resumes(task.job, task.params))
             recovered = await self._store.change(task.id, step)
             self._note_end_of(recovered)
         if recovered is not None and recovered.is_pending:
             await self._let_wait_again(recovered, now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
-        if self._is_gone(task.job):
-            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now)))
+        gone = self._gone_job(task)
+        if gone is not None:
+            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now, gone)))
             self.on_final(task.id)
         else:
             self._schedule.add(_entry(task), now)
 
-    def _is_gone(self, job: str) -> bool:
-        try:
-            return self._registry.unavailable_because(self._registry.job(job).name) is not None
-        except NotFound:
-            return True
+    def _gone_job(self, task: Task) -> str | None:
+        names = composition.names_in(self._registry, task.job, task.params)
+        return next((name for name in names if not self._is_there(name)), None)
 
-    def _resumes(self, job: str) -> bool:
-        try:
-            return self._registry.job(job).resumes
-        except NotFound:
-            return True
+    def _is_there(self, job: str) -> bool:
+        return self._registry.find(job) is not None and self._registry.unavailable_because(job) is None
+
+    def _resumes(self, job: str, params: str) -> bool:
+        return all(one.resumes for one in composition.jobs_in(self._registry, job, params))
 
     # Starting.
 
@@ -351,7 +350,7 @@ class TaskQueue:
     def _start(self, run: Run, order: Start) -> None:
         """The first round begins before the commit that says Running: a repeat after a crash is allowed, and
         nobody is told before the commit."""
-        run.resumes = self._resumes(order.job)
+        run.resumes = self._resumes(order.job, order.params)
         run.begun = True
         run.decided.set()
         self._writer.write(run, lifecycle.taken(self._clock()))
@@ -496,7 +495,7 @@ class TaskQueue:
 
 
 def _entry(task: Task) -> Entry:
-    return Entry(task=task.id, priority=task.priority, lock=task.lock, not_before=task.not_before)
+    return Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
 def _json(value: object) -> str:

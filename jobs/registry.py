@@ -17,6 +17,7 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
+from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
 from jobs.params import (
     FROM_FILE,
@@ -38,6 +39,7 @@ JobFunction = Callable[..., Iterator["Round"]]
 Rounds = Generator["Round", None, object]
 Template = str | Callable[..., str]
 LockTemplate = str | Callable[..., str | None]
+RoundsTemplate = str | Callable[..., int | None]
 MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
 
 ENABLED = Parameter("enabled", bool, True)
@@ -89,9 +91,12 @@ class Job:
     parameters: tuple[Parameter, ...]
     checkpoint_parameters: tuple[Parameter, ...]
     settings_type: type | None
+    registry_parameter: str | None
+    steps_parameters: tuple[str, ...]
     description: Template
     metadata: MetadataTemplate
     lock: LockTemplate | None
+    rounds: RoundsTemplate | None
     unique: bool
     resumes: bool
     round_timeout_seconds: float | None
@@ -135,7 +140,24 @@ class Job:
             return self.lock(**params)
         return self.lock if self.lock is None else self.lock.format(**params)
 
-    def begin(self, params: object, checkpoint: Mapping[str, object] | None, settings: object) -> Rounds:
+    def rounds_of(self, params: Mapping[str, object]) -> int | None:
+        """How many rounds there will be with these parameters, as far as they tell. Raises TypeError for no number."""
+        if self.rounds is None:
+            return None
+        count = self.rounds(**params) if callable(self.rounds) else params[self.rounds[1:-1]]
+        if count is not None and (type(count) is not int or count < 0):
+            raise TypeError(
+                f"rounds of the job {self.name} is a whole number of at least 0, or None, not {shown(count)}"
+            )
+        return count
+
+    def begin(
+        self,
+        params: object,
+        checkpoint: Mapping[str, object] | None,
+        settings: object,
+        registry: Registry | None = None,
+    ) -> Rounds:
         """The rounds of a task, from the beginning or on from the checkpoint.
 
         Raises InvalidInput where either does not fit the job any more, which happens when its code has changed.
@@ -144,6 +166,8 @@ class Job:
         arguments |= validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
         if self.settings_type:
             arguments["settings"] = settings
+        if self.registry_parameter:
+            arguments[self.registry_parameter] = registry
         return self(**arguments)
 
 
@@ -159,6 +183,7 @@ def job(
     description: Template,
     metadata: MetadataTemplate | None = None,
     lock: LockTemplate | None = None,
+    rounds: RoundsTemplate | None = None,
     unique: bool = False,
     on_interrupt: Literal["resume", "fail"] = "resume",
     round_timeout_seconds: float | None = None,
@@ -168,7 +193,9 @@ def job(
     """Makes a job of a generator function. Templates are filled in with the task's parameters, as str.format does.
 
     Positional parameters are the task's; keyword-only ones are the checkpoint, except `settings`: a frozen dataclass
-    that is read from the job's own section of config.ini. A limit that is None is the one of `[workers]`, 0 is none.
+    that is read from the job's own section of config.ini, and one annotated `Registry`, which is that of the process
+    and goes to the functions among the templates as well. `rounds` is how many there will be: `{times}`, or a function.
+    A limit that is None is the one of `[workers]`, 0 is none.
     Raises TypeError where the function cannot be a job, and says why.
     """
 
@@ -176,15 +203,19 @@ def job(
         own_name = name or function.__name__
         try:
             signature = _signature(function)
+            parameters = _parameters(signature, inspect.Parameter.POSITIONAL_OR_KEYWORD)
             declared = Job(
                 name=_job_name(own_name),
                 function=function,
-                parameters=_parameters(signature, inspect.Parameter.POSITIONAL_OR_KEYWORD),
+                parameters=parameters,
                 checkpoint_parameters=_parameters(signature, inspect.Parameter.KEYWORD_ONLY),
                 settings_type=_settings_type(signature),
+                registry_parameter=_registry_parameter(signature),
+                steps_parameters=steps_parameters(parameters),
                 description=description,
                 metadata=metadata or {},
                 lock=lock,
+                rounds=rounds,
                 unique=unique,
                 resumes=_resumes(on_interrupt),
                 round_timeout_seconds=round_timeout_seconds,
@@ -231,11 +262,13 @@ def _check_kind(parameter: inspect.Parameter) -> None:
         raise TypeError(f"the parameter {parameter.name} has no annotation")
     if parameter.name == "settings" and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         raise TypeError("settings is keyword-only: put it after the *")
+    if parameter.annotation is Registry and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        raise TypeError(f"{parameter.name} is keyword-only, as a Registry: put it after the *")
 
 
 def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, ...]:
-    wanted = [p for p in signature.parameters.values() if p.kind is kind and p.name != "settings"]
-    return tuple(map(_parameter, wanted))
+    of_kind = [parameter for parameter in signature.parameters.values() if parameter.kind is kind]
+    return tuple(_parameter(p) for p in of_kind if p.name != "settings" and p.annotation is not Registry)
 
 
 def _parameter(declared: inspect.Parameter) -> Parameter:
@@ -268,6 +301,10 @@ def _settings_type(signature: inspect.Signature) -> type | None:
     return settings_type
 
 
+def _registry_parameter(signature: inspect.Signature) -> str | None:
+    return next((p.name for p in signature.parameters.values() if p.annotation is Registry), None)
+
+
 def _is_frozen_dataclass(type_: type) -> bool:
     options = getattr(type_, "__dataclass_params__", None)
     return options is not None and options.frozen
@@ -282,20 +319,25 @@ def _check_setting(parameter: Parameter) -> None:
 
 
 def _check_templates(declared: Job) -> None:
-    templates = {"description": declared.description, "lock": declared.lock}
+    templates = {"description": declared.description, "lock": declared.lock, "rounds": declared.rounds}
     if callable(declared.metadata):
         templates["metadata"] = cast(Template, declared.metadata)
     else:
         templates |= {f"metadata {key}": template for key, template in declared.metadata.items()}
+    names = [parameter.name for parameter in declared.parameters]
+    if isinstance(declared.rounds, str) and declared.rounds not in {f"{{{name}}}" for name in names}:
+        raise TypeError(f'rounds names one of its parameters, as in "{{times}}", not {shown(declared.rounds)}')
     for what, template in templates.items():
         if template is not None:
-            _check_template(what, template, [parameter.name for parameter in declared.parameters])
+            _check_template(what, template, names, declared.registry_parameter)
 
 
-def _check_template(what: str, template: str | Callable[..., object], names: Sequence[str]) -> None:
+def _check_template(
+    what: str, template: str | Callable[..., object], names: Sequence[str], registry_parameter: str | None
+) -> None:
     """Found here, a slip stops the start; found later, every task of the job would fail to be created."""
     if callable(template):
-        _check_callable(what, template, names)
+        _check_callable(what, template, [*names, registry_parameter] if registry_parameter else names)
         return
     for _, replacement, _, _ in string.Formatter().parse(template):
         if replacement is not None and re.split(r"[.\[]", replacement)[0] not in names:
@@ -327,11 +369,33 @@ class Registry:
 
     def job(self, name: str) -> Job:
         """Raises NotFound, which names the jobs that there are."""
-        try:
-            return self._jobs[name]
-        except KeyError:
+        found = self.find(name)
+        if found is None:
             names = ", ".join(job.name for job in self.jobs) or "none"
-            raise NotFound(f"There is no job {shown(name)}; registered: {names}.") from None
+            raise NotFound(f"There is no job {shown(name)}; registered: {names}.")
+        return found
+
+    def find(self, name: str) -> Job | None:
+        """The job, or None where there is none of that name."""
+        return self._jobs.get(name)
+
+    def begin(self, name: str, params: object, checkpoint: Mapping[str, object] | None) -> Rounds:
+        """The rounds of a job, as `Job.begin`, with its settings. Raises NotFound besides."""
+        return self.job(name).begin(params, checkpoint, self.settings(name), self)
+
+    def describe(self, name: str, params: object) -> str:
+        """The description of a job with these parameters. Raises NotFound, InvalidInput."""
+        job = self.job(name)
+        return job.describe(self.arguments(job, job.validate(params)))
+
+    def rounds_of(self, name: str, params: object) -> int | None:
+        """How many rounds a job with these parameters has, where it tells. Raises NotFound, InvalidInput."""
+        job = self.job(name)
+        return job.rounds_of(self.arguments(job, job.validate(params)))
+
+    def arguments(self, job: Job, params: Mapping[str, object]) -> Mapping[str, object]:
+        """What the templates of a job get: its checked parameters, and this registry where it asks for it."""
+        return {**params, job.registry_parameter: self} if job.registry_parameter else params
 
     def configure(self, sections: Mapping[str, Mapping[str, str]], origins: Origins = FROM_FILE) -> Registry:
         """The same jobs with the settings of their sections; sections of other names do not matter here.

@@ -29,8 +29,7 @@ def checked_round(value: object, previous: int, seconds: float) -> RoundRecord:
 
     The types within a Round are its own affair: it refuses others where it is made.
     """
-    if not isinstance(value, Round):
-        raise TypeError(f"the job yielded {_shown(value)}, expected a Round")
+    value = expect_round(value)
     number = previous + 1 if value.number is None else _checked_number(value.number, previous)
     return RoundRecord(
         number=number,
@@ -42,6 +41,13 @@ def checked_round(value: object, previous: int, seconds: float) -> RoundRecord:
         output=None if value.output is None else as_json(value.output, "the round's output", MOST_OUTPUT_BYTES),
         checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
     )
+
+
+def expect_round(value: object) -> Round:
+    """What the job yielded. Raises TypeError where it is something else."""
+    if not isinstance(value, Round):
+        raise TypeError(f"the job yielded {_shown(value)}, expected a Round")
+    return value
 
 
 def checked_result(value: object) -> str:
@@ -111,10 +117,15 @@ def _refuse_lone_surrogates(message: str) -> None:
 
 
 def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:
-    """JSON would quietly turn other names into text, and the job would be called with them."""
+    return as_json(expect_names(checkpoint), "the round's checkpoint", MOST_CHECKPOINT_BYTES)
+
+
+def expect_names(checkpoint: Mapping[str, object]) -> dict[str, object]:
+    """The checkpoint as it goes into JSON, which would quietly turn other names into text, with which the job would be
+    called then. Raises TypeError where there are any."""
     if not all(isinstance(name, str) for name in checkpoint):
         raise TypeError(f"the round's checkpoint is {_shown(checkpoint)}, expected names that are text")
-    return as_json(dict(checkpoint), "the round's checkpoint", MOST_CHECKPOINT_BYTES)
+    return dict(checkpoint)
 
 
 def _shown(value: object) -> str:

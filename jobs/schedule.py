@@ -15,7 +15,7 @@ class Entry(Struct, frozen=True, gc=False):
 
     task: int
     priority: int = 0
-    lock: str | None = None
+    locks: tuple[str, ...] = ()
     not_before: int | None = None
 
     @property
@@ -37,7 +37,9 @@ class WaitingFor(Struct, frozen=True, kw_only=True):
 class Schedule:
     """All tasks that wait, and who holds which lock.
 
-    `_ready` holds what could start now: entries without a lock, and of each free lock the first in its line.
+    `_ready` holds what could start now: entries without a lock, and those that are first in the line of each of their
+    locks while nobody holds any of them; `_not_first` counts for each task the locks of which that is not true.
+    A task takes all its locks at once, and all lines have one order, so no two can wait for each other.
     """
 
     def __init__(self) -> None:
@@ -46,8 +48,9 @@ class Schedule:
         self._ready: list[Key] = []
         self._lines: dict[str, list[Key]] = {}
         self._first_in_line: dict[str, Key] = {}
+        self._not_first: dict[int, int] = {}
         self._holders: dict[str, int] = {}
-        self._held: dict[int, str] = {}
+        self._held: dict[int, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,20 +73,18 @@ class Schedule:
         return entry
 
     def take(self, now: int) -> Entry | None:
-        """The task that runs next: it waits no longer, and has its lock. None where none can run."""
+        """The task that runs next: it waits no longer, and has its locks. None where none can run."""
         self._promote(now)
         if not self._ready:
             return None
         entry = self._entries.pop(self._ready[0][1])
+        self._hold(entry)
         self._leave_line(entry)
-        if entry.lock is not None:
-            self._hold(entry.task, entry.lock)
         return entry
 
     def release(self, task_id: int) -> None:
-        """The last round of a task has ended: its lock is free."""
-        lock = self._held.pop(task_id, None)
-        if lock is not None:
+        """The last round of a task has ended: its locks are free."""
+        for lock in self._held.pop(task_id, ()):
             del self._holders[lock]
             self._show_first(lock)
 
@@ -105,8 +106,9 @@ class Schedule:
         self._promote(now)
         if entry.not_before is not None and entry.not_before > now:
             return WaitingFor(reason="schedule", until=entry.not_before)
-        if entry.lock is not None and self._first_in_line.get(entry.lock) != entry.key:
-            return self._why_locked(entry, entry.lock)
+        for lock in entry.locks:
+            if self._first_in_line.get(lock) != entry.key:
+                return self._why_locked(entry, lock)
         return WaitingFor(reason="worker", position=bisect_left(self._ready, entry.key) + 1)
 
     def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
@@ -120,35 +122,54 @@ class Schedule:
             self._line_up(self._entries[task_id])
 
     def _line_up(self, entry: Entry) -> None:
-        if entry.lock is None:
+        if not entry.locks:
             insort(self._ready, entry.key)
-        else:
-            insort(self._lines.setdefault(entry.lock, []), entry.key)
-            self._show_first(entry.lock)
+            return
+        self._not_first[entry.task] = len(entry.locks)
+        for lock in entry.locks:
+            insort(self._lines.setdefault(lock, []), entry.key)
+            self._show_first(lock)
 
     def _leave_line(self, entry: Entry) -> None:
-        if entry.lock is None:
+        if not entry.locks:
             _discard(self._ready, entry.key)
-        else:
-            _discard(self._lines[entry.lock], entry.key)
-            self._show_first(entry.lock)
+            return
+        for lock in entry.locks:
+            _discard(self._lines[lock], entry.key)
+            self._show_first(lock)
+        del self._not_first[entry.task]
 
-    def _hold(self, task_id: int, lock: str) -> None:
-        self._holders[lock] = task_id
-        self._held[task_id] = lock
-        self._show_first(lock)
+    def _hold(self, entry: Entry) -> None:
+        for lock in entry.locks:
+            self._holders[lock] = entry.task
+        if entry.locks:
+            self._held[entry.task] = entry.locks
 
     def _show_first(self, lock: str) -> None:
-        """Keeps `_ready` true: the first in a line stands there while nobody holds the lock."""
-        shown = self._first_in_line.pop(lock, None)
-        if shown is not None:
-            _discard(self._ready, shown)
+        """Keeps `_first_in_line` and `_ready` true: there is a first while nobody holds the lock."""
         line = self._lines.get(lock)
         if not line:
             self._lines.pop(lock, None)
-        elif lock not in self._holders:
-            self._first_in_line[lock] = line[0]
-            insort(self._ready, line[0])
+        first = line[0] if line and lock not in self._holders else None
+        shown = self._first_in_line.get(lock)
+        if first == shown:
+            return
+        if shown is not None:
+            del self._first_in_line[lock]
+            self._no_longer_first(shown)
+        if first is not None:
+            self._first_in_line[lock] = first
+            self._become_first(first)
+
+    def _become_first(self, key: Key) -> None:
+        self._not_first[key[1]] -= 1
+        if not self._not_first[key[1]]:
+            insort(self._ready, key)
+
+    def _no_longer_first(self, key: Key) -> None:
+        if not self._not_first[key[1]]:
+            _discard(self._ready, key)
+        self._not_first[key[1]] += 1
 
 
 def _discard(keys: list[Key], key: Key) -> bool:

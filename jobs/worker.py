@@ -24,6 +24,7 @@ from types import FrameType, TracebackType
 from typing import Literal, NoReturn
 
 import logs
+from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
@@ -38,7 +39,7 @@ MOST_TRACEBACK_BYTES = 64 * 1024
 # Above the server's own, so that the kernel takes a worker first when memory runs out.
 OOM_SCORE = 500
 PR_SET_PDEATHSIG = 1
-OWN_MODULES = frozenset({"jobs.worker", "jobs.rounds", "jobs.registry", "jobs.link"})
+OWN_MODULES = frozenset({"jobs.worker", "jobs.rounds", "jobs.registry", "jobs.link", "jobs.library.chain"})
 How = Literal["returned", "raised", "stopped", "interrupted"]
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -159,10 +160,9 @@ def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int)
     run = TaskRun(order, link)
     logs.current_task.set(order.task)
     try:
-        job = registry.job(order.job)
-        run.memory_limit_mb = memory_limit_mb if job.memory_limit_mb is None else job.memory_limit_mb
+        run.memory_limit_mb = memory_limit_of(registry, order.job, order.params, memory_limit_mb)
         with memory_limited(run.memory_limit_mb):
-            run.rounds = job.begin(json.loads(order.params), _checkpoint(order), registry.settings(order.job))
+            run.rounds = registry.begin(order.job, json.loads(order.params), _checkpoint(order))
             return run.to_its_end()
     except BaseException as error:  # noqa: BLE001 - a job may raise anything, SystemExit too, and the worker lives on
         return run.raised(error)
@@ -253,7 +253,7 @@ def _data_bytes() -> int:
 
 def describe(error: BaseException, rounds: Rounds | None, memory_limit_mb: int) -> str:
     """The error as JSON text of type, message and traceback, each within bounds and fit for UTF-8."""
-    message = _message(error, memory_limit_mb)[:MOST_ERROR_CHARACTERS]
+    message = _with_notes(error, _message(error, memory_limit_mb))
     return error_text(_type_name(error), _clean(message), _shortened(_clean(_traceback(error, rounds))))
 
 
@@ -269,6 +269,21 @@ def _message(error: BaseException, memory_limit_mb: int) -> str:
     if isinstance(error, MemoryError) and memory_limit_mb:
         return f"used more than memory_limit_mb = {memory_limit_mb}" + (f": {text}" if text else "")
     return text
+
+
+def _with_notes(error: BaseException, message: str) -> str:
+    """What was noted on an error stands at the end of its first line, which is what an outcome shows."""
+    notes = "; ".join(note for note in _notes(error) if isinstance(note, str))[: MOST_ERROR_CHARACTERS // 2]
+    message = message[: MOST_ERROR_CHARACTERS - len(notes)]
+    if not notes:
+        return message
+    first, line_end, others = message.partition("\n")
+    return f"{first} ({notes}){line_end}{others}" if first else f"{notes}{line_end}{others}"
+
+
+def _notes(error: BaseException) -> Sequence[object]:
+    notes = getattr(error, "__notes__", ())
+    return notes if isinstance(notes, list) else ()
 
 
 def _text(error: BaseException) -> str:

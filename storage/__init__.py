@@ -17,13 +17,14 @@ ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """A task before it has an id. Times are milliseconds since 1970; `params` and `metadata` JSON texts."""
+    """A task before it has an id. Times are milliseconds since 1970; `params` and `metadata` JSON texts;
+    `locks` sorted, each once."""
 
     job: str
     params: str
     description: str
     metadata: str = "{}"
-    lock: str | None = None
+    locks: tuple[str, ...] = ()
     unique_key: str | None = None
     created: int
     priority: int = 0

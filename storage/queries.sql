@@ -15,10 +15,10 @@ UPDATE head SET oldest = :oldest
 
 -- name: insert_task
 -- A new task; its id is the row's.
-INSERT INTO tasks (job, params, description, metadata, lock, unique_key, status, stopping, forced, percent, round,
+INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
-VALUES (:job, :params, :description, :metadata, :lock, :unique_key, 'Not Started', 0, 0, 0, 0,
+VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Started', 0, 0, 0, 0,
     NULL, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
     '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision)
 

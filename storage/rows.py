@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -66,6 +67,7 @@ def tasks_of(rows: Iterable[Sequence[Any]]) -> list[Task]:
 def task_of(row: Sequence[Any]) -> Task:
     values = dict(zip(FIELDS, row, strict=True))
     values["status"] = Status(values["status"])
+    values["locks"] = tuple(msgspec.json.decode(values["locks"])) if values["locks"] else ()
     for field in _BOOLEANS:
         values[field] = values[field] == 1
     return Task(**values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict
@@ -94,7 +95,8 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
         if equal:
             return Created(equal[0], is_new=False)
     revision = _next_revision(transaction)
-    task_id = transaction.execute(SQL["insert_task"], {**values, "revision": revision}).lastrowid
+    row = {**values, "locks": _locks_text(draft.locks), "revision": revision}
+    task_id = transaction.execute(SQL["insert_task"], row).lastrowid
     assert task_id is not None
     transaction.execute(SQL["insert_words"], {"id": task_id, "words": " ".join(words(draft.description))})
     count_created(transaction, draft.created)
@@ -102,6 +104,10 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
     _insert_transition(transaction, None, task)
     _count(transaction, task, +1)
     return Created(task, is_new=True)
+
+
+def _locks_text(locks: Sequence[str]) -> str | None:
+    return msgspec.json.encode(locks).decode() if locks else None
 
 
 def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: Transaction) -> Task | None:

@@ -21,7 +21,7 @@ def describe(times: int) -> str:
     return f"Test task of {times} {'round' if times == 1 else 'rounds'}"
 
 
-@job(description=describe)
+@job(description=describe, rounds="{times}")
 def test_task(
     times: Annotated[int, Meta(ge=1, le=1_000_000)],
     *,

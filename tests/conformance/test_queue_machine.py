@@ -34,6 +34,8 @@ SUBMISSIONS = st.one_of(
     st.builds(lambda pool: ("locked", {"pool": pool}), st.sampled_from(["rbd", "data"])),
     st.builds(lambda what: ("only_one", {"what": what}), st.sampled_from(["a", "b"])),
     st.just(("once", {})),
+    st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": pool}} for pool in ("rbd", "data")]})),
+    st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": "rbd"}}, {"job": "once"}]})),
 )
 
 
@@ -247,7 +249,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def check_death(self, was, task):
         assert task.interruptions == was.interruptions + 1
-        if was.job == "once" or was.deaths == MAX_DEATHS:
+        if "once" in was.job + was.params or was.deaths == MAX_DEATHS:
             assert task.status is Status.EXCEPTION
         else:
             assert task.is_pending
@@ -337,9 +339,8 @@ class QueueMachine(RuleBasedStateMachine):
             task = self.mirror.get(task_id)
             if task is not None:
                 assert task.status is Status.RUNNING or task.stopping
-                locks.append(task.lock)
-        held = [lock for lock in locks if lock]
-        assert len(held) == len(set(held)), "two tasks with one lock run at once"
+                locks += task.locks
+        assert len(locks) == len(set(locks)), "two tasks with one lock run at once"
         for task in self.mirror.values():
             if task.status is Status.RUNNING or task.stopping:
                 assert task.id in self.engine.running
@@ -355,7 +356,7 @@ class QueueMachine(RuleBasedStateMachine):
                 assert not self.engine.free_workers, "a worker is free, and a task waits for one"
             if why is not None and why.reason == "lock":
                 ahead = self.mirror.get(why.task)
-                assert ahead is None or ahead.lock == task.lock
+                assert ahead is None or set(ahead.locks) & set(task.locks)
                 waits = ahead is not None and ahead.status is Status.NOT_STARTED
                 assert waits or why.task in self.engine.running, "it waits for a task that has ended"
             if why is not None and why.reason == "schedule":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,8 @@ from jobs.errors import StartError, StorageUnavailable
 from jobs.lifecycle import Change
 from jobs.model import Status
 from storage import ListQuery
-from storage.database import open_database
+from storage import database as database_module
+from storage.database import MIGRATIONS, open_database
 from storage.sqlite import SqliteStore
 from tests.conformance.test_stores import create, draft, finished, running
 from tests.support.stores import open_sqlite
@@ -113,6 +115,33 @@ def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(run,
     create(run, store)
     assert run(store.head()).counts["Not Started"] == before + 1
     assert before == (moment == "after_commit")
+
+
+def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkeypatch):
+    older = tmp_path / "migrations"
+    older.mkdir()
+    for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
+        (older / step.name).write_text(step.read_text())
+    with monkeypatch.context() as before:
+        before.setattr(database_module, "MIGRATIONS", older)
+        run(run_and_close(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
+        columns = ("id", "lock", *OLD_TASK)
+        values = [(1, 'pool "rbd"', *OLD_TASK.values()), (2, None, *OLD_TASK.values())]
+        connection.executemany(
+            f"INSERT INTO tasks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values
+        )
+
+    opened = run(open_sqlite(tmp_path))
+    assert [task.locks for task in run(opened.unfinished())] == [('pool "rbd"',), ()]
+    run(opened.close())
+
+
+OLD_TASK = {
+    "job": "plain", "params": "{}", "description": "Counting", "metadata": "{}", "status": "Not Started", "stopping": 0,
+    "forced": 0, "percent": 0, "round": 0, "checkpoint_round": 0, "message": "", "created": 1, "last_modified": 1,
+    "stalled": 0, "outcome": "", "interruptions": 0, "deaths": 0, "priority": 0, "pinned": 0, "revision": 1,
+}  # fmt: skip
 
 
 def test_a_database_of_a_newer_version_is_refused_in_words(run, tmp_path):

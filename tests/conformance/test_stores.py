@@ -43,14 +43,15 @@ def explode(task):
 
 def test_a_created_task_is_what_was_asked_for(run, store):
     task = create(
-        run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, lock="l"
+        run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, locks=("a", "b")
     )
 
     kept = run(store.task(task.id))
 
     assert kept == task
     assert (kept.status, kept.params, kept.priority, kept.not_before) == (Status.NOT_STARTED, '{"times": 5}', 3, 9000)
-    assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of, kept.lock) == (1000, 1000, "ann", 7, "l")
+    assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of) == (1000, 1000, "ann", 7)
+    assert kept.locks == ("a", "b")
 
 
 def test_ids_rise_and_are_never_used_again(run, store):

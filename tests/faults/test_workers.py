@@ -641,7 +641,10 @@ async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) ->
 
 @in_a_loop
 async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda job: {"takes_too_long": 0.2}.get(job, 0)) as (pool, told):
+    async with a_pool(tmp_path, round_timeout_seconds=lambda order: {"takes_too_long": 0.2}.get(order.job, 0)) as (
+        pool,
+        told,
+    ):
         pool.start_task(order(1, "takes_too_long"))
         assert await told.death_of(1) == "a round took longer than round_timeout_seconds = 0.2"
         assert told.numbers_of(1) == [1]
@@ -650,7 +653,7 @@ async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> No
 
 @in_a_loop
 async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda _job: 0.5) as (pool, told):
+    async with a_pool(tmp_path, round_timeout_seconds=lambda _order: 0.5) as (pool, told):
         told.acknowledging = False
         pool.start_task(order(1, "counts", times=2, round_seconds=LONG_ROUND_SECONDS))
         await told.until(lambda: told.batches)

@@ -23,6 +23,7 @@ OF_WORKERS = [
     "jobs/registry.py",
     "jobs/params.py",
     "logs.py",
+    "jobs/composition.py",
 ]
 KNOW_PROCESSES = ["jobs/pool.py", "jobs/worker.py", "jobs/link.py"]
 

@@ -85,7 +85,7 @@ DIED = "killed by signal 9 (out of memory?)"
             "Aborted",
             "Aborted by admin; its worker died in round 8 of 20",
         ),
-        ([lifecycle.job_gone(2000)], "Exception", "Failed: its job plain is no longer there"),
+        ([lifecycle.job_gone(2000, "plain")], "Exception", "Failed: its job plain is no longer there"),
         ([TAKEN, lifecycle.died(4000, DIED, True, 0)], "Exception", f"Failed: its worker died 1 time, last {DIED}"),
         (
             [*[TAKEN, lifecycle.died(4000, DIED, True, 3)] * 4],
@@ -155,7 +155,7 @@ def test_a_started_time_is_the_first_one():
         lifecycle.interrupted(9000, "x", True),
         lifecycle.stopped(9000),
         ABORTED,
-        lifecycle.job_gone(9000),
+        lifecycle.job_gone(9000, "plain"),
         TAKEN,
     ],
 )

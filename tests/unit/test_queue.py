@@ -127,6 +127,48 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     assert json.loads(task.error)["type"] == "JobGone"
 
 
+CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
+
+
+@in_a_house
+async def test_a_chain_is_kept_with_what_follows_from_its_steps(house):
+    task = await house.task(await house.submit("chain", steps=CHAIN))
+
+    assert task.description == "Chain of 2: Counting to 5, Chain of 1: Working on pool rbd"
+    assert task.locks == ("pool:rbd",)
+    assert json.loads(task.params) == {"steps": [{"job": "plain", "params": {"times": 5}}, CHAIN[1]]}
+    assert house.engine.running[task.id].params == task.params
+
+
+@in_a_house
+async def test_a_chain_whose_inner_job_is_gone_ends_and_names_it(house):
+    await house.submit()
+    waits = await house.submit("chain", steps=CHAIN)
+    jobs = {name: REGISTRY.job(name) for name in ("plain", "chain")}
+    after = House(store=house.store, registry=Registry(jobs).configure({}))
+    await after.queue.recover()
+    await after.settle()
+
+    task = await after.task(waits)
+    assert (task.status, task.outcome) == (
+        Status.EXCEPTION,
+        "Failed: its job locked is no longer there, which runs in chain",
+    )
+
+
+@in_a_house
+async def test_a_chain_with_a_job_that_must_not_go_on_fails_when_it_is_interrupted(house):
+    house.engine.count = 2
+    goes_on = await house.submit("chain", steps=CHAIN)
+    fails = await house.submit("chain", steps=[{"job": "chain", "params": {"steps": [{"job": "once"}]}}])
+    house.engine.die(goes_on)
+    house.engine.die(fails)
+    await house.settle()
+
+    assert (await house.task(goes_on)).is_pending
+    assert (await house.task(fails)).status is Status.EXCEPTION
+
+
 @in_a_house
 async def test_a_start_clears_stopping_and_lets_what_ran_go_on_from_its_checkpoint(house):
     house.engine.count = 2

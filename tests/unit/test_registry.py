@@ -198,6 +198,10 @@ def _settings_by_position(settings: Settings) -> Rounds:
     yield Round(settings.limit)
 
 
+def _registry_by_position(jobs: Registry) -> Rounds:
+    yield Round(len(jobs.jobs))
+
+
 def _mutable_settings(*, settings: MutableSettings) -> Rounds:
     yield Round(settings.limit)
 
@@ -232,6 +236,7 @@ def _settings_with_switch(*, settings: SettingsWithSwitch) -> Rounds:
         (_no_json, "is not supported"),
         (_impossible_bounds, "Can only set `ge` on a numeric type"),
         (_settings_by_position, "settings is keyword-only"),
+        (_registry_by_position, "jobs is keyword-only, as a Registry"),
         (_mutable_settings, "settings is annotated with a frozen dataclass"),
         (_no_settings, "settings is annotated with a frozen dataclass"),
         (_settings_without_default, "the setting limit needs a default"),
@@ -259,6 +264,9 @@ def test_a_function_that_cannot_be_a_job_is_refused_where_it_is_declared(
         ({"metadata": lambda pool: {"pool": pool}}, "metadata has to accept the parameters"),
         ({"lock": "{pol.name}"}, "lock names {pol.name}"),
         ({"lock": lambda name, **others: name}, "lock has to accept the parameters"),
+        ({"rounds": "{done}"}, 'rounds names one of its parameters, as in "{times}", not "{done}"'),
+        ({"rounds": "{percent} of them"}, "rounds names one of its parameters"),
+        ({"rounds": lambda pool: 5}, "rounds has to accept the parameters"),
         ({"name": "fill pool"}, "a name has letters, digits"),
         ({"name": "fill]"}, "a name has letters, digits"),
         ({"on_interrupt": "ignore"}, 'on_interrupt is "resume" or "fail"'),
@@ -295,6 +303,37 @@ def test_callables_get_the_parameters_by_name() -> None:
     assert by_call.describe(params) == "rbd to 90%"
     assert by_call.metadata_of(params) == {"percent": 90}
     assert by_call.lock_of(params) is None
+
+
+@pytest.mark.parametrize(
+    ("rounds", "count"),
+    [(None, None), ("{percent}", 90), (lambda pool, percent: len(pool), 3), (lambda **_: None, None)],
+)
+def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(rounds: Any, count: int | None) -> None:
+    declared = declare(fill.function, rounds=rounds)
+    assert declared.rounds_of(declared.validate({"pool": "rbd"})) == count
+
+
+@pytest.mark.parametrize("count", [-1, 2.0, True, "5"])
+def test_rounds_that_are_no_number_of_rounds_are_refused(count: object) -> None:
+    with pytest.raises(TypeError, match="rounds of the job fill is a whole number of at least 0, or None, not"):
+        declare(fill.function, rounds=lambda **_: count).rounds_of({"pool": "rbd"})
+
+
+def test_a_job_that_asks_for_the_registry_gets_it_when_it_runs_and_in_its_templates() -> None:
+    asking = declare(
+        _asking, description=lambda pool, jobs: f"{pool} of {len(jobs.jobs)}", rounds=lambda pool, jobs: len(jobs.jobs)
+    )
+    registry = Registry({"asking": asking, "fill": fill}).configure({})
+
+    assert list(asking.schema()["properties"]) == ["pool"]  # type: ignore[call-overload]
+    assert registry.describe("asking", {"pool": "rbd"}) == "rbd of 2"
+    assert registry.rounds_of("asking", {"pool": "rbd"}) == 2
+    assert [done.message for done in registry.begin("asking", {"pool": "rbd"}, None)] == ["Fills pool rbd"]
+
+
+def _asking(pool: str, *, jobs: Registry) -> Rounds:
+    yield Round(message=jobs.describe("fill", {"pool": pool}))
 
 
 def test_without_metadata_and_lock_there_are_none() -> None:

@@ -1,0 +1,209 @@
+"""Jobs that are made of others: what their steps are, and what follows for the whole from the jobs inside.
+
+A job is made of others where one of its parameters is of the type `Steps`; those may be made of others again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from jobs.errors import InvalidInput, JobUnavailable, NotFound
+from jobs.params import REQUIRED, Parameter, shown, validate
+
+if TYPE_CHECKING:
+    from jobs.registry import Job, Registry
+
+MOST_STEPS = 100
+MOST_STEPS_IN_ALL = 1000
+MOST_LEVELS = 10
+A_STEP = 'like {"job": "test_task", "params": {"times": 5}}'
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
+    """A job that runs inside another one, with its parameters."""
+
+    job: str
+    params: dict[str, Any] = {}
+
+
+Steps = Annotated[
+    list[Step],
+    Meta(min_length=1, max_length=MOST_STEPS, extra={"words": f"a list of 1 to {MOST_STEPS} steps {A_STEP}"}),
+]
+STEP_PARAMETERS = (Parameter("job", str), Parameter("params", dict[str, Any], {}))
+"""The fields of a Step, for words about each of them."""
+
+
+def steps_parameters(parameters: Iterable[Parameter]) -> tuple[str, ...]:
+    """The names of those that hold steps."""
+    return tuple(parameter.name for parameter in parameters if parameter.type == Steps)
+
+
+# A task that is to be created
+
+
+class Part(Struct, frozen=True):
+    """A job inside a task, with its checked parameters. `place` is "" for the task's own job, else like `steps[1]`."""
+
+    place: str
+    job: Job
+    params: dict[str, object]
+
+
+def parts_of(registry: Registry, name: str, given: object) -> list[Part]:
+    """The job and all that are inside it, itself first, defaults filled in.
+
+    Raises NotFound where there is no such job, and InvalidInput with all other mistakes at once, each under its place:
+    `steps[1].params.times`.
+    """
+    checking = _Checking(registry)
+    checking.part(registry.job(name), given, "", 1)
+    if checking.errors:
+        raise InvalidInput(errors=checking.errors)
+    return checking.parts
+
+
+class _Checking:
+    """One way through everything that was given, which collects the mistakes and the parts."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.errors: dict[str, list[str]] = {}
+        self.parts: list[Part] = []
+        self._registry = registry
+        self._steps = 0
+
+    def part(self, job: Job, given: object, place: str, level: int) -> dict[str, object]:
+        """The parameters of a job, checked; none where a mistake has been noted."""
+        index = len(self.parts)
+        inside = f"{place}.params." if place else ""
+        if job.steps_parameters and isinstance(given, Mapping):
+            given = self._with_checked_steps(job, given, inside, level)
+        try:
+            params = job.validate(given)
+        except InvalidInput as error:
+            self._note(inside, error.errors)
+            return {}
+        self.parts.insert(index, Part(place, job, params))
+        return params
+
+    def _with_checked_steps(self, job: Job, given: Mapping[str, object], inside: str, level: int) -> dict[str, object]:
+        values = dict(given)
+        for parameter in job.parameters:
+            value = values.get(parameter.name, parameter.default)
+            if parameter.name in job.steps_parameters and value is not REQUIRED:
+                values[parameter.name] = self._all_steps(msgspec.to_builtins(value), inside + parameter.name, level)
+        return values
+
+    def _all_steps(self, given: object, place: str, level: int) -> object:
+        if not isinstance(given, list) or len(given) > MOST_STEPS:
+            return given  # its job refuses it in its own words
+        self._steps += len(given)
+        if self._steps > MOST_STEPS_IN_ALL:
+            raise InvalidInput(errors={place: [f"expected at most {MOST_STEPS_IN_ALL} steps in all, got more"]})
+        return [self._step(step, f"{place}[{index}]", level) for index, step in enumerate(given)]
+
+    def _step(self, given: object, place: str, level: int) -> Step:
+        """A step that is right in form, whatever was given: what is wrong with it is noted here, by its own place."""
+        if not isinstance(given, Mapping):
+            self._note(place, {"": [f"expected a step {A_STEP}, got {shown(given)}"]})
+            return Step("")
+        try:
+            step = Step(**validate(STEP_PARAMETERS, given, "a step"))  # type: ignore[arg-type]
+            job = self._job(step.job, level + 1)
+        except InvalidInput as error:
+            self._note(f"{place}.", error.errors)
+            return Step("")
+        return Step(job.name, msgspec.to_builtins(self.part(job, step.params, place, level + 1)))
+
+    def _job(self, name: str, level: int) -> Job:
+        try:
+            job = self._registry.job(name)
+        except NotFound as error:
+            text = str(error)
+            raise InvalidInput(errors={"job": [text[:1].lower() + text[1:].removesuffix(".")]}) from error
+        if job.steps_parameters and level > MOST_LEVELS:
+            raise InvalidInput(
+                errors={"job": [f"expected at most {MOST_LEVELS} such jobs inside one another, got more"]}
+            )
+        return job
+
+    def _note(self, place: str, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors |= {f"{place}{field}": list(texts) for field, texts in errors.items()}
+
+
+def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
+    """Raises JobUnavailable where one of the jobs is switched off, and says where it stands."""
+    for part in parts:
+        reason = registry.unavailable_because(part.job.name)
+        if reason:
+            place = f"its {part.place}, {part.job.name}, is " if part.place else ""
+            raise JobUnavailable(f"The job {parts[0].job.name} is not available here: {place}{reason}.")
+
+
+def locks_of(registry: Registry, parts: Sequence[Part]) -> tuple[str, ...]:
+    """The locks that a task of these parts holds while it runs: sorted, each once."""
+    found = {part.job.lock_of(registry.arguments(part.job, part.params)) for part in parts}
+    return tuple(sorted(lock for lock in found if lock is not None))
+
+
+# A task that is kept already
+
+
+def names_in(registry: Registry, name: str, params: str) -> Iterator[str]:
+    """The names of a task's job and of all that are inside it, also of those that are gone.
+
+    `params` is the JSON text that is kept; it is not parsed where the job is not made of others.
+    """
+    yield name
+    job = registry.find(name)
+    if job is not None and job.steps_parameters:
+        yield from _names_inside(registry, job, json.loads(params))
+
+
+def _names_inside(registry: Registry, job: Job, params: Mapping[str, Any]) -> Iterator[str]:
+    for step in _kept_steps(job, params):
+        yield step.job
+        inner = registry.find(step.job)
+        if inner is not None:
+            yield from _names_inside(registry, inner, step.params)
+
+
+def _kept_steps(job: Job, params: Mapping[str, Any]) -> list[Step]:
+    """None where the code of the job has changed, and they do not fit any more: it says so itself when it begins."""
+    try:
+        return [step for name in job.steps_parameters for step in msgspec.convert(params.get(name), Steps)]
+    except msgspec.ValidationError:
+        return []
+
+
+def jobs_in(registry: Registry, name: str, params: str) -> list[Job]:
+    """The jobs of these names, without those that are gone."""
+    found = map(registry.find, names_in(registry, name, params))
+    return [job for job in found if job is not None]
+
+
+def round_timeout_seconds(registry: Registry, name: str, params: str, default: float) -> float:
+    """The limit for rounds of a task, 0 is none. `default` is the one of `[workers]`."""
+    jobs = jobs_in(registry, name, params)
+    return _largest([job.round_timeout_seconds for job in _limiting(jobs)], default)
+
+
+def memory_limit_mb(registry: Registry, name: str, params: str, default: int) -> int:
+    """The limit for the memory of a task, as `round_timeout_seconds`."""
+    jobs = jobs_in(registry, name, params)
+    return int(_largest([job.memory_limit_mb for job in _limiting(jobs)], default))
+
+
+def _limiting(jobs: Sequence[Job]) -> list[Job]:
+    """Those whose limits matter: a job that is made of others does nothing by itself."""
+    return [job for job in jobs if not job.steps_parameters] or list(jobs)
+
+
+def _largest(limits: Sequence[float | None], default: float) -> float:
+    known = [default if limit is None else limit for limit in limits]
+    return max(known) if known and all(known) else 0
