@@ -103,6 +103,7 @@ async def test_the_schema_of_a_chain_stands_for_itself(client):
 async def test_a_worker_killed_in_the_second_step_repeats_that_round_and_not_the_first_step(client, tmp_path):
     task = await client.create("chain", steps=[counting(tmp_path), waiting(tmp_path)])
     (worker,) = await lines_of(tmp_path / "began")
+    await client.until(task["id"], lambda task: task["round"] == 5)
     os.kill(int(worker), signal.SIGKILL)
     await lines_of(tmp_path / "began", 2)
     (tmp_path / "go").touch()
