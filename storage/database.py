@@ -21,6 +21,7 @@ import aiosqlite
 
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import StartError, StorageUnavailable
+from storage.words import has_words
 
 log = logging.getLogger("hourglass.storage")
 
@@ -271,6 +272,7 @@ def _set_pragmas(connection: sqlite3.Connection, query_only: bool = False) -> No
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA query_only = {int(query_only)}")
+    connection.create_function("has_words", 2, has_words, deterministic=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
 from storage.rows import COLUMNS, read_kept, tasks_of
 from storage.statements import SQL
-from storage.words import match_expression
+from storage.words import match_expression, whole_words_expression, words
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""
@@ -72,7 +73,7 @@ def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matchi
 
 
 def _finds_nothing(query: ListQuery) -> bool:
-    return query.search is not None and match_expression(query.search) is None
+    return query.search is not None and not words(query.search)
 
 
 def _place_of(task: Task, ordering: str) -> Place:
@@ -128,7 +129,10 @@ class _Listing:
         """By status alone from the kept counts; with more, counted up to a limit."""
         if not self._is_filtered:
             return self._total, True
-        count = self._counted(_Group("id", self._statuses), COUNT_LIMIT + 1, self._counting_filter())
+        everything, by = _Group("id", self._statuses), self._counting_filter()
+        if by.by_words and self._counted(everything, COUNT_LIMIT + 1, _of_whole_words(by)) > COUNT_LIMIT:
+            return COUNT_LIMIT, False
+        count = self._counted(everything, COUNT_LIMIT + 1, by)
         return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
     # What is asked for, in the order in which it is looked through.
@@ -160,7 +164,10 @@ class _Listing:
         unknown = _Group("runtime", self._statuses, SQL["condition_no_runtime"])
         if after is not None and after.key is None:
             return [unknown]
-        return [_Group("runtime", self._statuses, SQL["condition_runtime"]), unknown]
+        size = None
+        if after is None and self._query.page > 1 and not self._is_filtered:
+            size = self._total - self._size(unknown)  # they are few; to count the others takes long
+        return [_Group("runtime", self._statuses, SQL["condition_runtime"], size), unknown]
 
     def _known(self, count: int) -> int | None:
         return None if self._is_filtered else count
@@ -230,27 +237,42 @@ class _Listing:
         """In no order, any filter is better than none."""
         if self._total <= COUNT_LIMIT or self._filter.by_words or self._filter.index:
             return self._filter
-        return self._filters()[0]
+        by_words = [by for by in self._filters() if by.by_words]
+        return by_words[-1] if by_words else self._filters()[0]
 
     def _filters(self) -> Sequence[_Filter]:
         """Those that could find the tasks by themselves."""
         query = self._query
         found = []
         if query.search:
-            found.append(_Filter(self._conditions(without="search"), self._values(), by_words=True))
+            found += self._filters_by_words(query.search)
         if query.job is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_job"))
         if query.created_by is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_user"))
         return found
 
+    def _filters_by_words(self, search: str) -> list[_Filter]:
+        """All words together; before that each alone, since FTS5 reads all that it knows of each word it is asked for,
+        and one of them may be rare."""
+        sought = words(search)
+        alone = [self._by_words([word], self._conditions()) for word in sought] if len(sought) > 1 else []
+        return [*alone, self._by_words(sought, self._conditions(without="search"))]
+
+    def _by_words(self, sought: Sequence[str], conditions: str) -> _Filter:
+        expressions = {"search": match_expression(sought), "whole_words": whole_words_expression(sought)}
+        return _Filter(conditions, {**self._values(), **expressions}, by_words=True)
+
     def _leaves_few(self, by: _Filter) -> bool:
         if by.by_words:
-            statement, values = SQL["count_words"], {**by.values, "limit": COUNT_LIMIT + 1}
-            return bool(self._reader.execute(statement, values).fetchone()[0] <= COUNT_LIMIT)
+            return all(self._count_words(one) <= COUNT_LIMIT for one in (_of_whole_words(by), by))
         own = SQL["condition_job" if by.index == "tasks_final_of_job" else "condition_created_by"]
         alone = _Filter(own, by.values, index=by.index)
         return self._counted(_Group("id", self._statuses), COUNT_LIMIT + 1, alone) <= COUNT_LIMIT
+
+    def _count_words(self, by: _Filter) -> int:
+        count: int = self._reader.execute(SQL["count_words"], {**by.values, "limit": COUNT_LIMIT + 1}).fetchone()[0]
+        return count
 
     def _in_order(self) -> _Filter:
         return _Filter(self._conditions(), self._values())
@@ -262,8 +284,13 @@ class _Listing:
         return " AND ".join(SQL[f"condition_{name}"] for name in asked) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
-        search = match_expression(self._query.search) if self._query.search else None
-        return {"search": search, "job": self._query.job, "created_by": self._query.created_by}
+        sought = " ".join(words(self._query.search or ""))
+        return {"words": sought, "job": self._query.job, "created_by": self._query.created_by}
+
+
+def _of_whole_words(by: _Filter) -> _Filter:
+    """A common word is known to be common as soon as it is found often enough as a whole."""
+    return replace(by, values={**by.values, "search": by.values["whole_words"]})
 
 
 def _direction(descends: bool) -> str:

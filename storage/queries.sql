@@ -60,6 +60,12 @@ DELETE FROM leftovers WHERE task = :task
 -- name: last_task
 SELECT max(id) FROM tasks
 
+-- name: applied
+SELECT value FROM applied WHERE setting = :setting
+
+-- name: set_applied
+INSERT OR REPLACE INTO applied (setting, value) VALUES (:setting, :value)
+
 -- name: tasks_with_too_many_rounds
 -- Tasks whose rounds are numbered beyond what is kept, and up to which number they go.
 SELECT id, round - :most FROM tasks WHERE id > :first AND id <= :last AND round > :most
@@ -171,7 +177,8 @@ SELECT tasks.id, tasks.status FROM ({places}) AS place CROSS JOIN tasks ON tasks
 SELECT count(*) FROM (SELECT 1 FROM ({parts}) LIMIT :limit)
 
 -- name: part_pending
-SELECT {key} AS key, id FROM tasks
+-- By an index of pending tasks, which are few: left to the planner, an ordering by id looked through all tasks.
+SELECT {key} AS key, id FROM tasks INDEXED BY tasks_pending_by_revision
 WHERE status = '{status}' AND status IN ('Not Started', 'Running') AND {conditions}
 
 -- name: part_final
@@ -188,7 +195,8 @@ WHERE task_words MATCH :search AND status IN ({statuses}) AND {conditions}
 SELECT count(*) FROM (SELECT 1 FROM task_words WHERE task_words MATCH :search LIMIT :limit)
 
 -- name: condition_search
-EXISTS (SELECT 1 FROM task_words WHERE task_words MATCH :search AND task_words.rowid = tasks.id)
+-- Not by FTS5, which would read all that it knows of the words again for each task: seconds.
+has_words(description, :words)
 
 -- name: condition_job
 job = :job

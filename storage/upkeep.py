@@ -16,6 +16,7 @@ from storage.writes import forget_rounds, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000
+ROUNDS_SETTING = "rounds_per_task"
 
 _DUE = with_columns("due")
 
@@ -68,12 +69,22 @@ def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
 
 async def find_leftovers(database: Database, most_rounds: int) -> None:
     """See KeepingStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
-    last: int = await database.read_list(lambda reader: reader.execute(SQL["last_task"]).fetchone()[0] or 0)
-    for first in range(0, last if most_rounds else 0, TASKS_A_LOOK):
-        values = {"first": first, "last": first + TASKS_A_LOOK, "most": most_rounds}
-        too_many = await database.read_list(partial(_with_too_many_rounds, values))
-        if too_many:
-            await database.write(partial(_leave_over, too_many))
+    if await database.read_list(_applied_rounds) != most_rounds:
+        last: int = await database.read_list(lambda reader: reader.execute(SQL["last_task"]).fetchone()[0] or 0)
+        for first in range(0, last if most_rounds else 0, TASKS_A_LOOK):
+            values = {"first": first, "last": first + TASKS_A_LOOK, "most": most_rounds}
+            await database.write(partial(_leave_over, await database.read_list(partial(_with_too_many_rounds, values))))
+        await database.write(partial(_set_applied_rounds, most_rounds))
+
+
+def _applied_rounds(reader: sqlite3.Connection) -> int:
+    """What held when all tasks were looked through; without a limit nothing was too much."""
+    row = reader.execute(SQL["applied"], {"setting": ROUNDS_SETTING}).fetchone()
+    return row[0] if row else 0
+
+
+def _set_applied_rounds(most_rounds: int, transaction: Transaction) -> None:
+    transaction.execute(SQL["set_applied"], {"setting": ROUNDS_SETTING, "value": most_rounds})
 
 
 def _with_too_many_rounds(values: dict[str, int], reader: sqlite3.Connection) -> list[tuple[int, int]]:

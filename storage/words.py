@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -13,7 +14,17 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
-def match_expression(text: str) -> str | None:
-    """The FTS5 query for texts in which each word of `text` begins some word; None where it has no word."""
+def has_words(text: str, wanted: str) -> bool:
+    """Whether each of some words, with spaces between, begins a word of the text: what FTS5 says, of one text."""
     found = words(text)
-    return " AND ".join(f'"{word}"*' for word in found) or None
+    return all(any(word.startswith(beginning) for word in found) for beginning in wanted.split())
+
+
+def match_expression(sought: Sequence[str]) -> str:
+    """The FTS5 query for texts in which each of these words begins some word."""
+    return " AND ".join(f'"{word}"*' for word in sought)
+
+
+def whole_words_expression(sought: Sequence[str]) -> str:
+    """The same for texts that have each word as a whole: fewer, but found without reading all that begins so."""
+    return " AND ".join(f'"{word}"' for word in sought)

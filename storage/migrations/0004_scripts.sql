@@ -54,3 +54,9 @@ CREATE TABLE leftovers (
     task INTEGER PRIMARY KEY,
     up_to INTEGER NOT NULL
 ) STRICT;
+
+-- Settings that were applied to all that is kept, so that it need not be looked through at each start.
+CREATE TABLE applied (
+    setting TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

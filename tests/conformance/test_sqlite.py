@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from jobs import lifecycle
 from jobs.errors import StartError, StorageUnavailable
 from jobs.lifecycle import Change
-from jobs.model import Status
+from jobs.model import Status, Watch
 from storage import ListQuery
 from storage import database as database_module
 from storage.database import MIGRATIONS, open_database
 from storage.sqlite import SqliteStore
-from tests.conformance.test_stores import create, draft, finished, running
+from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 
 
@@ -329,3 +329,40 @@ def test_the_store_keeps_its_name(run, store, tmp_path):
     run(again.close())
     store.close = again.close
     assert isinstance(again.inner, SqliteStore)
+
+
+def test_rounds_beyond_a_lowered_setting_are_found_once_and_go_in_small_steps(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(number) for number in range(1, 31)], 2000)))
+    lowered = SqliteStore(store.inner._database, most_rounds=10)
+
+    assert run(lowered.forget_leftovers(100)) == 0
+    run(lowered.find_leftovers())
+    assert [run(lowered.forget_leftovers(15)) for _ in range(3)] == [15, 5, 0]
+    assert [one.number for one in run(store.rounds(task.id, 0))] == list(range(21, 31))
+
+    run(store.change(task.id, lifecycle.reported([done(number) for number in range(31, 61)], 2000)))
+    run(lowered.find_leftovers())
+    assert run(lowered.forget_leftovers(100)) == 0, "looked through already: reports keep to the setting by themselves"
+
+
+def test_a_task_keeps_its_newest_rounds_as_they_come(run, store):
+    keeping = SqliteStore(store.inner._database, most_rounds=10)
+    task = running(run, store)
+    for first in range(1, 60, 7):
+        run(keeping.change(task.id, lifecycle.reported([done(number) for number in range(first, first + 7)], 2000)))
+
+    assert [one.number for one in run(store.rounds(task.id, 0))] == list(range(54, 64))
+
+
+def test_a_task_with_very_many_rounds_is_gone_at_once_and_its_rounds_go_later(run, store):
+    task = running(run, store)
+    for first in range(1, 2501, 500):
+        run(store.change(task.id, lifecycle.reported([done(number) for number in range(first, first + 500)], 2000)))
+    run(store.change(task.id, lifecycle.aborted("ann", 3000), lifecycle.stopped(3000)))
+    assert run(store.change(task.id, lifecycle.deleted("ann", 4000, "final", False))) is None
+
+    head = run(store.head()).revision
+    assert run(store.watched_rounds(Watch(task=task.id, after=0, began=0), head)) == []
+    forgotten = [run(store.inner.forget_leftovers(1000)) for _ in range(3)]
+    assert forgotten == [1000, 500, 0]
