@@ -21,7 +21,7 @@ import aiosqlite
 
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import StartError, StorageUnavailable
-from storage.words import has_words
+from storage.words import has_words, split_words
 
 log = logging.getLogger("hourglass.storage")
 
@@ -273,6 +273,7 @@ def _set_pragmas(connection: sqlite3.Connection, query_only: bool = False) -> No
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA query_only = {int(query_only)}")
     connection.create_function("has_words", 2, has_words, deterministic=True)
+    connection.create_function("split_words", 1, split_words, deterministic=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
 from storage.rows import COLUMNS, read_kept, tasks_of
 from storage.statements import SQL
-from storage.words import match_expression, whole_words_expression, words
+from storage.words import match_expression, split_words, whole_words_expression, words
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""
@@ -284,7 +284,7 @@ class _Listing:
         return " AND ".join(SQL[f"condition_{name}"] for name in asked) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
-        sought = " ".join(words(self._query.search or ""))
+        sought = split_words(self._query.search or "")
         return {"words": sought, "job": self._query.job, "created_by": self._query.created_by}
 
 

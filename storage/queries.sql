@@ -123,11 +123,11 @@ SELECT {columns} FROM tasks
 WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not Started', 'Running')
 
 -- name: unfinished
--- Pending and stopping tasks, by id: what a start of the server has to look at.
-SELECT {columns} FROM tasks WHERE status IN ('Not Started', 'Running')
+-- Pending and stopping tasks, by id: what a start of the server has to look at. Left to the planner, it reads all tasks.
+SELECT {columns} FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
 UNION ALL
-SELECT {columns} FROM tasks WHERE stopping = 1
-ORDER BY id
+SELECT {columns} FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
+ORDER BY 1
 
 -- name: transitions_between
 SELECT task, before, after, at, revision FROM transitions
@@ -137,13 +137,13 @@ WHERE revision > :since AND revision <= :up_to ORDER BY revision
 SELECT task FROM deletions WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
 -- name: tasks_between
--- Tasks whose last change lies between, by the two partial indexes.
-SELECT {columns} FROM tasks
+-- Tasks whose last change lies between. Left to the planner, it sorts all that have ended, for each frame.
+SELECT {columns} FROM tasks INDEXED BY tasks_pending_by_revision
 WHERE status IN ('Not Started', 'Running') AND revision > :since AND revision <= :up_to
 UNION ALL
-SELECT {columns} FROM tasks
+SELECT {columns} FROM tasks INDEXED BY tasks_final_by_revision
 WHERE status IN ('Finished', 'Exception', 'Aborted') AND revision > :since AND revision <= :up_to
-ORDER BY revision
+ORDER BY {by_revision}
 
 -- name: last_forgettable
 -- Of the first revisions that are kept, the last that was committed before a time.

@@ -28,8 +28,8 @@ from storage.statements import SQL
 
 LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
 
-_UNFINISHED = with_columns("unfinished").replace("ORDER BY id", "ORDER BY 1")
-_TASKS_BETWEEN = with_columns("tasks_between").replace("ORDER BY revision", f"ORDER BY {len(FIELDS)}")
+_UNFINISHED = with_columns("unfinished")
+_TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
 
 class SqliteStore:

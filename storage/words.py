@@ -14,6 +14,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
+def split_words(text: str) -> str:
+    """The words of a text as they are kept, with spaces between."""
+    return " ".join(words(text))
+
+
 def has_words(text: str, wanted: str) -> bool:
     """Whether each of some words, with spaces between, begins a word of the text: what FTS5 says, of one text."""
     found = words(text)

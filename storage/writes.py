@@ -25,7 +25,7 @@ from storage.rows import (
     with_large_result,
 )
 from storage.statements import SQL
-from storage.words import words
+from storage.words import split_words
 
 MOST_ROUNDS_AT_ONCE = 1000
 ALL_ROUNDS = 2**53
@@ -98,7 +98,7 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
     row = {**values, "locks": _locks_text(draft.locks), "revision": revision}
     task_id = transaction.execute(SQL["insert_task"], row).lastrowid
     assert task_id is not None
-    transaction.execute(SQL["insert_words"], {"id": task_id, "words": " ".join(words(draft.description))})
+    transaction.execute(SQL["insert_words"], {"id": task_id, "words": split_words(draft.description)})
     count_created(transaction, draft.created)
     task = Task(id=task_id, last_modified=draft.created, revision=revision, **values)
     _insert_transition(transaction, None, task)
@@ -158,7 +158,7 @@ def _update(transaction: Transaction, before: Task, task: Task) -> None:
 def remove(transaction: Transaction, task: Task, at: int) -> None:
     """Removes a task with all that belongs to it; of very many rounds the most are left for later."""
     transaction.execute(SQL["insert_deletion"], {"revision": _next_revision(transaction), "task": task.id, "at": at})
-    transaction.execute(SQL["delete_words"], {"id": task.id, "words": " ".join(words(task.description))})
+    transaction.execute(SQL["delete_words"], {"id": task.id, "words": split_words(task.description)})
     for statement in ("delete_task", "delete_large_result", "delete_checkpoint"):
         transaction.execute(SQL[statement], {"id": task.id})
     if forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE) == MOST_ROUNDS_AT_ONCE:

@@ -60,3 +60,10 @@ CREATE TABLE applied (
     setting TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- A prefix that has no index of its own is sought by reading all that begins so: 50 ms where many tasks do.
+DROP TABLE task_words;
+CREATE VIRTUAL TABLE task_words USING fts5 (
+    words, content = '', tokenize = 'ascii', detail = none, columnsize = 0, prefix = '1 2 3 4 5 6 7 8 9 10 11 12'
+);
+INSERT INTO task_words (rowid, words) SELECT id, split_words(description) FROM tasks;
