@@ -100,7 +100,7 @@ def test_a_directory_with_tasks_is_refused_in_words(filled):
         fill(filled, 5)
 
 
-@pytest.mark.parametrize("module", ["bench.fill"])
+@pytest.mark.parametrize("module", ["bench", "bench.fill"])
 def test_the_commands_explain_themselves(module):
     answer = subprocess.run(
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -1,0 +1,33 @@
+"""Filled databases, each made when it is first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.fill import fill
+
+FEW, MANY = 1_000, 1_000_000
+
+
+class Databases:
+    """Data directories below two directories: filled ones, which are found again and used again, and empty ones."""
+
+    def __init__(self, filled: Path, empty: Path) -> None:
+        self._filled = filled
+        self._empty = empty
+
+    def filled(self, count: int) -> Path:
+        """A data directory with `count` ended tasks."""
+        directory = self._filled / f"tasks-{count}"
+        if not directory.exists():
+            print(f"Filling a database with {count:,} tasks …", flush=True)
+            making = directory.with_suffix(".making")
+            fill(making, count)
+            making.rename(directory)
+        return directory
+
+    def empty(self, name: str) -> Path:
+        """A data directory of that name with nothing in it yet."""
+        directory = self._empty / name
+        directory.mkdir()
+        return directory
