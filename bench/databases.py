@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from bench.fill import fill
@@ -31,3 +32,7 @@ class Databases:
         directory = self._empty / name
         directory.mkdir()
         return directory
+
+    def copy(self, count: int, name: str) -> Path:
+        """A data directory of that name with `count` ended tasks, for what changes them."""
+        return Path(shutil.copytree(self.filled(count), self._empty / name))

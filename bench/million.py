@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
+from bench import retention
 from bench.databases import FEW, MANY, Databases
 from bench.figures import RUNS, in_turn
 from bench.memory import pss_bytes
@@ -68,6 +69,7 @@ def measure(databases: Databases) -> Iterator[Table]:
         yield _filters(pair)
         yield _lists(pair)
         yield _others(pair, starts)
+    yield _retention(databases)
 
 
 def _lists(pair: Pair) -> Table:
@@ -138,6 +140,14 @@ def _others(pair: Pair, starts: Compared) -> Table:
     table.add("start to ready, ms", str(starts))
     memory = [sum(pss_bytes(pid) for pid in one.processes()) / 2**20 for one in pair]
     table.add("memory of all processes after these lists (PSS), MiB", str(Compared(*memory)))
+    return table
+
+
+def _retention(databases: Databases) -> Table:
+    table = Table("million-retention", ["what", "while nothing is removed", "while two thirds are removed"])
+    for count in (FEW, MANY):
+        for line in retention.measure(databases, count):
+            table.add(*line)
     return table
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from configparser import ConfigParser
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -115,7 +116,17 @@ def serving(directory: Path, **settings: object) -> Iterator[Service]:
 
 
 def command(directory: Path, **settings: object) -> list[str]:
-    """The command that serves a data directory on a port of its own. Rounds under way are not waited for at its end."""
-    chosen = {"server__grace_seconds": 0, **settings}
+    """The command that serves a data directory on a port of its own.
+
+    Unless the settings say otherwise, nothing is ever removed, and rounds under way are not waited for at the end.
+    """
+    chosen = {**dict.fromkeys(retention_settings(), 0), "server__grace_seconds": 0, **settings}
     options = [f"--set={name.replace('__', '.')}={value}" for name, value in chosen.items()]
     return [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={directory}", *options]
+
+
+def retention_settings() -> list[str]:
+    """The names of all settings of config.ini that have something removed after some days; 0 is never."""
+    parser = ConfigParser()
+    parser.read(ROOT / "config.ini", encoding="utf-8")
+    return [f"retention__{key}" for key in parser["retention"] if key.endswith("_days")]
