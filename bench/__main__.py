@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ MILLION = "million"
 
 def main(argv: Sequence[str]) -> int:
     given = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else what was started would outlive the benchmark
     with _databases(given.databases) as databases:
         if MILLION in given.goals:
             _measure_million(databases)
