@@ -29,8 +29,8 @@ from storage.words import words
 BATCH = 10_000
 CHANGES_DAYS = 30
 """Transitions that are older have been forgotten, as `[retention] changes_days` says by default."""
-QUIET_MS = 3_600_000
-"""Nothing happened in the last hour: what the service knows of it is not filled in."""
+QUIET_MS = 3 * 3_600_000
+"""Nothing happened in the last hours, of which the service keeps what happened in each minute."""
 
 _INSERT_TASK = "INSERT INTO tasks ({}) VALUES ({})".format(
     ", ".join(Task.__struct_fields__), ", ".join(f":{field}" for field in Task.__struct_fields__)

@@ -12,13 +12,24 @@ import pytest
 from bench.fill import CHANGES_DAYS, QUIET_MS, fill
 from bench.tales import ABSENT_WORD, COMMON_WORD, DAY_MS, RARE_TASKS, RARE_WORD, SPAN_MS, tales
 from jobs.model import Status
+from jobs.retention import MINUTE_MS, MINUTES_KEPT
 from storage import ListQuery
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite
 
 COUNT = 600
 NOW = 1_800_000_000_000
-TABLES = ["tasks", "rounds", "transitions", "deletions", "checkpoints", "large_results", "sqlite_sequence"]
+TABLES = [
+    "tasks",
+    "rounds",
+    "transitions",
+    "deletions",
+    "checkpoints",
+    "large_results",
+    "minutes",
+    "leftovers",
+    "sqlite_sequence",
+]
 
 
 async def write_by_the_service(directory):
@@ -28,7 +39,9 @@ async def write_by_the_service(directory):
         ((created),) = await store.create([tale.draft])
         for step in tale.steps:
             await store.change(created.task.id, step)
-    await store.forget_changes(NOW - CHANGES_DAYS * DAY_MS)
+    while await store.forget_changes(NOW - CHANGES_DAYS * DAY_MS):
+        pass
+    await store.inner.forget_minutes(NOW // MINUTE_MS - MINUTES_KEPT)
     await store.close()
 
 
