@@ -1,6 +1,6 @@
 # `make run` and `make test` do all set-up themselves; a second run installs nothing.
 
-.PHONY: setup run test lint bench
+.PHONY: setup run test lint bench bench-million
 
 setup:
 	@tools/setup dev
@@ -20,5 +20,9 @@ lint:
 
 
 bench:
-	@tools/setup dev
-	.venv/bin/python -m bench
+	@tools/setup bench
+	.venv/bin/python -m bench $(ARGS)
+
+bench-million:
+	@tools/setup bench
+	.venv/bin/python -m bench million $(ARGS)

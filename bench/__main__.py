@@ -1,76 +1,94 @@
-"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, against a bare Tornado JSON POST in the same run."""
+"""`python -m bench` measures the goals and writes them to docs/speed.md; `make bench` runs it."""
 
 from __future__ import annotations
 
-import base64
-import os
-import platform
-import sqlite3
-import statistics
-import subprocess
+import argparse
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import tornado
-import uvloop
+from bench import creating, idle, lists, million, report, running, starting
+from bench.databases import Databases
+from bench.figures import Row
+from bench.peer import PeerMissing
+from bench.service import Refused
 
-from bench.load import posts_a_second
-
-ROOT = Path(__file__).parents[1]
-CONNECTIONS = 32
-REQUESTS = 6400
-RUNS = 5
-GOAL = 0.80
-BODY = b'{"times": 1}'
-
-
-def main() -> None:
-    with ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        bare = stack.enter_context(_server([sys.executable, "-m", "bench.bare"]))
-        ours = stack.enter_context(_server(_our_command(directory)))
-        headers = {"Authorization": "Basic " + base64.b64encode(b"admin:bench").decode()}
-        url = f"{ours}api/taskqueue/test_task"
-        _measure(url, headers, CONNECTIONS)
-        pairs = [(_measure(url, headers, REQUESTS), _measure(bare, {}, REQUESTS)) for _ in range(RUNS)]
-    _report(pairs)
+GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
+    "1": creating.measure,
+    "2": running.measure_end_to_end,
+    "3": running.measure_latency,
+    "7": lists.measure,
+    "10": idle.measure,
+    "12": starting.measure,
+}
+MILLION = "million"
 
 
-def _our_command(directory: str) -> list[str]:
-    """Tasks only wait here: what runs them would take the second core from the one that measures."""
-    options = ["--port=0", f"--data-dir={directory}", "--set", "workers.count=1", "--set", "test_task.round_seconds=60"]
-    return [sys.executable, str(ROOT / "server.py"), *options]
+def main(argv: Sequence[str]) -> int:
+    given = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else what was started would outlive the benchmark
+    with _databases(given.databases) as databases:
+        if MILLION in given.goals:
+            _measure_million(databases)
+        goals = [goal for goal in given.goals or GOALS if goal != MILLION]
+        if goals:
+            _measure_goals(goals, databases)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "goals",
+        nargs="*",
+        metavar="GOAL",
+        type=_goal,
+        help=f"which to measure: {', '.join(GOALS)} (default: all of these), or {MILLION}, which takes longer",
+    )
+    parser.add_argument(
+        "--databases", type=Path, help="where filled databases are kept and found again (default: nowhere)"
+    )
+    return parser
+
+
+def _goal(text: str) -> str:
+    if text not in (*GOALS, MILLION):
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(GOALS)} or {MILLION}, got {text}")
+    return text
 
 
 @contextmanager
-def _server(command: list[str]) -> Iterator[str]:
-    environment = {**os.environ, "HOURGLASS_ADMIN_PASSWORD": "bench"}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert server.stdout
+def _databases(kept: Path | None) -> Iterator[Databases]:
+    with tempfile.TemporaryDirectory() as directory:
+        yield Databases(kept or Path(directory), Path(directory))
+
+
+def _measure_million(databases: Databases) -> None:
+    for table in million.measure(databases):
+        report.write_table(table.name, table.columns, table.rows)
+
+
+def _measure_goals(goals: Sequence[str], databases: Databases) -> None:
+    rows: list[list[str]] = []
+    print(report.machine())
+    for goal in goals:
+        rows += _cells_of(goal, databases)
+    report.update_goals(rows)
+
+
+def _cells_of(goal: str, databases: Databases) -> list[list[str]]:
     try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _measure(url: str, headers: dict[str, str], requests: int) -> float:
-    return uvloop.run(posts_a_second(url, BODY, headers, CONNECTIONS, requests))
-
-
-def _report(pairs: list[tuple[float, float]]) -> None:
-    versions = f"Python {platform.python_version()}, tornado {tornado.version}, SQLite {sqlite3.sqlite_version}"
-    ratio = statistics.median(ours / bare for ours, bare in pairs)
-    ours = statistics.median(ours for ours, _ in pairs)
-    bare = statistics.median(bare for _, bare in pairs)
-    print(f"{versions}, {os.cpu_count()} cores, {RUNS} pairs in turn, medians")
-    print(f"durable POST taskqueue/test_task  {ours:8,.0f}/s")
-    print(f"bare Tornado JSON POST            {bare:8,.0f}/s")
-    print(f"ratio                             {ratio:8.2f}    (goal: at least {GOAL:.2f})")
+        cells = [row.cells() for row in GOALS[goal](databases)]
+    except (PeerMissing, Refused) as missing:
+        print(f"goal {goal} is not measured: {missing}")
+        return []
+    for row in cells:
+        print("{:>3}  {}\n     {} against {}: ratio {}, wanted {}".format(*row), flush=True)
+    return cells
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

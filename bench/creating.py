@@ -1,0 +1,59 @@
+"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, against a bare Tornado JSON POST in the same run."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from contextlib import ExitStack
+
+import uvloop
+
+from bench.databases import Databases
+from bench.figures import Row, in_turn, ratio
+from bench.load import posts_a_second
+from bench.service import API, serving, started
+
+CONNECTIONS = 32
+REQUESTS = 6400
+REQUESTS_ALONE = 300
+BODY = b'{"times": 1}'
+WANTED = "≥ 0.80"
+
+
+def measure(databases: Databases) -> list[Row]:
+    """Tasks only wait here: what runs them would take the second core from the one that measures."""
+    with ExitStack() as stack:
+        bare = stack.enter_context(started([sys.executable, "-m", "bench.bare"]))
+        settings = {"workers__count": 1, "test_task__round_seconds": 60}
+        ours = stack.enter_context(serving(databases.empty("creating"), **settings))
+        url, headers = f"http://{ours.program.place}{API}/taskqueue/test_task", ours.headers
+        _rate(url, headers, CONNECTIONS, CONNECTIONS)
+        rates = in_turn(
+            lambda: _rate(url, headers, CONNECTIONS, REQUESTS), lambda: _rate(bare.address, {}, CONNECTIONS, REQUESTS)
+        )
+        alone = in_turn(lambda: _milliseconds(url, headers), lambda: _milliseconds(bare.address, {}))
+    return [
+        Row(
+            "1",
+            f"durable POST of a test task, {CONNECTIONS} connections, a second ÷ bare Tornado JSON POST",
+            f"{statistics.median(rates[0]):,.0f}/s",
+            f"{statistics.median(rates[1]):,.0f}/s",
+            ratio(*rates),
+            WANTED,
+        ),
+        Row(
+            "1b",
+            "the same over one connection: milliseconds for one, mean",
+            f"{statistics.median(alone[0]):.2f} ms",
+            f"{statistics.median(alone[1]):.2f} ms",
+            ratio(*alone),
+        ),
+    ]
+
+
+def _rate(url: str, headers: dict[str, str], connections: int, requests: int) -> float:
+    return uvloop.run(posts_a_second(url, BODY, headers, connections, requests))
+
+
+def _milliseconds(url: str, headers: dict[str, str]) -> float:
+    return 1000 / _rate(url, headers, 1, REQUESTS_ALONE)

@@ -1,0 +1,13 @@
+"""Memory of processes as Linux counts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def pss_bytes(pid: int) -> int:
+    """Its proportional set size: what it has alone, and its share of what it has together with others."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"expected a line Pss in /proc/{pid}/smaps_rollup, got none")

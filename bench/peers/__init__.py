@@ -1,0 +1,1 @@
+"""The peers' side: what runs in `.venv-peers`, apart from our own packages."""

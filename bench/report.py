@@ -1,0 +1,76 @@
+"""The tables of docs/speed.md: found by their marks, and written anew by each run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import tornado
+
+from bench.service import ROOT
+
+DOCUMENT = ROOT / "docs" / "speed.md"
+GOALS = "goals"
+GOAL_COLUMNS = ["goal", "what", "Hourglass", "limit or peer", "ratio", "wanted", "measured"]
+
+Rows = list[list[str]]
+
+
+def write_table(name: str, columns: Sequence[str], rows: Rows, document: Path = DOCUMENT) -> None:
+    """Puts a table in the place of the one of that name."""
+    lines = [_line(cells) for cells in [columns, ["---"] * len(columns), *rows]]
+    _replace(name, lines, document)
+
+
+def update_goals(rows: Rows, document: Path = DOCUMENT) -> None:
+    """Puts the rows, whose first cell is their goal, in the place of those of the same goals; the others stay."""
+    kept = {row[0]: row for row in _rows_of(GOALS, document)} | {row[0]: [*row, _today()] for row in rows}
+    write_table(GOALS, GOAL_COLUMNS, [kept[goal] for goal in sorted(kept, key=_number)], document)
+    _replace("machine", [machine()], document)
+
+
+def machine() -> str:
+    """What was measured on, with what, and when."""
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{_today()}: {os.cpu_count()} cores of {processor[1] if processor else platform.machine()}, {memory:.0f} GiB, "
+        f"Linux {platform.release()}, Python {platform.python_version()}, tornado {tornado.version}, "
+        f"SQLite {sqlite3.sqlite_version}."
+    )
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d")
+
+
+def _number(goal: str) -> tuple[int, str]:
+    digits = re.match(r"\d+", goal)
+    return (int(digits[0]) if digits else 0), goal
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _rows_of(name: str, document: Path) -> Rows:
+    lines = _find(name, document.read_text())[2].splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
+
+
+def _replace(name: str, lines: Sequence[str], document: Path) -> None:
+    text = document.read_text()
+    found = _find(name, text)
+    document.write_text(text[: found.start(2)] + "\n".join(lines) + "\n" + text[found.end(2) :])
+
+
+def _find(name: str, text: str) -> re.Match[str]:
+    found = re.search(rf"(<!-- {name} -->\n)(.*?)(<!-- /{name} -->)", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"expected the marks <!-- {name} --> and <!-- /{name} --> in docs/speed.md, got none")
+    return found
