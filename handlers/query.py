@@ -37,6 +37,9 @@ def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -
             possible = ", ".join(sorted(known)) or "none"
             errors[name] = [f"is not a parameter here, expected: {possible}"]
             continue
+        if len(texts) > 1 and not known[name].repeatable:
+            errors[name] = [f"expected once, got {len(texts)} times"]
+            continue
         for text in texts:
             try:
                 values.setdefault(name, []).append(known[name].read(text))
