@@ -110,7 +110,7 @@ def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: T
     for step in steps:
         outcome = step(task)
         if isinstance(outcome, Removed):
-            remove(transaction, task, outcome.at)
+            remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
         if outcome is not None:
             task = _apply(transaction, task, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
@@ -92,6 +93,16 @@ async def test_a_guard_leaves_alone_what_is_not_as_expected(client):
 
     assert await deleted(client, "search=502&if_status=pending") == {ended: "changed", waits: "aborted"}
     assert await deleted(client, "search=502&if_status=final") == {ended: "deleted", waits: "deleted"}
+
+
+async def test_what_ends_between_the_look_and_its_turn_is_left_alone(client):
+    """Five calls at once see the same pending tasks: one of them aborts a task, none deletes it."""
+    ids = await created(client, *[waiting(509)] * 300)
+
+    reports = await asyncio.gather(*(deleted(client, f"search=509&{PENDING}") for _ in range(5)))
+
+    assert {outcome for report in reports for outcome in report.values()} <= {"aborted", "changed"}
+    assert (await client.get("taskqueue?search=509&status=Aborted&pageSize=1"))["count"] == len(ids)
 
 
 async def test_force_does_not_wait_for_rounds(client):
