@@ -33,6 +33,10 @@ class Script:
         )
         self.lines = []
 
+    @property
+    def task_id(self):
+        return int(self.lines[0].partition(":")[0].removeprefix("Task "))
+
     async def until(self, text):
         """Reads until a line has that text."""
         while line := await asyncio.to_thread(self.process.stdout.readline):
@@ -86,16 +90,31 @@ async def test_a_task_that_fails_exits_with_1_and_its_reason(client, started):
     assert script.lines[-1] == "Failed in round 2: ValueError: no such pool"
 
 
-async def test_a_task_that_is_aborted_exits_with_2_even_when_it_is_deleted_at_once(client, started):
+async def test_a_task_that_is_aborted_exits_with_2(client, started):
     script = started(client.service.base, "waits", "times=2", "in_round=2", f'until="{NEVER}"')
     await script.until("50% counted to 1")
-    task_id = int(script.lines[0].split(":")[0].removeprefix("Task "))
 
-    await client.call("DELETE", f"taskqueue/{task_id}?force=true")
-    await client.call("DELETE", f"taskqueue/{task_id}?if_status=final")
+    await client.call("DELETE", f"taskqueue/{script.task_id}?force=true")
 
     assert await script.end() == 2
-    assert script.lines[-1].startswith("Aborted")
+    assert script.lines[-1].startswith("Aborted by admin")
+
+
+async def test_a_task_that_was_aborted_and_deleted_while_nobody_looked_exits_with_2(service, started):
+    client, port = Client(service.start()), port_of(service)
+    script = started(service.base, "waits", "times=2", "in_round=2", f'until="{NEVER}"')
+    await script.until("50% counted to 1")
+    service.kill()
+    await script.until("Waiting for the service")
+    service.start()
+    await client.call("DELETE", f"taskqueue/{script.task_id}?force=true")
+    assert (await client.call("DELETE", f"taskqueue/{script.task_id}")).status == 204
+    service.stop()
+
+    service.start(f"--port={port}")
+
+    assert await script.end() == 2
+    assert script.lines[-1] == "Aborted"
 
 
 @pytest.mark.parametrize(
