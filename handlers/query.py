@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from jobs.errors import InvalidInput
 from storage import Place
@@ -36,6 +37,9 @@ def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -
         if name not in known:
             possible = ", ".join(sorted(known)) or "none"
             errors[name] = [f"is not a parameter here, expected: {possible}"]
+            continue
+        if len(texts) > 1 and not known[name].repeatable:
+            errors[name] = [f"expected once, got {len(texts)} times"]
             continue
         for text in texts:
             try:
@@ -101,12 +105,16 @@ truth = Query(lambda value: one_of("true", "false").read(value) == "true", {"typ
 """true or false."""
 
 
+Kept = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+"""A number as the store may hold it."""
+
+
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of a list has ended, and in which ordering: what `next` hands on."""
 
     ordering: str
-    key: int | str | None
-    id: int
+    key: Kept | str | None
+    id: Kept
 
     @property
     def place(self) -> Place:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tornado.httputil import ParseBodyConfig, ParseUrlEncodedConfig, set_parse_body_config
 from tornado.web import Application
 
 from handlers.answer_notes import AnswerNote
@@ -58,9 +59,13 @@ MONITORING_ROUTES: list[tuple[str, type]] = [
 ]
 """At the root, and under the page's address for proxies that pass nothing else on."""
 
+MOST_ARGUMENTS = 4000
+"""Tornado's own answer to more is a bare 400, and its limit of 1,000 leaves no room beside 1,000 ids."""
+
 
 def make_application(services: Services) -> Application:
     """The whole service as a Tornado application."""
+    set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
     routes: list[Any] = [(rf"{API}/{path}/?", handler, handed) for path, handler in API_ROUTES]
     routes += [(rf"/(?:openattic/)?{path}/?", handler, handed) for path, handler in MONITORING_ROUTES]

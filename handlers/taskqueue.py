@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
@@ -82,7 +82,14 @@ def _submission_of(name: str, params: Schema) -> Schema:
 class CreatingHandler(ApiHandler):
     """A call that creates a task: at most one for a key, and it may wait for its end."""
 
-    def request_key(self) -> RequestKey | None:
+    async def create(self, submit: Callable[[RequestKey | None], Awaitable[Created]], status: int = 201) -> None:
+        """Creates the task and answers with it, `status` where it is new. Both headers are read before: what is
+        refused creates nothing."""
+        key, wait = self._request_key(), self._preferred_wait()
+        created = await submit(key)
+        await self._answer(created, status if created.is_new else 200, wait)
+
+    def _request_key(self) -> RequestKey | None:
         """What makes this request the same as an earlier one. Raises InvalidInput."""
         key = self.request_header("Idempotency-Key", _CREATING_HEADERS["Idempotency-Key"])
         if key is None:
@@ -92,10 +99,9 @@ class CreatingHandler(ApiHandler):
         body_hash = sha256(body).hexdigest()
         return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
-    async def answer(self, created: Created, status: int) -> None:
+    async def _answer(self, created: Created, status: int, wait: float | None) -> None:
         """The task, at once or when it is final, as the client prefers."""
         task = created.task
-        wait = self._preferred_wait()
         if wait is not None:
             task = await self._final(task, wait)
             self.set_header("Preference-Applied", f"wait={wait:g}")
@@ -111,8 +117,8 @@ class CreatingHandler(ApiHandler):
 
     def _preferred_wait(self) -> float | None:
         """Of all preferences only `wait` means something here. Raises InvalidInput."""
-        for preference in self.request.headers.get("Prefer", "").replace(";", ",").split(","):
-            name, _, value = preference.strip().partition("=")
+        for preference in self.request.headers.get("Prefer", "").split(","):
+            name, _, value = preference.partition(";")[0].partition("=")
             if name.strip().lower() == "wait":
                 seconds_text = value.strip().strip('"')
                 return float(self.header_value("Prefer", seconds_text, _WAIT))
@@ -178,14 +184,13 @@ class TaskListHandler(CreatingHandler):
         if isinstance(given, list):
             await self._create_all(given)
         else:
-            queue, key = self.services.tasks.queue, self.request_key()
-            created = await queue.submit(_submission(given), self.identity.name, key)
-            await self.answer(created, 201 if created.is_new else 200)
+            submission = self._submission(given)
+            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key))
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
         ids: list[Any] = list(dict.fromkeys(self.values.get("id", [])))
-        has_filter = any(self.values.get(name, [""]) != [""] for name in _FILTERS)
+        has_filter = any(name in self.values for name in _FILTERS)
         if bool(ids) == has_filter:
             raise InvalidInput(
                 errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {_both(has_filter)}"]}
@@ -197,7 +202,11 @@ class TaskListHandler(CreatingHandler):
         self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
 
     async def _matching(self) -> list[tuple[int, Expected | None]]:
-        """The tasks that match, each with what it is now: one that ends before its turn is left alone."""
+        """The tasks that match, each with what it is now: one that ends before its turn is left alone. An empty filter
+        is refused: a list takes it for none, and a script whose variable is empty would delete too much."""
+        empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
+        if empty:
+            raise InvalidInput(errors=empty)
         found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
@@ -210,9 +219,18 @@ class TaskListHandler(CreatingHandler):
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
         created = await self.services.tasks.queue.submit_all(
-            [_submission_or_mistake(one) for one in given], self.identity.name
+            [self._submission_or_mistake(one) for one in given], self.identity.name
         )
         self.send(CreatedView([self.view(one.task) for one in created]), 201)
+
+    def _submission(self, given: object) -> Submission:
+        return _submission(given, self.services.tasks.registry)
+
+    def _submission_or_mistake(self, given: object) -> Submission | InvalidInput:
+        try:
+            return self._submission(given)
+        except InvalidInput as error:
+            return error
 
     def _list_query(self) -> ListQuery:
         ordering = self.value("ordering", "-last_modified")
@@ -241,7 +259,7 @@ def _both(has_filter: bool) -> str:
     return "both" if has_filter else "neither"
 
 
-def _submission(given: object) -> Submission:
+def _submission(given: object, registry: Registry) -> Submission:
     """What a body asks for. Raises InvalidInput with all mistakes at once."""
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
@@ -255,15 +273,21 @@ def _submission(given: object) -> Submission:
     except ValueError as error:
         errors["not_before"] = [str(error)]
     if errors:
-        raise InvalidInput(errors=errors)
+        raise InvalidInput(errors=_mistakes_of_params(given, registry) | errors)
     return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
 
 
-def _submission_or_mistake(given: object) -> Submission | InvalidInput:
+def _mistakes_of_params(given: object, registry: Registry) -> dict[str, list[str]]:
+    """What the job itself would say of a request whose form is wrong already."""
+    if not isinstance(given, dict) or not isinstance(given.get("job"), str):
+        return {}
     try:
-        return _submission(given)
+        registry.job(given["job"]).validate(given.get("params", {}))
     except InvalidInput as error:
-        return error
+        return error.errors
+    except NotFound as error:
+        return {"job": [str(error)]}
+    return {}
 
 
 def _time(given: object) -> int | None:
@@ -291,9 +315,8 @@ class TestTaskHandler(CreatingHandler):
 
     async def post(self) -> None:
         """Creates a test task."""
-        key = self.request_key()
         submission = Submission(job="test_task", params=self.json())
-        await self.answer(await self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
+        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
 
 
 class TaskHandler(ApiHandler):
@@ -349,8 +372,8 @@ class RetryHandler(CreatingHandler):
 
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
-        created = await self.services.tasks.queue.retry(_task_id(task_id), self.identity.name, self.request_key())
-        await self.answer(created, 201 if created.is_new else 200)
+        number = _task_id(task_id)
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.identity.name, key))
 
 
 class RoundsHandler(ApiHandler):

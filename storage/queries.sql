@@ -49,7 +49,9 @@ DELETE FROM rounds WHERE task = :id AND number IN (
 
 -- name: set_leftover
 -- Rounds up to a number that nobody sees any more, or that are too many.
-INSERT OR REPLACE INTO leftovers (task, up_to) VALUES (:task, :up_to)
+-- A task may have been removed since it was found to have too many.
+INSERT INTO leftovers (task, up_to) VALUES (:task, :up_to)
+ON CONFLICT (task) DO UPDATE SET up_to = max(up_to, excluded.up_to)
 
 -- name: leftover
 SELECT task, up_to FROM leftovers LIMIT 1

@@ -116,16 +116,17 @@ def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: T
     for step in steps:
         outcome = step(task)
         if isinstance(outcome, Removed):
-            remove(transaction, task, outcome.at)
+            remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
         if outcome is not None:
             task = _apply(transaction, task, outcome)
     if task is before:
         return with_large_result(transaction, task)
     _update(transaction, before, task)
-    if most_rounds and task.round > most_rounds and task.round != before.round:
-        forget_rounds(transaction, task.id, task.round - most_rounds, MOST_ROUNDS_AT_ONCE)
-    return task
+    if most_rounds and task.round > most_rounds and task.round > before.round:
+        limit = task.round - before.round + MOST_ROUNDS_AT_ONCE
+        forget_rounds(transaction, task.id, task.round - most_rounds, limit)
+    return with_large_result(transaction, task)
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:

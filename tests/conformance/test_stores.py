@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from jobs import lifecycle
-from jobs.errors import IllegalTransition, NoSuchTask, StatusChanged
+from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, StorageUnavailable
 from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Watch
-from storage import Draft
+from storage import KEYS_LAST_MS, Draft, RequestKey
 
 
 def draft(**fields):
@@ -161,6 +161,98 @@ def test_unique_drafts_in_one_call_are_one_task(run, store):
     assert not second.is_new
 
 
+def key(text="k", **fields):
+    return RequestKey(**{"user": "ann", "path": "/taskqueue", "key": text, "body_hash": "h", "at": 1000, **fields})
+
+
+def test_a_key_stands_for_the_task_that_it_created_as_it_is_now(run, store):
+    assert run(store.created_with(key())) is None
+    first = run(store.create([draft()], key()))[0]
+    run(store.change(first.task.id, lifecycle.taken(1500)))
+
+    again = run(store.create([draft(description="Something else")], key()))[0]
+
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.task == run(store.created_with(key())) == run(store.task(first.task.id))
+    assert run(store.head()).counts["Not Started"] == 0
+
+
+@pytest.mark.parametrize("other", [{"text": "l"}, {"user": "bob"}, {"path": "/taskqueue/test_task"}])
+def test_another_key_user_or_path_creates_another_task(run, store, other):
+    first = run(store.create([draft()], key()))[0]
+
+    second = run(store.create([draft()], key(**other)))[0]
+
+    assert second.is_new
+    assert second.task.id > first.task.id
+
+
+def test_a_key_with_another_body_or_a_task_that_is_gone_is_a_conflict_and_creates_nothing(run, store):
+    task = finished(run, store)
+    first = run(store.create([draft()], key()))[0].task
+    run(store.change(first.id, lifecycle.aborted("ann", 2000), lifecycle.deleted("ann", 3000, None, False)))
+    head = run(store.head())
+
+    for one in (key(), key(body_hash="other")):
+        with pytest.raises(Conflict, match="Idempotency-Key k"):
+            run(store.created_with(one))
+        with pytest.raises(Conflict, match="Idempotency-Key k"):
+            run(store.create([draft()], one))
+
+    assert run(store.head()) == head
+    assert run(store.task(task.id)) == task
+
+
+def test_a_key_is_forgotten_after_a_day_and_may_stand_for_another_task_then(run, store):
+    first = run(store.create([draft()], key()))[0].task
+    assert run(store.created_with(key(at=1000 + KEYS_LAST_MS - 1))) == first
+
+    second = run(store.create([draft()], key(at=1000 + KEYS_LAST_MS, body_hash="other")))[0]
+
+    assert second.is_new
+    assert run(store.created_with(key(at=1000 + KEYS_LAST_MS, body_hash="other"))) == second.task
+
+
+def test_a_refused_creation_leaves_no_key(run, store):
+    store.full = True
+    with pytest.raises(StorageUnavailable):
+        run(store.create([draft()], key()))
+    store.full = False
+
+    assert run(store.created_with(key())) is None
+
+
+def test_equal_requests_at_once_create_one_task(run, store):
+    async def many():
+        return await asyncio.gather(*(store.create([draft()], key()) for _ in range(20)))
+
+    created = [one for (one,) in run(many())]
+
+    assert sorted(one.is_new for one in created) == [False] * 19 + [True]
+    assert len({one.task.id for one in created}) == 1
+
+
+def test_a_key_may_stand_for_the_pending_task_of_a_unique_draft(run, store):
+    pending = run(store.create([draft(unique_key="u")]))[0].task
+
+    created = run(store.create([draft(unique_key="u")], key()))[0]
+
+    assert (created.is_new, created.task) == (False, pending)
+    assert run(store.created_with(key())) == pending
+
+
+def test_a_pin_is_a_change_that_leaves_the_time_of_the_last_one(run, store):
+    large = json.dumps("x" * 20_000)
+    task = finished(run, store, result=large)
+
+    pinned = run(store.change(task.id, lifecycle.pinned(True)))
+
+    assert (pinned.pinned, pinned.last_modified, pinned.revision) == (True, task.last_modified, task.revision + 1)
+    assert pinned.result == large
+    assert run(store.change(task.id, lifecycle.pinned(True))) == pinned
+    assert run(store.change(task.id, lifecycle.pinned(False))).pinned is False
+
+
 def test_rounds_are_kept_in_order_and_read_after_a_number(run, store):
     task = running(run, store)
     run(store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000)))
@@ -274,6 +366,24 @@ def test_changes_of_a_future_or_a_forgotten_past_are_unknown(run, store):
     assert run(store.changes(0)) is None
     assert run(store.head()).oldest == task.revision
     assert [move.after for move in run(store.changes(task.revision)).transitions] == ["Not Started"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_changes_are_forgotten_in_small_steps_and_oldest_first(run, store, limit):
+    for number in range(4):
+        task = finished(run, store, created=1000 + number)
+        run(store.change(task.id, lifecycle.deleted("ann", 4000, None, False)))
+    young = create(run, store, created=10_000)
+    forgotten = []
+
+    while number := run(store.forget_changes(5000, limit)):
+        forgotten.append(number)
+        assert run(store.head()).oldest == sum(forgotten)
+        assert run(store.changes(sum(forgotten) - 1)) is None
+
+    assert sum(forgotten) == 16
+    assert max(forgotten) <= limit
+    assert [move.task for move in run(store.changes(16)).transitions] == [young.id]
 
 
 def test_forgetting_nothing_changes_nothing(run, store):

@@ -149,6 +149,11 @@ class Client:
                 return task
             await self.get(f"taskqueue/changes?since={task['revision']}&wait=10")
 
+    async def until_gone(self, task_id: int) -> None:
+        """Until the task is deleted; waits on changes, without polling."""
+        while (answer := await self.call("GET", f"taskqueue/{task_id}")).status != 404:
+            await self.get(f"taskqueue/changes?since={answer.json['revision']}&wait=10")
+
     async def events(self, since: int | None = None, headers: dict[str, str] | None = None) -> Events:
         url = f"ws{self.service.base.removeprefix('http')}/openattic/api/taskqueue/events"
         url += f"?since={since}" if since is not None else ""
