@@ -105,10 +105,8 @@ class ServiceHandler(RequestHandler):
 class ApiHandler(ServiceHandler):
     """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
 
-    needs_sign_in: ClassVar[bool] = True
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
-    accepts_form: ClassVar[bool] = False
     identity: Identity
 
     def initialize(self, services: Services) -> None:
@@ -119,13 +117,11 @@ class ApiHandler(ServiceHandler):
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
         self._refuse_large_body()
-        if self.needs_sign_in:
+        operation = self._operation()
+        if operation.needs_sign_in:
             await self._require_sign_in()
-        self._require_json()
-        method = "GET" if self.request.method == "HEAD" else self.request.method
-        operation = self.operations.get(method or "")
-        if operation is not None:  # whatever else is 405
-            self.values = read_query(self._query_texts(), operation.query)
+        self._require_json(operation.takes_form)
+        self.values = read_query(self._query_texts(), operation.query)
 
     def on_finish(self) -> None:
         self.services.connections.request_ended(self)
@@ -145,6 +141,12 @@ class ApiHandler(ServiceHandler):
 
     async def head(self, *args: str, **kwargs: str) -> None:
         await self.get(*args, **kwargs)  # type: ignore[misc]
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 405:
+            reads = ["HEAD"] if "GET" in self.operations else []
+            self.set_header("Allow", ", ".join([*self.operations, *reads]))
+        super().write_error(status_code, **kwargs)
 
     def json(self) -> object:
         """The body; an empty object where there is none. Raises InvalidInput."""
@@ -178,6 +180,14 @@ class ApiHandler(ServiceHandler):
         except UnicodeDecodeError:
             raise Refusal(400, "The address is not in UTF-8.") from None
 
+    def _operation(self) -> Operation:
+        """What is asked for; a method that nothing is known of needs no sign-in to be refused."""
+        method = "GET" if self.request.method == "HEAD" else self.request.method
+        try:
+            return self.operations[method or ""]
+        except KeyError:
+            raise HTTPError(405) from None
+
     def _refuse_large_body(self) -> None:
         length = self.request.headers.get("Content-Length", "0")
         if length.isdigit() and int(length) > LARGEST_BODY_BYTES:
@@ -196,13 +206,13 @@ class ApiHandler(ServiceHandler):
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 
-    def _require_json(self) -> None:
+    def _require_json(self, takes_form: bool) -> None:
         """A form could come from any page of the web with the user's cookie; JSON cannot."""
         headers = self.request.headers
         has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         allowed = ["application/json"]
-        if self.accepts_form:
+        if takes_form:
             allowed += ["application/x-www-form-urlencoded"]
         if has_body and kind not in allowed:
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
