@@ -60,6 +60,15 @@ class ServiceHandler(RequestHandler):
             return await self._identify_basic(credentials)
         return None
 
+    def query_texts(self) -> dict[str, list[str]]:
+        try:
+            return {
+                name: [value.decode() for value in values]
+                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
+            }
+        except UnicodeDecodeError:
+            raise Refusal(400, "The address is not in UTF-8.") from None
+
     async def _identify_basic(self, credentials: str) -> Identity | None:
         try:
             name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
@@ -80,7 +89,7 @@ class ServiceHandler(RequestHandler):
         self.send_problem(error, status_of(error) if error is not None else status_code)
 
     def send_problem(self, error: BaseException | None, status: int) -> None:
-        members: dict[str, object] = {}
+        members: dict[str, TaskView] = {}
         if isinstance(error, StatusChanged) and error.task is not None:
             members["task"] = self.view(error.task)
         if isinstance(error, TooManyAttempts):
@@ -121,7 +130,7 @@ class ApiHandler(ServiceHandler):
         if operation.needs_sign_in:
             await self._require_sign_in()
         self._require_json(operation.takes_form)
-        self.values = read_query(self._query_texts(), operation.query)
+        self.values = read_query(self.query_texts(), operation.query)
 
     def on_finish(self) -> None:
         self.services.connections.request_ended(self)
@@ -170,15 +179,6 @@ class ApiHandler(ServiceHandler):
             return by.read(given)
         except ValueError as error:
             raise InvalidInput(errors={name: [str(error)]}) from error
-
-    def _query_texts(self) -> dict[str, list[str]]:
-        try:
-            return {
-                name: [value.decode() for value in values]
-                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
-            }
-        except UnicodeDecodeError:
-            raise Refusal(400, "The address is not in UTF-8.") from None
 
     def _operation(self) -> Operation:
         """What is asked for; a method that nothing is known of needs no sign-in to be refused."""
