@@ -10,6 +10,7 @@ from tornado.web import Application, RedirectHandler
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.events import EventsHandler
+from handlers.openapi import OpenApiHandler, describe
 from handlers.page import FileHandler, PageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
@@ -43,6 +44,7 @@ API_ROUTES: list[tuple[str, type]] = [
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
     ("retention", RetentionHandler),
+    ("openapi.json", OpenApiHandler),
     ("auth", AuthHandler),
     ("api-token-auth", TokenHandler),
 ]
@@ -51,7 +53,11 @@ API_ROUTES: list[tuple[str, type]] = [
 def make_application(services: Services) -> Application:
     """The whole service as a Tornado application."""
     handed = {"services": services}
-    routes: list[Any] = [(rf"{API}/{path}/?", handler, handed) for path, handler in API_ROUTES]
+    described = handed | {"document": describe(API_ROUTES, services.tasks.registry, services.version)}
+    routes: list[Any] = [
+        (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
+        for path, handler in API_ROUTES
+    ]
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
