@@ -203,6 +203,8 @@ async def test_an_unknown_job_names_the_registered_ones(client):
         ({"job": "test_task", "params": {"times": 1}, "priority": "high"}, "priority"),
         ({"job": "test_task", "params": {"times": 1}, "not_before": "tomorrow"}, "not_before"),
         ({"job": "test_task", "params": {"times": 1}, "not_before": "2026-01-01T00:00:00"}, "not_before"),
+        ({"job": "test_task", "params": {"times": 1}, "not_before": "0001-01-01T00:00:00+05:00"}, "not_before"),
+        ({"job": "test_task", "params": {"times": 1}, "not_before": "9999-12-31T23:59:59-05:00"}, "not_before"),
         ({"job": "test_task", "params": {"times": 1}, "colour": "red"}, "colour"),
     ],
 )
