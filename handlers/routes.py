@@ -9,6 +9,7 @@ from tornado.web import Application, RedirectHandler
 
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
+from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.openapi import OpenApiHandler, describe
 from handlers.page import FileHandler, PageHandler
@@ -60,6 +61,7 @@ def make_application(services: Services) -> Application:
     ]
     routes += [
         (r"/openattic/", PageHandler, handed),
+        (r"/openattic/docs/?", DocsHandler, described),
         (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
         *(
             (rf"/openattic/vendor/{name}/(.*)", FileHandler, {"path": ROOT / "node_modules" / folder})

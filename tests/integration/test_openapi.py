@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from tests.support.described import Described
-from tests.support.service import PASSWORD, Client, basic
+from tests.support.service import PASSWORD, Answer, Client, basic
 
 pytestmark = pytest.mark.gen_test
 
@@ -36,6 +37,26 @@ async def test_the_description_is_answered_as_it_says_itself(client, checked):
 
 async def test_the_description_needs_a_sign_in(shared_service):
     assert (await Client(shared_service, {}).call("GET", "openapi.json")).status == 401
+
+
+async def open_page(service, path="docs/", method="GET", **headers):
+    request = HTTPRequest(f"{service.address}{path}", method=method, headers=headers, follow_redirects=False)
+    return Answer(await AsyncHTTPClient().fetch(request, raise_error=False))
+
+
+async def test_the_page_for_people_has_what_it_shows_from_here_alone(shared_service):
+    answer = await open_page(shared_service, **basic())
+
+    assert (answer.status, answer.kind) == (200, "text/html; charset=UTF-8")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; ")
+    assert "/taskqueue/{task_id}" in answer.body.decode()
+    assert (await open_page(shared_service, "docs", "HEAD", **basic())).status == 200
+
+
+async def test_the_page_for_people_sends_who_is_not_signed_in_to_where_that_can_be_done(shared_service):
+    answer = await open_page(shared_service)
+
+    assert (answer.status, answer.headers["Location"]) == (302, "/openattic/")
 
 
 @pytest.mark.parametrize(
