@@ -16,7 +16,7 @@ from handlers.services import Services
 Words = list[tuple[str, str]]
 """Text in pieces, each with the name of the schema that it stands for, or with none."""
 
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True)

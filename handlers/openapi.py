@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import count
 from types import UnionType
@@ -55,7 +55,7 @@ SCHEMA_OF_GROUP: Mapping[str, Schema] = {r"\d+": {"type": "integer", "minimum": 
 Route = tuple[str, type[Any]]
 
 
-def describe(routes: Iterable[Route], registry: Registry, version: str) -> Schema:
+def describe(routes: Sequence[Route], registry: Registry, version: str) -> Schema:
     """The document."""
     components = Components()
     paths = {f"/{_path(*route)}": _path_item(*route, registry, components) for route in routes}
@@ -100,13 +100,14 @@ class Components:
         members = get_args(type_) if isinstance(type_, UnionType) else (type_,)
         schemas, definitions = msgspec.json.schema_components(members)
         one = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
-        return self.move_in({"$defs": definitions, **one})
+        return self.move_in({"$defs": definitions, **one}, ending="View")
 
-    def move_in(self, document: Schema) -> Schema:
-        """The schema without its `$defs`, which are components now. Two that differ never share a name."""
+    def move_in(self, document: Schema, ending: str = "") -> Schema:
+        """The schema without its `$defs`, which are components now, named without that ending. Two that differ never
+        share a name: where they would, those of the later document are numbered."""
         definitions = document.get("$defs", {})
         for number in count(1):
-            names = {name: f"{name.removesuffix('View')}{number if number > 1 else ''}" for name in definitions}
+            names = {name: f"{name.removesuffix(ending)}{number if number > 1 else ''}" for name in definitions}
             moved = {names[name]: self._moved(_without(one, "title"), names) for name, one in definitions.items()}
             if all(self.schemas.get(name, schema) == schema for name, schema in moved.items()):
                 break
@@ -157,7 +158,7 @@ def _path_item(route: str, handler: type[ApiHandler], registry: Registry, compon
 
 def _arguments(handler: type[ApiHandler]) -> list[str]:
     """What each method of the handler takes from the address."""
-    method = getattr(handler, next(iter(handler.operations)).lower())
+    method = getattr(handler, next(iter(handler.operations), "get").lower())
     parameters = list(inspect.signature(method).parameters.values())[1:]
     return [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
 
