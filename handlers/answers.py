@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jobs.bulk import Deletion
-from jobs.views import RoundView, TaskView, WorkerView
+from jobs.model import Status
+from jobs.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
 
 
 class TaskListView(Struct, frozen=True, kw_only=True):
     """A page of tasks."""
 
-    count: int
-    count_exact: bool
-    next: str | None
-    previous: str | None
-    store: str
-    revision: int
+    count: Annotated[Count, Meta(description="of all pages")]
+    count_exact: Annotated[bool, Meta(description="whether there are so many, and not more")]
+    next: Annotated[str | None, Meta(description="the address of the next page")]
+    previous: Annotated[str | None, Meta(description="the address of the page before")]
+    store: Annotated[str, Meta(description="names the database")]
+    revision: Annotated[Count, Meta(description="of the last change that the page knows: changes go on from here")]
     results: list[TaskView]
 
 
@@ -41,12 +42,12 @@ class RoundListView(Struct, frozen=True):
 
 
 class JobView(Struct, frozen=True, kw_only=True):
-    """A registered job; `parameters` is a JSON Schema."""
+    """A registered job."""
 
     job: str
     description: str
-    parameters: dict[str, Any]
-    available: bool
+    parameters: Annotated[dict[str, Any], Meta(description="JSON Schema of `params`")]
+    available: Annotated[bool, Meta(description="whether a task can be created at the moment")]
     unavailable_because: str | None
 
 
@@ -66,39 +67,39 @@ class MinuteView(Struct, frozen=True, kw_only=True):
     """What happened in a minute. `waiting_seconds` is how long the tasks that were started in it had waited,
     `running_seconds` how long those ran that ended in it: means, null where there are none."""
 
-    minute: str
-    created: int
-    started: int
-    finished: int
-    failed: int
-    waiting_seconds: float | None
-    running_seconds: float | None
+    minute: Annotated[Time, Meta(description="its beginning")]
+    created: Count
+    started: Count
+    finished: Count
+    failed: Count
+    waiting_seconds: Amount | None
+    running_seconds: Amount | None
 
 
 class StatisticsView(Struct, frozen=True, kw_only=True):
     """The last hour by minute, oldest first, and all tasks by status."""
 
     minutes: Annotated[list[MinuteView], Meta(min_length=60, max_length=60)]
-    counts: dict[str, int]
-    pending_percent: int
-    revision: int
+    counts: Counts
+    pending_percent: Percent
+    revision: Count
 
 
 class DueTaskView(Struct, frozen=True, kw_only=True):
     """A task that retention removes, and when."""
 
-    id: int
+    id: Id
     description: str
-    status: str
-    last_modified: str
-    removed: str
+    status: Status
+    last_modified: Time
+    removed: Time
 
 
 class DueView(Struct, frozen=True, kw_only=True):
     """Tasks that are kept for `days` after they ended, 0 for ever; `count` of them go within the time asked for."""
 
-    days: float
-    count: int
+    days: Amount
+    count: Count
     count_exact: bool
     results: list[DueTaskView]
 
@@ -106,11 +107,11 @@ class DueView(Struct, frozen=True, kw_only=True):
 class RetentionView(Struct, frozen=True, kw_only=True):
     """What is kept how long, and which ended tasks go next; pinned ones never do."""
 
-    until: str
+    until: Time
     finished: DueView
     failed: DueView
-    changes_days: float
-    rounds_per_task: int
+    changes_days: Amount
+    rounds_per_task: Count
 
 
 class UserView(Struct, frozen=True):
@@ -130,8 +131,8 @@ class ProblemView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error: application/problem+json (RFC 9457)."""
 
     title: str
-    status: int
-    detail: str
-    errors: dict[str, list[str]] = {}
-    task: TaskView | Raw | None = None
-    non_field_errors: list[str] = []
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: Annotated[str, Meta(description="one sentence to act on")]
+    errors: Annotated[dict[str, list[str]], Meta(description="by field, what was expected")] = {}
+    task: Annotated[TaskView | UnsetType, Meta(description="the task as it is now (412)")] = UNSET
+    non_field_errors: Annotated[list[str], Meta(description="of a sign-in")] = []

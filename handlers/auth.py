@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
 from tornado.escape import parse_qs_bytes
 
+from handlers.answers import TokenView, UserView
 from handlers.base import COOKIE, ApiHandler
+from handlers.operations import Operation
 from handlers.problems import problem
 from jobs.errors import InvalidInput
-from jobs.params import Parameter, validate
+from jobs.params import Parameter, json_schema, validate
 from jobs.views import encode
 from storage.accounts import Identity
 
 SECONDS_A_DAY = 86_400
-_CREDENTIALS = (Parameter("username", str), Parameter("password", str))
+_PASSWORD = Annotated[str, Meta(extra_json_schema={"format": "password"})]
+_CREDENTIALS = (Parameter("username", str), Parameter("password", _PASSWORD))
 _STAY = Parameter("stay_signed_in", bool, False)
 
 
 class CredentialsHandler(ApiHandler):
     """A call that is signed in by name and password in its body."""
-
-    needs_sign_in = False
-    accepts_form = True
 
     def credentials(self, *more: Parameter) -> dict[str, object]:
         """What the body says. Raises InvalidInput."""
@@ -55,9 +59,23 @@ class CredentialsHandler(ApiHandler):
 
 
 class AuthHandler(CredentialsHandler):
-    """POST signs in, DELETE signs out."""
+    """The session of a browser."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: UserView},
+            body=lambda _: json_schema((*_CREDENTIALS, _STAY)),
+            example={"username": "admin", "password": "PASSWORD", "stay_signed_in": True},
+            takes_form=True,
+            needs_sign_in=False,
+            problems=(403, 429),
+            answer_headers={"Set-Cookie": f"{COOKIE}: the session, for as long as the browser runs or for some days"},
+        ),
+        "DELETE": Operation(answers={204: None}, needs_sign_in=False, problems=(403,)),
+    }
 
     async def post(self) -> None:
+        """Signs in."""
         given = self.credentials(_STAY)
         identity = await self.check(given)
         if identity is None:
@@ -73,9 +91,10 @@ class AuthHandler(CredentialsHandler):
             samesite="Lax",
             secure=self.request.protocol == "https",
         )
-        self.send({"username": identity.name, "role": identity.role})
+        self.send(UserView(identity.name, identity.role))
 
     async def delete(self) -> None:
+        """Signs out, and closes the WebSockets of the session."""
         cookie = self.get_cookie(COOKIE)
         if cookie:
             await self.services.accounts.close_session(cookie)
@@ -86,9 +105,21 @@ class AuthHandler(CredentialsHandler):
 
 
 class TokenHandler(CredentialsHandler):
-    """POST gives the user's token."""
+    """The token of a user."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: TokenView},
+            body=lambda _: json_schema(_CREDENTIALS),
+            example={"username": "admin", "password": "PASSWORD"},
+            takes_form=True,
+            needs_sign_in=False,
+            problems=(403, 429),
+        ),
+    }
 
     async def post(self) -> None:
+        """Tells the token, the same each time until it is renewed."""
         identity = await self.check(self.credentials())
         if identity is not None:
-            self.send({"token": self.services.accounts.token_of(identity.name)})
+            self.send(TokenView(self.services.accounts.token_of(identity.name)))

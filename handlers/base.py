@@ -80,6 +80,15 @@ class ServiceHandler(IdentifiedHandler):
             return await self._identify_basic(credentials)
         return None
 
+    def query_texts(self) -> dict[str, list[str]]:
+        try:
+            return {
+                name: [value.decode() for value in values]
+                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
+            }
+        except UnicodeDecodeError:
+            raise Refusal(400, "The address is not in UTF-8.") from None
+
     async def _identify_basic(self, credentials: str) -> Identity | None:
         try:
             name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
@@ -100,7 +109,7 @@ class ServiceHandler(IdentifiedHandler):
         self.send_problem(error, status_of(error) if error is not None else status_code)
 
     def send_problem(self, error: BaseException | None, status: int) -> None:
-        members: dict[str, object] = {}
+        members: dict[str, TaskView] = {}
         if isinstance(error, StatusChanged) and error.task is not None:
             members["task"] = self.view(error.task)
         if isinstance(error, TooManyAttempts):
@@ -125,10 +134,8 @@ class ServiceHandler(IdentifiedHandler):
 class ApiHandler(ServiceHandler):
     """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
 
-    needs_sign_in: bool = True
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
-    accepts_form: ClassVar[bool] = False
     identity: Identity
 
     def initialize(self, services: Services) -> None:
@@ -139,13 +146,11 @@ class ApiHandler(ServiceHandler):
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
         self._refuse_large_body()
-        if self.needs_sign_in:
+        operation = self.operation()
+        if operation.needs_sign_in:
             await self._require_sign_in()
-        self._require_json()
-        method = "GET" if self.request.method == "HEAD" else self.request.method
-        operation = self.operations.get(method or "")
-        if operation is not None:  # whatever else is 405
-            self.values = read_query(self._query_texts(), operation.query)
+        self._require_json(operation.takes_form)
+        self.values = read_query(self.query_texts(), operation.query)
 
     def on_finish(self) -> None:
         super().on_finish()
@@ -166,6 +171,12 @@ class ApiHandler(ServiceHandler):
 
     async def head(self, *args: str, **kwargs: str) -> None:
         await self.get(*args, **kwargs)  # type: ignore[misc]
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 405:
+            reads = ["HEAD"] if "GET" in self.operations else []
+            self.set_header("Allow", ", ".join([*self.operations, *reads]))
+        super().write_error(status_code, **kwargs)
 
     def json(self) -> object:
         """The body; an empty object where there is none. Raises InvalidInput."""
@@ -190,14 +201,13 @@ class ApiHandler(ServiceHandler):
         except ValueError as error:
             raise InvalidInput(errors={name: [str(error)]}) from error
 
-    def _query_texts(self) -> dict[str, list[str]]:
+    def operation(self) -> Operation:
+        """What is asked for; a method that nothing is known of needs no sign-in to be refused."""
+        method = "GET" if self.request.method == "HEAD" else self.request.method
         try:
-            return {
-                name: [value.decode() for value in values]
-                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
-            }
-        except UnicodeDecodeError:
-            raise Refusal(400, "The address is not in UTF-8.") from None
+            return self.operations[method or ""]
+        except KeyError:
+            raise HTTPError(405) from None
 
     def _refuse_large_body(self) -> None:
         length = self.request.headers.get("Content-Length", "0")
@@ -217,13 +227,13 @@ class ApiHandler(ServiceHandler):
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 
-    def _require_json(self) -> None:
+    def _require_json(self, takes_form: bool) -> None:
         """A form could come from any page of the web with the user's cookie; JSON cannot."""
         headers = self.request.headers
         has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         allowed = ["application/json"]
-        if self.accepts_form:
+        if takes_form:
             allowed += ["application/x-www-form-urlencoded"]
         if has_body and kind not in allowed:
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from handlers.base import ApiHandler
 from handlers.metrics import count_states, exposition
 from handlers.operations import Operation
 from handlers.problems import Refusal, problem
-from handlers.services import Services
 from jobs.errors import StorageUnavailable
 from jobs.model import Head
 from jobs.views import encode
@@ -26,9 +26,8 @@ class MonitoringHandler(ApiHandler):
     name: ClassVar[str]
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={})}
 
-    def initialize(self, services: Services) -> None:
-        super().initialize(services)
-        self.needs_sign_in = self.name in services.config.monitoring.sign_in
+    def operation(self) -> Operation:
+        return replace(super().operation(), needs_sign_in=self.name in self.services.config.monitoring.sign_in)
 
     async def head_of_store(self) -> Head | None:
         """Where the store stands; None while it cannot be read."""

@@ -14,16 +14,19 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`answers` are the types of good answers by status (None has no body), `problems` the statuses of those that any
-    call may have besides 400, 401 and 503. `body` makes the JSON Schema of the body from the jobs there are; a body in
-    `forms` may be sent as a form too. `headers` are those of the request."""
+    """`answers` are the types of good answers by status (None has no body), `problems` the statuses of those that this
+    call may have besides those of all calls. `headers` are those of the request, `answer_headers` those of good
+    answers. `body` makes the JSON Schema of the body, a document of its own, from the jobs there are; `example` is
+    such a body. `sends` and `receives` are the types of the messages of a WebSocket, as the server sees them."""
 
     answers: Mapping[int, object]
     query: Mapping[str, Query] = field(default_factory=dict)
     headers: Mapping[str, Query] = field(default_factory=dict)
     body: Callable[[Registry], Schema] | None = None
-    body_required: bool = True
+    example: object = None
     takes_form: bool = False
     needs_sign_in: bool = True
     problems: tuple[int, ...] = ()
     answer_headers: Mapping[str, str] = field(default_factory=dict)
+    sends: object = None
+    receives: object = None

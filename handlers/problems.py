@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from tornado.web import HTTPError
 
+from handlers.answers import ProblemView
 from jobs.errors import (
     Conflict,
     CountChanged,
@@ -56,12 +58,12 @@ def status_of(error: BaseException | None) -> int:
     return next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
 
 
-def problem(error: BaseException | None, status: int, **members: object) -> dict[str, object]:
-    """The members of a problem."""
-    found: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status, "detail": _detail(error, status)}
-    if isinstance(error, InvalidInput) and error.errors:
-        found["errors"] = error.errors
-    return found | members
+def problem(error: BaseException | None, status: int, **members: Any) -> ProblemView:
+    """The problem as it is sent, with the members that only some have."""
+    errors = error.errors if isinstance(error, InvalidInput) else {}
+    return ProblemView(
+        title=HTTPStatus(status).phrase, status=status, detail=_detail(error, status), errors=errors, **members
+    )
 
 
 def _detail(error: BaseException | None, status: int) -> str:

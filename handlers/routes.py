@@ -12,8 +12,10 @@ from tornado.web import Application
 from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
+from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
+from handlers.openapi import OpenApiHandler, describe
 from handlers.page import FileHandler, PageHandler, ToPageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
@@ -47,6 +49,7 @@ API_ROUTES: list[tuple[str, type]] = [
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
     ("retention", RetentionHandler),
+    ("openapi.json", OpenApiHandler),
     ("auth", AuthHandler),
     ("api-token-auth", TokenHandler),
 ]
@@ -67,10 +70,15 @@ def make_application(services: Services) -> Application:
     """The whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
-    routes: list[Any] = [(rf"{API}/{path}/?", handler, handed) for path, handler in API_ROUTES]
+    described = handed | {"document": describe(API_ROUTES, services.tasks.registry, services.version)}
+    routes: list[Any] = [
+        (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
+        for path, handler in API_ROUTES
+    ]
     routes += [(rf"/(?:openattic/)?{path}/?", handler, handed) for path, handler in MONITORING_ROUTES]
     routes += [
         (r"/openattic/", PageHandler, handed),
+        (r"/openattic/docs/?", DocsHandler, described),
         (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
         *(
             (rf"/openattic/vendor/{name}/(.*)", FileHandler, {"path": ROOT / "node_modules" / folder})

@@ -18,10 +18,10 @@ from jobs.bulk import delete_all
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, parse_time
-from jobs.params import Parameter, json_schema, validate
+from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
-from jobs.views import ChangesFrame, ResyncFrame, TaskView, round_view
+from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
 
 LONGEST_WAIT_SECONDS = 60
@@ -45,7 +45,7 @@ _SUBMISSION = (
     Parameter("job", str),
     Parameter("params", dict[str, Any], {}),
     Parameter("priority", Annotated[int, Meta(ge=-100, le=100)], 0),
-    Parameter("not_before", str | None, None),
+    Parameter("not_before", Time | None, None),
 )
 _PIN = (Parameter("pinned", bool),)
 
@@ -67,8 +67,12 @@ _LOCATED = {"Location": "the address of the task", **_APPLIED}
 
 def _submission_schema(registry: Registry) -> Schema:
     """One task of any job, or an array of them."""
-    one = {"anyOf": [_submission_of(job.name, job.schema()) for job in registry.jobs]}
-    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "maxItems": LARGEST_ARRAY}]}
+    submission = {"$ref": "#/$defs/Submission"}
+    return {
+        "$schema": JSON_SCHEMA,
+        "$defs": {"Submission": {"anyOf": [_submission_of(job.name, job.schema()) for job in registry.jobs]}},
+        "anyOf": [submission, {"type": "array", "items": submission, "maxItems": LARGEST_ARRAY}],
+    }
 
 
 def _submission_of(name: str, params: Schema) -> Schema:
@@ -145,6 +149,7 @@ class TaskListHandler(CreatingHandler):
             answers={200: TaskView, 201: TaskView | CreatedView},
             headers=_CREATING_HEADERS,
             body=_submission_schema,
+            example={"job": "test_task", "params": {"times": 5}, "priority": 10},
             answer_headers=_LOCATED,
             problems=(403, 404, 409),
         ),
@@ -249,7 +254,7 @@ class TaskListHandler(CreatingHandler):
         )
 
     def _page_url(self, page: int, after: Cursor | None = None) -> str:
-        given = self._query_texts().items()
+        given = self.query_texts().items()
         kept = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
         more = [("page", str(page)), *([("after", str(after))] if after else [])]
         return f"{API}/taskqueue?{urlencode([*kept, *more])}"
@@ -308,6 +313,7 @@ class TestTaskHandler(CreatingHandler):
             answers={200: TaskView},
             headers=_CREATING_HEADERS,
             body=lambda registry: registry.job("test_task").schema(),
+            example={"times": 5},
             answer_headers=_LOCATED,
             problems=(403, 409),
         ),
@@ -324,7 +330,9 @@ class TaskHandler(ApiHandler):
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: TaskView}, query={"wait": _WAIT}, problems=(404,)),
-        "PUT": Operation(answers={200: TaskView}, body=lambda _: json_schema(_PIN), problems=(403, 404)),
+        "PUT": Operation(
+            answers={200: TaskView}, body=lambda _: json_schema(_PIN), example={"pinned": True}, problems=(403, 404)
+        ),
         "DELETE": Operation(
             answers={200: TaskView, 204: None},
             query={"if_status": _EXPECTED, "force": _FORCE},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jobs.errors import NoSuchTask, StatusChanged
 from jobs.lifecycle import Expected
@@ -20,7 +20,7 @@ AT_ONCE = 100
 class Deletion(Struct, frozen=True):
     """What became of a task that was to be deleted, and its status then; None where it is gone."""
 
-    id: int
+    id: Annotated[int, Meta(ge=1)]
     outcome: Literal["aborted", "deleted", "changed", "missing"]
     status: Status | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
 
@@ -25,6 +25,8 @@ class Status(StrEnum):
     def is_final(self) -> bool:
         return self in FINAL
 
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
 PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
@@ -195,12 +197,13 @@ def iso_time(milliseconds: int | None) -> str | None:
 @lru_cache(maxsize=1024)
 def _second_text(seconds: int) -> str:
     """Most times of a frame or a list lie in few seconds."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def parse_time(text: str) -> int:
-    """Milliseconds since 1970 from ISO 8601. Raises ValueError where it is none, or has no time zone."""
+    """Milliseconds since 1970 from ISO 8601, what is less cut off. Raises ValueError where it is none, or has no time
+    zone; OverflowError where it is, in UTC, beyond the years 1 to 9999, which `iso_time` could not show."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs a time zone, e.g. 2026-01-31T12:00:00Z")
-    return round(moment.timestamp() * 1000)
+    return (moment.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)

@@ -22,6 +22,8 @@ ANY_OTHER_TYPE = "a valid"
 Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
 SWITCH_WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
+JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
 REQUIRED: Final = UNSET
 """The default of a parameter that has none."""
 
@@ -242,7 +244,7 @@ def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
     """JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type that JSON cannot hold."""
     schemas, definitions = msgspec.json.schema_components([parameter.type for parameter in parameters])
     schema: dict[str, object] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": JSON_SCHEMA,
         "type": "object",
         "properties": {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)},
         "required": [parameter.name for parameter in parameters if parameter.is_required],

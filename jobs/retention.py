@@ -63,6 +63,9 @@ class Retention:
             except StorageUnavailable as error:
                 log.warning("what is old is kept for now: %s", error)
                 sleep_seconds = min(2 * sleep_seconds, LONGEST_SLEEP_SECONDS)
+            except Exception:
+                log.critical("a defect in what forgets", exc_info=True)
+                sleep_seconds = LONGEST_SLEEP_SECONDS
             await asyncio.sleep(sleep_seconds)
 
     async def forget(self) -> None:

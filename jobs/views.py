@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import Raw, Struct
+from typing import Annotated, Literal
 
-from jobs.model import Changes, KeptRound, Task, Transition, iso_time
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from jobs.model import Changes, KeptRound, Status, Task, Transition, iso_time
 from jobs.schedule import WaitingFor
 
 encode = msgspec.json.Encoder().encode
@@ -19,47 +21,75 @@ class Derived(Struct, frozen=True, kw_only=True):
     waiting_for: WaitingFor | None = None
 
 
+# What a field is, for JSON Schema: nothing of this changes what is sent.
+Id = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Amount = Annotated[float, Meta(ge=0)]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Counts = Annotated[
+    dict[str, int],
+    Meta(
+        description="how many tasks there are of each status",
+        extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
+    ),
+]
+Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Error = Annotated[
+    Raw,
+    Meta(
+        extra_json_schema={
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("type", "message", "traceback")},
+            "required": ["type", "message", "traceback"],
+        }
+    ),
+]
+
+
 class WaitingForView(Struct, frozen=True):
-    reason: str
-    position: int | None
-    task: int | None
-    until: str | None
+    """Why a task is not running."""
+
+    reason: Literal["worker", "lock", "schedule"]
+    position: Annotated[Id | None, Meta(description="its place in the line")]
+    task: Annotated[Id | None, Meta(description="the task that has the lock, or gets it first")]
+    until: Time | None
 
 
 class TaskView(Struct, frozen=True, kw_only=True):
-    """A task as JSON: contract, section 3."""
+    """One request to run a job, and what became of it."""
 
-    id: int
+    id: Annotated[Id, Meta(description="rises with creation, never reused")]
     job: str
-    params: Raw
-    description: str
-    metadata: Raw
-    status: str
-    stopping: bool
-    percent: int
-    round: int
-    rounds: int | None
-    message: str
-    created: str | None
-    started: str | None
-    last_modified: str | None
-    ended: str | None
-    estimated: str | None
-    pace_seconds: float | None
-    stalled: bool
+    params: Annotated[Object, Meta(description="what the job runs with, defaults filled in")]
+    description: Annotated[str, Meta(description="one line for people")]
+    metadata: Annotated[Object, Meta(description="what it concerns")]
+    status: Status
+    stopping: Annotated[bool, Meta(description="aborted, and its last round has not ended yet")]
+    percent: Annotated[Percent, Meta(description="never falls; 100 where it has finished")]
+    round: Annotated[Count, Meta(description="rounds done")]
+    rounds: Annotated[Id | None, Meta(description="rounds in all, where the job knows")]
+    message: Annotated[str, Meta(description="what the last round said of itself")]
+    created: Time | None
+    started: Annotated[Time | None, Meta(description="the first start")]
+    last_modified: Time | None
+    ended: Time | None
+    estimated: Annotated[Time | None, Meta(description="when it should end, from the pace of its recent rounds")]
+    pace_seconds: Annotated[Amount | None, Meta(description="how long its recent rounds took, median")]
+    stalled: Annotated[bool, Meta(description="there has been no round for long")]
     waiting_for: WaitingForView | None
-    result: Raw | None
-    result_bytes: int | None
-    error: Raw | None
-    outcome: str
-    interruptions: int
-    priority: int
-    not_before: str | None
+    result: Annotated[Raw | None, Meta(description="what the job returned; null in lists where it is over 16 KiB")]
+    result_bytes: Annotated[Count | None, Meta(description="the size of the result as JSON")]
+    error: Error | None
+    outcome: Annotated[str, Meta(description="how it ended, in words; empty while it is pending")]
+    interruptions: Annotated[Count, Meta(description="how often it was interrupted, and went on")]
+    priority: Annotated[int, Meta(ge=-100, le=100, description="higher first")]
+    not_before: Annotated[Time | None, Meta(description="the earliest start")]
     created_by: str | None
     ended_by: str | None
-    retry_of: int | None
-    pinned: bool
-    revision: int
+    retry_of: Annotated[Id | None, Meta(description="the task that it runs again")]
+    pinned: Annotated[bool, Meta(description="kept, whatever retention says")]
+    revision: Annotated[Id, Meta(description="of its last change")]
 
 
 def task_view(task: Task, derived: Derived) -> TaskView:
@@ -108,14 +138,14 @@ def _waiting_for_view(why: WaitingFor | None) -> WaitingForView | None:
 
 
 class RoundView(Struct, frozen=True, kw_only=True):
-    """A round as JSON: contract, section 4."""
+    """What one round of a task left behind."""
 
-    number: int
-    at: str | None
-    seconds: float
-    percent: int
+    number: Id
+    at: Annotated[Time | None, Meta(description="its end")]
+    seconds: Annotated[Amount, Meta(description="how long it took")]
+    percent: Percent
     message: str
-    output: Raw | None
+    output: Annotated[Raw | None, Meta(description="what it found")]
 
 
 def round_view(done: KeptRound) -> RoundView:
@@ -130,23 +160,25 @@ def round_view(done: KeptRound) -> RoundView:
 
 
 class WorkerView(Struct, frozen=True, kw_only=True):
-    """A worker process as people see it. `state`: starting, idle, busy, ending, or `failed to start: …`."""
+    """A worker process."""
 
     pid: int | None
-    state: str
-    task: int | None
-    cpu_percent: float | None
-    memory_bytes: int | None
-    uptime_seconds: float | None
-    tasks_done: int
+    state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
+    task: Annotated[Id | None, Meta(description="what it works on")]
+    cpu_percent: Amount | None
+    memory_bytes: Count | None
+    uptime_seconds: Amount | None
+    tasks_done: Count
 
 
 class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    task: int
-    before: str | None
-    after: str
-    at: str | None
-    revision: int
+    """A committed change of a status; `from` is null where the task was created."""
+
+    task: Id
+    before: Status | None
+    after: Status
+    at: Time | None
+    revision: Id
 
 
 def transition_view(transition: Transition) -> TransitionView:
@@ -156,31 +188,38 @@ def transition_view(transition: Transition) -> TransitionView:
 
 
 class ChangesFrame(Struct, frozen=True, tag="changes", kw_only=True):
-    """What was committed between two revisions: contract, section 5."""
+    """What was committed after one revision, up to another. Transitions go first, then tasks, then deleted."""
 
-    since: int
-    revision: int
-    counts: dict[str, int]
-    pending_percent: int
+    since: Count
+    revision: Count
+    counts: Counts
+    pending_percent: Percent
     transitions: list[TransitionView]
-    tasks: list[TaskView]
-    deleted: list[int]
+    tasks: Annotated[list[TaskView], Meta(description="those whose last change lies in the frame, as they are now")]
+    deleted: Annotated[list[Id], Meta(description="the ids of tasks that are gone")]
+    rounds: Annotated[
+        dict[str, list[RoundView]] | UnsetType, Meta(description="by task, for those that the client watches")
+    ] = UNSET
 
 
 class HelloFrame(Struct, frozen=True, tag="hello", kw_only=True):
-    store: str
-    revision: int
-    counts: dict[str, int]
-    pending_percent: int
+    """From where the frames go on."""
+
+    store: Annotated[str, Meta(description="names the database")]
+    revision: Count
+    counts: Counts
+    pending_percent: Percent
     version: str
 
 
 class ResyncFrame(Struct, frozen=True, tag="resync"):
-    revision: int
+    """The client was away for too long: load again, and go on from this revision."""
+
+    revision: Count
 
 
 class StoppingFrame(Struct, frozen=True, tag="stopping"):
-    pass
+    """The server stops; the last changes follow."""
 
 
 def changes_frame(changes: Changes, tasks: list[TaskView]) -> ChangesFrame:

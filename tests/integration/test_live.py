@@ -134,6 +134,21 @@ async def test_anything_else_closes_the_socket_in_words(client, message):
     assert events.socket.close_reason
 
 
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("", {}, 400),
+        ("?since=-1", {}, 400),
+        ("?since=%ff", {}, 400),
+        ("", {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "https://evil.example"}, 403),
+    ],
+)
+async def test_a_handshake_that_is_refused_is_a_problem(client, query, headers, status):
+    answer = await Client(client.service, {**basic(), **headers}).call("GET", f"taskqueue/events{query}")
+
+    assert (answer.status, answer.kind) == (status, "application/problem+json")
+
+
 async def test_the_handshake_needs_a_sign_in_and_our_own_origin(client):
     with pytest.raises(HTTPClientError) as refused:
         await client.events(headers={})

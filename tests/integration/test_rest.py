@@ -176,6 +176,16 @@ async def test_what_is_not_there_is_a_problem(client, method, path, status):
     assert (answer.status, answer.kind) == (status, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("taskqueue", "GET, POST, DELETE, HEAD"), ("taskqueue/test_task", "POST"), ("auth", "POST, DELETE")],
+)
+async def test_a_method_that_is_not_there_names_those_that_are(shared_service, path, allowed):
+    answer = await Client(shared_service, {}).call("PATCH", path, raw=b"")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+
+
 async def test_an_unknown_job_names_the_registered_ones(client):
     answer = await client.call("POST", "taskqueue", {"job": "nonsense"})
 
@@ -193,6 +203,8 @@ async def test_an_unknown_job_names_the_registered_ones(client):
         ({"job": "test_task", "params": {"times": 1}, "priority": "high"}, "priority"),
         ({"job": "test_task", "params": {"times": 1}, "not_before": "tomorrow"}, "not_before"),
         ({"job": "test_task", "params": {"times": 1}, "not_before": "2026-01-01T00:00:00"}, "not_before"),
+        ({"job": "test_task", "params": {"times": 1}, "not_before": "0001-01-01T00:00:00+05:00"}, "not_before"),
+        ({"job": "test_task", "params": {"times": 1}, "not_before": "9999-12-31T23:59:59-05:00"}, "not_before"),
         ({"job": "test_task", "params": {"times": 1}, "colour": "red"}, "colour"),
     ],
 )

@@ -185,6 +185,18 @@ def test_a_guarded_delete_refuses_what_has_changed(expected, task):
         lifecycle.deleted("admin", 3000, expected, False)(task)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000Z", "0876-08-22T17:40:24.400Z", "9999-12-31T23:59:59.999Z"])
+def test_a_time_that_was_read_is_shown_as_it_was(text):
+    assert iso_time(parse_time(text)) == text
+
+
+def test_a_time_that_could_not_be_shown_is_not_taken():
+    assert iso_time(parse_time("9999-12-31T23:59:59.9999Z")) == "9999-12-31T23:59:59.999Z"
+    for text in ("0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"):
+        with pytest.raises(OverflowError):
+            parse_time(text)
+
+
 def test_times_are_utc_with_milliseconds():
     assert iso_time(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
     assert parse_time("2023-11-14T22:13:20.007Z") == parse_time("2023-11-15T00:13:20.007+02:00") == 1_700_000_000_007

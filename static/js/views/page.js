@@ -34,7 +34,8 @@ function page(state, act, now) {
     <main class="home" id="content">${home(state)}</main>
     <footer class="foot">
       ${extras("page").freshness}
-      <span class="ms-auto">Hourglass ${state.version}</span>
+      <a class="ms-auto foot-link" href="/openattic/docs/">REST API</a>
+      <span>Hourglass ${state.version}</span>
     </footer>
     ${extras("page").toasts}
     ${dialogView(state, act, now, extras("dialog"))}
