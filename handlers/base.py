@@ -25,6 +25,8 @@ log = logging.getLogger("hourglass.http")
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
+LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
+"""A body up to here is read to its end before it is refused: a client that still sends would lose the answer."""
 READS = ("GET", "HEAD")
 COOKIE = "sessionid"
 
@@ -141,6 +143,7 @@ class ApiHandler(ServiceHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self._body = bytearray()
+        self._received_bytes = 0
         self.values: dict[str, list[object]] = {}
 
     async def prepare(self) -> None:
@@ -163,9 +166,10 @@ class ApiHandler(ServiceHandler):
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
             return
-        self._body += chunk
-        if len(self._body) > LARGEST_BODY_BYTES:
-            self._body.clear()
+        self._received_bytes += len(chunk)
+        if self._received_bytes <= LARGEST_BODY_BYTES:
+            self._body += chunk
+        elif self._received_bytes >= self._announced_bytes():
             self.set_header("Connection", "close")
             self.send_problem(_too_large(), 413)
 
@@ -210,10 +214,13 @@ class ApiHandler(ServiceHandler):
             raise HTTPError(405) from None
 
     def _refuse_large_body(self) -> None:
-        length = self.request.headers.get("Content-Length", "0")
-        if length.isdigit() and int(length) > LARGEST_BODY_BYTES:
+        if self._announced_bytes() > LARGEST_DISCARDED_BYTES:
             self.set_header("Connection", "close")
             raise _too_large()
+
+    def _announced_bytes(self) -> int:
+        length = self.request.headers.get("Content-Length", "0")
+        return int(length) if length.isdigit() else 0
 
     async def _require_sign_in(self) -> None:
         identity = await self.identify()

@@ -100,6 +100,26 @@ async def test_a_bad_body_is_a_problem(client, raw, kind, status):
     assert (await client.get("taskqueue"))["revision"] == before
 
 
+@pytest.mark.parametrize(("announced", "sent"), [(5_000_000, 5_000_000), (1_000_000_000, 0)])
+async def test_whoever_sends_too_much_gets_the_answer(shared_service, announced, sent):
+    """A body that is not too long is read to its end, a longer one is refused before it is sent."""
+    authorization = basic()["Authorization"]
+    head = (
+        f"POST /openattic/api/taskqueue/test_task HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {announced}\r\n\r\n"
+    )
+    host, port = shared_service.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    writer.write(head.encode() + b"x" * sent)
+    await writer.drain()
+
+    answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"1 MiB" in answer
+
+
 async def test_a_chunked_body_over_the_limit_is_a_413_problem(client, shared_service):
     host, port = shared_service.base.removeprefix("http://").split(":")
     head = (
