@@ -136,3 +136,10 @@ class ProblemView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: Annotated[dict[str, list[str]], Meta(description="by field, what was expected")] = {}
     task: Annotated[TaskView | UnsetType, Meta(description="the task as it is now (412)")] = UNSET
     non_field_errors: Annotated[list[str], Meta(description="of a sign-in")] = []
+
+
+class NotReadyView(ProblemView, frozen=True, kw_only=True):
+    """Why tasks cannot be taken in or run: what is wrong with the database, and how many workers are in which state."""
+
+    database: str
+    workers: dict[str, int]

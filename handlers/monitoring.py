@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from http import HTTPStatus
+from typing import Any, ClassVar
 
+from handlers.answers import NotReadyView
 from handlers.base import ApiHandler
 from handlers.metrics import count_states, exposition
 from handlers.operations import Operation
-from handlers.problems import Refusal, problem
 from jobs.errors import StorageUnavailable
 from jobs.model import Head
 from jobs.views import encode
@@ -75,13 +76,14 @@ class ReadyHandler(MonitoringHandler):
         database = await self._database_problem()
         states = self.services.tasks.queue.worker_states()
         refusal = self._stopping() or database or self._workers_problem(states)
-        found = {"database": database or "ok", "workers": count_states(states)}
+        found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:
             self.send({"ready": True, **found})
             return
         self.set_status(503)
         self.set_header("Content-Type", "application/problem+json")
-        self.finish(encode(problem(Refusal(503, refusal), 503, **found)))
+        title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
+        self.finish(encode(NotReadyView(title=title, status=503, detail=refusal, **found)))
 
     def _stopping(self) -> str | None:
         return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None

@@ -18,6 +18,7 @@ from handlers.answers import (
 from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.query import number, whole
+from jobs.composition import schema_of
 from jobs.model import Status, Task, iso_time
 from jobs.queue import wall_clock
 from jobs.retention import DAY_MS, FAILED, FINISHED, MINUTE_MS
@@ -42,7 +43,7 @@ class JobsHandler(ApiHandler):
         return JobView(
             job=name,
             description=job.summary,
-            parameters=job.schema(),
+            parameters=schema_of(registry, job),
             available=reason is None,
             unavailable_because=reason,
         )

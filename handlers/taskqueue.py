@@ -15,6 +15,7 @@ from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
 from jobs.bulk import delete_all
+from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, parse_time
@@ -70,7 +71,9 @@ def _submission_schema(registry: Registry) -> Schema:
     submission = {"$ref": "#/$defs/Submission"}
     return {
         "$schema": JSON_SCHEMA,
-        "$defs": {"Submission": {"anyOf": [_submission_of(job.name, job.schema()) for job in registry.jobs]}},
+        "$defs": {
+            "Submission": {"anyOf": [_submission_of(job.name, schema_of(registry, job)) for job in registry.jobs]}
+        },
         "anyOf": [submission, {"type": "array", "items": submission, "maxItems": LARGEST_ARRAY}],
     }
 

@@ -44,6 +44,43 @@ def steps_parameters(parameters: Iterable[Parameter]) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.type == Steps)
 
 
+def schema_of(registry: Registry, job: Job) -> dict[str, Any]:
+    """JSON Schema of the job's parameters. A step is one of the jobs there are, with parameters that fit it."""
+    schema: dict[str, Any] = job.schema()
+    if job.steps_parameters:
+        definitions = schema["$defs"]
+        definitions[Step.__name__] = {"anyOf": [_step_schema(inner, definitions) for inner in registry.jobs]}
+    return schema
+
+
+def _step_schema(job: Job, definitions: dict[str, Any]) -> dict[str, Any]:
+    params: dict[str, Any] = {**job.schema()}
+    del params["$schema"]
+    own = params.pop("$defs", {})
+    names = {name: name if name == Step.__name__ else f"{job.name}.{name}" for name in own}
+    definitions |= {names[name]: _renamed(one, names) for name, one in own.items() if name != Step.__name__}
+    needs_params = ["params"] if params["required"] else []
+    return {
+        "type": "object",
+        "properties": {"job": {"const": job.name}, "params": _renamed(params, names)},
+        "required": ["job", *needs_params],
+        "additionalProperties": False,
+    }
+
+
+def _renamed(part: Any, names: Mapping[str, str]) -> Any:
+    """The same with its references by other names."""
+    match part:
+        case dict():
+            return {key: _renamed(value, names) for key, value in part.items()}
+        case list():
+            return [_renamed(value, names) for value in part]
+        case str() if part.startswith("#/$defs/"):
+            return f"#/$defs/{names[part.removeprefix('#/$defs/')]}"
+        case _:
+            return part
+
+
 # A task that is to be created
 
 

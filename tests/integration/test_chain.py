@@ -97,7 +97,11 @@ async def test_the_schema_of_a_chain_stands_for_itself(client):
     jobs = {job["job"]: job for job in (await client.get("jobs"))["results"]}
     schema = jobs["chain"]["parameters"]
     assert schema["properties"]["steps"]["items"] == {"$ref": "#/$defs/Step"}
-    assert schema["$defs"]["Step"]["required"] == ["job"]
+    steps = {step["properties"]["job"]["const"]: step for step in schema["$defs"]["Step"]["anyOf"]}
+    assert set(steps) == set(jobs)
+    assert steps["test_task"]["required"] == ["job", "params"]
+    assert steps["test_task"]["properties"]["params"]["properties"] == jobs["test_task"]["parameters"]["properties"]
+    assert steps["chain"]["properties"]["params"]["properties"]["steps"]["items"] == {"$ref": "#/$defs/Step"}
 
 
 async def test_a_worker_killed_in_the_second_step_repeats_that_round_and_not_the_first_step(client, tmp_path):

@@ -30,7 +30,8 @@ class UnreadableStore(MemoryStore):
 
 @pytest.fixture
 def app() -> Application:
-    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), load_registry())
+    registry = load_registry()
+    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
     database = SimpleNamespace(write_problem=None, commits=CommitTally())
     return make_application(
         SimpleNamespace(
@@ -38,7 +39,7 @@ def app() -> Application:
                 monitoring=Monitoring(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
             ),
             version="1",
-            tasks=SimpleNamespace(store=queue._store, queue=queue, database=database),
+            tasks=SimpleNamespace(store=queue._store, queue=queue, database=database, registry=registry),
             connections=Connections(),
             answers=HttpTally(),
             started=0.0,
