@@ -21,7 +21,7 @@ class Row:
     ours: str
     other: str
     ratio: float | None
-    wanted: str = ""
+    wanted: str = "–"
 
     def cells(self) -> list[str]:
         ratio = "–" if self.ratio is None else f"{self.ratio:.2f}"

@@ -21,7 +21,7 @@ def measure(databases: Databases) -> list[Row]:
     with serving(databases.empty("idle")) as service:
         percent = uvloop.run(_percent_of_a_core(service))
     what = f"CPU of all processes over {SECONDS} s with one WebSocket open, percent of a core"
-    return [Row("10", what, f"{percent:.3f} %", "", None, "< 0.3 %")]
+    return [Row("10", what, f"{percent:.3f} %", "–", None, "< 0.3 %")]
 
 
 async def _percent_of_a_core(service: Service) -> float:

@@ -10,9 +10,7 @@ from urllib.parse import urlsplit
 async def posts_a_second(url: str, body: bytes, headers: dict[str, str], connections: int, requests: int) -> float:
     """Answers a second over `connections` connections for `requests` requests in all."""
     place = urlsplit(url)
-    lines = {"Host": place.netloc, "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-    head = f"POST {place.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    request = f"{head}\r\n".encode() + body
+    request = _request(url, body, headers)
     streams = [await asyncio.open_connection(place.hostname, place.port) for _ in range(connections)]
     began = time.perf_counter()
     await asyncio.gather(*(_post(*stream, request, requests // connections) for stream in streams))
@@ -21,6 +19,28 @@ async def posts_a_second(url: str, body: bytes, headers: dict[str, str], connect
         writer.close()
         await writer.wait_closed()
     return requests // connections * connections / seconds
+
+
+async def seconds_of_each(url: str, body: bytes, headers: dict[str, str], requests: int) -> list[float]:
+    """How long each of so many requests takes over one connection."""
+    place = urlsplit(url)
+    request = _request(url, body, headers)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    seconds = []
+    for _ in range(requests):
+        began = time.perf_counter()
+        await _post(reader, writer, request, 1)
+        seconds.append(time.perf_counter() - began)
+    writer.close()
+    await writer.wait_closed()
+    return seconds
+
+
+def _request(url: str, body: bytes, headers: dict[str, str]) -> bytes:
+    place = urlsplit(url)
+    lines = {"Host": place.netloc, "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    head = f"POST {place.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{head}\r\n".encode() + body
 
 
 async def _post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, count: int) -> None:

@@ -119,8 +119,9 @@ def command(directory: Path, **settings: object) -> list[str]:
     """The command that serves a data directory on a port of its own.
 
     Unless the settings say otherwise, nothing is ever removed, and rounds under way are not waited for at the end.
+    Starts and stops are not logged.
     """
-    chosen = {**dict.fromkeys(retention_settings(), 0), "server__grace_seconds": 0, **settings}
+    chosen = {**dict.fromkeys(retention_settings(), 0), "server__grace_seconds": 0, "log__level": "warning", **settings}
     options = [f"--set={name.replace('__', '.')}={value}" for name, value in chosen.items()]
     return [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={directory}", *options]
 
