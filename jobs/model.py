@@ -103,6 +103,11 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     revision: int = 0
 
     @property
+    def could_start(self) -> int:
+        """From when on it had to wait for others."""
+        return max(self.created, self.not_before or 0)
+
+    @property
     def is_pending(self) -> bool:
         return self.status in PENDING
 

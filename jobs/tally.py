@@ -21,8 +21,7 @@ class TaskTally:
         """`waiting_seconds` is from its creation, or the time before which it must not start, to its first start."""
         self.started += 1
         if task.started is not None and not task.interruptions:
-            since = max(task.created, task.not_before or 0)
-            self.waiting_seconds.add(max(0, task.started - since) / 1000)
+            self.waiting_seconds.add(max(0, task.started - task.could_start) / 1000)
 
     def task_ended(self, task: Task) -> None:
         """`running_seconds` is from its first start to its end, pauses included."""

@@ -23,7 +23,7 @@ def count_created(transaction: Transaction, at: int) -> None:
 def count_step(transaction: Transaction, before: Task, task: Task) -> None:
     """A task went from one status to another."""
     if before.started is None and task.started is not None:
-        waited = max(0, task.started - max(task.created, task.not_before or 0))
+        waited = max(0, task.started - task.could_start)
         _add(transaction, task.started, started=1, waiting_ms=waited)
     if task.ended is not None and before.ended is None:
         _count_end(transaction, task, task.ended)

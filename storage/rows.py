@@ -19,6 +19,7 @@ Reader = sqlite3.Connection | Transaction
 
 FIELDS = Task.__struct_fields__
 COLUMNS = ", ".join(f"tasks.{field}" for field in FIELDS)
+_STATUSES = {status.value: status for status in Status}
 _BOOLEANS = ("stopping", "forced", "stalled", "pinned")
 COUNTERS = {status: status.lower().replace(" ", "_") for status in Status}
 """The kept count of each status in `head`."""
@@ -66,7 +67,7 @@ def tasks_of(rows: Iterable[Sequence[Any]]) -> list[Task]:
 
 def task_of(row: Sequence[Any]) -> Task:
     values = dict(zip(FIELDS, row, strict=True))
-    values["status"] = Status(values["status"])
+    values["status"] = _STATUSES[values["status"]]
     values["locks"] = tuple(msgspec.json.decode(values["locks"])) if values["locks"] else ()
     for field in _BOOLEANS:
         values[field] = values[field] == 1
