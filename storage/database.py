@@ -74,7 +74,8 @@ class Database:
         """Why the last write could not be committed, in a few words; None when it could."""
 
     async def write(self, operation: Operation[Result]) -> Result:
-        """Runs `operation` in the writer's next transaction and returns after the commit.
+        """Runs `operation` in the writer's next transaction and returns after the commit. It may be run again, on the
+        same state, where another one of its transaction was refused.
 
         Raises StorageUnavailable where nothing can be written, and whatever the operation raises; in both cases
         it has left nothing behind.
@@ -165,15 +166,35 @@ async def run_in_thread(connection: aiosqlite.Connection, function: Callable[[sq
     return result
 
 
+class _Refused(Exception):
+    """An operation of a group raised: the group has to go again, each of its operations in a savepoint."""
+
+
 def _commit(
     operations: list[Operation[Any]], finish: Callable[[Transaction], None], connection: sqlite3.Connection
 ) -> tuple[Transaction, list[Any]]:
-    """Runs all operations in one transaction: the result of each, or the exception that it raised."""
+    """Runs all operations in one transaction: the result of each, or the exception that it raised.
+
+    Nearly always none raises. So it goes without savepoints first: each would be two more statements, and each
+    statement gives Python's lock away and has to wait for it again.
+    """
+    try:
+        return _run(operations, finish, connection, _perform)
+    except _Refused:
+        return _run(operations, finish, connection, _attempt)
+
+
+def _run(
+    operations: list[Operation[Any]],
+    finish: Callable[[Transaction], None],
+    connection: sqlite3.Connection,
+    perform: Callable[[Operation[Any], Transaction], Any],
+) -> tuple[Transaction, list[Any]]:
     try:
         connection.execute("BEGIN IMMEDIATE")
         transaction = Transaction(connection)
         changes_before = connection.total_changes
-        outcomes = [_attempt(operation, transaction) for operation in operations]
+        outcomes = [perform(operation, transaction) for operation in operations]
         finish(transaction)
         connection.execute("COMMIT")
         transaction.has_written |= connection.total_changes > changes_before
@@ -183,6 +204,17 @@ def _commit(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     return transaction, outcomes
+
+
+def _perform(operation: Operation[Result], transaction: Transaction) -> Result:
+    try:
+        return operation(transaction)
+    except sqlite3.IntegrityError as error:
+        raise _Refused from error
+    except sqlite3.Error:
+        raise
+    except Exception as error:
+        raise _Refused from error
 
 
 def _attempt(operation: Operation[Result], transaction: Transaction) -> Result | Exception:
