@@ -10,12 +10,13 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import aiosqlite
 
@@ -55,6 +56,21 @@ class CommitTally:
 
 
 Operation = Callable[[Transaction], Result]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Joint(Generic[Item, Result]):
+    """An operation that is done together with all others of its transaction that have the same `perform`: that gets
+    the items of all, in their order, and gives a result for each."""
+
+    perform: Callable[[Sequence[Item], Transaction], Sequence[Result]]
+    item: Item
+
+    def __call__(self, transaction: Transaction) -> Result:
+        return self.perform([self.item], transaction)[0]
+
+
 Waiting = tuple[Operation[Any], "asyncio.Future[Any]"]
 
 
@@ -179,22 +195,22 @@ def _commit(
     statement gives Python's lock away and has to wait for it again.
     """
     try:
-        return _run(operations, finish, connection, _perform)
+        return _run(operations, finish, connection, _perform_all)
     except _Refused:
-        return _run(operations, finish, connection, _attempt)
+        return _run(operations, finish, connection, _attempt_all)
 
 
 def _run(
     operations: list[Operation[Any]],
     finish: Callable[[Transaction], None],
     connection: sqlite3.Connection,
-    perform: Callable[[Operation[Any], Transaction], Any],
+    perform: Callable[[list[Operation[Any]], Transaction], list[Any]],
 ) -> tuple[Transaction, list[Any]]:
     try:
         connection.execute("BEGIN IMMEDIATE")
         transaction = Transaction(connection)
         changes_before = connection.total_changes
-        outcomes = [perform(operation, transaction) for operation in operations]
+        outcomes = perform(operations, transaction)
         finish(transaction)
         connection.execute("COMMIT")
         transaction.has_written |= connection.total_changes > changes_before
@@ -206,15 +222,34 @@ def _run(
     return transaction, outcomes
 
 
-def _perform(operation: Operation[Result], transaction: Transaction) -> Result:
+def _perform_all(operations: list[Operation[Any]], transaction: Transaction) -> list[Any]:
+    """What all operations return. Raises _Refused where one raises."""
     try:
-        return operation(transaction)
+        joint = [place for place, operation in enumerate(operations) if isinstance(operation, Joint)]
+        outcomes = _perform_joint([operations[place] for place in joint], transaction) if len(joint) > 1 else []
+        found = dict(zip(joint, outcomes, strict=False))
+        return [found[place] if place in found else one(transaction) for place, one in enumerate(operations)]
     except sqlite3.IntegrityError as error:
         raise _Refused from error
     except sqlite3.Error:
         raise
     except Exception as error:
         raise _Refused from error
+
+
+def _perform_joint(operations: Sequence[Any], transaction: Transaction) -> list[Any]:
+    """Those with the same `perform` go together, in their order."""
+    outcomes: list[Any] = [None] * len(operations)
+    for perform in dict.fromkeys(operation.perform for operation in operations):
+        places = [place for place, operation in enumerate(operations) if operation.perform is perform]
+        results = perform([operations[place].item for place in places], transaction)
+        for place, result in zip(places, results, strict=True):
+            outcomes[place] = result
+    return outcomes
+
+
+def _attempt_all(operations: list[Operation[Any]], transaction: Transaction) -> list[Any]:
+    return [_attempt(operation, transaction) for operation in operations]
 
 
 def _attempt(operation: Operation[Result], transaction: Transaction) -> Result | Exception:

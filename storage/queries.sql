@@ -22,6 +22,24 @@ VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Starte
     NULL, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
     '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision)
 
+-- name: insert_tasks
+-- Many new tasks, as arrays of the fields of a Draft; their ids follow each other, and so do their revisions.
+INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
+    rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
+    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), value ->> 5, 'Not Started', 0, 0, 0, 0,
+    NULL, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
+    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key
+FROM json_each(:rows)
+
+-- name: insert_all_words
+INSERT INTO task_words (rowid, words) SELECT :id + key, value FROM json_each(:words)
+
+-- name: insert_creations
+-- The transitions of many new tasks.
+INSERT INTO transitions (revision, task, before, after, at)
+SELECT :revision + key, :id + key, NULL, 'Not Started', value FROM json_each(:times)
+
 -- name: insert_words
 -- The words of a task's description.
 INSERT INTO task_words (rowid, words) VALUES (:id, :words)

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 from jobs.lifecycle import Step
 from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
 from storage import Created, Draft, Due, ListQuery, Matching, Minute, RequestKey, TaskPage, listing, upkeep, writes
-from storage.database import Database, Transaction
+from storage.database import Database, Joint, Transaction
 from storage.minutes import read_minutes, write_minutes
 from storage.rows import (
     FIELDS,
@@ -46,7 +46,7 @@ class SqliteStore:
         database.after_commit = self._publish
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
-        return await self._database.write(partial(writes.create, drafts, key))
+        return await self._database.write(Joint(writes.create_all, (drafts, key)))
 
     async def created_with(self, key: RequestKey) -> Task | None:
         return await self._database.read(partial(writes.created_with, key))

@@ -15,7 +15,7 @@ from jobs.lifecycle import Change
 from jobs.model import Status, Watch
 from storage import ListQuery
 from storage import database as database_module
-from storage.database import MIGRATIONS, open_database
+from storage.database import MIGRATIONS, Joint, open_database
 from storage.sqlite import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
@@ -30,9 +30,9 @@ def store(run, tmp_path):
 
 def test_drafts_are_created_all_or_none(run, store):
     head = run(store.head())
-    bad = draft(description=None)
+    bad = draft(priority=101)
 
-    with pytest.raises(Exception, match="NULL"):
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         run(store.create([draft(), bad]))
 
     assert run(store.head()) == head
@@ -70,6 +70,23 @@ def test_many_writes_at_once_go_in_few_transactions(run, store):
 
     assert run(store.head()).counts["Not Started"] == 200
     assert len(commits) <= 4
+
+
+def one_less(items, transaction):
+    return [item - 1 for item in items]
+
+
+def count_together(items, transaction):
+    return [len(items)] * len(items)
+
+
+def test_operations_go_together_with_their_like_alone_and_each_gets_its_own_result(run, store):
+    async def write_all():
+        operations = [Joint(one_less, 7), Joint(count_together, "a"), lambda _: "alone", Joint(one_less, 3)]
+        operations += [Joint(count_together, "b"), Joint(count_together, "c")]
+        return await asyncio.gather(*map(store.inner._database.write, operations))
+
+    assert run(write_all()) == [6, 3, "alone", 2, 3, 3]
 
 
 def test_a_locked_database_refuses_writes_serves_reads_and_recovers(run, store, tmp_path, monkeypatch):

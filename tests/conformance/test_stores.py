@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import chain
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from jobs import lifecycle
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, StorageUnavailable
@@ -52,6 +53,46 @@ def test_a_created_task_is_what_was_asked_for(run, store):
     assert (kept.status, kept.params, kept.priority, kept.not_before) == (Status.NOT_STARTED, '{"times": 5}', 3, 9000)
     assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of) == (1000, 1000, "ann", 7)
     assert kept.locks == ("a", "b")
+
+
+ODD_DRAFTS = [
+    draft(description="Über 😀 \\ \" ' [1]", params='{"text": "[\\"\\u0000"}', metadata='{"pool": null}'),
+    draft(description="", created_by="ann", priority=-100, not_before=9000, retry_of=7, locks=("a", 'b"]')),
+    draft(description="with a zero \0 inside", priority=100),
+    draft(description="and no zero"),
+    draft(unique_key="same"),
+    draft(description="plain", locks=("[]",)),
+    draft(unique_key="same"),
+    draft(created=2**53),
+]
+
+
+def test_many_tasks_at_once_are_each_what_was_asked_for(run, store):
+    created = [one.task for one in run(store.create(ODD_DRAFTS))]
+
+    for task, asked in zip(created, ODD_DRAFTS, strict=True):
+        assert run(store.task(task.id)) == task
+        assert {name: getattr(task, name) for name in asked.__struct_fields__} == asdict(asked)
+    assert [task.id for task in created] == [1, 2, 3, 4, 5, 6, 5, 7]
+    moves = run(store.changes(0)).transitions
+    assert [(move.task, move.before, move.after, move.revision) for move in moves] == [
+        (number, None, "Not Started", number) for number in range(1, 8)
+    ]
+
+
+def test_calls_that_share_a_transaction_get_their_own_tasks_in_order(run, store):
+    calls = [[one] for one in ODD_DRAFTS] + [[], [draft(), draft(description="last")]]
+
+    async def create_all():
+        return await asyncio.gather(*(store.create(drafts) for drafts in calls))
+
+    created = run(create_all())
+
+    assert [[one.task.id for one in call] for call in created] == [[1], [2], [3], [4], [5], [6], [5], [7], [], [8, 9]]
+    for one, asked in zip(chain.from_iterable(created), chain.from_iterable(calls), strict=True):
+        assert run(store.task(one.task.id)) == one.task
+        assert {name: getattr(one.task, name) for name in asked.__struct_fields__} == asdict(asked)
+    assert run(store.head()).counts["Not Started"] == 9
 
 
 def test_ids_rise_and_are_never_used_again(run, store):
