@@ -186,42 +186,47 @@ class _Listing:
         return self._select(group, self._descends, offset, limit, after)
 
     def _select(self, group: _Group, descends: bool, offset: int, limit: int, after: Place | None) -> list[Task]:
-        places = self._places(group, descends, self._after_condition(group, after))
+        places = self._places(group, descends, self._after_conditions(group, after))
         values = {**self._filter.values, "limit": limit, "offset": offset}
         if after is not None:
             values |= {"after_key": after.key, "after_id": after.id}
         statement = SQL["page"].format(columns=COLUMNS, places=places, direction=_direction(descends))
         return tasks_of(self._reader.execute(statement, values))
 
-    def _after_condition(self, group: _Group, after: Place | None) -> str:
+    def _after_conditions(self, group: _Group, after: Place | None) -> Sequence[str]:
+        """What lies behind a place, in two parts: the rest of those that are equal, and all beyond. As one condition
+        only its first half would be looked up in the index."""
         if after is None:
-            return "TRUE"
+            return ("TRUE",)
         by_id = group.key == "id" or after.key is None
-        return SQL["condition_after_id" if by_id else "condition_after"].format(
-            key=group.key, beyond="<" if self._descends else ">"
-        )
+        names = ("condition_after_id",) if by_id else ("condition_equal_after_id", "condition_beyond")
+        beyond = "<" if self._descends else ">"
+        return [SQL[name].format(key=group.key, beyond=beyond) for name in names]
 
-    def _places(self, group: _Group, descends: bool, after: str = "TRUE") -> str:
-        parts = self._parts(group, self._filter, after)
+    def _places(self, group: _Group, descends: bool, afters: Sequence[str] = ("TRUE",)) -> str:
+        parts = self._parts(group, self._filter, afters)
         return SQL["places"].format(parts=parts, direction=_direction(descends))
 
     def _counted(self, group: _Group, limit: int, by: _Filter) -> int:
-        statement = SQL["count_parts"].format(parts=self._parts(group, by, "TRUE"))
+        statement = SQL["count_parts"].format(parts=self._parts(group, by))
         count: int = self._reader.execute(statement, {**by.values, "limit": limit}).fetchone()[0]
         return count
 
-    def _parts(self, group: _Group, by: _Filter, after: str) -> str:
+    def _parts(self, group: _Group, by: _Filter, afters: Sequence[str] = ("TRUE",)) -> str:
+        return " UNION ALL ".join(part for after in afters for part in self._parts_after(group, by, after))
+
+    def _parts_after(self, group: _Group, by: _Filter, after: str) -> list[str]:
         conditions = " AND ".join(one for one in (by.conditions, group.condition, after) if one != "TRUE") or "TRUE"
         if by.by_words:
             names = ", ".join(f"'{status}'" for status in group.statuses)
-            return SQL["part_of_words"].format(key=group.key, statuses=names, conditions=conditions)
+            return [SQL["part_of_words"].format(key=group.key, statuses=names, conditions=conditions)]
         index = by.index or f"tasks_final_by_{group.key}"
-        return " UNION ALL ".join(
+        return [
             SQL["part_final" if status.is_final else "part_pending"].format(
                 key=group.key, status=status, index=index, conditions=conditions
             )
             for status in group.statuses
-        )
+        ]
 
     # How the tasks are found.
 

@@ -230,8 +230,11 @@ runtime IS NOT NULL
 -- name: condition_no_runtime
 runtime IS NULL
 
--- name: condition_after
-({key}, id) {beyond} (:after_key, :after_id)
+-- name: condition_equal_after_id
+{key} = :after_key AND id {beyond} :after_id
+
+-- name: condition_beyond
+{key} {beyond} :after_key
 
 -- name: condition_after_id
 id {beyond} :after_id

@@ -207,7 +207,7 @@ def _update(transaction: Transaction, before: Task, task: Task) -> None:
     values |= {"expected_status": before.status, "expected_revision": before.revision}
     changed = transaction.execute(SQL["update_task"], values).rowcount
     assert changed == 1, f"task {task.id} was changed by somebody else than the writer"
-    if task.is_final:
+    if task.is_final and task.checkpoint_round:
         transaction.execute(SQL["delete_checkpoint"], {"id": task.id})
     _count(transaction, before, -1)
     _count(transaction, task, +1)
