@@ -89,7 +89,8 @@ class CountChanged(HourglassError):
     """There are no longer as many tasks as the request believed; nothing was done."""
 
     def __init__(self, expected: int, count: int) -> None:
-        super().__init__(f"The filter matches {count} tasks, not {expected}: look at the list again. Nothing was done.")
+        tasks = "task" if count == 1 else "tasks"
+        super().__init__(f"The filter matches {count} {tasks}, not {expected}: look at the list again. Nothing was done.")
 
 
 class IllegalTransition(HourglassError):
