@@ -89,8 +89,8 @@ class CountChanged(HourglassError):
     """There are no longer as many tasks as the request believed; nothing was done."""
 
     def __init__(self, expected: int, count: int) -> None:
-        tasks = "task" if count == 1 else "tasks"
-        super().__init__(f"The filter matches {count} {tasks}, not {expected}: look at the list again. Nothing was done.")
+        matches = "1 task" if count == 1 else f"{count} tasks"
+        super().__init__(f"The filter matches {matches}, not {expected}: look at the list again. Nothing was done.")
 
 
 class IllegalTransition(HourglassError):
