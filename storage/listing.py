@@ -95,6 +95,7 @@ class _Listing:
         self._reader = reader
         self._statuses = tuple(status for status in Status if status in query.statuses or not query.statuses)
         self._total = sum(head.counts[status] for status in self._statuses)
+        self._few = min(COUNT_LIMIT, self._total)
         self._is_filtered = bool(query.search or query.job is not None or query.created_by is not None)
         self._filter = self._best_filter()
         self._descends = query.ordering.startswith("-")
@@ -232,51 +233,40 @@ class _Listing:
 
     def _best_filter(self) -> _Filter:
         """By whatever leaves few; else in order."""
-        if self._total > COUNT_LIMIT:
-            for by in self._filters():
-                if self._leaves_few(by):
-                    return by
-        return self._in_order()
+        return next(filter(self._leaves_few, self._filters()), self._in_order())
 
     def _counting_filter(self) -> _Filter:
         """In no order, any filter is better than none."""
         if self._total <= COUNT_LIMIT or self._filter.by_words or self._filter.index:
             return self._filter
-        by_words = [by for by in self._filters() if by.by_words]
-        return by_words[-1] if by_words else self._filters()[0]
+        return self._filters()[0]
 
     def _filters(self) -> Sequence[_Filter]:
         """Those that could find the tasks by themselves."""
         query = self._query
         found = []
         if query.search:
-            found += self._filters_by_words(query.search)
+            found.append(self._by_words(query.search))
         if query.job is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_job"))
         if query.created_by is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_user"))
         return found
 
-    def _filters_by_words(self, search: str) -> list[_Filter]:
-        """All words together; before that each alone, since FTS5 reads all that it knows of each word it is asked for,
-        and one of them may be rare."""
+    def _by_words(self, search: str) -> _Filter:
         sought = words(search)
-        alone = [self._by_words([word], self._conditions()) for word in sought] if len(sought) > 1 else []
-        return [*alone, self._by_words(sought, self._conditions(without="search"))]
-
-    def _by_words(self, sought: Sequence[str], conditions: str) -> _Filter:
         expressions = {"search": match_expression(sought), "whole_words": whole_words_expression(sought)}
-        return _Filter(conditions, {**self._values(), **expressions}, by_words=True)
+        return _Filter(self._conditions(without="search"), {**self._values(), **expressions}, by_words=True)
 
     def _leaves_few(self, by: _Filter) -> bool:
         if by.by_words:
-            return all(self._count_words(one) <= COUNT_LIMIT for one in (_of_whole_words(by), by))
+            return all(self._count_words(one) <= self._few for one in (_of_whole_words(by), by))
         own = SQL["condition_job" if by.index == "tasks_final_of_job" else "condition_created_by"]
         alone = _Filter(own, by.values, index=by.index)
-        return self._counted(_Group("id", self._statuses), COUNT_LIMIT + 1, alone) <= COUNT_LIMIT
+        return self._counted(_Group("id", self._statuses), self._few + 1, alone) <= self._few
 
     def _count_words(self, by: _Filter) -> int:
-        count: int = self._reader.execute(SQL["count_words"], {**by.values, "limit": COUNT_LIMIT + 1}).fetchone()[0]
+        count: int = self._reader.execute(SQL["count_words"], {**by.values, "limit": self._few + 1}).fetchone()[0]
         return count
 
     def _in_order(self) -> _Filter:
