@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from config import Config
     from handlers.services import Services, Tasks
+    from jobs.pool import WorkerPool
+    from jobs.registry import Registry
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -67,14 +69,11 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     import logging
 
     from handlers.services import Tasks
-    from jobs.composition import round_timeout_seconds
     from jobs.feed import Feed
-    from jobs.pool import WorkerPool
     from jobs.queue import TaskQueue
     from jobs.registry import load_registry
-    from jobs.worker import WorkerSettings
     from storage.database import open_database
-    from storage.locks import server_lock, wait_for_old_workers, workers_lock_path
+    from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
     registry = config.configure(load_registry(config.modules))
@@ -84,21 +83,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
     store = SqliteStore(database, config.retention.rounds_per_task)
-    pool = WorkerPool(
-        WorkerSettings(
-            lock_path=str(workers_lock_path(data_dir)),
-            modules=config.modules,
-            sections=config.job_sections,
-            memory_limit_mb=config.workers.memory_limit_mb,
-            log_level=config.log.level,
-            log_style=config.log.format,
-        ),
-        count=config.workers.count,
-        round_timeout_seconds=lambda order: round_timeout_seconds(
-            registry, order.job, order.params, config.workers.round_timeout_seconds
-        ),
-        tasks_per_worker=config.workers.tasks_per_worker,
-    )
+    pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     feed = Feed(store, queue.derived, VERSION)
     queue.on_final = feed.task_is_final
@@ -108,6 +93,31 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     stack.push_async_callback(queue.stop, config.server.grace_seconds)
     await queue.recover()
     return Tasks(database=database, store=store, queue=queue, feed=feed, registry=registry)
+
+
+def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
+    """The workers that config.ini asks for, not started yet."""
+    from jobs.composition import round_timeout_seconds
+    from jobs.pool import WorkerPool
+    from jobs.worker import WorkerSettings
+    from storage.locks import workers_lock_path
+
+    settings = WorkerSettings(
+        lock_path=str(workers_lock_path(config.storage.data_dir)),
+        modules=config.modules,
+        sections=config.job_sections,
+        memory_limit_mb=config.workers.memory_limit_mb,
+        log_level=config.log.level,
+        log_style=config.log.format,
+    )
+    return WorkerPool(
+        settings,
+        count=config.workers.count,
+        round_timeout_seconds=lambda order: round_timeout_seconds(
+            registry, order.job, order.params, config.workers.round_timeout_seconds
+        ),
+        tasks_per_worker=config.workers.tasks_per_worker,
+    )
 
 
 async def _run(config: Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Field:
 class DocsHandler(ServiceHandler):
     """The page. Whoever is not signed in is sent to where that can be done: it names the jobs, as `GET jobs` does."""
 
-    def initialize(self, services: Services, document: Schema) -> None:  # type: ignore[override]
+    def initialize(self, services: Services, document: Callable[[], Schema]) -> None:  # type: ignore[override]
         super().initialize(services)
         self.document = document
 
@@ -66,13 +66,14 @@ class DocsHandler(ServiceHandler):
         if await self.identify() is None:
             self.redirect("/openattic/")
             return
+        document = self.document()
         self.set_header("Content-Security-Policy", POLICY)
         self.render(
             "api.html",
-            info=self.document["info"],
-            groups=groups(self.document, f"{self.request.protocol}://{self.request.host}"),
-            schemas=self.document["components"]["schemas"],
-            security=self.document["components"]["securitySchemes"],
+            info=document["info"],
+            groups=groups(document, f"{self.request.protocol}://{self.request.host}"),
+            schemas=document["components"]["schemas"],
+            security=document["components"]["securitySchemes"],
             api=API,
             words=words,
             variants=variants,

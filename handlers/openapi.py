@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import count
 from types import UnionType
@@ -80,13 +80,13 @@ class OpenApiHandler(ApiHandler):
 
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: dict[str, Any]})}
 
-    def initialize(self, services: Services, document: Schema) -> None:  # type: ignore[override]
+    def initialize(self, services: Services, document: Callable[[], Schema]) -> None:  # type: ignore[override]
         super().initialize(services)
         self.document = document
 
     async def get(self) -> None:
         """Describes this API in OpenAPI 3.1."""
-        self.send(self.document)
+        self.send(self.document())
 
 
 class Components:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def make_application(services: Services) -> Application:
     """The whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
-    described = handed | {"document": describe(API_ROUTES, services.tasks.registry, services.version)}
+    # Made when somebody asks for it, and then kept: a start should not wait for it.
+    described = handed | {"document": cache(partial(describe, API_ROUTES, services.tasks.registry, services.version))}
     routes: list[Any] = [
         (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
         for path, handler in API_ROUTES
