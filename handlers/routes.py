@@ -35,6 +35,7 @@ VENDOR_FOLDERS = {
     "bootstrap": "bootstrap/dist",
     "bootstrap-icons": "bootstrap-icons/font",
     "lit-html": "lit-html",
+    "uplot": "uplot/dist",
 }
 """What the page takes from others, and nothing else of node_modules."""
 
