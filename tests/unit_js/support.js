@@ -24,7 +24,7 @@ export function task(id, fields = {}) {
 }
 
 export function page(results, fields = {}) {
-  return { results, count: results.length, store: "s", revision: 10, ...fields };
+  return { results, count: results.length, count_exact: true, store: "s", revision: 10, ...fields };
 }
 
 export function frame(since, revision, fields = {}) {
