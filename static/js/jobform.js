@@ -6,6 +6,7 @@
  */
 
 const LONGEST_SHOWN = 60;
+const LONGEST_LINE = 72;
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const ANYTHING_ELSE = "a valid";
@@ -161,11 +162,12 @@ function eachWords(unit, schema, definitions) {
   return words === "anything" ? "" : `, each ${unit} ${words}`;
 }
 
-/** What follows from leaving the field empty, where that is not a mistake. */
+/** What follows from leaving the field empty, where that is neither a mistake nor what one would think. */
 export function emptyText(field) {
-  if (field.isNullable) return "may be empty";
-  if (field.isRequired || !["integer", "number", "json"].includes(field.kind)) return "";
-  return field.default === null ? "may be empty" : `empty means ${cut(JSON.stringify(field.default))}`;
+  if (field.isNullable && field.isRequired) return "may be empty";
+  if (field.isRequired || field.default === null) return "";
+  if (field.isNullable) return "empty means none";
+  return ["integer", "number", "json"].includes(field.kind) ? `empty means ${cut(spaced(field.default))}` : "";
 }
 
 function cut(text) {
@@ -211,10 +213,18 @@ function scalarExample(schema) {
   return schema.minimum ?? (schema.multipleOf || 1);
 }
 
+/** In one line where it is short. */
 function jsonText(value) {
   if (value === undefined) return "";
-  const line = JSON.stringify(value);
-  return line.length <= LONGEST_SHOWN ? line : JSON.stringify(value, null, 2);
+  const line = spaced(value);
+  return line.length <= LONGEST_LINE ? line : JSON.stringify(value, null, 2);
+}
+
+/** JSON in one line, as people write it: with a space after each comma and colon. */
+function spaced(value) {
+  if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  return `{${Object.entries(value).map(([name, inner]) => `${JSON.stringify(name)}: ${spaced(inner)}`).join(", ")}}`;
 }
 
 // What is in the fields.

@@ -258,8 +258,10 @@ function choiceOption(text, { isNullable }, value) {
 
 const HOW = { list: "One per line.", json: "Written as JSON." };
 
+/** What a person sees or would guess is not told: what can be chosen, and that text is text. */
 function hint(field, id) {
-  const expected = [field.kind === "boolean" ? "" : field.hint, emptyText(field)].filter(Boolean).join("; ");
+  const isPlain = field.hint === "text" || ["boolean", "choice"].includes(field.kind);
+  const expected = [isPlain ? "" : field.hint, emptyText(field)].filter(Boolean).join("; ");
   return html`
     <div id=${`${id}-hint`} class="start-hint">
       ${field.description ? html`<p>${withCode(field.description)}</p>` : nothing}
