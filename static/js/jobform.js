@@ -9,6 +9,7 @@ const LONGEST_SHOWN = 60;
 const LONGEST_LINE = 72;
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const ANYTHING_ELSE = "a valid";
 
 /** What the earliest start is while a person has typed only a part of it: the server refuses it in its own words. */
@@ -306,16 +307,16 @@ function listFrom({ items }, text) {
 
 function jsonFrom(text) {
   try {
-    return { value: JSON.parse(text, exact) };
+    JSON.parse(text); // where it raises, it tells of what was typed
+    return { value: JSON.parse(exact(text)) };
   } catch (error) {
     return { error: `expected JSON, got ${cut(text.trim().replace(/\s+/g, " "))}: ${reason(error)}` };
   }
 }
 
-/** Whole numbers beyond 2 ** 53 as text, where the browser tells what was written. */
-function exact(name, value, context) {
-  const isChanged = Number.isInteger(value) && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "");
-  return isChanged ? context.source : value;
+/** JSON with its whole numbers beyond 2 ** 53 as text. */
+function exact(json) {
+  return json.replace(TOKEN, (token) => (/^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token));
 }
 
 /** The browser's own words, which begin in many ways. */
