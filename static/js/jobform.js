@@ -78,7 +78,8 @@ function kindOf(schema, definitions, isNullable = false) {
 }
 
 function isPlainList({ items, prefixItems }, definitions) {
-  return Boolean(items) && prefixItems === undefined && SCALARS.includes(kindOf(resolved(items, definitions), definitions));
+  if (!items || prefixItems !== undefined) return false;
+  return SCALARS.includes(kindOf(resolved(items, definitions), definitions));
 }
 
 function itemOf(items, definitions) {
@@ -93,7 +94,14 @@ function choicesOf(schema) {
 
 // Words, the same as those of jobs/params.py as far as a schema has them.
 
-const OF_FORMAT = { "date-time": "datetime", date: "date", time: "time", duration: "timedelta", uuid: "uuid", decimal: "decimal" };
+const OF_FORMAT = {
+  "date-time": "datetime",
+  date: "date",
+  time: "time",
+  duration: "timedelta",
+  uuid: "uuid",
+  decimal: "decimal",
+};
 
 function wordsOf(schema, definitions) {
   if (schema.$ref !== undefined) return wordsOfReference(schema, definitions);
@@ -129,8 +137,13 @@ function rangeWords(schema) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   const step = multipleOf === undefined ? "" : ` divisible by ${multipleOf}`;
   if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}${step}`;
-  const bounds = { "at least": minimum, "more than": exclusiveMinimum, "at most": maximum, "less than": exclusiveMaximum };
-  const words = Object.entries(bounds).filter(([, bound]) => bound !== undefined).map(([side, bound]) => `of ${side} ${bound}`);
+  const bounds = [
+    ["at least", minimum],
+    ["more than", exclusiveMinimum],
+    ["at most", maximum],
+    ["less than", exclusiveMaximum],
+  ];
+  const words = bounds.flatMap(([side, bound]) => (bound === undefined ? [] : [`of ${side} ${bound}`]));
   return (words.length > 0 ? ` ${words.join(" and ")}` : "") + step;
 }
 
@@ -316,7 +329,8 @@ function jsonFrom(text) {
 
 /** JSON with its whole numbers beyond 2 ** 53 as text. */
 function exact(json) {
-  return json.replace(TOKEN, (token) => (/^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token));
+  const isChanged = (token) => /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
+  return json.replace(TOKEN, (token) => (isChanged(token) ? `"${token}"` : token));
 }
 
 /** The browser's own words, which begin in many ways. */

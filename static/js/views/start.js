@@ -1,4 +1,4 @@
-/** The form that starts a task. What is wrong with it the server says: nothing is refused here but JSON that is none. */
+/** The form that starts a task. What is wrong with it the server says: here only JSON is refused that is none. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
@@ -122,14 +122,15 @@ function generalErrors({ job: name, error, errors }, job, { general }) {
 
 function alert(sentences) {
   if (sentences.length === 0) return nothing;
-  return html`<div class="alert alert-danger" role="alert">${sentences.map((sentence) => html`<p>${sentence}</p>`)}</div>`;
+  const paragraphs = sentences.map((text) => html`<p>${text}</p>`);
+  return html`<div class="alert alert-danger" role="alert">${paragraphs}</div>`;
 }
 
 function jobField(start, jobs, job, act, errors) {
   return html`
     <div class="start-field">
       <label class="form-label" for="start-job">Job</label>
-      <select class="form-select" id="start-job" ?autofocus=${job === null} aria-invalid=${errors.length > 0 ? "true" : "false"}
+      <select class="form-select" id="start-job" ?autofocus=${job === null} aria-invalid=${invalidity(errors)}
         aria-describedby="start-job-hint start-job-error" @change=${(event) => act.chooseJob(event.target.value)}>
         ${job === null ? html`<option value="" .selected=${live(true)}>Choose a job…</option>` : nothing}
         ${repeat(jobs, (one) => one.job, (one) => jobOption(one, start.job))}
@@ -181,14 +182,16 @@ function parameter(field, index, start, act, errors) {
   const control = {
     id,
     isFirst: index === 0,
-    isInvalid: errors.length > 0 ? "true" : "false",
+    about: `${id}-hint ${id}-error`,
+    isRequired: field.isRequired ? "true" : "false",
+    isInvalid: invalidity(errors),
     value: start.values[field.name] ?? "",
     isMultiline: start.multiline.includes(field.name),
     set: (value) => act.setStartValue(field.name, value),
   };
   return html`
     <div class=${`start-field ${field.kind === "boolean" ? "start-check" : ""}`}>
-      <label class="form-label" for=${id}>${field.label}${isOptional(field) ? html` <span class="start-optional">optional</span>` : nothing}</label>
+      <label class="form-label" for=${id}>${field.label}${optionalMark(field)}</label>
       ${(CONTROLS[field.kind] ?? inputControl)(field, control)}
       ${hint(field, id)}
       ${mistakes(`${id}-error`, errors)}
@@ -196,18 +199,28 @@ function parameter(field, index, start, act, errors) {
   `;
 }
 
-function isOptional(field) {
-  return !field.isRequired && field.kind !== "boolean";
+function optionalMark({ isRequired, kind }) {
+  return isRequired || kind === "boolean" ? nothing : html` <span class="start-optional">optional</span>`;
 }
 
-const CONTROLS = { boolean: checkControl, choice: choiceControl, list: areaControl, json: areaControl, text: textControl };
+function invalidity(errors) {
+  return errors.length > 0 ? "true" : "false";
+}
+
+const CONTROLS = {
+  boolean: checkControl,
+  choice: choiceControl,
+  list: areaControl,
+  json: areaControl,
+  text: textControl,
+};
 
 /** Numbers are typed as text: a browser would hide from us, and from the server, what is no number. */
-function inputControl(field, { id, isFirst, isInvalid, value, set }) {
+function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
-    <input class=${`form-control ${field.kind === "text" ? "" : "start-number"}`} type="text" id=${id} ?autofocus=${isFirst}
-      inputmode=${inputMode(field)} autocapitalize="off" spellcheck="false" aria-required=${field.isRequired ? "true" : "false"}
-      aria-invalid=${isInvalid} aria-describedby=${`${id}-hint ${id}-error`}
+    <input class=${`form-control ${field.kind === "text" ? "" : "start-number"}`} type="text" id=${id}
+      ?autofocus=${isFirst} inputmode=${inputMode(field)} autocapitalize="off" spellcheck="false"
+      aria-required=${isRequired} aria-invalid=${isInvalid} aria-describedby=${about}
       .value=${live(value)} @input=${(event) => set(event.target.value)}>
   `;
 }
@@ -223,37 +236,38 @@ function textControl(field, control) {
 }
 
 /** The text is compared as a <textarea> gives it, or it would be set with each drawing and move the caret. */
-function areaControl(field, { id, isFirst, isInvalid, value, set }) {
+function areaControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
-    <textarea class=${`form-control start-area ${field.kind === "json" ? "start-json" : ""}`} id=${id} ?autofocus=${isFirst}
-      rows=${field.kind === "json" ? "4" : "3"} autocapitalize="off" spellcheck="false"
-      aria-required=${field.isRequired ? "true" : "false"} aria-invalid=${isInvalid} aria-describedby=${`${id}-hint ${id}-error`}
+    <textarea class=${`form-control start-area ${field.kind === "json" ? "start-json" : ""}`} id=${id}
+      ?autofocus=${isFirst} rows=${field.kind === "json" ? "4" : "3"} autocapitalize="off" spellcheck="false"
+      aria-required=${isRequired} aria-invalid=${isInvalid} aria-describedby=${about}
       .value=${live(value.replace(/\r\n?/g, "\n"))} @input=${(event) => set(event.target.value)}></textarea>
   `;
 }
 
-function checkControl(field, { id, isFirst, isInvalid, value, set }) {
+function checkControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
     <input class="form-check-input" type="checkbox" id=${id} ?autofocus=${isFirst} aria-invalid=${isInvalid}
-      aria-describedby=${`${id}-hint ${id}-error`} .checked=${live(value === true)} @change=${(event) => set(event.target.checked)}>
+      aria-describedby=${about} .checked=${live(value === true)} @change=${(event) => set(event.target.checked)}>
   `;
 }
 
-/** With an empty choice where nothing has to be chosen, or nothing has been; and what a task had that is none any more. */
-function choiceControl(field, { id, isFirst, isInvalid, value, set }) {
+/** With an empty choice where nothing has to be chosen, or nothing has been; and with what a task had that is gone. */
+function choiceControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   const texts = field.choices.map(String);
   const canBeEmpty = field.isNullable || value === "";
-  const shown = [...(canBeEmpty && !texts.includes("") ? [""] : []), ...texts];
+  const shown = [...new Set([...(canBeEmpty ? [""] : []), ...texts, value])];
   return html`
-    <select class="form-select" id=${id} ?autofocus=${isFirst} aria-required=${field.isRequired ? "true" : "false"}
-      aria-invalid=${isInvalid} aria-describedby=${`${id}-hint ${id}-error`} @change=${(event) => set(event.target.value)}>
-      ${repeat(shown.includes(value) ? shown : [...shown, value], (text) => text, (text) => choiceOption(text, field, value))}
+    <select class="form-select" id=${id} ?autofocus=${isFirst} aria-required=${isRequired} aria-invalid=${isInvalid}
+      aria-describedby=${about} @change=${(event) => set(event.target.value)}>
+      ${repeat(shown, (text) => text, (text) => choiceOption(text, field, value))}
     </select>
   `;
 }
 
 function choiceOption(text, { isNullable }, value) {
-  return html`<option value=${text} .selected=${live(text === value)}>${text === "" ? (isNullable ? "(none)" : "Choose…") : text}</option>`;
+  const empty = isNullable ? "(none)" : "Choose…";
+  return html`<option value=${text} .selected=${live(text === value)}>${text === "" ? empty : text}</option>`;
 }
 
 const HOW = { list: "One per line.", json: "Written as JSON." };
@@ -295,7 +309,7 @@ function options(start, act, places) {
       <div class="start-field">
         <label class="form-label" for="start-priority">Priority</label>
         <input class="form-control start-number" type="text" id="start-priority" spellcheck="false"
-          aria-invalid=${places.priority.length > 0 ? "true" : "false"} aria-describedby="start-priority-hint start-priority-error"
+          aria-invalid=${invalidity(places.priority)} aria-describedby="start-priority-hint start-priority-error"
           .value=${live(start.priority)} @input=${(event) => act.setStartOption("priority", event.target.value)}>
         <p id="start-priority-hint" class="start-hint">A whole number from -100 to 100, higher first; empty means 0.</p>
         ${mistakes("start-priority-error", places.priority)}
@@ -303,11 +317,13 @@ function options(start, act, places) {
       <div class="start-field">
         <label class="form-label" for="start-not-before">Earliest start</label>
         <input class="form-control start-moment" type="datetime-local" id="start-not-before" name="start-not-before"
-          aria-invalid=${places.not_before.length > 0 ? "true" : "false"}
+          aria-invalid=${invalidity(places.not_before)}
           aria-describedby="start-not-before-hint start-not-before-error"
           .value=${start.notBefore === INCOMPLETE ? noChange : live(start.notBefore)}
           @input=${(event) => act.setStartOption("notBefore", event.target.value)}>
-        <p id="start-not-before-hint" class="start-hint">In the time of this browser, ${ZONE}; empty means as soon as it can.</p>
+        <p id="start-not-before-hint" class="start-hint">
+          In the time of this browser, ${ZONE}; empty means as soon as it can.
+        </p>
         ${mistakes("start-not-before-error", places.not_before)}
       </div>
     </details>
