@@ -29,7 +29,7 @@ function sent(own, typed, options) {
 }
 
 /** What the field shows of a task's parameter, and what it makes of that again. */
-function again(own, value) {
+function sameAgain(own, value) {
   const fields = form.fieldsOf(schemaOf(own));
   return form.paramsFrom(fields, form.valuesFor(fields, { value })).params.value;
 }
@@ -241,12 +241,12 @@ test("the parameters of a task come out of the form as they went in", () => {
     [{ type: "array", items: INTEGER }, [3, 2]], [{}, null], [{}, "text"], [{}, { deep: [{ a: "b".repeat(100) }] }],
     [{ anyOf: [INTEGER, NULL] }, null], [{ ...TEXT, default: "x" }, ""], [{ ...list, default: ["x"] }, []],
   ];
-  for (const [own, value] of values) assert.deepEqual(again(own, value), value);
+  for (const [own, value] of values) assert.deepEqual(sameAgain(own, value), value);
 });
 
 test("what a task had and its job does not take any more is still told to the server", () => {
-  assert.equal(again({ enum: ["a"] }, "b"), "b");
-  assert.equal(again({ type: "array", items: INTEGER }, "no list")[0], "no list");
+  assert.equal(sameAgain({ enum: ["a"] }, "b"), "b");
+  assert.equal(sameAgain({ type: "array", items: INTEGER }, "no list")[0], "no list");
 });
 
 test("a form that is opened shows its job, and the only job there is without being asked", () => {
@@ -289,7 +289,8 @@ test("a refusal gives the form back with what is wrong, and each one is counted"
   assert.equal(form.canStart(began, JOBS), false);
   const refused = form.startRefused(began, { message: "times: no", errors: { times: ["no"] } });
   assert.deepEqual([refused.busy, refused.error, refused.errors, refused.refusals], [false, "times: no", { times: ["no"] }, 1]);
-  assert.deepEqual(form.startRefused(refused, { message: "The server cannot be reached." }).errors, {});
+  const again = form.startRefused(refused, { message: "The server cannot be reached." });
+  assert.deepEqual([again.errors, again.refusals], [{}, 2]);
 });
 
 test("the request leaves out what has not been given", () => {
