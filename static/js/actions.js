@@ -108,30 +108,34 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     runChanged: (task) => go({ ...place(), start: task.job, from: task.id }),
     closeStart: () => place().start !== null && go({ ...place(), start: null, from: null }),
     chooseJob(job) {
-      react((state) => change.withStart(state, jobform.jobChosen(state.start, state.jobs, job)));
+      fill(jobform.jobChosen, getState().jobs, job);
       go({ ...place(), start: job, from: null }, "replaceState");
     },
-    setStartValue: (name, value) => react((state) => change.withStart(state, jobform.valueSet(state.start, name, value))),
-    setStartOption: (name, value) => react((state) => change.withStart(state, { ...state.start, [name]: value })),
+    setStartValue: (name, value) => fill(jobform.valueSet, name, value),
+    setStartOption: (name, value) => fill(jobform.optionSet, name, value),
 
     async startTask() {
       const { start, jobs } = getState();
-      if (start === null || start.busy) return;
-      const job = jobs.find((one) => one.job === start.job);
-      const { submission, errors } = jobform.submission(job, start);
-      if (submission === null) {
-        react((state) => change.withStart(state, jobform.startRefused(state.start, { message: "", errors })));
+      if (start === null || !jobform.canStart(start, jobs)) return;
+      const job = jobform.jobNamed(jobs, start.job);
+      const errors = jobform.unreadable(job, start);
+      if (Object.keys(errors).length > 0) {
+        fill(jobform.startRefused, { message: "", errors });
         return;
       }
-      react((state) => change.withStart(state, jobform.startBegan(state.start)));
+      fill(jobform.startBegan);
       try {
-        showCreated(await api.createTask(submission));
+        showCreated(await api.createTask(jobform.submission(job, start)));
       } catch (problem) {
-        const refused = ({ start: form }) => form && jobform.startRefused(form, problem);
-        failed(problem, () => react((state) => change.withStart(state, refused(state))));
+        failed(problem, () => fill(jobform.startRefused, problem));
       }
     },
   };
+
+  /** The form changes, unless it was closed meanwhile. */
+  function fill(apply, ...values) {
+    react((state) => (state.start === null ? state : change.withStart(state, apply(state.start, ...values))));
+  }
 
   /** Back in the list at once, with the new task in it. */
   function showCreated(task) {

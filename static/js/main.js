@@ -35,6 +35,7 @@ let frameAsked = false;
 let wakeTimer = null;
 let watched = null;
 let opening = null;
+let formAsked = null;
 
 function update(apply, ...values) {
   state = apply(state, ...values);
@@ -176,14 +177,17 @@ async function serveOpen() {
 
 /** The form needs to know the jobs, and the task that it takes its values from. */
 async function serveStart() {
-  const { place, start, isStartAsked } = state;
-  if (place.start === null || start !== null || isStartAsked) return;
-  state = { ...state, isStartAsked: true };
+  const { place, start, jobs } = state;
+  if (start === null || jobs !== null || start === formAsked || state.store === null) return;
+  formAsked = start;
   try {
-    const [jobs, task] = await Promise.all([api.listJobs(), place.from === null ? null : api.getTask(place.from)]);
-    update(change.startOpened, place, jobs, task);
+    const [all, task] = await Promise.all([api.listJobs(), place.from === null ? null : api.getTask(place.from)]);
+    update(change.startKnown, start, all, task);
   } catch (problem) {
-    failed(problem, (text) => update(change.startNotOpened, text));
+    failed(problem, (text) => {
+      update(change.startNotKnown, start, text);
+      formAsked = state.start;
+    });
   }
 }
 

@@ -53,7 +53,6 @@ export function initial(user, role, version, place, preferences) {
     open: null,
     jobs: null,
     start: null,
-    isStartAsked: false,
     workers: null,
     statistics: null,
     errors: {},
@@ -76,6 +75,7 @@ function arranged(state) {
       failures: following("failures", HOME_QUERIES.failures),
     },
     open: opened(state),
+    ...formOf(state),
   };
 }
 
@@ -84,6 +84,13 @@ function opened({ place, open, lists }) {
   if (open?.id === place.task) return open;
   const known = Object.values(lists).map((list) => list?.tasks.get(place.task)).find(Boolean);
   return openTask.opened(place.task, known && !known.gone ? known : null);
+}
+
+/** A form that opens asks for the jobs anew; another job in the same form is no other form. */
+function formOf({ place, start, jobs, role }) {
+  if (place.start === null || role !== "admin") return { start: null, jobs: null };
+  const isSame = start !== null && (start.from === place.from || start.job === place.start);
+  return isSame ? { start, jobs } : { start: { ...jobform.startOpened(null, place.start), from: place.from }, jobs: null };
 }
 
 // Who is here.
@@ -286,14 +293,8 @@ export function went(state, place) {
     ...next,
     selection: isSameList ? state.selection : NOTHING,
     report: place.tab === state.place.tab ? state.report : null,
-    ...(isFormKept(place, state) ? {} : { start: null, isStartAsked: false }),
     toasts: place.tab === "failed" && state.place.tab !== "failed" ? withoutFailed(state.toasts) : state.toasts,
   };
-}
-
-/** Another job in the same form is no other form. */
-function isFormKept(place, { place: before, start }) {
-  return place.start !== null && start !== null && (place.from === before.from || place.start === start.job);
 }
 
 /** The address of the page says where we are. */
@@ -357,15 +358,14 @@ export function withLoadError(state, name, error) {
   return { ...state, errors: { ...state.errors, [name]: error } };
 }
 
-/** The form for a new task, with the values of `task` if that is to run again. */
-export function startOpened(state, place, jobs, task) {
-  if (state.place !== place) return { ...state, isStartAsked: false };
-  const start = jobform.startOpened(jobs, task?.job ?? place.start, task);
-  return { ...withLoaded(state, "jobs", jobs), start, isStartAsked: false };
+/** What the form needs is there: the jobs, and `task` if that is to run again. */
+export function startKnown(state, asked, jobs, task) {
+  if (state.start !== asked) return state;
+  return { ...state, jobs, start: jobform.startOpened(jobs, state.place.start, task) };
 }
 
-export function startNotOpened(state, error) {
-  return withLoadError(state, "jobs", error);
+export function startNotKnown(state, asked, message) {
+  return state.start === asked ? { ...state, start: jobform.startRefused(asked, { message }) } : state;
 }
 
 export function withStart(state, start) {

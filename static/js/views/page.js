@@ -51,7 +51,7 @@ function page(state, act, now) {
     ${extras("page").toasts}
     ${settingsView(state.preferences, act)}
     ${dialogView(state, act, now, extras("tasks"))}
-    ${startView(state, act, extras("start"))}
+    ${startView(state.start, state.jobs, act, extras("start"))}
     ${confirmView(state, act, extras("confirm"))}
     ${helpView(state, act, extras("help"))}
   `;
@@ -62,11 +62,11 @@ function messages({ toasts, announcement }, act) {
 }
 
 /** From the lowest to the topmost: whether each is open. */
-function layersOf({ place, confirm, isHelpOpen, role }) {
+function layersOf({ place, start, confirm, isHelpOpen }) {
   return {
     page: true,
     tasks: place.tab !== null,
-    start: place.start !== null && role === "admin",
+    start: start !== null,
     confirm: confirm !== null,
     help: isHelpOpen,
   };
