@@ -157,10 +157,10 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
       if (changed !== null) tell(changed);
     },
     async loadEarlierRounds() {
-      const { id, rounds } = getState().open;
-      update(change.withOpen, id, openTask.loadingEarlier);
-      const earlier = await attempt("Earlier rounds", () => api.getRounds(id, openTask.earlierAfter(rounds)));
-      update(change.withOpen, id, (open) => openTask.withEarlier(open, earlier ?? []));
+      const { open } = getState();
+      update(change.withOpen, open.id, openTask.loadingEarlier);
+      const earlier = await attempt("Earlier rounds", () => api.getRounds(open.id, openTask.earlierAfter(open)));
+      update(change.withOpen, open.id, (now) => openTask.withEarlier(now, earlier));
     },
     async copy(text) {
       note((await copyText(text)) ? "Copied" : "The browser does not let the page copy: select the text and copy it");

@@ -78,7 +78,7 @@ function drawNow() {
   state = change.seen(change.settle(state, isInTable()));
   if (state.store !== null && state.unseen.seen > seenBefore) rememberFailuresSeen(state.store, state.unseen.seen);
   if (!state.areToastsHeld) state = change.withToasts(state, current(state.toasts, now));
-  state = { ...state, announcement: announce.due(state.announcement, now) };
+  state = change.spoken(state, now);
   draw(state, actions, now);
   showInTab(state);
   serveNeeds();
@@ -161,16 +161,17 @@ async function load(name, get) {
 /** The open task with its newest rounds, and whatever of it has become known as incomplete. */
 async function serveOpen() {
   const { open, store } = state;
-  if (open === null || store === null || opening === open.id || open.gone || !openTask.isLacking(open)) return;
+  if (open === null || store === null || opening === open.id || !openTask.isLacking(open)) return;
   opening = open.id;
   const tell = (apply) => update(change.withOpen, open.id, apply);
   try {
     const task = await api.getTask(open.id);
-    const rounds = open.isLoaded ? [] : await api.getRounds(open.id, openTask.firstAfter(task));
+    const rounds = open.isLoaded ? null : await api.getRounds(open.id, openTask.firstAfter(task));
     const interruptions = task.interruptions > 0 ? await api.getInterruptions(open.id) : [];
     tell((known) => openTask.loaded(known, task, rounds, interruptions));
   } catch (problem) {
-    failed(problem, (text) => tell((known) => (problem.status === NOT_FOUND ? openTask.withMissing(known) : openTask.withOpenError(known, text))));
+    const withProblem = problem.status === NOT_FOUND ? openTask.withMissing : openTask.withOpenError;
+    failed(problem, (text) => tell((known) => withProblem(known, text)));
   }
   if (opening === open.id) opening = null;
 }

@@ -60,6 +60,7 @@ export function initial(user, role, version, place, preferences) {
     toasts: [],
     areToastsHeld: false,
     announcement: announce.NOTHING,
+    announced: "",
   });
 }
 
@@ -163,7 +164,7 @@ function stopping(state) {
 
 /** What we hold may have gaps: all is to be loaded, and answers that are under way are not for us. */
 function stale(state) {
-  const open = state.open && { ...state.open, isLoaded: false };
+  const open = state.open && openTask.withGap(state.open);
   const needs = { ...state.needs, failed: true };
   return withLists({ ...state, open, unseen: unseenSince(state.unseen.seen), needs }, tasklist.withGap);
 }
@@ -180,8 +181,19 @@ function changes(state, frame, now) {
     unseen: withFrame(state.unseen, frame),
     open: state.open && openTask.withFrame(state.open, frame),
     toasts: withEndings(state.toasts, frame, (id) => tasks.get(id)?.description ?? `Task ${id}`, now),
-    announcement: announce.withFrame(state.announcement, frame, now),
+    ...announcing(state, announce.withFrame(state.announcement, frame, now)),
   });
+}
+
+/** While something new is gathered the last sentence goes, so that the same one is read out once more. */
+function announcing({ announced }, announcement) {
+  return { announcement, announced: announcement.since === null ? announced : "" };
+}
+
+/** What has ended of late is said, once it was gathered for a moment. */
+export function spoken(state, now) {
+  if (!announce.due(state.announcement, now)) return state;
+  return { ...state, announced: announce.textOf(state.announcement), announcement: announce.NOTHING };
 }
 
 function namedIn(state, frame) {

@@ -1,7 +1,6 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
-import { textOf } from "../announce.js";
 import { unseenCount } from "../unseen.js";
 import { rows } from "../tasklist.js";
 import { confirmView } from "./confirm.js";
@@ -57,8 +56,8 @@ function page(state, act, now) {
   `;
 }
 
-function messages({ toasts, announcement }, act) {
-  return html`${toastsView(toasts, act)}<p class="visually-hidden" aria-live="polite">${textOf(announcement)}</p>`;
+function messages({ toasts, announced }, act) {
+  return html`${toastsView(toasts, act)}<p class="visually-hidden" aria-live="polite">${announced}</p>`;
 }
 
 /** From the lowest to the topmost: whether each is open. */
