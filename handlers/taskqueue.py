@@ -32,7 +32,7 @@ LARGEST_ARRAY = 1000
 LARGEST_DELETE = 10_000
 LONGEST_KEY = 255
 
-_EXPECTED = one_of("pending", "final").about("act only on tasks that are still so")
+_EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
 _FORCE = truth.about("do not wait for the round under way, kill its worker")
 _WAIT = seconds(LONGEST_WAIT_SECONDS).about("answer when the task is final, or when so many seconds are over")
 _FILTERS = {

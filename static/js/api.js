@@ -89,9 +89,9 @@ export function pinTask(id, pinned) {
   return call("PUT", `taskqueue/${id}`, { pinned });
 }
 
-/** Ends a task without waiting for its round: its worker is killed. */
+/** Does not wait for the last round of a task that is stopping: its worker is killed. One that has stopped is left alone. */
 export function stopNow(id) {
-  return call("DELETE", `taskqueue/${id}?force=true&if_status=final`);
+  return call("DELETE", `taskqueue/${id}?force=true&if_status=stopping`);
 }
 
 /** Deletes or aborts tasks that are still `expected` ("pending" or "final"). */

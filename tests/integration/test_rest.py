@@ -319,6 +319,21 @@ async def test_a_guarded_delete_answers_412_with_the_task_as_it_is(client):
     assert (await client.call("DELETE", f"taskqueue/{task['id']}?if_status=final")).status == 204
 
 
+async def test_a_delete_meant_for_a_stopping_task_kills_it_and_never_erases_one_that_has_stopped(client):
+    task = await client.create("waits", times=20, in_round=3, until=NEVER)
+    path = f"taskqueue/{task['id']}?if_status=stopping&force=true"
+    await client.until(task["id"], lambda task: task["round"] == 2)
+    assert (await client.call("DELETE", path)).status == 412
+    await client.call("DELETE", f"taskqueue/{task['id']}")
+
+    killed = (await client.call("DELETE", path)).json
+    again = await client.call("DELETE", path)
+
+    assert (killed["status"], killed["stopping"]) == ("Aborted", False)
+    assert (again.status, again.json["task"]["status"]) == (412, "Aborted")
+    assert (await client.get(f"taskqueue/{task['id']}"))["status"] == "Aborted"
+
+
 async def test_many_are_deleted_with_a_report_for_each(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
