@@ -8,6 +8,11 @@ import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 const LIBRARY = "/openattic/vendor/uplot/uPlot.esm.js";
 const STYLES = "/openattic/vendor/uplot/uPlot.min.css";
 const HEIGHT = 120;
+const LEAST_WIDTH = 44;
+const TICK_DISTANCE = 28;
+const X_AXIS_HEIGHT = 24;
+/** Of steps: sums of fractions are a little off. */
+const TOLERANCE = 1e-6;
 const NOT_LOADED = "The chart cannot be drawn at the moment; its figures are below.";
 
 /** Steps of an axis that counts things: there is no half task. */
@@ -107,15 +112,19 @@ class Chart extends HTMLElement {
 
   #lookOf(uPlot) {
     const options = this.#options;
+    const ticksTo = (most) => ticks(most, this.#options, options.height);
     const colour = (name) => () => getComputedStyle(this).getPropertyValue(`--${name}`).trim();
     return {
       width: Math.max(this.#place.clientWidth, 1),
       height: options.height,
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-      scales: { x: { time: false, range: xRange(options) }, y: { range: yRange(uPlot) } },
-      axes: axes(() => this.#options, colour, getComputedStyle(this).fontFamily),
+      scales: {
+        x: { time: false, range: xRange(options) },
+        y: { range: (plot, least, most) => [0, ticksTo(most).at(-1)] },
+      },
+      axes: axes(() => this.#options, ticksTo, colour, getComputedStyle(this).fontFamily),
       series: [{}, ...inOrder(options.series).map((series) => seriesLook(series, colour, uPlot))],
       hooks: { setCursor: [(plot) => this.#pointed(plot.cursor.idx ?? null)] },
     };
@@ -162,8 +171,10 @@ function figures({ label, x, series, formatX, formatY }) {
       <table>
         <thead><tr><td></td>${series.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
         <tbody>
-          ${x.map((at, index) => html`
-            <tr><th scope="row">${formatX(at)}</th>${series.map(({ values }) => html`<td>${text(values[index])}</td>`)}</tr>`)}
+          ${x.map((at, index) => html`<tr>
+            <th scope="row">${formatX(at)}</th>
+            ${series.map(({ values }) => html`<td>${text(values[index])}</td>`)}
+          </tr>`)}
         </tbody>
       </table>
     </div>
@@ -172,7 +183,7 @@ function figures({ label, x, series, formatX, formatY }) {
 
 // How the plot looks.
 
-function axes(current, colour, fontFamily) {
+function axes(current, ticksTo, colour, fontFamily) {
   const font = `12px ${fontFamily}`;
   const common = { stroke: colour("muted"), font, ticks: { show: false } };
   return [
@@ -180,8 +191,8 @@ function axes(current, colour, fontFamily) {
       ...common,
       grid: { show: false },
       gap: 6,
-      space: 72,
-      size: 24,
+      space: 96,
+      size: X_AXIS_HEIGHT,
       incrs: WHOLE_STEPS,
       values: (plot, ticks) => ticks.map(current().formatTick),
     },
@@ -189,22 +200,21 @@ function axes(current, colour, fontFamily) {
       ...common,
       grid: { stroke: colour("line"), width: 1 },
       gap: 8,
-      space: 32,
       size: widthOf,
-      incrs: () => current().steps ?? (areWhole(current()) ? WHOLE_STEPS : SECOND_STEPS),
+      splits: (plot, axis, least, most) => ticksTo(most),
       values: (plot, ticks) => ticks.map(current().formatY),
     },
   ];
 }
 
-/** As wide as the longest text needs. */
+/** As wide as the longest text needs; charts below each other are in line as long as it is a short one. */
 function widthOf(plot, texts, axis) {
-  if (!texts?.length) return plot.axes[axis]._size ?? 0;
+  if (!texts?.length) return LEAST_WIDTH;
   plot.ctx.save();
   [plot.ctx.font] = plot.axes[axis].font;
   const widest = Math.max(...texts.map((text) => plot.ctx.measureText(text).width));
   plot.ctx.restore();
-  return Math.ceil(widest / devicePixelRatio) + plot.axes[axis].gap + 2;
+  return Math.max(LEAST_WIDTH, Math.ceil(widest / devicePixelRatio) + plot.axes[axis].gap + 2);
 }
 
 /** Bars need half of their width on both sides. */
@@ -216,9 +226,13 @@ function xRange({ series }) {
   };
 }
 
-/** From zero: a picture that begins elsewhere exaggerates. */
-function yRange(uPlot) {
-  return (plot, least, most) => (most > 0 ? [0, uPlot.rangeNum(0, most, 0.1, true)[1]] : [0, 1]);
+/** From zero, since a picture that begins elsewhere exaggerates, to the first tick that nothing is above. */
+function ticks(most, options, height) {
+  const steps = options.steps ?? (areWhole(options) ? WHOLE_STEPS : SECOND_STEPS);
+  const room = Math.max(1, Math.floor((height - X_AXIS_HEIGHT) / TICK_DISTANCE));
+  const step = steps.find((one) => most <= one * room) ?? most / room;
+  const count = Math.max(1, Math.ceil(most / step - TOLERANCE));
+  return Array.from({ length: count + 1 }, (_, index) => index * step);
 }
 
 function seriesLook({ tone, kind }, colour, uPlot) {
@@ -273,8 +287,11 @@ function isSame(one, other) {
 
 /** Whether new data are enough. */
 function hasSameLook(one, other) {
-  const looks = ({ height, series }) => JSON.stringify([height, series.map(({ name, tone, kind }) => [name, tone, kind])]);
-  return looks(one) === looks(other);
+  return lookOf(one) === lookOf(other);
+}
+
+function lookOf({ height, series }) {
+  return JSON.stringify([height, ...series.map(({ name, tone, kind }) => [name, tone, kind])]);
 }
 
 function areEqual(one, other) {
