@@ -67,7 +67,7 @@ export function backText(back) {
 export function shortDuration(seconds) {
   if (seconds === 0) return "0 s";
   if (seconds < 0.1) return `${TWO_DIGITS.format(seconds * 1000)} ms`;
-  if (seconds < SECONDS_A_MINUTE) return `${TWO_DIGITS.format(seconds)} s`;
+  if (Math.round(seconds) < SECONDS_A_MINUTE) return `${TWO_DIGITS.format(seconds)} s`;
   if (seconds % SECONDS_A_DAY === 0) return `${number(seconds / SECONDS_A_DAY)} d`;
   if (seconds % SECONDS_AN_HOUR === 0) return `${number(seconds / SECONDS_AN_HOUR)} h`;
   if (seconds < SECONDS_AN_HOUR && seconds % SECONDS_A_MINUTE === 0) return `${number(seconds / SECONDS_A_MINUTE)} m`;

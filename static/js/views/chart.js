@@ -20,7 +20,7 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((step) => powersOfTen(0, 9).map((power) =>
 
 /** Steps of an axis in seconds, such that each is a round duration. */
 export const SECOND_STEPS = [
-  ...[1, 2, 5].flatMap((step) => powersOfTen(-4, 0).map((power) => step * power)).sort(rising),
+  ...[1, 2, 5].flatMap((step) => powersOfTen(-4, 1).map((power) => step * power)).sort(rising),
   ...[10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200],
   ...[1, 2, 5, 10, 20, 50, 100].map((days) => days * 86400),
 ];
@@ -43,7 +43,7 @@ class Chart extends HTMLElement {
   #isTableOpen = false;
   #hovered = null;
   #resizes = new ResizeObserver(() => this.#fit());
-  #themes = new MutationObserver(() => this.#plot?.redraw(false));
+  #themes = new MutationObserver(() => this.#plot?.redraw());
 
   set options(options) {
     const before = this.#options;
@@ -121,7 +121,7 @@ class Chart extends HTMLElement {
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
       scales: {
-        x: { time: false, range: xRange(options) },
+        x: { time: false, range: () => xRange(this.#options.x, this.#options.series) },
         y: { range: (plot, least, most) => [0, ticksTo(most).at(-1)] },
       },
       axes: axes(() => this.#options, ticksTo, colour, getComputedStyle(this).fontFamily),
@@ -217,13 +217,10 @@ function widthOf(plot, texts, axis) {
   return Math.max(LEAST_WIDTH, Math.ceil(widest / devicePixelRatio) + plot.axes[axis].gap + 2);
 }
 
-/** Bars need half of their width on both sides. */
-function xRange({ series }) {
-  const hasBars = series.some(({ kind }) => kind === "bars");
-  return (plot, least, most) => {
-    const room = hasBars || least === most ? 0.6 : 0;
-    return [least - room, most + room];
-  };
+/** Bars need half of their width on both sides. Of the data, since uPlot also asks about ranges that it got here. */
+function xRange(x, series) {
+  const room = series.some(({ kind }) => kind === "bars") || x.length < 2 ? 0.6 : 0;
+  return x.length === 0 ? [0, 1] : [x[0] - room, x.at(-1) + room];
 }
 
 /** From zero, since a picture that begins elsewhere exaggerates, to the first tick that nothing is above. */

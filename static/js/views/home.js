@@ -27,6 +27,7 @@ import { workersView } from "./workers.js";
 const MOST_PENDING = 8;
 const MOST_FAILURES = 5;
 const UNKNOWN_COUNT = 3;
+const LARGE = 9999;
 const MOMENT_MILLISECONDS = 10000;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
@@ -87,7 +88,9 @@ function tile(tab, data, act) {
       <span class="tile-title">
         <i class=${`bi ${TILE_ICONS[tab]} ${isBad ? "text-failed" : ""}`} aria-hidden="true"></i> ${TABS[tab].title}
       </span>
-      <span class="tile-count">${count === null ? skeleton() : number(count)}</span>
+      <span class=${`tile-count ${count > LARGE ? "is-large" : ""}`}>
+        ${count === null ? skeleton() : number(count)}
+      </span>
       <span class="tile-note">${count === null ? nothing : NOTES[tab](data)}</span>
     </a>
   `;
