@@ -19,7 +19,7 @@ import {
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../statuses.js";
 import { tasks } from "../words.js";
 import { SECOND_STEPS, chart } from "./chart.js";
-import { plainClick, tabLink, taskLink } from "./links.js";
+import { follow } from "./links.js";
 import { statusLine, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 import { workersView } from "./workers.js";
@@ -84,7 +84,7 @@ function tile(tab, data, act) {
   const count = countOf(tab, data.counts);
   const isBad = tab === "failed" && data.unseenCount > 0;
   return html`
-    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${plainClick(() => act.openTab(tab))}>
+    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${follow(() => act.openTab(tab))}>
       <span class="tile-title">
         <i class=${`bi ${TILE_ICONS[tab]} ${isBad ? "text-failed" : ""}`} aria-hidden="true"></i> ${TABS[tab].title}
       </span>
@@ -143,7 +143,7 @@ function pendingRow(task, act, now) {
   return html`
     <li class="home-task" data-state=${statusTone(task.status)}>
       <div class="home-task-what">
-        ${taskLink(task.id, task.description, act, "home-task-name")}
+        ${taskLink(task, act)}
         ${statusLine(task, "pending", now)}
       </div>
       <div class="home-task-how">
@@ -151,6 +151,12 @@ function pendingRow(task, act, now) {
         <div class="home-task-when">${endText(task, now)}</div>
       </div>
     </li>
+  `;
+}
+
+function taskLink({ id, description }, act) {
+  return html`
+    <a class="home-task-name" href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>${description}</a>
   `;
 }
 
@@ -172,8 +178,11 @@ function endText(task, now) {
 }
 
 function more(tab, text, act) {
-  const content = html`${text} <i class="bi bi-arrow-right" aria-hidden="true"></i>`;
-  return html`<p class="home-more">${tabLink(tab, content, act)}</p>`;
+  return html`
+    <p class="home-more"><a href=${`?tab=${tab}`} @click=${follow(() => act.openTab(tab))}>
+      ${text} <i class="bi bi-arrow-right" aria-hidden="true"></i>
+    </a></p>
+  `;
 }
 
 // What went wrong.
@@ -203,7 +212,7 @@ function failureRow(task, act, now) {
   return html`
     <li class="home-task is-failure" data-state=${statusTone(task.status)}>
       <div class="home-task-what">
-        ${taskLink(task.id, task.description, act, "home-task-name")}
+        ${taskLink(task, act)}
         ${statusLine(task, "pending", now)}
       </div>
       <div class="home-task-when">${timeView(task.ended, now)}</div>

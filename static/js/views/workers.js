@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { bytes, duration, number, percent } from "../format.js";
 import { stateWords, workersText } from "../statistics.js";
-import { taskLink } from "./links.js";
+import { follow } from "./links.js";
 
 const COLUMNS = ["Worker", "State", "Task", "CPU", "Memory", "Uptime", "Done"];
 const PLACEHOLDERS = [0, 1];
@@ -67,7 +67,7 @@ function row(worker, names, act) {
   const cells = [
     known(worker.pid, String),
     stateOf(word),
-    known(worker.task, (id) => html`<span title=${names.get(id) ?? ""}>${taskLink(id, `#${id}`, act)}</span>`),
+    known(worker.task, (id) => taskLink(id, names.get(id) ?? "", act)),
     known(worker.cpu_percent, percent),
     known(worker.memory_bytes, bytes),
     known(worker.uptime_seconds, duration),
@@ -85,6 +85,10 @@ function reasonRow(reason) {
 
 function known(value, view) {
   return value === null ? html`<span class="muted">–</span>` : view(value);
+}
+
+function taskLink(id, name, act) {
+  return html`<a href=${`?task=${id}`} title=${name} @click=${follow(() => act.openTask(id))}>#${id}</a>`;
 }
 
 function stateOf(word) {
