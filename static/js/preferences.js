@@ -1,4 +1,4 @@
-/** What a person has chosen for this browser. Where it may not store anything, the choice holds until the page is left. */
+/** What a person has chosen in this browser. Where it may not store anything, that holds until the page is left. */
 
 const KEY = "hourglass.preferences";
 

@@ -44,7 +44,8 @@ test("what was chosen is there on the next visit", () => {
 });
 
 test("garbage in the store is as if nothing had been chosen", () => {
-  for (const text of ["{", "null", "7", '"dark"', "[]", '{"theme": "pink", "zone": 3, "notify": "yes", "pageSize": 1000}']) {
+  const wrong = '{"theme": "pink", "zone": 3, "notify": "yes", "pageSize": 1000}';
+  for (const text of ["{", "null", "7", '"dark"', "[]", wrong]) {
     stored(text);
     assert.deepEqual(load(), DEFAULTS, text);
   }
