@@ -103,10 +103,29 @@ export function endedTitle(status, count, names) {
 
 /** The names below the title of a toast for several: two, then how many more. */
 export function endedNames(count, names) {
-  if (count === 1) return "";
+  return count === 1 ? "" : someNames(count, names);
+}
+
+/** `Task 3, Task 2 (+1 more)`. */
+export function someNames(count, names) {
   const shown = names.slice(0, 2);
   const more = count - shown.length;
-  return shown.join(", ") + (more > 0 ? ` (+${number(more)} more)` : "");
+  return shown.join(", ") + (more > 0 ? ` (${moreText(more)})` : "");
+}
+
+/** `+3 more`. */
+export function moreText(count) {
+  return `+${number(count)} more`;
+}
+
+/** `2 tasks finished, 1 failed`; "" where none ended. `counts` has how many by the status in which they ended. */
+export function endedSummary(counts) {
+  const ended = Object.keys(ENDED).filter((status) => counts[status] > 0);
+  return ended.map((status, index) => `${counted(counts[status], index === 0)} ${ENDED[status]}`).join(", ");
+}
+
+function counted(count, isFirst) {
+  return isFirst ? tasks(count) : number(count);
 }
 
 /** Why a task is not running, as far as a page knows that is not told when it changes. */
