@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { copyText } from "./clipboard.js";
 import * as deleting from "./deleting.js";
+import { useZone } from "./format.js";
 import * as jobform from "./jobform.js";
 import { askPermission } from "./notify.js";
 import * as openTask from "./opentask.js";
@@ -11,7 +12,7 @@ import * as preferences from "./preferences.js";
 import * as change from "./state.js";
 import { isPending } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
-import { held, released, withNote, without } from "./toasts.js";
+import { withNote, without } from "./toasts.js";
 
 /**
  * The actions for the views. `react` and `update` change the state, `go` what is open; `failed(problem, tell)` and
@@ -175,6 +176,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     setPreference(name, value) {
       const changed = { ...getState().preferences, [name]: value };
       preferences.save(changed);
+      useZone(changed.zone);
       react(change.withPreferences, changed);
     },
     async setNotify(isWanted) {
@@ -182,10 +184,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
       actions.setPreference("notify", isAllowed);
     },
     closeToast: (key) => react((state) => change.withToasts(state, without(state.toasts, key))),
-    holdToasts(areHeld) {
-      const apply = areHeld ? held : released;
-      update((state) => ({ ...state, areToastsHeld: areHeld, toasts: apply(state.toasts, Date.now()) }));
-    },
+    holdToasts: askForFrame,
   };
 
   const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings };

@@ -3,6 +3,7 @@
 import { makeActions } from "./actions.js";
 import * as announce from "./announce.js";
 import * as api from "./api.js";
+import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
 import { keepAsking, keepLists } from "./loader.js";
@@ -14,8 +15,9 @@ import * as preferences from "./preferences.js";
 import * as change from "./state.js";
 import { countOf, isFinal } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
-import { current, nextEnd, withFailure } from "./toasts.js";
+import { current, held, nextEnd, released, withFailure } from "./toasts.js";
 import { draw, isInTable } from "./views/page.js";
+import { areToastsInUse } from "./views/toasts.js";
 import { showInTab } from "./windowtab.js";
 
 const UNAUTHORISED = 401;
@@ -77,7 +79,7 @@ function drawNow() {
   const seenBefore = state.unseen.seen;
   state = change.seen(change.settle(state, isInTable()));
   if (state.store !== null && state.unseen.seen > seenBefore) rememberFailuresSeen(state.store, state.unseen.seen);
-  if (!state.areToastsHeld) state = change.withToasts(state, current(state.toasts, now));
+  state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
   state = change.spoken(state, now);
   draw(state, actions, now);
   showInTab(state);
@@ -229,7 +231,7 @@ function heard(frame) {
   if (frame.type !== "changes" || !state.preferences.notify) return;
   const ended = new Set(frame.transitions.filter(({ to }) => isFinal(to)).map(({ task }) => task));
   const own = frame.tasks.filter((task) => ended.has(task.id) && task.created_by === state.user);
-  notifyEnded(own, (id) => actions.openTask(id));
+  notifyEnded(own, (id) => (id === null ? actions.openDialog() : actions.openTask(id)));
 }
 
 function leave(notice) {
@@ -256,8 +258,12 @@ document.addEventListener("visibilitychange", () => update((same) => same));
 onFailuresSeenElsewhere((store, seen) => {
   if (store === state.store) update(change.withSeen, seen);
 });
-preferences.onChangedElsewhere((changed) => update(change.withPreferences, changed));
+preferences.onChangedElsewhere((changed) => {
+  useZone(changed.zone);
+  update(change.withPreferences, changed);
+});
 listenToKeys(() => state, actions);
 
+useZone(state.preferences.zone);
 if (user !== "") enter();
 askForFrame();

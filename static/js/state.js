@@ -58,7 +58,6 @@ export function initial(user, role, version, place, preferences) {
     errors: {},
     needs: NO_NEEDS,
     toasts: [],
-    areToastsHeld: false,
     announcement: announce.NOTHING,
     announced: "",
   });

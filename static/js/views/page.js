@@ -2,6 +2,7 @@
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { unseenCount } from "../unseen.js";
+import { canNotify, permission } from "../notify.js";
 import { rows } from "../tasklist.js";
 import { confirmView } from "./confirm.js";
 import { dialogView } from "./dialog.js";
@@ -48,11 +49,11 @@ function page(state, act, now) {
       <span>Hourglass ${state.version}</span>
     </footer>
     ${extras("page").toasts}
-    ${settingsView(state.preferences, act)}
+    ${settingsView(state.preferences, { canNotify: canNotify(), permission: permission() }, act)}
     ${dialogView(state, act, now, extras("tasks"))}
     ${startView(state.start, state.jobs, act, extras("start"))}
     ${confirmView(state, act, extras("confirm"))}
-    ${helpView(state, act, extras("help"))}
+    ${helpView(act, extras("help"))}
   `;
 }
 
