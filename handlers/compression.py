@@ -1,4 +1,4 @@
-"""The page and its files are compressed on their way, answers of the API are not: they are small and on the hot path."""
+"""The page and its files are compressed on their way; answers of the API are not: they are small and in a hurry."""
 
 from __future__ import annotations
 

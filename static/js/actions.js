@@ -47,8 +47,9 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     },
 
     async signOut() {
+      update(change.leaving, true);
       const isDone = await attempt("Not signed out", async () => (await api.signOut()) ?? true);
-      if (isDone) leave("");
+      isDone ? leave("") : update(change.leaving, false);
     },
   };
 

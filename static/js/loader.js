@@ -9,20 +9,20 @@ const RETRY_GAP = 5000;
 const SHARE = 4;
 
 /**
- * Loads lists one request at a time: at once where the person has asked for something else or where nothing was loaded for a
- * while, else after a gap, so that a busy server is not asked for each change.
+ * Loads lists one request at a time: at once where the person has asked for something else or where nothing was loaded
+ * for a while, else after a gap, so that a busy server is not asked for each change.
  *
- * `getList(name)` is the list as it is now, `isHeld()` whether its rows wait for the person, `load(name)` loads it and
- * resolves when that is over, `retry(name)` is called some time after it failed.
+ * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld()` whether its rows wait
+ * for the person, `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
  */
-export function keepLists({ getList, isHeld, load, retry }) {
+export function keepLists({ visible, getList, isHeld, load, retry }) {
   const lastEnd = new Map();
   const gaps = new Map();
   const timers = new Map();
   const busy = new Map();
 
-  function serve(names) {
-    for (const name of names) serveOne(name);
+  function serve() {
+    for (const name of visible()) serveOne(name);
   }
 
   function serveOne(name) {
@@ -48,7 +48,7 @@ export function keepLists({ getList, isHeld, load, retry }) {
     if (timers.has(name)) return;
     const timer = setTimeout(() => {
       timers.delete(name);
-      act();
+      if (visible().includes(name)) act();
     }, milliseconds);
     timers.set(name, timer);
   }
@@ -64,7 +64,7 @@ export function keepLists({ getList, isHeld, load, retry }) {
     if (busy.get(name) === list.query) busy.delete(name);
     lastEnd.set(name, performance.now());
     gaps.set(name, SHARE * (performance.now() - began));
-    serveOne(name);
+    serve();
   }
 
   return serve;

@@ -95,6 +95,7 @@ function wakeAt(time, now) {
 // What the state asks for.
 
 const serveLists = keepLists({
+  visible: () => change.visibleLists(state),
   getList: (name) => state.lists[name],
   isHeld: () => change.isHeld(state, isInTable()),
   load: loadList,
@@ -108,7 +109,7 @@ function serveNeeds() {
   if (needs.connect) startAnew();
   if (needs.failed) loadFailed();
   if (needs.address) sayAddress();
-  serveLists(change.visibleLists(state));
+  serveLists();
   serveWorkers();
   serveStatistics();
   serveOpen();
@@ -117,7 +118,8 @@ function serveNeeds() {
 }
 
 function isOnHome() {
-  return state.store !== null && state.place.tab === null && state.place.task === null;
+  const { store, isLeaving, place } = state;
+  return store !== null && !isLeaving && place.tab === null && place.task === null;
 }
 
 function startAnew() {

@@ -32,6 +32,7 @@ export function initial(user, role, version, place, preferences) {
     role,
     version,
     preferences,
+    isLeaving: false,
     notice: "",
     signIn: { busy: false, error: "" },
     phase: "connecting",
@@ -102,6 +103,11 @@ export function signedIn(state, user, role) {
 /** Whoever signs in next finds what was open. */
 export function signedOut(state, notice) {
   return { ...initial("", "", state.version, state.place, state.preferences), notice };
+}
+
+/** On the way out nothing is asked for any more: the server would refuse it. */
+export function leaving(state, isLeaving) {
+  return { ...state, isLeaving };
 }
 
 export function signInBegan(state) {
@@ -217,8 +223,8 @@ function withList(state, name, list) {
 }
 
 /** Those that a person can see. What lies under the dialog or a task rests. */
-export function visibleLists({ store, place }) {
-  if (store === null || (place.task !== null && place.tab === null)) return [];
+export function visibleLists({ store, isLeaving, place }) {
+  if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
   return place.tab === null ? ["pending", "failures"] : ["dialog"];
 }
 
