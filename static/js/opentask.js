@@ -259,9 +259,13 @@ function beginning(task) {
 
 function middle(task, interruptions, rounds) {
   const others = task.interruptions - interruptions.length;
-  const earlier = { kind: "interrupted", at: null, text: `and ${number(others)} earlier ${others === 1 ? "one" : "ones"}` };
-  const events = interruptions.flatMap((one, at) => interruption(one, at === interruptions.length - 1 ? rounds : []));
-  return others > 0 && interruptions.length > 0 ? [...events.slice(0, 1), earlier, ...events.slice(1)] : events;
+  const last = interruptions.length - 1;
+  const listed = interruptions.flatMap((one, index) => interruption(one, index === last ? rounds : []));
+  return others > 0 ? [{ kind: "interrupted", at: null, text: unlisted(others, listed.length > 0) }, ...listed] : listed;
+}
+
+function unlisted(count, isEarlier) {
+  return `${number(count)} ${isEarlier ? "earlier " : ""}${count === 1 ? "interruption" : "interruptions"}`;
 }
 
 function interruption({ at, resumed }, rounds) {
