@@ -22,24 +22,18 @@ export function textBlock(text, label) {
 }
 
 /** A value in the open. `source` is where all of it can be had. */
-export function jsonBlock(value, label, source, act) {
-  return guard([value, label, source], () => html`
-    <div class="json">
-      ${cutBlock(value, label, source)}
-      ${copyButton(() => readable(value).text, label.toLowerCase(), act)}
-    </div>
-  `);
-}
-
-function cutBlock(value, label, source) {
-  const { text, length } = readable(value, MOST_IN_VIEW);
-  return html`${textBlock(text, label)}${length > text.length ? cutNote(length, source) : nothing}`;
+export function jsonBlock(value, label, source) {
+  return guard([value, label, source], () => {
+    const { text, length } = readable(value, MOST_IN_VIEW);
+    return html`${textBlock(text, label)}${length > text.length ? cutNote(length, source) : nothing}`;
+  });
 }
 
 function cutNote(length, source) {
   return html`
     <p class="muted json-note">
-      The first ${bytes(MOST_IN_VIEW)} of about ${bytes(length)}. <a href=${source} target="_blank" rel="noopener">All of it</a>
+      The first ${bytes(MOST_IN_VIEW)} of about ${bytes(length)}.
+      <a href=${source} target="_blank" rel="noopener">All of it</a>
     </p>
   `;
 }
@@ -65,10 +59,11 @@ class JsonDetails extends HTMLElement {
 
   #render() {
     const { value, summary, label, source, act } = this.#shown;
+    const copy = copyButton(() => readable(value).text, label, act);
     render(html`
       <details @toggle=${this.#toggled}>
         <summary>${summary}</summary>
-        ${this.#isOpen ? jsonBlock(value, label, source, act) : nothing}
+        ${this.#isOpen ? html`${jsonBlock(value, label, source)}${copy}` : nothing}
       </details>
     `, this);
   }

@@ -68,7 +68,7 @@ function roundsTable({ id, rounds }, dates, act, now) {
 }
 
 function cells(id, round, act, now) {
-  const name = `Output of round ${number(round.number)}`;
+  const label = `Output of round ${number(round.number)}`;
   const source = `/openattic/api/taskqueue/${id}/rounds?after=${round.number - 1}`;
   return html`
     <th scope="row"><span class="visually-hidden">Round </span>${number(round.number)}</th>
@@ -76,7 +76,7 @@ function cells(id, round, act, now) {
     <td>${shortDuration(round.seconds)}</td>
     <td class="round-said">
       ${round.message || (round.output === null ? html`<span class="muted">nothing</span>` : nothing)}
-      ${round.output === null ? nothing : jsonDetails(round.output, "Output", name, source, act)}
+      ${round.output === null ? nothing : jsonDetails(round.output, "Output", label, source, act)}
     </td>
   `;
 }
@@ -84,10 +84,11 @@ function cells(id, round, act, now) {
 function earlier(open, act) {
   if (!open.isLoaded || !open.hasEarlier) return nothing;
   if (!canShowEarlier(open)) return html`<p class="muted rounds-end">${endText(open)}</p>`;
+  const isBusy = open.isLoadingEarlier;
   return html`
     <div class="rounds-end">
-      <button class="btn btn-sm btn-outline-secondary" type="button" aria-disabled=${open.isLoadingEarlier ? "true" : "false"}
-        @click=${() => open.isLoadingEarlier || act.loadEarlierRounds()}>Show earlier rounds</button>
+      <button class="btn btn-sm btn-outline-secondary" type="button" aria-disabled=${isBusy ? "true" : "false"}
+        @click=${() => isBusy || act.loadEarlierRounds()}>Show earlier rounds</button>
     </div>
   `;
 }

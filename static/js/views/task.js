@@ -3,7 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
-import { bytes, exactMoment, number, percent } from "../format.js";
+import { bytes, moment, number, percent } from "../format.js";
 import { lastSign, needsTask, ordinal, readable, stalledText } from "../opentask.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../statuses.js";
 import { roundText } from "../words.js";
@@ -14,6 +14,8 @@ import { statusIcon, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 import { timelineView } from "./timeline.js";
 
+const STALLED = "bi-exclamation-circle-fill";
+const STOP_HINT = "Kill its worker in the middle of the round";
 const KEEP_HINT = "A task that is kept stays when old tasks are removed, however old it is";
 
 /** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. */
@@ -34,12 +36,13 @@ function content(open, context) {
 
 /** An address may name a task that never was, or is no more. */
 function missing({ id }, { level, back, act }) {
+  const leave = back ? act.closeTask : () => act.openTab("pending");
   return html`
     <div class="task-missing">
       <i class="bi bi-search" aria-hidden="true"></i>
       ${title(`There is no task #${id}`, { level })}
       <p class="muted">It may have been deleted, by a person or because it was old enough to be removed.</p>
-      <button class="btn btn-outline-secondary" type="button" @click=${back ? act.closeTask : () => act.openTab("pending")}>
+      <button class="btn btn-outline-secondary" type="button" @click=${leave}>
         ${back ? "Back to the list" : "Open the list"}
       </button>
     </div>
@@ -48,6 +51,7 @@ function missing({ id }, { level, back, act }) {
 
 function known(open, context) {
   const { task } = open;
+  const copyParameters = copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
     ${backButton(context)}
     ${open.gone ? html`<p class="alert alert-warning" role="alert">This task no longer exists.</p>` : nothing}
@@ -56,7 +60,7 @@ function known(open, context) {
     ${progress(open, context)}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
-      ${section("Parameters", context, parameters(task), copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON"))}
+      ${section("Parameters", context, parameters(task), copyParameters)}
     </div>
     ${section("Rounds", context, roundsView(open, context.act, context.now), roundsNote(open))}
     ${outcomeSection(open, context)}
@@ -91,7 +95,7 @@ function title(text, { level }) {
 
 function section(name, { level }, body, aside = nothing) {
   return html`
-    <section class="task-section" aria-label=${name}>
+    <section class="task-section">
       <header class="task-section-head">${sectionTitle(name, level + 1)}${aside}</header>
       ${body}
     </section>
@@ -113,7 +117,7 @@ function head(open, context) {
       <div class="task-name-line">
         ${title(task.description, context)}
         <p class="task-facts">
-          <span class=${`task-status tone-${tone} tone-text`}><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
+          <span class=${`task-status tone-${tone}`}><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
           <span class="task-id">#${task.id}${copyId(task.id, context)}</span>
           <span>${whoAndWhen(task, context.now)}</span>
         </p>
@@ -136,32 +140,40 @@ function standing({ task, gone }) {
   const plain = { icon: statusIcon(status), tone: statusTone(status), word: status };
   if (gone) return { icon: "bi-trash3", tone: "waiting", word: `${status}, deleted` };
   if (stopping) return { icon: "bi-hourglass-split", tone: "amber", word: `${status}, stopping` };
-  if (status === RUNNING && stalled) return { icon: "bi-exclamation-circle-fill", tone: "amber", word: `${status}, stalled` };
+  if (status === RUNNING && stalled) return { icon: STALLED, tone: "amber", word: `${status}, stalled` };
   const isInterrupted = status === NOT_STARTED && interruptions > 0;
   return isInterrupted ? { icon: "bi-arrow-clockwise", tone: "amber", word: `${status}, interrupted` } : plain;
 }
 
 function whoAndWhen({ created, created_by: by, ended }, now) {
-  return html`created ${timeView(created, now)}${by ? ` by ${by}` : ""}${ended ? html`, ended ${timeView(ended, now)}` : nothing}`;
+  const end = ended ? html`, ended ${timeView(ended, now)}` : nothing;
+  return html`created ${timeView(created, now)}${by ? ` by ${by}` : ""}${end}`;
 }
 
 function actions(task, { act }) {
-  const button = (name, icon, onClick, looks = "btn-outline-secondary", hint = nothing) => html`
+  return html`
+    <div class="task-actions" role="group" aria-label="Actions">
+      ${task.stopping ? button("Stop now", "bi-stop-fill", () => act.stopNow(task), "btn-danger", STOP_HINT) : nothing}
+      ${isFinal(task.status) ? button("Run again", "bi-arrow-repeat", () => act.runAgain(task)) : nothing}
+      ${button("Run again with changed parameters", "bi-sliders", () => act.runChanged(task))}
+      ${keepButton(task, act)}
+      ${button("Delete", "bi-trash3", () => act.askToDeleteTask(task), "btn-outline-danger")}
+    </div>
+  `;
+}
+
+function button(name, icon, onClick, looks = "btn-outline-secondary", hint = nothing) {
+  return html`
     <button class=${`btn btn-sm ${looks}`} type="button" title=${hint} @click=${onClick}>
       <i class=${`bi ${icon}`} aria-hidden="true"></i> ${name}
     </button>
   `;
-  return html`
-    <div class="task-actions" role="group" aria-label="Actions">
-      ${task.stopping ? button("Stop now", "bi-stop-fill", () => act.stopNow(task), "btn-danger", "Kill its worker in the middle of the round") : nothing}
-      ${isFinal(task.status) ? button("Run again", "bi-arrow-repeat", () => act.runAgain(task)) : nothing}
-      ${button("Run again with changed parameters", "bi-sliders", () => act.runChanged(task))}
-      ${task.pinned
-        ? button("Kept", "bi-pin-fill", () => act.pin(task, false), undefined, `${KEEP_HINT}. Click to let it go`)
-        : button("Keep", "bi-pin", () => act.pin(task, true), undefined, KEEP_HINT)}
-      ${button("Delete", "bi-trash3", () => act.askToDeleteTask(task), "btn-outline-danger")}
-    </div>
-  `;
+}
+
+function keepButton(task, act) {
+  const turn = () => act.pin(task, !task.pinned);
+  if (!task.pinned) return button("Keep", "bi-pin", turn, undefined, KEEP_HINT);
+  return button("Kept", "bi-pin-fill", turn, undefined, `${KEEP_HINT}. Click to let it go`);
 }
 
 // How far it is, and how it goes on.
@@ -169,7 +181,7 @@ function actions(task, { act }) {
 function progress(open, context) {
   const { task } = open;
   const isMoving = task.status === RUNNING && !task.stalled && !open.gone;
-  const text = [roundText(task), isPending(task.status) ? task.message : ""].filter(Boolean).join(" · ");
+  const text = isPending(task.status) ? [roundText(task), task.message].filter(Boolean).join(" · ") : "";
   return html`
     <section class=${`task-progress tone-${standing(open).tone} ${isMoving ? "is-moving" : ""}`} aria-label="Progress">
       <div class="task-progress-line">
@@ -184,8 +196,9 @@ function progress(open, context) {
 
 function next(open, context) {
   const { task, gone } = open;
-  if (task.stopping) return `${task.outcome || task.status}. Its last round ends by itself; what was done is not rolled back.`;
-  if (isFinal(task.status)) return task.outcome || task.status;
+  const outcome = task.outcome || task.status;
+  if (task.stopping) return `${outcome}. Its last round ends by itself; what was done is not rolled back.`;
+  if (isFinal(task.status)) return outcome;
   if (gone) return "It was deleted before it ended.";
   return task.status === RUNNING ? running(open, context) : waiting(task, context);
 }
@@ -193,11 +206,11 @@ function next(open, context) {
 function running(open, { now }) {
   const { task } = open;
   if (task.stalled) {
-    return html`<span class="tone-text"><i class="bi bi-exclamation-circle-fill" aria-hidden="true"></i>
-      ${stalledText(task, now, lastSign(open))}</span>`;
+    const text = stalledText(task, now, lastSign(open));
+    return html`<span class="tone-text"><i class=${`bi ${STALLED}`} aria-hidden="true"></i> ${text}</span>`;
   }
   if (task.estimated === null) return html`<span class="muted">When it will end is not known yet.</span>`;
-  return html`Should end ${timeView(task.estimated, now)} <span class="muted">(${exactMoment(task.estimated)})</span>`;
+  return html`Should end ${timeView(task.estimated, now)} <span class="muted">(${moment(task.estimated, now)})</span>`;
 }
 
 function waiting(task, context) {
@@ -205,11 +218,12 @@ function waiting(task, context) {
   return html`${task.interruptions > 0 ? `Interrupted, ${goesOn}. ` : nothing}${waitingReason(task, context)}`;
 }
 
+/** As it was when the server last said something about the task. */
 function waitingReason({ waiting_for: why }, { act, now }) {
-  if (why?.reason === "worker") return why.position ? `Waits: ${ordinal(why.position)} in line for a worker` : "Waits for a worker";
+  if (why?.reason === "worker") return `Waits${why.position ? `: ${ordinal(why.position)} in line` : ""} for a worker`;
   if (why?.reason === "lock") return html`Waits for ${taskLink(why.task, act)} (same lock)${lockPlace(why.position)}`;
-  if (why?.reason === "schedule") return html`Waits until ${exactMoment(why.until)} <span class="muted">(${timeView(why.until, now)})</span>`;
-  return "Waits to start";
+  if (why?.reason !== "schedule") return "Waits to start";
+  return html`Waits until ${moment(why.until, now)} <span class="muted">(${timeView(why.until, now)})</span>`;
 }
 
 function lockPlace(position) {
@@ -237,13 +251,16 @@ function entries(object, kind) {
 }
 
 function valueView(value, label) {
-  if (typeof value === "string") return value === "" ? html`<span class="muted">empty</span>` : html`<span class="text-value">${value}</span>`;
+  if (value === "") return html`<span class="muted">empty</span>`;
+  if (typeof value === "string") return html`<span class="text-value">${value}</span>`;
   if (value === null || typeof value !== "object") return html`<code>${JSON.stringify(value)}</code>`;
   return textBlock(readable(value).text, label);
 }
 
+/** Names and what they stand for, as a table of two columns. */
 function definitions(pairs) {
-  return html`<dl class="definitions">${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  const row = ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return html`<dl class="definitions">${pairs.map(row)}</dl>`;
 }
 
 // What came of it.
@@ -255,25 +272,35 @@ function roundsNote({ rounds, hasEarlier }) {
 
 function outcomeSection(open, context) {
   const { task } = open;
-  if (task.error !== null) return section("Error", context, errorView(task.error, context));
-  return task.result_bytes === null ? nothing : section("Result", context, resultView(open, context), resultSize(task));
+  if (task.error !== null) return section("Error", context, errorView(task.error), copyError(task.error, context));
+  if (task.result_bytes === null) return nothing;
+  return section("Result", context, resultView(open), aboutResult(task, context));
 }
 
-function resultSize({ result, result_bytes: size }) {
-  return result === null ? nothing : html`<span class="muted">${bytes(size)}</span>`;
+function aboutResult({ result, result_bytes: size }, { act }) {
+  if (result === null) return nothing;
+  const copy = copyButton(() => readable(result).text, "the result", act);
+  return html`<span><span class="muted">${bytes(size)}</span> ${copy}</span>`;
 }
 
-function resultView(open, { act }) {
+function resultView(open) {
   const { task } = open;
-  if (needsTask(open)) return html`<p class="muted">${open.gone ? `It had ${bytes(task.result_bytes)}.` : "Loading…"}</p>`;
-  if (task.result === null) return html`<p class="muted">The job returned nothing.</p>`;
-  return jsonBlock(task.result, "Result", `/openattic/api/taskqueue/${task.id}`, act);
+  const note = (text) => html`<p class="muted">${text}</p>`;
+  if (needsTask(open)) return note(open.gone ? `It had ${bytes(task.result_bytes)}.` : "Loading…");
+  if (task.result === null) return note("The job returned nothing.");
+  return jsonBlock(task.result, "Result", `/openattic/api/taskqueue/${task.id}`);
 }
 
-function errorView({ type, message, traceback }, { act }) {
+function copyError({ type, message, traceback }, { act }) {
+  if (traceback) return copyButton(() => traceback, "the traceback", act);
+  return copyButton(() => `${type}: ${message}`, "the error", act);
+}
+
+function errorView({ type, message, traceback }) {
+  const said = message ? html`: <span class="text-value">${message}</span>` : nothing;
   return html`
-    <p class="task-error tone-exception"><strong class="tone-text">${type}</strong>${message ? html`: <span class="text-value">${message}</span>` : nothing}</p>
-    ${traceback ? html`<div class="json">${textBlock(traceback, "Traceback")}${copyButton(() => traceback, "the traceback", act)}</div>` : nothing}
+    <p class="task-error tone-exception"><strong class="tone-text">${type}</strong>${said}</p>
+    ${traceback ? textBlock(traceback, "Traceback") : nothing}
   `;
 }
 
