@@ -121,7 +121,8 @@ test("a task that could not be loaded is not asked for until there is a reason",
 
 test("interruptions are told by frames, and join those that the server lists", () => {
   const open = opentask.loaded(opentask.opened(7, null), running(), [], [{ at: at(1), resumed: at(2) }]);
-  const after = (known, ...change) => opentask.withFrame(known, frame(10, 12, { transitions: [transition(...change)] }));
+  const frameOf = (...change) => frame(10, 12, { transitions: [transition(...change)] });
+  const after = (known, ...change) => opentask.withFrame(known, frameOf(...change));
   const stopped = after(open, "Running", "Not Started", 11, 5);
   assert.deepEqual(stopped.interruptions, [{ at: at(1), resumed: at(2) }, { at: at(5), resumed: null }]);
   const goesOn = after(stopped, "Not Started", "Running", 12, 8);
@@ -168,7 +169,8 @@ test("places in a line are ordinal numbers", () => {
   assert.deepEqual([1, 2, 3, 4, 11, 12].map(opentask.ordinal), ["1st", "2nd", "3rd", "4th", "11th", "12th"]);
 });
 
-const texts = (...given) => opentask.timeline(...given).map(({ kind, text, seconds = [] }) => [kind, text].concat(seconds));
+const told = ({ kind, text, seconds = [] }) => [kind, text].concat(seconds);
+const texts = (...given) => opentask.timeline(...given).map(told);
 
 test("a time line goes from creation over waiting to the end", () => {
   const fields = { created: at(0), created_by: "admin", started: at(12), ended: at(32), status: "Finished" };
