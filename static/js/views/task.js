@@ -14,38 +14,49 @@ import { statusIcon, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 import { timelineView } from "./timeline.js";
 
+const SOON_MILLISECONDS = 10000;
 const STALLED = "bi-exclamation-circle-fill";
 const STOP_HINT = "Kill its worker in the middle of the round";
 const KEEP_HINT = "A task that is kept stays when old tasks are removed, however old it is";
 
-/** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. */
+/** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. The title is the
+ * same element whatever becomes of the task, so that it keeps the focus. */
 export function taskView(open, { role }, act, now, { heading, back }) {
   const context = { level: Number(heading[1]), isAdmin: role === "admin", back, act, now };
-  return keyed(open.id, html`<article class="task" aria-labelledby="task-title">${content(open, context)}</article>`);
+  const isMissing = open.task === null && open.gone;
+  return keyed(open.id, html`
+    <article class=${`task ${isMissing ? "is-missing" : ""}`} aria-labelledby="task-title">
+      ${isMissing ? html`<i class="bi bi-search" aria-hidden="true"></i>` : notices(open, context)}
+      <header class="task-head">
+        <div class="task-name-line">
+          ${title(nameOf(open), context)}${open.task === null ? nothing : facts(open, context)}
+        </div>
+        ${context.isAdmin && open.task !== null && !open.gone ? actions(open.task, context) : nothing}
+      </header>
+      ${body(open, context)}
+    </article>
+  `);
 }
 
-function content(open, context) {
+function nameOf({ id, task, gone }) {
+  if (task !== null) return task.description;
+  return gone ? `There is no task #${id}` : `Task #${id}`;
+}
+
+function body(open, context) {
   if (open.task !== null) return known(open, context);
-  if (open.gone) return missing(open, context);
-  return html`
-    ${backButton(context)}
-    ${title(`Task ${open.id}`, context)}
-    ${open.error ? problem(open.error, context) : html`<p class="loading" role="status">Loading…</p>`}
-  `;
+  if (open.gone) return missing(context);
+  return open.error === "" ? html`<p class="loading" role="status">Loading…</p>` : nothing;
 }
 
 /** An address may name a task that never was, or is no more. */
-function missing({ id }, { level, back, act }) {
+function missing({ back, act }) {
   const leave = back ? act.closeTask : () => act.openTab("pending");
   return html`
-    <div class="task-missing">
-      <i class="bi bi-search" aria-hidden="true"></i>
-      ${title(`There is no task #${id}`, { level })}
-      <p class="muted">It may have been deleted, by a person or because it was old enough to be removed.</p>
-      <button class="btn btn-outline-secondary" type="button" @click=${leave}>
-        ${back ? "Back to the list" : "Open the list"}
-      </button>
-    </div>
+    <p class="muted">It may have been deleted, by a person or because it was old enough to be removed.</p>
+    <button class="btn btn-outline-secondary" type="button" @click=${leave}>
+      ${back ? "Back to the list" : "Open the list"}
+    </button>
   `;
 }
 
@@ -53,10 +64,6 @@ function known(open, context) {
   const { task } = open;
   const copyParameters = copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
-    ${backButton(context)}
-    ${open.gone ? html`<p class="alert alert-warning" role="alert">This task no longer exists.</p>` : nothing}
-    ${open.error ? problem(open.error, context) : nothing}
-    ${head(open, context)}
     ${progress(open, context)}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
@@ -65,6 +72,14 @@ function known(open, context) {
     ${section("Rounds", context, roundsView(open, context.act, context.now), roundsNote(open))}
     ${outcomeSection(open, context)}
     ${section("Who did what", context, who(task, context))}
+  `;
+}
+
+function notices({ gone, error }, context) {
+  return html`
+    ${backButton(context)}
+    ${gone ? html`<p class="alert alert-warning" role="alert">This task no longer exists.</p>` : nothing}
+    ${error ? problem(error, context) : nothing}
   `;
 }
 
@@ -109,21 +124,15 @@ function sectionTitle(name, level) {
 
 // Name, id, status and actions.
 
-function head(open, context) {
+function facts(open, context) {
   const { task } = open;
   const { icon, tone, word } = standing(open);
   return html`
-    <header class="task-head">
-      <div class="task-name-line">
-        ${title(task.description, context)}
-        <p class="task-facts">
-          <span class=${`task-status tone-${tone}`}><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
-          <span class="task-id">#${task.id}${copyId(task.id, context)}</span>
-          <span>${whoAndWhen(task, context.now)}</span>
-        </p>
-      </div>
-      ${context.isAdmin && !open.gone ? actions(task, context) : nothing}
-    </header>
+    <p class="task-facts">
+      <span class=${`task-status tone-${tone}`}><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
+      <span class="task-id">#${task.id}${copyId(task.id, context)}</span>
+      <span>${whoAndWhen(task, context.now)}</span>
+    </p>
   `;
 }
 
@@ -210,6 +219,7 @@ function running(open, { now }) {
     return html`<span class="tone-text"><i class=${`bi ${STALLED}`} aria-hidden="true"></i> ${text}</span>`;
   }
   if (task.estimated === null) return html`<span class="muted">When it will end is not known yet.</span>`;
+  if (Date.parse(task.estimated) - now < SOON_MILLISECONDS) return "Should end any moment";
   return html`Should end ${timeView(task.estimated, now)} <span class="muted">(${moment(task.estimated, now)})</span>`;
 }
 
