@@ -9,7 +9,7 @@
 import { duration, number, runtimeSeconds } from "./format.js";
 import { NOT_STARTED, RUNNING, isFinal, isPending } from "./statuses.js";
 
-/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: as many as the server gives. */
+/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
 const FIRST_ROUNDS = 200;
 const EARLIER_ROUNDS = 1000;
 /** How many rounds are kept, and how many where the person asked for earlier ones. */
@@ -248,7 +248,8 @@ export function timeline(task, interruptions, rounds = []) {
 function beginning(task) {
   const { created, started, ended } = task;
   const waitedUntil = started ?? ended;
-  const events = [{ kind: "created", at: created, text: task.created_by ? `Created by ${task.created_by}` : "Created" }];
+  const by = task.created_by ? ` by ${task.created_by}` : "";
+  const events = [{ kind: "created", at: created, text: `Created${by}` }];
   if (waitedUntil === null) events.push({ kind: "waited", at: null, text: "Waiting" });
   else if (between(created, waitedUntil) >= 1) {
     events.push({ kind: "waited", at: null, text: "Waited", seconds: between(created, waitedUntil) });
@@ -259,9 +260,14 @@ function beginning(task) {
 
 function middle(task, interruptions, rounds) {
   const others = task.interruptions - interruptions.length;
-  const earlier = { kind: "interrupted", at: null, text: `and ${number(others)} earlier ${others === 1 ? "one" : "ones"}` };
-  const events = interruptions.flatMap((one, at) => interruption(one, at === interruptions.length - 1 ? rounds : []));
-  return others > 0 && interruptions.length > 0 ? [...events.slice(0, 1), earlier, ...events.slice(1)] : events;
+  const last = interruptions.length - 1;
+  const listed = interruptions.flatMap((one, index) => interruption(one, index === last ? rounds : []));
+  if (others <= 0) return listed;
+  return [{ kind: "interrupted", at: null, text: unlisted(others, listed.length > 0) }, ...listed];
+}
+
+function unlisted(count, isEarlier) {
+  return `${number(count)} ${isEarlier ? "earlier " : ""}${count === 1 ? "interruption" : "interruptions"}`;
 }
 
 function interruption({ at, resumed }, rounds) {
@@ -279,7 +285,8 @@ function end(task) {
 }
 
 function ended(task) {
-  const event = { kind: "ended", at: task.ended, text: task.outcome || task.status };
+  const by = task.ended_by ? ` by ${task.ended_by}` : "";
+  const event = { kind: "ended", at: task.ended, text: `${task.status}${by}` };
   const seconds = runtimeSeconds(task);
   return seconds === null ? event : { ...event, seconds };
 }
@@ -290,7 +297,7 @@ function between(from, to) {
 
 // JSON as text.
 
-/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole where equally long. */
+/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. */
 export function readable(value, most = Infinity) {
   const text = JSON.stringify(value, null, 2);
   return { text: text.slice(0, most), length: text.length };
