@@ -41,6 +41,19 @@ class RoundListView(Struct, frozen=True):
     results: list[RoundView]
 
 
+class InterruptionView(Struct, frozen=True):
+    """When a task was interrupted, and when a worker took it again; null while none has, or where it is not known."""
+
+    at: Time
+    resumed: Time | None
+
+
+class InterruptionListView(Struct, frozen=True):
+    """The interruptions of a task that are kept, oldest first."""
+
+    results: list[InterruptionView]
+
+
 class JobView(Struct, frozen=True, kw_only=True):
     """A registered job."""
 

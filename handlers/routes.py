@@ -13,6 +13,7 @@ from tornado.web import Application
 from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
+from handlers.compression import Compression
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
@@ -22,6 +23,7 @@ from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
     ChangesHandler,
+    InterruptionsHandler,
     RetryHandler,
     RoundsHandler,
     TaskHandler,
@@ -47,6 +49,7 @@ API_ROUTES: list[tuple[str, type]] = [
     (r"taskqueue/(\d+)", TaskHandler),
     (r"taskqueue/(\d+)/retry", RetryHandler),
     (r"taskqueue/(\d+)/rounds", RoundsHandler),
+    (r"taskqueue/(\d+)/interruptions", InterruptionsHandler),
     ("jobs", JobsHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
@@ -96,6 +99,7 @@ def make_application(services: Services) -> Application:
         template_path=ROOT / "templates",
         cross_origin_protection=True,
         websocket_max_message_size=1024 * 1024,
+        transforms=[Compression],
         log_function=AnswerNote(services.answers, _templates()),
     )
 

@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
-from handlers.answers import CreatedView, DeletionsView, RoundListView, TaskListView
+from handlers.answers import (
+    CreatedView,
+    DeletionsView,
+    InterruptionListView,
+    InterruptionView,
+    RoundListView,
+    TaskListView,
+)
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
@@ -18,7 +25,7 @@ from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
-from jobs.model import Status, Task, parse_time
+from jobs.model import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
@@ -32,7 +39,7 @@ LARGEST_ARRAY = 1000
 LARGEST_DELETE = 10_000
 LONGEST_KEY = 255
 
-_EXPECTED = one_of("pending", "final").about("act only on tasks that are still so")
+_EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
 _FORCE = truth.about("do not wait for the round under way, kill its worker")
 _WAIT = seconds(LONGEST_WAIT_SECONDS).about("answer when the task is final, or when so many seconds are over")
 _FILTERS = {
@@ -162,6 +169,7 @@ class TaskListHandler(CreatingHandler):
                 "id": whole(1).about("tasks by their ids", repeatable=True),
                 **_FILTERS,
                 "count": whole(0).about("how many tasks the filter is believed to match"),
+                "as_of": whole(0).about("a revision: leave alone what has come, or ended, after it"),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -203,6 +211,8 @@ class TaskListHandler(CreatingHandler):
             raise InvalidInput(
                 errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {_both(has_filter)}"]}
             )
+        if ids and "as_of" in self.values:
+            raise InvalidInput(errors={"as_of": ["goes with a filter, not with ids: if_status guards those"]})
         if len(ids) > LARGEST_BULK:
             raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
         wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
@@ -254,6 +264,7 @@ class TaskListHandler(CreatingHandler):
             page=self.value("page", 1),
             page_size=self.value("pageSize", 50),
             after=after.place if after is not None else None,
+            as_of=self.value("as_of"),
         )
 
     def _page_url(self, page: int, after: Cursor | None = None) -> str:
@@ -402,6 +413,23 @@ class RoundsHandler(ApiHandler):
         """Shows at most 1,000 rounds."""
         rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
         self.send(RoundListView([round_view(done) for done in rounds]))
+
+
+class InterruptionsHandler(ApiHandler):
+    """What a task went through."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(answers={200: InterruptionListView}, problems=(404,)),
+    }
+
+    async def get(self, task_id: str) -> None:
+        """Shows the last 100 interruptions in the kept history."""
+        found = await self.services.tasks.store.interruptions(_task_id(task_id))
+        self.send(
+            InterruptionListView(
+                [InterruptionView(str(iso_time(one.at)), iso_time(one.resumed)) for one in found],
+            )
+        )
 
 
 class ChangesHandler(ApiHandler):

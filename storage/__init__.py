@@ -113,7 +113,8 @@ class TaskStore(Protocol):
 class ListQuery(Struct, frozen=True, kw_only=True):
     """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
     turns it round; ties go by id in the same direction, null last. `after` is where the page before has ended: then
-    the page goes on from there, whatever came or went before it."""
+    the page goes on from there, whatever came or went before it. `as_of` is for `matching` alone: a revision after
+    which the tasks have neither come nor ended."""
 
     statuses: tuple[Status, ...] = ()
     job: str | None = None
@@ -123,6 +124,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     page: int = 1
     page_size: int = 50
     after: Place | None = None
+    as_of: int | None = None
 
 
 class Place(Struct, frozen=True):
@@ -148,6 +150,13 @@ class Matching(Struct, frozen=True, kw_only=True):
 
     ids: list[tuple[int, bool]]
     count: int
+
+
+class Interruption(Struct, frozen=True):
+    """When a task was interrupted, and when a worker took it again; null while none has, or where that is not known."""
+
+    at: int
+    resumed: int | None
 
 
 class Minute(Struct, frozen=True, kw_only=True):
@@ -179,7 +188,12 @@ class KeepingStore(TaskStore, Protocol):
         """A page of the tasks, without large results. Past the end it is empty."""
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
-        """The first `limit` tasks by id that match the filters; ordering and page do not matter."""
+        """The first `limit` tasks by id that match the filters; ordering and page do not matter.
+
+        Raises RevisionUnknown where `as_of` lies before the kept history, or beyond the last revision."""
+
+    async def interruptions(self, task_id: int) -> list[Interruption]:
+        """The last 100 interruptions of a task in the kept history, oldest first. Raises NoSuchTask."""
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""

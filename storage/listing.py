@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jobs.errors import RevisionUnknown
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
 from storage.rows import COLUMNS, read_kept, tasks_of
@@ -66,6 +67,8 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
 def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matching:
     """See KeepingStore.matching."""
     head = read_kept(reader).head()
+    if query.as_of is not None and not head.oldest <= query.as_of <= head.revision:
+        raise RevisionUnknown(query.as_of)
     if _finds_nothing(query):
         return Matching(ids=[], count=0)
     listing = _Listing(query, head, reader)
@@ -120,10 +123,10 @@ class _Listing:
 
     def ids(self, limit: int) -> list[tuple[int, bool]]:
         """The first of all by id, and whether each is final."""
-        places = self._places(_Group("id", self._statuses), descends=False)
-        rows = self._reader.execute(
-            SQL["statuses_of_places"].format(places=places), {**self._filter.values, "limit": limit, "offset": 0}
-        )
+        condition = "TRUE" if self._query.as_of is None else SQL["condition_as_of"]
+        places = self._places(_Group("id", self._statuses, condition), descends=False)
+        values = {**self._filter.values, "as_of": self._query.as_of, "limit": limit, "offset": 0}
+        rows = self._reader.execute(SQL["statuses_of_places"].format(places=places), values)
         return [(task_id, Status(status).is_final) for task_id, status in rows]
 
     def count(self) -> tuple[int, bool]:

@@ -153,6 +153,16 @@ ORDER BY 1
 SELECT task, before, after, at, revision FROM transitions
 WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
+-- name: interruptions
+-- The newest first.
+SELECT revision, at FROM transitions INDEXED BY transitions_of_interruptions
+WHERE task = :task AND before = 'Running' AND after = 'Not Started' ORDER BY revision DESC LIMIT :limit
+
+-- name: resumed
+-- The next start of a task within so many revisions: it mostly follows soon.
+SELECT at FROM transitions
+WHERE revision > :revision AND revision <= :up_to AND task = :task AND after = 'Running' ORDER BY revision LIMIT 1
+
 -- name: deletions_between
 SELECT task FROM deletions WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
@@ -223,6 +233,12 @@ job = :job
 
 -- name: condition_created_by
 created_by = :created_by
+
+-- name: condition_as_of
+-- Neither created nor ended after a revision: what has happened since is read once, by the primary key.
+id NOT IN (
+    SELECT task FROM transitions
+    WHERE revision > :as_of AND (before IS NULL OR after IN ('Finished', 'Exception', 'Aborted')))
 
 -- name: condition_runtime
 runtime IS NOT NULL

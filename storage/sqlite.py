@@ -10,7 +10,20 @@ from msgspec.structs import asdict
 
 from jobs.lifecycle import Step
 from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
-from storage import Created, Draft, Due, ListQuery, Matching, Minute, RequestKey, TaskPage, listing, upkeep, writes
+from storage import (
+    Created,
+    Draft,
+    Due,
+    Interruption,
+    ListQuery,
+    Matching,
+    Minute,
+    RequestKey,
+    TaskPage,
+    listing,
+    upkeep,
+    writes,
+)
 from storage.database import Database, Joint, Transaction
 from storage.minutes import read_minutes, write_minutes
 from storage.rows import (
@@ -30,6 +43,11 @@ LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
 
 _UNFINISHED = with_columns("unfinished")
 _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
+
+
+MOST_INTERRUPTIONS = 100
+FARTHEST_RESUMPTION = 100_000
+"""In revisions after the interruption."""
 
 
 class SqliteStore:
@@ -93,6 +111,9 @@ class SqliteStore:
     async def matching(self, query: ListQuery, limit: int) -> Matching:
         return await self._database.read_list(partial(listing.matching, query, limit))
 
+    async def interruptions(self, task_id: int) -> list[Interruption]:
+        return await self._database.read_list(partial(_interruptions, task_id))
+
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
             lambda reader: (read_kept(reader).head(), read_minutes(first, reader)),
@@ -132,6 +153,18 @@ def _finish(transaction: Transaction) -> None:
 
 
 # Reads: one snapshot.
+
+
+def _interruptions(task_id: int, reader: sqlite3.Connection) -> list[Interruption]:
+    read_task(reader, task_id)
+    found = reader.execute(SQL["interruptions"], {"task": task_id, "limit": MOST_INTERRUPTIONS}).fetchall()
+    return [Interruption(at, _resumed(task_id, revision, reader)) for revision, at in reversed(found)]
+
+
+def _resumed(task_id: int, revision: int, reader: sqlite3.Connection) -> int | None:
+    values = {"task": task_id, "revision": revision, "up_to": revision + FARTHEST_RESUMPTION}
+    row = reader.execute(SQL["resumed"], values).fetchone()
+    return row[0] if row else None
 
 
 def _changes(since: int, limit: int, reader: sqlite3.Connection) -> Changes | None:

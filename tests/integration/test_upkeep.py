@@ -87,6 +87,36 @@ async def test_pending_ones_are_aborted_and_final_ones_deleted_in_one_call(clien
     assert stopped["outcome"] == "Aborted by admin after round 2 of 501"
 
 
+async def test_as_of_leaves_alone_what_has_come_or_ended_since(client, tmp_path):
+    ended = await finished(client, 521)
+    ends_later = await client.create("waits", times=521, in_round=2, until=str(tmp_path / "until"))
+    (stays,) = await created(client, waiting(521))
+    await client.until(ends_later["id"], lambda task: task["round"] == 1)
+    revision = (await client.get("taskqueue"))["revision"]
+    (tmp_path / "until").touch()
+    await client.call("DELETE", f"taskqueue/{ends_later['id']}")
+    (late,) = await created(client, waiting(521))
+
+    assert await deleted(client, f"search=521&as_of={revision}") == {ended: "deleted", stays: "aborted"}
+
+    left = (await client.get("taskqueue?search=521&ordering=id"))["results"]
+    assert [task["id"] for task in left] == [ends_later["id"], stays, late]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ("search=x&as_of=999999", 412, "What happened after revision 999999 is not known"),
+        ("id=1&as_of=1", 400, "goes with a filter"),
+        ("search=x&as_of=-1", 400, "whole number of at least 0"),
+    ],
+)
+async def test_as_of_has_to_be_a_revision_that_is_known(client, query, status, told):
+    answer = await client.call("DELETE", f"taskqueue?{query}")
+
+    assert (answer.status, told in answer.body.decode()) == (status, True)
+
+
 async def test_a_guard_leaves_alone_what_is_not_as_expected(client):
     ended = await finished(client, 502)
     (waits,) = await created(client, waiting(502))
