@@ -4,7 +4,7 @@ import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING } from "../statuses.js";
 import { statusIcon, statusTone } from "./status.js";
 
-/** Each line: keys of which any does it, or, in one string with `+`, keys together. */
+/** Each of its keys does what the line says. */
 const KEYS = [
   { keys: ["?"], does: "This help" },
   { keys: ["/"], does: "Search" },
@@ -18,18 +18,22 @@ const KEYS = [
 ];
 
 const SIGNS = [
-  sign(NOT_STARTED, "Waits: for a worker, for another task, or for its time."),
+  sign(NOT_STARTED, "Waits for a worker, for another task or for its time."),
   sign(RUNNING, "A worker goes through its rounds."),
   sign(FINISHED, "All of it was done."),
-  sign(EXCEPTION, "It failed. Its page has the error."),
+  sign(EXCEPTION, "It failed. Open it to read why."),
   sign(ABORTED, "A person ended it. What had been done by then is not rolled back."),
-  { icon: "bi-hourglass-split", tone: "amber", word: "Stopping", means: "Aborted, and its last round is ending." },
-  { icon: "bi-arrow-clockwise", tone: "amber", word: "Interrupted", means: "The server or its worker stopped. It goes on by itself." },
-  { icon: "bi-exclamation-circle-fill", tone: "amber", word: "Stalled", means: "A round takes far longer than usual." },
+  amberSign("bi-hourglass-split", "Stopping", "Aborted, and its last round is ending."),
+  amberSign("bi-arrow-clockwise", "Interrupted", "The server or its worker stopped. It goes on by itself."),
+  amberSign("bi-exclamation-circle-fill", "Stalled", "A round takes far longer than usual."),
 ];
 
 function sign(status, means) {
   return { icon: statusIcon(status), tone: statusTone(status), word: status, means };
+}
+
+function amberSign(icon, word, means) {
+  return { icon, tone: "amber", word, means };
 }
 
 export function helpView(act, { freshness, toasts }) {

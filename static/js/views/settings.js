@@ -67,7 +67,8 @@ function notifications({ notify }, { canNotify, permission }, act) {
       <legend>Desktop notifications</legend>
       <label class="notices">
         <input class="form-check-input" type="checkbox" aria-describedby="notices-hint" ?disabled=${!canNotify}
-          .checked=${live(notify && permission === "granted")} @change=${(event) => act.setNotify(event.target.checked)}>
+          .checked=${live(notify && permission === "granted")}
+          @change=${(event) => act.setNotify(event.target.checked)}>
         When one of my tasks has ended
       </label>
       <p class="hint" id="notices-hint">${NOTICE_HINTS[permission] ?? nothing}</p>

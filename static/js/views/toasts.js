@@ -9,15 +9,20 @@ import { statusIcon, statusTone } from "./status.js";
 
 const canHover = matchMedia("(hover: hover)");
 
+/** There is no white space in the element, so that the style sheet can tell that it is empty. */
 export function toastsView(toasts, act) {
   const { cards, more } = shown(toasts);
+  const isEmpty = cards.length === 0;
   const hold = () => act.holdToasts(areToastsInUse());
   return html`
-    <div class="toasts" @pointerenter=${hold} @pointerleave=${hold} @focusin=${hold} @focusout=${() => queueMicrotask(hold)}>
-      ${repeat(cards, ({ key }) => key, (toast) => toastView(toast, act))}
-      ${more > 0 ? html`<p class="toasts-more">${moreText(more)}</p>` : nothing}
-    </div>
+    <div class="toasts" role=${isEmpty ? nothing : "region"} aria-label=${isEmpty ? nothing : "Messages"}
+      @pointerenter=${hold} @pointerleave=${hold} @focusin=${hold} @focusout=${() => queueMicrotask(hold)}
+      >${repeat(cards, ({ key }) => key, (toast) => toastView(toast, act))}${more > 0 ? moreView(more) : nothing}</div>
   `;
+}
+
+function moreView(more) {
+  return html`<p class="toasts-more">${moreText(more)}</p>`;
 }
 
 /** Whether a person has the pointer or the focus on a message. Asked anew before each picture, too: a message that is
@@ -39,7 +44,8 @@ function toastView(toast, act) {
       <div class="toast-text">
         <strong>${titleView(toast, act)}</strong>${names ? html`<div class="muted">${names}</div>` : nothing}
       </div>
-      <button class="btn-close" type="button" aria-label="Close message" @click=${(event) => close(event, toast, act)}></button>
+      <button class="btn-close" type="button" aria-label="Close message"
+        @click=${(event) => close(event, toast, act)}></button>
     </div>
   `;
 }
