@@ -13,7 +13,7 @@ import * as openTask from "./opentask.js";
 import { addressOf, placeFrom } from "./place.js";
 import * as preferences from "./preferences.js";
 import * as change from "./state.js";
-import { countOf, isFinal } from "./statuses.js";
+import { NOT_STARTED, countOf, isFinal } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
 import { current, held, nextEnd, released, withFailure } from "./toasts.js";
 import { draw, isInTable } from "./views/page.js";
@@ -24,6 +24,7 @@ const UNAUTHORISED = 401;
 const NOT_FOUND = 404;
 const RETRY_MILLISECONDS = 5000;
 const WORKERS_MILLISECONDS = 2000;
+const WAITING_MILLISECONDS = 3000;
 const STATISTICS_MILLISECONDS = 5000;
 /** Times on the screen are relative, and go on while nothing happens. */
 const TICK_MILLISECONDS = 10000;
@@ -102,6 +103,8 @@ const serveLists = keepLists({
   retry: () => update(change.reloadAsked),
 });
 const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isOnHome, WORKERS_MILLISECONDS);
+/** Why a task waits, and its place in the line, change without a revision. */
+const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
 const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isOnHome, STATISTICS_MILLISECONDS);
 
 function serveNeeds() {
@@ -113,6 +116,7 @@ function serveNeeds() {
   serveWorkers();
   serveStatistics();
   serveOpen();
+  serveWaiting();
   serveStart();
   serveWatch();
 }
@@ -178,6 +182,20 @@ async function serveOpen() {
     failed(problem, (text) => tell((known) => withProblem(known, text)));
   }
   if (opening === open.id) opening = null;
+}
+
+function isWaitingOpen() {
+  return state.phase === "live" && state.open?.isLoaded && !state.open.gone && state.open.task.status === NOT_STARTED;
+}
+
+async function refreshOpen() {
+  const { id } = state.open;
+  try {
+    const task = await api.getTask(id);
+    update(change.withOpen, id, (open) => openTask.withTask(open, task));
+  } catch (problem) {
+    failed(problem, () => {}); // the frames say whether it is gone
+  }
 }
 
 /** The form needs to know the jobs, and the task that it takes its values from. */

@@ -253,7 +253,8 @@ export function loadFailed(state, name, number, error) {
 
 /** Asked for again, by the person or since some time has passed. */
 export function reloadAsked(state) {
-  return withLists(state, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
+  const open = state.open?.error ? openTask.withGap(state.open) : state.open;
+  return withLists({ ...state, open }, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
 }
 
 // What this browser has not seen.

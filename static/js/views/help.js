@@ -42,7 +42,7 @@ export function helpView(act, { freshness, toasts }) {
       @close=${(event) => event.target.open || act.closeHelp()}>
       <header class="layer-head">
         <h2 id="help-title">Help</h2>
-        <button class="btn-close" type="button" aria-label="Close" autofocus @click=${() => act.closeHelp()}></button>
+        <button class="btn-close" type="button" aria-label="Close" @click=${() => act.closeHelp()}></button>
       </header>
       <div class="help-body" tabindex="0" role="group" aria-label="Keys and statuses">
         <section>

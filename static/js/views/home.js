@@ -41,7 +41,6 @@ export function home(data, act, now) {
   return html`
     <div class="home-head">
       <div><h1 class="home-title">${title(data.counts)}</h1><p class="lead">${lead(data)}</p></div>
-      ${isAdmin && !isFirst ? startButton(act) : nothing}
     </div>
     <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
     <div class="home-columns">
