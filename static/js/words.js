@@ -136,6 +136,16 @@ export function waitingText(task) {
   return reason === "worker" ? "waits for a worker" : "";
 }
 
+const SOON_MILLISECONDS = 10000;
+
+/** What there is to say of an estimated end: null where it is unknown, "ahead", "soon", or "late" where it has passed. */
+export function estimateOf({ estimated, stalled }, now) {
+  if (!estimated || stalled) return null;
+  const left = Date.parse(estimated) - now;
+  if (left >= SOON_MILLISECONDS) return "ahead";
+  return left > -SOON_MILLISECONDS ? "soon" : "late";
+}
+
 /** `round 7 of 20`, or as much of it as is known. */
 export function roundText(task) {
   if (!task.round) return "";

@@ -18,7 +18,7 @@ def port_of(service):
 
 def forgive_lost_connections(tab):
     """Chromium itself reports a server that is gone."""
-    tab.said = [said for said in tab.said if "ERR_CONNECTION" not in said and "WebSocket" not in said]
+    tab.forgive("ERR_CONNECTION", "WebSocket")
 
 
 def test_a_server_that_stops_says_so(tab):
@@ -93,4 +93,4 @@ def test_a_list_that_cannot_be_read_says_so_and_is_tried_again(tab):
     dialog.get_by_role("button", name="Try again").click()
 
     expect(row(dialog, "Counting to 1")).to_be_visible()
-    tab.said = [said for said in tab.said if "503" not in said]
+    tab.forgive("503")

@@ -74,7 +74,10 @@ def test_title_and_icon_of_the_browsers_tab_show_pending_and_failed(tab):
 def test_desktop_notifications_tell_ones_own_tasks_while_one_looks_elsewhere(tab):
     tab.page.add_init_script(
         """window.shown = [];
-        window.Notification = class { constructor(title, options) { window.shown.push([title, options.body]); } close() {} };
+        window.Notification = class {
+          constructor(title, options) { window.shown.push([title, options.body]); }
+          close() {}
+        };
         window.Notification.permission = "granted";
         window.Notification.requestPermission = async () => "granted";
         document.hasFocus = () => false;"""

@@ -35,7 +35,7 @@ def test_a_wrong_password_is_said_and_the_page_stays(tab):
 
     expect(tab.page.get_by_text("Unable to log in with provided credentials.")).to_be_visible()
     expect(tab.page.get_by_label("Username")).to_have_value("admin")
-    tab.said = [said for said in tab.said if "400" not in said]  # Chromium itself reports the answer of a sign-in
+    tab.forgive("400")  # Chromium itself reports the answer of a sign-in
 
 
 def test_a_running_task_is_deleted_with_a_warning_and_nothing_else_is_disturbed(tab):
@@ -96,8 +96,8 @@ def test_a_session_outlives_a_restart_and_the_page_comes_back_by_itself(tab):
     create(tab, 2)
 
     expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
-    tab.said = [said for said in tab.said if "ERR_CONNECTION" not in said]  # Chromium itself reports the lost server
-    tab.said = [said for said in tab.said if "WebSocket" not in said]
+    tab.forgive("ERR_CONNECTION")  # Chromium itself reports the lost server
+    tab.forgive("WebSocket")
 
 
 def test_text_with_markup_is_shown_as_text(tab):

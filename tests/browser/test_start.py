@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import call, create_waiting, open_dialog, row, sign_in, submit_finished
+from tests.browser.steps import call, create_waiting, row, sign_in, submit_finished
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def open_form(tab):
 
 def forgive_refusals(tab):
     """Chromium itself reports an answer that refuses."""
-    tab.said = [said for said in tab.said if "400" not in said and "409" not in said]
+    tab.forgive("400", "409")
 
 
 def test_a_task_is_started_and_the_person_is_back_in_the_list_and_sees_it_there(tab, form):

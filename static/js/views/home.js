@@ -17,7 +17,7 @@ import {
   waitingText,
 } from "../statistics.js";
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../statuses.js";
-import { tasks } from "../words.js";
+import { estimateOf, tasks } from "../words.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { follow } from "./links.js";
 import { statusLine, statusTone } from "./status.js";
@@ -28,7 +28,6 @@ const MOST_PENDING = 8;
 const MOST_FAILURES = 5;
 const UNKNOWN_COUNT = 3;
 const LARGE = 9999;
-const MOMENT_MILLISECONDS = 10000;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
 /**
@@ -171,9 +170,10 @@ function completeBar(task) {
 /** Nothing where the line of its status says why it waits. */
 function endText(task, now) {
   if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
-  if (task.stalled || !task.estimated) return task.status === RUNNING ? "end not known yet" : nothing;
-  if (Date.parse(task.estimated) - now < MOMENT_MILLISECONDS) return "ends any moment";
-  return html`ends ${timeView(task.estimated, now)}`;
+  const estimate = estimateOf(task, now);
+  if (estimate === null) return task.status === RUNNING ? "end not known yet" : nothing;
+  if (estimate === "ahead") return html`ends ${timeView(task.estimated, now)}`;
+  return estimate === "soon" ? "ends any moment" : "later than estimated";
 }
 
 function more(tab, text, act) {

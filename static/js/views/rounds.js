@@ -5,6 +5,7 @@ import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { exactMoment, number } from "../format.js";
 import { MOST_ROUNDS_ASKED, canShowEarlier, durations, durationsText, shortDuration } from "../opentask.js";
+import { isFinal } from "../statuses.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { jsonDetails } from "./json.js";
 import { exactTime } from "./timeline.js";
@@ -24,8 +25,8 @@ export function roundsView(open, act, now) {
   `;
 }
 
-function emptyText({ isLoaded, error }) {
-  if (isLoaded) return "No round has ended yet.";
+function emptyText({ task, isLoaded, error }) {
+  if (isLoaded) return isFinal(task.status) ? "No round was done." : "No round has ended yet.";
   return error === "" ? "Loading…" : "The rounds could not be loaded.";
 }
 

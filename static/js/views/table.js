@@ -9,6 +9,7 @@ import { isAll } from "../selection.js";
 import { chooseable } from "../state.js";
 import { ESTIMATED, RUNNING, isFinal } from "../statuses.js";
 import { isAnswered, rows } from "../tasklist.js";
+import { estimateOf } from "../words.js";
 import { moveInRows } from "./rowkeys.js";
 import { statusLine, statusTone } from "./status.js";
 import { follow } from "./links.js";
@@ -143,8 +144,9 @@ function completeCell(task) {
 
 function estimatedCell(task, { now }) {
   if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
-  if (task.estimated === null || task.stalled) return html`<span class="muted">unknown</span>`;
-  return timeView(task.estimated, now);
+  const estimate = estimateOf(task, now);
+  if (estimate === "ahead") return timeView(task.estimated, now);
+  return { soon: "any moment", late: "later than estimated" }[estimate] ?? html`<span class="muted">unknown</span>`;
 }
 
 function reasonCell(task) {

@@ -6,7 +6,7 @@ import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
 import { bytes, moment, number, percent } from "../format.js";
 import { lastSign, needsTask, ordinal, readable, stalledText } from "../opentask.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../statuses.js";
-import { roundText } from "../words.js";
+import { estimateOf, roundText } from "../words.js";
 import { copyButton, jsonBlock, textBlock } from "./json.js";
 import { follow } from "./links.js";
 import { roundsView } from "./rounds.js";
@@ -14,7 +14,6 @@ import { statusIcon, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 import { timelineView } from "./timeline.js";
 
-const SOON_MILLISECONDS = 10000;
 const STALLED = "bi-exclamation-circle-fill";
 const STOP_HINT = "Kill its worker in the middle of the round";
 const KEEP_HINT = "A task that is kept stays when old tasks are removed, however old it is";
@@ -53,7 +52,7 @@ function body(open, context) {
 function missing({ back, act }) {
   const leave = back ? act.closeTask : () => act.openTab("pending");
   return html`
-    <p class="muted">It may have been deleted, by a person or because it was old enough to be removed.</p>
+    <p class="muted">This task no longer exists: a person deleted it, or it was old enough to be removed. Or it never did.</p>
     <button class="btn btn-outline-secondary" type="button" @click=${leave}>
       ${back ? "Back to the list" : "Open the list"}
     </button>
@@ -218,9 +217,11 @@ function running(open, { now }) {
     const text = stalledText(task, now, lastSign(open));
     return html`<span class="tone-text"><i class=${`bi ${STALLED}`} aria-hidden="true"></i> ${text}</span>`;
   }
-  if (task.estimated === null) return html`<span class="muted">When it will end is not known yet.</span>`;
-  if (Date.parse(task.estimated) - now < SOON_MILLISECONDS) return "Should end any moment";
-  return html`Should end ${timeView(task.estimated, now)} <span class="muted">(${moment(task.estimated, now)})</span>`;
+  const estimate = estimateOf(task, now);
+  if (estimate === null) return html`<span class="muted">When it will end is not known yet.</span>`;
+  if (estimate === "soon") return "Should end any moment";
+  const when = html`${timeView(task.estimated, now)} <span class="muted">(${moment(task.estimated, now)})</span>`;
+  return estimate === "ahead" ? html`Should end ${when}` : html`Later than estimated: it should have ended ${when}`;
 }
 
 function waiting(task, context) {
