@@ -41,6 +41,19 @@ class RoundListView(Struct, frozen=True):
     results: list[RoundView]
 
 
+class InterruptionView(Struct, frozen=True):
+    """When a task was interrupted, and when it went on."""
+
+    at: Time | None
+    resumed: Annotated[Time | None, Meta(description="null while it waits, or where it ended before")]
+
+
+class InterruptionListView(Struct, frozen=True):
+    """Interruptions of a task, oldest first."""
+
+    results: list[InterruptionView]
+
+
 class JobView(Struct, frozen=True, kw_only=True):
     """A registered job."""
 

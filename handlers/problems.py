@@ -19,6 +19,7 @@ from jobs.errors import (
     StatusChanged,
     StorageUnavailable,
     TooManyAttempts,
+    UnknownHistory,
 )
 
 STATUS_OF: dict[type[HourglassError], int] = {
@@ -27,6 +28,7 @@ STATUS_OF: dict[type[HourglassError], int] = {
     Conflict: 409,
     StatusChanged: 412,
     CountChanged: 412,
+    UnknownHistory: 412,
     TooManyAttempts: 429,
     ServiceStopping: 503,
     StorageUnavailable: 503,

@@ -22,6 +22,7 @@ from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
     ChangesHandler,
+    InterruptionsHandler,
     RetryHandler,
     RoundsHandler,
     TaskHandler,
@@ -47,6 +48,7 @@ API_ROUTES: list[tuple[str, type]] = [
     (r"taskqueue/(\d+)", TaskHandler),
     (r"taskqueue/(\d+)/retry", RetryHandler),
     (r"taskqueue/(\d+)/rounds", RoundsHandler),
+    (r"taskqueue/(\d+)/interruptions", InterruptionsHandler),
     ("jobs", JobsHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),

@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
-from handlers.answers import CreatedView, DeletionsView, RoundListView, TaskListView
+from handlers.answers import (
+    CreatedView,
+    DeletionsView,
+    InterruptionListView,
+    InterruptionView,
+    RoundListView,
+    TaskListView,
+)
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
@@ -18,7 +25,7 @@ from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
-from jobs.model import Status, Task, parse_time
+from jobs.model import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
@@ -162,6 +169,7 @@ class TaskListHandler(CreatingHandler):
                 "id": whole(1).about("tasks by their ids", repeatable=True),
                 **_FILTERS,
                 "count": whole(0).about("how many tasks the filter is believed to match"),
+                "as_of": whole(0).about("with a filter: leave alone what was created or has ended after this revision"),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -205,6 +213,8 @@ class TaskListHandler(CreatingHandler):
             )
         if len(ids) > LARGEST_BULK:
             raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
+        if ids and "as_of" in self.values:
+            raise InvalidInput(errors={"as_of": ["expected with a filter, got ids of tasks"]})
         wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
         force = self.value("force", False)
         self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
@@ -215,7 +225,7 @@ class TaskListHandler(CreatingHandler):
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
-        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE, self.value("as_of"))
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -402,6 +412,19 @@ class RoundsHandler(ApiHandler):
         """Shows at most 1,000 rounds."""
         rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
         self.send(RoundListView([round_view(done) for done in rounds]))
+
+
+class InterruptionsHandler(ApiHandler):
+    """The interruptions of a task."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(answers={200: InterruptionListView}, problems=(404,)),
+    }
+
+    async def get(self, task_id: str) -> None:
+        """Shows the last 100 of those that `[retention] changes_days` still keeps."""
+        found = await self.services.tasks.store.interruptions(_task_id(task_id))
+        self.send(InterruptionListView([InterruptionView(iso_time(one.at), iso_time(one.resumed)) for one in found]))
 
 
 class ChangesHandler(ApiHandler):

@@ -164,6 +164,14 @@ class Minute(Struct, frozen=True, kw_only=True):
     running_ms: int = 0
 
 
+class Interruption(Struct, frozen=True):
+    """When a task was interrupted, and when a worker took it again: None while it waits, where it ended before, and
+    where that came so much later that it was not looked for."""
+
+    at: int
+    resumed: int | None
+
+
 class Due(Struct, frozen=True, kw_only=True):
     """Ended tasks that retention removes: so many of those asked for, the first of them with their `last_modified`."""
 
@@ -178,8 +186,16 @@ class KeepingStore(TaskStore, Protocol):
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         """A page of the tasks, without large results. Past the end it is empty."""
 
-    async def matching(self, query: ListQuery, limit: int) -> Matching:
-        """The first `limit` tasks by id that match the filters; ordering and page do not matter."""
+    async def matching(self, query: ListQuery, limit: int, as_of: int | None = None) -> Matching:
+        """The first `limit` tasks by id that match the filters; ordering and page do not matter.
+
+        With `as_of` only those that were pending or final at that revision as they are now: what was created or has
+        ended after it is left out. Raises UnknownHistory where the revision lies before the kept history or beyond
+        the last one.
+        """
+
+    async def interruptions(self, task_id: int, limit: int = 100) -> list[Interruption]:
+        """Its last interruptions, oldest first, of those in the kept history. Raises NoSuchTask."""
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""

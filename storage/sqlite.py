@@ -10,7 +10,20 @@ from msgspec.structs import asdict
 
 from jobs.lifecycle import Step
 from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
-from storage import Created, Draft, Due, ListQuery, Matching, Minute, RequestKey, TaskPage, listing, upkeep, writes
+from storage import (
+    Created,
+    Draft,
+    Due,
+    Interruption,
+    ListQuery,
+    Matching,
+    Minute,
+    RequestKey,
+    TaskPage,
+    listing,
+    upkeep,
+    writes,
+)
 from storage.database import Database, Joint, Transaction
 from storage.minutes import read_minutes, write_minutes
 from storage.rows import (
@@ -27,6 +40,8 @@ from storage.rows import (
 from storage.statements import SQL
 
 LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
+LONGEST_LOOK_FOR_RESUMPTION = 20_000
+"""Among so many transitions after an interruption: 1 ms."""
 
 _UNFINISHED = with_columns("unfinished")
 _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
@@ -90,8 +105,11 @@ class SqliteStore:
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         return await self._database.read_list(partial(listing.list_tasks, query))
 
-    async def matching(self, query: ListQuery, limit: int) -> Matching:
-        return await self._database.read_list(partial(listing.matching, query, limit))
+    async def matching(self, query: ListQuery, limit: int, as_of: int | None = None) -> Matching:
+        return await self._database.read_list(partial(listing.matching, query, limit, as_of))
+
+    async def interruptions(self, task_id: int, limit: int = 100) -> list[Interruption]:
+        return await self._database.read_list(partial(_interruptions, task_id, limit))
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
@@ -163,3 +181,10 @@ def _tasks_between(since: int, up_to: int, reader: sqlite3.Connection) -> tuple[
             rows.close()
             return tasks, task.revision
     return tasks, up_to
+
+
+def _interruptions(task_id: int, limit: int, reader: sqlite3.Connection) -> list[Interruption]:
+    read_task(reader, task_id)
+    values = {"task": task_id, "limit": limit, "at_most": LONGEST_LOOK_FOR_RESUMPTION}
+    newest_first = [Interruption(*row) for row in reader.execute(SQL["interruptions"], values)]
+    return newest_first[::-1]

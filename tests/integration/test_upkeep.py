@@ -125,6 +125,32 @@ async def test_a_count_that_is_not_right_deletes_nothing(client, count):
     assert await deleted(client, f"search=504&{PENDING}&count=2") == dict.fromkeys(ids, "aborted")
 
 
+async def test_as_of_a_revision_leaves_alone_what_came_or_ended_after_it(client):
+    ended = await finished(client, 510)
+    waits, aborted = await created(client, waiting(510), waiting(510))
+    as_of = (await client.get("taskqueue?pageSize=1"))["revision"]
+    (newer,) = await created(client, waiting(510))
+    newly_ended = await finished(client, 510)
+    await client.call("DELETE", f"taskqueue/{aborted}")
+
+    refused = await client.call("DELETE", f"taskqueue?search=510&as_of={as_of}&count=5")
+    assert (refused.status, "2 tasks, not 5" in refused.json["detail"]) == (412, True)
+    query = f"search=510&as_of={as_of}"
+    assert await deleted(client, f"{query}&count=2") == {ended: "deleted", waits: "aborted"}
+    assert await deleted(client, query) == {}
+    left = (await client.get("taskqueue?search=510&ordering=id"))["results"]
+    assert [task["id"] for task in left] == [waits, aborted, newer, newly_ended]
+
+
+async def test_as_of_a_revision_that_was_never_reached_deletes_nothing(client):
+    (task_id,) = await created(client, waiting(511))
+    answer = await client.call("DELETE", "taskqueue?search=511&as_of=9007199254740992")
+
+    assert (answer.status, answer.kind) == (412, "application/problem+json")
+    assert "since revision 9007199254740992 is not known" in answer.json["detail"]
+    assert (await client.get(f"taskqueue/{task_id}"))["status"] == "Not Started"
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -141,6 +167,8 @@ async def test_a_count_that_is_not_right_deletes_nothing(client, count):
         ("search=x&count=-1", ["count", "a whole number of at least 0"]),
         ("search=x&if_status=Finished", ["if_status", "pending, final"]),
         ("search=x&page=2", ["page", "is not a parameter here"]),
+        ("search=x&as_of=-1", ["as_of", "a whole number of at least 0"]),
+        ("id=1&as_of=1", ["as_of", "expected with a filter, got ids"]),
         ("id=x", ["id", "a whole number"]),
         ("&".join(f"id={number}" for number in range(1, 1002)), ["1000", "1001"]),
     ],
@@ -192,6 +220,22 @@ async def test_a_call_deletes_ten_thousand_and_the_next_one_the_rest(service):
 
     assert len(await deleted(client, "status=Not%20Started&count=10002")) == 10_000
     assert len(await deleted(client, "status=Not%20Started&count=2")) == 2
+
+
+async def test_more_than_a_call_deletes_go_with_one_revision_until_an_answer_holds_fewer(service):
+    """Without it the second call would delete what the first one has aborted."""
+    client = Client(service.start())
+    for _ in range(10):
+        await created(client, *[waiting(1)] * 1000)
+    await created(client, waiting(1), waiting(1))
+    as_of = (await client.get("taskqueue?pageSize=1"))["revision"]
+    await created(client, waiting(1))
+
+    counts = [len(await deleted(client, f"search=test&as_of={as_of}")) for _ in range(2)]
+
+    assert counts == [10_000, 2]
+    assert (await client.get("taskqueue?status=Aborted&pageSize=1"))["count"] == 10_002
+    assert (await client.get("taskqueue?status=Not%20Started&pageSize=1"))["count"] == 1
 
 
 # Pages.
