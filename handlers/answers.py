@@ -42,14 +42,14 @@ class RoundListView(Struct, frozen=True):
 
 
 class InterruptionView(Struct, frozen=True):
-    """When a task was interrupted, and when it went on."""
+    """When a task was interrupted, and when a worker took it again; null while none has, or where it is not known."""
 
-    at: Time | None
-    resumed: Annotated[Time | None, Meta(description="null while it waits, or where it ended before")]
+    at: Time
+    resumed: Time | None
 
 
 class InterruptionListView(Struct, frozen=True):
-    """Interruptions of a task, oldest first."""
+    """The interruptions of a task that are kept, oldest first."""
 
     results: list[InterruptionView]
 

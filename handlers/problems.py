@@ -15,11 +15,11 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     NotFound,
+    RevisionUnknown,
     ServiceStopping,
     StatusChanged,
     StorageUnavailable,
     TooManyAttempts,
-    UnknownHistory,
 )
 
 STATUS_OF: dict[type[HourglassError], int] = {
@@ -28,7 +28,7 @@ STATUS_OF: dict[type[HourglassError], int] = {
     Conflict: 409,
     StatusChanged: 412,
     CountChanged: 412,
-    UnknownHistory: 412,
+    RevisionUnknown: 412,
     TooManyAttempts: 429,
     ServiceStopping: 503,
     StorageUnavailable: 503,

@@ -39,7 +39,7 @@ LARGEST_ARRAY = 1000
 LARGEST_DELETE = 10_000
 LONGEST_KEY = 255
 
-_EXPECTED = one_of("pending", "final").about("act only on tasks that are still so")
+_EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
 _FORCE = truth.about("do not wait for the round under way, kill its worker")
 _WAIT = seconds(LONGEST_WAIT_SECONDS).about("answer when the task is final, or when so many seconds are over")
 _FILTERS = {
@@ -169,7 +169,7 @@ class TaskListHandler(CreatingHandler):
                 "id": whole(1).about("tasks by their ids", repeatable=True),
                 **_FILTERS,
                 "count": whole(0).about("how many tasks the filter is believed to match"),
-                "as_of": whole(0).about("with a filter: leave alone what was created or has ended after this revision"),
+                "as_of": whole(0).about("a revision: leave alone what has come, or ended, after it"),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -211,10 +211,10 @@ class TaskListHandler(CreatingHandler):
             raise InvalidInput(
                 errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {_both(has_filter)}"]}
             )
+        if ids and "as_of" in self.values:
+            raise InvalidInput(errors={"as_of": ["goes with a filter, not with ids: if_status guards those"]})
         if len(ids) > LARGEST_BULK:
             raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
-        if ids and "as_of" in self.values:
-            raise InvalidInput(errors={"as_of": ["expected with a filter, got ids of tasks"]})
         wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
         force = self.value("force", False)
         self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
@@ -225,7 +225,7 @@ class TaskListHandler(CreatingHandler):
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
-        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE, self.value("as_of"))
+        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -264,6 +264,7 @@ class TaskListHandler(CreatingHandler):
             page=self.value("page", 1),
             page_size=self.value("pageSize", 50),
             after=after.place if after is not None else None,
+            as_of=self.value("as_of"),
         )
 
     def _page_url(self, page: int, after: Cursor | None = None) -> str:
@@ -415,16 +416,20 @@ class RoundsHandler(ApiHandler):
 
 
 class InterruptionsHandler(ApiHandler):
-    """The interruptions of a task."""
+    """What a task went through."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: InterruptionListView}, problems=(404,)),
     }
 
     async def get(self, task_id: str) -> None:
-        """Shows the last 100 of those that `[retention] changes_days` still keeps."""
+        """Shows the last 100 interruptions in the kept history."""
         found = await self.services.tasks.store.interruptions(_task_id(task_id))
-        self.send(InterruptionListView([InterruptionView(iso_time(one.at), iso_time(one.resumed)) for one in found]))
+        self.send(
+            InterruptionListView(
+                [InterruptionView(str(iso_time(one.at)), iso_time(one.resumed)) for one in found],
+            )
+        )
 
 
 class ChangesHandler(ApiHandler):

@@ -10,7 +10,7 @@ HourglassError
 │   └── JobUnavailable
 ├── StatusChanged           it is no longer as the caller believed: 412
 ├── CountChanged            there are no longer as many as the caller believed: 412
-├── UnknownHistory          what has changed since a revision is not known: 412
+├── RevisionUnknown         what happened after a revision is no longer, or not yet, known: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
 ├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
@@ -94,13 +94,12 @@ class CountChanged(HourglassError):
         super().__init__(f"The filter matches {matches}, not {expected}: look at the list again. Nothing was done.")
 
 
-class UnknownHistory(HourglassError):
-    """What has changed since that revision is not known; nothing was done."""
+class RevisionUnknown(HourglassError):
+    """What happened after a revision is no longer, or not yet, known; nothing was done."""
 
-    def __init__(self, revision: int, oldest: int, newest: int) -> None:
+    def __init__(self, revision: int) -> None:
         super().__init__(
-            f"What has changed since revision {revision} is not known, only since {oldest} and up to {newest}: "
-            "look at the list again. Nothing was done."
+            f"What happened after revision {revision} is not known: look at the list again. Nothing was done."
         )
 
 

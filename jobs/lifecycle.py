@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from jobs.errors import StatusChanged
 from jobs.model import Checkpoint, Event, RoundRecord, Status, Task, apply
 
-Expected = Literal["pending", "final"]
+Expected = Literal["pending", "final", "stopping"]
+"""What a task has to be still for a deletion to touch it; a stopping one is final as well."""
 
 
 class Change(Struct, frozen=True):
@@ -163,13 +164,19 @@ def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
     abort = aborted(by, at, force)
 
     def step(task: Task) -> Change | Removed | None:
-        if expected and (expected == "final") is not task.is_final:
+        if expected and not _is(task, expected):
             raise StatusChanged(task)
         if task.is_final and not (force and task.stopping):
             return Removed(at)
         return abort(task)
 
     return step
+
+
+def _is(task: Task, expected: Expected) -> bool:
+    if expected == "stopping":
+        return task.stopping
+    return task.is_final is (expected == "final")
 
 
 def job_gone(at: int, job: str) -> Step:

@@ -113,7 +113,8 @@ class TaskStore(Protocol):
 class ListQuery(Struct, frozen=True, kw_only=True):
     """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
     turns it round; ties go by id in the same direction, null last. `after` is where the page before has ended: then
-    the page goes on from there, whatever came or went before it."""
+    the page goes on from there, whatever came or went before it. `as_of` is for `matching` alone: a revision after
+    which the tasks have neither come nor ended."""
 
     statuses: tuple[Status, ...] = ()
     job: str | None = None
@@ -123,6 +124,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     page: int = 1
     page_size: int = 50
     after: Place | None = None
+    as_of: int | None = None
 
 
 class Place(Struct, frozen=True):
@@ -150,6 +152,13 @@ class Matching(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Interruption(Struct, frozen=True):
+    """When a task was interrupted, and when a worker took it again; null while none has, or where that is not known."""
+
+    at: int
+    resumed: int | None
+
+
 class Minute(Struct, frozen=True, kw_only=True):
     """What happened in a minute. `waiting_ms` is how long the tasks that were `started` for the first time had waited,
     `running_ms` how long those took that ended after they `ran`, in all."""
@@ -162,14 +171,6 @@ class Minute(Struct, frozen=True, kw_only=True):
     ran: int = 0
     waiting_ms: int = 0
     running_ms: int = 0
-
-
-class Interruption(Struct, frozen=True):
-    """When a task was interrupted, and when a worker took it again: None while it waits, where it ended before, and
-    where that came so much later that it was not looked for."""
-
-    at: int
-    resumed: int | None
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -186,16 +187,13 @@ class KeepingStore(TaskStore, Protocol):
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         """A page of the tasks, without large results. Past the end it is empty."""
 
-    async def matching(self, query: ListQuery, limit: int, as_of: int | None = None) -> Matching:
+    async def matching(self, query: ListQuery, limit: int) -> Matching:
         """The first `limit` tasks by id that match the filters; ordering and page do not matter.
 
-        With `as_of` only those that were pending or final at that revision as they are now: what was created or has
-        ended after it is left out. Raises UnknownHistory where the revision lies before the kept history or beyond
-        the last one.
-        """
+        Raises RevisionUnknown where `as_of` lies before the kept history, or beyond the last revision."""
 
-    async def interruptions(self, task_id: int, limit: int = 100) -> list[Interruption]:
-        """Its last interruptions, oldest first, of those in the kept history. Raises NoSuchTask."""
+    async def interruptions(self, task_id: int) -> list[Interruption]:
+        """The last 100 interruptions of a task in the kept history, oldest first. Raises NoSuchTask."""
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs.errors import UnknownHistory
+from jobs.errors import RevisionUnknown
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
 from storage.rows import COLUMNS, read_kept, tasks_of
@@ -64,14 +64,14 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
     )
 
 
-def matching(query: ListQuery, limit: int, as_of: int | None, reader: sqlite3.Connection) -> Matching:
+def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matching:
     """See KeepingStore.matching."""
     head = read_kept(reader).head()
-    if as_of is not None and not head.oldest <= as_of <= head.revision:
-        raise UnknownHistory(as_of, head.oldest, head.revision)
+    if query.as_of is not None and not head.oldest <= query.as_of <= head.revision:
+        raise RevisionUnknown(query.as_of)
     if _finds_nothing(query):
         return Matching(ids=[], count=0)
-    listing = _Listing(query, head, reader, as_of)
+    listing = _Listing(query, head, reader)
     return Matching(ids=listing.ids(limit), count=listing.count()[0])
 
 
@@ -92,9 +92,8 @@ def _place_of(task: Task, ordering: str) -> Place:
 class _Listing:
     """One question, in one snapshot."""
 
-    def __init__(self, query: ListQuery, head: Head, reader: sqlite3.Connection, as_of: int | None = None) -> None:
+    def __init__(self, query: ListQuery, head: Head, reader: sqlite3.Connection) -> None:
         self._query = query
-        self._as_of = as_of
         self._head = head
         self._reader = reader
         self._statuses = tuple(status for status in Status if status in query.statuses or not query.statuses)
@@ -141,8 +140,8 @@ class _Listing:
         return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
     def _changed(self) -> int:
-        """How many are left out because they were created or have ended since: of late, so that they are few."""
-        if self._as_of is None:
+        """How many `as_of` leaves out: they changed of late, so they are few."""
+        if self._query.as_of is None:
             return 0
         by = _Filter(SQL["condition_changed"], self._values(), index="tasks_final_by_revision")
         return self._counted(_Group("id", self._statuses), -1, by)
@@ -285,17 +284,15 @@ class _Listing:
 
     def _conditions(self, without: str = "") -> str:
         """The cheap ones first."""
-        names = ("job", "created_by", "search")
+        names = ("as_of", "job", "created_by", "search")
         asked = [name for name in names if name != without and getattr(self._query, name) is not None]
-        conditions = [SQL[f"condition_{name}"] for name in asked]
-        if self._as_of is not None:
-            conditions.insert(0, SQL["condition_unchanged"].format(changed=SQL["condition_changed"]))
+        conditions = [SQL[f"condition_{name}"].format(changed=SQL["condition_changed"]) for name in asked]
         return " AND ".join(conditions) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
         sought = split_words(self._query.search or "")
-        asked = {"job": self._query.job, "created_by": self._query.created_by}
-        return {"words": sought, **asked, "as_of": self._as_of}
+        asked = {"job": self._query.job, "created_by": self._query.created_by, "as_of": self._query.as_of}
+        return {"words": sought, **asked}
 
 
 def _of_whole_words(by: _Filter) -> _Filter:

@@ -153,6 +153,17 @@ ORDER BY 1
 SELECT task, before, after, at, revision FROM transitions
 WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
+-- name: interruptions
+-- The newest first, each with when the task was taken again: that is its next transition, looked for among so many that
+-- follow. There is no index of all transitions by task, which every write would pay for.
+SELECT at, (
+    SELECT CASE after WHEN 'Running' THEN at END FROM (
+        SELECT task, after, at FROM transitions
+        WHERE revision > interruption.revision ORDER BY revision LIMIT :at_most)
+    WHERE task = :task LIMIT 1)
+FROM transitions AS interruption INDEXED BY transitions_of_interruptions
+WHERE task = :task AND before = 'Running' AND after = 'Not Started' ORDER BY revision DESC LIMIT :limit
+
 -- name: deletions_between
 SELECT task FROM deletions WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
@@ -164,17 +175,6 @@ UNION ALL
 SELECT {columns} FROM tasks INDEXED BY tasks_final_by_revision
 WHERE status IN ('Finished', 'Exception', 'Aborted') AND revision > :since AND revision <= :up_to
 ORDER BY {by_revision}
-
--- name: interruptions
--- The last interruptions of a task, newest first, and when it was taken again: that is its next transition, which is
--- looked for among so many that follow. There is no index of all transitions by task, which every write would pay for.
-SELECT at, (
-    SELECT CASE after WHEN 'Running' THEN at END FROM (
-        SELECT task, after, at FROM transitions
-        WHERE revision > interruption.revision ORDER BY revision LIMIT :at_most)
-    WHERE task = :task LIMIT 1)
-FROM transitions AS interruption INDEXED BY transitions_of_interruptions
-WHERE task = :task AND before = 'Running' AND after = 'Not Started' ORDER BY revision DESC LIMIT :limit
 
 -- name: last_forgettable
 -- Of the first revisions that are kept, the last that was committed before a time.
@@ -236,13 +236,12 @@ job = :job
 created_by = :created_by
 
 -- name: condition_changed
--- Created or ended after a revision. What has not changed at all since is known by itself: where that is so of every
--- task, the transitions are not even looked at.
+-- Created or ended after a revision. Where no task has changed at all since, the transitions are not even looked at.
 revision > :as_of AND id IN (
     SELECT task FROM transitions
     WHERE transitions.revision > :as_of AND (before IS NULL OR after IN ('Finished', 'Exception', 'Aborted')))
 
--- name: condition_unchanged
+-- name: condition_as_of
 NOT ({changed})
 
 -- name: condition_runtime

@@ -40,11 +40,14 @@ from storage.rows import (
 from storage.statements import SQL
 
 LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
-LONGEST_LOOK_FOR_RESUMPTION = 20_000
-"""Among so many transitions after an interruption: 1 ms."""
 
 _UNFINISHED = with_columns("unfinished")
 _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
+
+
+MOST_INTERRUPTIONS = 100
+FARTHEST_RESUMPTION = 20_000
+"""In transitions after the interruption: to look through so many takes 1 ms."""
 
 
 class SqliteStore:
@@ -105,11 +108,11 @@ class SqliteStore:
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         return await self._database.read_list(partial(listing.list_tasks, query))
 
-    async def matching(self, query: ListQuery, limit: int, as_of: int | None = None) -> Matching:
-        return await self._database.read_list(partial(listing.matching, query, limit, as_of))
+    async def matching(self, query: ListQuery, limit: int) -> Matching:
+        return await self._database.read_list(partial(listing.matching, query, limit))
 
-    async def interruptions(self, task_id: int, limit: int = 100) -> list[Interruption]:
-        return await self._database.read_list(partial(_interruptions, task_id, limit))
+    async def interruptions(self, task_id: int) -> list[Interruption]:
+        return await self._database.read_list(partial(_interruptions, task_id))
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
@@ -152,6 +155,13 @@ def _finish(transaction: Transaction) -> None:
 # Reads: one snapshot.
 
 
+def _interruptions(task_id: int, reader: sqlite3.Connection) -> list[Interruption]:
+    read_task(reader, task_id)
+    values = {"task": task_id, "limit": MOST_INTERRUPTIONS, "at_most": FARTHEST_RESUMPTION}
+    newest_first = [Interruption(*row) for row in reader.execute(SQL["interruptions"], values)]
+    return newest_first[::-1]
+
+
 def _changes(since: int, limit: int, reader: sqlite3.Connection) -> Changes | None:
     head = read_kept(reader).head()
     if not head.oldest <= since <= head.revision:
@@ -181,10 +191,3 @@ def _tasks_between(since: int, up_to: int, reader: sqlite3.Connection) -> tuple[
             rows.close()
             return tasks, task.revision
     return tasks, up_to
-
-
-def _interruptions(task_id: int, limit: int, reader: sqlite3.Connection) -> list[Interruption]:
-    read_task(reader, task_id)
-    values = {"task": task_id, "limit": limit, "at_most": LONGEST_LOOK_FOR_RESUMPTION}
-    newest_first = [Interruption(*row) for row in reader.execute(SQL["interruptions"], values)]
-    return newest_first[::-1]

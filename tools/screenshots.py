@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, find_chromium
-from tests.browser.test_page import CREATE_TEST_TASK
+from tests.browser.steps import CREATE_TEST_TASK
 from tests.support.service import PASSWORD, ROOT, Service
 
 PICTURE = ROOT / "docs" / "images" / "background-tasks.png"

@@ -1,28 +1,31 @@
 /** Calls of the server's REST interface. Every one of them returns what was answered, or throws a Problem. */
 
-import { PAGE_SIZE, TABS } from "./statuses.js";
-
 const BASE = "/openattic/api/";
 const LONGEST_MILLISECONDS = 30000;
+const QUICK_MILLISECONDS = 8000;
+const MOST_DELETED = 10000;
+const MOST_IDS = 1000;
 
-/** What the server refused, or that it could not be reached (`status` 0). The message is for people. */
+/** What the server refused, or that it could not be reached (`status` 0). The message is for people; `errors` say by
+ * field what was expected. */
 export class Problem extends Error {
   constructor(status, body = {}) {
     super(body.non_field_errors?.join(" ") ?? body.detail ?? body.title ?? `The server answered ${status}.`);
     this.status = status;
+    this.errors = body.errors ?? {};
   }
 }
 
-async function call(method, path, body) {
-  const answer = await sent(method, path, body);
+async function call(method, path, body, patience = LONGEST_MILLISECONDS) {
+  const answer = await sent(method, path, body, patience);
   if (answer.status === 204) return null;
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(answer.status, content);
   return content;
 }
 
-async function sent(method, path, body) {
-  const request = { method, cache: "no-store", signal: AbortSignal.timeout(LONGEST_MILLISECONDS) };
+async function sent(method, path, body, patience) {
+  const request = { method, cache: "no-store", signal: AbortSignal.timeout(patience) };
   if (body !== undefined) {
     request.headers = { "Content-Type": "application/json" };
     request.body = JSON.stringify(body);
@@ -42,24 +45,87 @@ export function signOut() {
   return call("DELETE", "auth");
 }
 
-/** The first page of a tab. */
-export function listTasks(tab) {
-  const { statuses, ordering } = TABS[tab];
-  const query = new URLSearchParams(statuses.map((status) => ["status", status]));
-  query.append("ordering", ordering);
-  query.append("pageSize", PAGE_SIZE);
+/** Throws a Problem unless we are signed in and the server is there. */
+export function ask() {
+  return call("GET", "taskqueue?pageSize=1", undefined, QUICK_MILLISECONDS);
+}
+
+// Tasks.
+
+/** A page of a list: `{statuses, search, ordering, page, pageSize}` (tasklist.js). */
+export function listTasks(request) {
+  const query = filters(request);
+  for (const name of ["ordering", "page", "pageSize"]) query.append(name, request[name]);
   return call("GET", `taskqueue?${query}`);
 }
 
-/** Throws a Problem unless we are signed in and the server is there. */
-export function ask() {
-  return call("GET", "taskqueue?pageSize=1");
+function filters({ statuses, search }) {
+  const query = new URLSearchParams(statuses.map((status) => ["status", status]));
+  if (search) query.append("search", search);
+  return query;
+}
+
+export function getTask(id) {
+  return call("GET", `taskqueue/${id}`);
+}
+
+export async function getRounds(id, after) {
+  return (await call("GET", `taskqueue/${id}/rounds?after=${after}`)).results;
+}
+
+export async function getInterruptions(id) {
+  return (await call("GET", `taskqueue/${id}/interruptions`)).results;
+}
+
+export function createTask(submission) {
+  return call("POST", "taskqueue", submission);
+}
+
+export function retryTask(id) {
+  return call("POST", `taskqueue/${id}/retry`);
+}
+
+export function pinTask(id, pinned) {
+  return call("PUT", `taskqueue/${id}`, { pinned });
+}
+
+/** Does not wait for the last round of a task that is stopping: its worker is killed. One that has stopped is left alone. */
+export function stopNow(id) {
+  return call("DELETE", `taskqueue/${id}?force=true&if_status=stopping`);
 }
 
 /** Deletes or aborts tasks that are still `expected` ("pending" or "final"). */
 export async function deleteTasks(ids, expected) {
-  if (ids.length === 0) return [];
-  const query = new URLSearchParams(ids.map((id) => ["id", id]));
-  query.append("if_status", expected);
-  return (await call("DELETE", `taskqueue?${query}`)).results;
+  const results = [];
+  for (let at = 0; at < ids.length; at += MOST_IDS) {
+    const query = new URLSearchParams(ids.slice(at, at + MOST_IDS).map((id) => ["id", id]));
+    query.append("if_status", expected);
+    results.push(...(await call("DELETE", `taskqueue?${query}`)).results);
+  }
+  return results;
+}
+
+/** Deletes or aborts all that match and were what they are at revision `asOf`, 10,000 at a time: yields each answer. */
+export async function* deleteMatching(request, asOf) {
+  const query = filters(request);
+  query.append("as_of", asOf);
+  let results;
+  do {
+    results = (await call("DELETE", `taskqueue?${query}`)).results;
+    yield results;
+  } while (results.length === MOST_DELETED);
+}
+
+// The service.
+
+export async function listJobs() {
+  return (await call("GET", "jobs")).results;
+}
+
+export function getWorkers() {
+  return call("GET", "workers");
+}
+
+export function getStatistics() {
+  return call("GET", "statistics");
 }

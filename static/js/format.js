@@ -1,15 +1,47 @@
-/** Times, durations and numbers as people read them. Pure: the present is an argument, in milliseconds. */
+/**
+ * Times, durations and numbers as people read them. Pure but for the zone, which is the same for all of a page: the
+ * present is an argument, in milliseconds.
+ */
 
 const NUMBER = new Intl.NumberFormat();
-const TIME = new Intl.DateTimeFormat(undefined, clock("second"));
-const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...clock() });
-const DATE_AND_TIME = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", ...clock() });
-const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const DAY = { day: "numeric", month: "short" };
 
-function clock(...more) {
-  const fields = ["hour", "minute", ...more].map((field) => [field, "2-digit"]);
-  return { ...Object.fromEntries(fields), hourCycle: "h23" };
+/** Each is made when it is first needed, and anew in another zone. */
+const FORMATS = {
+  timeOfDay: { ...CLOCK, second: "2-digit" },
+  dayAndTime: { ...DAY, ...CLOCK },
+  dateAndTime: { ...DAY, year: "numeric", ...CLOCK },
+  day: DAY,
+  date: { ...DAY, year: "numeric" },
+  exact: { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" },
+  full: { dateStyle: "full", timeStyle: "medium", hourCycle: "h23" },
+  fullWithZone: { dateStyle: "full", timeStyle: "long", hourCycle: "h23" },
+  year: { year: "numeric" },
+};
+
+const ZONES = { local: { timeZone: undefined, suffix: "" }, utc: { timeZone: "UTC", suffix: " UTC" } };
+
+let zone = ZONES.local;
+let made = new Map();
+
+/** From now on times are told in this zone: "local", the browser's, or "utc". */
+export function useZone(name) {
+  zone = ZONES[name];
+  made = new Map();
+}
+
+function formatted(name, date) {
+  if (!made.has(name)) made.set(name, formatOf(name));
+  return made.get(name).format(date);
+}
+
+function formatOf(name) {
+  return new Intl.DateTimeFormat(undefined, { ...FORMATS[name], timeZone: zone.timeZone });
+}
+
+function isSame(name, one, other) {
+  return formatted(name, one) === formatted(name, other);
 }
 
 export function number(value) {
@@ -20,32 +52,60 @@ export function percent(value) {
   return `${number(Math.round(value))}%`;
 }
 
-/** `12:03:11`, in the time zone of the browser. */
+/** `12:03:11`. */
 export function timeOfDay(moment) {
-  return TIME.format(new Date(moment));
+  return formatted("timeOfDay", new Date(moment)) + zone.suffix;
 }
 
 /** The time alone today, with the day on other days, with the year in other years. */
 export function moment(text, now) {
   const then = new Date(text);
-  const today = new Date(now);
-  if (then.toDateString() === today.toDateString()) return TIME.format(then);
-  return (then.getFullYear() === today.getFullYear() ? DAY_AND_TIME : DATE_AND_TIME).format(then);
+  if (isSame("date", then, now)) return timeOfDay(then);
+  return formatted(isSame("year", then, now) ? "dayAndTime" : "dateAndTime", then) + zone.suffix;
 }
 
 /** The day with its year, and the time to the second. */
 export function exactMoment(text) {
-  return EXACT.format(new Date(text));
+  return formatted("exact", new Date(text)) + zone.suffix;
 }
 
 /** Everything there is to say about a moment: for tooltips. */
 export function fullMoment(text) {
-  return FULL.format(new Date(text));
+  return formatted(zone.suffix ? "full" : "fullWithZone", new Date(text)) + zone.suffix;
 }
 
 const SECONDS_A_MINUTE = 60;
 const SECONDS_AN_HOUR = 3600;
 const SECONDS_A_DAY = 86400;
+const NOW_SECONDS = 10;
+
+/** In the page's own language, like the words around it. */
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
+/** Each unit in seconds, the steps it is told in, and from how many on a larger unit says it better. Seconds go in
+ * tens: a number that changes with each picture would only disturb. */
+const UNITS = [
+  { unit: "second", seconds: 1, step: 10, end: 60 },
+  { unit: "minute", seconds: SECONDS_A_MINUTE, step: 1, end: 60 },
+  { unit: "hour", seconds: SECONDS_AN_HOUR, step: 1, end: 24 },
+  { unit: "day", seconds: SECONDS_A_DAY, step: 1, end: 7 },
+];
+
+/** `just now`, `20 seconds ago`, `in 4 minutes`; beyond a week the day. What is past is told in whole units, what is
+ * to come in the nearest ones. */
+export function relative(text, now) {
+  const distance = (Date.parse(text) - now) / 1000;
+  if (Math.abs(distance) < NOW_SECONDS) return "just now";
+  for (const { unit, seconds, step, end } of UNITS) {
+    const count = (distance < 0 ? Math.floor : Math.round)(Math.abs(distance) / seconds / step) * step;
+    if (count < end) return RELATIVE.format(distance < 0 ? -count : count, unit);
+  }
+  return dayOf(new Date(text), now);
+}
+
+function dayOf(date, now) {
+  return formatted(isSame("year", date, now) ? "day" : "date", date);
+}
 
 /** `1 h 04 m`: the two largest units. */
 export function duration(seconds) {
@@ -66,4 +126,15 @@ function twoUnits(seconds, large, largeName, small, smallName) {
 export function runtimeSeconds(task) {
   if (task.started === null || task.ended === null) return null;
   return Math.max(0, (new Date(task.ended) - new Date(task.started)) / 1000);
+}
+
+const ONE_DECIMAL = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/** `512 B`, `1.5 KiB`, `340 MiB`. */
+export function bytes(count) {
+  let [value, size] = [count, 0];
+  while (Math.round(value) >= 1024 && size < SIZES.length - 1) [value, size] = [value / 1024, size + 1];
+  const isShort = size > 0 && value < 9.95;
+  return `${isShort ? ONE_DECIMAL.format(value) : number(Math.round(value))} ${SIZES[size]}`;
 }

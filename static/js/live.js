@@ -2,16 +2,21 @@
 
 import { SERVER_STOPS, afterClose, delayBefore, eventsUrl } from "./reconnect.js";
 
+/** After so long without a word from the server it is asked whether it is still there: a network that has gone says nothing. */
+const QUIET_MILLISECONDS = 20000;
+
 /**
- * Begins, and returns `stop` and `restart`.
+ * Begins, and returns `stop`, `restart` and `send`.
  *
  * `since()` says from which revision to go on (null: from the present), `ask()` rejects with `status` 401 where the
- * sign-in has ended. Told are `onMessage(frame)`, `onLost(serverStops)`, `onAttemptFailed()` and `onSignedOut()`.
+ * sign-in has ended, and 0 where the server cannot be reached. Told are `onMessage(frame)`, `onLost(serverStops)`,
+ * `onAttemptFailed()` and `onSignedOut()`.
  */
 export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSignedOut }) {
   let socket = null;
   let attempt = 0;
   let timer = null;
+  let quiet = null;
 
   function connect() {
     clearTimeout(timer);
@@ -23,6 +28,7 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
       if (socket !== opened) return;
       wasOpen = true;
       attempt = 0;
+      listen(QUIET_MILLISECONDS);
       onMessage(JSON.parse(data));
     };
     opened.onclose = ({ code }) => {
@@ -32,6 +38,7 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
 
   function lost(code, wasOpen) {
     socket = null;
+    clearTimeout(quiet);
     const next = afterClose(code, wasOpen);
     if (next === "sign-in") {
       stop();
@@ -65,9 +72,29 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
     }
   }
 
+  function listen(milliseconds) {
+    clearTimeout(quiet);
+    quiet = setTimeout(checkQuiet, milliseconds);
+  }
+
+  /** Nothing was heard for long: is the server still there? While nobody looks, that can wait. */
+  async function checkQuiet() {
+    const silent = socket;
+    if (silent === null || document.hidden) return;
+    const asked = quiet;
+    try {
+      await ask();
+      if (quiet === asked) listen(QUIET_MILLISECONDS);
+    } catch (problem) {
+      if (socket === silent && quiet === asked && problem.status === 0) abandon();
+    }
+  }
+
   /** The network is there again, or somebody looks: there is no point in waiting on. */
   function hurry() {
-    if (timer !== null && !document.hidden) connect();
+    if (document.hidden) return;
+    if (timer !== null) connect();
+    else if (socket?.readyState === WebSocket.OPEN) listen(0);
   }
 
   /** The network has gone: the socket would not notice for minutes. */
@@ -80,6 +107,7 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
 
   function stop() {
     clearTimeout(timer);
+    clearTimeout(quiet);
     timer = null;
     const closing = socket;
     socket = null;
@@ -101,5 +129,10 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
     connect();
   }
 
-  return { stop, restart };
+  /** Tells the server something, where there is a connection at the moment. */
+  function send(order) {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
+  }
+
+  return { stop, restart, send };
 }

@@ -1,24 +1,44 @@
-/** Starts the page: holds the state, carries out what people and the server ask for, and draws what follows. */
+/** Starts the page: holds the state, serves what it asks for, and draws what follows. */
 
-import { Problem, ask, deleteTasks, listTasks, signIn, signOut } from "./api.js";
+import { makeActions } from "./actions.js";
+import * as announce from "./announce.js";
+import * as api from "./api.js";
+import { useZone } from "./format.js";
+import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
+import { keepAsking, keepLists } from "./loader.js";
 import { failuresSeen, onFailuresSeenElsewhere, rememberFailuresSeen } from "./memory.js";
+import { notifyEnded } from "./notify.js";
+import * as openTask from "./opentask.js";
+import { addressOf, placeFrom } from "./place.js";
+import * as preferences from "./preferences.js";
 import * as change from "./state.js";
-import { countOf, isPending } from "./statuses.js";
-import { current, nextEnd, withFailure, without } from "./toasts.js";
+import { NOT_STARTED, countOf, isFinal } from "./statuses.js";
+import { requestOf } from "./tasklist.js";
+import { current, held, nextEnd, released, withFailure } from "./toasts.js";
 import { draw, isInTable } from "./views/page.js";
+import { areToastsInUse } from "./views/toasts.js";
+import { showInTab } from "./windowtab.js";
 
 const UNAUTHORISED = 401;
-const REFILL_MILLISECONDS = 1000;
+const NOT_FOUND = 404;
 const RETRY_MILLISECONDS = 5000;
+const WORKERS_MILLISECONDS = 2000;
+const WAITING_MILLISECONDS = 3000;
+const STATISTICS_MILLISECONDS = 5000;
+/** Times on the screen are relative, and go on while nothing happens. */
+const TICK_MILLISECONDS = 10000;
 const SIGNED_OUT = "You are signed out. Sign in to go on.";
+const FAILURES_KNOWN = 100;
 
 const { user, role, version } = document.body.dataset;
-let state = change.initial(user, role, version);
+let state = change.initial(user, role, version, placeFrom(location.search), preferences.load());
 let live = null;
 let frameAsked = false;
-let refillTimer = null;
-let toastTimer = null;
+let wakeTimer = null;
+let watched = null;
+let opening = null;
+let formAsked = null;
 
 function update(apply, ...values) {
   state = apply(state, ...values);
@@ -32,9 +52,18 @@ function react(apply, ...values) {
   drawNow();
 }
 
+/** Another place: in the address and on the screen. `replaceState` where one should not come back to the present one. */
+function go(place, how = "pushState") {
+  state = change.went(state, place);
+  history[how](null, "", addressOf(place));
+  serveNeeds();
+  drawNow();
+}
+
 // Drawing.
 
 function askForFrame() {
+  if (document.hidden) showInTab(state);
   if (frameAsked) return;
   frameAsked = true;
   requestAnimationFrame(drawFrame);
@@ -47,29 +76,54 @@ function drawFrame() {
 }
 
 function drawNow() {
+  const now = Date.now();
   const seenBefore = state.unseen.seen;
   state = change.seen(change.settle(state, isInTable()));
   if (state.store !== null && state.unseen.seen > seenBefore) rememberFailuresSeen(state.store, state.unseen.seen);
-  state = change.withToasts(state, current(state.toasts, Date.now()));
-  draw(state, actions, Date.now());
+  state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
+  state = change.spoken(state, now);
+  draw(state, actions, now);
+  showInTab(state);
   serveNeeds();
-  setToastTimer();
+  wakeAt(Math.min(now + TICK_MILLISECONDS, nextEnd(state.toasts), announce.dueAt(state.announcement)), now);
 }
 
-function setToastTimer() {
-  clearTimeout(toastTimer);
-  const end = nextEnd(state.toasts);
-  if (end < Infinity) toastTimer = setTimeout(askForFrame, Math.max(0, end - Date.now()) + 1);
+function wakeAt(time, now) {
+  clearTimeout(wakeTimer);
+  wakeTimer = setTimeout(askForFrame, Math.max(0, time - now) + 1);
 }
 
 // What the state asks for.
+
+const serveLists = keepLists({
+  visible: () => change.visibleLists(state),
+  getList: (name) => state.lists[name],
+  isHeld: () => change.isHeld(state, isInTable()),
+  load: loadList,
+  retry: () => update(change.reloadAsked),
+});
+const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isOnHome, WORKERS_MILLISECONDS);
+/** Why a task waits, and its place in the line, change without a revision. */
+const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
+const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isOnHome, STATISTICS_MILLISECONDS);
 
 function serveNeeds() {
   const { needs } = state;
   if (needs.connect) startAnew();
   if (needs.failed) loadFailed();
-  if (needs.list && state.dialog !== null) loadList();
-  else if (needs.refill && refillTimer === null) refillTimer = setTimeout(refill, REFILL_MILLISECONDS);
+  if (needs.address) sayAddress();
+  serveLists();
+  serveWorkers();
+  serveStatistics();
+  serveOpen();
+  serveWaiting();
+  serveStart();
+  serveWatch();
+}
+
+function isOnHome() {
+  const { store, isLeaving, place } = state;
+  return store !== null && !isLeaving && place.tab === null && place.task === null;
 }
 
 function startAnew() {
@@ -77,18 +131,18 @@ function startAnew() {
   live.restart();
 }
 
-function refill() {
-  refillTimer = null;
-  if (state.needs.refill && state.dialog !== null && state.loading === null) loadList();
+function sayAddress() {
+  state = change.addressSaid(state);
+  history.replaceState(null, "", addressOf(state.place));
 }
 
-async function loadList() {
-  state = change.loadBegan(state);
-  const { number, tab } = state.loading;
+async function loadList(name) {
+  state = change.loadBegan(state, name);
+  const { query, loading: { number } } = state.lists[name];
   try {
-    update(change.withAnswer, number, await listTasks(tab));
+    update(change.withAnswer, name, number, await api.listTasks(requestOf(query)));
   } catch (problem) {
-    failed(problem, (text) => update(change.loadFailed, number, text));
+    failed(problem, (text) => update(change.loadFailed, name, number, text));
   }
 }
 
@@ -96,16 +150,85 @@ async function loadFailed() {
   if (state.store === null) return;
   state = change.failedBegan(state, failuresSeen(state.store));
   if (countOf("failed", state.counts) === 0) return;
+  const query = { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: FAILURES_KNOWN };
   try {
-    update(change.withFailed, await listTasks("failed"));
+    update(change.withFailed, await api.listTasks(requestOf(query)));
   } catch (problem) {
     failed(problem, () => setTimeout(loadFailed, RETRY_MILLISECONDS));
   }
 }
 
+async function load(name, get) {
+  try {
+    update(change.withLoaded, name, await get());
+  } catch (problem) {
+    failed(problem, (text) => update(change.withLoadError, name, text));
+  }
+}
+
+/** The open task with its newest rounds, and whatever of it has become known as incomplete. */
+async function serveOpen() {
+  const { open, store } = state;
+  if (open === null || store === null || opening === open.id || !openTask.isLacking(open)) return;
+  opening = open.id;
+  const tell = (apply) => update(change.withOpen, open.id, apply);
+  try {
+    const task = await api.getTask(open.id);
+    const rounds = open.isLoaded ? null : await api.getRounds(open.id, openTask.firstAfter(task));
+    const interruptions = task.interruptions > 0 ? await api.getInterruptions(open.id) : [];
+    tell((known) => openTask.loaded(known, task, rounds, interruptions));
+  } catch (problem) {
+    const withProblem = problem.status === NOT_FOUND ? openTask.withMissing : openTask.withOpenError;
+    failed(problem, (text) => tell((known) => withProblem(known, text)));
+  }
+  if (opening === open.id) opening = null;
+}
+
+function isWaitingOpen() {
+  return state.phase === "live" && state.open?.isLoaded && !state.open.gone && state.open.task.status === NOT_STARTED;
+}
+
+async function refreshOpen() {
+  const { id } = state.open;
+  try {
+    const task = await api.getTask(id);
+    update(change.withOpen, id, (open) => openTask.withTask(open, task));
+  } catch (problem) {
+    failed(problem, () => {}); // the frames say whether it is gone
+  }
+}
+
+/** The form needs to know the jobs, and the task that it takes its values from. */
+async function serveStart() {
+  const { place, start, jobs } = state;
+  if (start === null || jobs !== null || start === formAsked || state.store === null) return;
+  formAsked = start;
+  try {
+    const [all, task] = await Promise.all([api.listJobs(), place.from === null ? null : api.getTask(place.from)]);
+    update(change.startKnown, start, all, task);
+  } catch (problem) {
+    failed(problem, (text) => {
+      update(change.startNotKnown, start, text);
+      formAsked = state.start;
+    });
+  }
+}
+
+/** The open task's rounds come with the frames, as long as somebody looks. */
+function serveWatch() {
+  const { open, phase } = state;
+  if (phase !== "live") watched = null;
+  const isWanted = open?.isLoaded && !open.gone && phase === "live" && !document.hidden;
+  const wanted = isWanted ? open.id : null;
+  if (wanted === watched || (phase !== "live" && wanted === null)) return;
+  if (watched !== null) live.send({ type: "unwatch", task: watched });
+  if (wanted !== null) live.send({ type: "watch", task: wanted, after: openTask.lastNumber(open) });
+  watched = wanted;
+}
+
 /** A call did not work: where we are not signed in any more the page says so, else the caller does. */
 function failed(problem, tell) {
-  if (!(problem instanceof Problem)) throw problem;
+  if (!(problem instanceof api.Problem)) throw problem;
   if (problem.status === UNAUTHORISED) leave(SIGNED_OUT);
   else tell(problem.message);
 }
@@ -115,80 +238,52 @@ function failed(problem, tell) {
 function enter() {
   live = follow({
     since: () => state.revision,
-    ask,
-    onMessage: (frame) => update(change.withMessage, frame, Date.now()),
+    ask: api.ask,
+    onMessage: heard,
     onLost: (serverStops) => update(change.disconnected, serverStops, Date.now()),
     onAttemptFailed: () => update(change.attemptFailed),
     onSignedOut: () => leave(SIGNED_OUT),
   });
 }
 
+function heard(frame) {
+  update(change.withMessage, frame, Date.now());
+  if (frame.type !== "changes" || !state.preferences.notify) return;
+  const ended = new Set(frame.transitions.filter(({ to }) => isFinal(to)).map(({ task }) => task));
+  const own = frame.tasks.filter((task) => ended.has(task.id) && task.created_by === state.user);
+  notifyEnded(own, (id) => (id === null ? actions.openDialog() : actions.openTask(id)));
+}
+
 function leave(notice) {
   live?.stop();
   live = null;
+  watched = null;
   if (state.user !== "") update(change.signedOut, notice);
 }
 
-// What people can do.
+const actions = makeActions({
+  getState: () => state,
+  update,
+  react,
+  go,
+  failed,
+  enter,
+  leave,
+  tellFailure: (text) => react(change.withToasts, withFailure(state.toasts, text)),
+  askForFrame,
+});
 
-const actions = {
-  async signIn(credentials) {
-    if (state.signIn.busy) return;
-    react(change.signInBegan);
-    try {
-      const signedIn = await signIn(credentials);
-      react(change.signedIn, signedIn.username, signedIn.role);
-      enter();
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      react(change.signInFailed, problem.message);
-    }
-  },
-
-  async signOut() {
-    try {
-      await signOut();
-      leave("");
-    } catch (problem) {
-      failed(problem, (text) => react(change.withToasts, withFailure(state.toasts, `Not signed out: ${text}`)));
-    }
-  },
-
-  openDialog: () => react(change.opened),
-  closeDialog: () => react(change.closed),
-  showTab: (tab) => react(change.withTab, tab),
-  reload: () => react(change.withTab, state.dialog.tab),
-  clickRow: (id, withShift) => react(change.rowClicked, id, withShift),
-  clickSelectAll: () => react(change.selectAllClicked),
-  leaveTable: askForFrame,
-
-  askToDelete: () => react(change.deleteAsked),
-  keepTasks: () => react(change.deleteCancelled),
-  closeReport: () => react(change.reportClosed),
-
-  async deleteTasks() {
-    const { tasks, busy } = state.dialog.confirm;
-    if (busy) return;
-    react(change.deleteBegan);
-    try {
-      react(change.deleteDone, tasks, await deleteAll(tasks));
-    } catch (problem) {
-      failed(problem, (text) => react(change.deleteFailed, text));
-    }
-  },
-
-  closeToast: (key) => react(change.withToasts, without(state.toasts, key)),
-};
-
-/** Each only if it is still what the person saw: pending or final. */
-async function deleteAll(tasks) {
-  const ids = (wanted) => tasks.filter((task) => isPending(task.status) === wanted).map((task) => task.id);
-  return [...(await deleteTasks(ids(true), "pending")), ...(await deleteTasks(ids(false), "final"))];
-}
-
+addEventListener("popstate", () => react(change.went, placeFrom(location.search)));
+document.addEventListener("visibilitychange", () => update((same) => same));
 onFailuresSeenElsewhere((store, seen) => {
   if (store === state.store) update(change.withSeen, seen);
 });
+preferences.onChangedElsewhere((changed) => {
+  useZone(changed.zone);
+  update(change.withPreferences, changed);
+});
+listenToKeys(() => state, actions);
 
+useZone(state.preferences.zone);
 if (user !== "") enter();
 askForFrame();

@@ -1,12 +1,17 @@
-/** Which rows are chosen: one by one, a range with Shift, or all on the page. Pure. */
+/**
+ * Which rows are chosen: one by one, a range with Shift, all on the page, or all that match. Pure.
+ *
+ * `matching` is null, or the list that was chosen as a whole, as of a revision: `{query, count, isExact, asOf}`. Then
+ * all on the page are chosen as well, and a click on any of them ends it.
+ */
 
-export const NOTHING = Object.freeze({ ids: new Set(), anchor: null });
+export const NOTHING = Object.freeze({ ids: new Set(), anchor: null, matching: null });
 
 /** After a click on a row's box. With Shift, all from the last clicked row to this one become what this one becomes. */
 export function clicked(selection, order, id, withShift) {
   const chosen = !selection.ids.has(id);
   const range = withShift ? between(order, selection.anchor, id) : [id];
-  return { ids: changed(selection.ids, range, chosen), anchor: id };
+  return { ids: changed(selection.ids, range, chosen), anchor: id, matching: null };
 }
 
 function between(order, anchor, id) {
@@ -24,11 +29,21 @@ function changed(ids, range, chosen) {
 
 /** All on the page, or none if all of them are chosen. */
 export function allClicked(selection, order) {
-  return isAll(selection, order) ? NOTHING : { ids: new Set(order), anchor: null };
+  return isAll(selection, order) ? NOTHING : { ...NOTHING, ids: new Set(order) };
 }
 
 export function isAll(selection, order) {
   return order.length > 0 && order.every((id) => selection.ids.has(id));
+}
+
+/** All that match, on whatever page. */
+export function allMatching(order, matching) {
+  return { ...NOTHING, ids: new Set(order), matching };
+}
+
+/** How many are chosen. */
+export function countChosen({ ids, matching }) {
+  return matching?.count ?? ids.size;
 }
 
 /** Without those that are not there any more. */

@@ -1,52 +1,113 @@
 /**
  * All that the page knows, as one plain object, and the pure functions that change it.
  *
- * `revision` is how far we have followed the server's changes; `list` is the open tab's tasks (tasklist.js), and
- * `loading` a request for them that is under way. `needs` is what the functions ask of whoever runs them: "list"
- * and "failed" to be loaded, "connect" to begin anew without what was known; "refill", which can wait a moment, to load a list that rows have left.
+ * `place` is what is open (place.js). `revision` is how far we have followed the server's changes. `lists` are those
+ * on the screen (tasklist.js): the dialog's, and on Home the pending tasks and the latest failures. `open` is the open
+ * task (opentask.js), `start` the form of a new one (jobform.js), `confirm` and `report` are about deletions
+ * (deleting.js). `needs` is what the functions ask of whoever runs them: "failed" to be loaded (what this browser has
+ * not seen), "connect" to begin anew without what was known, "address" to say where we are now.
  */
 
-import { NOTHING, allClicked, clicked, keptTo } from "./selection.js";
-import { countOf, isFinal } from "./statuses.js";
-import { fromPage, isShort, keepingRows, rows, settled, withChanges } from "./tasklist.js";
+import * as announce from "./announce.js";
+import * as jobform from "./jobform.js";
+import * as openTask from "./opentask.js";
+import { queryOf } from "./place.js";
+import { NOTHING, allClicked, allMatching, clicked, keptTo } from "./selection.js";
+import { isFinal } from "./statuses.js";
+import * as tasklist from "./tasklist.js";
 import { withEndings, withoutFailed } from "./toasts.js";
 import { lookedAt, seenElsewhere, unseenSince, withFrame, withPage } from "./unseen.js";
-import { reportSentence } from "./words.js";
 
-const NO_NEEDS = Object.freeze({ list: false, refill: false, failed: false, connect: false });
+const NO_NEEDS = Object.freeze({ failed: false, connect: false, address: false });
 
-export function initial(user, role, version) {
-  return {
+/** What Home shows of the pending tasks, those that run first, and of those that failed. */
+const HOME_QUERIES = {
+  pending: { tab: "pending", search: "", ordering: "-status", page: 1, size: 8 },
+  failures: { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: 5 },
+};
+
+export function initial(user, role, version, place, preferences) {
+  return arranged({
     user,
     role,
     version,
+    preferences,
+    isLeaving: false,
     notice: "",
     signIn: { busy: false, error: "" },
     phase: "connecting",
     dataAt: null,
+    isUpdated: false,
     store: null,
     revision: null,
     counts: null,
     pendingPercent: 0,
     unseen: unseenSince(""),
-    list: null,
-    loading: null,
+    place,
+    lists: { dialog: null, pending: null, failures: null },
     loads: 0,
-    loadError: "",
+    selection: NOTHING,
+    confirm: null,
+    report: null,
+    isHelpOpen: false,
+    created: null,
+    open: null,
+    jobs: null,
+    start: null,
+    workers: null,
+    statistics: null,
+    errors: {},
     needs: NO_NEEDS,
-    dialog: null,
     toasts: [],
+    announcement: announce.NOTHING,
+    announced: "",
+  });
+}
+
+/** Brings lists and the open task in line with what is open. */
+function arranged(state) {
+  const { place, preferences, lists } = state;
+  const following = (name, query) => tasklist.following(lists[name], query);
+  return {
+    ...state,
+    lists: {
+      dialog: following("dialog", queryOf(place, preferences.pageSize)),
+      pending: following("pending", HOME_QUERIES.pending),
+      failures: following("failures", HOME_QUERIES.failures),
+    },
+    open: opened(state),
+    ...formOf(state),
   };
+}
+
+function opened({ place, open, lists }) {
+  if (place.task === null) return null;
+  if (open?.id === place.task) return open;
+  const known = Object.values(lists).map((list) => list?.tasks.get(place.task)).find(Boolean);
+  return openTask.opened(place.task, known && !known.gone ? known : null);
+}
+
+/** A form that opens asks for the jobs anew; another job in the same form is no other form. */
+function formOf({ place, start, jobs, role }) {
+  if (place.start === null || role !== "admin") return { start: null, jobs: null };
+  const isSame = start !== null && (start.from === place.from || start.job === place.start);
+  return isSame ? { start, jobs } : { start: { ...jobform.startOpened(null, place.start), from: place.from }, jobs: null };
 }
 
 // Who is here.
 
 export function signedIn(state, user, role) {
-  return initial(user, role, state.version);
+  return initial(user, role, state.version, state.place, state.preferences);
 }
 
+/** Whoever signs in next finds what was open. */
 export function signedOut(state, notice) {
-  return { ...initial("", "", state.version), notice };
+  return { ...initial("", "", state.version, state.place, state.preferences), notice };
+}
+
+/** On the way out nothing is asked for any more: the server would refuse it. */
+export function leaving(state, isLeaving) {
+  return { ...state, isLeaving };
 }
 
 export function signInBegan(state) {
@@ -55,6 +116,10 @@ export function signInBegan(state) {
 
 export function signInFailed(state, error) {
   return { ...state, signIn: { busy: false, error } };
+}
+
+export function withPreferences(state, preferences) {
+  return arranged({ ...state, preferences });
 }
 
 // The connection.
@@ -83,6 +148,7 @@ function hello(state, frame) {
     ...state,
     phase: "live",
     dataAt: null,
+    isUpdated: frame.version !== state.version,
     store: frame.store,
     revision: frame.revision,
     counts: frame.counts,
@@ -90,7 +156,7 @@ function hello(state, frame) {
     unseen: isOther ? unseenSince("") : state.unseen,
   };
   if (isFirst || isOther || frame.revision !== state.revision) return stale(next);
-  return state.loadError ? { ...next, needs: { ...next.needs, list: true } } : next;
+  return withLists(next, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
 }
 
 function resync(state, frame) {
@@ -101,65 +167,97 @@ function stopping(state) {
   return { ...state, phase: "stopping" };
 }
 
-/** What we hold may have gaps: both lists are to be loaded, and answers that are under way are not for us. */
+/** What we hold may have gaps: all is to be loaded, and answers that are under way are not for us. */
 function stale(state) {
-  const unseen = unseenSince(state.unseen.seen);
-  return { ...state, unseen, loading: null, needs: { ...state.needs, list: state.dialog !== null, failed: true } };
+  const open = state.open && openTask.withGap(state.open);
+  const needs = { ...state.needs, failed: true };
+  return withLists({ ...state, open, unseen: unseenSince(state.unseen.seen), needs }, tasklist.withGap);
 }
 
 function changes(state, frame, now) {
   if (frame.since !== state.revision) return { ...state, needs: { ...state.needs, connect: true } };
-  const names = namesIn(state, frame);
+  const tasks = namedIn(state, frame);
+  const next = withLists(state, (list) => tasklist.withFrame(list, frame));
   return pruned({
-    ...state,
+    ...next,
     revision: frame.revision,
     counts: frame.counts,
     pendingPercent: frame.pending_percent,
     unseen: withFrame(state.unseen, frame),
-    list: state.list && withChanges(state.list, frame),
-    loading: state.loading && { ...state.loading, frames: [...state.loading.frames, frame] },
-    toasts: withEndings(state.toasts, frame, (id) => names.get(id) ?? `Task ${id}`, now),
+    open: state.open && openTask.withFrame(state.open, frame),
+    toasts: withEndings(state.toasts, frame, (id) => tasks.get(id)?.description ?? `Task ${id}`, now),
+    ...announcing(state, announce.withFrame(state.announcement, frame, now)),
   });
 }
 
-function namesIn(state, frame) {
-  const known = state.list ? [...state.list.tasks.values()] : [];
-  return new Map([...known, ...frame.tasks].map((task) => [task.id, task.description]));
+/** While something new is gathered the last sentence goes, so that the same one is read out once more. */
+function announcing({ announced }, announcement) {
+  return { announcement, announced: announcement.since === null ? announced : "" };
+}
+
+/** What has ended of late is said, once it was gathered for a moment. */
+export function spoken(state, now) {
+  if (!announce.due(state.announcement, now)) return state;
+  return { ...state, announced: announce.textOf(state.announcement), announcement: announce.NOTHING };
+}
+
+function namedIn(state, frame) {
+  const known = Object.values(state.lists).flatMap((list) => [...(list?.tasks.values() ?? [])]);
+  return new Map([...known, ...frame.tasks].map((task) => [task.id, task]));
 }
 
 /** What we know cannot be gone on from: as if nothing had been known but who we are and what is open. */
 export function begunAnew(state) {
-  return { ...state, store: null, revision: null, loading: null, needs: NO_NEEDS };
+  return { ...withLists(state, tasklist.withGap), store: null, revision: null, needs: NO_NEEDS };
 }
 
-// Loading.
+// Lists.
 
-/** A request for the open tab begins. Only the answer to the last one counts. */
-export function loadBegan(state) {
+function withLists(state, apply) {
+  const lists = Object.entries(state.lists).map(([name, list]) => [name, list && apply(list)]);
+  return { ...state, lists: Object.fromEntries(lists) };
+}
+
+function withList(state, name, list) {
+  return list === state.lists[name] ? state : { ...state, lists: { ...state.lists, [name]: list } };
+}
+
+/** Those that a person can see. What lies under the dialog or a task rests. */
+export function visibleLists({ store, isLeaving, place }) {
+  if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
+  return place.tab === null ? ["pending", "failures"] : ["dialog"];
+}
+
+export function loadBegan(state, name) {
   const loads = state.loads + 1;
-  const loading = { number: loads, tab: state.dialog.tab, revision: state.revision, frames: [] };
-  return { ...state, loads, loading, needs: { ...state.needs, list: false, refill: false } };
+  return { ...withList(state, name, tasklist.loadBegan(state.lists[name], loads, state.revision)), loads };
 }
 
-/** Its answer, brought up to the present by the frames that came meanwhile. An answer that is older than what we
- * knew when we asked is dropped, and asked for again. */
-export function withAnswer(state, number, page) {
-  if (state.loading?.number !== number) return state;
-  const { tab, revision, frames } = state.loading;
-  const next = { ...state, loading: null, loadError: "" };
-  if (page.store !== state.store) return { ...next, needs: { ...next.needs, connect: true } };
-  if (page.revision < revision) return { ...next, needs: { ...next.needs, list: true } };
-  const fresh = frames.reduce(withChanges, fromPage(tab, page));
-  return pruned({ ...next, list: keepingRows(state.list, fresh) });
+export function withAnswer(state, name, number, page) {
+  const list = state.lists[name];
+  if (list?.loading?.number !== number) return state;
+  if (page.store !== state.store) return { ...state, needs: { ...state.needs, connect: true } };
+  return pruned(inBounds(withList(state, name, tasklist.withAnswer(list, number, page)), name));
 }
 
-function isHeld(state) {
-  return (state.dialog?.selection.ids.size ?? 0) > 0;
+/** Where tasks have gone and the page lies past the end, the last one takes its place. */
+function inBounds(state, name) {
+  const page = name === "dialog" ? tasklist.pageInstead(state.lists.dialog) : null;
+  return page === null ? state : went({ ...state, needs: { ...state.needs, address: true } }, { ...state.place, page });
 }
 
-export function loadFailed(state, number, error) {
-  return state.loading?.number === number ? { ...state, loading: null, loadError: error } : state;
+export function loadFailed(state, name, number, error) {
+  const list = state.lists[name];
+  return list === null ? state : withList(state, name, tasklist.loadFailed(list, number, error));
 }
+
+/** Asked for again, by the person or since some time has passed. */
+export function reloadAsked(state) {
+  const open = state.open?.error ? openTask.withGap(state.open) : state.open;
+  return withLists({ ...state, open }, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
+}
+
+// What this browser has not seen.
 
 /** What failed since `seen`, which this browser remembers of this store, is asked for. */
 export function failedBegan(state, seen) {
@@ -175,103 +273,124 @@ export function withSeen(state, seen) {
   return { ...state, unseen: seenElsewhere(state.unseen, seen) };
 }
 
+/** The person sees the Failed tab, so its failures are known to them. */
+export function seen(state) {
+  const { place, lists } = state;
+  if (place.tab !== "failed" || place.task !== null || !tasklist.isAnswered(lists.dialog)) return state;
+  const unseen = lookedAt(state.unseen, tasklist.rows(lists.dialog).filter((task) => isFinal(task.status)));
+  return unseen === state.unseen ? state : { ...state, unseen };
+}
+
 // The rows on the screen.
 
 /** Before each picture: the table follows the list unless a person is in it. `inTable`: pointer or focus is there. */
 export function settle(state, inTable) {
-  if (state.list === null || inTable || isHeld(state)) return state;
-  const list = settled(state.list);
-  const next = list === state.list ? state : { ...state, list };
-  const isLacking = isShort(list, countOf(list.tab, state.counts)) && state.loading === null && !state.loadError;
-  return isLacking ? { ...next, needs: { ...next.needs, refill: true } } : next;
+  return Object.keys(state.lists).reduce((next, name) => {
+    const list = next.lists[name];
+    return list === null || (name === "dialog" && isHeld(state, inTable)) ? next : withList(next, name, tasklist.settled(list));
+  }, state);
 }
 
-/** The person sees the open tab, so its failures are known to them. */
-export function seen(state) {
-  if (state.dialog?.tab !== "failed" || state.list?.tab !== "failed") return state;
-  const unseen = lookedAt(state.unseen, [...state.list.tasks.values()].filter((task) => isFinal(task.status)));
-  return unseen === state.unseen ? state : { ...state, unseen };
+/** Whether rows are selected, or something lies over the table that the person will come back from. */
+export function isHeld({ selection, place, confirm }, inTable) {
+  return inTable || selection.ids.size > 0 || place.task !== null || confirm !== null;
 }
 
-// Toasts.
+/** The person wants the rows as they are now. */
+export function updatesApplied(state) {
+  return pruned(withList(state, "dialog", tasklist.settled(state.lists.dialog)));
+}
+
+// What is open.
+
+/** Somewhere else: another tab, page, search, ordering, another task, or something closed. */
+export function went(state, place) {
+  const next = arranged({ ...state, place });
+  const isSameList = next.lists.dialog?.query === state.lists.dialog?.query;
+  return {
+    ...next,
+    selection: isSameList ? state.selection : NOTHING,
+    report: place.tab === state.place.tab ? state.report : null,
+    toasts: place.tab === "failed" && state.place.tab !== "failed" ? withoutFailed(state.toasts) : state.toasts,
+  };
+}
+
+/** The address of the page says where we are. */
+export function addressSaid(state) {
+  return { ...state, needs: { ...state.needs, address: false } };
+}
+
+/** A task was created here: its row stands out. */
+export function taskCreated(state, id) {
+  return { ...state, created: id };
+}
+
+export function withHelp(state, isHelpOpen) {
+  return { ...state, isHelpOpen };
+}
+
+// Selecting.
+
+export function rowClicked(state, id, withShift) {
+  return { ...state, selection: clicked(state.selection, chooseable(state.lists.dialog), id, withShift) };
+}
+
+export function selectAllClicked(state) {
+  return { ...state, selection: allClicked(state.selection, chooseable(state.lists.dialog)) };
+}
+
+/** All that match, on whatever page, as of what the person sees. */
+export function allMatchingChosen(state) {
+  const { dialog } = state.lists;
+  const { query, count, isExact, countedAt } = dialog;
+  return { ...state, selection: allMatching(chooseable(dialog), { query, count, isExact, asOf: countedAt }) };
+}
+
+export function selectionCleared(state) {
+  return { ...state, selection: NOTHING };
+}
+
+/** The ids of rows that can be selected: all but those that were deleted under the person's eyes. */
+export function chooseable(list) {
+  return list === null ? [] : tasklist.rows(list).filter((task) => !task.gone).map((task) => task.id);
+}
+
+function pruned(state) {
+  if (state.selection.ids.size === 0 || state.lists.dialog === null) return state;
+  const selection = keptTo(state.selection, chooseable(state.lists.dialog));
+  return selection === state.selection ? state : { ...state, selection };
+}
+
+// The open task and the rest.
+
+export function withOpen(state, id, apply) {
+  return state.open?.id === id ? { ...state, open: apply(state.open) } : state;
+}
+
+/** Something that was loaded: `jobs`, `workers` or `statistics`; an error leaves what was there. */
+export function withLoaded(state, name, value) {
+  return { ...state, [name]: value, errors: { ...state.errors, [name]: "" } };
+}
+
+export function withLoadError(state, name, error) {
+  return { ...state, errors: { ...state.errors, [name]: error } };
+}
+
+/** What the form needs is there: the jobs, and `task` if that is to run again. */
+export function startKnown(state, asked, jobs, task) {
+  if (state.start !== asked) return state;
+  return { ...state, jobs, start: jobform.startOpened(jobs, state.place.start, task) };
+}
+
+export function startNotKnown(state, asked, message) {
+  return state.start === asked ? { ...state, start: jobform.startRefused(asked, { message }) } : state;
+}
+
+export function withStart(state, start) {
+  return { ...state, start };
+}
 
 export function withToasts(state, toasts) {
   return toasts === state.toasts ? state : { ...state, toasts };
 }
 
-// The dialog.
-
-export function opened(state) {
-  if (state.dialog !== null) return state;
-  return withTab({ ...state, dialog: { tab: "pending", selection: NOTHING, confirm: null, report: [] } }, "pending");
-}
-
-export function closed(state) {
-  return { ...state, dialog: null, list: null, loading: null, loadError: "" };
-}
-
-export function withTab(state, tab) {
-  const dialog = { ...state.dialog, tab, selection: NOTHING, report: [] };
-  const needs = { ...state.needs, list: state.store !== null };
-  const toasts = tab === "failed" ? withoutFailed(state.toasts) : state.toasts;
-  return { ...state, dialog, toasts, list: null, loading: null, loadError: "", needs };
-}
-
-export function rowClicked(state, id, withShift) {
-  return withSelection(state, clicked(state.dialog.selection, chooseable(state.list), id, withShift));
-}
-
-export function selectAllClicked(state) {
-  return withSelection(state, allClicked(state.dialog.selection, chooseable(state.list)));
-}
-
-function withSelection(state, selection) {
-  return { ...state, dialog: { ...state.dialog, selection } };
-}
-
-/** The ids of rows that can be selected: all but those that were deleted under the person's eyes. */
-export function chooseable(list) {
-  return list === null ? [] : rows(list).filter((task) => !task.gone).map((task) => task.id);
-}
-
-function pruned(state) {
-  if (state.dialog === null) return state;
-  const selection = keptTo(state.dialog.selection, chooseable(state.list));
-  return selection === state.dialog.selection ? state : withSelection(state, selection);
-}
-
-// Deleting.
-
-/** Asks first, about the tasks as they are now. */
-export function deleteAsked(state) {
-  const chosen = rows(state.list).filter((task) => state.dialog.selection.ids.has(task.id));
-  return withConfirm({ ...state, dialog: { ...state.dialog, report: [] } }, { tasks: chosen, busy: false, error: "" });
-}
-
-function withConfirm(state, confirm) {
-  return { ...state, dialog: { ...state.dialog, confirm } };
-}
-
-export function deleteCancelled(state) {
-  return state.dialog === null ? state : withConfirm(state, null);
-}
-
-export function deleteBegan(state) {
-  return withConfirm(state, { ...state.dialog.confirm, busy: true, error: "" });
-}
-
-/** The server's word on each: what changed meanwhile is said by name. */
-export function deleteDone(state, asked, results) {
-  if (state.dialog === null) return state;
-  const byId = new Map(asked.map((task) => [task.id, task]));
-  const sentences = results.map((result) => reportSentence(byId.get(result.id), result)).filter(Boolean);
-  return { ...state, dialog: { ...state.dialog, confirm: null, selection: NOTHING, report: sentences } };
-}
-
-export function deleteFailed(state, error) {
-  return state.dialog?.confirm ? withConfirm(state, { ...state.dialog.confirm, busy: false, error }) : state;
-}
-
-export function reportClosed(state) {
-  return { ...state, dialog: { ...state.dialog, report: [] } };
-}

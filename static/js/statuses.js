@@ -6,13 +6,31 @@ export const FINISHED = "Finished";
 export const EXCEPTION = "Exception";
 export const ABORTED = "Aborted";
 
-export const PAGE_SIZE = 100;
+export const PAGE_SIZES = [10, 25, 50, 100];
 
-/** What each tab shows, and in which order the server lists it: the newest first. */
+/** A tab's own ordering is the newest first. `estimated` is known of running tasks only, and not to the database. */
+export const ESTIMATED = "estimated";
+
+/** What each tab shows, by what it can be sorted, and how it is sorted unless the person says otherwise. */
 export const TABS = {
-  pending: { title: "Pending", statuses: [NOT_STARTED, RUNNING], ordering: "-id" },
-  failed: { title: "Failed", statuses: [EXCEPTION, ABORTED], ordering: "-last_modified" },
-  finished: { title: "Finished", statuses: [FINISHED], ordering: "-last_modified" },
+  pending: {
+    title: "Pending",
+    statuses: [NOT_STARTED, RUNNING],
+    ordering: "-created",
+    orderings: ["description", "created", "percent", ESTIMATED],
+  },
+  failed: {
+    title: "Failed",
+    statuses: [EXCEPTION, ABORTED],
+    ordering: "-last_modified",
+    orderings: ["description", "status", "created", "runtime", "last_modified"],
+  },
+  finished: {
+    title: "Finished",
+    statuses: [FINISHED],
+    ordering: "-last_modified",
+    orderings: ["description", "created", "runtime", "last_modified"],
+  },
 };
 
 export function isPending(status) {

@@ -1,32 +1,49 @@
-/** Short messages about what happened: tasks that ended, one message per status, and calls that failed. Pure. */
+/**
+ * Short messages about what happened: tasks that ended, one message per status, calls that failed, and notes. Pure.
+ *
+ * The newest is the last. `until` is when a message goes, in milliseconds since 1970. While they are held, because
+ * somebody is reading them, time stands still: each has `left`, the milliseconds it has left, instead.
+ */
 
 import { ABORTED, EXCEPTION, FINISHED, isFailed } from "./statuses.js";
 import { endedNames, endedTitle } from "./words.js";
 
 /** For how long each is shown, in milliseconds; a failure until it is closed. */
 const LASTS = { [FINISHED]: 5000, [ABORTED]: 8000, [EXCEPTION]: Infinity };
-const NAMES_KEPT = 2;
+const NOTE_LASTS = 3000;
+const TASKS_KEPT = 2;
+const CARDS_SHOWN = 2;
 
 /** With the tasks that ended in a frame added to the messages about others of their status. */
 export function withEndings(toasts, frame, nameOf, now) {
   return Object.keys(LASTS).reduce((result, status) => {
-    const ended = frame.transitions.filter(({ to }) => to === status);
-    return ended.length === 0 ? result : withEnded(result, status, ended.map(({ task }) => nameOf(task)), now);
+    const ids = frame.transitions.filter(({ to }) => to === status).map(({ task }) => task);
+    return ids.length === 0 ? result : withEnded(result, status, ids, nameOf, now);
   }, toasts);
 }
 
-function withEnded(toasts, status, names, now) {
-  const before = toasts.find((toast) => toast.key === status) ?? { count: 0, names: [] };
-  const count = before.count + names.length;
-  const kept = [...names.toReversed(), ...before.names].slice(0, NAMES_KEPT);
-  const toast = { key: status, status, count, names: kept, until: now + LASTS[status] };
-  return [...toasts.filter(({ key }) => key !== status), toast];
+function withEnded(toasts, status, ended, nameOf, now) {
+  const before = toasts.find((toast) => toast.key === status) ?? { count: 0, ids: [], names: [] };
+  const newest = ended.slice(-TASKS_KEPT).toReversed();
+  const ids = [...newest, ...before.ids].slice(0, TASKS_KEPT);
+  const names = [...newest.map(nameOf), ...before.names].slice(0, TASKS_KEPT);
+  return withToast(toasts, { key: status, status, count: before.count + ended.length, ids, names }, LASTS[status], now);
 }
 
 /** With a message that something the person asked for did not work. */
 export function withFailure(toasts, text) {
-  const toast = { key: "failure", status: null, text, until: Infinity };
-  return [...toasts.filter(({ key }) => key !== toast.key), toast];
+  return withToast(toasts, { key: "failure", status: null, text, count: 1, ids: [] }, Infinity, 0);
+}
+
+/** With a word on something that worked and shows nowhere else: `Copied`. */
+export function withNote(toasts, text, now) {
+  return withToast(toasts, { key: "note", status: null, text, count: 1, ids: [] }, NOTE_LASTS, now);
+}
+
+/** In place of the one with its key. Among held ones it is held as well. */
+function withToast(toasts, toast, lasts, now) {
+  const time = isHeld(toasts) ? { until: Infinity, left: lasts } : { until: now + lasts };
+  return [...without(toasts, toast.key), { ...toast, ...time }];
 }
 
 export function without(toasts, key) {
@@ -36,6 +53,24 @@ export function without(toasts, key) {
 /** Without those about failed tasks: the person goes to see them. */
 export function withoutFailed(toasts) {
   return toasts.filter(({ status }) => !isFailed(status));
+}
+
+// Time.
+
+function isHeld(toasts) {
+  return toasts.some(({ left }) => left !== undefined);
+}
+
+/** None goes until they are released. */
+export function held(toasts, now) {
+  if (toasts.length === 0 || isHeld(toasts)) return toasts;
+  return toasts.map((toast) => ({ ...toast, until: Infinity, left: toast.until - now }));
+}
+
+/** Each goes when the time is up that it had left. */
+export function released(toasts, now) {
+  if (!isHeld(toasts)) return toasts;
+  return toasts.map(({ left, ...toast }) => ({ ...toast, until: now + left }));
 }
 
 /** Those whose time is not up. */
@@ -48,8 +83,21 @@ export function nextEnd(toasts) {
   return Math.min(Infinity, ...toasts.map(({ until }) => until));
 }
 
+// What is shown.
+
+/** The two newest as cards, the newest first, and how many tasks and messages are behind the others. */
+export function shown(toasts) {
+  const newestFirst = toasts.toReversed();
+  const more = newestFirst.slice(CARDS_SHOWN).reduce((sum, { count }) => sum + count, 0);
+  return { cards: newestFirst.slice(0, CARDS_SHOWN), more };
+}
+
+export function isNote(toast) {
+  return toast.key === "note";
+}
+
 export function isFailure(toast) {
-  return toast.status !== FINISHED;
+  return toast.status !== FINISHED && !isNote(toast);
 }
 
 export function title(toast) {
@@ -58,4 +106,9 @@ export function title(toast) {
 
 export function details(toast) {
   return toast.status === null ? "" : endedNames(toast.count, toast.names);
+}
+
+/** The id of the task that it is about; null where it is about several, or about none. */
+export function taskOf(toast) {
+  return toast.count === 1 && toast.ids.length === 1 ? toast.ids[0] : null;
 }

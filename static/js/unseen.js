@@ -1,14 +1,15 @@
 /**
  * Failed tasks that this browser has not looked at: those that ended after `seen`. Pure.
  *
- * `seen` is the end of the latest failed task that was on the screen ("" before the first look). It is a time and
- * not a revision, since a task that was looked at changes again when its last round ends or when it is pinned.
+ * `seen` is the end of the latest failed task that was there when the person looked ("" before the first look),
+ * `latest` the end of the latest one that is known. They are times and not revisions, since a task that was looked at
+ * changes again when its last round ends or when it is pinned.
  */
 
 import { countOf, isFailed } from "./statuses.js";
 
 export function unseenSince(seen) {
-  return { seen, ids: new Set(), others: 0, atLeast: false };
+  return { seen, latest: seen, ids: new Set(), others: 0, atLeast: false };
 }
 
 /** With what the server lists as failed, last modified first. Where its page does not reach back to `seen`, the
@@ -19,6 +20,7 @@ export function withPage(unseen, page) {
   const isFirstLook = unseen.seen === "";
   return {
     ...unseen,
+    latest: latestOf(unseen.latest, fresh.map((task) => task.ended)),
     ids: new Set([...unseen.ids, ...fresh.map((task) => task.id)]),
     others: !reachesBack && isFirstLook ? page.count - page.results.length : 0,
     atLeast: !reachesBack && !isFirstLook,
@@ -31,7 +33,11 @@ export function withFrame(unseen, frame) {
   if (failed.length === 0 && !frame.deleted.some((id) => unseen.ids.has(id))) return unseen;
   const ids = new Set([...unseen.ids, ...failed.map(({ task }) => task)]);
   for (const id of frame.deleted) ids.delete(id);
-  return { ...unseen, ids };
+  return { ...unseen, ids, latest: latestOf(unseen.latest, failed.map(({ at }) => at)) };
+}
+
+function latestOf(latest, times) {
+  return times.reduce((later, time) => (time > later ? time : later), latest);
 }
 
 /** How many: never more than there are, since some may have been deleted without our knowing them. */
@@ -39,9 +45,9 @@ export function unseenCount(unseen, counts) {
   return Math.min(unseen.ids.size + unseen.others, countOf("failed", counts) ?? 0);
 }
 
-/** The person has them on the screen. */
+/** The person has the failed tasks before them, these on the screen and others on other pages. */
 export function lookedAt(unseen, tasks) {
-  const seen = tasks.reduce((latest, task) => (task.ended > latest ? task.ended : latest), unseen.seen);
+  const seen = latestOf(unseen.latest, tasks.map((task) => task.ended));
   const isSame = seen === unseen.seen && unseen.ids.size === 0 && unseen.others === 0 && !unseen.atLeast;
   return isSame ? unseen : unseenSince(seen);
 }

@@ -36,6 +36,10 @@ export function emptyText(tab) {
   return `There are no ${tab} Tasks.`;
 }
 
+export function notFoundText(tab, search) {
+  return `No ${tab} task matches “${search}”.`;
+}
+
 /** How old is what I see. `dataAt` is when it was last known to be true, in milliseconds. */
 export function freshnessText(phase, dataAt) {
   if (phase === "live") return "Live";
@@ -54,15 +58,39 @@ export function deleteSentence(chosen) {
   return `You are about to delete ${description} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
 }
 
+/** The same for all that match a list's query, wherever they are. */
+export function matchingSentence({ query, count, isExact }) {
+  const which = query.search === "" ? "" : ` that match “${query.search}”`;
+  return `You are about to delete ${isExact ? "all" : "more than"} ${number(count)} ${query.tab} tasks${which}.`;
+}
+
 export function mayRollNothingBack(chosen) {
   return chosen.some((task) => isPending(task.status));
 }
 
-/** What became of a task that was not touched; null where it was. `task` is as the person saw it. */
-export function reportSentence(task, result) {
-  if (result.outcome === "missing") return `${task.description} had already been deleted`;
-  if (result.outcome === "changed") return `${task.description} changed from ${task.status} to ${result.status ?? "deleted"}`;
-  return null;
+/** What became of a task that was not touched; null where it was. `task` is as the person saw it, if they did. */
+export function reportSentence(task, { id, outcome, status }) {
+  const name = task?.description ?? `Task ${id}`;
+  if (outcome === "missing") return `${name} had already been deleted`;
+  if (outcome !== "changed") return null;
+  return task ? `${name} changed from ${task.status} to ${status ?? "deleted"}` : `${name} is ${status ?? "deleted"} by now`;
+}
+
+/** What became of a task, whatever that was. */
+export function outcomeSentence(task, result) {
+  return reportSentence(task, result) ?? `${task?.description ?? `Task ${result.id}`}: ${result.outcome}`;
+}
+
+/** `2 tasks deleted, 1 aborted, 1 left alone`. */
+export function deletionSummary(results) {
+  const count = (...outcomes) => results.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  const parts = [
+    [count("deleted"), "deleted"],
+    [count("aborted"), "aborted"],
+    [count("changed", "missing"), "left alone"],
+  ];
+  const said = parts.filter(([some]) => some > 0);
+  return said.map(([some, word], at) => `${at === 0 ? tasks(some) : number(some)} ${word}`).join(", ") || "No task deleted";
 }
 
 const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "aborted" };
@@ -75,10 +103,29 @@ export function endedTitle(status, count, names) {
 
 /** The names below the title of a toast for several: two, then how many more. */
 export function endedNames(count, names) {
-  if (count === 1) return "";
+  return count === 1 ? "" : someNames(count, names);
+}
+
+/** `Task 3, Task 2 (+1 more)`. */
+export function someNames(count, names) {
   const shown = names.slice(0, 2);
   const more = count - shown.length;
-  return shown.join(", ") + (more > 0 ? ` (+${number(more)} more)` : "");
+  return shown.join(", ") + (more > 0 ? ` (${moreText(more)})` : "");
+}
+
+/** `+3 more`. */
+export function moreText(count) {
+  return `+${number(count)} more`;
+}
+
+/** `2 tasks finished, 1 failed`; "" where none ended. `counts` has how many by the status in which they ended. */
+export function endedSummary(counts) {
+  const ended = Object.keys(ENDED).filter((status) => counts[status] > 0);
+  return ended.map((status, index) => `${counted(counts[status], index === 0)} ${ENDED[status]}`).join(", ");
+}
+
+function counted(count, isFirst) {
+  return isFirst ? tasks(count) : number(count);
 }
 
 /** Why a task is not running, as far as a page knows that is not told when it changes. */

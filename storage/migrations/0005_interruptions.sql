@@ -1,3 +1,3 @@
--- When a task was interrupted. Such transitions are rare: the others pay nothing for the index.
-
-CREATE INDEX transitions_of_interruptions ON transitions (task) WHERE before = 'Running' AND after = 'Not Started';
+-- When a task was interrupted: few are, so that other transitions pay nothing for this index.
+CREATE INDEX transitions_of_interruptions ON transitions (task, revision)
+    WHERE before = 'Running' AND after = 'Not Started';

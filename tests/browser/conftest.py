@@ -39,6 +39,11 @@ def service(tmp_path):
     service.close()
 
 
+def said(message):
+    """With the address, where the browser itself has something to say of an answer."""
+    return f"{message.type}: {message.text} {message.location.get('url', '')}".strip()
+
+
 class Page:
     """A tab, and everything that its console said."""
 
@@ -47,7 +52,7 @@ class Page:
         self.page = context.new_page()
         self.said = []
         self.asked = []
-        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("console", lambda message: self.said.append(said(message)))
         self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
         self.page.on("request", lambda request: self.asked.append(request.url))
 

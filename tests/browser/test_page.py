@@ -7,47 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.steps import CREATE_TEST_TASK, create, create_waiting, open_dialog, sign_in
 from tests.support.service import PASSWORD
-
-# As in the contract, section 6: what people paste into their console, unchanged.
-CREATE_TEST_TASK = """
-  var createTestTask = function (time) {
-    var xhr = new XMLHttpRequest();
-    var url = "/openattic/api/taskqueue/test_task";
-    xhr.open("post", url, true);
-    xhr.setRequestHeader("Content-Type", "application/json");
-    var data = JSON.stringify({times: time});
-    xhr.send(data);
-  }
-"""
-NEVER = "/nonexistent/never"
-
-
-def sign_in(tab, name="admin", password=PASSWORD):
-    tab.page.goto(tab.service.address)
-    tab.page.get_by_label("Username").fill(name)
-    tab.page.get_by_label("Password").fill(password)
-    tab.page.get_by_role("button", name="Sign in").click()
-    if password == PASSWORD:
-        expect(tab.page.get_by_role("button", name="Sign out")).to_be_visible()
-
-
-def create(tab, *times):
-    for number in times:
-        tab.page.evaluate(f"() => {{ {CREATE_TEST_TASK}; createTestTask({number}); }}")
-
-
-def create_waiting(tab, in_round=1):
-    """A task that waits in a round until its worker is killed."""
-    body = {"job": "waits", "params": {"times": 20, "in_round": in_round, "until": NEVER}}
-    answer = tab.page.request.post(f"{tab.service.base}/openattic/api/taskqueue", data=body)
-    assert answer.ok
-    return answer.json()["id"]
-
-
-def open_dialog(tab):
-    tab.page.get_by_role("button", name=re.compile("Background-Task|Failed-Task")).click()
-    return tab.page.get_by_role("dialog", name="Background-Tasks")
 
 
 def test_a_person_signs_in_pastes_createtesttask_and_watches_it_finish(tab):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from jobs import lifecycle
-from jobs.errors import NoSuchTask, UnknownHistory
+from jobs.errors import NoSuchTask, RevisionUnknown
 from jobs.model import Status
 from storage import Interruption, ListQuery, sqlite
 from tests.conformance.test_stores import create, draft, finished, running
 from tests.support.stores import open_sqlite
 
-PENDING = ListQuery(statuses=(Status.NOT_STARTED, Status.RUNNING))
+PENDING = (Status.NOT_STARTED, Status.RUNNING)
 
 
 @pytest.fixture
@@ -27,8 +27,12 @@ def interrupted(run, store, task, at, resumed=None):
         run(store.change(task.id, lifecycle.taken(resumed)))
 
 
-def interruptions(run, store, task, limit=100):
-    return run(store.inner.interruptions(task.id, limit))
+def interruptions(run, store, task):
+    return run(store.inner.interruptions(task.id))
+
+
+def matching(run, store, as_of, limit=100, **fields):
+    return run(store.inner.matching(ListQuery(as_of=as_of, **fields), limit))
 
 
 # What has changed since a revision.
@@ -40,14 +44,14 @@ def test_a_million_go_in_calls_with_one_revision_while_others_come(run, store):
     as_of = run(store.head()).revision
     seen = []
     for _ in range(4):
-        found = run(store.inner.matching(PENDING, 2, as_of)).ids
+        found = matching(run, store, as_of, limit=2, statuses=PENDING).ids
         for task_id, _ in found:
             run(store.change(task_id, lifecycle.aborted("ann", 2000)))
             create(run, store)
         seen.append([task_id for task_id, _ in found])
 
     assert seen == [[1, 2], [3, 4], [5], []]
-    assert run(store.inner.matching(ListQuery(), 100, as_of)).ids == []
+    assert matching(run, store, as_of).ids == []
 
 
 def test_what_changed_since_is_known_from_the_oldest_revision_that_is_kept_to_the_present_one(run, store):
@@ -55,13 +59,13 @@ def test_what_changed_since_is_known_from_the_oldest_revision_that_is_kept_to_th
         create(run, store, created=created)
     run(store.forget_changes(before=2500))
 
-    assert run(store.inner.matching(PENDING, 100, 2)).ids == [(1, False), (2, False)]
-    assert run(store.inner.matching(PENDING, 100, 3)).count == 3
+    assert matching(run, store, 2, statuses=PENDING).ids == [(1, False), (2, False)]
+    assert matching(run, store, 3, statuses=PENDING).count == 3
     for unknown in (1, 4):
-        with pytest.raises(UnknownHistory, match=f"since revision {unknown} is not known, only since 2 and up to 3:"):
-            run(store.inner.matching(PENDING, 100, unknown))
-        with pytest.raises(UnknownHistory):
-            run(store.inner.matching(ListQuery(search="%"), 100, unknown))
+        with pytest.raises(RevisionUnknown, match=f"after revision {unknown} is not known"):
+            matching(run, store, unknown, statuses=PENDING)
+        with pytest.raises(RevisionUnknown):
+            matching(run, store, unknown, search="%")
 
 
 # Interruptions.
@@ -102,12 +106,13 @@ def test_a_task_that_is_gone_has_no_interruptions(run, store):
         run(store.inner.interruptions(4711))
 
 
-def test_of_many_interruptions_the_newest_are_told(run, store):
+def test_of_many_interruptions_the_newest_are_told(run, store, monkeypatch):
+    monkeypatch.setattr(sqlite, "MOST_INTERRUPTIONS", 2)
     task = running(run, store)
     for at in range(2000, 2500, 100):
         interrupted(run, store, task, at, resumed=at + 1)
 
-    assert interruptions(run, store, task, limit=2) == [Interruption(2300, 2301), Interruption(2400, 2401)]
+    assert interruptions(run, store, task) == [Interruption(2300, 2301), Interruption(2400, 2401)]
 
 
 def test_interruptions_are_told_as_long_as_changes_are_kept(run, store):
@@ -121,7 +126,7 @@ def test_interruptions_are_told_as_long_as_changes_are_kept(run, store):
 
 @pytest.mark.parametrize(("between", "resumed"), [(3, 2500), (4, None)])
 def test_a_resumption_is_looked_for_among_so_many_transitions(run, store, monkeypatch, between, resumed):
-    monkeypatch.setattr(sqlite, "LONGEST_LOOK_FOR_RESUMPTION", 4)
+    monkeypatch.setattr(sqlite, "FARTHEST_RESUMPTION", 4)
     task = running(run, store)
     interrupted(run, store, task, at=2000)
     run(store.create([draft()] * between))

@@ -170,7 +170,7 @@ def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(mon
 def check_as_of(run, query, as_of, expected, few):
     is_filtered = query.search is not None or query.job is not None or query.created_by is not None
     for limit in (1, 10, 100):
-        found = run(run.store.inner.matching(query, limit, as_of))
+        found = run(run.store.inner.matching(replaced(query, as_of=as_of), limit))
         assert found.ids == expected[:limit]
         assert found.count == (min(len(expected), few) if is_filtered else len(expected))
 

@@ -51,10 +51,8 @@ def test_no_statement_reads_or_sorts_a_whole_table(connection, name):
 
 def test_what_changed_since_a_revision_is_found_among_the_transitions_since(connection):
     """Those before are not read, and the tasks come as they would without."""
-    changed = SQL["condition_changed"]
-    part = SQL["part_final"].format(
-        key="id", status="Finished", index="tasks_final_by_id", conditions=f"NOT ({changed})"
-    )
+    conditions = SQL["condition_as_of"].format(changed=SQL["condition_changed"])
+    part = SQL["part_final"].format(key="id", status="Finished", index="tasks_final_by_id", conditions=conditions)
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {part}", {"as_of": 1})]
 
     assert "SEARCH transitions USING INTEGER PRIMARY KEY (rowid>?)" in plan

@@ -63,23 +63,6 @@ async def test_a_client_that_reconnects_all_the_time_sees_each_transition_once(c
         assert chain_of(transitions, task["id"]) == CHAIN
 
 
-async def test_interruptions_are_told_with_when_the_task_went_on(service, tmp_path):
-    client = Client(service.start("--set", "workers.count=1"))
-    task = await client.create("waits", times=1, in_round=1, until=str(tmp_path / "until"))
-    address = f"taskqueue/{task['id']}/interruptions"
-    await client.until(task["id"], lambda task: task["status"] == "Running")
-    assert await client.get(address) == {"results": []}
-    service.kill()
-    service.start()
-    (tmp_path / "until").touch()
-    ended = await client.ended(task["id"])
-
-    (interruption,) = (await client.get(address))["results"]
-    assert list(interruption) == ["at", "resumed"]
-    assert ended["started"] <= interruption["at"] <= interruption["resumed"] <= ended["ended"]
-    assert (await client.call("GET", "taskqueue/4711/interruptions")).status == 404
-
-
 async def test_transitions_are_complete_across_kill_9_and_restarts_of_the_server(service):
     client = Client(service.start())
     tasks = [await client.create("counts", times=20, round_seconds=0.06) for _ in range(4)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
 from contextlib import suppress
 
@@ -319,6 +321,21 @@ async def test_a_guarded_delete_answers_412_with_the_task_as_it_is(client):
     assert (await client.call("DELETE", f"taskqueue/{task['id']}?if_status=final")).status == 204
 
 
+async def test_a_delete_meant_for_a_stopping_task_kills_it_and_never_erases_one_that_has_stopped(client):
+    task = await client.create("waits", times=20, in_round=3, until=NEVER)
+    path = f"taskqueue/{task['id']}?if_status=stopping&force=true"
+    await client.until(task["id"], lambda task: task["round"] == 2)
+    assert (await client.call("DELETE", path)).status == 412
+    await client.call("DELETE", f"taskqueue/{task['id']}")
+
+    killed = (await client.call("DELETE", path)).json
+    again = await client.call("DELETE", path)
+
+    assert (killed["status"], killed["stopping"]) == ("Aborted", False)
+    assert (again.status, again.json["task"]["status"]) == (412, "Aborted")
+    assert (await client.get(f"taskqueue/{task['id']}"))["status"] == "Aborted"
+
+
 async def test_many_are_deleted_with_a_report_for_each(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
@@ -436,3 +453,21 @@ async def test_a_half_sent_request_disturbs_nobody(client, shared_service):
     with socket.create_connection((host, int(port))) as half:
         half.sendall(b"POST /openattic/api/taskqueue/test_task HTTP/1.1\r\nHost: x\r\nContent-Le")
         assert (await client.call("GET", "taskqueue")).status == 200
+
+
+async def test_interruptions_are_told_with_when_the_task_went_on(service, tmp_path):
+    service.start("--set", "workers.count=1")
+    client = Client(service)
+    task = await client.create("waits", times=3, in_round=2, until=str(tmp_path / "until"))
+    await client.until(task["id"], lambda task: task["round"] == 1)
+    assert await client.get(f"taskqueue/{task['id']}/interruptions") == {"results": []}
+
+    os.kill(service.workers()[0], signal.SIGKILL)
+    await client.until(task["id"], lambda task: task["interruptions"] == 1 and task["status"] == "Running")
+    (tmp_path / "until").touch()
+    ended = await client.ended(task["id"])
+
+    (one,) = (await client.get(f"taskqueue/{task['id']}/interruptions"))["results"]
+    assert ended["status"] == "Finished"
+    assert task["created"] < one["at"] <= one["resumed"] <= ended["ended"]
+    assert (await client.call("GET", "taskqueue/999999/interruptions")).status == 404

@@ -1,16 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as deleting from "../../static/js/deleting.js";
+import { HOME, atTab } from "../../static/js/place.js";
 import * as change from "../../static/js/state.js";
 import { rows } from "../../static/js/tasklist.js";
-import { COUNTS, NOW, following, frame, hello, page, task, transition } from "./support.js";
+import { COUNTS, NOW, PREFERENCES, following, frame, hello, page, task, transition } from "./support.js";
 
-const ids = (state) => rows(state.list).map(({ id }) => id);
+const ids = (state) => rows(state.lists.dialog).map(({ id }) => id);
 
-/** The dialog is open and shows tasks 2 and 1 as of revision 10. */
-function looking() {
-  const state = change.loadBegan(change.opened(following()));
-  return change.withAnswer(state, state.loading.number, page([task(2), task(1)]));
+/** The server answers the dialog's list, which is asked for now. */
+function answered(state, results, fields) {
+  const asked = change.loadBegan(state, "dialog");
+  return change.withAnswer(asked, "dialog", asked.loads, page(results, fields));
 }
+
+/** The dialog is open at Pending and shows tasks 2 and 1 as of revision 10. */
+function looking() {
+  return answered(change.went(following(), atTab("pending")), [task(2), task(1)]);
+}
+
+// The connection.
 
 test("hello tells where we are, and asks for what this browser has not seen", () => {
   const state = following();
@@ -19,142 +28,41 @@ test("hello tells where we are, and asks for what this browser has not seen", ()
 });
 
 test("frames that follow one another are applied, with their counts", () => {
-  const state = change.withMessage(looking(), frame(10, 11, { counts: { ...COUNTS, Running: 3 }, pending_percent: 40 }), NOW);
+  const fields = { counts: { ...COUNTS, Running: 3 }, pending_percent: 40 };
+  const state = change.withMessage(looking(), frame(10, 11, fields), NOW);
   assert.deepEqual([state.revision, state.counts.Running, state.pendingPercent], [11, 3, 40]);
   assert.equal(state.needs.connect, false);
 });
 
 test("a frame that does not begin where we are asks to begin anew and changes nothing", () => {
   const state = change.withMessage(looking(), frame(11, 12, { deleted: [1] }), NOW);
-  assert.equal(state.needs.connect, true);
-  assert.equal(state.revision, 10);
-  assert.equal(change.begunAnew(state).revision, null);
+  assert.deepEqual([state.needs.connect, state.revision], [true, 10]);
+  const anew = change.begunAnew(state);
+  assert.deepEqual([anew.revision, anew.lists.dialog.isStale, ids(anew)], [null, true, [2, 1]]);
 });
 
-test("resync and another store ask for the lists again", () => {
+test("resync and another store ask for the lists again, and leave the rows until then", () => {
   const resynced = change.withMessage(looking(), { type: "resync", revision: 90 }, NOW);
-  assert.deepEqual([resynced.revision, resynced.needs.list, resynced.needs.failed], [90, true, true]);
+  assert.deepEqual([resynced.revision, resynced.lists.dialog.isStale, resynced.needs.failed], [90, true, true]);
+  assert.deepEqual(ids(resynced), [2, 1]);
   const other = change.withMessage(looking(), hello({ store: "t", revision: 3 }), NOW);
-  assert.deepEqual([other.store, other.revision, other.needs.list], ["t", 3, true]);
+  assert.deepEqual([other.store, other.revision, other.lists.dialog.isStale], ["t", 3, true]);
 });
 
 test("coming back to the same store at our revision asks for nothing", () => {
-  const served = { ...looking(), needs: change.initial("", "", "").needs };
+  const served = { ...looking(), needs: { failed: false, connect: false, address: false } };
   const state = change.withMessage(change.disconnected(served, false, NOW), hello(), NOW);
-  assert.deepEqual([state.phase, state.needs.list, state.needs.failed], ["live", false, false]);
+  assert.deepEqual([state.phase, state.lists.dialog.isStale, state.needs.failed], ["live", false, false]);
+});
+
+test("a server of another version offers to load the page again", () => {
+  assert.equal(following().isUpdated, false);
+  assert.equal(change.withMessage(following(), hello({ version: "2" }), NOW).isUpdated, true);
 });
 
 test("a frame of a type that is not known changes nothing", () => {
   const state = looking();
   assert.equal(change.withMessage(state, { type: "weather" }, NOW), state);
-});
-
-test("what came while a list was asked for is applied to its answer", () => {
-  let state = change.loadBegan(change.opened(following()));
-  state = change.withMessage(state, frame(10, 11, { tasks: [task(3, { revision: 11 })] }), NOW);
-  state = change.withMessage(state, frame(11, 12, { deleted: [1] }), NOW);
-  state = change.settle(change.withAnswer(state, 1, page([task(2), task(1)])), false);
-  assert.deepEqual(ids(state), [3, 2]);
-});
-
-test("an answer that already knows a frame is not changed by it", () => {
-  let state = change.loadBegan(change.opened(following()));
-  state = change.withAnswer(state, 1, page([task(2)], { revision: 12 }));
-  state = change.withMessage(state, frame(10, 11, { tasks: [task(1, { revision: 11 })] }), NOW);
-  assert.deepEqual(ids(change.settle(state, false)), [2]);
-});
-
-test("an answer that is older than what we knew is dropped and asked for again", () => {
-  const state = change.loadBegan(change.opened(following()));
-  const after = change.withAnswer(state, 1, page([task(1)], { revision: 9 }));
-  assert.equal(after.list, null);
-  assert.equal(after.needs.list, true);
-});
-
-test("an answer that another request overtook is dropped", () => {
-  const first = change.loadBegan(change.opened(following()));
-  const second = change.loadBegan(change.withTab(first, "failed"));
-  assert.equal(change.withAnswer(second, 1, page([task(1)])), second);
-  assert.equal(change.withAnswer(change.closed(first), 1, page([task(1)])).list, null);
-});
-
-test("an answer of another store asks to begin anew", () => {
-  const state = change.loadBegan(change.opened(following()));
-  assert.equal(change.withAnswer(state, 1, page([], { store: "t" })).needs.connect, true);
-});
-
-test("rows stay while some are selected or a person is in the table, and move then", () => {
-  const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
-  const state = change.withMessage(looking(), ended, NOW);
-  assert.deepEqual(ids(change.settle(state, true)), [2, 1]);
-  const selected = change.rowClicked(state, 2, false);
-  assert.deepEqual(ids(change.settle(selected, false)), [2, 1]);
-  assert.deepEqual(ids(change.settle(change.rowClicked(selected, 2, false), false)), [2]);
-});
-
-test("a row that is deleted elsewhere is selected no longer and cannot be", () => {
-  let state = change.selectAllClicked(looking());
-  state = change.withMessage(state, frame(10, 11, { deleted: [1] }), NOW);
-  assert.deepEqual([...state.dialog.selection.ids], [2]);
-  assert.deepEqual(change.chooseable(state.list), [2]);
-});
-
-test("a page that rows have left asks to be filled up", () => {
-  let state = change.loadBegan(change.opened(following()));
-  state = change.withAnswer(state, 1, page([task(2), task(1)], { count: 300 }));
-  state = { ...state, counts: { ...COUNTS, Running: 300 } };
-  assert.equal(change.settle(state, false).needs.refill, true);
-  assert.equal(change.settle(state, true).needs.refill, false);
-});
-
-test("Pending is always the tab that is open first", () => {
-  const state = change.opened(change.closed(change.withTab(looking(), "finished")));
-  assert.deepEqual([state.dialog.tab, state.list, state.needs.list], ["pending", null, true]);
-});
-
-test("a failure counts until the Failed tab shows it", () => {
-  let state = change.withMessage(following(), frame(10, 11, { transitions: [transition(1, "Exception", 11)] }), NOW);
-  assert.equal(state.unseen.ids.size, 1);
-  state = change.loadBegan(change.withTab(change.opened(state), "failed"));
-  assert.equal(change.seen(state), state);
-  const failed = task(1, { status: "Exception", ended: "2025-11-24T12:00:01.000Z" });
-  state = change.seen(change.withAnswer(state, 1, page([failed], { revision: 11 })));
-  assert.deepEqual([state.unseen.ids.size, state.unseen.seen], [0, failed.ended]);
-});
-
-test("what this browser remembers is not counted", () => {
-  const state = change.failedBegan(following(), "2025-11-24T12:00:05.000Z");
-  const failed = [6, 5].map((id) => task(id, { status: "Exception", ended: `2025-11-24T12:00:0${id}.000Z` }));
-  assert.deepEqual([...change.withFailed(state, page(failed)).unseen.ids], [6]);
-});
-
-test("tasks that end are told of by name, also those that are gone already", () => {
-  const transitions = [transition(1, "Finished", 11), transition(77, "Aborted", 12)];
-  const { toasts } = change.withMessage(looking(), frame(10, 12, { transitions }), NOW);
-  assert.deepEqual(toasts.map(({ names }) => names[0]), ["Task 1", "Task 77"]);
-});
-
-test("a deletion is about the tasks as they were when it was asked for", () => {
-  let state = change.deleteAsked(change.selectAllClicked(looking()));
-  state = change.withMessage(state, frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] }), NOW);
-  assert.deepEqual(state.dialog.confirm.tasks.map(({ status }) => status), ["Running", "Running"]);
-  const results = [{ id: 1, outcome: "changed", status: "Finished" }, { id: 2, outcome: "aborted", status: "Aborted" }];
-  state = change.deleteDone(change.deleteBegan(state), state.dialog.confirm.tasks, results);
-  assert.deepEqual(state.dialog.report, ["Task 1 changed from Running to Finished"]);
-  assert.equal(state.dialog.confirm, null);
-  assert.equal(state.dialog.selection.ids.size, 0);
-});
-
-test("a deletion that fails can be tried again", () => {
-  const asked = change.deleteBegan(change.deleteAsked(change.selectAllClicked(looking())));
-  const { confirm } = change.deleteFailed(asked, "The disk is full.").dialog;
-  assert.deepEqual([confirm.busy, confirm.error, confirm.tasks.length], [false, "The disk is full.", 2]);
-});
-
-test("an answer to a deletion after the dialog was closed changes nothing", () => {
-  const closed = change.closed(looking());
-  assert.equal(change.deleteDone(closed, [], []), closed);
-  assert.equal(change.deleteFailed(closed, "late"), closed);
 });
 
 test("the data is as old as the moment at which the connection was lost, however long that lasts", () => {
@@ -170,7 +78,158 @@ test("a server that stops says so until the first attempt fails", () => {
   assert.deepEqual([change.attemptFailed(state).phase, state.dataAt], ["reconnecting", NOW]);
 });
 
-test("signing out forgets everything but the version", () => {
+// Lists.
+
+test("an answer of another store asks to begin anew", () => {
+  const state = answered(change.went(following(), atTab("pending")), [], { store: "t" });
+  assert.equal(state.needs.connect, true);
+});
+
+test("an answer after the dialog was closed changes nothing", () => {
+  const asked = change.loadBegan(looking(), "dialog");
+  const closed = change.went(asked, HOME);
+  assert.equal(change.withAnswer(closed, "dialog", asked.loads, page([task(5)])), closed);
+});
+
+test("rows stay while some are selected, a person is in the table or a task lies over it, and move then", () => {
+  const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
+  const state = change.withMessage(looking(), ended, NOW);
+  assert.deepEqual(ids(change.settle(state, true)), [2, 1]);
+  const selected = change.rowClicked(state, 2, false);
+  assert.deepEqual(ids(change.settle(selected, false)), [2, 1]);
+  assert.deepEqual(ids(change.settle(change.went(state, { ...state.place, task: 2 }), false)), [2, 1]);
+  assert.deepEqual(ids(change.settle(change.rowClicked(selected, 2, false), false)), [2]);
+});
+
+test("one click applies the updates although rows are selected", () => {
+  const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
+  const state = change.withMessage(change.rowClicked(looking(), 2, false), ended, NOW);
+  const applied = change.updatesApplied(state);
+  assert.deepEqual([ids(applied), [...applied.selection.ids]], [[2], [2]]);
+});
+
+test("only what can be seen is loaded: Home's lists rest under the dialog and beside a task", () => {
+  assert.deepEqual(change.visibleLists(following()), ["pending", "failures"]);
+  assert.deepEqual(change.visibleLists(looking()), ["dialog"]);
+  assert.deepEqual(change.visibleLists(change.went(following(), { ...HOME, task: 7 })), []);
+});
+
+test("a page that has gone gives way to the last one, and the address says so", () => {
+  const far = change.went(looking(), { ...atTab("pending"), page: 9 });
+  const state = answered(far, [], { count: 60 });
+  assert.deepEqual([state.place.page, state.needs.address, state.lists.dialog.isStale], [2, true, true]);
+  assert.equal(change.addressSaid(state).needs.address, false);
+});
+
+// Selecting.
+
+test("another page, search or tab begins with nothing selected", () => {
+  const selected = change.selectAllClicked(looking());
+  assert.equal(change.went(selected, { ...selected.place, task: 1 }).selection.ids.size, 2);
+  for (const change_ of [{ page: 2 }, { search: "x" }, { tab: "failed" }, { ordering: "percent" }]) {
+    assert.equal(change.went(selected, { ...selected.place, ...change_ }).selection.ids.size, 0);
+  }
+});
+
+test("a row that is deleted elsewhere is selected no longer and cannot be", () => {
+  let state = change.selectAllClicked(looking());
+  state = change.withMessage(state, frame(10, 11, { deleted: [1] }), NOW);
+  assert.deepEqual([...state.selection.ids], [2]);
+  assert.deepEqual(change.chooseable(state.lists.dialog), [2]);
+});
+
+test("all that match are chosen as of the answer that counted them, and a click on a row ends it", () => {
+  const many = answered(change.went(following(), atTab("pending")), [task(2), task(1)], { count: 700 });
+  const all = change.allMatchingChosen(change.withMessage(many, frame(10, 14), NOW));
+  assert.deepEqual([all.selection.matching.count, all.selection.matching.asOf], [700, 10]);
+  assert.equal(change.rowClicked(all, 2, false).selection.matching, null);
+});
+
+// What this browser has not seen.
+
+test("a failure counts until the Failed tab shows it", () => {
+  let state = change.withMessage(following(), frame(10, 11, { transitions: [transition(1, "Exception", 11)] }), NOW);
+  assert.equal(state.unseen.ids.size, 1);
+  state = change.went(state, atTab("failed"));
+  assert.equal(change.seen(state), state);
+  const failed = task(1, { status: "Exception", ended: "2025-11-24T12:00:01.000Z" });
+  state = change.seen(answered(state, [failed], { revision: 11 }));
+  assert.deepEqual([state.unseen.ids.size, state.unseen.seen], [0, failed.ended]);
+});
+
+test("what this browser remembers is not counted", () => {
+  const state = change.failedBegan(following(), "2025-11-24T12:00:05.000Z");
+  const failed = [6, 5].map((id) => task(id, { status: "Exception", ended: `2025-11-24T12:00:0${id}.000Z` }));
+  assert.deepEqual([...change.withFailed(state, page(failed)).unseen.ids], [6]);
+});
+
+test("tasks that end are told of by name, also those that are gone already", () => {
+  const transitions = [transition(1, "Finished", 11), transition(77, "Aborted", 12)];
+  const { toasts } = change.withMessage(looking(), frame(10, 12, { transitions }), NOW);
+  assert.match(JSON.stringify(toasts), /Task 1".*Task 77"/);
+});
+
+test("what has ended is said in one sentence after a moment, and the same again later", () => {
+  const ended = (since) => frame(since, since + 1, { transitions: [transition(1, "Finished", since + 1)] });
+  let state = change.withMessage(following(), ended(10), NOW);
+  assert.equal(change.spoken(state, NOW + 100), state);
+  state = change.spoken(state, NOW + 5000);
+  assert.equal(state.announced, "1 task finished");
+  state = change.withMessage(state, ended(11), NOW + 6000);
+  assert.equal(state.announced, "");
+  assert.equal(change.spoken(state, NOW + 9000).announced, "1 task finished");
+});
+
+// Deleting.
+
+const asking = () => deleting.asked(change.selectAllClicked(looking()));
+
+test("a deletion is about the tasks as they were when it was asked for", () => {
+  let state = change.withMessage(asking(), frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] }), NOW);
+  assert.deepEqual(state.confirm.tasks.map(({ status }) => status), ["Running", "Running"]);
+  const results = [{ id: 1, outcome: "changed", status: "Finished" }, { id: 2, outcome: "aborted", status: "Aborted" }];
+  state = deleting.done(deleting.progressed(deleting.began(state), results), NOW);
+  assert.deepEqual(state.report.left, ["Task 1 changed from Running to Finished"]);
+  assert.equal(state.report.summary, "1 task aborted, 1 left alone");
+  assert.deepEqual([state.confirm, state.selection.ids.size], [null, 0]);
+});
+
+test("where nothing was left alone a short message says what was done", () => {
+  const results = [{ id: 1, outcome: "aborted", status: "Aborted" }, { id: 2, outcome: "deleted", status: null }];
+  const state = deleting.done(deleting.progressed(asking(), results), NOW);
+  assert.equal(state.report, null);
+  assert.match(JSON.stringify(state.toasts), /1 task deleted, 1 aborted/);
+});
+
+test("a deletion that fails can be tried again", () => {
+  const { confirm } = deleting.failed(deleting.began(asking()), "The disk is full.");
+  assert.deepEqual([confirm.busy, confirm.error, confirm.tasks.length], [false, "The disk is full.", 2]);
+});
+
+test("all that match go only when their number has been typed", () => {
+  const many = answered(change.went(following(), atTab("pending")), [task(2), task(1)], { count: 700 });
+  const state = deleting.asked(change.allMatchingChosen(many));
+  assert.equal(deleting.mayDelete(state.confirm), false);
+  assert.equal(deleting.mayDelete(deleting.typed(state, "70").confirm), false);
+  assert.equal(deleting.mayDelete(deleting.typed(state, " 700 ").confirm), true);
+  assert.equal(deleting.mayDelete(asking().confirm), true);
+});
+
+test("a deletion that is stopped half way tells what it has done", () => {
+  const state = deleting.progressed(asking(), [{ id: 2, outcome: "deleted", status: null }]);
+  assert.match(JSON.stringify(deleting.cancelled(state, NOW).toasts), /1 task deleted/);
+  assert.equal(deleting.cancelled(asking(), NOW).toasts.length, 0);
+});
+
+// Who is here.
+
+test("signing out forgets everything but the version, the place and what the person chose", () => {
   const state = change.signedOut(looking(), "bye");
-  assert.deepEqual(state, { ...change.initial("", "", "1"), notice: "bye" });
+  assert.deepEqual(state, { ...change.initial("", "", "1", atTab("pending"), PREFERENCES), notice: "bye" });
+});
+
+test("a viewer gets no form, whatever the address says", () => {
+  const place = { ...HOME, start: "test_task" };
+  assert.equal(change.initial("eve", "viewer", "1", place, PREFERENCES).start, null);
+  assert.equal(change.initial("admin", "admin", "1", place, PREFERENCES).start.job, "test_task");
 });

@@ -1,8 +1,10 @@
 /** Tasks, pages and frames for the tests. */
 
+import { HOME } from "../../static/js/place.js";
 import { initial, withMessage } from "../../static/js/state.js";
 
 export const NOW = Date.parse("2025-11-24T12:00:00.000Z");
+export const PREFERENCES = { theme: "system", zone: "local", notify: false, pageSize: 50 };
 export const COUNTS = { "Not Started": 0, Running: 0, Finished: 0, Exception: 0, Aborted: 0 };
 
 export function at(second) {
@@ -15,6 +17,7 @@ export function task(id, fields = {}) {
     description: `Task ${id}`,
     status: "Running",
     percent: 0,
+    estimated: null,
     last_modified: at(id),
     started: null,
     ended: null,
@@ -24,7 +27,7 @@ export function task(id, fields = {}) {
 }
 
 export function page(results, fields = {}) {
-  return { results, count: results.length, store: "s", revision: 10, ...fields };
+  return { results, count: results.length, count_exact: true, store: "s", revision: 10, ...fields };
 }
 
 export function frame(since, revision, fields = {}) {
@@ -51,5 +54,5 @@ export function hello(fields = {}) {
 
 /** A page that follows the server and has revision 10. */
 export function following() {
-  return withMessage(initial("admin", "admin", "1"), hello(), NOW);
+  return withMessage(initial("admin", "admin", "1", HOME, PREFERENCES), hello(), NOW);
 }

@@ -50,3 +50,8 @@ test("what was not deleted is reported with its change", () => {
   assert.equal(words.reportSentence(task(1), { id: 1, outcome: "aborted", status: "Aborted" }), null);
   assert.match(words.reportSentence(task(1), { id: 1, outcome: "missing", status: null }), /already been deleted/);
 });
+
+test("two are named, and the others counted", () => {
+  assert.equal(words.someNames(2, ["a", "b"]), "a, b");
+  assert.equal(words.someNames(5, ["a", "b", "c"]), "a, b (+3 more)");
+});

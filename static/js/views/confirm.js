@@ -1,12 +1,13 @@
 /** Asks before tasks are deleted. The safe answer has the focus. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { exactMoment } from "../format.js";
-import { WARNING, deleteSentence, mayRollNothingBack, tasks as tasksText } from "../words.js";
+import { live } from "/openattic/vendor/lit-html/directives/live.js";
+import { mayDelete, wordToType } from "../deleting.js";
+import { exactMoment, number } from "../format.js";
+import { WARNING, deleteSentence, deletionSummary, matchingSentence, mayRollNothingBack, tasks as tasksText } from "../words.js";
 import { statusIcon, statusTone } from "./status.js";
 
-export function confirmView(state, act, extras) {
-  const confirm = state.dialog?.confirm ?? null;
+export function confirmView({ confirm }, act, extras) {
   return html`
     <dialog class="layer confirm-dialog" id="confirm-dialog" aria-labelledby="confirm-title" aria-describedby="confirm-text"
       @close=${(event) => event.target.open || act.keepTasks()}>
@@ -15,29 +16,43 @@ export function confirmView(state, act, extras) {
   `;
 }
 
-function content({ tasks, busy, error }, act, { freshness, toasts }) {
-  const what = tasks.length === 1 ? "task" : tasksText(tasks.length);
+function content(confirm, act, { freshness, toasts }) {
+  const { tasks, matching, busy, error, results } = confirm;
+  const what = whatOf(confirm);
   return html`
     <header class="layer-head"><h2 id="confirm-title">Delete ${what}</h2></header>
     <div class="confirm-body" id="confirm-text">
-      <p>${deleteSentence(tasks)}</p>
+      <p>${matching === null ? deleteSentence(tasks) : matchingSentence(matching)}</p>
       ${mayRollNothingBack(tasks) ? warning() : nothing}
-      ${tasks.length > 1 ? html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>` : nothing}
+      ${tasks.length > 1 && matching === null ? list(tasks) : nothing}
+      ${matching === null ? nothing : typing(confirm, act)}
+      ${results.length > 0 ? html`<p role="status">${deletionSummary(results)} so far…</p>` : nothing}
       ${error ? html`<p class="alert alert-danger" role="alert">${error}</p>` : nothing}
     </div>
     <footer class="layer-foot">
       ${freshness}
       <span class="confirm-buttons">
-        <button class="btn btn-outline-secondary" type="button" autofocus @click=${act.keepTasks}>
-          ${tasks.length === 1 ? "Keep task" : "Keep tasks"}
-        </button>
-        <button class="btn btn-danger" type="button" aria-disabled=${busy ? "true" : "false"} @click=${act.deleteTasks}>
-          Delete ${what}
-        </button>
+        <button class="btn btn-outline-secondary" type="button" autofocus @click=${act.keepTasks}>${keepText(confirm)}</button>
+        <button class="btn btn-danger" type="button" ?disabled=${!mayDelete(confirm)} aria-disabled=${busy ? "true" : "false"}
+          @click=${act.deleteTasks}>Delete ${what}</button>
       </span>
     </footer>
     ${toasts}
   `;
+}
+
+function whatOf({ tasks, matching }) {
+  if (matching !== null) return matching.isExact ? tasksText(matching.count) : `${number(matching.count)} and more tasks`;
+  return tasks.length === 1 ? "task" : tasksText(tasks.length);
+}
+
+function keepText({ tasks, matching, results }) {
+  if (matching !== null && results.length > 0) return "Stop here";
+  return tasks.length === 1 && matching === null ? "Keep task" : "Keep tasks";
+}
+
+function list(tasks) {
+  return html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>`;
 }
 
 function chosen(task) {
@@ -47,6 +62,18 @@ function chosen(task) {
       <span class="tone-text"><i class=${`bi ${statusIcon(task.status)}`} aria-hidden="true"></i> ${task.status}</span>
       <span class="muted chosen-time">last modified on <time datetime=${task.last_modified}>${exactMoment(task.last_modified)}</time></span>
     </li>
+  `;
+}
+
+/** More than a page goes at once: the person says how much they believe it is. */
+function typing(confirm, act) {
+  const word = wordToType(confirm);
+  return html`
+    <label class="typing">To confirm, type <strong>${word}</strong>
+      <input class="form-control" autocomplete="off" spellcheck="false" .value=${live(confirm.typed)} ?disabled=${confirm.busy}
+        @input=${(event) => act.typeConfirmation(event.target.value)}
+        @keydown=${(event) => event.key === "Enter" && act.deleteTasks()}>
+    </label>
   `;
 }
 

@@ -1,49 +1,64 @@
-/** The dialog Background-Tasks: three tabs, their table, and what can be done with it. */
+/** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { number } from "../format.js";
-import { TABS, countOf } from "../statuses.js";
-import { heldBack } from "../tasklist.js";
-import { tabTitle, tasks } from "../words.js";
-import { table } from "./table.js";
+import { countChosen } from "../selection.js";
+import { PAGE_SIZES, TABS, countOf } from "../statuses.js";
+import { heldBack, isAnswered, isEmpty, pagesOf } from "../tasklist.js";
+import { emptyText, notFoundText, tabTitle, tasks } from "../words.js";
+import { reportView } from "./report.js";
+import { sortChoice, table } from "./table.js";
+import { taskView } from "./task.js";
 
 const NAMES = Object.keys(TABS);
 
 export function dialogView(state, act, now, extras) {
   return html`
     <dialog class="layer tasks-dialog" id="tasks-dialog" aria-labelledby="tasks-title"
-      @close=${(event) => event.target.open || act.closeDialog()}>
-      ${state.dialog === null ? nothing : content(state, act, now, extras)}
+      @keydown=${(event) => goBack(event, state, act)} @close=${(event) => event.target.open || act.closeDialog()}>
+      ${state.place.tab === null ? nothing : content(state, act, now, extras)}
     </dialog>
   `;
 }
 
+/** Esc leaves the task first, and the dialog then. */
+function goBack(event, { place }, act) {
+  if (event.key !== "Escape" || place.task === null) return;
+  event.preventDefault();
+  act.closeTask();
+}
+
 function content(state, act, now, { freshness, toasts }) {
-  const { tab } = state.dialog;
+  const { place, open } = state;
+  const isCovered = place.task !== null;
   return html`
     <header class="layer-head">
       <h2 id="tasks-title">Background-Tasks</h2>
       <button class="btn-close" type="button" aria-label="Close" @click=${act.closeDialog}></button>
     </header>
-    <div class="tabs" role="tablist" aria-label="Tasks by status" @keydown=${(event) => moveTab(event, tab, act)}>
-      ${NAMES.map((name) => tabButton(name, state, act))}
+    <div class="layer-body">
+      <div class="list" ?inert=${isCovered}>
+        <div class="tabs" role="tablist" aria-label="Tasks by status" @keydown=${(event) => moveTab(event, place.tab, act)}>
+          ${NAMES.map((name) => tabButton(name, state, act))}
+        </div>
+        <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${place.tab}`}>${panel(state, act, now)}</section>
+      </div>
+      ${open === null ? nothing : html`<div class="task-pane">
+        ${taskView(open, state, act, now, { heading: "h3", back: true })}
+      </div>`}
     </div>
-    <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${tab}`}>
-      ${state.role === "admin" ? toolbar(state, act) : nothing}
-      ${report(state.dialog.report, act)}
-      <div class="panel-scroll">${panelContent(state, act, now)}</div>
-    </section>
     ${toasts}
-    <footer class="layer-foot">${freshness}<span class="ms-auto muted">${extent(state)}</span></footer>
+    <footer class="layer-foot">${freshness}${isCovered ? nothing : pager(state.lists.dialog, state.counts, act)}</footer>
   `;
 }
 
-function tabButton(name, { dialog, counts }, act) {
-  const isSelected = dialog.tab === name;
+function tabButton(name, { place, counts }, act) {
+  const isSelected = place.tab === name;
   return html`
     <button class="tab" type="button" role="tab" id=${`tab-${name}`} aria-controls="panel"
       aria-selected=${isSelected ? "true" : "false"} tabindex=${isSelected ? "0" : "-1"} ?autofocus=${isSelected}
-      @click=${() => isSelected || act.showTab(name)}>${tabTitle(name, counts)}</button>
+      @click=${() => isSelected || act.openTab(name)}>${tabTitle(name, counts)}</button>
   `;
 }
 
@@ -55,61 +70,145 @@ function moveTab(event, tab, act) {
   if (to === undefined) return;
   event.preventDefault();
   document.getElementById(`tab-${NAMES[to]}`).focus();
-  if (to !== at) act.showTab(NAMES[to]);
+  if (to !== at) act.openTab(NAMES[to]);
 }
 
-function toolbar({ dialog, list }, act) {
-  const selected = dialog.selection.ids.size;
+function panel(state, act, now) {
+  const { role, report, lists: { dialog: list } } = state;
+  return html`
+    ${toolbar(state, act)}
+    ${role === "admin" ? allMatching(state, act) : nothing}
+    ${report === null ? nothing : reportView(report, act)}
+    ${list.error ? problem(list, act) : nothing}
+    <div class="panel-scroll">${panelContent(state, act, now)}</div>
+  `;
+}
+
+function toolbar({ role, place, selection, lists: { dialog: list } }, act) {
   return html`
     <div class="tools">
-      <button class="btn btn-sm btn-outline-danger" type="button" ?disabled=${selected === 0} @click=${act.askToDelete}>
-        <i class="bi bi-trash3" aria-hidden="true"></i> Delete
-      </button>
-      <span class="muted" aria-live="polite">${[selectedText(selected), heldText(list)].filter(Boolean).join(" · ")}</span>
+      ${role === "admin" ? deleteButton(selection, act) : nothing}
+      ${paused(list, act)}
+      <label class="search"><span class="visually-hidden">Search</span>
+        <i class="bi bi-search" aria-hidden="true"></i>
+        <input class="form-control form-control-sm" type="search" id="search" placeholder="Search" autocomplete="off"
+          spellcheck="false" .value=${live(place.search)} @input=${(event) => act.search(event.target.value)}
+          @keydown=${(event) => clearSearch(event, act)}>
+      </label>
+      ${sortChoice(list, act)}
     </div>
   `;
 }
 
-function selectedText(selected) {
-  return selected === 0 ? "" : `${tasks(selected)} selected`;
+/** Esc empties the field; only in an empty one it closes the dialog. */
+function clearSearch(event, act) {
+  if (event.key !== "Escape" || event.target.value === "") return;
+  event.preventDefault();
+  act.search("");
 }
 
-function heldText(list) {
-  const held = list === null ? 0 : heldBack(list);
-  return held === 0 ? "" : `order paused, ${number(held)} new`;
-}
-
-function report(sentences, act) {
-  if (sentences.length === 0) return nothing;
+function deleteButton(selection, act) {
+  const count = countChosen(selection);
   return html`
-    <div class="alert alert-warning report" role="alert">
-      <div>
-        <strong>Not touched, because of what changed meanwhile:</strong>
-        <ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>
-      </div>
-      <button class="btn-close" type="button" aria-label="Close report" @click=${() => closeReport(act)}></button>
-    </div>
+    <button class="btn btn-sm btn-outline-danger" type="button" ?disabled=${count === 0} @click=${act.askToDelete}>
+      <i class="bi bi-trash3" aria-hidden="true"></i> Delete
+    </button>
+    <span class="muted" aria-live="polite">${count === 0 ? "" : `${tasks(count)} selected`}</span>
   `;
 }
 
-/** The button goes with the report, so the focus goes to the tab. */
-function closeReport(act) {
-  document.querySelector("#tasks-dialog [role=tab][aria-selected=true]").focus();
-  act.closeReport();
+/** While a person is in the rows they stay; what waits is told, and one click shows it. */
+function paused(list, act) {
+  const { count, hasMoved } = heldBack(list);
+  if (!hasMoved || !isAnswered(list)) return nothing;
+  return html`
+    <button class="btn btn-sm btn-outline-secondary paused" type="button" title="Show the list as it is now" @click=${act.applyUpdates}>
+      <i class="bi bi-pause-circle" aria-hidden="true"></i> Updates paused${count > 0 ? ` · ${number(count)} new` : ""}
+    </button>
+  `;
 }
 
-function panelContent(state, act, now) {
-  if (state.list !== null) return table(state, act, now);
-  if (state.loadError === "") return html`<p class="loading" role="status">Loading…</p>`;
+/** Once all on the page are selected: all others that match as well. */
+function allMatching({ selection, lists: { dialog: list } }, act) {
+  const { matching, ids } = selection;
+  if (matching !== null) {
+    return html`<p class="matching">All ${amount(matching)} that match are selected.
+      <button class="btn btn-sm btn-link" type="button" @click=${act.clearSelection}>Clear the selection</button></p>`;
+  }
+  const isWholePage = list.order.length > 0 && list.order.every((id) => ids.has(id));
+  if (!isWholePage || list.count <= list.order.length) return nothing;
+  return html`<p class="matching">All ${number(ids.size)} on this page are selected.
+    <button class="btn btn-sm btn-link" type="button" @click=${act.selectAllMatching}>Select all ${amount(list)} that match</button></p>`;
+}
+
+function amount({ count, isExact }) {
+  return isExact ? tasks(count) : `${number(count)} and more tasks`;
+}
+
+function problem(list, act) {
   return html`
-    <div class="empty" role="alert">
-      <p>${state.loadError}</p>
+    <div class="alert alert-warning list-problem" role="alert">
+      <span>${list.error}</span>
       <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
     </div>
   `;
 }
 
-function extent({ list, counts }) {
-  if (list === null || !list.hasMore) return "";
-  return `The newest ${number(list.order.length)} of ${number(countOf(list.tab, counts) ?? list.order.length)}`;
+function panelContent(state, act, now) {
+  const { place, role, lists: { dialog: list } } = state;
+  if (list.answered === null) return list.error ? nothing : html`<p class="loading" role="status">Loading…</p>`;
+  if (!isEmpty(list)) return table(state, act, now);
+  return list.answered.search === "" ? nothingYet(place.tab, role, act) : notFound(list.answered, act);
+}
+
+function nothingYet(tab, role, act) {
+  const button = html`<button class="btn btn-sm btn-primary" type="button" @click=${() => act.openStart()}>Start a task</button>`;
+  return html`<div class="empty"><p>${emptyText(tab)}</p>${role === "admin" ? button : nothing}</div>`;
+}
+
+function notFound({ tab, search }, act) {
+  return html`
+    <div class="empty">
+      <p>${notFoundText(tab, search)}</p>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.search("")}>Clear the search</button>
+    </div>
+  `;
+}
+
+// Pages.
+
+function pager(list, counts, act) {
+  const { page, size } = list.query;
+  const pages = pagesOf(list);
+  return html`
+    <div class="pager">
+      <label class="page-size">Entries per page
+        <select class="form-select form-select-sm" @change=${(event) => act.setPageSize(Number(event.target.value))}>
+          ${PAGE_SIZES.map((one) => html`<option value=${one} ?selected=${one === size}>${one}</option>`)}
+        </select>
+      </label>
+      <span class="muted extent">${extent(list, counts)}</span>
+      <nav class="pages" aria-label="Pages">
+        ${pageButton("bi-chevron-double-left", "First page", 1, page > 1, act)}
+        ${pageButton("bi-chevron-left", "Previous page", page - 1, page > 1, act)}
+        ${pageButton("bi-chevron-right", "Next page", page + 1, page < pages || !list.isExact, act)}
+        ${pageButton("bi-chevron-double-right", "Last page", pages, page < pages && list.isExact, act)}
+      </nav>
+    </div>
+  `;
+}
+
+function pageButton(icon, title, page, isThere, act) {
+  return html`
+    <button class="btn btn-sm page-button" type="button" aria-label=${title} title=${title} ?disabled=${!isThere}
+      @click=${() => act.showPage(page)}><i class=${`bi ${icon}`} aria-hidden="true"></i></button>
+  `;
+}
+
+function extent(list, counts) {
+  if (list.answered === null || list.order.length === 0) return "";
+  const { page, size, search, tab } = list.answered;
+  const first = (page - 1) * size + 1;
+  const count = search === "" ? Math.max(countOf(tab, counts) ?? 0, list.order.length) : list.count;
+  return `${number(first)}–${number(first + list.order.length - 1)} of ${number(count)}${list.isExact ? "" : "+"}`;
 }

@@ -1,16 +1,58 @@
-/** What is below the bar: how things stand, and how to begin. */
+/** Home: what is going on, what went wrong, who works on it, and how to begin. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
+import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { number, percent } from "../format.js";
-import { TABS, countOf } from "../statuses.js";
+import {
+  backText,
+  meanWaitingSeconds,
+  minuteText,
+  pendingText,
+  shortDuration,
+  sumOf,
+  throughput,
+  throughputText,
+  waiting,
+  waitingText,
+} from "../statistics.js";
+import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../statuses.js";
 import { tasks } from "../words.js";
+import { SECOND_STEPS, chart } from "./chart.js";
+import { follow } from "./links.js";
+import { statusLine, statusTone } from "./status.js";
+import { timeView } from "./time.js";
+import { workersView } from "./workers.js";
 
-export function home(state) {
+const MOST_PENDING = 8;
+const MOST_FAILURES = 5;
+const UNKNOWN_COUNT = 3;
+const LARGE = 9999;
+const MOMENT_MILLISECONDS = 10000;
+const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
+
+/**
+ * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, pending, failures, workers, statistics,
+ * errors: { workers, statistics } }`. What is not known yet is null, and its place is kept free.
+ */
+export function home(data, act, now) {
+  const isFirst = data.counts !== null && Object.values(data.counts).every((count) => count === 0);
+  const isAdmin = data.role === "admin";
   return html`
-    <h1 class="home-title">${title(state.counts)}</h1>
-    <p class="lead">${lead(state)}</p>
-    ${state.counts === null ? nothing : html`<dl class="tiles">${Object.keys(TABS).map((tab) => tile(tab, state.counts))}</dl>`}
-    ${state.role === "admin" ? howToBegin(state) : nothing}
+    <div class="home-head">
+      <div><h1 class="home-title">${title(data.counts)}</h1><p class="lead">${lead(data)}</p></div>
+    </div>
+    <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
+    <div class="home-columns">
+      <div class="home-column">
+        ${isFirst ? howToBegin(data, act) : html`${pendingCard(data, act, now)}${failuresCard(data, act, now)}`}
+      </div>
+      <div class="home-column">
+        ${workersView(data.workers, data.errors.workers, namesOf(data.pending), act)}
+        ${guard([data.statistics, data.errors.statistics], () => lastHour(data.statistics, data.errors.statistics))}
+      </div>
+    </div>
+    ${isAdmin && !isFirst ? byRest(data) : nothing}
   `;
 }
 
@@ -22,21 +64,269 @@ function title(counts) {
 
 function lead({ counts, pendingPercent }) {
   if (counts === null) return "Looking how things stand…";
-  if (countOf("pending", counts) === 0) return "Nothing is waiting and nothing is running.";
-  return `Done to ${percent(pendingPercent)} in average. The hourglass at the top right opens the list.`;
+  const pending = countOf("pending", counts);
+  if (pending === 0) return "Nothing is waiting and nothing is running.";
+  return `${percent(pendingPercent)} done${pending === 1 ? "" : " in average"}.`;
 }
 
-function tile(tab, counts) {
-  return html`<div class="tile" data-tab=${tab}><dt>${TABS[tab].title}</dt><dd>${number(countOf(tab, counts))}</dd></div>`;
-}
-
-function howToBegin({ user }) {
+function startButton(act) {
   return html`
-    <section class="begin" aria-labelledby="begin-title">
-      <h2 id="begin-title">How to begin</h2>
-      <p>Tasks are started through the REST interface. This one counts to five, one round after the other:</p>
-      <pre class="command" tabindex="0"><code>curl -u ${user} --json '{"times": 5}' \\
-  ${location.origin}/openattic/api/taskqueue/test_task</code></pre>
+    <button class="btn btn-primary start-button" type="button" aria-haspopup="dialog" @click=${() => act.openStart()}>
+      <i class="bi bi-plus-lg" aria-hidden="true"></i> Start a task
+    </button>
+  `;
+}
+
+// How many there are.
+
+function tile(tab, data, act) {
+  const count = countOf(tab, data.counts);
+  const isBad = tab === "failed" && data.unseenCount > 0;
+  return html`
+    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${follow(() => act.openTab(tab))}>
+      <span class="tile-title">
+        <i class=${`bi ${TILE_ICONS[tab]} ${isBad ? "text-failed" : ""}`} aria-hidden="true"></i> ${TABS[tab].title}
+      </span>
+      <span class=${`tile-count ${count > LARGE ? "is-large" : ""}`}>
+        ${count === null ? skeleton() : number(count)}
+      </span>
+      <span class="tile-note">${count === null ? nothing : NOTES[tab](data)}</span>
+    </a>
+  `;
+}
+
+const NOTES = {
+  pending: ({ counts }) => pendingText(counts[RUNNING] ?? 0, counts[NOT_STARTED] ?? 0),
+  failed: ({ unseenCount, unseenAtLeast }) => (unseenCount === 0 ? nothing : unseenNote(unseenCount, unseenAtLeast)),
+  finished: ({ counts, statistics }) =>
+    statistics === null || counts[FINISHED] === 0 ? nothing : lately(sumOf(statistics.minutes, "finished")),
+};
+
+function lately(count) {
+  return `${count === 0 ? "none" : number(count)} in the last hour`;
+}
+
+function unseenNote(count, atLeast) {
+  return html`<span class="text-failed">${number(count)}${atLeast ? "+" : ""} not yet looked at</span>`;
+}
+
+// What is going on.
+
+function pendingCard({ counts, pending }, act, now) {
+  const count = countOf("pending", counts);
+  return html`
+    <section class="home-card" aria-labelledby="pending-title">
+      <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2></div>
+      ${count === 0 ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
+      ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
     </section>
   `;
+}
+
+function noPending() {
+  return html`
+    <p class="home-empty">Tasks show up here when they are created, with their progress and when they should end.</p>
+  `;
+}
+
+function pendingList(pending, count, act, now) {
+  if (pending === null) return placeholders(Math.min(count, MOST_PENDING));
+  return html`
+    <ul class="home-tasks">
+      ${repeat(pending.slice(0, MOST_PENDING), (task) => task.id, (task) => pendingRow(task, act, now))}
+    </ul>
+  `;
+}
+
+function pendingRow(task, act, now) {
+  return html`
+    <li class="home-task" data-state=${statusTone(task.status)}>
+      <div class="home-task-what">
+        ${taskLink(task, act)}
+        ${statusLine(task, "pending", now)}
+      </div>
+      <div class="home-task-how">
+        ${completeBar(task)}
+        <div class="home-task-when">${endText(task, now)}</div>
+      </div>
+    </li>
+  `;
+}
+
+function taskLink({ id, description }, act) {
+  return html`
+    <a class="home-task-name" href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>${description}</a>
+  `;
+}
+
+function completeBar(task) {
+  return html`
+    <div class=${`complete ${task.status === RUNNING && !task.gone ? "is-moving" : ""}`}>
+      <progress max="100" value=${task.percent} aria-label=${`Complete: ${task.description}`}></progress>
+      <span class="complete-text">${percent(task.percent)}</span>
+    </div>
+  `;
+}
+
+/** Nothing where the line of its status says why it waits. */
+function endText(task, now) {
+  if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
+  if (task.stalled || !task.estimated) return task.status === RUNNING ? "end not known yet" : nothing;
+  if (Date.parse(task.estimated) - now < MOMENT_MILLISECONDS) return "ends any moment";
+  return html`ends ${timeView(task.estimated, now)}`;
+}
+
+function more(tab, text, act) {
+  return html`
+    <p class="home-more"><a href=${`?tab=${tab}`} @click=${follow(() => act.openTab(tab))}>
+      ${text} <i class="bi bi-arrow-right" aria-hidden="true"></i>
+    </a></p>
+  `;
+}
+
+// What went wrong.
+
+function failuresCard({ failures, unseenCount, unseenAtLeast }, act, now) {
+  const shown = failures?.slice(0, unseenAtLeast ? MOST_FAILURES : Math.min(unseenCount, MOST_FAILURES));
+  if (unseenCount === 0 || shown?.length === 0) return nothing;
+  return html`
+    <section class="home-card" aria-labelledby="failures-title">
+      <div class="home-card-head">
+        <h2 id="failures-title">Failures not yet looked at</h2>
+        <span class="muted">${number(unseenCount)}${unseenAtLeast ? "+" : ""}</span>
+      </div>
+      ${shown ? failureList(shown, act, now) : placeholders(Math.min(unseenCount, MOST_FAILURES))}
+      ${more("failed", "All failed tasks", act)}
+    </section>
+  `;
+}
+
+function failureList(failures, act, now) {
+  return html`
+    <ul class="home-tasks">${repeat(failures, (task) => task.id, (task) => failureRow(task, act, now))}</ul>
+  `;
+}
+
+function failureRow(task, act, now) {
+  return html`
+    <li class="home-task is-failure" data-state=${statusTone(task.status)}>
+      <div class="home-task-what">
+        ${taskLink(task, act)}
+        ${statusLine(task, "pending", now)}
+      </div>
+      <div class="home-task-when">${timeView(task.ended, now)}</div>
+    </li>
+  `;
+}
+
+// The last hour.
+
+function lastHour(statistics, error) {
+  if (error && statistics === null) return unknownHour(error);
+  return html`
+    ${hourCard("throughput", "Throughput", statistics, throughputText, throughputChart)}
+    ${hourCard("waiting", "Waiting time", statistics, waitingText, waitingChart)}
+  `;
+}
+
+function unknownHour(error) {
+  return html`
+    <section class="home-card" aria-labelledby="hour-title">
+      <div class="home-card-head"><h2 id="hour-title">The last hour</h2></div>
+      <p class="home-note">Its figures cannot be asked for at the moment: ${error}</p>
+    </section>
+  `;
+}
+
+function hourCard(name, heading, statistics, text, picture) {
+  return html`
+    <section class="home-card" aria-labelledby=${`${name}-title`}>
+      <div class="home-card-head">
+        <h2 id=${`${name}-title`}>${heading}</h2>
+        <span class="muted">${statistics === null ? nothing : text(statistics.minutes)}</span>
+      </div>
+      ${statistics === null ? html`<div class="chart-placeholder"></div>` : picture(statistics.minutes)}
+    </section>
+  `;
+}
+
+function throughputChart(minutes) {
+  if (sumOf(minutes, "finished") + sumOf(minutes, "failed") === 0) return nothing;
+  const { x, finished, failed } = throughput(minutes);
+  const series = [
+    { name: "finished", values: finished, tone: "finished", kind: "bars" },
+    { name: "failed", values: failed, tone: "exception", kind: "bars" },
+  ];
+  return chart({ label: "Tasks that ended, by minute", x, series, ...axes(minutes), formatY: number });
+}
+
+function waitingChart(minutes) {
+  if (meanWaitingSeconds(minutes) === null) return nothing;
+  const { x, seconds } = waiting(minutes);
+  const series = [{ name: "waited", values: seconds, tone: "running", kind: "line" }];
+  const label = "How long tasks waited until they were started, by minute";
+  return chart({ label, x, series, ...axes(minutes), formatY: shortDuration, steps: SECOND_STEPS });
+}
+
+function axes(minutes) {
+  return { formatX: (back) => minuteText(minutes, back), formatTick: backText };
+}
+
+// How to begin.
+
+function howToBegin(data, act) {
+  if (data.role !== "admin") return nobodyYet();
+  return html`
+    <section class="home-card begin" aria-labelledby="begin-title">
+      <h2 id="begin-title">How to begin</h2>
+      <p>A task runs in the background, round by round: this page shows how far it is and when it should end.</p>
+      <p>${startButton(act)}</p>
+      <p>Or by REST. This one counts to five, one round after the other:</p>
+      ${command(data)}
+    </section>
+  `;
+}
+
+function nobodyYet() {
+  return html`
+    <section class="home-card begin" aria-labelledby="begin-title">
+      <h2 id="begin-title">Nothing yet</h2>
+      <p>No task has been started so far. As soon as somebody starts one, you can follow it here.</p>
+    </section>
+  `;
+}
+
+function byRest(data) {
+  return html`
+    <details class="by-rest">
+      <summary>By REST</summary>
+      <p>This starts a task that counts to five, one round after the other:</p>
+      ${command(data)}
+    </details>
+  `;
+}
+
+function command({ user }) {
+  const code = `curl -u ${user} --json '{"times": 5}' \\\n  ${location.origin}/openattic/api/taskqueue/test_task`;
+  return html`<pre class="command" tabindex="0" role="region" aria-label="Command"><code>${code}</code></pre>`;
+}
+
+// What is not known yet.
+
+function skeleton() {
+  return html`<span class="skeleton">&nbsp;</span>`;
+}
+
+function placeholders(count) {
+  const row = html`
+    <li class="home-task" aria-hidden="true">
+      <div class="home-task-what"><div>${skeleton()}</div><div class="status-line">${skeleton()}</div></div>
+      <div class="home-task-how"><div class="complete">${skeleton()}</div><div class="home-task-when"></div></div>
+    </li>
+  `;
+  return html`<ul class="home-tasks is-loading">${Array.from({ length: count }, () => row)}</ul>`;
+}
+
+function namesOf(pending) {
+  return new Map((pending ?? []).map((task) => [task.id, task.description]));
 }

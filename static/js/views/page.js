@@ -1,61 +1,104 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
+import { unseenCount } from "../unseen.js";
+import { canNotify, permission } from "../notify.js";
+import { rows } from "../tasklist.js";
 import { confirmView } from "./confirm.js";
 import { dialogView } from "./dialog.js";
 import { freshness } from "./freshness.js";
+import { helpView } from "./help.js";
 import { home } from "./home.js";
+import { settingsView } from "./settings.js";
 import { signIn } from "./signin.js";
+import { startView } from "./start.js";
+import { taskView } from "./task.js";
 import { toastsView } from "./toasts.js";
 import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-let wasSignedIn = false;
 const canHover = matchMedia("(hover: hover)");
+let drawn = { isSignedIn: false, task: null };
 
 export function draw(state, act, now) {
   const isSignedIn = state.user !== "";
   render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
-  syncDialogs(state);
-  if (wasSignedIn && !isSignedIn) document.getElementById("username").focus();
-  wasSignedIn = isSignedIn;
+  if (isSignedIn) syncDialogs(state);
+  moveFocus(state, isSignedIn);
 }
 
-/** Freshness and toasts are in the topmost layer: all below an open dialog is out of reach. */
+/** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
 function page(state, act, now) {
-  const layer = topLayer(state);
+  const layers = layersOf(state);
+  const top = Object.keys(layers).findLast((name) => layers[name]);
   const extras = (name) => ({
-    freshness: layer === name ? freshness(state) : nothing,
-    toasts: layer === name ? toastsView(state.toasts, act) : nothing,
+    freshness: top === name ? freshness(state, act) : nothing,
+    toasts: top === name ? messages(state, act) : nothing,
   });
+  const isTask = state.open !== null && state.place.tab === null;
   return html`
     ${topbar(state, act)}
-    <main class="home" id="content">${home(state)}</main>
+    <main class=${isTask ? "task-page" : "home"} id="content">
+      ${isTask ? taskView(state.open, state, act, now, { heading: "h1", back: false }) : home(homeData(state), act, now)}
+    </main>
     <footer class="foot">
       ${extras("page").freshness}
       <a class="ms-auto foot-link" href="/openattic/docs/">REST API</a>
+      <button class="btn btn-link foot-link" type="button" @click=${act.openHelp}>Keys and signs</button>
       <span>Hourglass ${state.version}</span>
     </footer>
     ${extras("page").toasts}
-    ${dialogView(state, act, now, extras("dialog"))}
+    ${settingsView(state.preferences, { canNotify: canNotify(), permission: permission() }, act)}
+    ${dialogView(state, act, now, extras("tasks"))}
+    ${startView(state.start, state.jobs, act, extras("start"))}
     ${confirmView(state, act, extras("confirm"))}
+    ${helpView(act, extras("help"))}
   `;
 }
 
-function topLayer(state) {
-  if (state.dialog === null) return "page";
-  return state.dialog.confirm === null ? "dialog" : "confirm";
+function messages({ toasts, announced }, act) {
+  return html`${toastsView(toasts, act)}<p class="visually-hidden" aria-live="polite">${announced}</p>`;
+}
+
+/** From the lowest to the topmost: whether each is open. */
+function layersOf({ place, start, confirm, isHelpOpen }) {
+  return {
+    page: true,
+    tasks: place.tab !== null,
+    start: start !== null,
+    confirm: confirm !== null,
+    help: isHelpOpen,
+  };
+}
+
+function homeData(state) {
+  const { user, role, counts, pendingPercent, unseen, lists, workers, statistics, errors } = state;
+  const failures = known(lists.failures)?.filter((task) => task.ended > unseen.seen) ?? null;
+  return {
+    user,
+    role,
+    counts,
+    pendingPercent,
+    unseenCount: counts === null ? 0 : unseenCount(unseen, counts),
+    unseenAtLeast: unseen.atLeast,
+    pending: known(lists.pending),
+    failures,
+    workers,
+    statistics,
+    errors,
+  };
+}
+
+function known(list) {
+  return list?.answered ? rows(list) : null;
 }
 
 function syncDialogs(state) {
-  const tasks = document.getElementById("tasks-dialog");
-  const confirm = document.getElementById("confirm-dialog");
-  if (tasks === null) return;
-  sync(tasks, state.dialog !== null);
-  const wasAsking = confirm.open;
-  sync(confirm, Boolean(state.dialog?.confirm));
-  if (wasAsking && !confirm.open && tasks.open) giveFocusBack(tasks);
+  for (const [name, isOpen] of Object.entries(layersOf(state))) {
+    const dialog = document.getElementById(`${name}-dialog`);
+    if (dialog !== null) sync(dialog, isOpen);
+  }
 }
 
 /** Shows it once: where it is closed already, by Esc, its `close` event is on the way and changes the state. */
@@ -67,10 +110,23 @@ function sync(dialog, shouldBeOpen) {
   if (!shouldBeOpen && shown.delete(dialog)) dialog.close();
 }
 
-/** The button that asked is disabled after a deletion, and cannot take the focus back. */
-function giveFocusBack(tasks) {
-  const focused = document.activeElement;
-  if (!tasks.contains(focused) || focused.disabled) tasks.querySelector("[role=tab][aria-selected=true]").focus();
+/** To what has opened, and back to where it came from: the browser does so for dialogs, as far as that is still there. */
+function moveFocus({ place }, isSignedIn) {
+  const before = drawn;
+  drawn = { isSignedIn, task: isSignedIn ? place.task : null };
+  if (before.isSignedIn && !isSignedIn) document.getElementById("username").focus();
+  if (drawn.task !== before.task) drawn.task === null ? focusLinkTo(before.task) : document.getElementById("task-title")?.focus();
+  const layer = [...document.querySelectorAll("dialog[open]")].at(-1);
+  if (layer && !layer.contains(document.activeElement)) fallback(layer).focus();
+}
+
+function focusLinkTo(task) {
+  const links = document.querySelectorAll(`dialog[open] a[data-task="${task}"], main a[data-task="${task}"]`);
+  links[0]?.focus();
+}
+
+function fallback(layer) {
+  return layer.querySelector("[role=tab][aria-selected=true]") ?? layer.querySelector("button");
 }
 
 /** Whether a person has the pointer or the focus in the rows of the table. */

@@ -3,46 +3,90 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { duration, fullMoment, moment, percent, runtimeSeconds } from "../format.js";
+import { duration, percent, runtimeSeconds } from "../format.js";
+import { addressOf } from "../place.js";
 import { isAll } from "../selection.js";
 import { chooseable } from "../state.js";
-import { RUNNING, isFinal } from "../statuses.js";
-import { rows } from "../tasklist.js";
-import { emptyText } from "../words.js";
+import { ESTIMATED, RUNNING, isFinal } from "../statuses.js";
+import { isAnswered, rows } from "../tasklist.js";
+import { moveInRows } from "./rowkeys.js";
 import { statusLine, statusTone } from "./status.js";
+import { follow } from "./links.js";
+import { timeView } from "./time.js";
 
-const NAME = { title: "Name", kind: "name", cell: nameCell };
-const CREATED = { title: "Created", kind: "time", cell: (task, tab, now) => time(task.created, now) };
-const RUNTIME = { title: "Runtime", kind: "time", cell: runtimeCell };
-const ENDED = { kind: "time", cell: (task, tab, now) => time(task.ended, now) };
+/** `by` is what the server sorts by; `first` the direction of a first click: what people look for comes first. */
+const NAME = { title: "Name", kind: "name", by: "description", first: "", cell: nameCell };
+const CREATED = { title: "Created", kind: "time", by: "created", first: "-", cell: (task, context) => timeView(task.created, context.now) };
+const RUNTIME = { title: "Runtime", kind: "time", by: "runtime", first: "-", cell: runtimeCell };
+const ENDED = { kind: "time", by: "last_modified", first: "-", cell: (task, context) => timeView(task.ended, context.now) };
 
-const COLUMNS = {
+export const COLUMNS = {
   pending: [
     NAME,
     CREATED,
-    { title: "Complete", kind: "complete", cell: completeCell },
-    { title: "Estimated", kind: "time", cell: estimatedCell },
+    { title: "Complete", kind: "complete", by: "percent", first: "-", cell: completeCell },
+    { title: "Estimated", kind: "time", by: ESTIMATED, first: "", cell: estimatedCell },
   ],
-  failed: [NAME, { title: "Reason", kind: "reason", cell: reasonCell }, CREATED, RUNTIME, { ...ENDED, title: "Failed" }],
+  failed: [
+    NAME,
+    { title: "Reason", kind: "reason", by: "status", first: "", cell: reasonCell },
+    CREATED,
+    RUNTIME,
+    { ...ENDED, title: "Failed" },
+  ],
   finished: [NAME, CREATED, RUNTIME, { ...ENDED, title: "Finished" }],
 };
 
 export function table(state, act, now) {
-  const { list, role } = state;
-  if (list.order.length === 0) return html`<p class="empty">${emptyText(list.tab)}</p>`;
-  const columns = COLUMNS[list.tab];
-  const choice = role === "admin" ? { selection: state.dialog.selection, order: chooseable(list), act } : null;
+  const { role, place, created, selection, lists: { dialog: list } } = state;
+  const { tab } = list.query;
+  const columns = COLUMNS[tab];
+  const choice = role === "admin" ? { selection, order: chooseable(list), act } : null;
+  const context = { tab, place, created, columns, choice, now, act };
   return html`
-    <table class="tasks" data-tab=${list.tab}>
-      <caption class="visually-hidden">${list.tab} tasks</caption>
+    <table class="tasks" data-tab=${tab} aria-busy=${isAnswered(list) ? "false" : "true"}>
+      <caption class="visually-hidden">${tab} tasks</caption>
       <thead><tr>
         ${choice ? selectAll(choice) : nothing}
-        ${columns.map((column) => html`<th scope="col" class=${`cell-${column.kind}`}>${column.title}</th>`)}
+        ${columns.map((column) => heading(column, list.query.ordering, act))}
       </tr></thead>
-      <tbody @pointerleave=${act.leaveTable} @focusout=${act.leaveTable}>
-        ${repeat(rows(list), (task) => task.id, (task) => row(task, list.tab, columns, choice, now))}
+      <tbody @pointerleave=${act.leaveTable} @focusout=${act.leaveTable} @keydown=${(event) => moveInRows(event, act)}>
+        ${repeat(rows(list), (task) => task.id, (task) => row(task, context))}
       </tbody>
     </table>
+  `;
+}
+
+function heading(column, ordering, act) {
+  const isBy = ordering.replace("-", "") === column.by;
+  const isDown = ordering.startsWith("-");
+  const direction = isDown ? "descending" : "ascending";
+  return html`
+    <th scope="col" class=${`cell-${column.kind}`} aria-sort=${isBy ? direction : "none"}>
+      <button class="sort" type="button" @click=${() => act.sortBy(nextOrdering(column, ordering))}>
+        ${column.title}<i class=${`bi ${isBy ? (isDown ? "bi-arrow-down" : "bi-arrow-up") : "bi-arrow-down-up"}`} aria-hidden="true"></i>
+      </button>
+    </th>
+  `;
+}
+
+function nextOrdering({ by, first }, ordering) {
+  if (ordering === by) return `-${by}`;
+  return ordering === `-${by}` ? by : `${first}${by}`;
+}
+
+/** The same choice where there is no room for headings. */
+export function sortChoice({ query: { tab, ordering } }, act) {
+  const options = COLUMNS[tab].flatMap(({ title, by, first }) => {
+    const other = first === "-" ? "" : "-";
+    return [[`${first}${by}`, title], [`${other}${by}`, `${title}, reversed`]];
+  });
+  return html`
+    <label class="sort-choice">Sort by
+      <select class="form-select form-select-sm" .value=${live(ordering)} @change=${(event) => act.sortBy(event.target.value)}>
+        ${options.map(([value, text]) => html`<option value=${value} ?selected=${value === ordering}>${text}</option>`)}
+      </select>
+    </label>
   `;
 }
 
@@ -57,14 +101,16 @@ function selectAll({ selection, order, act }) {
   `;
 }
 
-function row(task, tab, columns, choice, now) {
+function row(task, context) {
+  const { choice, columns, created } = context;
   const isSelected = choice?.selection.ids.has(task.id) ?? false;
   const state = task.gone ? "gone" : statusTone(task.status);
+  const classes = `${isSelected ? "is-selected" : ""} ${task.id === created ? "is-created" : ""}`;
   return html`
-    <tr data-task=${task.id} data-state=${state} class=${isSelected ? "is-selected" : ""}>
+    <tr data-task=${task.id} data-state=${state} class=${classes}>
       ${choice ? selectOne(task, isSelected, choice.act) : nothing}
       ${columns.map((column) => html`
-        <td class=${`cell-${column.kind}`} data-label=${column.title}>${column.cell(task, tab, now)}</td>`)}
+        <td class=${`cell-${column.kind}`} data-label=${column.title}>${column.cell(task, context)}</td>`)}
     </tr>
   `;
 }
@@ -78,24 +124,27 @@ function selectOne(task, isSelected, act) {
   `;
 }
 
-function nameCell(task, tab, now) {
-  return html`<div class="task-name">${task.description}</div>${statusLine(task, tab, now)}`;
+function nameCell(task, { tab, place, now, act }) {
+  return html`
+    <a class="task-name" href=${addressOf({ ...place, task: task.id })} data-task=${task.id}
+      @click=${follow(() => act.openTask(task.id))}>${task.description}</a>
+    ${statusLine(task, tab, now)}
+  `;
 }
 
 function completeCell(task) {
-  const text = percent(task.percent);
   return html`
     <div class=${`complete ${task.status === RUNNING && !task.gone ? "is-moving" : ""}`}>
       <progress max="100" value=${task.percent} aria-label=${`Complete: ${task.description}`}></progress>
-      <span class="complete-text">${text}</span>
+      <span class="complete-text">${percent(task.percent)}</span>
     </div>
   `;
 }
 
-function estimatedCell(task, tab, now) {
-  if (isFinal(task.status)) return html`ended ${time(task.ended, now)}`;
+function estimatedCell(task, { now }) {
+  if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
   if (task.estimated === null || task.stalled) return html`<span class="muted">unknown</span>`;
-  return time(task.estimated, now);
+  return timeView(task.estimated, now);
 }
 
 function reasonCell(task) {
@@ -105,9 +154,4 @@ function reasonCell(task) {
 function runtimeCell(task) {
   const seconds = runtimeSeconds(task);
   return seconds === null ? html`<span class="muted">never ran</span>` : duration(seconds);
-}
-
-function time(text, now) {
-  if (!text) return html`<span class="muted">unknown</span>`;
-  return html`<time datetime=${text} title=${fullMoment(text)}>${moment(text, now)}</time>`;
 }

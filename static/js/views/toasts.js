@@ -1,23 +1,85 @@
-/** Short messages in a corner. */
+/** Short messages in a corner. Their time stands still while the pointer or the keyboard is on them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { details, isFailure, title } from "../toasts.js";
-import { EXCEPTION } from "../statuses.js";
+import { EXCEPTION, isFailed } from "../statuses.js";
+import { details, isFailure, isNote, shown, taskOf, title } from "../toasts.js";
+import { moreText } from "../words.js";
 import { statusIcon, statusTone } from "./status.js";
 
+const canHover = matchMedia("(hover: hover)");
+
+/** There is no white space in the element, so that the style sheet can tell that it is empty. */
 export function toastsView(toasts, act) {
-  return html`<div class="toasts">${repeat(toasts, ({ key }) => key, (toast) => toastView(toast, act))}</div>`;
+  const { cards, more } = shown(toasts);
+  const isEmpty = cards.length === 0;
+  const hold = () => act.holdToasts(areToastsInUse());
+  return html`
+    <div class="toasts" role=${isEmpty ? nothing : "region"} aria-label=${isEmpty ? nothing : "Messages"}
+      @pointerenter=${hold} @pointerleave=${hold} @focusin=${hold} @focusout=${() => queueMicrotask(hold)}
+      >${repeat(cards, ({ key }) => key, (toast) => toastView(toast, act))}${more > 0 ? moreView(more) : nothing}</div>
+  `;
 }
 
+function moreView(more) {
+  return html`<p class="toasts-more">${moreText(more)}</p>`;
+}
+
+/** Whether a person has the pointer or the focus on a message. Asked anew before each picture, too: a message that is
+ * closed, or moved into a dialog, tells nobody that the pointer has left it. */
+export function areToastsInUse() {
+  const toasts = document.querySelector(".toasts");
+  if (toasts === null) return false;
+  return (canHover.matches && toasts.matches(":hover")) || toasts.querySelector(":focus-visible") !== null;
+}
+
+/** Success is summed up by the live region of the page, so its card keeps silent; failures and notes speak. */
 function toastView(toast, act) {
-  const status = toast.status ?? EXCEPTION;
+  const { icon, tone } = look(toast);
   const names = details(toast);
   return html`
-    <div class=${`toast-card tone-${statusTone(status)}`} role=${isFailure(toast) ? "alert" : "status"}>
-      <i class=${`bi ${statusIcon(status)} tone-text`} aria-hidden="true"></i>
-      <div class="toast-text"><strong>${title(toast)}</strong>${names ? html`<div class="muted">${names}</div>` : nothing}</div>
-      <button class="btn-close" type="button" aria-label="Close message" @click=${() => act.closeToast(toast.key)}></button>
+    <div class=${`toast-card tone-${tone}`} role=${isFailure(toast) ? "alert" : "status"}
+      aria-live=${isFailure(toast) || isNote(toast) ? nothing : "off"}>
+      <i class=${`bi ${icon} tone-text`} aria-hidden="true"></i>
+      <div class="toast-text">
+        <strong>${titleView(toast, act)}</strong>${names ? html`<div class="muted">${names}</div>` : nothing}
+      </div>
+      <button class="btn-close" type="button" aria-label="Close message"
+        @click=${(event) => close(event, toast, act)}></button>
     </div>
   `;
+}
+
+function look(toast) {
+  if (isNote(toast)) return { icon: "bi-info-circle-fill", tone: "note" };
+  const status = toast.status ?? EXCEPTION;
+  return { icon: statusIcon(status), tone: statusTone(status) };
+}
+
+/** A single task leads to its view, several to the tab in which they are. */
+function titleView(toast, act) {
+  if (toast.status === null) return title(toast);
+  const id = taskOf(toast);
+  if (id !== null) return link(`?task=${id}`, title(toast), () => act.openTask(id));
+  const tab = isFailed(toast.status) ? "failed" : "finished";
+  return link(`?tab=${tab}`, title(toast), () => act.openTab(tab));
+}
+
+function link(href, text, open) {
+  return html`<a class="toast-link" href=${href} @click=${(event) => follow(event, open)}>${text}</a>`;
+}
+
+/** A click that asks for a new tab or window is the browser's. */
+function follow(event, open) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  open();
+}
+
+/** By keyboard the focus goes on to the next message, where there is one. */
+function close(event, toast, act) {
+  const toasts = event.currentTarget.closest(".toasts");
+  const isByKeyboard = event.currentTarget.matches(":focus-visible");
+  act.closeToast(toast.key);
+  if (isByKeyboard) toasts.querySelector(".btn-close")?.focus();
 }

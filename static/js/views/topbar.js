@@ -3,6 +3,8 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { countOf } from "../statuses.js";
 import { unseenCount } from "../unseen.js";
+import { follow } from "./links.js";
+import { settingsButton } from "./settings.js";
 import { buttonText, buttonTooltip, hourglassFill } from "../words.js";
 
 const HOURGLASS = {
@@ -15,17 +17,27 @@ const HOURGLASS = {
 export function topbar(state, act) {
   return html`
     <header class="bar">
-      <a class="brand" href="/openattic/">
+      <a class="brand" href="/openattic/" @click=${follow(act.openHome)}>
         <img src="/openattic/static/img/hourglass.svg" alt="" width="28" height="28"><span>Hourglass</span>
       </a>
+      ${state.role === "admin" ? startButton(act) : nothing}
       ${tasksButton(state, act)}
       <span class="login" title=${`Signed in as ${state.user} (${state.role})`}>
         <i class="bi bi-person-circle" aria-hidden="true"></i><span class="login-name">${state.user}</span>
       </span>
+      ${settingsButton()}
       <button class="btn bar-button" type="button" aria-label="Sign out" title="Sign out" @click=${act.signOut}>
         <i class="bi bi-box-arrow-right" aria-hidden="true"></i>
       </button>
     </header>
+  `;
+}
+
+function startButton(act) {
+  return html`
+    <button class="btn bar-button" type="button" @click=${() => act.openStart()}>
+      <i class="bi bi-plus-lg" aria-hidden="true"></i><span class="bar-text">Start a task</span>
+    </button>
   `;
 }
 

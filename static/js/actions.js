@@ -1,0 +1,204 @@
+/** What people can do: each action changes the state, asks the server, and says what became of it. */
+
+import * as api from "./api.js";
+import { copyText } from "./clipboard.js";
+import * as deleting from "./deleting.js";
+import { useZone } from "./format.js";
+import * as jobform from "./jobform.js";
+import { askPermission } from "./notify.js";
+import * as openTask from "./opentask.js";
+import { HOME, atTab } from "./place.js";
+import * as preferences from "./preferences.js";
+import * as change from "./state.js";
+import { isPending } from "./statuses.js";
+import { requestOf } from "./tasklist.js";
+import { withNote, without } from "./toasts.js";
+
+/**
+ * The actions for the views. `react` and `update` change the state, `go` what is open; `failed(problem, tell)` and
+ * `tellFailure(text)` deal with refusals, `enter` and `leave` with who is here.
+ */
+export function makeActions({ getState, update, react, go, failed, enter, leave, tellFailure, askForFrame }) {
+  const place = () => getState().place;
+  const note = (text) => react((state) => change.withToasts(state, withNote(state.toasts, text, Date.now())));
+
+  /** What a person asks of the server by a click. A refusal is told in a toast that says what did not happen. */
+  async function attempt(what, act) {
+    try {
+      return await act();
+    } catch (problem) {
+      failed(problem, (text) => tellFailure(`${what}: ${text}`));
+      return null;
+    }
+  }
+
+  const signingIn = {
+    async signIn(credentials) {
+      if (getState().signIn.busy) return;
+      react(change.signInBegan);
+      try {
+        const signedIn = await api.signIn(credentials);
+        react(change.signedIn, signedIn.username, signedIn.role);
+        enter();
+      } catch (problem) {
+        if (!(problem instanceof api.Problem)) throw problem;
+        react(change.signInFailed, problem.message);
+      }
+    },
+
+    async signOut() {
+      update(change.leaving, true);
+      const isDone = await attempt("Not signed out", async () => (await api.signOut()) ?? true);
+      isDone ? leave("") : update(change.leaving, false);
+    },
+  };
+
+  const going = {
+    openDialog: () => place().tab === null && go(atTab("pending")),
+    openTab: (tab) => go({ ...atTab(tab), size: place().size }),
+    closeDialog: () => place().tab !== null && go(HOME),
+    search: (text) => go({ ...place(), search: text, page: 1 }, "replaceState"),
+    sortBy: (ordering) => go({ ...place(), ordering, page: 1 }),
+    showPage: (page) => go({ ...place(), page }),
+    setPageSize(size) {
+      actions.setPreference("pageSize", size);
+      go({ ...place(), size: null, page: 1 });
+    },
+    openTask: (id) => go({ ...place(), task: id, start: null, from: null }),
+    closeTask: () => go({ ...place(), task: null }),
+    openHome: () => go(HOME),
+    openHelp: () => react(change.withHelp, true),
+    closeHelp: () => react(change.withHelp, false),
+    reload: () => react(change.reloadAsked),
+    reloadPage: () => location.reload(),
+    applyUpdates: () => react(change.updatesApplied),
+    leaveTable: askForFrame,
+  };
+
+  const selecting = {
+    clickRow: (id, withShift) => react(change.rowClicked, id, withShift),
+    clickSelectAll: () => react(change.selectAllClicked),
+    selectAllMatching: () => react(change.allMatchingChosen),
+    clearSelection: () => react(change.selectionCleared),
+  };
+
+  const removing = {
+    askToDelete: () => react(deleting.asked),
+    askToDeleteTask: (task) => react(deleting.askedAbout, task),
+    typeConfirmation: (text) => react(deleting.typed, text),
+    keepTasks: () => react(deleting.cancelled, Date.now()),
+    closeReport: () => react(deleting.reportClosed),
+
+    async deleteTasks() {
+      const { confirm } = getState();
+      if (confirm.busy || !deleting.mayDelete(confirm)) return;
+      react(deleting.began);
+      try {
+        for await (const results of deletions(confirm)) {
+          if (getState().confirm === null) return;
+          react(deleting.progressed, results);
+        }
+        react(deleting.done, Date.now());
+      } catch (problem) {
+        failed(problem, (text) => react(deleting.failed, text));
+      }
+    },
+  };
+
+  const starting = {
+    openStart: (job = "") => go({ ...place(), start: job, from: null }),
+    runChanged: (task) => go({ ...place(), start: task.job, from: task.id }),
+    closeStart: () => place().start !== null && go({ ...place(), start: null, from: null }),
+    chooseJob(job) {
+      fill(jobform.jobChosen, getState().jobs, job);
+      go({ ...place(), start: job, from: null }, "replaceState");
+    },
+    setStartValue: (name, value) => fill(jobform.valueSet, name, value),
+    setStartOption: (name, value) => fill(jobform.optionSet, name, value),
+
+    async startTask() {
+      const { start, jobs } = getState();
+      if (start === null || !jobform.canStart(start, jobs)) return;
+      const job = jobform.jobNamed(jobs, start.job);
+      const errors = jobform.unreadable(job, start);
+      if (Object.keys(errors).length > 0) {
+        fill(jobform.startRefused, { message: "", errors });
+        return;
+      }
+      fill(jobform.startBegan);
+      try {
+        showCreated(await api.createTask(jobform.submission(job, start)));
+      } catch (problem) {
+        failed(problem, () => fill(jobform.startRefused, problem));
+      }
+    },
+  };
+
+  /** The form changes, unless it was closed meanwhile. */
+  function fill(apply, ...values) {
+    react((state) => (state.start === null ? state : change.withStart(state, apply(state.start, ...values))));
+  }
+
+  /** Back in the list at once, with the new task in it. */
+  function showCreated(task) {
+    go({ ...HOME, tab: "pending" });
+    react(change.taskCreated, task.id);
+  }
+
+  const withTask = {
+    async runAgain(task) {
+      const created = await attempt("Not run again", () => api.retryTask(task.id));
+      if (created !== null) showCreated(created);
+    },
+    async stopNow(task) {
+      const stopped = await attempt("Not stopped", () => api.stopNow(task.id));
+      if (stopped !== null) tell(stopped);
+    },
+    async pin(task, pinned) {
+      const changed = await attempt(pinned ? "Not kept" : "Still kept", () => api.pinTask(task.id, pinned));
+      if (changed !== null) tell(changed);
+    },
+    async loadEarlierRounds() {
+      const { open } = getState();
+      update(change.withOpen, open.id, openTask.loadingEarlier);
+      const earlier = await attempt("Earlier rounds", () => api.getRounds(open.id, openTask.earlierAfter(open)));
+      update(change.withOpen, open.id, (now) => openTask.withEarlier(now, earlier));
+    },
+    async copy(text) {
+      note((await copyText(text)) ? "Copied" : "The browser does not let the page copy: select the text and copy it");
+    },
+  };
+
+  function tell(task) {
+    react(change.withOpen, task.id, (open) => openTask.withTask(open, task));
+  }
+
+  const settings = {
+    setPreference(name, value) {
+      const changed = { ...getState().preferences, [name]: value };
+      preferences.save(changed);
+      useZone(changed.zone);
+      react(change.withPreferences, changed);
+    },
+    async setNotify(isWanted) {
+      const isAllowed = isWanted && (await askPermission()) === "granted";
+      actions.setPreference("notify", isAllowed);
+    },
+    closeToast: (key) => react((state) => change.withToasts(state, without(state.toasts, key))),
+    holdToasts: askForFrame,
+  };
+
+  const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings };
+  return actions;
+}
+
+/** Each only if it is still what the person saw: pending or final; or, of all that match, what it was then. */
+async function* deletions({ tasks, matching }) {
+  if (matching !== null) {
+    yield* api.deleteMatching(requestOf(matching.query), matching.asOf);
+    return;
+  }
+  const ids = (wanted) => tasks.filter((task) => isPending(task.status) === wanted).map((task) => task.id);
+  yield await api.deleteTasks(ids(true), "pending");
+  yield await api.deleteTasks(ids(false), "final");
+}

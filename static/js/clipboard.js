@@ -1,0 +1,26 @@
+/** Copies text, also on plain http, where browsers offer no clipboard to scripts but still obey `copy`. */
+
+/** Whether it worked. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+/** In the topmost dialog, since all outside of it cannot be focused. */
+function copyBySelection(text) {
+  const layer = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  const focused = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "visually-hidden";
+  layer.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  return isCopied;
+}

@@ -1,0 +1,28 @@
+/** The keys that work everywhere: `?` for help, `/` to search. Those of the table are with the table. */
+
+export function listenToKeys(getState, act) {
+  document.addEventListener("keydown", (event) => {
+    const { user, confirm, isHelpOpen, place } = getState();
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (user === "" || !isPlain || isHelpOpen || isWriting(event.target)) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      act.openHelp();
+    } else if (event.key === "/" && confirm === null && place.start === null) {
+      event.preventDefault();
+      search(place, act);
+    }
+  });
+}
+
+function isWriting(element) {
+  const isText = element.matches("input:not([type=checkbox], [type=radio])");
+  return isText || element.isContentEditable || element.matches("textarea, select");
+}
+
+/** In the list; where it is not to be seen, it opens first. */
+function search(place, act) {
+  if (place.tab === null) act.openDialog();
+  else if (place.task !== null) act.closeTask();
+  document.getElementById("search")?.focus();
+}

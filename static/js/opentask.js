@@ -1,0 +1,304 @@
+/**
+ * The open task, with its rounds and interruptions, as `state.open`. Pure.
+ *
+ * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
+ * most `most` are kept, the newest. `gone`: it no longer exists, and what was known of it stays. `error` says why it
+ * could not be loaded.
+ */
+
+import { duration, number, runtimeSeconds } from "./format.js";
+import { NOT_STARTED, RUNNING, isFinal, isPending } from "./statuses.js";
+
+/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
+const FIRST_ROUNDS = 200;
+const EARLIER_ROUNDS = 1000;
+/** How many rounds are kept, and how many where the person asked for earlier ones. */
+export const MOST_ROUNDS = 500;
+export const MOST_ROUNDS_ASKED = 2000;
+const ROUNDS_IN_CHART = 200;
+/** Lists and frames leave out results that are larger. */
+const LARGE_RESULT_BYTES = 16 * 1024;
+
+/** A task that was opened by its number; `known` is what a list says of it, or null. */
+export function opened(id, known) {
+  return {
+    id,
+    task: known,
+    isLoaded: false,
+    gone: false,
+    error: "",
+    rounds: [],
+    from: 0,
+    most: MOST_ROUNDS,
+    hasEarlier: false,
+    isLoadingEarlier: false,
+    interruptions: [],
+  };
+}
+
+// Loading.
+
+/** Whether the task, and unless it `isLoaded` its rounds, are to be loaded. */
+export function isLacking(open) {
+  return !open.gone && open.error === "" && (!open.isLoaded || needsTask(open));
+}
+
+/** Whether it has ended since it was loaded with a result that frames leave out. */
+export function needsTask({ task }) {
+  return task !== null && isFinal(task.status) && task.result === null && task.result_bytes > LARGE_RESULT_BYTES;
+}
+
+/** After which number to ask for rounds, so that the newest come. */
+export function firstAfter(task) {
+  return Math.max(0, task.round - FIRST_ROUNDS);
+}
+
+/** With what was loaded; `rounds` after `firstAfter(task)`, or null where they were not asked for. */
+export function loaded(open, task, rounds, interruptions) {
+  const next = withInterruptions(withTask({ ...open, error: "" }, task), interruptions);
+  return rounds === null ? next : withNewest({ ...next, isLoaded: true }, firstAfter(task), rounds);
+}
+
+/** Rounds that do not reach back to those we had leave a gap, so those go. */
+function withNewest(open, after, rounds) {
+  const joins = open.rounds.length > 0 && after <= lastNumber(open);
+  if (joins) return withRounds(open, rounds);
+  return withRounds({ ...open, rounds: [], from: after, most: MOST_ROUNDS }, rounds);
+}
+
+/** Frames have been missed: all is to be loaded again, also where that had failed. */
+export function withGap(open) {
+  return { ...open, isLoaded: false, error: "" };
+}
+
+/** There is no such task, or no longer. */
+export function withMissing(open) {
+  return { ...open, gone: true };
+}
+
+export function withOpenError(open, text) {
+  return { ...open, error: text };
+}
+
+/** As the server knows it now, or knew it earlier. A result that was loaded stays where a list leaves it out. */
+export function withTask(open, task) {
+  if (open.task === null) return { ...open, task };
+  if (task.revision < open.task.revision) return open;
+  const isLeftOut = task.result === null && task.result_bytes > 0 && task.result_bytes === open.task.result_bytes;
+  return { ...open, task: isLeftOut ? { ...task, result: open.task.result } : task };
+}
+
+// Rounds.
+
+/** With rounds that follow on those we have; a repeated one replaces the one of its number. */
+export function withRounds(open, rounds) {
+  if (rounds.length === 0) return bounded(open);
+  const byNumber = new Map([...open.rounds, ...rounds].map((round) => [round.number, round]));
+  return bounded({ ...open, rounds: [...byNumber.values()].sort((one, other) => one.number - other.number) });
+}
+
+function bounded(open) {
+  const isTooLong = open.rounds.length > open.most;
+  const rounds = isTooLong ? open.rounds.slice(-open.most) : open.rounds;
+  const from = isTooLong ? rounds[0].number - 1 : open.from;
+  return { ...open, rounds, from, hasEarlier: from > 0 };
+}
+
+/** The number of the newest round that we have: those after it are still to come. */
+export function lastNumber(open) {
+  return open.rounds.at(-1)?.number ?? open.from;
+}
+
+export function loadingEarlier(open) {
+  return { ...open, isLoadingEarlier: true };
+}
+
+/** After which number to ask for earlier rounds, so that they reach up to those we have. */
+export function earlierAfter({ from }) {
+  return Math.max(0, from - EARLIER_ROUNDS);
+}
+
+/** With the answer to that; null where there was none. */
+export function withEarlier(open, rounds) {
+  const next = { ...open, isLoadingEarlier: false };
+  if (rounds === null) return next;
+  const earlier = rounds.filter((round) => round.number <= open.from);
+  const from = earlier.length === 0 && isWithoutHoles(open) ? 0 : earlierAfter(open);
+  return withRounds({ ...next, from, most: MOST_ROUNDS_ASKED }, earlier);
+}
+
+/** Whether the job counts its rounds one by one: where there are none before, no others will be found further back. */
+function isWithoutHoles({ rounds }) {
+  return rounds.length > 0 && rounds.at(-1).number - rounds[0].number === rounds.length - 1;
+}
+
+/** Whether there are earlier rounds, and room for them. */
+export function canShowEarlier(open) {
+  return open.hasEarlier && open.rounds.length < MOST_ROUNDS_ASKED;
+}
+
+// Interruptions: `{at, resumed}`, rising; `resumed` is null until the task runs again.
+
+/** With those that the server lists, and those that frames told of meanwhile. */
+export function withInterruptions(open, listed) {
+  const byTime = new Map(open.interruptions.map((one) => [one.at, one]));
+  for (const one of listed) byTime.set(one.at, { ...one, resumed: one.resumed ?? byTime.get(one.at)?.resumed ?? null });
+  return { ...open, interruptions: [...byTime.values()].sort((one, other) => (one.at < other.at ? -1 : 1)) };
+}
+
+function withInterruption(open, { from, to, at }) {
+  if (from === RUNNING && to === NOT_STARTED) return withInterruptions(open, [{ at, resumed: null }]);
+  const last = open.interruptions.at(-1);
+  const isResumed = from === NOT_STARTED && to === RUNNING && last?.resumed === null;
+  return isResumed ? withInterruptions(open, [{ ...last, resumed: at }]) : open;
+}
+
+// Frames.
+
+/** After a frame: transitions, then the task, then whether it was deleted, then its rounds. */
+export function withFrame(open, frame) {
+  const transitions = frame.transitions.filter(({ task }) => task === open.id);
+  const tasks = frame.tasks.filter(({ id }) => id === open.id);
+  let next = tasks.reduce(withTask, transitions.reduce(withTransition, open));
+  if (frame.deleted.includes(open.id)) next = withMissing(next);
+  const rounds = frame.rounds?.[String(open.id)] ?? [];
+  return rounds.length > 0 ? withRounds(next, rounds) : next;
+}
+
+function withTransition(open, transition) {
+  const { task } = open;
+  if (task === null || transition.revision <= task.revision) return open;
+  const { to: status, revision } = transition;
+  return withInterruption({ ...open, task: { ...task, status, revision } }, transition);
+}
+
+// How long its rounds take.
+
+/** Of the newest rounds that we have: their numbers and their seconds. */
+export function durations({ rounds }) {
+  const newest = rounds.slice(-ROUNDS_IN_CHART);
+  return { x: newest.map((round) => round.number), y: newest.map((round) => round.seconds) };
+}
+
+/** `median 1.2 s, longest 14 s (round 7)`; "" before the second round. */
+export function durationsText({ rounds }) {
+  if (rounds.length < 2) return "";
+  const longest = rounds.reduce((one, other) => (other.seconds > one.seconds ? other : one));
+  const usual = shortDuration(median(rounds.map((round) => round.seconds)));
+  return `median ${usual}, longest ${shortDuration(longest.seconds)} (round ${number(longest.number)})`;
+}
+
+export function median(values) {
+  const rising = values.toSorted((one, other) => one - other);
+  const middle = rising.length / 2;
+  return (rising[Math.floor(middle)] + rising[Math.ceil(middle) - 1]) / 2;
+}
+
+/** As exact as rounds deserve: `0.4 ms`, `60 ms`, `1.2 s`, `14 s`, `1 m 04 s`. */
+export function shortDuration(seconds) {
+  if (seconds === 0) return "0 s";
+  if (seconds < 0.9995) return `${twoDigits(seconds * 1000)} ms`;
+  return seconds < 9.95 ? `${twoDigits(seconds)} s` : duration(seconds);
+}
+
+function twoDigits(value) {
+  return number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+}
+
+/** `14 min`, `20 s`: for what need not be exact. */
+export function roughDuration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  return minutes >= 1 && minutes < 60 ? `${minutes} min` : shortDuration(seconds);
+}
+
+// Why it does not go on.
+
+/** `stalled: no round for 14 min, usually 20 s a round`; `since` is its last sign of life. */
+export function stalledText(task, now, since = task.last_modified) {
+  const silence = Math.max(0, (now - Date.parse(since)) / 1000);
+  const usual = task.pace_seconds === null ? "" : `, usually ${roughDuration(task.pace_seconds)} a round`;
+  return `stalled: no round for ${roughDuration(silence)}${usual}`;
+}
+
+/** When its last round ended, or it began or went on after that: becoming stalled changes `last_modified`. */
+export function lastSign({ task, rounds, interruptions }) {
+  const times = [task.started, rounds.at(-1)?.at, interruptions.at(-1)?.resumed].filter(Boolean);
+  return times.length === 0 ? task.last_modified : times.sort().at(-1);
+}
+
+const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** `1st`, `2nd`, `3rd`, `11th`. */
+export function ordinal(count) {
+  return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
+}
+
+// The time line.
+
+/**
+ * What happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
+ * how long it took where that is known. The kinds are created, waited, started, interrupted, resumed, running,
+ * ended and stopping.
+ */
+export function timeline(task, interruptions, rounds = []) {
+  return [...beginning(task), ...middle(task, interruptions, rounds), ...end(task)];
+}
+
+function beginning(task) {
+  const { created, started, ended } = task;
+  const waitedUntil = started ?? ended;
+  const by = task.created_by ? ` by ${task.created_by}` : "";
+  const events = [{ kind: "created", at: created, text: `Created${by}` }];
+  if (waitedUntil === null) events.push({ kind: "waited", at: null, text: "Waiting" });
+  else if (between(created, waitedUntil) >= 1) {
+    events.push({ kind: "waited", at: null, text: "Waited", seconds: between(created, waitedUntil) });
+  }
+  if (started !== null) events.push({ kind: "started", at: started, text: "Started" });
+  return events;
+}
+
+function middle(task, interruptions, rounds) {
+  const others = task.interruptions - interruptions.length;
+  const last = interruptions.length - 1;
+  const listed = interruptions.flatMap((one, index) => interruption(one, index === last ? rounds : []));
+  if (others <= 0) return listed;
+  return [{ kind: "interrupted", at: null, text: unlisted(others, listed.length > 0) }, ...listed];
+}
+
+function unlisted(count, isEarlier) {
+  return `${number(count)} ${isEarlier ? "earlier " : ""}${count === 1 ? "interruption" : "interruptions"}`;
+}
+
+function interruption({ at, resumed }, rounds) {
+  const interrupted = { kind: "interrupted", at, text: "Interrupted" };
+  if (resumed === null) return [interrupted];
+  const first = rounds.find((round) => round.at >= resumed);
+  const text = first ? `Resumed with round ${number(first.number)}` : "Resumed";
+  return [interrupted, { kind: "resumed", at: resumed, text, seconds: between(at, resumed) }];
+}
+
+function end(task) {
+  if (task.stopping) return [ended(task), { kind: "stopping", at: null, text: "Its last round is ending" }];
+  if (!isPending(task.status)) return [ended(task)];
+  return task.status === RUNNING ? [{ kind: "running", at: null, text: "Running" }] : [];
+}
+
+function ended(task) {
+  const by = task.ended_by ? ` by ${task.ended_by}` : "";
+  const event = { kind: "ended", at: task.ended, text: `${task.status}${by}` };
+  const seconds = runtimeSeconds(task);
+  return seconds === null ? event : { ...event, seconds };
+}
+
+function between(from, to) {
+  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+}
+
+// JSON as text.
+
+/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. */
+export function readable(value, most = Infinity) {
+  const text = JSON.stringify(value, null, 2);
+  return { text: text.slice(0, most), length: text.length };
+}

@@ -1,0 +1,19 @@
+/** The browser's own tab: its title and icon tell how things stand while somebody looks at something else. */
+
+import { countOf } from "./statuses.js";
+import { iconHref, pageTitle } from "./tabicon.js";
+import { unseenCount } from "./unseen.js";
+
+let shown = "";
+
+export function showInTab({ counts, unseen, open, place }) {
+  const pending = counts === null ? 0 : countOf("pending", counts);
+  const failed = counts === null ? 0 : unseenCount(unseen, counts);
+  const name = open?.task?.description ?? (place.tab === null ? undefined : "Background-Tasks");
+  const title = pageTitle(pending, failed, name ? `${name} · Hourglass` : undefined);
+  if (document.title !== title) document.title = title;
+  const href = iconHref(pending, failed);
+  if (href === shown) return;
+  shown = href;
+  document.querySelector("link[rel=icon]").href = href;
+}

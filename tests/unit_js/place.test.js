@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HOME, addressOf, atTab, placeFrom, queryOf } from "../../static/js/place.js";
+
+const queryPart = (place) => addressOf(place).replace("/openattic/", "");
+
+test("Home needs no words in the address", () => {
+  assert.equal(addressOf(HOME), "/openattic/");
+  assert.deepEqual(placeFrom(""), HOME);
+});
+
+test("every place comes back from its address", () => {
+  const places = [
+    atTab("pending"),
+    { ...HOME, task: 17 },
+    { ...HOME, start: "", from: null },
+    { ...HOME, start: "test_task", from: 4 },
+    { ...atTab("finished"), search: "disk & <b>", ordering: "-runtime", page: 3, size: 25, task: 9 },
+  ];
+  for (const place of places) assert.deepEqual(placeFrom(queryPart(place)), place);
+});
+
+test("what makes no sense in an address is left out", () => {
+  assert.deepEqual(placeFrom("?tab=nonsense&search=x&page=4"), HOME);
+  assert.deepEqual(placeFrom("?tab=pending&sort=-runtime&page=0&size=7&task=-1"), atTab("pending"));
+  assert.deepEqual(placeFrom("?tab=constructor&task=1e9"), HOME);
+  assert.equal(placeFrom(`?tab=pending&search=${"x".repeat(9999)}`).search.length, 500);
+});
+
+test("a tab asks for its own ordering and the preferred size unless the address says otherwise", () => {
+  assert.equal(queryOf(HOME, 50), null);
+  assert.deepEqual(queryOf({ ...atTab("failed"), search: " disk " }, 25), {
+    tab: "failed",
+    search: "disk",
+    ordering: "-last_modified",
+    page: 1,
+    size: 25,
+  });
+  assert.equal(queryOf({ ...atTab("failed"), size: 10, ordering: "status" }, 25).size, 10);
+});
