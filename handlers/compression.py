@@ -1,28 +1,24 @@
-"""The page and its files are compressed on their way; answers of the API are not: they are small and in a hurry."""
+"""Text in fewer bytes, where the client takes it so. Answers of the API go as they are: each is made anew."""
 
 from __future__ import annotations
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
-from tornado.web import GZipContentEncoding, OutputTransform
+import gzip
+import re
 
-COMPRESSED = ("/openattic/static/", "/openattic/vendor/", "/openattic/docs")
-PAGE = "/openattic/"
+from tornado.httputil import HTTPServerRequest
+
+_REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 
-class Compression(OutputTransform):
-    """Compresses the text among them, where the client takes that and does not ask for a range of it."""
+def takes_gzip(request: HTTPServerRequest) -> bool:
+    """Whether `Accept-Encoding` names gzip, and not to refuse it."""
+    for coding in request.headers.get("Accept-Encoding", "").split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip().lower() == "gzip":
+            return not _REFUSED.fullmatch(weight)
+    return False
 
-    def __init__(self, request: HTTPServerRequest) -> None:
-        super().__init__(request)
-        is_file = request.path == PAGE or request.path.startswith(COMPRESSED)
-        self._gzip = GZipContentEncoding(request) if is_file and "Range" not in request.headers else None
 
-    def transform_first_chunk(
-        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
-    ) -> tuple[int, HTTPHeaders, bytes]:
-        if self._gzip is None:
-            return status_code, headers, chunk
-        return self._gzip.transform_first_chunk(status_code, headers, chunk, finishing)
-
-    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
-        return chunk if self._gzip is None else self._gzip.transform_chunk(chunk, finishing)
+def compressed(content: bytes) -> bytes:
+    """The content by gzip: always the same bytes for the same content, so that they have an ETag."""
+    return gzip.compress(content, mtime=0)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.base import API, ServiceHandler
+from handlers.base import API
 from handlers.operations import Schema
-from handlers.page import POLICY
+from handlers.page import HtmlHandler
 from handlers.services import Services
 
 Words = list[tuple[str, str]]
@@ -55,7 +55,7 @@ class Field:
     required: bool
 
 
-class DocsHandler(ServiceHandler):
+class DocsHandler(HtmlHandler):
     """The page. Whoever is not signed in is sent to where that can be done: it names the jobs, as `GET jobs` does."""
 
     def initialize(self, services: Services, document: Callable[[], Schema]) -> None:  # type: ignore[override]
@@ -67,8 +67,7 @@ class DocsHandler(ServiceHandler):
             self.redirect("/openattic/")
             return
         document = self.document()
-        self.set_header("Content-Security-Policy", POLICY)
-        self.render(
+        self.send_page(
             "api.html",
             info=document["info"],
             groups=groups(document, f"{self.request.protocol}://{self.request.host}"),

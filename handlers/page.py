@@ -1,10 +1,13 @@
-"""The single page, and the files that it is made of."""
+"""The single page, and what pages have in common."""
 
 from __future__ import annotations
 
-from tornado.web import RedirectHandler, StaticFileHandler
+from typing import Any
+
+from tornado.web import RedirectHandler
 
 from handlers.base import IdentifiedHandler, ServiceHandler
+from handlers.compression import compressed, takes_gzip
 
 POLICY = "; ".join(
     (
@@ -21,13 +24,26 @@ POLICY = "; ".join(
 )
 
 
-class PageHandler(ServiceHandler):
+class HtmlHandler(ServiceHandler):
+    """A page under the policy, compressed where the browser takes it so."""
+
+    def send_page(self, template: str, **names: Any) -> None:
+        """Answers with a template that is filled in."""
+        page = self.render_string(template, **names)
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Vary", "Accept-Encoding")
+        if takes_gzip(self.request):
+            self.set_header("Content-Encoding", "gzip")
+            page = compressed(page)
+        self.finish(page)
+
+
+class PageHandler(HtmlHandler):
     """The page. It is told who is signed in, so that it need not ask."""
 
     async def get(self) -> None:
         identity = self.session_identity()
-        self.set_header("Content-Security-Policy", POLICY)
-        self.render(
+        self.send_page(
             "index.html",
             user=identity.name if identity else "",
             role=identity.role if identity else "",
@@ -40,12 +56,3 @@ class PageHandler(ServiceHandler):
 
 class ToPageHandler(IdentifiedHandler, RedirectHandler):
     """Leads to the page."""
-
-
-class FileHandler(IdentifiedHandler, StaticFileHandler):
-    """Files of the page: a browser asks each time whether they are new, since imported modules bear no version."""
-
-    def set_extra_headers(self, path: str) -> None:
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.clear_header("Server")

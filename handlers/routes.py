@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from tornado.web import Application
 from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
-from handlers.compression import Compression
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
+from handlers.files import CompressedFileHandler, FileHandler, file_routes
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.openapi import OpenApiHandler, describe
-from handlers.page import FileHandler, PageHandler, ToPageHandler
+from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
@@ -85,9 +86,9 @@ def make_application(services: Services) -> Application:
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/docs/?", DocsHandler, described),
-        (r"/openattic/static/(.*)", FileHandler, {"path": ROOT / "static"}),
-        *(
-            (rf"/openattic/vendor/{name}/(.*)", FileHandler, {"path": ROOT / "node_modules" / folder})
+        *file_routes("/openattic/static", ROOT / "static"),
+        *chain.from_iterable(
+            file_routes(f"/openattic/vendor/{name}", ROOT / "node_modules" / folder)
             for name, folder in VENDOR_FOLDERS.items()
         ),
         (r"/(?:openattic)?", ToPageHandler, {"url": "/openattic/", "permanent": False}),
@@ -99,13 +100,13 @@ def make_application(services: Services) -> Application:
         template_path=ROOT / "templates",
         cross_origin_protection=True,
         websocket_max_message_size=1024 * 1024,
-        transforms=[Compression],
         log_function=AnswerNote(services.answers, _templates()),
     )
 
 
 def _templates() -> dict[type, str]:
     """What each handler's address is called in metrics; where it has several, the first."""
-    of_page = {PageHandler: "/openattic/", FileHandler: "/openattic/static", ToPageHandler: "/"}
+    of_page = {PageHandler: "/openattic/", ToPageHandler: "/"}
+    of_files = dict.fromkeys((FileHandler, CompressedFileHandler), "/openattic/static")
     of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}
-    return of_page | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}
+    return of_page | of_files | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}

@@ -123,21 +123,28 @@ class _Listing:
 
     def ids(self, limit: int) -> list[tuple[int, bool]]:
         """The first of all by id, and whether each is final."""
-        condition = "TRUE" if self._query.as_of is None else SQL["condition_as_of"]
-        places = self._places(_Group("id", self._statuses, condition), descends=False)
-        values = {**self._filter.values, "as_of": self._query.as_of, "limit": limit, "offset": 0}
-        rows = self._reader.execute(SQL["statuses_of_places"].format(places=places), values)
+        places = self._places(_Group("id", self._statuses), descends=False)
+        rows = self._reader.execute(
+            SQL["statuses_of_places"].format(places=places), {**self._filter.values, "limit": limit, "offset": 0}
+        )
         return [(task_id, Status(status).is_final) for task_id, status in rows]
 
     def count(self) -> tuple[int, bool]:
         """By status alone from the kept counts; with more, counted up to a limit."""
         if not self._is_filtered:
-            return self._total, True
+            return self._total - self._changed(), True
         everything, by = _Group("id", self._statuses), self._counting_filter()
         if by.by_words and self._counted(everything, COUNT_LIMIT + 1, _of_whole_words(by)) > COUNT_LIMIT:
             return COUNT_LIMIT, False
         count = self._counted(everything, COUNT_LIMIT + 1, by)
         return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
+
+    def _changed(self) -> int:
+        """How many `as_of` leaves out: they changed of late, so they are few."""
+        if self._query.as_of is None:
+            return 0
+        by = _Filter(SQL["condition_changed"], self._values(), index="tasks_final_by_revision")
+        return self._counted(_Group("id", self._statuses), -1, by)
 
     # What is asked for, in the order in which it is looked through.
 
@@ -277,13 +284,15 @@ class _Listing:
 
     def _conditions(self, without: str = "") -> str:
         """The cheap ones first."""
-        names = ("job", "created_by", "search")
+        names = ("as_of", "job", "created_by", "search")
         asked = [name for name in names if name != without and getattr(self._query, name) is not None]
-        return " AND ".join(SQL[f"condition_{name}"] for name in asked) or "TRUE"
+        conditions = [SQL[f"condition_{name}"].format(changed=SQL["condition_changed"]) for name in asked]
+        return " AND ".join(conditions) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
         sought = split_words(self._query.search or "")
-        return {"words": sought, "job": self._query.job, "created_by": self._query.created_by}
+        asked = {"job": self._query.job, "created_by": self._query.created_by, "as_of": self._query.as_of}
+        return {"words": sought, **asked}
 
 
 def _of_whole_words(by: _Filter) -> _Filter:

@@ -154,14 +154,15 @@ SELECT task, before, after, at, revision FROM transitions
 WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
 -- name: interruptions
--- The newest first.
-SELECT revision, at FROM transitions INDEXED BY transitions_of_interruptions
+-- The newest first, each with when the task was taken again: that is its next transition, looked for among so many that
+-- follow. There is no index of all transitions by task, which every write would pay for.
+SELECT at, (
+    SELECT CASE after WHEN 'Running' THEN at END FROM (
+        SELECT task, after, at FROM transitions
+        WHERE revision > interruption.revision ORDER BY revision LIMIT :at_most)
+    WHERE task = :task LIMIT 1)
+FROM transitions AS interruption INDEXED BY transitions_of_interruptions
 WHERE task = :task AND before = 'Running' AND after = 'Not Started' ORDER BY revision DESC LIMIT :limit
-
--- name: resumed
--- The next start of a task within so many revisions: it mostly follows soon.
-SELECT at FROM transitions
-WHERE revision > :revision AND revision <= :up_to AND task = :task AND after = 'Running' ORDER BY revision LIMIT 1
 
 -- name: deletions_between
 SELECT task FROM deletions WHERE revision > :since AND revision <= :up_to ORDER BY revision
@@ -234,11 +235,14 @@ job = :job
 -- name: condition_created_by
 created_by = :created_by
 
--- name: condition_as_of
--- Neither created nor ended after a revision: what has happened since is read once, by the primary key.
-id NOT IN (
+-- name: condition_changed
+-- Created or ended after a revision. Where no task has changed at all since, the transitions are not even looked at.
+revision > :as_of AND id IN (
     SELECT task FROM transitions
-    WHERE revision > :as_of AND (before IS NULL OR after IN ('Finished', 'Exception', 'Aborted')))
+    WHERE transitions.revision > :as_of AND (before IS NULL OR after IN ('Finished', 'Exception', 'Aborted')))
+
+-- name: condition_as_of
+NOT ({changed})
 
 -- name: condition_runtime
 runtime IS NOT NULL

@@ -46,8 +46,8 @@ _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("rev
 
 
 MOST_INTERRUPTIONS = 100
-FARTHEST_RESUMPTION = 100_000
-"""In revisions after the interruption."""
+FARTHEST_RESUMPTION = 20_000
+"""In transitions after the interruption: to look through so many takes 1 ms."""
 
 
 class SqliteStore:
@@ -157,14 +157,9 @@ def _finish(transaction: Transaction) -> None:
 
 def _interruptions(task_id: int, reader: sqlite3.Connection) -> list[Interruption]:
     read_task(reader, task_id)
-    found = reader.execute(SQL["interruptions"], {"task": task_id, "limit": MOST_INTERRUPTIONS}).fetchall()
-    return [Interruption(at, _resumed(task_id, revision, reader)) for revision, at in reversed(found)]
-
-
-def _resumed(task_id: int, revision: int, reader: sqlite3.Connection) -> int | None:
-    values = {"task": task_id, "revision": revision, "up_to": revision + FARTHEST_RESUMPTION}
-    row = reader.execute(SQL["resumed"], values).fetchone()
-    return row[0] if row else None
+    values = {"task": task_id, "limit": MOST_INTERRUPTIONS, "at_most": FARTHEST_RESUMPTION}
+    newest_first = [Interruption(*row) for row in reader.execute(SQL["interruptions"], values)]
+    return newest_first[::-1]
 
 
 def _changes(since: int, limit: int, reader: sqlite3.Connection) -> Changes | None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs import lifecycle
+from jobs.errors import NoSuchTask
 from jobs.model import Status
 from storage import ORDERINGS, ListQuery, listing
 from storage.words import words
@@ -120,6 +121,58 @@ def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, few, ki
         for query in queries:
             expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
             check(run, run.store.inner, query, expected, few)
+
+
+LATER = {
+    "nothing": None,
+    "taken": lifecycle.taken,
+    "aborted": lambda at: lifecycle.aborted("ann", at),
+    "pinned": lambda at: lifecycle.pinned(True),
+    "deleted": lambda at: lifecycle.deleted("ann", at, None, False),
+}
+
+
+async def go_on(store, tasks, names):
+    """Does something more to the tasks, and tells what they have become; what is gone is left out."""
+    for task, name in zip(tasks, names, strict=True):
+        if LATER[name] and not (name == "taken" and task.status is not Status.NOT_STARTED):
+            await store.change(task.id, LATER[name](5000))
+    return [task for task in [await task_or_none(store, task.id) for task in tasks] if task]
+
+
+async def task_or_none(store, task_id):
+    try:
+        return await store.task(task_id)
+    except NoSuchTask:
+        return None
+
+
+@pytest.mark.parametrize("few", [0, 3, 10_000])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(LATER))), max_size=25),
+    newer=st.lists(a_task, max_size=5),
+    queries=st.lists(a_query, min_size=1, max_size=10),
+)
+def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(monkeypatch, few, kinds, newer, queries):
+    monkeypatch.setattr(listing, "COUNT_LIMIT", few)
+    with Opened() as run:
+        before = run(fill(run.store, [kind for kind, _ in kinds]))
+        as_of = run(run.store.head()).revision
+        now = run(go_on(run.store, before, [name for _, name in kinds]))
+        run(fill(run.store, newer))
+        ended = {task.id for task in before if task.is_final}
+        for query in queries:
+            expected = [task for task in now if task.is_final == (task.id in ended) and matches(query, task)]
+            check_as_of(run, query, as_of, sorted((task.id, task.is_final) for task in expected), few)
+
+
+def check_as_of(run, query, as_of, expected, few):
+    is_filtered = query.search is not None or query.job is not None or query.created_by is not None
+    for limit in (1, 10, 100):
+        found = run(run.store.inner.matching(replaced(query, as_of=as_of), limit))
+        assert found.ids == expected[:limit]
+        assert found.count == (min(len(expected), few) if is_filtered else len(expected))
 
 
 def check(run, store, query, expected, few):

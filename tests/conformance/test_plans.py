@@ -49,9 +49,20 @@ def test_no_statement_reads_or_sorts_a_whole_table(connection, name):
         assert [step for step in plan if "TEMP B-TREE" in step] == []
 
 
+def test_what_changed_since_a_revision_is_found_among_the_transitions_since(connection):
+    """Those before are not read, and the tasks come as they would without."""
+    conditions = SQL["condition_as_of"].format(changed=SQL["condition_changed"])
+    part = SQL["part_final"].format(key="id", status="Finished", index="tasks_final_by_id", conditions=conditions)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {part}", {"as_of": 1})]
+
+    assert "SEARCH transitions USING INTEGER PRIMARY KEY (rowid>?)" in plan
+    assert any(step.startswith("SEARCH tasks USING INDEX tasks_final_by_id (status=?)") for step in plan), plan
+
+
 @pytest.mark.parametrize(
     ("name", "index"),
     [
+        ("interruptions", "transitions_of_interruptions"),
         ("tasks_between", "tasks_final_by_revision"),
         ("tasks_between", "tasks_pending_by_revision"),
         ("unfinished", "tasks_stopping"),

@@ -84,6 +84,8 @@ async def test_what_can_be_read(client, checked, path):
         ("PUT", "taskqueue/4711", {"pinned": 1}, 400),
         ("DELETE", "taskqueue", None, 400),
         ("DELETE", "taskqueue?status=Aborted&count=4711", None, 412),
+        ("DELETE", "taskqueue?status=Aborted&as_of=999999999", None, 412),
+        ("GET", "taskqueue/4711/interruptions", None, 404),
         ("POST", "taskqueue", {"job": "nonsense"}, 404),
         ("POST", "taskqueue", [{"job": "test_task", "params": {"times": 0}}], 400),
         ("POST", "taskqueue/test_task", {"times": 0}, 400),
@@ -101,6 +103,7 @@ async def test_the_life_of_a_task(client, checked):
     address = f"taskqueue/{created.json['id']}"
     assert (await checked("GET", address)).json["status"] == "Finished"
     assert (await checked("GET", f"{address}/rounds")).json["results"]
+    assert (await checked("GET", f"{address}/interruptions")).json["results"] == []
     assert (await checked("PUT", address, {"pinned": True})).json["pinned"]
     assert (await checked("POST", f"{address}/retry")).status == 201
     assert (await checked("DELETE", f"{address}?if_status=pending")).json["task"]["pinned"]

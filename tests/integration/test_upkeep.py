@@ -155,6 +155,17 @@ async def test_a_count_that_is_not_right_deletes_nothing(client, count):
     assert await deleted(client, f"search=504&{PENDING}&count=2") == dict.fromkeys(ids, "aborted")
 
 
+async def test_a_count_as_of_a_revision_is_of_those_that_it_leaves(client):
+    waits, aborted = await created(client, waiting(510), waiting(510))
+    as_of = (await client.get("taskqueue?pageSize=1"))["revision"]
+    await created(client, waiting(510))
+    await client.call("DELETE", f"taskqueue/{aborted}")
+
+    refused = await client.call("DELETE", f"taskqueue?search=510&as_of={as_of}&count=3")
+    assert (refused.status, "1 task, not 3" in refused.json["detail"]) == (412, True)
+    assert await deleted(client, f"search=510&as_of={as_of}&count=1") == {waits: "aborted"}
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -222,6 +233,22 @@ async def test_a_call_deletes_ten_thousand_and_the_next_one_the_rest(service):
 
     assert len(await deleted(client, "status=Not%20Started&count=10002")) == 10_000
     assert len(await deleted(client, "status=Not%20Started&count=2")) == 2
+
+
+async def test_more_than_a_call_deletes_go_with_one_revision_until_an_answer_holds_fewer(service):
+    """Without it the second call would delete what the first one has aborted."""
+    client = Client(service.start())
+    for _ in range(10):
+        await created(client, *[waiting(1)] * 1000)
+    await created(client, waiting(1), waiting(1))
+    as_of = (await client.get("taskqueue?pageSize=1"))["revision"]
+    await created(client, waiting(1))
+
+    counts = [len(await deleted(client, f"search=test&as_of={as_of}")) for _ in range(2)]
+
+    assert counts == [10_000, 2]
+    assert (await client.get("taskqueue?status=Aborted&pageSize=1"))["count"] == 10_002
+    assert (await client.get("taskqueue?status=Not%20Started&pageSize=1"))["count"] == 1
 
 
 # Pages.

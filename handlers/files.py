@@ -1,0 +1,88 @@
+"""The files that the page is made of: as they are, or compressed."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import PathMatches
+from tornado.web import StaticFileHandler
+
+from handlers.base import IdentifiedHandler
+from handlers.compression import compressed, takes_gzip
+
+TEXTS = ("css", "html", "js", "json", "map", "svg")
+"""What gets smaller; fonts are compressed by themselves."""
+
+MOST_FILES = 500
+"""So many are remembered: more than there are."""
+
+
+class FileHandler(IdentifiedHandler, StaticFileHandler):
+    """A file as it is. A browser asks each time whether it is new, since imported modules bear no version."""
+
+    etag_ending: ClassVar[str] = ""
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.clear_header("Server")
+
+    def compute_etag(self) -> str:
+        """Tornado remembers the first content that it has seen of a file, and would go on to answer 304."""
+        assert self.absolute_path is not None
+        return f'"{_version(self.absolute_path, _modified_ns(self.absolute_path))}{self.etag_ending}"'
+
+
+class CompressedFileHandler(FileHandler):
+    """A file of text, compressed: to Tornado that is its content, with a size and an ETag of its own."""
+
+    etag_ending = "-gzip"
+
+    @classmethod
+    def get_content(cls, abspath: str, start: int | None = None, end: int | None = None) -> bytes:  # type: ignore[override]
+        """All of it; requests for a part go to the other handler."""
+        return _compressed_file(abspath, _modified_ns(abspath))
+
+    def get_content_size(self) -> int:
+        assert self.absolute_path is not None
+        return len(self.get_content(self.absolute_path))
+
+    def set_extra_headers(self, path: str) -> None:
+        super().set_extra_headers(path)
+        self.set_header("Content-Encoding", "gzip")
+        self.set_header("Accept-Ranges", "none")
+
+
+class TakenCompressed(PathMatches):
+    """Addresses that match, where the client takes gzip and wants no part alone: that would be one of other bytes."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        return super().match(request) if takes_gzip(request) and "Range" not in request.headers else None
+
+
+def file_routes(address: str, folder: Path) -> list[Any]:
+    """The routes to the files of a folder."""
+    given = {"path": folder}
+    return [
+        (TakenCompressed(rf"{address}/(.*\.(?:{'|'.join(TEXTS)}))"), CompressedFileHandler, given),
+        (rf"{address}/(.*)", FileHandler, given),
+    ]
+
+
+def _modified_ns(path: str) -> int:
+    return os.stat(path).st_mtime_ns
+
+
+@lru_cache(MOST_FILES)
+def _version(path: str, modified_ns: int) -> str:
+    return FileHandler.get_content_version(path)
+
+
+@lru_cache(MOST_FILES)
+def _compressed_file(path: str, modified_ns: int) -> bytes:
+    return compressed(Path(path).read_bytes())
