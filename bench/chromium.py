@@ -31,14 +31,19 @@ class Tab:
         return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
 
 
-@asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
-    """Raises PeerMissing where there is no Chromium: `tools/setup bench` installs it."""
+def executable() -> str:
+    """Debian's Chromium, or what takes its place. Raises PeerMissing where there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         raise PeerMissing("expected Chromium, got none; as root run: apt-get install chromium")
+    return path
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Raises PeerMissing where there is no Chromium: `tools/setup bench` installs it."""
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         yield chromium
         await chromium.close()
 
