@@ -122,6 +122,13 @@ def _list(page: Page, _: Shown) -> None:
     page.locator("table.tasks tbody tr").first.wait_for()
 
 
+def _pending(page: Page, shown: Shown) -> None:
+    """By the button, as a person comes to it."""
+    _home(page, shown)
+    page.locator("#background-tasks").click()
+    _list(page, shown)
+
+
 def _select(page: Page, *names: str) -> None:
     for name in names:
         page.get_by_role("checkbox", name=re.compile(f"Select {name}")).first.check()
@@ -208,6 +215,7 @@ def _toasts(page: Page, shown: Shown) -> None:
     *_, later = shown.create(FINISHING, FINISHING, FINISHING, FAILING, FAILING, LATER)
     shown.service.call("DELETE", f"taskqueue/{later}")
     page.locator(".toasts-more").wait_for()
+    page.wait_for_load_state("networkidle")
 
 
 def _wrong_password(page: Page, _: Shown) -> None:
@@ -233,7 +241,7 @@ VIEWS = [
     View("pending-empty", _text("There are no pending Tasks"), lambda _: "tab=pending", is_quiet=True),
     View("home", _home),
     View("home-long", _home, is_long=True),
-    View("pending", _list, lambda _: "tab=pending"),
+    View("pending", _pending),
     View("failed", _list, lambda _: "tab=failed"),
     View("finished", _list, lambda _: "tab=finished"),
     View("search", _list, lambda _: "tab=finished&search=pool&sort=description&page=2&size=25"),
