@@ -1,6 +1,6 @@
 # `make run` and `make test` do all set-up themselves; a second run installs nothing.
 
-.PHONY: setup run test lint bench bench-million
+.PHONY: setup run test lint screenshots bench bench-million
 
 setup:
 	@tools/setup dev
@@ -18,6 +18,9 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+screenshots:
+	@tools/setup test
+	.venv/bin/python -m tools.screenshots $(ARGS)
 
 bench:
 	@tools/setup bench

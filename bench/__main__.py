@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import creating, idle, lists, million, report, running, starting
+from bench import creating, idle, lists, million, page, report, running, starting
 from bench.databases import Databases
 from bench.figures import Row
 from bench.peer import PeerMissing
@@ -23,6 +23,8 @@ GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
     "7": lists.measure,
     "10": idle.measure,
     "12": starting.measure,
+    "page": page.measure,
+    "search": page.measure_search,
 }
 MILLION = "million"
 

@@ -1,9 +1,9 @@
-"""A WebSocket client that looks at transitions only, and calls beside it in the same loop."""
+"""WebSocket clients: one that looks at transitions, with calls beside it in the same loop, and one that only counts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -62,9 +62,7 @@ class Live:
         seen = self.seen[status]
         missing = set(tasks)
         while missing := missing - seen.keys():
-            message = await self._socket.read_message()
-            if message is None:
-                raise RuntimeError("expected frames of live changes, but the server closed the socket")
+            message = await _read(self._socket)
             now = time.perf_counter()
             for transition in _decode(message).transitions:
                 self.seen[transition.to][transition.task] = now
@@ -74,11 +72,63 @@ class Live:
         self._http.close()
 
 
+class _Summary(Struct):
+    revision: int = 0
+    counts: dict[str, int] = {}
+
+
+_summary = msgspec.json.Decoder(_Summary).decode
+
+
+class Changes:
+    """One client that knows how many changes there were, and how many tasks of which status there are."""
+
+    def __init__(self, socket: WebSocketClientConnection) -> None:
+        self._socket = socket
+        self.revision = 0
+        self.counts: dict[str, int] = {}
+
+    @property
+    def pending(self) -> int:
+        return self.counts.get("Not Started", 0) + self.counts.get("Running", 0)
+
+    async def next(self) -> None:
+        """Reads a frame."""
+        frame = _summary(await _read(self._socket))
+        self.revision, self.counts = frame.revision, frame.counts
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Reads frames until that is so."""
+        while not holds():
+            await self.next()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+async def watched(service: Service) -> Changes:
+    """A client that counts all changes from now on."""
+    changes = Changes(await _connect(service))
+    await changes.next()
+    return changes
+
+
 async def connected(service: Service) -> Live:
     """A client that gets all changes from now on."""
+    socket = await _connect(service)
+    await _read(socket)
+    return Live(service, socket)
+
+
+async def _connect(service: Service) -> WebSocketClientConnection:
     url = f"ws://{service.program.place}{API}/taskqueue/events"
-    socket = await websocket_connect(
+    return await websocket_connect(
         HTTPRequest(url, headers=service.headers), max_message_size=MOST_FRAME_BYTES, ping_interval=0
     )
-    await socket.read_message()
-    return Live(service, socket)
+
+
+async def _read(socket: WebSocketClientConnection) -> str | bytes:
+    message = await socket.read_message()
+    if message is None:
+        raise RuntimeError("expected frames of live changes, but the server closed the socket")
+    return message

@@ -49,9 +49,10 @@ def _today() -> str:
     return time.strftime("%Y-%m-%d")
 
 
-def _number(goal: str) -> tuple[int, str]:
-    digits = re.match(r"\d+", goal)
-    return (int(digits[0]) if digits else 0), goal
+def _number(goal: str) -> tuple[str, int, str]:
+    """The page's goals, whose numbers follow a letter, come last."""
+    found = re.match(r"([A-Z]?)(\d+)(.*)", goal)
+    return (found[1], int(found[2]), found[3]) if found else ("", 0, goal)
 
 
 def _line(cells: Sequence[str]) -> str:

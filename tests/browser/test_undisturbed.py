@@ -109,7 +109,11 @@ def test_a_slow_answer_to_an_earlier_search_does_not_overtake_the_later_one(tab)
     dialog = open_dialog(tab, "Finished")
     expect(row(dialog, "Counting to 1")).to_be_visible()
     held = []
-    tab.page.route(re.compile(r"search=counting\+1"), held.append)
+
+    def hold(route):
+        held.append(route)
+
+    tab.page.route(re.compile(r"search=counting\+1"), hold)
     dialog.get_by_label("Search").fill("counting 1")
     tab.page.wait_for_function("() => document.querySelector('table.tasks').ariaBusy === 'true'")
     dialog.get_by_role("tab", name=re.compile("Failed")).click()

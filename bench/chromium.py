@@ -1,0 +1,65 @@
+"""A tab of Chromium that nobody has used before, signed in, and what Chromium itself says of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from playwright.async_api import Browser, CDPSession, Page, async_playwright
+
+from bench.peer import PeerMissing
+from bench.service import API, PASSWORD, Service
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WIDE, HIGH = 1280, 800
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page, and the wire to the tools of its browser."""
+
+    page: Page
+    devtools: CDPSession
+
+    async def heap_bytes(self) -> float:
+        """What its scripts hold, once all that is not needed was thrown away."""
+        await self.devtools.send("HeapProfiler.collectGarbage")
+        metrics = (await self.devtools.send("Performance.getMetrics"))["metrics"]
+        return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
+
+
+def executable() -> str:
+    """Debian's Chromium, or what takes its place. Raises PeerMissing where there is none."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        raise PeerMissing("expected Chromium, got none; as root run: apt-get install chromium")
+    return path
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Raises PeerMissing where there is no Chromium: `tools/setup bench` installs it."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+@asynccontextmanager
+async def tab(chromium: Browser, service: Service, script: str) -> AsyncIterator[Tab]:
+    """A tab with an empty cache, in which `script` runs before all that the page brings along."""
+    context = await chromium.new_context(viewport={"width": WIDE, "height": HIGH})
+    given = {"username": "admin", "password": PASSWORD}
+    answer = await context.request.post(f"http://{service.program.place}{API}/auth", data=given)
+    if not answer.ok:
+        raise RuntimeError(f"expected to be signed in, got {answer.status} {await answer.text()}")
+    page = await context.new_page()
+    await page.add_init_script(script)
+    devtools = await context.new_cdp_session(page)
+    for domain in ("Network", "Performance", "HeapProfiler"):
+        await devtools.send(f"{domain}.enable")
+    yield Tab(page, devtools)
+    await context.close()
