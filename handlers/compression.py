@@ -1,4 +1,4 @@
-"""Text in fewer bytes, where the client takes it so. Answers of the API go as they are: each is made anew."""
+"""Text in fewer bytes, where the client takes it so."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def takes_gzip(request: HTTPServerRequest) -> bool:
     return False
 
 
-def compressed(content: bytes) -> bytes:
-    """The content by gzip: always the same bytes for the same content, so that they have an ETag."""
-    return gzip.compress(content, mtime=0)
+def compressed(content: bytes, *, quickly: bool = False) -> bytes:
+    """The content by gzip: always the same bytes for the same content, so that they have an ETag. `quickly` is for what
+    is made anew each time."""
+    return gzip.compress(content, 1 if quickly else 9, mtime=0)

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 
 VENDOR_FOLDERS = {
     "bootstrap": "bootstrap/dist",
-    "bootstrap-icons": "bootstrap-icons/font",
+    "bootstrap-icons": "bootstrap-icons/icons",
     "lit-html": "lit-html",
     "uplot": "uplot/dist",
 }

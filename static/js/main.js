@@ -123,7 +123,8 @@ function serveNeeds() {
 
 function isOnHome() {
   const { store, isLeaving, place } = state;
-  return store !== null && !isLeaving && place.tab === null && place.task === null;
+  const isCovered = place.tab !== null && state.workers !== null && state.statistics !== null;
+  return store !== null && !isLeaving && !isCovered && (place.tab !== null || place.task === null);
 }
 
 function startAnew() {

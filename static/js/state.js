@@ -222,10 +222,11 @@ function withList(state, name, list) {
   return list === state.lists[name] ? state : { ...state, lists: { ...state.lists, [name]: list } };
 }
 
-/** Those that a person can see. What lies under the dialog or a task rests. */
-export function visibleLists({ store, isLeaving, place }) {
+/** Those that a person can see. What lies under the dialog or a task rests, once it is there. */
+export function visibleLists({ store, isLeaving, place, lists }) {
   if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
-  return place.tab === null ? ["pending", "failures"] : ["dialog"];
+  const home = ["pending", "failures"];
+  return place.tab === null ? home : ["dialog", ...home.filter((name) => lists[name].answered === null)];
 }
 
 export function loadBegan(state, name) {

@@ -1,6 +1,6 @@
 /** What the page says: sentences that are made from numbers and tasks. Pure. */
 
-import { exactMoment, number, percent, timeOfDay } from "./format.js";
+import { exactMoment, moment, number, percent, timeOfDay } from "./format.js";
 import { ABORTED, EXCEPTION, FINISHED, TABS, countOf, isPending } from "./statuses.js";
 
 /** `1 task`, `3 tasks`. */
@@ -129,10 +129,10 @@ function counted(count, isFirst) {
 }
 
 /** Why a task is not running, as far as a page knows that is not told when it changes. */
-export function waitingText(task) {
+export function waitingText(task, now) {
   const reason = task.waiting_for?.reason;
   if (reason === "lock") return `waits for task ${task.waiting_for.task}`;
-  if (reason === "schedule") return "waits for its time";
+  if (reason === "schedule") return `waits until ${moment(task.waiting_for.until, now)}`;
   return reason === "worker" ? "waits for a worker" : "";
 }
 

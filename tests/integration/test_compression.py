@@ -22,7 +22,6 @@ FILES = {
     "static/img/hourglass.svg": ROOT / "static/img/hourglass.svg",
     "vendor/bootstrap/css/bootstrap.min.css": ROOT / "node_modules/bootstrap/dist/css/bootstrap.min.css",
 }
-FONT = "vendor/bootstrap-icons/fonts/bootstrap-icons.woff2"
 PAGES = ["", "docs/"]
 TAKES = {"Accept-Encoding": "gzip, deflate, br"}
 
@@ -103,11 +102,6 @@ async def test_a_part_of_a_file_is_a_part_of_what_it_is(ask):
     assert "Content-Encoding" not in part.headers
 
 
-async def test_fonts_and_answers_of_the_api_are_sent_as_they_are(ask):
-    for path in (FONT, "api/openapi.json", "api/taskqueue", "api/nonsense"):
-        assert "Content-Encoding" not in (await ask(path, **TAKES)).headers
-
-
 async def test_nothing_is_served_compressed_that_is_not_served_as_it_is(ask):
     for path in ("static/js/none.js", "static/%2e%2e/package.json", "vendor/bootstrap/%2e%2e/package.json"):
         answer = await ask(path, **TAKES)
@@ -133,3 +127,13 @@ async def test_a_file_that_has_changed_is_sent_anew(tmp_path, taken):
     server.stop()
 
     assert (etags[0] == etags[2], etags[0] == etags[1]) == (True, False)
+
+
+async def test_long_answers_of_the_api_are_compressed_for_those_who_take_it_and_short_ones_are_not(ask):
+    plain, small = await ask("api/openapi.json"), await ask("api/openapi.json", **TAKES)
+
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(small.body) == plain.body
+    assert small.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert "Content-Encoding" not in plain.headers
+    assert "Content-Encoding" not in (await ask("api/workers", **TAKES)).headers

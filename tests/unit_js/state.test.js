@@ -108,9 +108,14 @@ test("one click applies the updates although rows are selected", () => {
   assert.deepEqual([ids(applied), [...applied.selection.ids]], [[2], [2]]);
 });
 
-test("only what can be seen is loaded: Home's lists rest under the dialog and beside a task", () => {
+test("only what can be seen is loaded: once Home's lists are there they rest under the dialog and beside a task", () => {
   assert.deepEqual(change.visibleLists(following()), ["pending", "failures"]);
-  assert.deepEqual(change.visibleLists(looking()), ["dialog"]);
+  assert.deepEqual(change.visibleLists(looking()), ["dialog", "pending", "failures"]);
+  const known = ["pending", "failures"].reduce((state, name) => {
+    const asked = change.loadBegan(state, name);
+    return change.withAnswer(asked, name, asked.loads, page([]));
+  }, looking());
+  assert.deepEqual(change.visibleLists(known), ["dialog"]);
   assert.deepEqual(change.visibleLists(change.went(following(), { ...HOME, task: 7 })), []);
 });
 

@@ -5,7 +5,8 @@
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 
-const LIBRARY = "/openattic/vendor/uplot/uPlot.esm.js";
+/** Of its builds the smallest, which is a plain script. */
+const LIBRARY = "/openattic/vendor/uplot/uPlot.iife.min.js";
 const STYLES = "/openattic/vendor/uplot/uPlot.min.css";
 const HEIGHT = 120;
 const LEAST_WIDTH = 44;
@@ -301,16 +302,21 @@ let loading = null;
 
 /** Once for all charts; tried again by the next one where it failed. */
 function library() {
-  loading ??= Promise.all([import(LIBRARY), linked(STYLES)]).then(([module]) => module.default);
+  loading ??= loaded();
   loading.catch(() => (loading = null));
   return loading;
 }
 
-function linked(address) {
-  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address });
+async function loaded() {
+  await Promise.all([added("script", { src: LIBRARY }), added("link", { rel: "stylesheet", href: STYLES })]);
+  return globalThis.uPlot;
+}
+
+function added(name, attributes) {
+  const element = Object.assign(document.createElement(name), attributes);
   return new Promise((resolve, reject) => {
-    link.addEventListener("load", resolve);
-    link.addEventListener("error", () => reject(new Error(`${address} could not be loaded`)));
-    document.head.append(link);
+    element.addEventListener("load", resolve);
+    element.addEventListener("error", () => reject(new Error(`${LIBRARY} could not be loaded`)));
+    document.head.append(element);
   });
 }

@@ -26,7 +26,7 @@ function content(confirm, act, { freshness, toasts }) {
       ${mayRollNothingBack(tasks) ? warning() : nothing}
       ${tasks.length > 1 && matching === null ? list(tasks) : nothing}
       ${matching === null ? nothing : typing(confirm, act)}
-      ${results.length > 0 ? html`<p role="status">${deletionSummary(results)} so far…</p>` : nothing}
+      ${busy ? html`<p class="mt-3 mb-0" role="status">${busyText(results)}</p>` : nothing}
       ${error ? html`<p class="alert alert-danger" role="alert">${error}</p>` : nothing}
     </div>
     <footer class="layer-foot">
@@ -39,6 +39,10 @@ function content(confirm, act, { freshness, toasts }) {
     </footer>
     ${toasts}
   `;
+}
+
+function busyText(results) {
+  return results.length === 0 ? "Deleting…" : `${deletionSummary(results)} so far…`;
 }
 
 function whatOf({ tasks, matching }) {

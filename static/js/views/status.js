@@ -37,7 +37,7 @@ function look(task, tab, now) {
   if (task.gone) return { icon: "bi-trash3", word: task.gone, tone: "waiting", text: "" };
   if (task.stopping) return { ...plain, tone: "amber", icon: "bi-hourglass-split", text: "its last round is ending" };
   if (task.status === RUNNING) return running(task, plain, now);
-  if (task.status === NOT_STARTED) return waiting(task, plain);
+  if (task.status === NOT_STARTED) return waiting(task, plain, now);
   return { ...plain, text: isFailed(task.status) && tab !== "failed" ? task.outcome : "" };
 }
 
@@ -49,12 +49,12 @@ function running(task, plain, now) {
   return { ...plain, text: joined(roundText(task), task.message) };
 }
 
-function waiting(task, plain) {
+function waiting(task, plain, now) {
   if (task.interruptions > 0) {
     const text = task.round ? `interrupted, goes on after ${roundText(task)}` : "interrupted, begins again";
     return { ...plain, tone: "amber", icon: "bi-arrow-clockwise", text };
   }
-  return { ...plain, text: waitingText(task) };
+  return { ...plain, text: waitingText(task, now) };
 }
 
 function joined(...texts) {

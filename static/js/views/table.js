@@ -1,6 +1,7 @@
 /** The table of a tab. Rows are patched by key, so that focus, selection and scroll stay with their task. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { duration, percent, runtimeSeconds } from "../format.js";
@@ -14,6 +15,9 @@ import { moveInRows } from "./rowkeys.js";
 import { statusLine, statusTone } from "./status.js";
 import { follow } from "./links.js";
 import { timeView } from "./time.js";
+
+/** How often relative times go on. */
+const TICK_MILLISECONDS = 10000;
 
 /** `by` is what the server sorts by; `first` the direction of a first click: what people look for comes first. */
 const NAME = { title: "Name", kind: "name", by: "description", first: "", cell: nameCell };
@@ -43,7 +47,7 @@ export function table(state, act, now) {
   const { tab } = list.query;
   const columns = COLUMNS[tab];
   const choice = role === "admin" ? { selection, order: chooseable(list), act } : null;
-  const context = { tab, place, created, columns, choice, now, act };
+  const context = { tab, place, created, columns, choice, zone: state.preferences.zone, now, act };
   return html`
     <table class="tasks" data-tab=${tab} aria-busy=${isAnswered(list) ? "false" : "true"}>
       <caption class="visually-hidden">${tab} tasks</caption>
@@ -52,7 +56,7 @@ export function table(state, act, now) {
         ${columns.map((column) => heading(column, list.query.ordering, act))}
       </tr></thead>
       <tbody @pointerleave=${act.leaveTable} @focusout=${act.leaveTable} @keydown=${(event) => moveInRows(event, act)}>
-        ${repeat(rows(list), (task) => task.id, (task) => row(task, context))}
+        ${repeat(rows(list), (task) => task.id, (task) => guard(changeable(task, context), () => row(task, context)))}
       </tbody>
     </table>
   `;
@@ -114,6 +118,11 @@ function row(task, context) {
         <td class=${`cell-${column.kind}`} data-label=${column.title}>${column.cell(task, context)}</td>`)}
     </tr>
   `;
+}
+
+/** All that a row is drawn from: one that has not changed costs nothing, however often the page is drawn. */
+function changeable(task, { created, place, zone, choice, now }) {
+  return [task, choice?.selection.ids.has(task.id), task.id === created, place, zone, Math.floor(now / TICK_MILLISECONDS)];
 }
 
 function selectOne(task, isSelected, act) {
