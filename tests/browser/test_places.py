@@ -51,6 +51,7 @@ def test_a_shared_link_leads_a_person_who_signs_in_to_the_same_view(tab):
     sign_in(tab)
     submit_finished(tab, 1, 2)
     tab.page.get_by_role("button", name="Sign out").click()
+    expect(tab.page.get_by_role("button", name="Sign in")).to_be_visible()
     sign_in(tab, address="?tab=finished&search=2&sort=description")
     dialog = tab.page.get_by_role("dialog", name="Background-Tasks")
 
