@@ -8,6 +8,9 @@
 
 import { countOf, isFailed } from "./statuses.js";
 
+/** Beyond so many they are only counted. */
+const MOST_KNOWN = 10000;
+
 export function unseenSince(seen) {
   return { seen, latest: seen, ids: new Set(), others: 0, atLeast: false };
 }
@@ -31,9 +34,11 @@ export function withPage(unseen, page) {
 export function withFrame(unseen, frame) {
   const failed = frame.transitions.filter(({ to, at }) => isFailed(to) && at > unseen.seen);
   if (failed.length === 0 && !frame.deleted.some((id) => unseen.ids.has(id))) return unseen;
+  const latest = latestOf(unseen.latest, failed.map(({ at }) => at));
+  if (unseen.ids.size > MOST_KNOWN) return { ...unseen, latest, others: unseen.others + failed.length };
   const ids = new Set([...unseen.ids, ...failed.map(({ task }) => task)]);
   for (const id of frame.deleted) ids.delete(id);
-  return { ...unseen, ids, latest: latestOf(unseen.latest, failed.map(({ at }) => at)) };
+  return { ...unseen, ids, latest };
 }
 
 function latestOf(latest, times) {

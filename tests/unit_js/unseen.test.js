@@ -57,3 +57,13 @@ test("a look in another window counts, an older one does not", () => {
   const looked = unseen.unseenSince(at(5));
   assert.equal(unseen.seenElsewhere(looked, at(2)), looked);
 });
+
+test("beyond ten thousand they are counted and no longer known one by one", () => {
+  let fresh = unseen.unseenSince("");
+  for (let from = 0; from < 30000; from += 1000) {
+    const transitions = Array.from({ length: 1000 }, (_, at) => transition(from + at, "Aborted", from + at + 1, 5));
+    fresh = unseen.withFrame(fresh, frame(from, from + 1000, { transitions }));
+  }
+  assert.ok(fresh.ids.size < 12000);
+  assert.equal(unseen.unseenCount(fresh, counts(50000)), 30000);
+});

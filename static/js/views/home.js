@@ -19,6 +19,7 @@ import {
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../statuses.js";
 import { estimateOf, tasks } from "../words.js";
 import { SECOND_STEPS, chart } from "./chart.js";
+import { completeBar } from "./complete.js";
 import { follow } from "./links.js";
 import { statusLine, statusTone } from "./status.js";
 import { timeView } from "./time.js";
@@ -155,15 +156,6 @@ function pendingRow(task, act, now) {
 function taskLink({ id, description }, act) {
   return html`
     <a class="home-task-name" href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>${description}</a>
-  `;
-}
-
-function completeBar(task) {
-  return html`
-    <div class=${`complete ${task.status === RUNNING && !task.gone ? "is-moving" : ""}`}>
-      <progress max="100" value=${task.percent} aria-label=${`Complete: ${task.description}`}></progress>
-      <span class="complete-text">${percent(task.percent)}</span>
-    </div>
   `;
 }
 

@@ -4,16 +4,17 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { duration, percent, runtimeSeconds } from "../format.js";
+import { duration, runtimeSeconds } from "../format.js";
 import { addressOf } from "../place.js";
 import { isAll } from "../selection.js";
 import { chooseable } from "../state.js";
-import { ESTIMATED, RUNNING, isFinal } from "../statuses.js";
+import { ESTIMATED, isFinal } from "../statuses.js";
 import { isAnswered, rows } from "../tasklist.js";
 import { estimateOf } from "../words.js";
+import { completeBar } from "./complete.js";
+import { follow } from "./links.js";
 import { moveInRows } from "./rowkeys.js";
 import { statusLine, statusTone } from "./status.js";
-import { follow } from "./links.js";
 import { timeView } from "./time.js";
 
 /** How often relative times go on. */
@@ -29,7 +30,7 @@ export const COLUMNS = {
   pending: [
     NAME,
     CREATED,
-    { title: "Complete", kind: "complete", by: "percent", first: "-", cell: completeCell },
+    { title: "Complete", kind: "complete", by: "percent", first: "-", cell: completeBar },
     { title: "Estimated", kind: "time", by: ESTIMATED, first: "", cell: estimatedCell },
   ],
   failed: [
@@ -139,15 +140,6 @@ function nameCell(task, { tab, place, now, act }) {
     <a class="task-name" href=${addressOf({ ...place, task: task.id })} data-task=${task.id}
       @click=${follow(() => act.openTask(task.id))}>${task.description}</a>
     ${statusLine(task, tab, now)}
-  `;
-}
-
-function completeCell(task) {
-  return html`
-    <div class=${`complete ${task.status === RUNNING && !task.gone ? "is-moving" : ""}`}>
-      <progress max="100" value=${task.percent} aria-label=${`Complete: ${task.description}`}></progress>
-      <span class="complete-text">${percent(task.percent)}</span>
-    </div>
   `;
 }
 

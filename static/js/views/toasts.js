@@ -5,6 +5,7 @@ import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { EXCEPTION, isFailed } from "../statuses.js";
 import { details, isFailure, isNote, shown, taskOf, title } from "../toasts.js";
 import { moreText } from "../words.js";
+import { follow } from "./links.js";
 import { statusIcon, statusTone } from "./status.js";
 
 const canHover = matchMedia("(hover: hover)");
@@ -66,14 +67,7 @@ function titleView(toast, act) {
 }
 
 function link(href, text, open) {
-  return html`<a class="toast-link" href=${href} @click=${(event) => follow(event, open)}>${text}</a>`;
-}
-
-/** A click that asks for a new tab or window is the browser's. */
-function follow(event, open) {
-  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  event.preventDefault();
-  open();
+  return html`<a class="toast-link" href=${href} @click=${follow(open)}>${text}</a>`;
 }
 
 /** By keyboard the focus goes on to the next message, where there is one. */
