@@ -103,9 +103,9 @@ const serveLists = keepLists({
   retry: () => update(change.reloadAsked),
 });
 const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isOnHome, WORKERS_MILLISECONDS);
+const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isOnHome, STATISTICS_MILLISECONDS);
 /** Why a task waits, and its place in the line, change without a revision. */
 const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
-const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isOnHome, STATISTICS_MILLISECONDS);
 
 function serveNeeds() {
   const { needs } = state;
@@ -122,9 +122,9 @@ function serveNeeds() {
 }
 
 function isOnHome() {
-  const { store, isLeaving, place } = state;
+  const { phase, isLeaving, place } = state;
   const isCovered = place.tab !== null && state.workers !== null && state.statistics !== null;
-  return store !== null && !isLeaving && !isCovered && (place.tab !== null || place.task === null);
+  return phase === "live" && !isLeaving && !isCovered && (place.tab !== null || place.task === null);
 }
 
 function startAnew() {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.support.service import Service
 
@@ -16,6 +16,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+expect.set_options(timeout=15_000)
+"""The machine may be slow: what is waited for comes all the same."""
 
 
 def find_chromium():
