@@ -95,12 +95,13 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
       react(deleting.began);
       try {
         for await (const results of deletions(confirm)) {
-          if (getState().confirm === null) return;
+          if (!deleting.isStill(getState(), confirm)) return;
           react(deleting.progressed, results);
+          if (!deleting.goesOn(getState(), confirm)) break;
         }
         react(deleting.done, Date.now());
       } catch (problem) {
-        failed(problem, (text) => react(deleting.failed, text));
+        failed(problem, (text) => deleting.isStill(getState(), confirm) && react(deleting.failed, text));
       }
     },
   };

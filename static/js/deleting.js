@@ -1,8 +1,8 @@
 /**
  * From the question whether tasks shall be deleted to the report of what became of each. Pure; changes `state`.
  *
- * `confirm` is null or `{tasks, matching, typed, busy, results, error}`: the tasks asked about as the person saw them, or
- * those that match as a whole (selection.js), which the person confirms by typing. `results` are the server's words so
+ * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person
+ * saw them, or those that match as a whole (selection.js), which the person confirms by typing. `results` are the server's words so
  * far. `report` is null or `{summary, left, more, lines}`: what was left alone by name (`more` are not named), and each task.
  */
 
@@ -16,17 +16,18 @@ const MOST_LINES = 100;
 /** About the selection, as its tasks are now. */
 export function asked(state) {
   const { selection, lists } = state;
-  if (selection.ids.size === 0) return state;
+  if (selection.ids.size === 0 || state.confirm?.busy) return state;
   const tasks = rows(lists.dialog).filter((task) => selection.ids.has(task.id));
   return { ...state, report: null, confirm: question(tasks, selection.matching) };
 }
 
 export function askedAbout(state, task) {
+  if (state.confirm?.busy) return state;
   return { ...state, report: null, confirm: question([task], null) };
 }
 
 function question(tasks, matching) {
-  return { tasks, matching, typed: "", busy: false, results: [], error: "" };
+  return { tasks, matching, typed: "", busy: false, isStopped: false, results: [], error: "" };
 }
 
 /** What has to be typed before all that match are deleted: their number, or that it is not known. */
@@ -44,9 +45,20 @@ export function typed(state, text) {
   return withConfirm(state, { typed: text });
 }
 
-/** No, or no further: what is done already is told. */
+/** No, or no further: a step that is under way ends by itself, and is told of when it has. */
 export function cancelled(state, now) {
+  if (state.confirm?.busy) return withConfirm(state, { isStopped: true });
   return state.confirm?.results.length > 0 ? done(state, now) : { ...state, confirm: null };
+}
+
+/** Whether a deletion that began with `confirm` is to go on. */
+export function goesOn(state, confirm) {
+  return isStill(state, confirm) && !state.confirm.isStopped;
+}
+
+/** Whether the question is still the same one. */
+export function isStill(state, confirm) {
+  return state.confirm?.tasks === confirm.tasks;
 }
 
 export function began(state) {

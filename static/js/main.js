@@ -102,8 +102,8 @@ const serveLists = keepLists({
   load: loadList,
   retry: () => update(change.reloadAsked),
 });
-const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isOnHome, WORKERS_MILLISECONDS);
-const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isOnHome, STATISTICS_MILLISECONDS);
+const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isHomeWanted, WORKERS_MILLISECONDS);
+const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isHomeWanted, STATISTICS_MILLISECONDS);
 /** Why a task waits, and its place in the line, change without a revision. */
 const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
 
@@ -121,7 +121,7 @@ function serveNeeds() {
   serveWatch();
 }
 
-function isOnHome() {
+function isHomeWanted() {
   const { phase, isLeaving, place } = state;
   const isCovered = place.tab !== null && state.workers !== null && state.statistics !== null;
   return phase === "live" && !isLeaving && !isCovered && (place.tab !== null || place.task === null);

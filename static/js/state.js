@@ -90,7 +90,7 @@ function opened({ place, open, lists }) {
 /** A form that opens asks for the jobs anew; another job in the same form is no other form. */
 function formOf({ place, start, jobs, role }) {
   if (place.start === null || role !== "admin") return { start: null, jobs: null };
-  const isSame = start !== null && (start.from === place.from || start.job === place.start);
+  const isSame = start !== null && start.from === place.from;
   return isSame ? { start, jobs } : { start: { ...jobform.startOpened(null, place.start), from: place.from }, jobs: null };
 }
 
@@ -310,6 +310,7 @@ export function went(state, place) {
   const isSameList = next.lists.dialog?.query === state.lists.dialog?.query;
   return {
     ...next,
+    created: null,
     selection: isSameList ? state.selection : NOTHING,
     report: place.tab === state.place.tab ? state.report : null,
     toasts: place.tab === "failed" && state.place.tab !== "failed" ? withoutFailed(state.toasts) : state.toasts,

@@ -64,6 +64,17 @@ def test_the_last_hour_is_drawn_and_told_as_a_table(tab):
     expect(throughput.get_by_role("table")).to_be_visible()
 
 
+def test_the_focus_returns_to_the_task_that_was_opened_from_home(tab):
+    sign_in(tab)
+    create_waiting(tab)
+    link = region(tab, "Pending tasks").get_by_role("link", name=re.compile("Waiting in round"))
+    link.click()
+    expect(tab.page.get_by_role("heading", name=re.compile("Waiting in round"))).to_be_focused()
+    tab.page.go_back()
+
+    expect(link).to_be_focused()
+
+
 def test_a_tile_opens_its_tab(tab):
     sign_in(tab)
     submit_finished(tab, 1)

@@ -137,6 +137,35 @@ def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
     assert [task["id"] for task in call(tab, "GET", "taskqueue")["results"]] == late
 
 
+def test_a_deletion_that_is_stopped_ends_with_the_step_under_way_and_tells_all_that_it_did(tab):
+    sign_in(tab)
+    submit_finished(tab, *range(12))
+    dialog = open_dialog(tab, "Finished")
+    dialog.get_by_label("Entries per page").select_option("10")
+    expect(dialog.get_by_text("1–10 of 12")).to_be_visible()
+    dialog.get_by_label("Select all").check()
+    dialog.get_by_role("button", name="Select all 12 tasks that match").click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    steps = []
+
+    def hold(route):
+        steps.append(route) if route.request.method == "DELETE" else route.fallback()
+
+    tab.page.route(re.compile("as_of="), hold)
+    confirm = tab.page.get_by_role("dialog", name="Delete 12 tasks")
+    confirm.get_by_label("To confirm, type").fill("12")
+    confirm.get_by_role("button", name="Delete 12 tasks").click()
+    expect(confirm.get_by_text("Deleting…")).to_be_visible()
+    tab.page.keyboard.press("Escape")
+    expect(confirm.get_by_text("Stopping after what is under way…")).to_be_visible()
+    full = [{"id": task, "outcome": "deleted", "status": None} for task in range(1, 10_001)]
+    steps[0].fulfill(json={"results": full})
+
+    expect(tab.page.get_by_text("10,000 tasks deleted", exact=True)).to_be_visible()
+    expect(confirm).to_have_count(0)
+    assert len(steps) == 1
+
+
 def test_what_changed_meanwhile_is_left_alone_and_listed(tab, tmp_path):
     sign_in(tab)
     waits = submit(tab, "waits", times=3, in_round=2, until=str(tmp_path / "until"))

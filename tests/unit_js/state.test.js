@@ -220,6 +220,17 @@ test("all that match go only when their number has been typed", () => {
   assert.equal(deleting.mayDelete(asking().confirm), true);
 });
 
+test("a deletion under way is stopped after its step, and no other question takes its place", () => {
+  const under = deleting.began(asking());
+  const stopped = deleting.cancelled(under, NOW);
+  assert.equal(deleting.goesOn(under, under.confirm), true);
+  assert.equal(deleting.goesOn(stopped, under.confirm), false);
+  assert.equal(deleting.isStill(deleting.progressed(stopped, []), under.confirm), true);
+  assert.equal(deleting.askedAbout(stopped, task(9)), stopped);
+  assert.equal(deleting.asked(stopped), stopped);
+  assert.equal(deleting.isStill(asking(), under.confirm), false);
+});
+
 test("a deletion that is stopped half way tells what it has done", () => {
   const state = deleting.progressed(asking(), [{ id: 2, outcome: "deleted", status: null }]);
   assert.match(JSON.stringify(deleting.cancelled(state, NOW).toasts), /1 task deleted/);

@@ -10,10 +10,16 @@ import { statusIcon, statusTone } from "./status.js";
 export function confirmView({ confirm }, act, extras) {
   return html`
     <dialog class="layer confirm-dialog" id="confirm-dialog" aria-labelledby="confirm-title" aria-describedby="confirm-text"
-      @close=${(event) => event.target.open || act.keepTasks()}>
+      @cancel=${(event) => confirm?.busy && stop(event, act)} @close=${(event) => event.target.open || act.keepTasks()}>
       ${confirm === null ? nothing : content(confirm, act, extras)}
     </dialog>
   `;
+}
+
+/** Esc while it deletes: the question stays until what is under way has ended. */
+function stop(event, act) {
+  event.preventDefault();
+  act.keepTasks();
 }
 
 function content(confirm, act, { freshness, toasts }) {
@@ -26,7 +32,7 @@ function content(confirm, act, { freshness, toasts }) {
       ${mayRollNothingBack(tasks) ? warning() : nothing}
       ${tasks.length > 1 && matching === null ? list(tasks) : nothing}
       ${matching === null ? nothing : typing(confirm, act)}
-      ${busy ? html`<p class="mt-3 mb-0" role="status">${busyText(results)}</p>` : nothing}
+      ${busy ? html`<p class="mt-3 mb-0" role="status">${busyText(confirm)}</p>` : nothing}
       ${error ? html`<p class="alert alert-danger" role="alert">${error}</p>` : nothing}
     </div>
     <footer class="layer-foot">
@@ -41,7 +47,8 @@ function content(confirm, act, { freshness, toasts }) {
   `;
 }
 
-function busyText(results) {
+function busyText({ results, isStopped }) {
+  if (isStopped) return "Stopping after what is under way…";
   return results.length === 0 ? "Deleting…" : `${deletionSummary(results)} so far…`;
 }
 
@@ -50,8 +57,8 @@ function whatOf({ tasks, matching }) {
   return tasks.length === 1 ? "task" : tasksText(tasks.length);
 }
 
-function keepText({ tasks, matching, results }) {
-  if (matching !== null && results.length > 0) return "Stop here";
+function keepText({ tasks, matching, busy }) {
+  if (busy) return "Stop here";
   return tasks.length === 1 && matching === null ? "Keep task" : "Keep tasks";
 }
 

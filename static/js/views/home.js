@@ -155,7 +155,7 @@ function pendingRow(task, act, now) {
 
 function taskLink({ id, description }, act) {
   return html`
-    <a class="home-task-name" href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>${description}</a>
+    <a class="home-task-name" href=${`?task=${id}`} data-task=${id} @click=${follow(() => act.openTask(id))}>${description}</a>
   `;
 }
 
