@@ -63,6 +63,7 @@ def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
             round=last.number,
             rounds=last.of if last.of is not None else task.rounds,
             message=last.message,
+            if_aborted=last.if_aborted,
             checkpoint_round=checkpoint.round if checkpoint else task.checkpoint_round,
             stalled=False,
             last_modified=at,
@@ -239,7 +240,8 @@ def _no_longer_stopping(task: Task, at: int, ending: str = "", error: str | None
 
 
 def _with_abort_outcome(task: Task, ending: str = "") -> Task:
-    return replace(task, outcome=f"Aborted by {task.ended_by}{_abort_ending(task, ending)}")
+    goes_on = f"; {task.if_aborted}" if task.if_aborted else ""
+    return replace(task, outcome=f"Aborted by {task.ended_by}{_abort_ending(task, ending)}{goes_on}")
 
 
 def _abort_ending(task: Task, ending: str) -> str:

@@ -92,6 +92,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     result_bytes: int | None = None
     error: str | None = None
     outcome: str = ""
+    if_aborted: str = ""
     interruptions: int = 0
     deaths: int = 0
     priority: int = 0
@@ -127,6 +128,7 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     message: str = ""
     output: str | None = None
     checkpoint: str | None = None
+    if_aborted: str = ""
 
 
 class KeptRound(Struct, frozen=True, kw_only=True):

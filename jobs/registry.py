@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from msgspec import Struct
 
@@ -42,6 +42,14 @@ LockTemplate = str | Callable[..., str | None]
 RoundsTemplate = str | Callable[..., int | None]
 MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
 
+
+class Provided:
+    """What a process has for its jobs. One that asks for it, by a keyword-only parameter annotated with its type, gets
+    it, and so do its templates. Without arguments it is made as it is where nothing has been configured."""
+
+
+ProvidedType = TypeVar("ProvidedType", bound=Provided)
+
 ENABLED = Parameter("enabled", bool, True)
 """The one setting that every job has."""
 
@@ -55,7 +63,8 @@ class Round(_Numbered, frozen=True, kw_only=True):
 
     `number` counts from 1, one more than the round before where it is None; `of` is how many there will be. `percent`
     follows from both unless it is given. `message` is for people, `output` is kept with the round, and `checkpoint`
-    holds the keyword arguments with which the job goes on after this round.
+    holds the keyword arguments with which the job goes on after this round. `if_aborted` is what goes on without the
+    task where it is aborted after this round, for its outcome: `the cluster goes on by itself`.
     """
 
     of: int | None = None
@@ -63,16 +72,22 @@ class Round(_Numbered, frozen=True, kw_only=True):
     message: str = ""
     output: object = None
     checkpoint: Mapping[str, object] | None = None
+    if_aborted: str = ""
 
     def __post_init__(self) -> None:
         """Here the mistake is still in the traceback of the job that made it."""
         _expect_whole("number", self.number, 1)
         _expect_whole("of", self.of, 1)
         _expect_whole("percent", self.percent, 0, 100)
-        if not isinstance(self.message, str):
-            raise TypeError(f"the message of a Round is text, not {shown(self.message)}")
+        _expect_text("message", self.message)
+        _expect_text("if_aborted", self.if_aborted)
         if not isinstance(self.checkpoint, Mapping | None):
             raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
+
+
+def _expect_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"the {name} of a Round is text, not {shown(value)}")
 
 
 def _expect_whole(name: str, value: object, least: int, most: float = float("inf")) -> None:
@@ -91,12 +106,13 @@ class Job:
     parameters: tuple[Parameter, ...]
     checkpoint_parameters: tuple[Parameter, ...]
     settings_type: type | None
-    registry_parameter: str | None
+    provided: Mapping[str, type[Provided]]
     steps_parameters: tuple[str, ...]
     description: Template
     metadata: MetadataTemplate
     lock: LockTemplate | None
     rounds: RoundsTemplate | None
+    unavailable_because: Callable[[Registry], str | None]
     unique: bool
     resumes: bool
     round_timeout_seconds: float | None
@@ -166,9 +182,7 @@ class Job:
         arguments |= validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
         if self.settings_type:
             arguments["settings"] = settings
-        if self.registry_parameter:
-            arguments[self.registry_parameter] = registry
-        return self(**arguments)
+        return self(**(registry or Registry()).arguments(self, arguments))
 
 
 def _rendered(template: Template, params: Mapping[str, object]) -> str:
@@ -184,6 +198,7 @@ def job(
     metadata: MetadataTemplate | None = None,
     lock: LockTemplate | None = None,
     rounds: RoundsTemplate | None = None,
+    unavailable_because: Callable[[Registry], str | None] = lambda _registry: None,
     unique: bool = False,
     on_interrupt: Literal["resume", "fail"] = "resume",
     round_timeout_seconds: float | None = None,
@@ -193,8 +208,9 @@ def job(
     """Makes a job of a generator function. Templates are filled in with the task's parameters, as str.format does.
 
     Positional parameters are the task's; keyword-only ones are the checkpoint, except `settings`: a frozen dataclass
-    that is read from the job's own section of config.ini, and one annotated `Registry`, which is that of the process
-    and goes to the functions among the templates as well. `rounds` is how many there will be: `{times}`, or a function.
+    that is read from the job's own section of config.ini, and those annotated with a type of `Provided`, as `Registry`
+    is: these go to the functions among the templates as well. `rounds` is how many there will be: `{times}`, or a
+    function. `unavailable_because` says why the job cannot run here at all, None where it can.
     A limit that is None is the one of `[workers]`, 0 is none.
     Raises TypeError where the function cannot be a job, and says why.
     """
@@ -210,12 +226,13 @@ def job(
                 parameters=parameters,
                 checkpoint_parameters=_parameters(signature, inspect.Parameter.KEYWORD_ONLY),
                 settings_type=_settings_type(signature),
-                registry_parameter=_registry_parameter(signature),
+                provided=_provided(signature),
                 steps_parameters=steps_parameters(parameters),
                 description=description,
                 metadata=metadata or {},
                 lock=lock,
                 rounds=rounds,
+                unavailable_because=unavailable_because,
                 unique=unique,
                 resumes=_resumes(on_interrupt),
                 round_timeout_seconds=round_timeout_seconds,
@@ -262,13 +279,22 @@ def _check_kind(parameter: inspect.Parameter) -> None:
         raise TypeError(f"the parameter {parameter.name} has no annotation")
     if parameter.name == "settings" and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         raise TypeError("settings is keyword-only: put it after the *")
-    if parameter.annotation is Registry and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError(f"{parameter.name} is keyword-only, as a Registry: put it after the *")
+    if _is_provided(parameter) and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        kind = parameter.annotation.__name__
+        raise TypeError(f"{parameter.name} is keyword-only, as {_article(kind)} {kind}: put it after the *")
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "AEIOU" else "a"
+
+
+def _is_provided(parameter: inspect.Parameter) -> bool:
+    return isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Provided)
 
 
 def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, ...]:
     of_kind = [parameter for parameter in signature.parameters.values() if parameter.kind is kind]
-    return tuple(_parameter(p) for p in of_kind if p.name != "settings" and p.annotation is not Registry)
+    return tuple(_parameter(p) for p in of_kind if p.name != "settings" and not _is_provided(p))
 
 
 def _parameter(declared: inspect.Parameter) -> Parameter:
@@ -301,8 +327,8 @@ def _settings_type(signature: inspect.Signature) -> type | None:
     return settings_type
 
 
-def _registry_parameter(signature: inspect.Signature) -> str | None:
-    return next((p.name for p in signature.parameters.values() if p.annotation is Registry), None)
+def _provided(signature: inspect.Signature) -> dict[str, type[Provided]]:
+    return {p.name: p.annotation for p in signature.parameters.values() if _is_provided(p)}
 
 
 def _is_frozen_dataclass(type_: type) -> bool:
@@ -329,15 +355,15 @@ def _check_templates(declared: Job) -> None:
         raise TypeError(f'rounds names one of its parameters, as in "{{times}}", not {shown(declared.rounds)}')
     for what, template in templates.items():
         if template is not None:
-            _check_template(what, template, names, declared.registry_parameter)
+            _check_template(what, template, names, [*declared.provided])
 
 
 def _check_template(
-    what: str, template: str | Callable[..., object], names: Sequence[str], registry_parameter: str | None
+    what: str, template: str | Callable[..., object], names: Sequence[str], provided: Sequence[str]
 ) -> None:
     """Found here, a slip stops the start; found later, every task of the job would fail to be created."""
     if callable(template):
-        _check_callable(what, template, [*names, registry_parameter] if registry_parameter else names)
+        _check_callable(what, template, [*names, *provided])
         return
     for _, replacement, _, _ in string.Formatter().parse(template):
         if replacement is not None and re.split(r"[.\[]", replacement)[0] not in names:
@@ -355,12 +381,13 @@ def _check_callable(what: str, function: Callable[..., object], names: Sequence[
 
 
 @dataclass(frozen=True)
-class Registry:
-    """The jobs by name, with what config.ini says of each."""
+class Registry(Provided):
+    """The jobs by name, with what config.ini says of each, and what else the process has for them."""
 
-    _jobs: Mapping[str, Job]
+    _jobs: Mapping[str, Job] = field(default_factory=dict)
     _settings: Mapping[str, object] = field(default_factory=dict)
     _switched_off: frozenset[str] = frozenset()
+    _provided: Mapping[type[Provided], Provided] = field(default_factory=dict)
 
     @property
     def jobs(self) -> list[Job]:
@@ -394,8 +421,18 @@ class Registry:
         return job.rounds_of(self.arguments(job, job.validate(params)))
 
     def arguments(self, job: Job, params: Mapping[str, object]) -> Mapping[str, object]:
-        """What the templates of a job get: its checked parameters, and this registry where it asks for it."""
-        return {**params, job.registry_parameter: self} if job.registry_parameter else params
+        """What a job and its templates get: its checked parameters, and what it asks for of the process."""
+        return {**params, **{name: self.provided(type_) for name, type_ in job.provided.items()}}
+
+    def providing(self, *provided: Provided) -> Registry:
+        """The same jobs, which get these things where they ask for their types."""
+        return dataclasses.replace(self, _provided={**self._provided, **{type(one): one for one in provided}})
+
+    def provided(self, type_: type[ProvidedType]) -> ProvidedType:
+        """What the process has of this type."""
+        if isinstance(self, type_):
+            return self
+        return cast(ProvidedType, self._provided.get(type_) or type_())
 
     def configure(self, sections: Mapping[str, Mapping[str, str]], origins: Origins = FROM_FILE) -> Registry:
         """The same jobs with the settings of their sections; sections of other names do not matter here.
@@ -417,7 +454,10 @@ class Registry:
 
     def unavailable_because(self, name: str) -> str | None:
         """Why no task of this job can be created at the moment; None where one can."""
-        return f"switched off by [{name}] {ENABLED.name}" if self.job(name).name in self._switched_off else None
+        job = self.job(name)
+        if job.name in self._switched_off:
+            return f"switched off by [{name}] {ENABLED.name}"
+        return job.unavailable_because(self)
 
 
 def _settings(job: Job, values: Mapping[str, object], origins: Origins) -> object:

@@ -37,9 +37,10 @@ def checked_round(value: object, previous: int, seconds: float) -> RoundRecord:
         seconds=seconds,
         percent=_percent(value, number),
         of=value.of,
-        message=_checked_message(value.message),
+        message=_checked_text("message", value.message),
         output=None if value.output is None else as_json(value.output, "the round's output", MOST_OUTPUT_BYTES),
         checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
+        if_aborted=_checked_text("if_aborted", value.if_aborted),
     )
 
 
@@ -99,21 +100,21 @@ def _percent(value: Round, number: int) -> int | None:
     return min(number * 100 // value.of, 100)
 
 
-def _checked_message(message: str) -> str:
-    if len(message) > MOST_MESSAGE_CHARACTERS:
+def _checked_text(name: str, text: str) -> str:
+    if len(text) > MOST_MESSAGE_CHARACTERS:
         raise LimitExceeded(
-            f"the round's message has {len(message):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
+            f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
         )
-    if not message.isascii():
-        _refuse_lone_surrogates(message)
-    return message
+    if not text.isascii():
+        _refuse_lone_surrogates(name, text)
+    return text
 
 
-def _refuse_lone_surrogates(message: str) -> None:
+def _refuse_lone_surrogates(name: str, text: str) -> None:
     try:
-        message.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise TypeError(f"the round's message is not text: {error}") from error
+        raise TypeError(f"the round's {name} is not text: {error}") from error
 
 
 def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:

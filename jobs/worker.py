@@ -5,25 +5,22 @@ It knows nothing of the server but its pipe, and must not outlive it: no worker 
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import json
 import logging
 import os
 import resource
-import signal
 import socket
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Literal, NoReturn
 
 import logs
+from jobs.child import become_child, hold_lock, leave
 from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError
 from jobs.lifecycle import error_text
@@ -36,12 +33,8 @@ log = logging.getLogger("hourglass.worker")
 
 MOST_ERROR_CHARACTERS = 10_000
 MOST_TRACEBACK_BYTES = 64 * 1024
-# Above the server's own, so that the kernel takes a worker first when memory runs out.
-OOM_SCORE = 500
-PR_SET_PDEATHSIG = 1
 OWN_MODULES = frozenset({"jobs.worker", "jobs.rounds", "jobs.registry", "jobs.link", "jobs.library.chain"})
 How = Literal["returned", "raised", "stopped", "interrupted"]
-HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +52,7 @@ class WorkerSettings:
 
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
-    become_worker(channel, settings)
+    become_child(channel, settings.server_pid)
     logs.set_up(settings.log_level, settings.log_style)
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
@@ -67,7 +60,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     link.send(Ready())
     while order := link.next_order():
         link.end(run_task(order, registry, link, settings.memory_limit_mb))
-    _leave(0)
+    leave(0)
 
 
 def _booted(link: Link, settings: WorkerSettings) -> Registry:
@@ -76,80 +69,11 @@ def _booted(link: Link, settings: WorkerSettings) -> Registry:
         return load_registry(settings.modules).configure(settings.sections)
     except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server is to say so
         link.send(BootFailed(_boot_failure(error)))
-        _leave(1)
+        leave(1)
 
 
 def _boot_failure(error: BaseException) -> str:
     return str(error) if isinstance(error, HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
-
-
-def _leave(code: int) -> NoReturn:
-    """Not by sys.exit: that would wait for threads that a job has left running, perhaps for ever."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):
-            stream.flush()
-    os._exit(code)
-
-
-# The process
-
-
-def become_worker(channel: socket.socket, settings: WorkerSettings) -> None:
-    """Ties the process to its server's life, and parts it from its terminal, its input and its output."""
-    die_with(settings.server_pid)
-    # A group of its own: what a job leaves behind can be killed with it, and Ctrl-C in a terminal does not reach it.
-    os.setpgid(0, 0)
-    for number in HELD_SIGNALS:
-        signal.signal(number, _stay)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_SIGNALS)
-    channel.set_inheritable(False)
-    _redirect_streams()
-    _offer_to_oom_killer()
-    os.register_at_fork(after_in_child=_parted_from(channel, os.getpid(), threading.get_ident()))
-
-
-def die_with(parent_pid: int) -> None:
-    """Lets the kernel kill this process when its parent ends, even while it holds the GIL.
-
-    Only while the thread that started it lives; the server starts its workers from its main thread.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(1)  # it had ended before we asked
-
-
-def _stay(_number: int, _frame: FrameType | None) -> None:
-    """The order to stop comes down the pipe. Not SIG_IGN, which the children of jobs would inherit."""
-
-
-def _redirect_streams() -> None:
-    """What a job prints must not mix with the server's one line, and must not wait for input."""
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-
-
-def _offer_to_oom_killer() -> None:
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(str(OOM_SCORE))
-
-
-def _parted_from(channel: socket.socket, worker_pid: int, main_thread: int) -> Callable[[], None]:
-    """What a process forked by a job does first: it cannot report in the worker's name, and ends with it."""
-
-    def part() -> None:
-        channel.close()
-        if threading.get_ident() == main_thread:  # forked by another thread, it would end with that thread
-            die_with(worker_pid)
-
-    return part
-
-
-def hold_lock(path: str) -> None:
-    """Until the process ends: the next server waits until no worker holds it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.register_at_fork(after_in_child=lambda: os.close(lock))
-    fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 # A task

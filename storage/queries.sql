@@ -53,8 +53,8 @@ INSERT INTO task_words (task_words, rowid, words) VALUES ('delete', :id, :words)
 UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, percent = :percent, round = :round,
     rounds = :rounds, checkpoint_round = :checkpoint_round, message = :message, started = :started,
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
-    result_bytes = :result_bytes, error = :error, outcome = :outcome, interruptions = :interruptions,
-    deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision
+    result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
+    interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
 
 -- name: delete_task

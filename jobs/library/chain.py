@@ -188,6 +188,7 @@ class Chain:
             message=_message(link, done.message),
             output=done.output,
             checkpoint=None if done.checkpoint is None else self._checkpoint(expect_names(done.checkpoint)),
+            if_aborted=done.if_aborted,
         )
 
     def _end_step(self, link: Link, result: object, count: int) -> None:

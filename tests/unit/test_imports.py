@@ -17,6 +17,7 @@ PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py
         "jobs/tally.py", "histogram.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
+    "jobs/child.py",
     "jobs/link.py",
     "jobs/rounds.py",
     "jobs/frames.py",
@@ -25,7 +26,7 @@ OF_WORKERS = [
     "logs.py",
     "jobs/composition.py",
 ]
-KNOW_PROCESSES = ["jobs/pool.py", "jobs/worker.py", "jobs/link.py"]
+KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py"]
 
 
 def imports_of(path):
