@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import configparser
 import os
+import re
 from ast import literal_eval
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 from msgspec import Meta
 
+from ceph.settings import ClusterSettings
 from jobs.errors import ConfigError
 from jobs.params import Origins, parameters_of, read_section, shown, unknown
 
@@ -104,6 +106,9 @@ CORE_SECTIONS: Mapping[str, type] = {
     "log": Log,
 }
 
+CLUSTER_SECTION = re.compile(r'ceph "([\w-]+)"')
+"""The section of a Ceph cluster: `[ceph "main"]`. There may be several."""
+
 Texts = dict[str, dict[str, str]]
 """Sections of keys with their values as they are written."""
 
@@ -120,6 +125,7 @@ class Config:
     retention: Retention
     monitoring: Monitoring
     log: Log
+    clusters: Mapping[str, ClusterSettings]
     job_sections: Mapping[str, Mapping[str, str]]
     origins: Origins
 
@@ -137,6 +143,10 @@ class Config:
     def _unknown_section(self, section: str, texts: Mapping[str, str], jobs: Sequence[str]) -> str:
         given = [self.origins.command_line.get(f"{section}.{key}") for key in texts]
         where = next(filter(None, given), f"{self.origins.file} [{section}]")
+        if section.split()[:1] == ["ceph"]:
+            return (
+                f'{where}: expected the name of a cluster in quotes, of letters, digits, _ and -, as in [ceph "main"]'
+            )
         return f"{where}: {unknown('section', section, [*CORE_SECTIONS, *jobs])}"
 
 
@@ -180,8 +190,23 @@ def config_from(options: argparse.Namespace) -> Config:
     texts = _read_file(file, file_name)
     command_line = _apply_options(texts, options)
     config = _config(texts, Origins(file_name, command_line))
-    data_dir_base = Path.cwd() if "storage.data_dir" in command_line else file.absolute().parent
-    return replace(config, storage=Storage(data_dir_base / os.path.expanduser(config.storage.data_dir)))
+
+    def absolute(section: str, key: str, path: str | Path) -> Path:
+        base = Path.cwd() if f"{section}.{key}" in command_line else file.absolute().parent
+        return base / os.path.expanduser(path)
+
+    data_dir = absolute("storage", "data_dir", config.storage.data_dir)
+    clusters = {name: _with_absolute_paths(name, one, absolute) for name, one in config.clusters.items()}
+    return replace(config, storage=Storage(data_dir), clusters=clusters)
+
+
+def _with_absolute_paths(
+    name: str, cluster: ClusterSettings, absolute: Callable[[str, str, str], Path]
+) -> ClusterSettings:
+    section = f'ceph "{name}"'
+    conf = absolute(section, "conf", cluster.conf)
+    keyring = absolute(section, "keyring", cluster.keyring) if cluster.keyring else ""
+    return replace(cluster, conf=str(conf), keyring=str(keyring))
 
 
 def _apply_options(texts: Texts, options: argparse.Namespace) -> dict[str, str]:
@@ -217,9 +242,18 @@ def _config(texts: Texts, origins: Origins) -> Config:
         retention=_section(Retention, "retention", texts, origins),
         monitoring=_section(Monitoring, "monitoring", texts, origins),
         log=_section(Log, "log", texts, origins),
-        job_sections={name: section for name, section in texts.items() if name not in CORE_SECTIONS},
+        clusters={
+            found[1]: _section(ClusterSettings, name, texts, origins)
+            for name in texts
+            if (found := CLUSTER_SECTION.fullmatch(name))
+        },
+        job_sections={name: one for name, one in texts.items() if not _is_core(name)},
         origins=origins,
     )
+
+
+def _is_core(section: str) -> bool:
+    return section in CORE_SECTIONS or CLUSTER_SECTION.fullmatch(section) is not None
 
 
 SectionType = TypeVar("SectionType")

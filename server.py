@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tornado.httpserver import HTTPServer
 
+    from ceph.watch import ClusterWatches
     from config import Config
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
@@ -68,6 +69,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError."""
     import logging
 
+    from ceph.clusters import Clusters
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.queue import TaskQueue
@@ -76,7 +78,9 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
-    registry = config.configure(load_registry(config.modules))
+    clusters = _cluster_watches(config)
+    provided = Clusters(config.clusters, clusters.target_of)
+    registry = config.configure(load_registry(config.modules)).providing(provided)
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
     wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
@@ -90,13 +94,29 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     await feed.start()
     stack.push_async_callback(feed.stop)
     await pool.start()
+    clusters.start()
+    stack.push_async_callback(clusters.stop)
     stack.push_async_callback(queue.stop, config.server.grace_seconds)
     await queue.recover()
-    return Tasks(database=database, store=store, queue=queue, feed=feed, registry=registry)
+    return Tasks(database=database, store=store, queue=queue, feed=feed, registry=registry, clusters=clusters)
+
+
+def _cluster_watches(config: Config) -> ClusterWatches:
+    """What reads the clusters that config.ini names, not started yet."""
+    from ceph.reader import ReaderSettings
+    from ceph.watch import ClusterWatches
+
+    return ClusterWatches(
+        {
+            name: ReaderSettings(cluster=cluster, log_level=config.log.level, log_style=config.log.format)
+            for name, cluster in config.clusters.items()
+        }
+    )
 
 
 def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
+    from ceph.clusters import Clusters
     from jobs.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
     from jobs.worker import WorkerSettings
@@ -106,6 +126,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         lock_path=str(workers_lock_path(config.storage.data_dir)),
         modules=config.modules,
         sections=config.job_sections,
+        provided=[Clusters(config.clusters)],
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,

@@ -10,6 +10,8 @@ from tornado.web import HTTPError
 
 from handlers.answers import ProblemView
 from jobs.errors import (
+    ClusterError,
+    ClusterUnavailable,
     Conflict,
     CountChanged,
     HourglassError,
@@ -29,6 +31,8 @@ STATUS_OF: dict[type[HourglassError], int] = {
     StatusChanged: 412,
     CountChanged: 412,
     RevisionUnknown: 412,
+    ClusterUnavailable: 503,
+    ClusterError: 409,
     TooManyAttempts: 429,
     ServiceStopping: 503,
     StorageUnavailable: 503,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ceph.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
@@ -26,6 +27,7 @@ class Tasks:
     queue: TaskQueue
     feed: Feed
     registry: Registry
+    clusters: ClusterWatches
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from jobs.errors import HourglassError
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import BootFailed, Ended, Ready, Start
-from jobs.registry import Registry, Rounds, load_registry
+from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
 
 log = logging.getLogger("hourglass.worker")
@@ -44,6 +44,7 @@ class WorkerSettings:
     lock_path: str
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    provided: Sequence[Provided] = ()
     memory_limit_mb: int = 0
     log_level: str = "info"
     log_style: logs.Style = "text"
@@ -66,7 +67,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
 def _booted(link: Link, settings: WorkerSettings) -> Registry:
     try:
         hold_lock(settings.lock_path)
-        return load_registry(settings.modules).configure(settings.sections)
+        return load_registry(settings.modules).configure(settings.sections).providing(*settings.provided)
     except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server is to say so
         link.send(BootFailed(_boot_failure(error)))
         leave(1)

@@ -1,0 +1,92 @@
+"""The clusters of config.ini, for jobs: by their fsid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import TypeVar
+
+from ceph import bindings
+from ceph.cluster import Cluster, fsid_in_conf
+from ceph.settings import ClusterSettings
+from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from jobs.registry import Provided, Registry, Round
+
+AGAIN_AFTER_SECONDS = 1.0
+Answer = TypeVar("Answer")
+
+
+class Clusters(Provided):
+    """A job that has a parameter of this type gets the clusters that it may reach.
+
+    `target_of` is of the server alone, where tasks are described: see `target`.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, ClusterSettings] | None = None,
+        target_of: Callable[[str, str], int | None] | None = None,
+    ) -> None:
+        self.settings = settings or {}
+        self._target_of = target_of
+
+    def target(self, fsid: str, pool: str) -> int | None:
+        """The target of a pool's `pg_num` as it was last read; None in a worker, and where it was not read."""
+        return self._target_of(fsid, pool) if self._target_of else None
+
+    def unavailable_because(self) -> str | None:
+        """Why no job can reach a cluster here; None where one may. Asks no cluster."""
+        if self.settings:
+            return bindings.missing()
+        return 'no cluster is configured: name one in config.ini, as in [ceph "main"] conf = /etc/ceph/ceph.conf'
+
+    def connect(self, fsid: str) -> Cluster:
+        """A handle of the cluster, to be closed. Raises ClusterError where it is not configured or not reached."""
+        failures: list[ClusterError] = []
+        for settings in self.settings.values():
+            try:
+                found = _connected_if(settings, fsid)
+            except ClusterError as error:
+                failures.append(error)
+            else:
+                if found is not None:
+                    return found
+        if failures:
+            raise failures[0]
+        raise ClusterRefused(f"There is no cluster {fsid}; configured: {', '.join(self.settings) or 'none'}.")
+
+
+def _connected_if(settings: ClusterSettings, fsid: str) -> Cluster | None:
+    """Where the conf file names no fsid, only the cluster itself can say which it is."""
+    named = fsid_in_conf(settings)
+    if named not in (None, fsid):
+        return None
+    cluster = Cluster(settings)
+    if named is None and cluster.fsid != fsid:
+        cluster.close()
+        return None
+    return cluster
+
+
+def why_unavailable(registry: Registry) -> str | None:
+    """For `@job(unavailable_because=…)` of jobs that need a cluster."""
+    return registry.provided(Clusters).unavailable_because()
+
+
+def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round, None, Answer]:
+    """What `ask` returns, as soon as the cluster answers: each silence is a round that says so, as `last` was else.
+
+    A task outlives a monitor that hangs. What the cluster refuses, the key too, is raised.
+    """
+    while True:
+        try:
+            return ask()
+        except ClusterUnavailable as error:
+            if not error.is_silence:
+                raise
+            yield _silent(error, last or Round())
+            time.sleep(AGAIN_AFTER_SECONDS)
+
+
+def _silent(error: ClusterUnavailable, last: Round) -> Round:
+    return Round(of=last.of, percent=last.percent, message=f"{error}; trying again", if_aborted=last.if_aborted)

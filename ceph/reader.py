@@ -1,0 +1,162 @@
+"""The reader of a cluster: a process of the server's that makes the short calls for its views.
+
+librados may hang in spite of all time limits, and may kill its process. So the server never imports it, and replaces
+a reader that takes too long.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import logs
+from ceph.cluster import Cluster, fsid_in_conf
+from ceph.images import images_of
+from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_order
+from ceph.pools import create_pool
+from ceph.settings import ClusterSettings
+from ceph.state import ClusterState, checks_of, pools_of
+from jobs.child import become_child, leave
+from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from jobs.frames import Frames, framed
+from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+
+RECEIVE_BYTES = 64 * 1024
+# So long a read waits for the manager at most: a silent one must not hold up what the monitors know.
+MANAGER_PATIENCE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderSettings:
+    """What a reader has to know. Made in the server, whose process id it bears."""
+
+    cluster: ClusterSettings
+    log_level: str = "info"
+    log_style: logs.Style = "text"
+    server_pid: int = field(default_factory=os.getpid)
+
+
+def main(channel: socket.socket, settings: ReaderSettings) -> NoReturn:
+    """The life of a reader: each order in a thread of its own, so that a pool that hangs holds up nothing else."""
+    become_child(channel, settings.server_pid)
+    logs.set_up(settings.log_level, settings.log_style)
+    reader = Reader(channel, settings.cluster)
+    reader.begin()
+    for order in _orders(channel):
+        threading.Thread(target=reader.obey, args=(order,), daemon=True).start()
+    leave(0)
+
+
+def _orders(channel: socket.socket) -> Iterator[Order]:
+    frames = Frames(LARGEST_MESSAGE_BYTES)
+    while data := channel.recv(RECEIVE_BYTES):
+        yield from map(decode_order, frames.feed(data))
+
+
+class Reader:
+    """One cluster, and one handle of it, made when it is first needed and again after it could not be."""
+
+    def __init__(self, channel: socket.socket, settings: ClusterSettings) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._sending = threading.Lock()
+        self._connecting = threading.Lock()
+        self._cluster: Cluster | None = None
+        self._failure: ClusterError | None = None
+        self._failed_at = 0.0
+        self._manager = ManagerCheck()
+
+    def begin(self) -> None:
+        """Tells which cluster this is, as far as the conf file says."""
+        try:
+            fsid = fsid_in_conf(self._settings)
+        except ClusterError:
+            fsid = None  # whoever asks for something will be told
+        self._send(Found(fsid))
+
+    def obey(self, order: Order) -> None:
+        self._send(self._answer(order))
+
+    def _answer(self, order: Order) -> Answer:
+        try:
+            cluster = self._connected()
+            if isinstance(order, CreatePool):
+                create_pool(cluster, order.name, order.pg_num, order.application)
+            if isinstance(order, Read) and order.what == "images":
+                return ImagesRead(order.number, images_of(cluster))
+            return StateRead(order.number, state_of(cluster, self._manager.error(cluster)))
+        except ClusterError as error:
+            return Failed(
+                number=order.number,
+                words=error.words,
+                errno=error.errno,
+                refused=not isinstance(error, ClusterUnavailable),
+            )
+
+    def _connected(self) -> Cluster:
+        """Who has waited while another thread failed to connect has failed with it."""
+        asked_at = time.monotonic()
+        with self._connecting:
+            if self._failure is not None and self._failed_at > asked_at:
+                raise self._failure
+            if self._cluster is None:
+                self._cluster = self._connect()
+            return self._cluster
+
+    def _connect(self) -> Cluster:
+        try:
+            return Cluster(self._settings)
+        except ClusterError as error:
+            self._failure, self._failed_at = error, time.monotonic()
+            raise
+
+    def _send(self, report: Report) -> None:
+        with self._sending:
+            self._channel.sendall(framed(encode(report)))
+
+
+class ManagerCheck:
+    """Whether the manager answers: asked beside the reads, which go on with what was last known of that."""
+
+    def __init__(self) -> None:
+        self._error: str | None = None
+        self._asking: threading.Thread | None = None
+
+    def error(self, cluster: Cluster) -> str | None:
+        """In words why it does not answer; None where it does."""
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=self._ask, args=(cluster,), daemon=True)
+            self._asking.start()
+        self._asking.join(MANAGER_PATIENCE_SECONDS)
+        return self._error
+
+    def _ask(self, cluster: Cluster) -> None:
+        try:
+            cluster.ask("pg stat", passed_on=True)
+        except ClusterRefused:
+            self._error = None  # it did answer
+        except ClusterError as error:
+            self._error = error.words
+        else:
+            self._error = None
+
+
+def state_of(cluster: Cluster, manager_error: str | None = None) -> ClusterState:
+    """A cluster as its monitors know it. Raises ClusterError."""
+    status = cluster.ask("status")
+    return ClusterState(
+        fsid=status["fsid"],
+        health=status["health"]["status"],
+        checks=checks_of(status["health"]),
+        pools=pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail")),
+        osds_up=status["osdmap"]["num_up_osds"],
+        osds_in=status["osdmap"]["num_in_osds"],
+        most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
+        release=status["monmap"]["min_mon_release_name"],
+        manager_error=manager_error,
+    )

@@ -1,0 +1,114 @@
+"""What is known of a cluster at a moment: plain data, read from its answers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+REPLICATED, ERASURE = 1, 3
+
+
+class Pool(Struct, frozen=True, kw_only=True):
+    """A pool. The targets are what it was told to become; the manager carries that out step by step.
+
+    `size` is how many copies of each object there are (or chunks, where it is erasure coded), `used_bytes` what they
+    take on all OSDs together.
+    """
+
+    id: int
+    name: str
+    size: int
+    application: str | None
+    pg_num: int
+    pg_num_target: int
+    pg_num_pending: int
+    pgp_num: int
+    pgp_num_target: int
+    autoscale: str
+    used_bytes: int
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether it is what it was told to become, wherever its data is."""
+        numbers = {self.pg_num, self.pg_num_target, self.pg_num_pending, self.pgp_num, self.pgp_num_target}
+        return len(numbers) == 1
+
+
+class Check(Struct, frozen=True):
+    """A health check that does not pass: `OSD_DOWN`, `HEALTH_WARN`, `1 osds down`."""
+
+    code: str
+    severity: str
+    summary: str
+
+
+class ClusterState(Struct, frozen=True, kw_only=True):
+    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does."""
+
+    fsid: str
+    health: str
+    checks: list[Check]
+    pools: list[Pool]
+    osds_up: int
+    osds_in: int
+    most_pgs_per_osd: int
+    release: str
+    manager_error: str | None = None
+
+    @property
+    def health_text(self) -> str:
+        """The checks in one line; empty where all pass."""
+        return "; ".join(check.summary for check in self.checks)
+
+    def pool(self, pool_id: int) -> Pool | None:
+        return next((pool for pool in self.pools if pool.id == pool_id), None)
+
+    def pool_named(self, name: str) -> Pool | None:
+        return next((pool for pool in self.pools if pool.name == name), None)
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """An RBD image; `size_bytes` is what it is provisioned with."""
+
+    pool: str
+    name: str
+    size_bytes: int
+
+    @property
+    def path(self) -> str:
+        """`rbd/disk1`, as Ceph's own tools write it."""
+        return f"{self.pool}/{self.name}"
+
+
+def pools_of(listed: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> list[Pool]:
+    """From the answers to `osd pool ls detail` and `df`."""
+    used_bytes = {pool["id"]: pool["stats"].get("bytes_used", 0) for pool in used.get("pools", [])}
+    return [pool_of(pool, used_bytes.get(pool["pool_id"], 0)) for pool in listed]
+
+
+def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
+    """From one pool of `osd pool ls detail`."""
+    return Pool(
+        id=listed["pool_id"],
+        name=listed["pool_name"],
+        size=listed["size"],
+        application=next(iter(listed.get("application_metadata", {})), None),
+        pg_num=listed["pg_num"],
+        pg_num_target=listed["pg_num_target"],
+        pg_num_pending=listed["pg_num_pending"],
+        pgp_num=listed["pg_placement_num"],
+        pgp_num_target=listed["pg_placement_num_target"],
+        autoscale=listed.get("pg_autoscale_mode", "off"),
+        used_bytes=used_bytes,
+    )
+
+
+def checks_of(health: Mapping[str, Any]) -> list[Check]:
+    """From the answer to `health`, without what was muted."""
+    return [
+        Check(code, check["severity"], check["summary"]["message"])
+        for code, check in health.get("checks", {}).items()
+        if not check.get("muted", False)
+    ]

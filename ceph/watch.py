@@ -1,0 +1,273 @@
+"""The server's side of the readers: one process a cluster, started, watched, replaced; and what was last read.
+
+Here alone in `ceph/` the event loop is known; rados is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from ceph import bindings
+from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
+from ceph.reader import ReaderSettings, main
+from ceph.state import ClusterState, Image, Pool
+from jobs.errors import ClusterError, ClusterUnavailable, NotFound
+from jobs.process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
+
+log = logging.getLogger("hourglass.ceph")
+
+# A read may wait for the connection and for each of a few commands; librados gives up in time, as a rule.
+OVERRUN_SECONDS = 5.0
+# So long a failure stands for all who ask: a silent cluster must not be asked by each of a hundred browsers.
+FAILURE_LASTS_SECONDS = 2.0
+STATE_LASTS_SECONDS = 1.0
+IMAGES_LAST_SECONDS = 5.0
+IMAGES_LIMIT_SECONDS = 120.0
+
+Value = TypeVar("Value")
+
+
+class Reading(Struct, Generic[Value], frozen=True):
+    """What was read, and when: milliseconds since 1970."""
+
+    value: Value
+    as_of: int
+
+
+class ReaderProcess:
+    """The reader of one cluster. One that dies is replaced when somebody asks again, at the earliest after a delay."""
+
+    def __init__(self, name: str, settings: ReaderSettings, on_found: Callable[[str | None], None]) -> None:
+        self._name = name
+        self._settings = settings
+        self._on_found = on_found
+        self._process: ChildProcess[Report] | None = None
+        self._asked: dict[int, asyncio.Future[Answer]] = {}
+        self._number = 0
+        self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._not_before = 0.0
+        self._last_end = ""
+        self._stopping = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def boot(self) -> None:
+        """Raises ClusterUnavailable where a process cannot be started."""
+        try:
+            self._process = ChildProcess(
+                main,
+                self._settings,
+                name=f"reader of {self._name}",
+                decode=decode_report,
+                on_message=self._take,
+                on_end=self._ended,
+            )
+        except OSError as error:
+            raise ClusterUnavailable(f"no process can be started to read the cluster: {error}") from error
+
+    async def ask(self, order: Callable[[int], Order], limit_seconds: float) -> Answer:
+        """Raises ClusterUnavailable where there is no answer in time; then the process is replaced."""
+        self._ensure_process()
+        self._number += 1
+        number = self._number
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        assert self._process
+        self._process.send(order(number))
+        try:
+            async with asyncio.timeout(limit_seconds):
+                return await answer
+        except TimeoutError:
+            reason = f"did not answer within {limit_seconds:g} s"
+            if self._process:
+                self._process.kill(reason)
+            raise ClusterUnavailable(f"what reads the cluster {reason} and is replaced; try again") from None
+        finally:
+            self._asked.pop(number, None)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self._process:
+            ended = self._process.ended
+            self._process.kill("the server stopped")
+            await ended.wait()
+
+    def _ensure_process(self) -> None:
+        if self._process is None:
+            if self._stopping or time.monotonic() < self._not_before:
+                raise ClusterUnavailable(f"what reads the cluster {self._last_end}; it is started again shortly")
+            self.boot()
+
+    def _take(self, report: Report) -> None:
+        self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        match report:
+            case Found(fsid):
+                self._on_found(fsid)
+            case StateRead(number=number) | ImagesRead(number=number) | Failed(number=number):
+                answer = self._asked.get(number)
+                if answer is not None and not answer.done():
+                    answer.set_result(report)
+
+    def _ended(self, reason: str) -> None:
+        self._process = None
+        self._last_end = f"has ended ({reason})"
+        if self._stopping:
+            return
+        log.warning("The reader of the cluster %s has ended: %s", self._name, reason)
+        self._not_before = time.monotonic() + self._delay_seconds
+        self._delay_seconds = min(2 * self._delay_seconds, LONGEST_BOOT_DELAY_SECONDS)
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(ClusterUnavailable(f"what reads the cluster {self._last_end}; try again"))
+
+
+class Kept(Generic[Value]):
+    """One thing that is read when somebody asks: what was last read, who waits for it, how it last failed."""
+
+    def __init__(self, read: Callable[[], Awaitable[Value]], lasts_seconds: float) -> None:
+        self._read = read
+        self._lasts_seconds = lasts_seconds
+        self._reading: asyncio.Task[Reading[Value]] | None = None
+        self._fresh_until = 0.0
+        self._failed_until = 0.0
+        self.last: Reading[Value] | None = None
+        self.error: ClusterError | None = None
+
+    async def get(self, *, fresh: bool = False) -> Reading[Value]:
+        """What was read just now, or is read now; `fresh` asks anew in any case. Raises ClusterError."""
+        now = time.monotonic()
+        if not fresh and self.last is not None and self.error is None and now < self._fresh_until:
+            return self.last
+        if not fresh and self.error is not None and now < self._failed_until:
+            raise self.error
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_once())
+        return await asyncio.shield(self._reading)
+
+    def know(self, value: Value) -> Reading[Value]:
+        """Takes what somebody has read anyway."""
+        self.last = Reading(value, time.time_ns() // 1_000_000)
+        self.error = None
+        self._fresh_until = time.monotonic() + self._lasts_seconds
+        return self.last
+
+    def cancel(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read_once(self) -> Reading[Value]:
+        try:
+            return self.know(await self._read())
+        except ClusterError as error:
+            self.error = error
+            self._failed_until = time.monotonic() + FAILURE_LASTS_SECONDS
+            raise
+
+
+class ClusterWatch:
+    """One configured cluster: its reader, and what was last read of it."""
+
+    def __init__(self, name: str, settings: ReaderSettings) -> None:
+        self.name = name
+        self.fsid: str | None = None
+        self._reader = ReaderProcess(name, settings, self._found)
+        limits = settings.cluster
+        self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
+        self._images_limit_seconds = self._limit_seconds + max(IMAGES_LIMIT_SECONDS, limits.osd_timeout_seconds)
+        self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
+        self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+
+    @property
+    def reader_pid(self) -> int | None:
+        return self._reader.pid
+
+    def start(self) -> None:
+        if bindings.missing() is None:
+            try:
+                self._reader.boot()
+            except ClusterUnavailable as error:
+                log.warning("%s", error)
+
+    async def stop(self) -> None:
+        self.state.cancel()
+        self.images.cancel()
+        await self._reader.stop()
+
+    async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
+        """The pool as it is then; one of that name that was there already. Raises ClusterError."""
+        state = await self._ask_state(
+            lambda number: CreatePool(number=number, name=name, pg_num=pg_num, application=application)
+        )
+        self.state.know(state)
+        pool = state.pool_named(name)
+        if pool is None:
+            raise ClusterUnavailable(f"the pool {name} was created, but is not there any more")
+        return pool
+
+    async def _read_state(self) -> ClusterState:
+        return await self._ask_state(lambda number: Read(number, "state"))
+
+    async def _ask_state(self, order: Callable[[int], Order]) -> ClusterState:
+        answer = await self._ask(order, self._limit_seconds)
+        assert isinstance(answer, StateRead)
+        self.fsid = answer.state.fsid
+        return answer.state
+
+    async def _read_images(self) -> list[Image]:
+        answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
+        assert isinstance(answer, ImagesRead)
+        return answer.images
+
+    async def _ask(self, order: Callable[[int], Order], limit_seconds: float) -> Answer:
+        reason = bindings.missing()
+        if reason:
+            raise ClusterUnavailable(reason)
+        answer = await self._reader.ask(order, limit_seconds)
+        if isinstance(answer, Failed):
+            raise answer.error()
+        return answer
+
+    def _found(self, fsid: str | None) -> None:
+        self.fsid = fsid or self.fsid
+
+
+class ClusterWatches:
+    """All configured clusters."""
+
+    def __init__(self, settings: Mapping[str, ReaderSettings]) -> None:
+        self.all = [ClusterWatch(name, one) for name, one in settings.items()]
+
+    def start(self) -> None:
+        """Starts the readers, from the main thread."""
+        for watch in self.all:
+            watch.start()
+
+    async def stop(self) -> None:
+        for watch in self.all:
+            await watch.stop()
+
+    def find(self, fsid: str) -> ClusterWatch | None:
+        return next((watch for watch in self.all if watch.fsid == fsid), None)
+
+    def by_fsid(self, fsid: str) -> ClusterWatch:
+        """Raises NotFound, which names those that there are."""
+        found = self.find(fsid)
+        if found is None:
+            known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
+            raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
+        return found
+
+    def target_of(self, fsid: str, pool: str) -> int | None:
+        """The target of a pool's `pg_num` as it was last read."""
+        watch = self.find(fsid)
+        last = watch.state.last if watch else None
+        found = last.value.pool_named(pool) if last else None
+        return found.pg_num_target if found else None
