@@ -1,0 +1,310 @@
+"""A real Ceph cluster for tests: throw-away, on loopback, gone when its process is, whatever becomes of pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "tools" / "ceph-cluster"
+START_SECONDS = 120
+PATIENCE_SECONDS = 120
+Found = TypeVar("Found")
+
+
+class ClusterError(Exception):
+    """What the cluster answered instead: its `errno` (positive) and its own `words`."""
+
+    def __init__(self, errno: int, words: str) -> None:
+        super().__init__(errno, words)
+        self.errno = errno
+        self.words = words
+
+
+def wait_until(predicate: Callable[[], Found], seconds: float = PATIENCE_SECONDS, what: str = "") -> Found:
+    """What the predicate returns once that is true; looks ten times a second. Fails with `what` when the time is up."""
+    end = time.monotonic() + seconds
+    while not (found := predicate()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{what or predicate} did not come to be within {seconds} s; last: {found!r}")
+        time.sleep(0.1)
+    return found
+
+
+class Agent:
+    """The process with the handle. One that died, by a late answer say, is replaced at the next request."""
+
+    def __init__(self, conf: Path) -> None:
+        self.conf = conf
+        self.process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+
+    def ask(self, action: str, **arguments: Any) -> str:
+        with self._lock:
+            process = self._running()
+            process.stdin.write(json.dumps([action, arguments]) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        if not line:
+            raise ClusterError(0, f"the process with the handle ended with {process.wait()} in {action}")
+        return self._unpack(json.loads(line))
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self.process is None or self.process.poll() is not None:
+            self.close()
+            self.process = self._started()
+        return self.process
+
+    def _started(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.support.ceph_agent", str(self.conf)]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def _unpack(reply: dict[str, Any]) -> str:
+        if "errno" in reply:
+            raise ClusterError(reply["errno"], reply["words"])
+        return reply["answer"]
+
+
+class Cluster:
+    """A running cluster: `mon.a`, `mgr.x` and `osd.0` upward."""
+
+    alive: ClassVar[set[Cluster]] = set()
+
+    def __init__(self, directory: Path, keeper: subprocess.Popen[str], osds: int) -> None:
+        self.directory = directory
+        self.conf = directory / "ceph.conf"
+        self.osds = osds
+        self.daemons = ["mon.a", "mgr.x", *(f"osd.{number}" for number in range(osds))]
+        self._keeper = keeper
+        self._agent = Agent(self.conf)
+        self.fsid = self.ceph("fsid")["fsid"]
+
+    @classmethod
+    def start(
+        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
+    ) -> Cluster:
+        """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
+
+        It lives until `close`, or as long as this process: then its keeper, whose standard input ends, destroys it.
+        """
+        directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
+        settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
+        keeper = subprocess.Popen(
+            [SCRIPT, "run", directory],
+            env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for pytest
+        )
+        if keeper.stdout.readline() != "ready\n":
+            keeper.communicate()
+            raise ClusterError(0, f"the cluster in {directory} did not start; what it said is above")
+        cluster = cls(directory, keeper, osds)
+        cls.alive.add(cluster)
+        return cluster
+
+    def close(self) -> None:
+        """Ends its daemons and removes its directory."""
+        self.alive.discard(self)
+        self._agent.close()
+        self._keeper.communicate()
+
+    # What to ask and tell it
+
+    def ceph(self, *words: str) -> Any:
+        """What the command `ceph` answers, from JSON where it is that. Slow (0.3 s), but all of the command line."""
+        return self._run("ceph", "--connect-timeout=20", *words, "--format=json")
+
+    def rbd(self, *words: str) -> Any:
+        return self._run("rbd", *words, "--format=json")
+
+    def command(self, prefix: str, **arguments: Any) -> Any:
+        """The answer to a command of the monitor, or one that it passes on, in a millisecond."""
+        return parsed(self._agent.ask("mon_command", prefix=prefix, format="json", **arguments))
+
+    def mgr_command(self, prefix: str, **arguments: Any) -> Any:
+        return parsed(self._agent.ask("mgr_command", prefix=prefix, format="json", **arguments))
+
+    def set_config(self, daemon: str, option: str, value: str) -> None:
+        """At once, for a running daemon (`mgr.x`), whatever ceph.conf says; gone when the daemon ends."""
+        self.ceph("tell", daemon, "config", "set", option, value)
+
+    @contextmanager
+    def configured(self, daemon: str, option: str, value: str) -> Iterator[None]:
+        before = self.ceph("tell", daemon, "config", "get", option)[option]
+        self.set_config(daemon, option, value)
+        try:
+            yield
+        finally:
+            self.set_config(daemon, option, before)
+
+    def auth_key(self, name: str, **caps: str) -> Path:
+        """The keyring of a client with these capabilities: `auth_key("reader", mon="allow r")` is for client.reader."""
+        pairs = [word for pair in caps.items() for word in pair]
+        keyring = self._agent.ask("mon_command", prefix="auth get-or-create", entity=f"client.{name}", caps=pairs)
+        path = self.directory / f"client.{name}.keyring"
+        path.write_text(keyring)
+        return path
+
+    # Pools and images
+
+    def create_pool(
+        self, name: str, pg_num: int = 8, size: int | None = None, application: str = "rbd"
+    ) -> dict[str, Any]:
+        """The new pool, once all its PGs are clean; ready for images."""
+        sizes = {} if size is None else {"size": size}
+        self.command("osd pool create", pool=name, pg_num=pg_num, pgp_num=pg_num, **sizes)
+        if application == "rbd":
+            self._agent.ask("pool_init", pool=name)
+        else:
+            self.command("osd pool application enable", pool=name, app=application)
+        return self.wait_settled(name)
+
+    def delete_pool(self, name: str) -> None:
+        """Also where there is none."""
+        self.command("osd pool delete", pool=name, pool2=name, yes_i_really_really_mean_it=True)
+
+    def fill(self, pool: str, megabytes: int, object_bytes: int = 65_536) -> None:
+        """So much data in the pool, as objects of this size; a second time writes the same ones again."""
+        self._ask_apart("fill", pool=pool, megabytes=megabytes, object_bytes=object_bytes)
+
+    def create_image(
+        self, pool: str, name: str, size_bytes: int = 1 << 30, data_mb: int = 0, features: int | None = None
+    ) -> None:
+        """An image whose first `data_mb` megabytes are written."""
+        arguments = {"size_bytes": size_bytes, "data_mb": data_mb, "features": features}
+        self._ask_apart("create_image", pool=pool, name=name, **arguments)
+
+    def remove_image(self, pool: str, name: str) -> None:
+        self._ask_apart("remove_image", pool=pool, name=name)
+
+    def pools(self) -> list[dict[str, Any]]:
+        """As `ceph osd pool ls detail` tells them."""
+        return self.command("osd pool ls", detail="detail")
+
+    def pool(self, name: str) -> dict[str, Any]:
+        found = next((pool for pool in self.pools() if pool["pool_name"] == name), None)
+        if found is None:
+            raise LookupError(f"no pool {name}")
+        return found
+
+    def pg_states(self, name: str) -> list[str]:
+        """The state of each of its PGs, as `active+clean`, without those that the manager does not know yet."""
+        prefix = f"{self.pool(name)['pool_id']}."
+        dump = self.command("pg dump", dumpcontents=["pgs_brief"])
+        return [pg["state"] for pg in dump["pg_stats"] if pg["pgid"].startswith(prefix)]
+
+    def is_settled(self, name: str) -> bool:
+        """Whether its PGs are as many as they are to be, placed and clean. It may look so a second too early."""
+        pool = self.pool(name)
+        numbers = {pool[f"pg_{what}"] for what in ("num", "num_target", "num_pending", "placement_num")}
+        numbers.add(pool["pg_placement_num_target"])
+        states = self.pg_states(name)
+        return numbers == {len(states)} and all(state.startswith("active+clean") for state in states)
+
+    def wait_settled(self, name: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        self.wait_until(lambda: self.is_settled(name), seconds, f"pool {name} with all PGs clean")
+        return self.pool(name)
+
+    wait_until = staticmethod(wait_until)
+
+    # Daemons
+
+    def pid(self, daemon: str) -> int:
+        return int((self.directory / "run" / f"{daemon}.pid").read_text())
+
+    def state(self, daemon: str) -> str:
+        """One letter, as in /proc: S sleeps, R runs, T is stopped, Z or none has ended."""
+        try:
+            return Path(f"/proc/{self.pid(daemon)}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return ""
+
+    def stop_daemon(self, daemon: str) -> None:
+        """SIGSTOP: it is there, takes connections and answers nothing."""
+        os.kill(self.pid(daemon), signal.SIGSTOP)
+        wait_until(lambda: self.state(daemon) == "T", what=f"{daemon} stopped")
+
+    def continue_daemon(self, daemon: str) -> None:
+        os.kill(self.pid(daemon), signal.SIGCONT)
+
+    @contextmanager
+    def stopped(self, daemon: str) -> Iterator[None]:
+        self.stop_daemon(daemon)
+        try:
+            yield
+        finally:
+            self.continue_daemon(daemon)
+
+    def kill_daemon(self, daemon: str) -> None:
+        """SIGKILL. In memstore, an OSD's data is lost with it."""
+        os.kill(self.pid(daemon), signal.SIGKILL)
+        wait_until(lambda: self.has_ended(daemon), what=f"{daemon} ended")
+
+    def start_daemon(self, daemon: str) -> None:
+        subprocess.run([SCRIPT, "up", self.directory, daemon], check=True)
+
+    def has_ended(self, daemon: str) -> bool:
+        return self.state(daemon) in ("", "Z", "X")
+
+    def recover(self) -> None:
+        """Whatever a test did to its daemons: all of them run again, and the monitor knows it."""
+        stopped = [daemon for daemon in self.daemons if self.state(daemon) == "T"]
+        ended = [daemon for daemon in self.daemons if self.has_ended(daemon)]
+        for daemon in stopped:
+            self.continue_daemon(daemon)
+        for daemon in ended:
+            self.start_daemon(daemon)
+        if stopped or ended:
+            self.wait_up()
+
+    def wait_up(self) -> None:
+        self.wait_until(self.is_up, what="all daemons up")
+
+    def is_up(self) -> bool:
+        """Whether the monitor answers and sees a manager and all OSDs."""
+        try:
+            status = self.command("status")
+        except ClusterError:
+            return False
+        return status["mgrmap"]["available"] and status["osdmap"]["num_up_osds"] == self.osds
+
+    def _ask_apart(self, action: str, **arguments: Any) -> None:
+        """In a process of its own, for what takes long: the others need not wait."""
+        agent = Agent(self.conf)
+        try:
+            agent.ask(action, **arguments)
+        finally:
+            agent.close()
+
+    def _run(self, program: str, *words: str) -> Any:
+        done = subprocess.run([program, "-c", self.conf, *words], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ClusterError(done.returncode, done.stderr.strip())
+        return parsed(done.stdout)
+
+
+def parsed(text: str) -> Any:
+    """Its meaning as JSON, or the text where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()
