@@ -9,6 +9,11 @@ from jobs.errors import ClusterRefused
 POOL_GONE_ERRNO = 2
 
 
+def pool_lock(fsid: str, pool: str) -> str:
+    """Tasks that change a pool run one after another."""
+    return f"ceph {fsid} pool {pool}"
+
+
 def find_pool(cluster: Cluster, name: str) -> Pool | None:
     """The pool as it is now, without its used bytes; None where there is none. Raises ClusterError."""
     listed = cluster.ask("osd pool ls", detail="detail")
