@@ -144,9 +144,7 @@ class Config:
         given = [self.origins.command_line.get(f"{section}.{key}") for key in texts]
         where = next(filter(None, given), f"{self.origins.file} [{section}]")
         if section.split()[:1] == ["ceph"]:
-            return (
-                f'{where}: expected the name of a cluster in quotes, of letters, digits, _ and -, as in [ceph "main"]'
-            )
+            return f'{where}: expected a name in quotes, of letters, digits, _ and -, as in [ceph "main"]'
         return f"{where}: {unknown('section', section, [*CORE_SECTIONS, *jobs])}"
 
 

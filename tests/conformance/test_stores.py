@@ -294,6 +294,13 @@ def test_a_pin_is_a_change_that_leaves_the_time_of_the_last_one(run, store):
     assert run(store.change(task.id, lifecycle.pinned(False))).pinned is False
 
 
+def test_what_goes_on_without_a_task_is_kept_with_it(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, if_aborted="the cluster goes on by itself")], 2000)))
+
+    assert run(store.task(task.id)).if_aborted == "the cluster goes on by itself"
+
+
 def test_rounds_are_kept_in_order_and_read_after_a_number(run, store):
     task = running(run, store)
     run(store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000)))

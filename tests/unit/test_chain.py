@@ -59,7 +59,7 @@ def telling(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]:
     """Tells its own percent."""
     for number in range(done + 1, times + 1):
         work(name)
-        yield Round(number, percent=number * 100 // times, checkpoint={"done": number})
+        yield Round(number, percent=number * 100 // times, checkpoint={"done": number}, if_aborted=f"{name} goes on")
     return end(name)
 
 
@@ -234,6 +234,13 @@ def test_a_step_that_has_more_rounds_than_it_said_is_counted_as_it_is():
 
     assert worker.column("of") == [5, 5, 5, 5, 7, 7, 7, 8, 9]
     assert worker.column("percent") == [25, 50, 50, 50, 71, 85, 100, 100, 100]
+
+
+def test_what_goes_on_without_a_step_is_said_as_long_as_that_step_is_the_last_that_did_something():
+    worker = Worker(step("telling", name="a", times=2), step("saving", name="b", times=1))
+    worker.run()
+
+    assert worker.column("if_aborted") == ["a goes on", "a goes on", ""]
 
 
 def test_a_step_that_tells_its_own_percent_is_believed():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ceph.settings import ClusterSettings
 from config import (
     CORE_SECTIONS,
     DEFAULT_FILE,
@@ -289,6 +290,57 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     assert sentence(lambda: load_config([f"--config={tmp_path}"])) == f"{tmp_path}: cannot be read: Is a directory"
+
+
+# Clusters
+
+
+def test_without_a_section_there_is_no_cluster(load: Load) -> None:
+    assert load().clusters == {}
+
+
+def test_clusters_are_named_and_their_paths_lie_beside_the_file(load: Load, tmp_path: Path) -> None:
+    config = load(
+        '[ceph "main"]\n'
+        '[ceph "lab-2"]\nconf = lab.conf\nkeyring = keys/lab\nclient = client.lab\nmon_timeout_seconds = 2\n'
+    )
+    lab = ClusterSettings(
+        conf=str(tmp_path / "lab.conf"),
+        keyring=str(tmp_path / "keys/lab"),
+        client="client.lab",
+        mon_timeout_seconds=2,
+    )
+    assert config.clusters == {"main": ClusterSettings(), "lab-2": lab}
+    assert config.clusters["main"].conf == "/etc/ceph/ceph.conf"
+    assert config.clusters["lab-2"].client_name == "client.lab"
+    assert config.clusters["main"].client_name == "client.admin"
+    assert config.job_sections == {}
+
+
+def test_the_conf_of_a_cluster_on_the_command_line_lies_in_the_present_directory(load: Load) -> None:
+    config = load("", '--set=ceph "demo".conf=build/ceph.conf')
+    assert config.clusters["demo"].conf == str(Path.cwd() / "build/ceph.conf")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('[ceph "main"]\nmon_timeout_seconds = 0\n', "mon_timeout_seconds: expected a whole number from 1 to 3600"),
+        ('[ceph "main"]\nclient = a b\n', "client: expected the name of a client, like admin"),
+        ('[ceph "main"]\nconf =\n', "conf: expected text"),
+        ('[ceph "main"]\nkeyrings = x\n', "keyrings: there is no such key"),
+    ],
+)
+def test_a_wrong_setting_of_a_cluster_is_told(load: Load, content: str, words: str) -> None:
+    assert words in sentence(lambda: load(content))
+
+
+@pytest.mark.parametrize("section", ["ceph", "ceph main", 'ceph "a b"', 'ceph ""'])
+def test_a_cluster_without_a_proper_name_is_told_how_to_write_it(load: Load, registry: Registry, section: str) -> None:
+    text = sentence(lambda: load(f"[{section}]\nconf = x\n").configure(registry))
+    assert text == (
+        f'config.ini [{section}]: expected a name in quotes, of letters, digits, _ and -, as in [ceph "main"]'
+    )
 
 
 # Sections of jobs

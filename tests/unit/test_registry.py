@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from jobs.errors import ConfigError, InvalidInput, NotFound, StartError
 from jobs.params import Origins
-from jobs.registry import LONGEST_DESCRIPTION, Job, Registry, Round, job, load_registry
+from jobs.registry import LONGEST_DESCRIPTION, Job, Provided, Registry, Round, job, load_registry
 
 Rounds = Iterator[Round]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -334,6 +334,49 @@ def test_a_job_that_asks_for_the_registry_gets_it_when_it_runs_and_in_its_templa
 
 def _asking(pool: str, *, jobs: Registry) -> Rounds:
     yield Round(message=jobs.describe("fill", {"pool": pool}))
+
+
+class Clock(Provided):
+    def __init__(self, shows: str = "nothing") -> None:
+        self.shows = shows
+
+
+def _timed(pool: str, *, clock: Clock) -> Rounds:
+    yield Round(message=f"{pool} at {clock.shows}")
+
+
+def test_a_job_gets_what_its_process_has_of_the_types_it_asks_for_and_its_templates_do_too() -> None:
+    timed = declare(_timed, description=lambda pool, clock: f"{pool}, {clock.shows}", lock=lambda pool, clock: pool)
+    registry = Registry({"timed": timed}).configure({}).providing(Clock("noon"))
+
+    assert list(timed.schema()["properties"]) == ["pool"]  # type: ignore[call-overload]
+    assert registry.describe("timed", {"pool": "rbd"}) == "rbd, noon"
+    assert [done.message for done in registry.begin("timed", {"pool": "rbd"}, None)] == ["rbd at noon"]
+
+
+def test_what_a_process_does_not_have_is_as_where_nothing_has_been_configured() -> None:
+    registry = Registry({"timed": declare(_timed)}).configure({})
+    assert [done.message for done in registry.begin("timed", {"pool": "rbd"}, None)] == ["rbd at nothing"]
+
+
+def _positional(clock: Clock) -> Rounds:
+    yield Round()
+
+
+def test_what_a_process_has_is_no_parameter_of_a_task() -> None:
+    with pytest.raises(TypeError, match=r"clock is keyword-only, as a Clock: put it after the \*"):
+        declare(_positional)
+
+
+def test_a_job_says_itself_why_it_cannot_run_here() -> None:
+    def why(registry: Registry) -> str | None:
+        return None if registry.provided(Clock).shows == "noon" else "there is no clock"
+
+    registry = Registry({"timed": declare(_timed, name="timed", unavailable_because=why)}).configure({})
+    assert registry.unavailable_because("timed") == "there is no clock"
+    assert registry.providing(Clock("noon")).unavailable_because("timed") is None
+    switched_off = registry.configure({"timed": {"enabled": "no"}}).providing(Clock("noon"))
+    assert switched_off.unavailable_because("timed") == "switched off by [timed] enabled"
 
 
 def test_without_metadata_and_lock_there_are_none() -> None:
