@@ -291,5 +291,5 @@ def test_whatever_is_asked_the_answer_is_whole(pg_num, target, used, busy):
 
     assert (found.before, found.after) == (target, pg_num)
     assert found.moves_bytes_at_most >= 0
-    assert all(one.text and one.text.endswith(".") or one.code == "autoscaler_on" for one in found.warnings)
+    assert all((one.text and one.text.endswith(".")) or one.code == "autoscaler_on" for one in found.warnings)
     assert len({one.code for one in found.warnings}) == len(found.warnings)
