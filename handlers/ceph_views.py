@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
 from ceph.state import ClusterState, Image, Pool
 from ceph.watch import ClusterWatch
 from jobs.model import iso_time
 from jobs.views import Amount, Count, Id, Time
+from storage.images import ImageResult
 
 Address = Annotated[str | None, Meta(description="of a page")]
 AsOf = Annotated[Time, Meta(description="when this was read of the cluster")]
@@ -69,14 +70,17 @@ class FigureView(Struct, frozen=True):
 
 
 class PerformanceView(Struct, frozen=True, kw_only=True):
-    """What was measured of an image: operations and bytes per second, latencies per operation."""
+    """What the newest task measured of an image: operations and bytes per second, latencies per operation; null where
+    the cluster did not tell."""
 
-    write_ops: FigureView | None
-    read_ops: FigureView | None
-    write_bytes: FigureView | None
-    read_bytes: FigureView | None
-    write_latency_seconds: FigureView | None
-    read_latency_seconds: FigureView | None
+    task: Annotated[Id, Meta(description="which may have been deleted since")]
+    measured: Annotated[bool, Meta(description="whether any sample holds it")]
+    write_ops: FigureView | None = None
+    read_ops: FigureView | None = None
+    write_bytes: FigureView | None = None
+    read_bytes: FigureView | None = None
+    write_latency_seconds: FigureView | None = None
+    read_latency_seconds: FigureView | None = None
     series: Annotated[list[Amount | None], Meta(description="reads and writes per second, at most 60 points")]
 
 
@@ -136,13 +140,18 @@ def pool_view(pool: Pool, task: int | None) -> PoolView:
     )
 
 
-def image_view(image: Image) -> ImageView:
+def image_view(image: Image, result: ImageResult | None) -> ImageView:
+    as_of = iso_time(result.at) if result else None
     return ImageView(
         pool=image.pool,
         name=image.name,
         size_bytes=image.size_bytes,
-        used_bytes=None,
-        used_as_of=None,
-        performance=None,
-        performance_as_of=None,
+        used_bytes=result.used_bytes if result else None,
+        used_as_of=as_of,
+        performance=_performance_view(result) if result else None,
+        performance_as_of=as_of,
     )
+
+
+def _performance_view(result: ImageResult) -> PerformanceView:
+    return convert({"task": result.task, **result.figures, "series": result.sparkline}, PerformanceView)

@@ -56,7 +56,8 @@ class ImagesHandler(ClusterHandler):
         watch = await self.watch(fsid)
         reading = await self.reading(watch.images)
         wanted = self.wanted("pool")
-        rows = [image_view(image) for image in self._of_pool(reading.value)]
+        kept = await self.services.tasks.images.kept(fsid)
+        rows = [image_view(image, kept.get(image.path)) for image in self._of_pool(reading.value)]
         rows = found(rows, wanted.search, lambda image: f"{image.pool}/{image.name}")
         rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda image: (image.pool, image.name))
         self.send(

@@ -87,6 +87,8 @@ class TaskQueue:
         self.stopping = False
         self.on_final: Callable[[int], None] = lambda task_id: None
         """Called with the id of each task that has become final, has ended stopping, or was removed."""
+        self.on_ended: Callable[[Task], None] = lambda task: None
+        """Called once with each task that has become final, as it is on disk."""
         engine.listener = self
 
     # What people and scripts ask for.
@@ -461,6 +463,7 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
+        self.on_ended(task)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})

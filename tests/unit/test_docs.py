@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.routes import API_ROUTES, MONITORING_ROUTES
+from handlers.routes import API_ROUTES, FSID, MONITORING_ROUTES
 from jobs.registry import load_registry
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def test_no_setting_is_described_that_does_not_exist():
 
 @pytest.mark.parametrize("path", [path for path, _ in API_ROUTES])
 def test_each_route_is_described(path):
-    assert path.replace(r"(\d+)", "ID") in text_of("rest.md")
+    assert path.replace(FSID, "FSID").replace(r"(\d+)", "ID") in text_of("rest.md")
 
 
 @pytest.mark.parametrize("path", [path for path, _ in MONITORING_ROUTES])
