@@ -8,6 +8,19 @@ from tornado.ioloop import IOLoop
 from tests.support.service import close_events
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run the tests marked as slow, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Slow tests are for `make test-full`, or for who asks for them by -m."""
+    if config.getoption("--full") or config.getoption("-m"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    items[:] = [item for item in items if item not in slow]
+    config.hook.pytest_deselected(items=slow)
+
+
 @pytest.fixture
 def io_loop():
     """In place of pytest-tornado's own, which makes its loop the current one in a way that tornado warns of."""

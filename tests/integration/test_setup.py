@@ -1,0 +1,204 @@
+"""tools/setup and tools/test, in a project of their own whose apt-get only writes down how it was called."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASICS = ["bash", "cat", "dirname", "env", "ln", "sha256sum", "touch"]
+BINDINGS = ("rados", "rbd")
+PYTHON = "/usr/bin/python3"
+"""The distribution's, as tools/setup takes it."""
+
+
+def suffix():
+    code = "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"
+    return subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+class Project:
+    """A directory with tools/setup, a .venv without packages, and all that it finds installed on its PATH."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.programs = directory / "programs"
+        self.modules = directory / "dist-packages"
+        for folder in (self.programs, self.modules):
+            folder.mkdir()
+        (directory / "tools").symlink_to(ROOT / "tools")
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", directory / ".venv"], check=True)
+        self.site = next(directory.glob(".venv/lib/python3*/site-packages"))
+        (self.site / "pip.py").touch()
+        for name in BASICS:
+            (self.programs / name).symlink_to(shutil.which(name))
+        self.program("id", "echo 0")
+        self.program("apt-get", f'echo "$@" >> {directory}/apt.log')
+
+    def program(self, name: str, body: str) -> None:
+        path = self.programs / name
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+        path.chmod(0o755)
+
+    def run(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PATH": str(self.programs), "DIST_PACKAGES": str(self.modules)}
+        command = [f"tools/{tool}", *words]
+        return subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
+
+    def bindings(self) -> str:
+        """What it says; never a reason not to start."""
+        done = self.run("setup", "bindings")
+        assert done.returncode == 0
+        return done.stderr
+
+    def have_modules(self, ending: str) -> None:
+        for name in BINDINGS:
+            (self.modules / f"{name}{ending}").touch()
+
+    @property
+    def linked(self) -> list[str]:
+        return sorted(path.name for path in self.site.glob("r*.so") if path.exists())
+
+    @property
+    def installs(self) -> list[str]:
+        """The packages of each call of apt-get that was to install some."""
+        log = self.directory / "apt.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line.partition("--no-install-recommends ")[2] for line in lines if "--no-install" in line]
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+def test_the_distributions_rados_and_rbd_are_linked_into_the_venv(project):
+    project.have_modules(suffix())
+    assert project.bindings() == ""
+    assert project.linked == [f"rados{suffix()}", f"rbd{suffix()}"]
+    assert (project.site / f"rbd{suffix()}").readlink() == project.modules / f"rbd{suffix()}"
+    assert project.installs == []
+
+
+def test_modules_for_another_python_are_not_linked(project):
+    project.have_modules(".cpython-36m-x86_64-linux-gnu.so")
+    assert "apt-get install python3-rados python3-rbd" in project.bindings()
+    assert project.linked == []
+
+
+def test_missing_packages_are_installed_and_linked_in_the_same_run(project):
+    project.program("apt-get", f"touch {project.modules}/rados{suffix()} {project.modules}/rbd{suffix()}")
+    project.bindings()
+    assert len(project.linked) == 2
+
+
+def test_what_could_not_be_installed_is_tried_once_and_said_in_one_line_each_time(project):
+    project.program("apt-get", f'echo "$@" >> {project.directory}/apt.log; exit 1')
+    first, second = project.bindings(), project.bindings()
+    assert set(project.installs) == {"python3-rados python3-rbd"}
+    asked = len(project.installs)
+    third = project.bindings()
+    assert len(project.installs) == asked
+    assert first.splitlines()[-1:] == second.splitlines() == third.splitlines()
+    assert second.count("apt-get install python3-rados python3-rbd") == 1
+
+
+def test_packages_that_a_person_has_installed_since_are_linked(project):
+    project.bindings()
+    project.have_modules(suffix())
+    assert project.bindings() == ""
+    assert len(project.linked) == 2
+
+
+def test_without_the_right_to_install_nothing_is_tried_until_there_is_one(project):
+    project.program("id", "echo 1000")
+    project.program("sudo", "exit 1")
+    assert "apt-get install" in project.bindings()
+    assert project.installs == []
+    project.program("id", "echo 0")
+    project.bindings()
+    assert project.installs == ["python3-rados python3-rbd"]
+
+
+def test_sudo_without_a_password_will_do(project):
+    project.program("id", "echo 1000")
+    project.program("sudo", '[ "$1" = -n ] && shift; "$@"')
+    project.program("true", "exit 0")
+    project.bindings()
+    assert project.installs == ["python3-rados python3-rbd"]
+
+
+def test_a_module_that_is_gone_with_its_package_is_no_longer_linked(project):
+    project.have_modules(suffix())
+    project.bindings()
+    for path in project.modules.iterdir():
+        path.unlink()
+    assert "apt-get install" in project.bindings()
+
+
+def test_all_that_the_tests_miss_is_named_at_once(project):
+    missing = project.run("setup", "missing").stdout.split()
+    daemons = ["ceph-mon", "ceph-mgr", "ceph-osd", "ceph-common"]
+    assert missing == [*daemons, "python3-rados", "python3-rbd", "chromium", "fonts-dejavu-core", "curl"]
+
+
+@pytest.fixture
+def prepared(project):
+    """A project whose other packages are installed; its tests only say with which options they were run."""
+    (project.directory / "requirements").mkdir()
+    (project.directory / "node_modules").mkdir()
+    files = ["requirements/run.txt", "requirements/dev.txt", "package.json", "package-lock.json"]
+    for name in files:
+        (project.directory / name).touch()
+    stamp = "sha256sum {files} > {stamp}"
+    stamps = {
+        ".venv/.installed-run": files[:1],
+        ".venv/.installed-dev": files[1:2],
+        "node_modules/.installed": files[2:],
+    }
+    for name, of in stamps.items():
+        command = stamp.format(files=" ".join(of), stamp=name)
+        subprocess.run(command, shell=True, cwd=project.directory, check=True)
+    (project.site / "pytest.py").write_text("import sys; print('pytest', *sys.argv[1:])")
+    return project
+
+
+def install_all_but(project, *missing):
+    for name in ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph", "rbd", "ceph-authtool", "chromium", "curl"):
+        if name not in missing:
+            project.program(name, "exit 0")
+    project.have_modules(suffix())
+
+
+def test_with_everything_there_all_tests_run(prepared):
+    install_all_but(prepared)
+    done = prepared.run("test", "-x")
+    assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
+
+
+def test_all_that_is_missing_is_installed_in_one_call(prepared):
+    prepared.run("test")
+    assert prepared.installs[0].split()[:2] == ["ceph-mon", "ceph-mgr"]
+    assert len(set(prepared.installs)) == 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "ignored"),
+    [
+        ("ceph-osd", "--ignore=tests/ceph"),
+        ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
+        ("curl", "--ignore=tests/integration/test_rest_docs.py"),
+    ],
+)
+def test_only_what_needs_a_missing_package_is_left_out_and_the_run_fails_by_its_name(prepared, missing, ignored):
+    install_all_but(prepared, missing)
+    done = prepared.run("test", "-x")
+    assert done.stdout == f"pytest {ignored} -x\n"
+    assert done.returncode == 1
+    assert f"({missing})" in done.stderr
+    assert f"apt-get install {missing}" in done.stderr.splitlines()[-1]
