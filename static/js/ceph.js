@@ -9,14 +9,14 @@
  */
 
 import { formFor } from "./cephforms.js";
-import { JOB, pathOf } from "./images.js";
+import { pathOf } from "./images.js";
 import { isAnyChanging } from "./pools.js";
 import { NOTHING, keptTo } from "./selection.js";
 import { isPending } from "./statuses.js";
 import { isSame } from "./tasklist.js";
-import { VIEWS } from "./viewlist.js";
+import { MEASURES_IMAGES, VIEWS } from "./viewlist.js";
 
-const JOBS = ["pool_pgs", "pool_create", JOB];
+const JOBS = ["pool_pgs", "pool_create", MEASURES_IMAGES];
 /** How old the rows may become: while something changes, and else. */
 const CHANGING_MILLISECONDS = 2000;
 const STILL_MILLISECONDS = 10000;

@@ -5,11 +5,13 @@
  * All of them: `kind`; `busy` while the server is asked; `error` and `errors` (by field) say what it refused, `refusals`
  * counts how often. `values` are as they were typed. The form "pgs" has its `pool` (null: still to be loaded) and what
  * the server says of the number that is typed: `preflight`, or the `problem` that it sees, for the number `told`.
+ * "performance" has the names of `pools` that may hold images (null: still to be loaded).
  */
 
 import { isWhole, typedNumber } from "./pools.js";
 
 const COMMON = { busy: false, error: "", errors: {}, refusals: 0 };
+const NOT_CONSIDERED = { preflight: null, problem: "", told: null, isAsking: false };
 const VALUES = {
   pgs: () => ({ pg_num: "" }),
   create: () => ({ name: "", pg_num: "32", application: "rbd" }),
@@ -26,7 +28,13 @@ export function formFor(form, view, list) {
 
 function opened({ form: kind, pool: poolId }, list) {
   const form = { kind, fsid: list.query.fsid, poolId, values: VALUES[kind](), ...COMMON };
-  return kind === "pgs" ? withFoundPool({ ...form, pool: null, preflight: null, problem: "", told: null }, list) : form;
+  if (kind === "performance") return { ...form, pools: null };
+  return kind === "pgs" ? withFoundPool({ ...form, ...NOT_CONSIDERED, pool: null }, list) : form;
+}
+
+/** Whether something is still to be loaded before it can be filled in. */
+export function isLacking({ kind, pool, pools, error }) {
+  return error === "" && ((kind === "pgs" && pool === null) || (kind === "performance" && pools === null));
 }
 
 function withFoundPool(form, { results }) {
@@ -39,9 +47,16 @@ export function withPool(form, pool) {
   return { ...form, pool, error: "", values: { pg_num: String(pool.pg_num_target) } };
 }
 
-/** With the scope that fits what was open: selected images, or the pool that they were looking at. */
-export function scoped(form, scope, pool = "") {
-  return { ...form, values: { ...form.values, scope, pool } };
+/** With the pools that may hold images, of which the first is as good as any. */
+export function withPools(form, pools) {
+  const names = pools.filter(({ application }) => application === "rbd").map(({ name }) => name);
+  const values = { ...form.values, pool: form.values.pool || (names[0] ?? "") };
+  return { ...form, pools: names, values };
+}
+
+/** For a part of the images: "selected", "pool" or "all". */
+export function scoped(form, scope) {
+  return { ...form, values: { ...form.values, scope } };
 }
 
 // Typing and sending.
@@ -121,4 +136,11 @@ export function measurement({ values }, selected) {
 function decimal(text) {
   const trimmed = text.trim();
   return /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
+}
+
+/** How many samples that makes; null while the numbers are none. */
+export function samplesOf({ values }) {
+  const [seconds, interval] = [decimal(values.seconds), decimal(values.interval_seconds)];
+  const areNumbers = Number.isFinite(seconds) && Number.isFinite(interval) && interval > 0;
+  return areNumbers ? Math.max(1, Math.round(seconds / interval)) : null;
 }

@@ -2,8 +2,7 @@
 
 import { rate } from "./curves.js";
 import { FINISHED, isPending } from "./statuses.js";
-
-export const JOB = "rbd_performance";
+import { MEASURES_IMAGES } from "./viewlist.js";
 
 /** `rbd/disk1`: what images are known by. */
 export function pathOf({ pool, name }) {
@@ -12,7 +11,7 @@ export function pathOf({ pool, name }) {
 
 /** The pending tasks that get data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
-  const ours = [...tasks.values()].filter(({ job, params, status }) => job === JOB && params.fsid === fsid && isPending(status));
+  const ours = [...tasks.values()].filter(({ job, params, status }) => job === MEASURES_IMAGES && params.fsid === fsid && isPending(status));
   return ours.sort((one, other) => other.id - one.id);
 }
 
@@ -24,7 +23,7 @@ export function covers({ params: { pools = [], images = [] } }, image) {
 
 /** Whether a frame tells that data of a cluster have become known. */
 export function hasNewData(frame, fsid) {
-  return frame.tasks.some(({ job, params, status }) => job === JOB && status === FINISHED && params.fsid === fsid);
+  return frame.tasks.some(({ job, params, status }) => job === MEASURES_IMAGES && status === FINISHED && params.fsid === fsid);
 }
 
 /** How much of what is provisioned is used, 0 to 1; null while nobody has looked. */

@@ -1,5 +1,8 @@
 /** The views of a cluster beside Home: what each can be sorted by at the server, and the forms that open over it. */
 
+/** The job that gets performance data of images. */
+export const MEASURES_IMAGES = "rbd_performance";
+
 export const VIEWS = {
   pools: {
     title: "Pools",
@@ -10,7 +13,7 @@ export const VIEWS = {
   images: {
     title: "Images",
     ordering: "pool",
-    orderings: ["pool", "name", "size_bytes", "used_bytes", "operations", "read_ops", "write_ops", "performance_as_of"],
+    orderings: ["pool", "name", "size_bytes", "used_bytes", "read_ops", "write_ops", "write_latency_seconds", "performance_as_of"],
     forms: ["performance"],
   },
 };

@@ -3,6 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { countOf } from "../statuses.js";
 import { unseenCount } from "../unseen.js";
+import { VIEWS } from "../viewlist.js";
 import { follow } from "./links.js";
 import { settingsButton } from "./settings.js";
 import { buttonText, buttonTooltip, hourglassFill } from "../words.js";
@@ -20,6 +21,7 @@ export function topbar(state, act) {
       <a class="brand" href="/openattic/" @click=${follow(act.openHome)}>
         <img src="/openattic/static/img/hourglass.svg" alt="" width="28" height="28"><span>Hourglass</span>
       </a>
+      ${views(state.place, act)}
       ${state.role === "admin" ? startButton(act) : nothing}
       ${tasksButton(state, act)}
       <span class="login" title=${`Signed in as ${state.user} (${state.role})`}>
@@ -30,6 +32,16 @@ export function topbar(state, act) {
         <i class="bi bi-box-arrow-right" aria-hidden="true"></i>
       </button>
     </header>
+  `;
+}
+
+function views({ view }, act) {
+  return html`
+    <nav class="views" aria-label="Views">
+      ${Object.entries(VIEWS).map(([name, { title }]) => html`
+        <a class="bar-view" href=${`?view=${name}`} aria-current=${view?.name === name ? "page" : "false"}
+          @click=${follow(() => act.openView(name))}>${title}</a>`)}
+    </nav>
   `;
 }
 
