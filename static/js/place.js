@@ -139,8 +139,13 @@ export function atView(name, cluster = null) {
 }
 
 /** Whether Home is what a person sees, or would but for the dialog. */
-export function isAtHome(place) {
-  return place.view === null && (place.task === null || place.tab !== null);
+export function isAtHome({ view, task, tab }) {
+  return view === null && (task === null || tab !== null);
+}
+
+/** The same for a view. */
+export function isAtView({ view, task, tab }, name) {
+  return view?.name === name && (task === null || tab !== null);
 }
 
 /** The list that the open tab asks of the server; null while the dialog is closed. */

@@ -68,5 +68,5 @@ export function meaning({ from, to, moves_bytes_at_most: most, reversible }) {
   const back = reversible
     ? "It can be set back later; what has been moved by then moves once more."
     : "It cannot be set back: this cluster only ever adds PGs.";
-  return [moves, back];
+  return [moves, "Once begun the cluster goes on by itself: aborting the task only ends the watching.", back];
 }

@@ -151,7 +151,7 @@ function performanceBody(form, { ids }, act) {
     ${alert(form.pools === null && form.error ? [form.error] : [])}
     <fieldset class="start-field scope">
       <legend class="form-label">Of which images</legend>
-      ${ids.size === 0 ? nothing : scopeChoice("selected", ids.size === 1 ? "The selected image" : `The ${number(ids.size)} selected images`, values, act)}
+      ${ids.size === 0 ? nothing : scopeChoice("selected", ids.size === 1 ? `Image ${[...ids][0]}` : `The ${number(ids.size)} selected images`, values, act)}
       ${pools?.length ? scopeChoice("pool", html`All images of pool ${poolChoice(pools, values, act)}`, values, act) : nothing}
       ${scopeChoice("all", "All images of all pools", values, act)}
       ${mistakes("ceph-scope-error", [...errorsAt(form, "images"), ...errorsAt(form, "pools")])}

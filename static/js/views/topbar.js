@@ -1,6 +1,7 @@
 /** The bar on top: brand, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { isAtHome, isAtView } from "../place.js";
 import { countOf } from "../statuses.js";
 import { unseenCount } from "../unseen.js";
 import { VIEWS } from "../viewlist.js";
@@ -35,14 +36,17 @@ export function topbar(state, act) {
   `;
 }
 
-function views({ view }, act) {
+function views(place, act) {
   return html`
     <nav class="views" aria-label="Views">
-      ${Object.entries(VIEWS).map(([name, { title }]) => html`
-        <a class="bar-view" href=${`?view=${name}`} aria-current=${view?.name === name ? "page" : "false"}
-          @click=${follow(() => act.openView(name))}>${title}</a>`)}
+      ${viewLink("/openattic/", "Home", isAtHome(place), act.openHome)}
+      ${Object.entries(VIEWS).map(([name, { title }]) => viewLink(`?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
     </nav>
   `;
+}
+
+function viewLink(address, title, isHere, open) {
+  return html`<a class="bar-view" href=${address} aria-current=${isHere ? "page" : "false"} @click=${follow(open)}>${title}</a>`;
 }
 
 function startButton(act) {
