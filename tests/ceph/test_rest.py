@@ -49,9 +49,11 @@ class Checked(Client):
         return next(pool for pool in (await self.get(f"ceph/{fsid}/pools"))["results"] if pool["name"] == name)
 
     async def until_reachable(self, number=0):
-        while not (found := await self.cluster(number))["reachable"]:
+        while True:
+            found = await self.cluster(number)
+            if found["reachable"]:
+                return found
             await asyncio.sleep(0.1)
-        return found
 
 
 @pytest.fixture(scope="module")
