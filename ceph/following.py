@@ -47,6 +47,13 @@ def checkpoint_of(course: Course) -> dict[str, object]:
     return {"course": asdict(course)}
 
 
+def told_before(course: Course | None, if_aborted: str) -> Round:
+    """What a silence before the next look is told beside: where the task stands."""
+    if course is None:
+        return Round()
+    return Round(percent=course.best_percent, if_aborted=if_aborted)
+
+
 def follow(
     cluster: Cluster, course: Course, settings: FollowSettings, if_aborted: str
 ) -> Generator[Round, None, Journey]:
@@ -56,7 +63,7 @@ def follow(
     TargetChanged where somebody else has set something else.
     """
     observer = Observer(cluster, course)
-    last = Round(percent=course.best_percent, if_aborted=if_aborted)
+    last = told_before(course, if_aborted)
     journey: Journey | None = None
     while True:
         look = yield from trying_again(observer.look, last)

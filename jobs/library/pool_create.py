@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
-from ceph.following import FollowSettings, checkpoint_of, follow
+from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course
 from ceph.pools import Fsid, PgNum, PoolName, create_pool, find_pool, pool_lock, pool_named
 from ceph.state import Pool
@@ -45,7 +45,8 @@ def pool_create(
 
     `course` is what the first round has left: the pool is there since. An empty application is none.
     """
-    with (yield from trying_again(lambda: clusters.connect(fsid))) as cluster:
+    before = told_before(course, GOES_ON)
+    with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
         if course is None:
             made = yield from trying_again(lambda: created(cluster, pool, pg_num, application))
             course = course_of(made, pg_num)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
-from ceph.following import FollowSettings, checkpoint_of, follow
+from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course, own_pool
 from ceph.pools import Fsid, PgNum, PoolName, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
 from ceph.state import Pool
@@ -45,7 +45,8 @@ def pool_pgs(
 
     `course` is what the first round has found, and whether the number has been set.
     """
-    with (yield from trying_again(lambda: clusters.connect(fsid))) as cluster:
+    before = told_before(course, goes_on(course))
+    with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
         if course is None:
             found = yield from trying_again(lambda: pool_named(cluster, pool))
             course = course_of(found, pg_num)
@@ -69,7 +70,8 @@ def course_of(pool: Pool, pg_num: int) -> Course:
 
 def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
     """Sets what is not set. One that timed out may have been carried out, so each attempt looks first."""
-    has_set = yield from trying_again(lambda: set_unless_set(cluster, course), Round(percent=0))
+    before = Round(percent=0, if_aborted="the cluster may still do what it was told")
+    has_set = yield from trying_again(lambda: set_unless_set(cluster, course), before)
     course = replace(course, is_set=True)
     yield Round(
         percent=0,
@@ -80,9 +82,9 @@ def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
     return course
 
 
-def goes_on(course: Course) -> str:
-    """What goes on without the task: nothing where the pool was in place from the beginning."""
-    return GOES_ON if course.has_way_to_go else ""
+def goes_on(course: Course | None) -> str:
+    """What goes on without the task: nothing before it is set, or where the pool was in place from the beginning."""
+    return GOES_ON if course and course.is_set and course.has_way_to_go else ""
 
 
 def set_unless_set(cluster: Cluster, course: Course) -> bool:
