@@ -30,11 +30,6 @@ def all_pools(cluster: Cluster) -> list[Pool]:
     return [pool_of(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
 
 
-def pool_lock(fsid: str, pool: str) -> str:
-    """Tasks that change a pool run one after another."""
-    return f"ceph {fsid} pool {pool}"
-
-
 def find_pool(cluster: Cluster, name: str) -> Pool | None:
     """The pool as it is now, without its used bytes; None where there is none. Raises ClusterError."""
     return next((pool for pool in all_pools(cluster) if pool.name == name), None)

@@ -9,15 +9,13 @@ import json
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from ceph.pools import MOST_PGS
 from ceph.state import ClusterState, Pool
 from jobs.model import Task
 
-LEAST_PGS, MOST_PGS = 1, 65_536
-PgNum = Annotated[int, Meta(ge=LEAST_PGS, le=MOST_PGS)]
 FIRST_RELEASE_THAT_MERGES = "nautilus"
 """Releases are named by the alphabet."""
 LEAST_OSDS_COUNTED = 3
@@ -81,9 +79,9 @@ def preflight(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[Po
 
 def out_of_range(pg_num: int) -> str | None:
     """Why no pool can have so many PGs; None where one can."""
-    if LEAST_PGS <= pg_num <= MOST_PGS:
+    if 1 <= pg_num <= MOST_PGS:
         return None
-    return f"A pool can have {LEAST_PGS} to {MOST_PGS} PGs, not {pg_num}."
+    return f"A pool can have 1 to {MOST_PGS} PGs, not {pg_num}."
 
 
 def impossible_now(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> str | None:

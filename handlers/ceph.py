@@ -9,11 +9,10 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from ceph.pools import pool_lock
+from ceph.pools import PgNum, pool_lock
 from ceph.preflight import (
     CHANGES,
     CREATES,
-    PgNum,
     PoolTask,
     Preflight,
     impossible_now,
@@ -36,15 +35,12 @@ from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
 from storage import Created, RequestKey
 
-_Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_.-]+$",
-        max_length=128,
-        extra={"words": "1 to 128 letters, digits, _, - and ."},
-    ),
+_WORDS = "letters, digits, _, - and ."
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra={"words": f"1 to 128 {_WORDS}"})]
+_Application = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100, extra={"words": f"up to 100 {_WORDS}"})
 ]
-_NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Name, "rbd"))
+_NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Application, "rbd"))
 _CHANGE = (Parameter("pg_num", PgNum),)
 _CONSIDERED = (Parameter("pg_num", int),)
 STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
@@ -89,6 +85,10 @@ class ClusterHandler(CreatingHandler):
         """What stands around the rows of a page."""
         after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, count)
         return {"count": count, "next": after, "previous": before}
+
+    async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
+        """The pool for an answer about what was done: that it was stays true, whatever the cluster does meanwhile."""
+        return (await watch.state.get_or_last()).value.pool(pool.id) or pool
 
     def pool_view(self, fsid: str, pool: Pool) -> PoolView:
         pending = self.services.tasks.queue.pending_on(pool_lock(fsid, pool.name))
@@ -144,25 +144,27 @@ class PoolListHandler(ClusterHandler):
         watch = await self.watch(fsid)
         given: dict[str, Any] = validate(_NEW_POOL, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
-        created = await self.services.tasks.queue.known(key) or await self._create(watch, fsid, given, key)
+        created = await self.services.tasks.queue.known(key)
+        if created is None:
+            created, pool = await self._create(watch, fsid, given, key)
+        else:
+            pool = await self._named(watch, given["name"])
         await self.as_preferred(created.task, wait)
-        pool = await self._named(watch, given["name"])
         self.set_header("Location", f"{API}/ceph/{fsid}/pools/{pool.id}")
-        self.send(self.pool_view(fsid, pool), 201 if created.is_new else 200)
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
     async def _create(
         self, watch: ClusterWatch, fsid: str, given: Mapping[str, Any], key: RequestKey | None
-    ) -> Created:
+    ) -> tuple[Created, Pool]:
         """What the queue would refuse is refused before there is a pool."""
         params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
         submission = Submission(job=CREATES, params=params)
         self.services.tasks.queue.check(submission)
-        await watch.create_pool(given["name"], given["pg_num"], given["application"])
+        pool = await watch.create_pool(given["name"], given["pg_num"], given["application"] or None)
         try:
-            return await self.services.tasks.queue.submit(submission, self.identity.name, key)
+            return await self.services.tasks.queue.submit(submission, self.identity.name, key), pool
         except HourglassError as error:
-            text_of_it = f"Pool {given['name']} was created, but no task follows it: {error}"
-            raise Refusal(status_of(error), text_of_it) from error
+            raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
 
     async def _named(self, watch: ClusterWatch, name: str) -> Pool:
         pool = (await watch.state.get()).value.pool_named(name)
@@ -207,8 +209,7 @@ class PoolHandler(ClusterHandler):
             created = await self._change(fsid, state, pool, given["pg_num"])
         if created is not None:
             await self.as_preferred(created.task, wait)
-            _, pool = await watch.pool(pool.id, fresh=wait is not None)
-        self.send(self.pool_view(fsid, pool))
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
 
     async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
         """The task that changes the pool; None where none is needed. Raises Conflict."""

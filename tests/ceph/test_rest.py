@@ -3,60 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
-from tests.support.described import Described
-from tests.support.service import Client, Service, basic
+from tests.support.ceph_service import Checked, options_for
+from tests.support.service import Service, basic
 
 pytestmark = pytest.mark.gen_test
 
-SECONDS = {"connect": 2, "mon": 2, "osd": 3}
-
-
-def options_for(clusters, **settings):
-    """Those that name clusters: `options_for({"main": conf})`; settings are of all of them."""
-    given = {f"{what}_timeout_seconds": seconds for what, seconds in SECONDS.items()} | settings
-    for name, conf in clusters.items():
-        for key, value in {"conf": conf, **given}.items():
-            yield from ("--set", f'ceph "{name}".{key}={value}')
-
-
-class Checked(Client):
-    """A client that holds each answer against the description of the API."""
-
-    described = None
-
-    async def call(self, method, path, body=None, raw=None, **headers):
-        answer = await super().call(method, path, body, raw, **headers)
-        if path.startswith("ceph") and method != "HEAD":
-            if self.described is None:
-                self.described = Described(await super().get("openapi.json"))
-            self.described.check(method, path, answer)
-        return answer
-
-    async def refused(self, method, path, body=None, **headers):
-        """The problem that the answer is."""
-        answer = await self.call(method, path, body, **headers)
-        assert answer.kind == "application/problem+json", answer.body
-        assert answer.json["status"] == answer.status
-        return answer.json
-
-    async def cluster(self, number=0):
-        return (await self.get("ceph"))["results"][number]
-
-    async def pool(self, fsid, name):
-        return next(pool for pool in (await self.get(f"ceph/{fsid}/pools"))["results"] if pool["name"] == name)
-
-    async def until_reachable(self, number=0):
-        while not (found := await self.cluster(number))["reachable"]:
-            await asyncio.sleep(0.1)
-        return found
+SETTINGS = ("--set", "workers.count=4", "--set", "pool_pgs.round_seconds=0.2", "--set", "pool_create.round_seconds=0.2")
 
 
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory, cluster):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}))
+    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}), *SETTINGS)
     yield service
     service.close()
 
@@ -213,11 +174,10 @@ async def test_what_is_not_there_is_not_found(client, cluster, method, path, bod
 # Who may
 
 
-async def test_a_viewer_may_look_and_nothing_else(shared_service, client, cluster, pools, rbds, new_pool):
+async def test_a_viewer_may_look_and_nothing_else(shared_service, cluster, pools, rbds, new_pool):
     pool_id = cluster.pool(new_pool())["pool_id"]
     shared_service.user("add", "eve", "--role", "viewer", given="a password of eve\n")
     eve = Checked(shared_service, basic("eve", "a password of eve"))
-    eve.described = Described(await client.get("openapi.json"))
 
     for path in ("ceph", pools, f"{pools}/{pool_id}", rbds):
         assert (await eve.call("GET", path)).status == 200
@@ -231,9 +191,230 @@ async def test_a_viewer_may_look_and_nothing_else(shared_service, client, cluste
     assert "by-eve" not in [pool["pool_name"] for pool in cluster.pools()]
 
 
-async def test_nobody_may_anything(shared_service, client, pools):
+async def test_nobody_may_anything(shared_service, pools):
     nobody = Checked(shared_service, {})
-    nobody.described = Described(await client.get("openapi.json"))
 
     assert (await nobody.refused("GET", "ceph"))["status"] == 401
     assert (await nobody.refused("POST", pools, {"name": "x", "pg_num": 8}))["status"] == 401
+
+
+# Changing a pool
+
+
+def address(pools, cluster, name):
+    return f"{pools}/{cluster.pool(name)['pool_id']}"
+
+
+async def test_a_change_is_a_task_that_the_answer_and_the_pool_name(client, cluster, pools, new_pool):
+    name = new_pool(pg_num=8)
+    answer = await client.call("PUT", address(pools, cluster, name), {"pg_num": 16})
+    task = await client.task_of(answer)
+
+    assert (answer.status, answer.json["name"], answer.json["task"]) == (200, name, task["id"])
+    assert task["description"] == f"Setting number of PGs of pool {name} to 16"
+    assert task["metadata"] == {"fsid": cluster.fsid, "pool": name, "from": 8, "to": 16}
+    assert (await client.pool(cluster.fsid, name))["task"] == task["id"]
+    assert (await client.abort(task["id"]))["status"] == "Aborted"
+    assert (await client.pool(cluster.fsid, name))["task"] is None, "it is aborted, even while its last round goes on"
+
+
+async def test_what_is_wanted_already_makes_no_task(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool(pg_num=8))
+    before = (await client.get("taskqueue"))["count"]
+    answer = await client.call("PUT", path, {"pg_num": 8})
+
+    assert answer.status == 200
+    assert "Taskqueue-Location" not in answer.headers
+    assert (await client.get("taskqueue"))["count"] == before
+
+
+async def test_the_last_task_in_line_decides_what_is_wanted_already(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool(pg_num=4))
+    asked = (8, 8, 4, 4, 8)
+    answers = [await client.call("PUT", path, {"pg_num": pg_num}) for pg_num in asked]
+
+    assert ["Taskqueue-Location" in answer.headers for answer in answers] == [True, False, True, False, True]
+    assert len({answer.json["task"] for answer in answers}) == 1, "it is the first one that works on it"
+    second, third = [await client.task_of(answers[number]) for number in (2, 4)]
+    assert (second["waiting_for"]["reason"], second["waiting_for"]["task"]) == ("lock", answers[0].json["task"])
+    assert third["waiting_for"]["position"] == 2
+    for task_id in (third["id"], second["id"], answers[0].json["task"]):
+        await client.abort(task_id)
+
+
+async def test_requests_for_the_same_at_the_same_time_make_one_task(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool(pg_num=4))
+    answers = await asyncio.gather(*(client.call("PUT", path, {"pg_num": 8}) for _ in range(5)))
+
+    assert sum("Taskqueue-Location" in answer.headers for answer in answers) == 1
+    assert {answer.status for answer in answers} == {200}
+    await client.abort(answers[0].json["task"])
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"pg_num": 0}, ["pg_num"]),
+        ({"pg_num": 65537}, ["pg_num"]),
+        ({"pg_num": "64"}, ["pg_num"]),
+        ({"pg_num": 8.5}, ["pg_num"]),
+        ({}, ["pg_num"]),
+        ({"pg_num": 8, "size": 3}, ["size"]),
+        ([8], ["params"]),
+    ],
+)
+async def test_what_no_pool_can_become_is_refused_and_makes_no_task(client, cluster, pools, new_pool, body, fields):
+    before = (await client.get("taskqueue"))["count"]
+    problem = await client.refused("PUT", address(pools, cluster, new_pool()), body)
+
+    assert (problem["status"], list(problem["errors"])) == (400, fields)
+    assert (await client.get("taskqueue"))["count"] == before
+
+
+async def test_a_client_may_wait_for_the_end_of_a_change(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool(pg_num=4))
+    answer = await client.call("PUT", path, {"pg_num": 8}, Prefer="wait=60")
+
+    assert answer.headers["Preference-Applied"] == "wait=60"
+    assert (answer.json["pg_num"], answer.json["task"]) == (8, None)
+    assert (await client.task_of(answer))["status"] == "Finished"
+
+
+# The preflight
+
+
+async def dry_run(client, path, pg_num):
+    answer = await client.call("PUT", f"{path}?dry_run=true", {"pg_num": pg_num})
+    assert (answer.status, "Taskqueue-Location" in answer.headers) == (200, False), answer.body
+    return answer.json
+
+
+async def test_a_dry_run_tells_what_would_be_and_changes_nothing(client, cluster, pools, new_pool):
+    name = new_pool(pg_num=8, megabytes=10)
+    path = address(pools, cluster, name)
+    used = (await client.until(lambda pool: pool["used_bytes"], lambda: client.get(path)))["used_bytes"]
+    before = (await client.get("taskqueue"))["count"]
+
+    found = await dry_run(client, path, 12)
+    assert (found["from"], found["to"], found["reversible"], found["refused"]) == (8, 12, True, None)
+    assert found["moves_bytes_at_most"] >= used // 4
+    assert [one["code"] for one in found["warnings"]] == ["not_a_power_of_two"]
+    assert (await dry_run(client, path, 8))["moves_bytes_at_most"] == 0
+    assert [one["code"] for one in (await dry_run(client, path, 4))["warnings"]] == ["shrinking_is_slow"]
+    assert cluster.pool(name)["pg_num_target"] == 8
+    assert (await client.get("taskqueue"))["count"] == before
+
+
+async def test_a_dry_run_says_what_a_change_would_be_refused_for(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool())
+
+    assert (await dry_run(client, path, 0))["refused"] == "A pool can have 1 to 65536 PGs, not 0."
+    assert (await client.refused("PUT", f"{path}?dry_run=true", {"pg_num": "12"}))["status"] == 400
+    assert (await client.refused("PUT", f"{path}?dry_run=true", {}))["status"] == 400
+
+
+async def test_the_cluster_refuses_what_a_dry_run_has_warned_of(client, cluster, pools, new_pool):
+    path = address(pools, cluster, new_pool(pg_num=8))
+    warnings = {one["code"]: one["text"] for one in (await dry_run(client, path, 65536))["warnings"]}
+    total, most = re.search(r"would have (\d+) PGs.* and (\d+) are", warnings["too_many_pgs_per_osd"]).groups()
+    task = await client.task_of(await client.call("PUT", path, {"pg_num": 65536}))
+    ended = await client.ended(task["id"])
+
+    assert ended["status"] == "Exception"
+    assert f"would mean {total} total pgs, which exceeds max {most} " in ended["error"]["message"]
+    assert "(errno 34, ERANGE)" in ended["outcome"]
+
+
+async def test_an_autoscaler_and_tasks_are_warned_of(client, cluster, pools, new_pool):
+    name = new_pool(pg_num=4)
+    path = address(pools, cluster, name)
+    cluster.command("osd pool set", pool=name, var="pg_autoscale_mode", val="on")
+    assert "autoscaler_on" in [one["code"] for one in (await dry_run(client, path, 8))["warnings"]]
+    cluster.command("osd pool set", pool=name, var="pg_autoscale_mode", val="off")
+
+    task = await client.task_of(await client.call("PUT", path, {"pg_num": 8}))
+    warnings = {one["code"]: one["text"] for one in (await dry_run(client, path, 16))["warnings"]}
+    assert warnings["task_on_pool"] == f"This would wait for task {task['id']}, {task['description']}."
+    await client.abort(task["id"])
+
+
+# Creating a pool
+
+
+@pytest.fixture
+def name(cluster, request):
+    """Of a pool that the test creates."""
+    name = f"new-{abs(hash(request.node.name)) % 10**9}"
+    yield name
+    cluster.recover()
+    cluster.delete_pool(name)
+
+
+async def test_a_new_pool_is_listed_at_once_and_left_alone_until_its_task_has_ended(client, cluster, pools, name):
+    answer = await client.call("POST", pools, {"name": name, "pg_num": 16})
+    task = await client.task_of(answer)
+
+    assert (answer.status, answer.json["name"], answer.json["pg_num_target"]) == (201, name, 16)
+    assert answer.json["task"] == task["id"]
+    assert answer.json == await client.get(answer.headers["Location"].removeprefix("/openattic/api/"))
+    assert await client.pool(cluster.fsid, name) == answer.json
+    path = f"{pools}/{answer.json['id']}"
+    refused = f"Pool {name} is being created by task {task['id']}, Creating pool {name} with 16 PGs."
+    problem = await client.refused("PUT", path, {"pg_num": 32})
+    assert (problem["status"], problem["detail"]) == (409, refused)
+    assert (await dry_run(client, path, 32))["refused"] == refused
+
+    assert (await client.ended(task["id"]))["status"] == "Finished"
+    assert (await client.get(path))["task"] is None
+    assert set(cluster.pg_states(name)) == {"active+clean"}
+    assert cluster.pool(name)["application_metadata"] == {"rbd": {}}
+
+
+async def test_a_name_that_is_taken_is_refused(client, cluster, pools, new_pool):
+    taken = new_pool()
+    problem = await client.refused("POST", pools, {"name": taken, "pg_num": 8})
+
+    assert problem["status"] == 409
+    assert problem["detail"].startswith(f"There is a pool {taken} already, number {cluster.pool(taken)['pool_id']}")
+
+
+async def test_of_two_who_create_the_same_pool_one_does(client, pools, name):
+    answers = await asyncio.gather(*(client.call("POST", pools, {"name": name, "pg_num": 4}) for _ in range(3)))
+
+    assert sorted(answer.status for answer in answers) == [201, 409, 409]
+
+
+async def test_what_the_cluster_refuses_is_told_in_its_own_words(client, cluster, pools, name):
+    problem = await client.refused("POST", pools, {"name": name, "pg_num": 60_000})
+
+    assert problem["status"] == 409
+    assert "(mon_max_pg_per_osd" in problem["detail"]
+    assert problem["detail"].endswith("(errno 34, ERANGE)")
+    assert name not in [pool["pool_name"] for pool in cluster.pools()]
+
+
+async def test_all_mistakes_of_a_new_pool_are_told_at_once(client, pools):
+    problem = await client.refused("POST", pools, {"name": "a/b", "pg_num": 0, "application": 1, "size": 3})
+
+    assert problem["status"] == 400
+    assert set(problem["errors"]) == {"name", "pg_num", "application", "size"}
+
+
+async def test_a_request_that_is_sent_again_creates_no_second_pool(client, pools, name):
+    body, key = {"name": name, "pg_num": 4}, f"key of {name}"
+    first = await client.call("POST", pools, body, Idempotency_Key=key)
+    again = await client.call("POST", pools, body, Idempotency_Key=key)
+
+    assert (first.status, again.status) == (201, 200)
+    assert again.headers["Taskqueue-Location"] == first.headers["Taskqueue-Location"]
+    assert again.json["id"] == first.json["id"]
+    assert (await client.refused("POST", pools, {**body, "pg_num": 8}, Idempotency_Key=key))["status"] == 409
+
+
+async def test_no_pool_is_created_that_no_task_could_follow(service, cluster, pools, name):
+    service.start(*options_for({"main": cluster.conf}), "--set", "pool_create.enabled=no")
+    problem = await Checked(service).refused("POST", pools, {"name": name, "pg_num": 4})
+
+    assert problem["status"] == 409
+    assert "pool_create" in problem["detail"]
+    assert name not in [pool["pool_name"] for pool in cluster.pools()]
