@@ -43,15 +43,13 @@ export function dataOf({ task, rounds }) {
   return data.at.length === 0 ? null : data;
 }
 
-/** Images without a series had no operations in all the time; or they were never measured. */
+/** Images without a series had no operations in any sample that was measured, and which ones were is not told. */
 function dataOfResult({ images, series }) {
-  const at = series.at.map(milliseconds);
-  const figuresOf = (path, { measured }) => (name) => series.images[path]?.[name] ?? at.map(() => (measured ? 0 : null));
-  return { at, images: byPath(Object.keys(images), (path) => figuresOf(path, images[path])) };
-}
-
-function milliseconds(time) {
-  return typeof time === "number" ? time : Date.parse(time);
+  const at = series.at.map(Date.parse);
+  const isKnown = ({ samples, samples_measured: measured }) => measured === samples;
+  const constant = (image) => at.map(() => (isKnown(image) ? 0 : null));
+  const figuresOf = (path) => (name) => series.images[path]?.[name] ?? constant(images[path]);
+  return { at, images: byPath(Object.keys(images), figuresOf) };
 }
 
 function dataOfRounds(rounds) {
@@ -100,19 +98,30 @@ function meanLatency(figures, at) {
 
 /** All paths: those with most operations first, then by name. */
 export function busiest({ images }) {
-  const total = new Map([...images].map(([path, figures]) => [path, sumOf(valuesOf(figures, "ops", "both"))]));
+  const total = totals(images);
   return [...images.keys()].sort((one, other) => total.get(other) - total.get(one) || (one < other ? -1 : 1));
+}
+
+function totals(images) {
+  return new Map([...images].map(([path, figures]) => [path, sumOf(valuesOf(figures, "ops", "both"))]));
 }
 
 function sumOf(values) {
   return values.reduce((sum, value) => sum + (value ?? 0), 0);
 }
 
-/** The paths whose curves are drawn, by name: those that were chosen, or the busiest. */
+/** The paths whose curves are drawn, by name: those that were chosen, or the busiest; idle ones where none is busy. */
 export function drawn(data, chosen) {
   const there = chosen.filter((path) => data.images.has(path));
-  const paths = there.length > 0 ? there : busiest(data);
+  const paths = there.length > 0 ? there : busyOnes(data);
   return paths.slice(0, MOST_CURVES).sort();
+}
+
+function busyOnes(data) {
+  const total = totals(data.images);
+  const paths = busiest(data);
+  const busy = paths.filter((path) => total.get(path) > 0);
+  return busy.length > 0 ? busy : paths;
 }
 
 /** What is chosen after a click on an image; at most as many as can be told apart. */

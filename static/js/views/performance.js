@@ -12,7 +12,7 @@ import { chart } from "./chart.js";
 
 const HEIGHT = 240;
 const MOST_ROWS = 200;
-const FIGURES = [["mean", "mean"], ["p50", "median"], ["p95", "95 %"], ["max", "most"]];
+const FIGURES = ["mean", "p50", "p95", "max"];
 /** One of them in each power of ten: ticks of what is no whole number. */
 const STEPS = Array.from({ length: 20 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 6))).flat();
 const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
@@ -96,13 +96,13 @@ function summaryTable(rows, paths, measure, act) {
   const { title, unit } = MEASURES[measure];
   const shown = rows.slice(0, MOST_ROWS);
   return html`
+    <p class="muted curve-note">${title} ${unit}, the busiest images first. Up to ${MOST_CURVES} are drawn.</p>
     <div class="curve-scroll" role="region" aria-label=${`${title} ${unit} of all images`} tabindex="0">
       <table class="curve-table">
-        <caption>${title} ${unit}, the busiest images first; up to ${MOST_CURVES} of them are drawn</caption>
         <thead>
           <tr><th scope="col" rowspan="2">Image</th><th scope="col" rowspan="2">Used</th>
             <th scope="colgroup" colspan="4">Reads</th><th scope="colgroup" colspan="4">Writes</th></tr>
-          <tr>${["read", "write"].map(() => FIGURES.map(([, word]) => html`<th scope="col">${word}</th>`))}</tr>
+          <tr>${["read", "write"].map(() => FIGURES.map((name) => html`<th scope="col">${name}</th>`))}</tr>
         </thead>
         <tbody>${repeat(shown, ({ path }) => path, (row) => summaryRow(row, paths, measure, act))}</tbody>
       </table>
@@ -124,7 +124,7 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
         </label>
       </th>
       <td>${used === null ? "–" : `${bytes(used)} of ${bytes(size)}`}</td>
-      ${[read, write].map((figures) => FIGURES.map(([name]) => html`<td>${figureText(figures, name, measure)}</td>`))}
+      ${[read, write].map((figures) => FIGURES.map((name) => html`<td>${figureText(figures, name, measure)}</td>`))}
     </tr>
   `;
 }

@@ -267,7 +267,7 @@ function entries(object, kind) {
 function valueView(value, label) {
   if (value === "") return html`<span class="muted">empty</span>`;
   if (typeof value === "string") return html`<span class="text-value">${value}</span>`;
-  if (value === null || typeof value !== "object") return html`<code>${JSON.stringify(value)}</code>`;
+  if (value === null || typeof value !== "object" || Object.keys(value).length === 0) return html`<code>${JSON.stringify(value)}</code>`;
   return textBlock(readable(value).text, label);
 }
 
