@@ -84,7 +84,8 @@ export function errorsAt({ error, errors }, name, isFirst = false) {
   return [...own, ...general];
 }
 
-const SHOWN = new Set(Object.values(VALUES).flatMap((values) => Object.keys(values())));
+/** The fields that are on the screen, by the names that the server has for them. */
+const SHOWN = new Set([...Object.values(VALUES).flatMap((values) => Object.keys(values())), "images", "pools"]);
 
 // The number of PGs.
 

@@ -1,7 +1,7 @@
 /** RBD images: their newest data as people read them, and which tasks get data of them. Pure. */
 
 import { rate } from "./curves.js";
-import { FINISHED, isPending } from "./statuses.js";
+import { isPending } from "./statuses.js";
 import { MEASURES_IMAGES } from "./viewlist.js";
 
 /** `rbd/disk1`: what images are known by. */
@@ -21,22 +21,10 @@ export function covers({ params: { pools = [], images = [] } }, image) {
   return pools.includes(image.pool) || images.includes(pathOf(image));
 }
 
-/** Whether a frame tells that data of a cluster have become known. */
-export function hasNewData(frame, fsid) {
-  return frame.tasks.some(({ job, params, status }) => job === MEASURES_IMAGES && status === FINISHED && params.fsid === fsid);
-}
-
 /** How much of what is provisioned is used, 0 to 1; null while nobody has looked. */
 export function usedShare({ used_bytes: used, size_bytes: size }) {
   if (used === null) return null;
   return size > 0 ? Math.min(1, used / size) : 0;
-}
-
-/** Mean latency of reads and writes together, by operation; null where there were none. */
-export function meanLatency(performance) {
-  const part = (side) => [performance[`${side}_ops`]?.mean ?? 0, performance[`${side}_latency_seconds`]?.mean ?? 0];
-  const [[reads, readSeconds], [writes, writeSeconds]] = [part("read"), part("write")];
-  return reads + writes === 0 ? null : (reads * readSeconds + writes * writeSeconds) / (reads + writes);
 }
 
 /** Whether the cluster told anything of the image. */

@@ -69,14 +69,14 @@ function age({ list }, cluster, now) {
 /** What does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
-  const title = reachable ? `Not all of ${name} answers` : `Cluster ${name} does not answer`;
+  const title = reachable ? `Not all of ${name} answers` : `Cluster ${name} cannot be reached`;
   const isThere = list?.answered !== null && list !== null;
   return html`
     <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
       <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
       <div>
         <p><strong>${title}</strong></p>
-        <p class="trouble-words">${error}</p>
+        <p class="trouble-words">${error[0].toUpperCase()}${error.slice(1)}</p>
         ${!reachable && isThere ? html`<p>What you see was read at ${moment(list.asOf, now)}.</p>` : nothing}
       </div>
     </div>

@@ -129,6 +129,8 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
   `;
 }
 
+/** Where there was no operation, there is no latency either. */
 function figureText(figures, name, measure) {
-  return figures === null ? html`<span class="muted">not measured</span>` : MEASURES[measure].text(figures[name]);
+  if (figures === null) return html`<span class="muted">not measured</span>`;
+  return measure === "latency" && figures.max === 0 ? "–" : MEASURES[measure].text(figures[name]);
 }
