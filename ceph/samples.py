@@ -104,14 +104,24 @@ def sample_of(answers: Iterable[Answer], paths: Mapping[str, object], at: int) -
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:
-    """Joins each two neighbours of those that are made of the fewest: so all get the same weight, by and by."""
-    least = min((sample.weight for sample in samples), default=0)
+    """Fewer, where there are two or more: neighbours of the least weight are joined, so that all get the same."""
+    for most in sorted({sample.weight for sample in samples}):
+        found = _joined_in_pairs(samples, most)
+        if len(found) < len(samples):
+            return found
+    return list(samples)
+
+
+def _joined_in_pairs(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """Each two neighbours that weigh no more than that."""
     found: list[Sample] = []
+    partner: Sample | None = None
     for sample in samples:
-        if found and found[-1].weight == sample.weight == least:
-            found[-1] = joined(found[-1], sample)
+        if partner is not None and sample.weight <= most:
+            found[-1], partner = joined(partner, sample), None
         else:
             found.append(sample)
+            partner = sample if sample.weight <= most else None
     return found
 
 
