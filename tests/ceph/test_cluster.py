@@ -15,6 +15,7 @@ import pytest
 
 from tests.faults.support import wait_for_end
 from tests.support.cluster import ROOT, SCRIPT, Cluster, ClusterError, wait_until
+from tests.support.processes import processes_of
 
 
 def test_the_shared_cluster_is_up_and_knows_itself(cluster):
@@ -183,15 +184,3 @@ def test_a_daemon_that_ends_at_once_ends_the_start_with_its_name(directory):
 
 def script(*words, **settings):
     return subprocess.run([SCRIPT, *words], env={**os.environ, **settings}, capture_output=True, text=True, check=False)
-
-
-def processes_of(directory):
-    """The command lines of all processes that have it as an argument, or a file in it."""
-    return [line for line in map(command_line, Path("/proc").glob("[0-9]*")) if str(directory) in line]
-
-
-def command_line(process):
-    try:
-        return (process / "cmdline").read_text(errors="replace").replace("\0", " ")
-    except OSError:
-        return ""
