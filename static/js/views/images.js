@@ -136,18 +136,19 @@ function latencyCell({ performance }) {
 }
 
 function measuredCell(image, { sampling, place, act, now }) {
-  if (sampling !== undefined) return curvesLink(image, sampling.id, html`<i class="bi bi-graph-up" aria-hidden="true"></i> sampling…`, place, act);
   const { performance, performance_as_of: asOf } = image;
+  if (sampling !== undefined) return html`sampling…<div class="cell-second">${curvesLink(image, sampling.id, place, act)}</div>`;
   if (performance === null) return none("never");
-  const link = curvesLink(image, performance.task, "Curves", place, act);
-  return html`${timeView(asOf, now)}<div class="cell-second">${performance.measured ? link : none("not measured")}</div>`;
+  const link = performance.measured ? curvesLink(image, performance.task, place, act) : none("not measured");
+  return html`${timeView(asOf, now)}<div class="cell-second">${link}</div>`;
 }
 
-function curvesLink(image, task, text, place, act) {
-  const curves = { ...NO_CURVES, images: [pathOf(image)] };
+function curvesLink(image, task, place, act) {
+  const path = pathOf(image);
+  const curves = { ...NO_CURVES, images: [path] };
   return html`
-    <a href=${addressOf({ ...place, task, curves })} data-task=${task} aria-label=${`Curves of ${pathOf(image)}`}
-      @click=${follow(() => act.openTask(task, curves))}>${text}</a>
+    <a href=${addressOf({ ...place, task, curves })} data-task=${task}
+      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${path}</span></a>
   `;
 }
 
