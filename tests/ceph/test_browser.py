@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import browser, tab  # noqa: F401  the fixtures of the page's other tests
 from tests.browser.steps import call, open_dialog, sign_in
 from tests.browser.test_accessibility import findings
 from tests.support.service import Service
@@ -347,7 +346,7 @@ def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, new_poo
     expect(pgs(tab, pool)).to_have_text("8")
 
 
-def test_another_cluster_can_be_chosen_also_where_the_first_is_not_there(browser, cluster, new_pool, tmp_path):  # noqa: F811
+def test_another_cluster_can_be_chosen_also_where_the_first_is_not_there(browser, cluster, new_pool, tmp_path):
     pool = new_pool()
     lost = ["--set", 'ceph "lost".conf=/nonexistent/ceph.conf']
     service = Service(tmp_path).start(*lost, *options(cluster, "there"))
