@@ -25,6 +25,7 @@ PATIENCE_SECONDS = 180
 FINAL = ("Finished", "Exception", "Aborted")
 ZERO = {"mean": 0, "p50": 0, "p95": 0, "max": 0}
 LAYERING = 1
+SLOW = pytest.mark.slow
 
 pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
 
@@ -141,10 +142,10 @@ def kept_of(service, cluster):
 async def test_idle_images_have_their_sizes_and_zeros(cluster, client, service, pool_with):
     pool = pool_with("empty", "filled", data_mb=0)
     cluster.create_image(pool, "mapped", size_bytes=1 << 30, data_mb=40)
-    task_id = await begin(client, cluster, pools=[pool], seconds=3)
+    task_id = await begin(client, cluster, seconds=3)
     result = await finished(client, task_id)
 
-    images = result["images"]
+    images = {path: image for path, image in result["images"].items() if path.startswith(f"{pool}/")}
     assert [image["size_bytes"] for image in images.values()] == [1 << 30] * 3
     assert images[f"{pool}/empty"]["used_bytes"] == 0
     assert 40_000_000 <= images[f"{pool}/mapped"]["used_bytes"] < 50_000_000, "by its map of objects"
@@ -154,20 +155,6 @@ async def test_idle_images_have_their_sizes_and_zeros(cluster, client, service, 
     )
     assert (len(result["series"]["at"]), result["series"]["images"], result["removed"]) == (3, {}, [])
     wait_until(lambda: kept_of(service, cluster).get(f"{pool}/empty", [0])[0] == task_id)
-
-
-async def test_percents_never_fall_and_an_end_is_estimated_once_samples_are_taken(cluster, client, pool_with):
-    pool = pool_with("disk")
-    with written_to(cluster, pool, ["disk"]):
-        task_id = await begin(client, cluster, pools=[pool], seconds=4)
-        task = await told(client, task_id, "sample 2 of 4")
-        await finished(client, task_id)
-    rounds = await rounds_of(client, task_id)
-
-    assert task["estimated"] is not None
-    assert task["rounds"] == len(rounds)
-    assert rounds[0]["message"].startswith(f"size of {pool}/disk: ")
-    assert all(before["percent"] <= after["percent"] < 100 for before, after in pairwise(rounds))
 
 
 @contextmanager
@@ -219,7 +206,7 @@ async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, servic
     pool = pool_with("disk", "other", size_bytes=64 << 20)
     with bench(cluster, pool, "disk") as told_by_bench:
         wait_until(lambda: len(told_by_bench) > 2, what="two reports of the bench")
-        task_id = await begin(client, cluster, pools=[pool], seconds=8)
+        task_id = await begin(client, cluster, pools=[pool], seconds=7)
         result = await finished(client, task_id)
         rounds = [done for done in await rounds_of(client, task_id) if done["message"].startswith("sample ")]
         until = wall_seconds(rounds[-1]["at"])
@@ -237,7 +224,7 @@ async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, servic
     assert "1 of 2 images busy" in rounds[-1]["message"]
     wait_until(lambda: f"{pool}/disk" in kept_of(service, cluster))
     task, figures, sparkline = kept_of(service, cluster)[f"{pool}/disk"]
-    assert (task, figures["write_ops"], len(sparkline)) == (task_id, disk["write_ops"], 8)
+    assert (task, figures["write_ops"], len(sparkline)) == (task_id, disk["write_ops"], 7)
 
 
 def wall_seconds(text):
@@ -268,6 +255,7 @@ async def test_of_70_busy_images_those_that_no_answer_holds_are_not_measured_and
     assert "not measured" in (await rounds_of(client, task_id))[-1]["message"]
 
 
+@SLOW
 async def test_images_are_chosen_by_name_by_pool_or_all_together(cluster, client, pool_with):
     first, second = pool_with("a", "b"), pool_with("c")
 
@@ -352,22 +340,27 @@ async def test_an_abort_takes_effect_between_two_images(cluster, client, many):
     assert (await rounds_of(client, task_id))[-1]["message"].endswith(f"({task['round']} of 70 images)")
 
 
-async def test_after_the_death_of_worker_and_server_no_sample_is_missing(cluster, own_service, pool_with):
+async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_percent_falls(
+    cluster, own_service, pool_with
+):
     pool = pool_with("disk", "idle")
     own_service.start(*options(cluster))
     client = Client(own_service)
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=8)
-        await told(client, task_id, "sample 3 of 8")
+        task = await told(client, task_id, "sample 3 of 8")
+        assert task["estimated"] is not None
         os.kill(await worker_of(client, task_id), signal.SIGKILL)
         await told(client, task_id, "sample 5 of 8")
         own_service.kill()
         own_service.start(*options(cluster))
         result = await finished(client, task_id)
-    samples = await samples_of(client, task_id)
-    series = result["series"]
+    samples, rounds = await samples_of(client, task_id), await rounds_of(client, task_id)
+    task, series = await client.get(f"taskqueue/{task_id}"), result["series"]
 
-    assert (await client.get(f"taskqueue/{task_id}"))["interruptions"] == 2
+    assert task["interruptions"] == 2
+    assert task["rounds"] == task["round"] == len(rounds)
+    assert all(before["percent"] <= after["percent"] < 100 for before, after in pairwise(rounds))
     assert len(samples) == len(series["at"]) == 8
     assert series["at"] == sorted(set(series["at"]))
     for name in FIGURES:
@@ -404,20 +397,21 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("who", ["mon", "mgr", "osds"])
+@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), pytest.param("mgr", marks=SLOW), "osds"])
 async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]
-    with all_stopped(cluster, daemons):
-        task_id = await begin(client, cluster, pools=[pool], seconds=2)
-        task = await told(client, task_id, words)
-        assert task["message"].endswith("; trying again")
-    result = await finished(client, task_id)
+    with written_to(cluster, pool, ["disk"]):
+        with all_stopped(cluster, daemons):
+            task_id = await begin(client, cluster, pools=[pool], seconds=1)
+            task = await told(client, task_id, words)
+            assert task["message"].endswith("; trying again")
+        result = await finished(client, task_id)
 
-    assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (2, [])
+    assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (1, [])
 
 
-@pytest.mark.parametrize("who", ["mon", "mgr"])
+@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), "mgr"])
 async def test_samples_that_a_silence_hides_are_missing_and_not_zero(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]
@@ -434,6 +428,7 @@ async def test_samples_that_a_silence_hides_are_missing_and_not_zero(cluster, cl
     assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
 
 
+@SLOW
 async def test_osds_that_hang_while_samples_are_taken_do_not_end_it(cluster, client, pool_with):
     pool = pool_with("disk")
     with written_to(cluster, pool, ["disk"]):
@@ -446,6 +441,7 @@ async def test_osds_that_hang_while_samples_are_taken_do_not_end_it(cluster, cli
     assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (6, [])
 
 
+@SLOW
 async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, client, pool_with):
     pool = pool_with("disk")
     with written_to(cluster, pool, ["disk"]):
@@ -462,22 +458,25 @@ async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, 
 # Removed meanwhile
 
 
-async def test_an_image_that_is_removed_meanwhile_is_left_out_and_said_so(cluster, client, pool_with):
-    pool = pool_with("stays", "goes")
-    with written_to(cluster, pool, ["stays"]):
-        task_id = await begin(client, cluster, pools=[pool], seconds=4)
-        await told(client, task_id, "sample 1 of 4")
+async def test_images_and_pools_that_are_removed_meanwhile_are_left_out_and_said_so(cluster, client, pool_with):
+    pool, other = pool_with("stays", "goes"), pool_with("disk")
+    with written_to(cluster, pool, ["stays"]), written_to(cluster, other, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool, other], seconds=6)
+        await told(client, task_id, "sample 1 of 6")
         cluster.remove_image(pool, "goes")
-        result = await finished(client, task_id)
+    cluster.delete_pool(other)
+    result = await finished(client, task_id)
 
-    assert (list(result["images"]), result["removed"]) == ([f"{pool}/stays"], [f"{pool}/goes"])
-    assert (await rounds_of(client, task_id))[-1]["message"].endswith(f"; {pool}/goes was removed meanwhile")
+    assert (list(result["images"]), result["removed"]) == ([f"{pool}/stays"], sorted([f"{other}/disk", f"{pool}/goes"]))
+    last = (await rounds_of(client, task_id))[-1]
+    assert last["message"].endswith(" and 1 other image were removed meanwhile")
+    assert list(last["output"]["images"]) == [f"{pool}/stays"]
 
 
 async def test_a_pool_that_is_removed_meanwhile_ends_it_with_that_word(cluster, client, pool_with):
     pool = pool_with("disk")
-    task_id = await begin(client, cluster, pools=[pool], seconds=60)
-    await told(client, task_id, "sample 1 of 60")
+    task_id = await begin(client, cluster, pools=[pool])
+    await told(client, task_id, "waiting for the cluster's first figures")
     cluster.delete_pool(pool)
 
     assert await failed(client, task_id) == f"{pool}/disk was removed meanwhile (errno 2, ENOENT)"
