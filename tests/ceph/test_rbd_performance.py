@@ -455,6 +455,22 @@ async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, 
     assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
 
 
+@SLOW
+async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cluster, own_service, pool_with):
+    pool = pool_with("disk")
+    own_service.start(*options(cluster, mon_timeout_seconds=30))
+    client = Client(own_service)
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=6)
+        await told(client, task_id, "sample 3 of 6")
+        cluster.command("mgr fail", who="x")
+        await told(client, task_id, "waiting for the cluster's first figures")
+        result = await finished(client, task_id)
+
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+    assert not [done for done in await rounds_of(client, task_id) if "did not answer" in done["message"]]
+
+
 # Removed meanwhile
 
 
