@@ -44,6 +44,14 @@ def rbds(cluster):
     return f"ceph/{cluster.fsid}/rbds"
 
 
+@pytest.fixture(scope="module")
+def still(cluster):
+    """A pool that no test changes, of 8 PGs."""
+    cluster.create_pool("still", pg_num=8)
+    yield "still"
+    cluster.delete_pool("still")
+
+
 # What is there
 
 
@@ -174,8 +182,8 @@ async def test_what_is_not_there_is_not_found(client, cluster, method, path, bod
 # Who may
 
 
-async def test_a_viewer_may_look_and_nothing_else(shared_service, cluster, pools, rbds, new_pool):
-    pool_id = cluster.pool(new_pool())["pool_id"]
+async def test_a_viewer_may_look_and_nothing_else(shared_service, cluster, pools, rbds, still):
+    pool_id = cluster.pool(still)["pool_id"]
     shared_service.user("add", "eve", "--role", "viewer", given="a password of eve\n")
     eve = Checked(shared_service, basic("eve", "a password of eve"))
 
@@ -218,8 +226,8 @@ async def test_a_change_is_a_task_that_the_answer_and_the_pool_name(client, clus
     assert (await client.pool(cluster.fsid, name))["task"] is None, "it is aborted, even while its last round goes on"
 
 
-async def test_what_is_wanted_already_makes_no_task(client, cluster, pools, new_pool):
-    path = address(pools, cluster, new_pool(pg_num=8))
+async def test_what_is_wanted_already_makes_no_task(client, cluster, pools, still):
+    path = address(pools, cluster, still)
     before = (await client.get("taskqueue"))["count"]
     answer = await client.call("PUT", path, {"pg_num": 8})
 
@@ -263,9 +271,9 @@ async def test_requests_for_the_same_at_the_same_time_make_one_task(client, clus
         ([8], ["params"]),
     ],
 )
-async def test_what_no_pool_can_become_is_refused_and_makes_no_task(client, cluster, pools, new_pool, body, fields):
+async def test_what_no_pool_can_become_is_refused_and_makes_no_task(client, cluster, pools, still, body, fields):
     before = (await client.get("taskqueue"))["count"]
-    problem = await client.refused("PUT", address(pools, cluster, new_pool()), body)
+    problem = await client.refused("PUT", address(pools, cluster, still), body)
 
     assert (problem["status"], list(problem["errors"])) == (400, fields)
     assert (await client.get("taskqueue"))["count"] == before
@@ -305,16 +313,16 @@ async def test_a_dry_run_tells_what_would_be_and_changes_nothing(client, cluster
     assert (await client.get("taskqueue"))["count"] == before
 
 
-async def test_a_dry_run_says_what_a_change_would_be_refused_for(client, cluster, pools, new_pool):
-    path = address(pools, cluster, new_pool())
+async def test_a_dry_run_says_what_a_change_would_be_refused_for(client, cluster, pools, still):
+    path = address(pools, cluster, still)
 
     assert (await dry_run(client, path, 0))["refused"] == "A pool can have 1 to 65536 PGs, not 0."
     assert (await client.refused("PUT", f"{path}?dry_run=true", {"pg_num": "12"}))["status"] == 400
     assert (await client.refused("PUT", f"{path}?dry_run=true", {}))["status"] == 400
 
 
-async def test_the_cluster_refuses_what_a_dry_run_has_warned_of(client, cluster, pools, new_pool):
-    path = address(pools, cluster, new_pool(pg_num=8))
+async def test_the_cluster_refuses_what_a_dry_run_has_warned_of(client, cluster, pools, still):
+    path = address(pools, cluster, still)
     warnings = {one["code"]: one["text"] for one in (await dry_run(client, path, 65536))["warnings"]}
     total, most = re.search(r"would have (\d+) PGs.* and (\d+) are", warnings["too_many_pgs_per_osd"]).groups()
     task = await client.task_of(await client.call("PUT", path, {"pg_num": 65536}))
@@ -370,12 +378,11 @@ async def test_a_new_pool_is_listed_at_once_and_left_alone_until_its_task_has_en
     assert cluster.pool(name)["application_metadata"] == {"rbd": {}}
 
 
-async def test_a_name_that_is_taken_is_refused(client, cluster, pools, new_pool):
-    taken = new_pool()
-    problem = await client.refused("POST", pools, {"name": taken, "pg_num": 8})
+async def test_a_name_that_is_taken_is_refused(client, cluster, pools, still):
+    problem = await client.refused("POST", pools, {"name": still, "pg_num": 8})
 
     assert problem["status"] == 409
-    assert problem["detail"].startswith(f"There is a pool {taken} already, number {cluster.pool(taken)['pool_id']}")
+    assert problem["detail"].startswith(f"There is a pool {still} already, number {cluster.pool(still)['pool_id']}")
 
 
 async def test_of_two_who_create_the_same_pool_one_does(client, pools, name):
@@ -418,3 +425,48 @@ async def test_no_pool_is_created_that_no_task_could_follow(service, cluster, po
     assert problem["status"] == 409
     assert "pool_create" in problem["detail"]
     assert name not in [pool["pool_name"] for pool in cluster.pools()]
+
+
+# Performance data
+
+
+async def test_performance_data_is_a_task_and_its_images_show_what_it_found(client, cluster, rbds, new_pool):
+    pool = new_pool()
+    cluster.create_image(pool, "disk", size_bytes=1 << 30, data_mb=8)
+    cluster.create_image(pool, "other", size_bytes=1 << 29)
+    body = {"images": [f"{pool}/disk"], "seconds": 1}
+    answer = await client.call("POST", f"{rbds}/performance", body, Prefer="wait=60", Idempotency_Key=f"of {pool}")
+    task = await client.task_of(answer)
+
+    assert (answer.status, answer.json["id"], task["status"]) == (201, task["id"], "Finished")
+    assert task["params"] == {"fsid": cluster.fsid, "pools": [], **body, "seconds": 1.0, "interval_seconds": 1.0}
+    assert answer.headers["Location"] == answer.headers["Taskqueue-Location"]
+    disk, other = (await client.get(f"{rbds}?pool={pool}"))["results"]
+    assert (disk["name"], disk["size_bytes"], disk["used_as_of"]) == ("disk", 1 << 30, task["ended"])
+    assert 8_000_000 <= disk["used_bytes"] < 16_000_000
+    assert (disk["performance"]["task"], disk["performance"]["measured"]) == (task["id"], True)
+    assert disk["performance"]["write_ops"].keys() == {"mean", "p50", "p95", "max"}
+    assert len(disk["performance"]["series"]) == 1
+    assert (other["used_bytes"], other["performance"], other["performance_as_of"]) == (None, None, None)
+    ordered = (await client.get(f"{rbds}?pool={pool}&ordering=-write_ops"))["results"]
+    assert [image["name"] for image in ordered] == ["disk", "other"], "what is not known is last"
+
+    again = await client.call("POST", f"{rbds}/performance", body, Idempotency_Key=f"of {pool}")
+    assert (again.status, again.json["id"]) == (200, task["id"])
+    await client.call("DELETE", f"taskqueue/{task['id']}")
+    assert (await client.get(f"{rbds}?pool={pool}"))["results"][0] == disk, "it outlives its task"
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"seconds": 0, "images": ["disk"]}, {"seconds", "images"}),
+        ({"pools": "rbd"}, {"pools"}),
+        ({"fsid": "4711"}, {"fsid"}),
+        ([], {"params"}),
+    ],
+)
+async def test_what_no_performance_data_can_be_of_is_told_by_field(client, rbds, body, fields):
+    problem = await client.refused("POST", f"{rbds}/performance", body)
+
+    assert (problem["status"], set(problem["errors"])) == (400, fields)

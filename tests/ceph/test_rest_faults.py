@@ -82,9 +82,9 @@ async def test_with_a_monitor_that_hangs_each_call_says_so_and_what_was_read_sta
 
     with cluster.stopped("mon.a"):
         found = await silent(client)
-        for method, path, body in calls(cluster, pool_id):
-            problem = await client.refused(method, path, body)
-            assert (problem["status"], problem["detail"]) == (503, NO_MON), (method, path)
+        await client.until(lambda answer: answer.status != 200, lambda: client.call("GET", f"ceph/{cluster.fsid}/rbds"))
+        problems = await asyncio.gather(*(client.refused(*call) for call in calls(cluster, pool_id)))
+        assert [(problem["status"], problem["detail"]) for problem in problems] == [(503, NO_MON)] * 7
         stale = await client.get(f"ceph/{cluster.fsid}/pools?search={name}&stale=true")
 
         assert (found["fsid"], found["error"]) == (cluster.fsid, NO_MON)

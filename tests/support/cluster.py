@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -192,6 +192,12 @@ class Cluster:
         """An image whose first `data_mb` megabytes are written."""
         arguments = {"size_bytes": size_bytes, "data_mb": data_mb, "features": features}
         self._ask_apart("create_image", pool=pool, name=name, **arguments)
+
+    def create_images(
+        self, pool: str, names: Sequence[str], size_bytes: int = 1 << 30, features: int | None = None
+    ) -> None:
+        """Empty ones, 30 ms each."""
+        self._ask_apart("create_images", pool=pool, names=names, size_bytes=size_bytes, features=features)
 
     def remove_image(self, pool: str, name: str) -> None:
         self._ask_apart("remove_image", pool=pool, name=name)
