@@ -66,7 +66,8 @@ export function makeCephActions({ getState, update, react, go, failed, preferPag
     setPgs() {
       const one = form();
       if (!forms.maySet(one)) return;
-      send(one, () => api.setPgs(one.fsid, one.poolId, Number(one.values.pg_num)), (pool) => react(change.withCeph, ceph.withPool, pool));
+      const set = () => api.setPgs(one.fsid, one.poolId, Number(one.values.pg_num));
+      send(one, set, (pool) => react(change.withCeph, ceph.withPool, pool));
     },
     createPool() {
       const one = form();

@@ -11,8 +11,8 @@ export function pathOf({ pool, name }) {
 
 /** The pending tasks that get data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
-  const ours = [...tasks.values()].filter(({ job, params, status }) => job === MEASURES_IMAGES && params.fsid === fsid && isPending(status));
-  return ours.sort((one, other) => other.id - one.id);
+  const isOurs = ({ job, params, status }) => job === MEASURES_IMAGES && params.fsid === fsid && isPending(status);
+  return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
 }
 
 /** Whether a task gets data of an image. Without any named, it does of all. */
@@ -44,8 +44,14 @@ export function sparkline(values, width, height) {
     if (value === null) parts.push([]);
     else parts.at(-1).push([at * step, height - (value / most) * height]);
   });
-  const lines = parts.filter((part) => part.length > 0).map((part) => (part.length > 1 ? part : [part[0], [part[0][0] + 1, part[0][1]]]));
+  const lines = parts.filter((part) => part.length > 0).map(atLeastADash);
   return lines.map((line) => line.map((point) => point.map((one) => one.toFixed(1)).join(",")).join(" "));
+}
+
+/** One point alone would not be seen. */
+function atLeastADash(part) {
+  const [[x, y]] = part;
+  return part.length > 1 ? part : [[x, y], [x + 1, y]];
 }
 
 /** The same for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */

@@ -63,7 +63,8 @@ function health({ health: word, health_text: text, reachable }) {
 
 function age({ list }, cluster, now) {
   const asOf = list?.asOf ?? cluster.as_of;
-  return asOf === null ? nothing : html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
+  if (asOf === null) return nothing;
+  return html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
 }
 
 /** What does not work, in the server's words; what was last read stays on the screen. */
@@ -85,8 +86,11 @@ function trouble({ name, reachable, error }, { list }, now) {
 
 function beforeClusters({ clusters, error }, act) {
   if (clusters !== null) return noCluster();
-  if (!error) return html`<p class="loading" role="status">Loading…</p>`;
-  return problem(error, act);
+  return error ? problem(error, act) : loading();
+}
+
+function loading() {
+  return html`<p class="loading" role="status">Loading…</p>`;
 }
 
 function noCluster() {
@@ -95,7 +99,9 @@ function noCluster() {
       <h2 id="no-cluster-title">No Ceph cluster is configured</h2>
       <p>Name one in <code>config.ini</code> and start the server again. Pools, images and their tasks are here then:</p>
       <pre class="command" tabindex="0" role="region" aria-label="Example"><code>${CONFIGURATION}</code></pre>
-      <p class="begin-more">To try it without one: <code>make ceph</code> starts a throw-away cluster, which <code>make run</code> finds.</p>
+      <p class="begin-more">
+        To try it without one: <code>make ceph</code> starts a throw-away cluster, which <code>make run</code> finds.
+      </p>
     </section>
   `;
 }
@@ -122,7 +128,7 @@ function content(state, cluster, act, now) {
 
 function rowsOf(state, cluster, parts, act, now) {
   const { ceph: { list } } = state;
-  if (list.answered === null) return list.error || cluster.error ? nothing : html`<p class="loading" role="status">Loading…</p>`;
+  if (list.answered === null) return list.error || cluster.error ? nothing : loading();
   if (list.results.length > 0) return parts.table(state, isSame(list.answered, list.query), act, now);
   if (list.answered.search === "") return html`<div class="empty"><p>${parts.none}</p></div>`;
   return html`

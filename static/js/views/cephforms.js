@@ -9,6 +9,7 @@ import { alert, care, invalidity, mistakes } from "./fields.js";
 
 const APPLICATIONS = ["rbd", "cephfs", "rgw"];
 const WHOLE_HINT = `A whole number from ${LEAST_PGS} to ${number(MOST_PGS)}`;
+const INTERVAL_HINT = "The cluster itself has new figures every few seconds.";
 const FORMS = {
   pgs: { title: ({ pool }) => `Number of PGs${pool ? ` of pool ${pool.name}` : ""}`, body: pgsBody, button: pgsButton, submit: "setPgs" },
   create: { title: () => "Create pool", body: createBody, button: () => "Create pool", submit: "createPool" },
@@ -110,12 +111,19 @@ function preflightView(form) {
   if (preflight === null) return html`<p class="loading">Looking what that means…</p>`;
   if (preflight.refused !== null) return caution("bi-x-circle-fill", "exception", preflight.refused);
   return html`
-    ${preflight.from === preflight.to ? nothing : html`<p class="preflight-step">${number(preflight.from)} → ${number(preflight.to)}</p>`}
+    ${preflight.from === preflight.to ? nothing : step(preflight)}
     ${meaning(preflight).map((sentence) => html`<p>${sentence}</p>`)}
-    ${preflight.warnings.length === 0 ? nothing : html`
-      <ul class="cautions">${preflight.warnings.map(({ text }) => html`<li>${caution("bi-exclamation-triangle-fill", "amber", text)}</li>`)}</ul>
-    `}
+    ${preflight.warnings.length === 0 ? nothing : cautions(preflight.warnings)}
   `;
+}
+
+function step({ from, to }) {
+  return html`<p class="preflight-step">${number(from)} → ${number(to)}</p>`;
+}
+
+function cautions(warnings) {
+  const one = ({ text }) => html`<li>${caution("bi-exclamation-triangle-fill", "amber", text)}</li>`;
+  return html`<ul class="cautions">${warnings.map(one)}</ul>`;
 }
 
 function caution(icon, tone, text) {
@@ -151,20 +159,25 @@ function performanceBody(form, { ids }, act) {
     ${alert(form.pools === null && form.error ? [form.error] : [])}
     <fieldset class="start-field scope">
       <legend class="form-label">Of which images</legend>
-      ${ids.size === 0 ? nothing : scopeChoice("selected", ids.size === 1 ? `Image ${[...ids][0]}` : `The ${number(ids.size)} selected images`, values, act)}
+      ${ids.size === 0 ? nothing : scopeChoice("selected", selectedText([...ids]), values, act)}
       ${pools?.length ? scopeChoice("pool", html`All images of pool ${poolChoice(pools, values, act)}`, values, act) : nothing}
       ${scopeChoice("all", "All images of all pools", values, act)}
       ${mistakes("ceph-scope-error", [...errorsAt(form, "images"), ...errorsAt(form, "pools")])}
     </fieldset>
     ${field(form, "seconds", "For how many seconds", samplesHint(form), act, { isFirst: true, isNumber: true })}
-    ${field(form, "interval_seconds", "Seconds from sample to sample", "The cluster itself has new figures every few seconds.", act, { isNumber: true })}
+    ${field(form, "interval_seconds", "Seconds from sample to sample", INTERVAL_HINT, act, { isNumber: true })}
     <p class="muted">It runs while the images are in use, and costs the cluster next to nothing.</p>
   `;
 }
 
+function selectedText(paths) {
+  return paths.length === 1 ? `Image ${paths[0]}` : `The ${number(paths.length)} selected images`;
+}
+
 function samplesHint(form) {
   const samples = samplesOf(form);
-  return samples === null ? "A number from 1 to 3,600." : `A number from 1 to 3,600; that makes ${samples === 1 ? "1 sample" : `${number(samples)} samples`}.`;
+  const makes = samples === null ? "" : `; that makes ${samples === 1 ? "1 sample" : `${number(samples)} samples`}`;
+  return `A number from 1 to 3,600${makes}.`;
 }
 
 function scopeChoice(scope, text, values, act) {

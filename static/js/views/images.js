@@ -50,6 +50,7 @@ export function imagesTable({ ceph, place, role, preferences }, isAnswered, act,
   const paths = list.results.map(pathOf);
   return html`
     ${running.length === 0 ? nothing : samplingLines(running, context)}
+    ${list.results.every(({ used_bytes: used }) => used !== null) ? nothing : usedNote()}
     <table class="tasks" data-tab="images" aria-busy=${isAnswered ? "false" : "true"}>
       <caption class="visually-hidden">RBD images</caption>
       <thead><tr>
@@ -59,6 +60,10 @@ export function imagesTable({ ceph, place, role, preferences }, isAnswered, act,
       <tbody>${repeat(list.results, pathOf, (image) => row(image, choice, context, preferences))}</tbody>
     </table>
   `;
+}
+
+function usedNote() {
+  return html`<p class="muted view-note">How much of an image is used is known once performance data of it were got.</p>`;
 }
 
 function row(image, choice, context, { zone }) {
@@ -98,7 +103,7 @@ function usedCell(image) {
   const share = usedShare(image);
   const size = bytes(image.size_bytes);
   if (share === null) {
-    return html`<div class="used-text">${size} <span class="muted" title="Getting performance data tells it">used: not known yet</span></div>`;
+    return html`<div class="used-text">${size} <span class="muted">used: not known yet</span></div>`;
   }
   return html`
     <div class="used-text">${bytes(image.used_bytes)} of ${size}</div>

@@ -66,7 +66,7 @@ function known(open, context) {
   const copyParameters = copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
     ${progress(open, context)}
-    ${task.job === MEASURES_IMAGES ? section("Performance", context, performanceView(open, context.curves, context.act), csvButton(open, context.act)) : nothing}
+    ${task.job === MEASURES_IMAGES ? performance(open, context) : nothing}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
       ${section("Parameters", context, parameters(task), copyParameters)}
@@ -75,6 +75,11 @@ function known(open, context) {
     ${outcomeSection(open, context)}
     ${section("Who did what", context, who(task, context))}
   `;
+}
+
+function performance(open, context) {
+  const { curves, act } = context;
+  return section("Performance", context, performanceView(open, curves, act), csvButton(open, act));
 }
 
 function notices({ gone, error }, context) {
@@ -267,7 +272,8 @@ function entries(object, kind) {
 function valueView(value, label) {
   if (value === "") return html`<span class="muted">empty</span>`;
   if (typeof value === "string") return html`<span class="text-value">${value}</span>`;
-  if (value === null || typeof value !== "object" || Object.keys(value).length === 0) return html`<code>${JSON.stringify(value)}</code>`;
+  const isSimple = value === null || typeof value !== "object" || Object.keys(value).length === 0;
+  if (isSimple) return html`<code>${JSON.stringify(value)}</code>`;
   return textBlock(readable(value).text, label);
 }
 

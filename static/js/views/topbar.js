@@ -40,7 +40,8 @@ function views(place, act) {
   return html`
     <nav class="views" aria-label="Views">
       ${viewLink("/openattic/", "Home", isAtHome(place), act.openHome)}
-      ${Object.entries(VIEWS).map(([name, { title }]) => viewLink(`?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
+      ${Object.entries(VIEWS).map(([name, { title }]) =>
+        viewLink(`?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
     </nav>
   `;
 }
