@@ -147,8 +147,9 @@ def _bindings_errors() -> tuple[type[Exception], ...]:
 
 
 def _rbd_errors() -> tuple[type[Exception], ...]:
-    rbd = sys.modules.get("rbd")  # who has not imported it cannot meet its errors
-    return (rbd.Error,) if rbd else ()
+    """Who has not imported it cannot meet its errors; while another thread imports it, it has none yet."""
+    error = getattr(sys.modules.get("rbd"), "Error", None)
+    return (error,) if error else ()
 
 
 def _in_words(error: Exception, settings: ClusterSettings) -> ClusterUnavailable | ClusterRefused:

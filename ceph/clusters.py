@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ceph import bindings
 from ceph.cluster import Cluster, fsid_in_conf
+from ceph.placement import pause_seconds
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from jobs.registry import Provided, Registry, Round
@@ -76,8 +77,10 @@ def why_unavailable(registry: Registry) -> str | None:
 def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round, None, Answer]:
     """What `ask` returns, as soon as the cluster answers: each silence is a round that says so, as `last` was else.
 
-    A task outlives a monitor that hangs. What the cluster refuses, the key too, is raised.
+    A task outlives a monitor that hangs, and asks less often the longer that lasts. What the cluster refuses, the key
+    too, is raised.
     """
+    began_at = time.monotonic()
     while True:
         try:
             return ask()
@@ -85,7 +88,7 @@ def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Genera
             if not error.is_silence:
                 raise
             yield _silent(error, last or Round())
-            time.sleep(AGAIN_AFTER_SECONDS)
+            time.sleep(pause_seconds(AGAIN_AFTER_SECONDS, time.monotonic() - began_at))
 
 
 def _silent(error: ClusterUnavailable, last: Round) -> Round:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta
+
 from ceph.cluster import Cluster
+from ceph.placement import POOL_GONE_ERRNO, Osds, Pg
 from ceph.state import Pool, pool_of
 from jobs.errors import ClusterRefused
 
-POOL_GONE_ERRNO = 2
+MOST_PGS = 65_536
+"""More are refused by the monitors, whatever the cluster's size, unless they have been told otherwise."""
+
+Fsid = Annotated[str, Meta(min_length=1, max_length=100)]
+PoolName = Annotated[str, Meta(min_length=1, max_length=200)]
+PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
+
+
+def pool_lock(fsid: str, pool: str) -> str:
+    """The lock of tasks that change a pool."""
+    return f"ceph {fsid} pool {pool}"
+
+
+def all_pools(cluster: Cluster) -> list[Pool]:
+    """The pools as they are now, without their used bytes. Raises ClusterError."""
+    return [pool_of(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
 
 
 def find_pool(cluster: Cluster, name: str) -> Pool | None:
     """The pool as it is now, without its used bytes; None where there is none. Raises ClusterError."""
-    listed = cluster.ask("osd pool ls", detail="detail")
-    return next((pool_of(pool) for pool in listed if pool["pool_name"] == name), None)
+    return next((pool for pool in all_pools(cluster) if pool.name == name), None)
 
 
 def pool_named(cluster: Cluster, name: str) -> Pool:
@@ -28,6 +48,11 @@ def set_pg_num(cluster: Cluster, name: str, pg_num: int) -> None:
     cluster.command("osd pool set", pool=name, var="pg_num", val=str(pg_num))
 
 
+def set_pgp_num(cluster: Cluster, name: str, pgp_num: int) -> None:
+    """Sets the target of placement, which follows that of `pg_num` unless it was set apart. As `set_pg_num`."""
+    cluster.command("osd pool set", pool=name, var="pgp_num", val=str(pgp_num))
+
+
 def create_pool(cluster: Cluster, name: str, pg_num: int, application: str | None) -> None:
     """Creates a replicated pool; one that is there already stays as it is. Raises ClusterError."""
     cluster.command("osd pool create", pool=name, pg_num=pg_num, pgp_num=pg_num, pool_type="replicated")
@@ -35,8 +60,16 @@ def create_pool(cluster: Cluster, name: str, pg_num: int, application: str | Non
         cluster.command("osd pool application enable", pool=name, app=application)
 
 
-def clean_pgs(cluster: Cluster, pool: Pool) -> tuple[int, int]:
-    """How many PGs of the pool are active and clean, and how many the manager knows. Raises ClusterError."""
+def pgs_of(cluster: Cluster, pool: Pool) -> list[Pg]:
+    """The PGs of a pool that the manager knows, as they were last told to it. Raises ClusterError."""
     dumped = cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
-    states = [pg["state"] for pg in dumped["pg_stats"] if pg["pgid"].startswith(f"{pool.id}.")]
-    return sum(state.startswith("active+clean") for state in states), len(states)
+    return [Pg(pg["pgid"], pg["state"], _osds(pg)) for pg in dumped["pg_stats"] if pg["pgid"].startswith(f"{pool.id}.")]
+
+
+def osds_of_pg(cluster: Cluster, pg_id: str) -> Osds:
+    """Where a PG belongs by the monitors' map. Raises ClusterError."""
+    return _osds(cluster.ask("pg map", pgid=pg_id))
+
+
+def _osds(told: Mapping[str, Any]) -> Osds:
+    return tuple(told["up"]), tuple(told["acting"])

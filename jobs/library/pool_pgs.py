@@ -1,0 +1,106 @@
+"""A job that sets the number of PGs of a Ceph pool, and follows what the cluster makes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+from msgspec.structs import replace
+
+from ceph.cluster import Cluster
+from ceph.clusters import Clusters, trying_again, why_unavailable
+from ceph.following import FollowSettings, checkpoint_of, follow, told_before
+from ceph.placement import Course, own_pool
+from ceph.pools import Fsid, PgNum, PoolName, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
+from ceph.state import Pool
+from jobs.registry import Round, job
+
+GOES_ON = "the cluster goes on by itself"
+
+
+def metadata(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> dict[str, object]:
+    return {"fsid": fsid, "pool": pool, "from": clusters.target(fsid, pool), "to": pg_num}
+
+
+def lock(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> str:
+    return pool_lock(fsid, pool)
+
+
+@job(
+    description="Setting number of PGs of pool {pool} to {pg_num}",
+    metadata=metadata,
+    lock=lock,
+    unavailable_because=why_unavailable,
+)
+def pool_pgs(
+    fsid: Fsid,
+    pool: PoolName,
+    pg_num: PgNum,
+    *,
+    course: Course | None = None,
+    settings: FollowSettings,
+    clusters: Clusters,
+) -> Generator[Round, None, dict[str, object]]:
+    """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
+
+    `course` is what the first round has found, and whether the number has been set.
+    """
+    before = told_before(course, goes_on(course))
+    with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
+        if course is None:
+            found = yield from trying_again(lambda: pool_named(cluster, pool))
+            course = course_of(found, pg_num)
+            yield Round(percent=0, message=f"PGs {found.pg_num}, {pg_num} wanted", checkpoint=checkpoint_of(course))
+        if not course.is_set:
+            course = yield from setting(cluster, course)
+        journey = yield from follow(cluster, course, settings, goes_on(course))
+    return result(journey.course)
+
+
+def course_of(pool: Pool, pg_num: int) -> Course:
+    return Course(
+        pool_id=pool.id,
+        pool=pool.name,
+        pg_num_from=pool.pg_num,
+        pgp_num_from=pool.pgp_num,
+        target=pg_num,
+        began_at=time.time(),
+    )
+
+
+def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
+    """Sets what is not set. One that timed out may have been carried out, so each attempt looks first."""
+    before = Round(percent=0, if_aborted="the cluster may still do what it was told")
+    has_set = yield from trying_again(lambda: set_unless_set(cluster, course), before)
+    course = replace(course, is_set=True)
+    yield Round(
+        percent=0,
+        message=f"{'set to' if has_set else 'it is set already to'} {course.target}",
+        checkpoint=checkpoint_of(course),
+        if_aborted=goes_on(course),
+    )
+    return course
+
+
+def goes_on(course: Course | None) -> str:
+    """What goes on without the task: nothing before it is set, or where the pool was in place from the beginning."""
+    return GOES_ON if course and course.is_set and course.has_way_to_go else ""
+
+
+def set_unless_set(cluster: Cluster, course: Course) -> bool:
+    """Whether anything had to be set. Raises ClusterError."""
+    pool = _present(cluster, course)
+    if pool.pg_num_target != course.target:
+        set_pg_num(cluster, pool.name, course.target)
+    is_apart = _present(cluster, course).pgp_num_target != course.target
+    if is_apart:
+        set_pgp_num(cluster, pool.name, course.target)
+    return is_apart or pool.pg_num_target != course.target
+
+
+def _present(cluster: Cluster, course: Course) -> Pool:
+    return own_pool(all_pools(cluster), course)
+
+
+def result(course: Course) -> dict[str, object]:
+    return {"from": course.pg_num_from, "to": course.target, "seconds": round(time.time() - course.began_at, 1)}
