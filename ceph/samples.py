@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from struct import pack, unpack
 from typing import Any
@@ -93,7 +93,7 @@ def _figures_of(values: Sequence[float]) -> Figures:
     return tuple(kept_as(value) for value in (*values[:4], *latencies))
 
 
-def sample_of(answers: Iterable[Answer], paths: Mapping[str, object], at: int) -> Sample:
+def sample_of(answers: Iterable[Answer], paths: Collection[str], at: int) -> Sample:
     """Of the images that are asked for."""
     answers = list(answers)
     rows = {path: row for answer in answers for path, row in answer.rows.items() if path in paths}

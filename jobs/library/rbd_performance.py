@@ -213,7 +213,7 @@ class Measuring:
 
     def _take(self, answers: Sequence[Answer]) -> Round:
         self._next_at = self._after_this()
-        sample = sample_of(answers, self._sizes, time.time_ns() // 1_000_000)
+        sample = sample_of(answers, set(self._there()), time.time_ns() // 1_000_000)
         self._series.add(sample)
         taken = self._series.taken
         if taken == self._wanted:

@@ -471,6 +471,19 @@ async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cl
     assert not [done for done in await rounds_of(client, task_id) if "did not answer" in done["message"]]
 
 
+@SLOW
+async def test_between_two_samples_a_minute_apart_the_manager_does_not_forget_that_somebody_asks(
+    cluster, client, pool_with
+):
+    pool = pool_with("disk")
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
+        result = await finished(client, task_id)
+
+    assert len(result["series"]["at"]) == 2
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+
+
 # Removed meanwhile
 
 

@@ -105,7 +105,7 @@ def test_a_sample_has_the_images_that_were_asked_for_and_tells_unknown_from_idle
         answer({f"disk{number}": row(writes=70 - number) for number in range(70)}),
         answer_of("other", {order: reply({"disk": row(reads=2)}, order) for order in ORDERS}),
     ]
-    asked = {"rbd/disk0": 1, "rbd/disk69": 1, "other/disk": 1, "other/idle": 1}
+    asked = {"rbd/disk0", "rbd/disk69", "other/disk", "other/idle"}
     sample = sample_of(answers, asked, NOW)
 
     assert set(sample.rows) == {"rbd/disk0", "other/disk"}
