@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,10 +14,14 @@ from ceph.cluster import Cluster
 from ceph.clusters import trying_again
 from ceph.placement import (
     DEFAULT_SETTLE_SECONDS,
+    NO_MANAGER,
     Course,
     Journey,
     Look,
+    Osds,
+    Pg,
     PgStates,
+    all_clean,
     check_target,
     gone_on,
     message,
@@ -26,8 +30,9 @@ from ceph.placement import (
     pause_seconds,
     set_out,
     settle_seconds,
+    states_of,
 )
-from ceph.pools import all_pools, pg_states
+from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, checks_of
 from jobs.errors import ClusterError, ClusterUnavailable
 from jobs.registry import Round
@@ -91,6 +96,7 @@ class Observer:
         self._cluster = cluster
         self._course = course
         self._settle_seconds: float | None = None
+        self._places = Places(cluster)
         self._states: PgStates | None = None
         self._states_again_at = 0.0
         self._manager_error = ""
@@ -105,10 +111,11 @@ class Observer:
     def look(self) -> Look:
         """Raises ClusterError, where the monitors are silent as well; a silent manager is part of the look."""
         at_seconds = time.monotonic()
+        status = self._cluster.ask("status")
+        self._places.know(status["osdmap"]["epoch"])
         pool = own_pool(all_pools(self._cluster), self._course)
         check_target(pool, self._course.target)
         is_fresh = self._read_states(pool, at_seconds)
-        status = self._cluster.ask("status")
         return Look(
             at_seconds=at_seconds,
             pool=pool,
@@ -116,7 +123,7 @@ class Observer:
             is_fresh=is_fresh,
             objects_away=objects_away(status["pgmap"]),
             checks=checks_of(status["health"]),
-            manager_error=self._manager_error,
+            manager_error=self._manager_error if status["mgrmap"]["available"] else NO_MANAGER,
         )
 
     def _read_states(self, pool: Pool, now: float) -> bool:
@@ -128,7 +135,7 @@ class Observer:
         if now < self._states_again_at:
             return False
         try:
-            self._states, self._manager_error = pg_states(self._cluster, pool), ""
+            self._states, self._manager_error = self._told_states(pool), ""
             share = STATES_COST_SHARE
         except ClusterUnavailable as error:
             if not error.is_silence:
@@ -138,6 +145,35 @@ class Observer:
         ended = time.monotonic()
         self._states_again_at = ended + share * (ended - now)
         return self._states is not None
+
+    def _told_states(self, pool: Pool) -> PgStates:
+        """Where all seems to be in place, and only there, it is worth a question for each PG to know."""
+        pgs = pgs_of(self._cluster, pool)
+        states = states_of(pgs)
+        if pool.has_arrived and all_clean(pool, states):
+            return states_of(pgs, self._places.of(pgs))
+        return states
+
+
+class Places:
+    """Where PGs belong by the map of OSDs, each asked for once as long as that is the same map."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._epoch = 0
+        self._osds: dict[str, Osds] = {}
+
+    def know(self, epoch: int) -> None:
+        """This is the number of the map now."""
+        if epoch != self._epoch:
+            self._epoch, self._osds = epoch, {}
+
+    def of(self, pgs: Sequence[Pg]) -> Mapping[str, Osds]:
+        """By the ids of the PGs. Raises ClusterError."""
+        for pg in pgs:
+            if pg.id not in self._osds:
+                self._osds[pg.id] = osds_of_pg(self._cluster, pg.id)
+        return self._osds
 
 
 def _settle_seconds(cluster: Cluster) -> float:

@@ -26,9 +26,16 @@ DEFAULT_SETTLE_SECONDS = 10.0
 STANDSTILL_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 30.0
 MOST_CAUSE_CHARACTERS = 500
+NO_MANAGER = "no active mgr"
+"""The words of the health check as well, which a cluster in its first two minutes leaves out."""
 MANAGER_DOWN = "MGR_DOWN"
 ADVICE = frozenset({"POOL_APP_NOT_ENABLED", "POOL_NO_REDUNDANCY", "POOL_PG_NUM_NOT_POWER_OF_TWO", "TOO_FEW_PGS"})
 """Health checks that hold up nothing."""
+MOVED = "waiting for new OSDs"
+
+
+Osds = tuple[tuple[int, ...], tuple[int, ...]]
+"""Where a PG is to be, and where it is read and written until then."""
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -49,6 +56,14 @@ class Course(Struct, frozen=True, kw_only=True):
     @property
     def has_way_to_go(self) -> bool:
         return not self.pg_num_from == self.pgp_num_from == self.target
+
+
+class Pg(Struct, frozen=True):
+    """A PG as the OSD that last led it has told the manager, and on which OSDs it was then."""
+
+    id: str
+    state: str
+    osds: Osds
 
 
 class PgStates(Struct, frozen=True):
@@ -90,7 +105,7 @@ class Look(Struct, frozen=True, kw_only=True):
         """Whether all is as it is to be at this moment, which may be a moment too early."""
         if self.states is None:
             return False
-        return self.pool.has_arrived and self.pool.pg_num == self.states.count == self.states.clean == target
+        return self.pool.has_arrived and self.pool.pg_num == target and all_clean(self.pool, self.states)
 
 
 class Journey(Struct, frozen=True, kw_only=True):
@@ -158,6 +173,24 @@ def _arrived_at(journey: Journey, look: Look) -> float | None:
     if journey.arrived_at is None and look.is_fresh:
         return look.at_seconds
     return journey.arrived_at
+
+
+# States of PGs
+
+
+def states_of(pgs: Sequence[Pg], mapped: Mapping[str, Osds] | None = None) -> PgStates:
+    """How many PGs are in each state. `mapped` says by id where they belong, as far as that was asked.
+
+    The manager goes on telling the last state of a PG whose new OSD has not spoken yet: one that hangs would be taken
+    to have it clean. Such a PG is in none of the states that are told of it.
+    """
+    mapped = mapped or {}
+    return PgStates(Counter(pg.state if pg.osds == mapped.get(pg.id, pg.osds) else MOVED for pg in pgs))
+
+
+def all_clean(pool: Pool, states: PgStates) -> bool:
+    """Whether the PGs that the pool has now are told to be clean, all of them."""
+    return states.clean == states.count == pool.pg_num
 
 
 # Progress

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from ceph.cluster import Cluster
-from ceph.placement import POOL_GONE_ERRNO, PgStates
+from ceph.placement import POOL_GONE_ERRNO, Osds, Pg
 from ceph.state import Pool, pool_of
 from jobs.errors import ClusterRefused
 
@@ -60,7 +60,16 @@ def create_pool(cluster: Cluster, name: str, pg_num: int, application: str | Non
         cluster.command("osd pool application enable", pool=name, app=application)
 
 
-def pg_states(cluster: Cluster, pool: Pool) -> PgStates:
-    """The states of the PGs of a pool that the manager knows. Raises ClusterError."""
+def pgs_of(cluster: Cluster, pool: Pool) -> list[Pg]:
+    """The PGs of a pool that the manager knows, as they were last told to it. Raises ClusterError."""
     dumped = cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
-    return PgStates(Counter(pg["state"] for pg in dumped["pg_stats"] if pg["pgid"].startswith(f"{pool.id}.")))
+    return [Pg(pg["pgid"], pg["state"], _osds(pg)) for pg in dumped["pg_stats"] if pg["pgid"].startswith(f"{pool.id}.")]
+
+
+def osds_of_pg(cluster: Cluster, pg_id: str) -> Osds:
+    """Where a PG belongs by the monitors' map. Raises ClusterError."""
+    return _osds(cluster.ask("pg map", pgid=pg_id))
+
+
+def _osds(told: Mapping[str, Any]) -> Osds:
+    return tuple(told["up"]), tuple(told["acting"])

@@ -14,6 +14,7 @@ from ceph.placement import (
     MOST_CAUSE_CHARACTERS,
     Course,
     Look,
+    Pg,
     PgStates,
     cause,
     check_target,
@@ -25,6 +26,7 @@ from ceph.placement import (
     percent,
     set_out,
     settle_seconds,
+    states_of,
 )
 from ceph.state import Check, Pool
 from jobs.errors import ClusterRefused, TargetChanged
@@ -192,6 +194,19 @@ def test_only_a_fresh_look_at_a_pool_in_place_settles_it(seen):
 @pytest.mark.parametrize(("tick", "stats", "expected"), [(1, 1, 5), (2, 5, 10), (0.1, 0.1, 5)])
 def test_the_time_to_settle_follows_the_periods_of_the_manager(tick, stats, expected):
     assert settle_seconds(tick, stats) == expected
+
+
+def test_a_pg_whose_new_osds_have_not_spoken_yet_is_not_clean():
+    pgs = [Pg("3.0", "active+clean", ((1,), (1,))), Pg("3.1", "active+clean", ((2,), (2,)))]
+
+    told = states_of(pgs, {"3.0": ((1,), (1,)), "3.1": ((0,), (0,))})
+
+    assert (states_of(pgs).clean, told.clean, told.count) == (2, 1, 2)
+    assert told.not_clean == "1 PG waiting for new OSDs"
+
+
+def test_a_pg_that_was_not_asked_for_is_where_it_is_told_to_be():
+    assert states_of([Pg("3.0", "active+clean", ((1,), (1,)))], {}).clean == 1
 
 
 # Standing still
