@@ -72,9 +72,11 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     from ceph.clusters import Clusters
     from handlers.services import Tasks
     from jobs.feed import Feed
+    from jobs.image_results import ImageResults
     from jobs.queue import TaskQueue
     from jobs.registry import load_registry
     from storage.database import open_database
+    from storage.images import ImageResultStore
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
@@ -90,7 +92,9 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     feed = Feed(store, queue.derived, VERSION)
+    images = ImageResults(store, ImageResultStore(database))
     queue.on_final = feed.task_is_final
+    queue.on_ended = images.task_ended
     await feed.start()
     stack.push_async_callback(feed.stop)
     await pool.start()
@@ -98,7 +102,11 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     stack.push_async_callback(clusters.stop)
     stack.push_async_callback(queue.stop, config.server.grace_seconds)
     await queue.recover()
-    return Tasks(database=database, store=store, queue=queue, feed=feed, registry=registry, clusters=clusters)
+    images.start()
+    stack.push_async_callback(images.stop)
+    return Tasks(
+        database=database, store=store, queue=queue, feed=feed, registry=registry, clusters=clusters, images=images
+    )
 
 
 def _cluster_watches(config: Config) -> ClusterWatches:
@@ -155,7 +163,9 @@ async def _run(config: Config) -> None:
         tasks = await open_tasks(config, stack)
         services = await _open_services(config, tasks, stack)
         kept = config.retention
-        retention = Retention(tasks.store, Keeping(kept.finished_days, kept.failed_days, kept.changes_days))
+        retention = Retention(
+            tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
+        )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
         http = _listen(services, sockets)

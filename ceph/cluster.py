@@ -133,18 +133,23 @@ def fsid_in_conf(settings: ClusterSettings) -> str | None:
 @contextmanager
 def told(settings: ClusterSettings) -> Iterator[None]:
     """Makes a ClusterError of what `rados` and `rbd` raise: two trees of exceptions, neither of them Python's own."""
-    import rados
-
-    roots: tuple[type[Exception], ...] = (rados.Error, *_rbd_errors())
     try:
         yield
-    except roots as error:
+    except _bindings_errors() as error:
         raise _in_words(error, settings) from error
 
 
+def _bindings_errors() -> tuple[type[Exception], ...]:
+    """Looked up when something was raised: `rbd` may have been imported meanwhile."""
+    import rados
+
+    return (rados.Error, *_rbd_errors())
+
+
 def _rbd_errors() -> tuple[type[Exception], ...]:
-    rbd = sys.modules.get("rbd")  # who has not imported it cannot meet its errors
-    return (rbd.Error,) if rbd else ()
+    """Who has not imported it cannot meet its errors; while another thread imports it, it has none yet."""
+    error = getattr(sys.modules.get("rbd"), "Error", None)
+    return (error,) if error else ()
 
 
 def _in_words(error: Exception, settings: ClusterSettings) -> ClusterUnavailable | ClusterRefused:

@@ -6,6 +6,7 @@ a reader that takes too long.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -25,6 +26,8 @@ from jobs.child import become_child, leave
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from jobs.frames import Frames, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+
+log = logging.getLogger("hourglass.ceph")
 
 RECEIVE_BYTES = 64 * 1024
 # So long a read waits for the manager at most: a silent one must not hold up what the monitors know.
@@ -80,7 +83,12 @@ class Reader:
         self._send(Found(fsid))
 
     def obey(self, order: Order) -> None:
-        self._send(self._answer(order))
+        """With a defect the process ends: whoever waits is told at once, and the next reader may do better."""
+        try:
+            self._send(self._answer(order))
+        except Exception:
+            log.critical("a defect in what reads the cluster", exc_info=True)
+            leave(1)
 
     def _answer(self, order: Order) -> Answer:
         try:

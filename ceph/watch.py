@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from ceph import bindings
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Image, Pool
-from jobs.errors import ClusterError, ClusterUnavailable, NotFound
+from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
 from jobs.process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
 log = logging.getLogger("hourglass.ceph")
@@ -27,6 +28,8 @@ OVERRUN_SECONDS = 5.0
 # So long a failure stands for all who ask: a silent cluster must not be asked by each of a hundred browsers.
 FAILURE_LASTS_SECONDS = 2.0
 STATE_LASTS_SECONDS = 1.0
+# So long somebody who would take what was last read waits for something newer.
+MOMENT_SECONDS = 1.0
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
@@ -138,6 +141,7 @@ class Kept(Generic[Value]):
         self._reading: asyncio.Task[Reading[Value]] | None = None
         self._fresh_until = 0.0
         self._failed_until = 0.0
+        self._known = 0
         self.last: Reading[Value] | None = None
         self.error: ClusterError | None = None
 
@@ -150,12 +154,27 @@ class Kept(Generic[Value]):
             raise self.error
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_once())
+            self._reading.add_done_callback(_noted)
         return await asyncio.shield(self._reading)
+
+    async def get_or_last(self) -> Reading[Value]:
+        """As `get`, or what was last read, whatever its age, where there is nothing newer within a moment.
+
+        Raises ClusterError where nothing was ever read.
+        """
+        if self.last is None:
+            return await self.get()
+        try:
+            async with asyncio.timeout(MOMENT_SECONDS):
+                return await self.get()
+        except (TimeoutError, ClusterError):
+            return self.last
 
     def know(self, value: Value) -> Reading[Value]:
         """Takes what somebody has read anyway."""
         self.last = Reading(value, time.time_ns() // 1_000_000)
         self.error = None
+        self._known += 1
         self._fresh_until = time.monotonic() + self._lasts_seconds
         return self.last
 
@@ -164,12 +183,21 @@ class Kept(Generic[Value]):
             self._reading.cancel()
 
     async def _read_once(self) -> Reading[Value]:
+        """What became known while this was read is newer, and stays."""
+        known = self._known
         try:
-            return self.know(await self._read())
+            value = await self._read()
+            return self.know(value) if known == self._known or self.last is None else self.last
         except ClusterError as error:
             self.error = error
             self._failed_until = time.monotonic() + FAILURE_LASTS_SECONDS
             raise
+
+
+def _noted(reading: asyncio.Task[Reading[Value]]) -> None:
+    """Everybody who waited for it may have gone; `error` keeps how it failed."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 class ClusterWatch:
@@ -182,6 +210,9 @@ class ClusterWatch:
         limits = settings.cluster
         self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
         self._images_limit_seconds = self._limit_seconds + max(IMAGES_LIMIT_SECONDS, limits.osd_timeout_seconds)
+        self._creating: set[str] = set()
+        self.deciding = asyncio.Lock()
+        """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
         self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
         self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
 
@@ -201,8 +232,40 @@ class ClusterWatch:
         self.images.cancel()
         await self._reader.stop()
 
+    async def look(self) -> None:
+        """Reads the state; one that could not be read the last time has a moment only, `state.error` says why."""
+        with suppress(ClusterError, TimeoutError):
+            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else None):
+                await self.state.get()
+
+    async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
+        """A pool, and the cluster that it is in; `stale` takes what was last read. Raises ClusterError, NotFound."""
+        reading = await (self.state.get_or_last() if stale else self.state.get(fresh=fresh))
+        if reading.value.pool(pool_id) is None and not stale:
+            reading = await self.state.get(fresh=True)
+        pool = reading.value.pool(pool_id)
+        if pool is None:
+            raise NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
+        return reading.value, pool
+
     async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
-        """The pool as it is then; one of that name that was there already. Raises ClusterError."""
+        """The pool as it is then. Raises ClusterError, and Conflict where there is one of that name."""
+        if name in self._creating:
+            raise Conflict(f"Another request creates pool {name} at the moment.")
+        self._creating.add(name)
+        try:
+            await self._refuse_taken(name)
+            return await self._create(name, pg_num, application)
+        finally:
+            self._creating.discard(name)
+
+    async def _refuse_taken(self, name: str) -> None:
+        """The cluster itself would take a second creation for the first one, which went well."""
+        there = (await self.state.get(fresh=True)).value.pool_named(name)
+        if there is not None:
+            raise Conflict(f"There is a pool {name} already, number {there.id}: take another name.")
+
+    async def _create(self, name: str, pg_num: int, application: str | None) -> Pool:
         state = await self._ask_state(
             lambda number: CreatePool(number=number, name=name, pg_num=pg_num, application=application)
         )
@@ -257,13 +320,22 @@ class ClusterWatches:
     def find(self, fsid: str) -> ClusterWatch | None:
         return next((watch for watch in self.all if watch.fsid == fsid), None)
 
-    def by_fsid(self, fsid: str) -> ClusterWatch:
-        """Raises NotFound, which names those that there are."""
+    async def by_fsid(self, fsid: str) -> ClusterWatch:
+        """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""
+        failures = [] if self.find(fsid) else await self._identify()
         found = self.find(fsid)
-        if found is None:
-            known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
-            raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
-        return found
+        if found is not None:
+            return found
+        if failures:
+            raise failures[0]
+        known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
+        raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
+
+    async def _identify(self) -> list[BaseException]:
+        """Asks those of which nobody knows yet which they are; why some do not say it."""
+        unknown = [watch.state.get() for watch in self.all if watch.fsid is None]
+        answers = await asyncio.gather(*unknown, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, BaseException)]
 
     def target_of(self, fsid: str, pool: str) -> int | None:
         """The target of a pool's `pg_num` as it was last read."""

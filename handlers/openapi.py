@@ -33,7 +33,7 @@ PROBLEMS = {
     413: f"The body is larger than {LARGEST_BODY_BYTES // 1024**2} MiB.",
     415: "The body is of another type.",
     429: "Too many wrong passwords.",
-    503: "Shutting down, or the disk is full or locked.",
+    503: "Shutting down, the disk is full or locked, or the Ceph cluster does not answer or refuses the key.",
 }
 PROBLEM_HEADERS = {
     401: {"WWW-Authenticate": {"description": "how to sign in", "schema": {"type": "string"}}},

@@ -14,12 +14,14 @@ from tornado.web import Application
 from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
+from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.openapi import OpenApiHandler, describe
 from handlers.page import PageHandler, ToPageHandler
+from handlers.rbds import ImagesHandler, PerformanceHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
@@ -42,6 +44,9 @@ VENDOR_FOLDERS = {
 }
 """What the page takes from others, and nothing else of node_modules."""
 
+FSID = r"([\w-]+)"
+"""What stands for a cluster; whether there is such a one is another question."""
+
 API_ROUTES: list[tuple[str, type]] = [
     ("taskqueue", TaskListHandler),
     ("taskqueue/test_task", TestTaskHandler),
@@ -51,6 +56,11 @@ API_ROUTES: list[tuple[str, type]] = [
     (r"taskqueue/(\d+)/retry", RetryHandler),
     (r"taskqueue/(\d+)/rounds", RoundsHandler),
     (r"taskqueue/(\d+)/interruptions", InterruptionsHandler),
+    ("ceph", ClustersHandler),
+    (rf"ceph/{FSID}/pools", PoolListHandler),
+    (rf"ceph/{FSID}/pools/(\d+)", PoolHandler),
+    (rf"ceph/{FSID}/rbds", ImagesHandler),
+    (rf"ceph/{FSID}/rbds/performance", PerformanceHandler),
     ("jobs", JobsHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),

@@ -11,6 +11,7 @@ from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.signin import SignIn
 from jobs.feed import Feed
+from jobs.image_results import ImageResults
 from jobs.queue import TaskQueue
 from jobs.registry import Registry
 from storage import KeepingStore
@@ -28,6 +29,7 @@ class Tasks:
     feed: Feed
     registry: Registry
     clusters: ClusterWatches
+    images: ImageResults
 
 
 @dataclass(frozen=True)

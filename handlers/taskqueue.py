@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
@@ -65,12 +65,12 @@ def _read_key(given: str) -> str:
 
 
 _KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
-_CREATING_HEADERS = {
+CREATING_HEADERS = {
     "Idempotency-Key": Query(_read_key, _KEY_SCHEMA, "creates at most one task for this key within 24 hours"),
     "Prefer": Query(str, {"type": "string"}, "wait=SECONDS: answer when the task is final, or when they are over"),
 }
-_APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
-_LOCATED = {"Location": "the address of the task", **_APPLIED}
+APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
+_LOCATED = {"Location": "the address of the task", **APPLIED}
 
 
 def _submission_schema(registry: Registry) -> Schema:
@@ -96,16 +96,19 @@ def _submission_of(name: str, params: Schema) -> Schema:
 class CreatingHandler(ApiHandler):
     """A call that creates a task: at most one for a key, and it may wait for its end."""
 
+    task_headers: ClassVar[Sequence[str]] = ("Location",)
+    """The headers that name the task."""
+
     async def create(self, submit: Callable[[RequestKey | None], Awaitable[Created]], status: int = 201) -> None:
         """Creates the task and answers with it, `status` where it is new. Both headers are read before: what is
         refused creates nothing."""
-        key, wait = self._request_key(), self._preferred_wait()
+        key, wait = self.request_key(), self.preferred_wait()
         created = await submit(key)
         await self._answer(created, status if created.is_new else 200, wait)
 
-    def _request_key(self) -> RequestKey | None:
+    def request_key(self) -> RequestKey | None:
         """What makes this request the same as an earlier one. Raises InvalidInput."""
-        key = self.request_header("Idempotency-Key", _CREATING_HEADERS["Idempotency-Key"])
+        key = self.request_header("Idempotency-Key", CREATING_HEADERS["Idempotency-Key"])
         if key is None:
             return None
         body = msgspec.json.encode(self.json(), order="sorted")
@@ -114,13 +117,16 @@ class CreatingHandler(ApiHandler):
         return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
     async def _answer(self, created: Created, status: int, wait: float | None) -> None:
-        """The task, at once or when it is final, as the client prefers."""
-        task = created.task
+        self.send(self.view(await self.as_preferred(created.task, wait)), status)
+
+    async def as_preferred(self, task: Task, wait: float | None) -> Task:
+        """The task, at once or when it is final, as the client prefers; the headers say which it is."""
         if wait is not None:
             task = await self._final(task, wait)
             self.set_header("Preference-Applied", f"wait={wait:g}")
-        self.set_header("Location", f"{API}/taskqueue/{task.id}")
-        self.send(self.view(task), status)
+        for name in self.task_headers:
+            self.set_header(name, f"{API}/taskqueue/{task.id}")
+        return task
 
     async def _final(self, task: Task, wait_seconds: float) -> Task:
         """A task that is deleted meanwhile is answered as it was created."""
@@ -129,7 +135,7 @@ class CreatingHandler(ApiHandler):
         except NoSuchTask:
             return task
 
-    def _preferred_wait(self) -> float | None:
+    def preferred_wait(self) -> float | None:
         """Of all preferences only `wait` means something here. Raises InvalidInput."""
         for preference in self.request.headers.get("Prefer", "").split(","):
             name, _, value = preference.partition(";")[0].partition("=")
@@ -157,7 +163,7 @@ class TaskListHandler(CreatingHandler):
         ),
         "POST": Operation(
             answers={200: TaskView, 201: TaskView | CreatedView},
-            headers=_CREATING_HEADERS,
+            headers=CREATING_HEADERS,
             body=_submission_schema,
             example={"job": "test_task", "params": {"times": 5}, "priority": 10},
             answer_headers=_LOCATED,
@@ -325,7 +331,7 @@ class TestTaskHandler(CreatingHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: TaskView},
-            headers=_CREATING_HEADERS,
+            headers=CREATING_HEADERS,
             body=lambda registry: registry.job("test_task").schema(),
             example={"times": 5},
             answer_headers=_LOCATED,
@@ -386,7 +392,7 @@ class RetryHandler(CreatingHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: TaskView, 201: TaskView},
-            headers=_CREATING_HEADERS,
+            headers=CREATING_HEADERS,
             answer_headers=_LOCATED,
             problems=(403, 404, 409),
         ),

@@ -22,7 +22,10 @@ class Pace:
         self._rounds: int | None = None
 
     def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
-        """Takes note of a round."""
+        """Takes note of a round. Those before it was known how many there will be say nothing of those to come."""
+        if of is not None and self._rounds is None and self._round:
+            self._seconds.clear()
+            self._percents.clear()
         self._seconds.append(seconds)
         if percent is not None:
             self._percents.append((at, percent))

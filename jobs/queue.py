@@ -87,6 +87,8 @@ class TaskQueue:
         self.stopping = False
         self.on_final: Callable[[int], None] = lambda task_id: None
         """Called with the id of each task that has become final, has ended stopping, or was removed."""
+        self.on_ended: Callable[[Task], None] = lambda task: None
+        """Called once with each task that has become final, as it is on disk."""
         engine.listener = self
 
     # What people and scripts ask for.
@@ -105,8 +107,19 @@ class TaskQueue:
 
         Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
         """
-        known = await self._known(key)
+        known = await self.known(key)
         return known or (await self._take_in([self._draft(submission, by)], key))[0]
+
+    def check(self, submission: Submission) -> None:
+        """Raises what `submit` would, as far as that is known beforehand: for callers that do something first."""
+        self._draft(submission, by=None)
+        if self.stopping:
+            raise ServiceStopping
+
+    async def known(self, key: RequestKey | None) -> Created | None:
+        """What a request has created that was sent before: whatever has changed since, it is not refused now."""
+        task = await self._store.created_with(key) if key is not None else None
+        return Created(task, is_new=False) if task is not None else None
 
     async def submit_all(self, submissions: Sequence[Submission | InvalidInput], by: str | None) -> list[Created]:
         """Takes in all tasks or none. Raises InvalidInput with the mistakes of all of them by their indices; one whose
@@ -128,7 +141,7 @@ class TaskQueue:
 
     async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
         """A new task with the same job and parameters. Raises Conflict where the old one is pending still."""
-        known = await self._known(key)
+        known = await self.known(key)
         if known is not None:
             return known
         task = await self._store.task(task_id)
@@ -172,6 +185,15 @@ class TaskQueue:
         if run is not None and task.status is Status.RUNNING:
             return Derived(estimated=run.pace.estimated(now), pace_seconds=run.pace.seconds)
         return Derived(waiting_for=self._schedule.why(task.id, now))
+
+    def pending_on(self, lock: str) -> list[int]:
+        """The ids of the pending tasks that have this lock or wait in its line, in the order in which they have it."""
+        return [task_id for task_id in self._schedule.line(lock, self._clock()) if self._is_pending(task_id)]
+
+    def _is_pending(self, task_id: int) -> bool:
+        """Who has a lock may have been aborted, and goes on to the end of its round."""
+        run = self._runs.get(task_id)
+        return run is None or not (run.deleted or (run.task is not None and run.task.is_final))
 
     def workers(self) -> list[WorkerView]:
         """The workers as they are now."""
@@ -223,11 +245,6 @@ class TaskQueue:
         self._writer.write(run, self._death_step(run, reason))
 
     # Taking in.
-
-    async def _known(self, key: RequestKey | None) -> Created | None:
-        """What a request has created that was sent before: whatever has changed since, it is not refused now."""
-        task = await self._store.created_with(key) if key is not None else None
-        return Created(task, is_new=False) if task is not None else None
 
     async def _take_in(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         if self.stopping:
@@ -361,6 +378,7 @@ class TaskQueue:
 
     def run_changed(self, run: Run, before: Task | None) -> None:
         task = run.task
+        run.deleted = task is None
         if task is not None and before is None:
             self.tally.task_started(task)
             log.debug("task %d: started", task.id, extra={"task": task.id})
@@ -445,6 +463,7 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
+        self.on_ended(task)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})

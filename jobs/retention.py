@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from jobs.errors import StorageUnavailable
 from jobs.model import Status
@@ -36,16 +37,30 @@ class Keeping:
     changes_days: float
 
     @property
+    def longest_days(self) -> float:
+        """For how many days any ended task is kept; 0 where some are for ever."""
+        return max(self.finished_days, self.failed_days) if self.finished_days and self.failed_days else 0
+
+    @property
     def tasks(self) -> list[tuple[Sequence[Status], float]]:
         """The statuses of ended tasks that do not stay for ever, with their days."""
         return [(group, days) for group, days in ((FINISHED, self.finished_days), (FAILED, self.failed_days)) if days]
 
 
+class KeptResults(Protocol):
+    """What is kept of tasks when they are gone."""
+
+    async def forget(self, before: int, limit: int) -> int: ...
+
+
 class Retention:
     """Looks each hour, and when the next task is due before that."""
 
-    def __init__(self, store: KeepingStore, keeping: Keeping, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self, store: KeepingStore, results: KeptResults, keeping: Keeping, clock: Callable[[], int] = wall_clock
+    ) -> None:
         self._store = store
+        self._results = results
         self._keeping = keeping
         self._clock = clock
 
@@ -79,6 +94,9 @@ class Retention:
                 log.info("removed %d tasks that had ended more than %g days ago", removed, days)
         if self._keeping.changes_days:
             await _all(partial(store.forget_changes, now - round(self._keeping.changes_days * DAY_MS), ROWS_AT_ONCE))
+        if self._keeping.longest_days:
+            before = now - round(self._keeping.longest_days * DAY_MS)
+            await _all(partial(self._results.forget, before, ROWS_AT_ONCE))
         await _all(partial(store.forget_leftovers, ROWS_AT_ONCE))
         await _all(partial(store.forget_keys, now - KEYS_LAST_MS, ROWS_AT_ONCE))
         await store.forget_minutes(now // MINUTE_MS - MINUTES_KEPT)

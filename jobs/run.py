@@ -66,8 +66,9 @@ class _Write(Struct):
 class Run:
     """A task that a worker has, until its last round has ended and all of it is on disk.
 
-    `task` is what the last write made of it; `begun` is true once its order has gone to the worker, and `decided` is
-    set then, or when it was put back instead; `over` is true when the worker has said its last word.
+    `task` is what the last write made of it, None before the first one, and where that `deleted` it; `begun` is true
+    once its order has gone to the worker, and `decided` is set then, or when it was put back instead; `over` is true
+    when the worker has said its last word.
     """
 
     def __init__(self, entry: Entry, now: int) -> None:
@@ -75,6 +76,7 @@ class Run:
         self.entry = entry
         self.pace = Pace(now)
         self.task: Task | None = None
+        self.deleted = False
         self.resumes = True
         self.begun = False
         self.decided = asyncio.Event()

@@ -111,6 +111,13 @@ class Schedule:
                 return self._why_locked(entry, lock)
         return WaitingFor(reason="worker", position=bisect_left(self._ready, entry.key) + 1)
 
+    def line(self, lock: str, now: int) -> list[int]:
+        """The tasks that have a lock or wait for it, in the order in which they have it; whoever waits for its time
+        is in no line yet."""
+        self._promote(now)
+        holder = [self._holders[lock]] if lock in self._holders else []
+        return holder + [task_id for _, task_id in self._lines.get(lock, ())]
+
     def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
         line = self._lines[lock]
         ahead = self._holders.get(lock, line[0][1])

@@ -25,11 +25,11 @@ def counted(of: int, quick: int, message: str) -> Iterator[Round]:
         yield Round(number, of=of, message=message.format(number=number))
 
 
-@job(description="Setting number of PGs of pool {pool} to {pg_num}", rounds="{pg_num}", metadata={"pool": "{pool}"})
-def pool_pgs(pool: PoolName, pg_num: Rounds) -> Iterator[Round]:
-    """Sets how many placement groups a pool has, and waits until the data has moved."""
-    yield from counted(pg_num, pg_num * 62 // 100, "data is moving")
-    return pg_num
+@job(description="Moving {objects} objects to pool {pool}", rounds="{objects}", metadata={"pool": "{pool}"})
+def fill_pool(pool: PoolName, objects: Rounds) -> Iterator[Round]:
+    """Moves so many objects to a pool, one after another."""
+    yield from counted(objects, objects * 62 // 100, "data is moving")
+    return objects
 
 
 @job(description="Copying image {image} to pool {pool}", rounds="{megabytes}", lock="image:{image}")

@@ -6,11 +6,12 @@ import random
 import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,29 +23,33 @@ from bench.fill import fill
 from bench.service import API, PASSWORD, ROOT, Service, serving
 from storage.database import connect
 from storage.statements import SQL
+from tools.pictured_cluster import hung, pictured_cluster
 
+CHANGING = "pools-changing"
 FOLDER = ROOT / "build" / "screenshots"
 README = ROOT / "docs" / "images"
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
 THEMES = ("light", "dark")
-IN_README = {"home": "dark", "pending": "light"}
-NAMES_IN_README = {"home": "home", "pending": "background-tasks"}
+IN_README = {"home": "dark", "pending": "light", CHANGING: "light", "performance": "dark"}
+NAMES_IN_README = {"home": "home", "pending": "background-tasks", CHANGING: "pools", "performance": "performance"}
 
 JOBS = {"jobs__modules": "tools.pictured_jobs"}
 ENDED = 400
 LATELY_MINUTES = 59
 PATIENCE_MILLISECONDS = 20_000
+SAMPLED_SECONDS = 40
+MOVED_PERCENT = 40
 SLOW_ENOUGH_SECONDS = 0.5
 
 RUNNING = [
-    {"job": "pool_pgs", "params": {"pool": "rbd", "pg_num": 1024}},
+    {"job": "fill_pool", "params": {"pool": "rbd", "objects": 1024}},
     {"job": "copy_image", "params": {"image": "db-01", "pool": "cold"}},
     {"job": "check_objects", "params": {"pool": "cephfs-data"}},
 ]
 LATER = {"job": "test_task", "params": {"times": 20}, "not_before": "2099-01-01T02:00:00.000Z"}
 WAITING = [
     {"job": "copy_image", "params": {"image": "db-01", "pool": "offsite"}, "priority": 10},
-    {"job": "pool_pgs", "params": {"pool": "cephfs-data", "pg_num": 512}},
+    {"job": "fill_pool", "params": {"pool": "cephfs-data", "objects": 512}},
     LATER,
     {"job": "nightly_report", "params": {"customer": "Example & Sons"}},
 ]
@@ -59,6 +64,8 @@ class Shown:
     service: Service
     storage: Any = None
     tasks: dict[str, int] = field(default_factory=dict)
+    cluster: Path | None = None
+    fsid: str = ""
 
     @property
     def address(self) -> str:
@@ -68,9 +75,11 @@ class Shown:
         answer = self.service.call("POST", "taskqueue", list(submissions))
         return [task["id"] for task in answer["results"]]
 
-    def wait(self, task: int, holds: Callable[[dict[str, Any]], bool]) -> None:
+    def wait(
+        self, task: int, holds: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_MILLISECONDS / 1000
+    ) -> None:
         """Until that is so of a task."""
-        deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
+        deadline = time.monotonic() + seconds
         while not holds(now := self.service.call("GET", f"taskqueue/{task}")):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited in vain for task {task}: {now}")
@@ -87,7 +96,8 @@ class Shown:
 class View:
     """`query` is the part of the address after `?`; `prepare` does what a person does, and waits for what they see.
 
-    A quiet view is one of a service that was empty at first, and whose workers have nothing to do.
+    A quiet view is one of a service that was empty at first, and whose workers have nothing to do. One of a cluster is
+    of a service that knows one; it is pictured while that daemon is `hung`.
     """
 
     name: str
@@ -96,6 +106,8 @@ class View:
     is_quiet: bool = False
     is_signed_in: bool = True
     is_long: bool = False
+    is_of_cluster: bool = False
+    hung: str | None = None
 
 
 # What a person does.
@@ -136,8 +148,8 @@ def _select(page: Page, *names: str) -> None:
 
 def _selected_and_paused(page: Page, shown: Shown) -> None:
     _list(page, shown)
-    _select(page, "Setting number of PGs of pool rbd", "Checking")
-    came = shown.create({"job": "pool_pgs", "params": {"pool": "new", "pg_num": 8}})
+    _select(page, "Moving .* to pool rbd", "Checking")
+    came = shown.create({"job": "fill_pool", "params": {"pool": "new", "objects": 8}})
     page.get_by_text(re.compile("Updates paused · 1 new")).wait_for()
     _clear_up(page, shown, came)
 
@@ -149,14 +161,14 @@ def _clear_up(page: Page, shown: Shown, tasks: Sequence[int]) -> None:
 
 def _confirm(page: Page, shown: Shown) -> None:
     _list(page, shown)
-    _select(page, "Setting number of PGs of pool rbd")
+    _select(page, "Moving .* to pool rbd")
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("won't roll back").wait_for()
 
 
 def _confirm_several(page: Page, shown: Shown) -> None:
     _list(page, shown)
-    _select(page, "Setting number of PGs of pool rbd", "Checking", "Writing")
+    _select(page, "Moving .* to pool rbd", "Checking", "Writing")
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("You are about to delete 3 tasks").wait_for()
 
@@ -176,9 +188,9 @@ def _confirm_matching(page: Page, shown: Shown) -> None:
 
 def _report(page: Page, shown: Shown) -> None:
     """One of two was deleted by somebody else while the question stood."""
-    tasks = shown.create(*[{"job": "pool_pgs", "params": {"pool": f"gone-{one}", "pg_num": 8}} for one in (1, 2)])
+    tasks = shown.create(*[{"job": "fill_pool", "params": {"pool": f"gone-{one}", "objects": 8}} for one in (1, 2)])
     _list(page, shown)
-    _select(page, "Setting number of PGs of pool gone-1", "Setting number of PGs of pool gone-2")
+    _select(page, "Moving .* to pool gone-1", "Moving .* to pool gone-2")
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("You are about to delete 2 tasks").wait_for()
     shown.remove(tasks[0])
@@ -189,7 +201,7 @@ def _report(page: Page, shown: Shown) -> None:
 
 
 def _wrong_start(page: Page, _: Shown) -> None:
-    page.get_by_text(re.compile("placement groups")).wait_for()
+    page.get_by_text(re.compile("Moves so many objects")).wait_for()
     pool, number = page.locator("#start-form").get_by_role("textbox").all()[:2]
     pool.fill("rbd")
     number.fill("many")
@@ -234,6 +246,46 @@ def _task_shown(page: Page, _: Shown) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def _pools(page: Page, shown: Shown) -> None:
+    page.get_by_text("HEALTH_OK").wait_for()
+    _list(page, shown)
+
+
+def _pools_changing(page: Page, shown: Shown) -> None:
+    _list(page, shown)
+    page.locator("main progress").first.wait_for()
+
+
+def _preflight(page: Page, shown: Shown) -> None:
+    _list(page, shown)
+    page.get_by_role("button", name="Set number of PGs of pool rbd").click()
+    page.get_by_label("Number of PGs", exact=True).fill("12")
+    page.get_by_text("is not a power of two").wait_for()
+
+
+def _images(page: Page, shown: Shown) -> None:
+    _list(page, shown)
+    page.locator("main svg.spark").first.wait_for()
+
+
+def _performance_form(page: Page, shown: Shown) -> None:
+    _images(page, shown)
+    _select(page, "rbd/database", "rbd/web")
+    page.get_by_role("button", name="Get RBD performance data").click()
+    page.get_by_text("that makes").wait_for()
+
+
+def _curves(page: Page, shown: Shown) -> None:
+    page.locator(".curve-table").wait_for()
+    page.locator("canvas").first.wait_for()
+    _task_shown(page, shown)
+
+
+def _trouble(page: Page, shown: Shown) -> None:
+    _list(page, shown)
+    page.get_by_text("cannot be reached").wait_for()
+
+
 VIEWS = [
     View("sign-in", _text("Stay signed in"), is_signed_in=False),
     View("sign-in-refused", _wrong_password, is_signed_in=False),
@@ -253,9 +305,11 @@ VIEWS = [
     View("confirm-matching", _confirm_matching, lambda _: "tab=finished"),
     View("report", _report, lambda _: "tab=pending"),
     View("start", _text("Choose a job|Start task"), lambda _: "start="),
-    View("start-job", _text("placement groups"), lambda _: "start=pool_pgs"),
-    View("start-wrong", _wrong_start, lambda _: "start=pool_pgs"),
-    View("start-again", _text("Run again with changed"), lambda shown: f"start=pool_pgs&from={shown.tasks['running']}"),
+    View("start-job", _text("Moves so many objects"), lambda _: "start=fill_pool"),
+    View("start-wrong", _wrong_start, lambda _: "start=fill_pool"),
+    View(
+        "start-again", _text("Run again with changed"), lambda shown: f"start=fill_pool&from={shown.tasks['running']}"
+    ),
     View("task-running", _task_shown, _task("running"), is_long=True),
     View("task-waiting", _task_shown, _task("waiting"), is_long=True),
     View("task-finished", _task_shown, _task("finished"), is_long=True),
@@ -265,12 +319,46 @@ VIEWS = [
     View("help", _help, lambda _: "tab=pending"),
     View("settings", _settings),
     View("toasts", _toasts, lambda _: "tab=finished", is_quiet=True),
+    View("clusters-none", _text("No Ceph cluster is configured"), lambda _: "view=pools", is_quiet=True),
+    View("pools", _pools, lambda _: "view=pools", is_of_cluster=True),
+    View("preflight", _preflight, lambda _: "view=pools", is_of_cluster=True),
+    View("pool-create", _text("with a power of two"), lambda _: "view=pools&view.form=create", is_of_cluster=True),
+    View("images", _images, lambda _: "view=images", is_of_cluster=True),
+    View("performance-form", _performance_form, lambda _: "view=images", is_of_cluster=True),
+    View("performance", _curves, _task("performance"), is_of_cluster=True),
+    View(CHANGING, _pools_changing, lambda _: "view=pools", is_of_cluster=True),
+    View("cluster-hung", _trouble, lambda _: "view=pools", is_of_cluster=True, hung="mon.a"),
 ]
 RECONNECTING = "reconnecting"
 NAMES = [*(view.name for view in VIEWS), RECONNECTING]
 
 
 # What there is to see.
+
+
+@contextmanager
+def _with_cluster(directory: Path, browser: Browser) -> Iterator[Shown]:
+    """A cluster in use, of whose images there are data."""
+    with pictured_cluster() as cluster:
+        settings = {'ceph "demo"__conf': cluster / "ceph.conf", 'ceph "demo"__mon_timeout_seconds': 2}
+        with serving(directory, **JOBS, **settings) as service:
+            shown = Shown(service, cluster=cluster)
+            shown.storage = _signed_in(shown, browser)
+            (known,) = service.call("GET", "ceph")["results"]
+            shown.fsid = known["fsid"]
+            sampling = service.call("POST", f"ceph/{shown.fsid}/rbds/performance", {"seconds": SAMPLED_SECONDS})
+            shown.tasks["performance"] = sampling["id"]
+            shown.wait(sampling["id"], lambda now: now["ended"] is not None, 3 * SAMPLED_SECONDS)
+            yield shown
+
+
+def _begin_change(shown: Shown) -> None:
+    """A pool gets more PGs: slowly, since the cluster is a small one."""
+    (pool,) = shown.service.call("GET", f"ceph/{shown.fsid}/pools?search=rbd")["results"]
+    shown.service.call("PUT", f"ceph/{shown.fsid}/pools/{pool['id']}", {"pg_num": 64})
+    pools = shown.service.call("GET", f"ceph/{shown.fsid}/pools")["results"]
+    task = next(pool["task"] for pool in pools if pool["task"])
+    shown.wait(task, lambda now: now["percent"] > MOVED_PERCENT)
 
 
 @contextmanager
@@ -418,9 +506,11 @@ def main(names: Sequence[str]) -> int:
 
 def _take_all(browser: Browser, directory: Path, views: Sequence[View], is_cut_off: bool) -> list[str]:
     missed: list[str] = []
-    if any(not view.is_quiet for view in views):
+    if clustered := [view for view in views if view.is_of_cluster]:
+        missed += _take_of_cluster(browser, directory, clustered)
+    if busy := [view for view in views if not view.is_quiet and not view.is_of_cluster]:
         with _busy(directory / "busy", browser) as shown:
-            missed += _take_of(browser, [view for view in views if not view.is_quiet], shown)
+            missed += _take_of(browser, busy, shown)
     if is_cut_off or any(view.is_quiet for view in views):
         (directory / "quiet").mkdir()
         with ExitStack() as stack:
@@ -429,6 +519,23 @@ def _take_all(browser: Browser, directory: Path, views: Sequence[View], is_cut_o
             missed += _take_of(browser, [view for view in views if view.is_quiet], shown)
             if is_cut_off:
                 _take_reconnecting(browser, shown, stack.close)
+    return missed
+
+
+def _take_of_cluster(browser: Browser, directory: Path, views: Sequence[View]) -> list[str]:
+    """Where no cluster can be started, the others are of use without it."""
+    missed: list[str] = []
+    (directory / "cluster").mkdir()
+    try:
+        with _with_cluster(directory / "cluster", browser) as shown:
+            assert shown.cluster
+            for view in views:
+                if view.name == CHANGING:
+                    _begin_change(shown)
+                with hung(shown.cluster, view.hung) if view.hung else nullcontext():
+                    missed += _take_of(browser, [view], shown)
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        missed.append(f"{', '.join(view.name for view in views)}: {error}")
     return missed
 
 

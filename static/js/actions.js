@@ -1,13 +1,14 @@
 /** What people can do: each action changes the state, asks the server, and says what became of it. */
 
 import * as api from "./api.js";
+import { makeCephActions } from "./cephactions.js";
 import { copyText } from "./clipboard.js";
 import * as deleting from "./deleting.js";
 import { useZone } from "./format.js";
 import * as jobform from "./jobform.js";
 import { askPermission } from "./notify.js";
 import * as openTask from "./opentask.js";
-import { HOME, atTab } from "./place.js";
+import { HOME, NO_CURVES, atTab } from "./place.js";
 import * as preferences from "./preferences.js";
 import * as change from "./state.js";
 import { isPending } from "./statuses.js";
@@ -54,18 +55,18 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
   };
 
   const going = {
-    openDialog: () => place().tab === null && go(atTab("pending")),
-    openTab: (tab) => go({ ...atTab(tab), size: place().size }),
-    closeDialog: () => place().tab !== null && go(HOME),
+    openDialog: () => place().tab === null && go(atTab("pending", place().view)),
+    openTab: (tab) => go({ ...atTab(tab, place().view), size: place().size }),
+    closeDialog: () => place().tab !== null && go({ ...HOME, view: place().view }),
     search: (text) => go({ ...place(), search: text, page: 1 }, "replaceState"),
     sortBy: (ordering) => go({ ...place(), ordering, page: 1 }),
     showPage: (page) => go({ ...place(), page }),
     setPageSize(size) {
-      actions.setPreference("pageSize", size);
+      preferPageSize(size);
       go({ ...place(), size: null, page: 1 });
     },
-    openTask: (id) => go({ ...place(), task: id, start: null, from: null }),
-    closeTask: () => go({ ...place(), task: null }),
+    openTask: (id, curves = NO_CURVES) => go({ ...place(), task: id, start: null, from: null, curves }),
+    closeTask: () => go({ ...place(), task: null, curves: NO_CURVES }),
     openHome: () => go(HOME),
     openHelp: () => react(change.withHelp, true),
     closeHelp: () => react(change.withHelp, false),
@@ -142,7 +143,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
 
   /** Back in the list at once, with the new task in it. */
   function showCreated(task) {
-    go({ ...HOME, tab: "pending" });
+    go(atTab("pending", place().view));
     react(change.taskCreated, task.id);
   }
 
@@ -174,6 +175,10 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     react(change.withOpen, task.id, (open) => openTask.withTask(open, task));
   }
 
+  function preferPageSize(size) {
+    settings.setPreference("pageSize", size);
+  }
+
   const settings = {
     setPreference(name, value) {
       const changed = { ...getState().preferences, [name]: value };
@@ -189,7 +194,8 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     holdToasts: askForFrame,
   };
 
-  const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings };
+  const onClusters = makeCephActions({ getState, update, react, go, failed, preferPageSize });
+  const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings, ...onClusters };
   return actions;
 }
 

@@ -52,6 +52,11 @@ export function ask() {
 
 // Tasks.
 
+/** The tasks of a job that have not ended. */
+export async function pendingOf(job) {
+  return (await call("GET", `taskqueue?job=${job}&status=Not+Started&status=Running&pageSize=100`)).results;
+}
+
 /** A page of a list: `{statuses, search, ordering, page, pageSize}` (tasklist.js). */
 export function listTasks(request) {
   const query = filters(request);
@@ -128,4 +133,38 @@ export function getWorkers() {
 
 export function getStatistics() {
   return call("GET", "statistics");
+}
+
+// Clusters. Where one does not answer, what was last read of it is answered instead.
+
+export async function listClusters() {
+  return (await call("GET", "ceph")).results;
+}
+
+/** A page of what a view lists (ceph.js). */
+export function listOfCluster({ view, fsid, search, ordering, page, size }) {
+  const query = new URLSearchParams({ ordering, page, pageSize: size, stale: true });
+  if (search) query.append("search", search);
+  return call("GET", `ceph/${fsid}/${view === "pools" ? "pools" : "rbds"}?${query}`);
+}
+
+export function getPool(fsid, id) {
+  return call("GET", `ceph/${fsid}/pools/${id}?stale=true`);
+}
+
+export function createPool(fsid, pool) {
+  return call("POST", `ceph/${fsid}/pools`, pool);
+}
+
+export function setPgs(fsid, id, count) {
+  return call("PUT", `ceph/${fsid}/pools/${id}`, { pg_num: count });
+}
+
+/** What that would mean. */
+export function considerPgs(fsid, id, count) {
+  return call("PUT", `ceph/${fsid}/pools/${id}?dry_run=true`, { pg_num: count });
+}
+
+export function getPerformance(fsid, wanted) {
+  return call("POST", `ceph/${fsid}/rbds/performance`, wanted);
 }

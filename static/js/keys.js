@@ -2,13 +2,13 @@
 
 export function listenToKeys(getState, act) {
   document.addEventListener("keydown", (event) => {
-    const { user, confirm, isHelpOpen, place } = getState();
+    const { user, confirm, isHelpOpen, place, ceph } = getState();
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (user === "" || !isPlain || isHelpOpen || isWriting(event.target)) return;
     if (event.key === "?") {
       event.preventDefault();
       act.openHelp();
-    } else if (event.key === "/" && confirm === null && place.start === null) {
+    } else if (event.key === "/" && confirm === null && place.start === null && ceph.form === null) {
       event.preventDefault();
       search(place, act);
     }
@@ -20,9 +20,10 @@ function isWriting(element) {
   return isText || element.isContentEditable || element.matches("textarea, select");
 }
 
-/** In the list; where it is not to be seen, it opens first. */
+/** In the list that is seen; where there is none, the dialog opens first. */
 function search(place, act) {
-  if (place.tab === null) act.openDialog();
+  const isInView = place.view !== null && place.tab === null && place.task === null;
+  if (place.tab === null && !isInView) act.openDialog();
   else if (place.task !== null) act.closeTask();
-  document.getElementById("search")?.focus();
+  document.getElementById(isInView ? "view-search" : "search")?.focus();
 }

@@ -3,6 +3,7 @@
 import { makeActions } from "./actions.js";
 import * as announce from "./announce.js";
 import * as api from "./api.js";
+import { serveClusters } from "./cephserve.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -10,13 +11,13 @@ import { keepAsking, keepLists } from "./loader.js";
 import { failuresSeen, onFailuresSeenElsewhere, rememberFailuresSeen } from "./memory.js";
 import { notifyEnded } from "./notify.js";
 import * as openTask from "./opentask.js";
-import { addressOf, placeFrom } from "./place.js";
+import { addressOf, isAtHome, placeFrom } from "./place.js";
 import * as preferences from "./preferences.js";
 import * as change from "./state.js";
 import { NOT_STARTED, countOf, isFinal } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
 import { current, held, nextEnd, released, withFailure } from "./toasts.js";
-import { draw, isInTable } from "./views/page.js";
+import { draw, isInTable, isInViewRows } from "./views/page.js";
 import { areToastsInUse } from "./views/toasts.js";
 import { showInTab } from "./windowtab.js";
 
@@ -106,6 +107,14 @@ const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isHomeWan
 const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isHomeWanted, STATISTICS_MILLISECONDS);
 /** Why a task waits, and its place in the line, change without a revision. */
 const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
+const serveCeph = serveClusters({
+  getState: () => state,
+  set: (next) => (state = next),
+  update,
+  failed,
+  isInRows: isInViewRows,
+  consider: () => actions.consider(),
+});
 
 function serveNeeds() {
   const { needs } = state;
@@ -118,13 +127,14 @@ function serveNeeds() {
   serveOpen();
   serveWaiting();
   serveStart();
+  serveCeph();
   serveWatch();
 }
 
 function isHomeWanted() {
   const { phase, isLeaving, place } = state;
   const isCovered = place.tab !== null && state.workers !== null && state.statistics !== null;
-  return phase === "live" && !isLeaving && !isCovered && (place.tab !== null || place.task === null);
+  return phase === "live" && !isLeaving && !isCovered && isAtHome(place);
 }
 
 function startAnew() {

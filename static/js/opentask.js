@@ -8,6 +8,7 @@
 
 import { duration, number, runtimeSeconds } from "./format.js";
 import { NOT_STARTED, RUNNING, isFinal, isPending } from "./statuses.js";
+import { MEASURES_IMAGES } from "./viewlist.js";
 
 /** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
 const FIRST_ROUNDS = 200;
@@ -48,9 +49,9 @@ export function needsTask({ task }) {
   return task !== null && isFinal(task.status) && task.result === null && task.result_bytes > LARGE_RESULT_BYTES;
 }
 
-/** After which number to ask for rounds, so that the newest come. */
-export function firstAfter(task) {
-  return Math.max(0, task.round - FIRST_ROUNDS);
+/** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
+export function firstAfter({ job, round }) {
+  return Math.max(0, round - (job === MEASURES_IMAGES ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
 /** With what was loaded; `rounds` after `firstAfter(task)`, or null where they were not asked for. */
@@ -63,7 +64,8 @@ export function loaded(open, task, rounds, interruptions) {
 function withNewest(open, after, rounds) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
-  return withRounds({ ...open, rounds: [], from: after, most: MOST_ROUNDS }, rounds);
+  const most = open.task.job === MEASURES_IMAGES ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
+  return withRounds({ ...open, rounds: [], from: after, most }, rounds);
 }
 
 /** Frames have been missed: all is to be loaded again, also where that had failed. */

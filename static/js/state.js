@@ -4,14 +4,16 @@
  * `place` is what is open (place.js). `revision` is how far we have followed the server's changes. `lists` are those
  * on the screen (tasklist.js): the dialog's, and on Home the pending tasks and the latest failures. `open` is the open
  * task (opentask.js), `start` the form of a new one (jobform.js), `confirm` and `report` are about deletions
- * (deleting.js). `needs` is what the functions ask of whoever runs them: "failed" to be loaded (what this browser has
+ * (deleting.js), `ceph` is what is known of clusters (ceph.js). `needs` is what the functions ask of whoever runs them: "failed" to be loaded (what this browser has
  * not seen), "connect" to begin anew without what was known, "address" to say where we are now.
  */
 
 import * as announce from "./announce.js";
+import * as cluster from "./ceph.js";
+import { pathOf } from "./images.js";
 import * as jobform from "./jobform.js";
 import * as openTask from "./opentask.js";
-import { queryOf } from "./place.js";
+import { isAtHome, queryOf } from "./place.js";
 import { NOTHING, allClicked, allMatching, clicked, keptTo } from "./selection.js";
 import { isFinal } from "./statuses.js";
 import * as tasklist from "./tasklist.js";
@@ -52,6 +54,7 @@ export function initial(user, role, version, place, preferences) {
     isHelpOpen: false,
     created: null,
     open: null,
+    ceph: cluster.NOTHING_KNOWN,
     jobs: null,
     start: null,
     workers: null,
@@ -76,14 +79,15 @@ function arranged(state) {
       failures: following("failures", HOME_QUERIES.failures),
     },
     open: opened(state),
+    ceph: cluster.arranged(state.ceph, place, preferences.pageSize, state.role),
     ...formOf(state),
   };
 }
 
-function opened({ place, open, lists }) {
+function opened({ place, open, lists, ceph }) {
   if (place.task === null) return null;
   if (open?.id === place.task) return open;
-  const known = Object.values(lists).map((list) => list?.tasks.get(place.task)).find(Boolean);
+  const known = [...Object.values(lists), ceph].map((some) => some?.tasks.get(place.task)).find(Boolean);
   return openTask.opened(place.task, known && !known.gone ? known : null);
 }
 
@@ -171,7 +175,8 @@ function stopping(state) {
 function stale(state) {
   const open = state.open && openTask.withGap(state.open);
   const needs = { ...state.needs, failed: true };
-  return withLists({ ...state, open, unseen: unseenSince(state.unseen.seen), needs }, tasklist.withGap);
+  const ceph = cluster.reloadAsked(state.ceph);
+  return withLists({ ...state, open, ceph, unseen: unseenSince(state.unseen.seen), needs }, tasklist.withGap);
 }
 
 function changes(state, frame, now) {
@@ -185,6 +190,7 @@ function changes(state, frame, now) {
     pendingPercent: frame.pending_percent,
     unseen: withFrame(state.unseen, frame),
     open: state.open && openTask.withFrame(state.open, frame),
+    ceph: cluster.withFrame(state.ceph, frame),
     toasts: withEndings(state.toasts, frame, (id) => tasks.get(id)?.description ?? `Task ${id}`, now),
     ...announcing(state, announce.withFrame(state.announcement, frame, now)),
   });
@@ -225,7 +231,7 @@ function withList(state, name, list) {
 /** Those that a person can see. What lies under the dialog or a task rests, once it is there. */
 export function visibleLists({ store, isLeaving, place, lists }) {
   if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
-  const home = ["pending", "failures"];
+  const home = isAtHome(place) ? ["pending", "failures"] : [];
   return place.tab === null ? home : ["dialog", ...home.filter((name) => lists[name].answered === null)];
 }
 
@@ -255,7 +261,8 @@ export function loadFailed(state, name, number, error) {
 /** Asked for again, by the person or since some time has passed. */
 export function reloadAsked(state) {
   const open = state.open?.error ? openTask.withGap(state.open) : state.open;
-  return withLists({ ...state, open }, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
+  const ceph = state.ceph.list?.error ? cluster.reloadAsked(state.ceph) : state.ceph;
+  return withLists({ ...state, open, ceph }, (list) => (list.error ? { ...list, error: "", isStale: true } : list));
 }
 
 // What this browser has not seen.
@@ -396,3 +403,57 @@ export function withToasts(state, toasts) {
   return toasts === state.toasts ? state : { ...state, toasts };
 }
 
+
+// Clusters.
+
+export function withCeph(state, apply, ...values) {
+  const ceph = apply(state.ceph, ...values);
+  return ceph === state.ceph ? state : { ...state, ceph };
+}
+
+/** As the server lists them: which list is asked for may follow from it. */
+export function withClusters(state, clusters) {
+  return arranged(withCeph(state, cluster.withClusters, clusters));
+}
+
+/** A request for the rows of the view begins. */
+export function viewLoadBegan(state) {
+  const loads = state.loads + 1;
+  return { ...withCeph(state, cluster.loadBegan, loads), loads };
+}
+
+/** `isHeld`: the person is in the rows. */
+export function withViewAnswer(state, number, page, isHeld, now) {
+  const next = arranged(withCeph(state, cluster.withAnswer, number, page, isHeld, now));
+  const instead = cluster.pageInstead(next.ceph);
+  if (instead === null) return next;
+  return went({ ...next, needs: { ...next.needs, address: true } }, { ...next.place, view: { ...next.place.view, page: instead } });
+}
+
+/** Whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
+export function isViewSeen({ phase, isLeaving, place, store }) {
+  return phase === "live" && store !== null && !isLeaving && place.view !== null && place.tab === null && place.task === null;
+}
+
+/** The form that is open over the view changes, unless it was closed meanwhile. */
+export function withViewForm(state, form, apply, ...values) {
+  const { form: now } = state.ceph;
+  return isSameForm(now, form) ? { ...state, ceph: { ...state.ceph, form: apply(now, ...values) } } : state;
+}
+
+export function isSameForm(one, other) {
+  return one !== null && one.kind === other.kind && one.poolId === other.poolId && one.fsid === other.fsid;
+}
+
+export function imageClicked(state, path, withShift) {
+  const { ceph } = state;
+  return { ...state, ceph: { ...ceph, selection: clicked(ceph.selection, imagePaths(state), path, withShift) } };
+}
+
+export function allImagesClicked(state) {
+  return { ...state, ceph: { ...state.ceph, selection: allClicked(state.ceph.selection, imagePaths(state)) } };
+}
+
+function imagePaths({ ceph }) {
+  return (ceph.list?.results ?? []).map(pathOf);
+}

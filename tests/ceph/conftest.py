@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from tests.browser.conftest import browser, tab  # noqa: F401  for the page with a real cluster
 from tests.support.cluster import Cluster
 
 NUMBERS = itertools.count(1)

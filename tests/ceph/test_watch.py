@@ -212,9 +212,9 @@ def test_an_unknown_cluster_is_not_found_and_the_known_ones_are_named(cluster):
         watches.start()
         await watches.all[0].state.get()
 
-        assert watches.by_fsid(cluster.fsid) is watches.all[0]
+        assert await watches.by_fsid(cluster.fsid) is watches.all[0]
         with pytest.raises(NotFound, match=f"There is no cluster 0815; known: {cluster.fsid}"):
-            watches.by_fsid("0815")
+            await watches.by_fsid("0815")
         assert watches.target_of(cluster.fsid, "no such pool") is None
         await watches.stop()
 

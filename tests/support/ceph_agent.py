@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import rados
@@ -72,6 +72,12 @@ def create_image(
                 write_image(image, data_mb * 1_000_000)
 
 
+def create_images(cluster: rados.Rados, pool: str, names: Sequence[str], size_bytes: int, features: int | None) -> None:
+    with cluster.open_ioctx(pool) as ioctx:
+        for name in names:
+            rbd.RBD().create(ioctx, name, size_bytes, old_format=False, features=features)
+
+
 def write_image(image: rbd.Image, length: int) -> None:
     for offset, count in pieces(length):
         image.write(b"x" * count, offset)
@@ -93,7 +99,8 @@ def pool_init(cluster: rados.Rados, pool: str) -> None:
 
 
 ACTIONS = {
-    action.__name__: action for action in (mon_command, mgr_command, fill, create_image, remove_image, pool_init)
+    action.__name__: action
+    for action in (mon_command, mgr_command, fill, create_image, create_images, remove_image, pool_init)
 }
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -193,6 +193,12 @@ class Cluster:
         arguments = {"size_bytes": size_bytes, "data_mb": data_mb, "features": features}
         self._ask_apart("create_image", pool=pool, name=name, **arguments)
 
+    def create_images(
+        self, pool: str, names: Sequence[str], size_bytes: int = 1 << 30, features: int | None = None
+    ) -> None:
+        """Empty ones, 30 ms each."""
+        self._ask_apart("create_images", pool=pool, names=names, size_bytes=size_bytes, features=features)
+
     def remove_image(self, pool: str, name: str) -> None:
         self._ask_apart("remove_image", pool=pool, name=name)
 
@@ -263,7 +269,14 @@ class Cluster:
         subprocess.run([SCRIPT, "up", self.directory, daemon], check=True)
 
     def has_ended(self, daemon: str) -> bool:
-        return self.state(daemon) in ("", "Z", "X")
+        """A zombie has not while one of its threads lives: it still holds its files, and an OSD its lock."""
+        return self.state(daemon) in ("", "Z", "X") and len(self._threads(daemon)) < 2
+
+    def _threads(self, daemon: str) -> list[str]:
+        try:
+            return os.listdir(f"/proc/{self.pid(daemon)}/task")
+        except OSError:
+            return []
 
     def recover(self) -> None:
         """Whatever a test did to its daemons: all of them run again, and the monitor knows it."""
@@ -271,10 +284,33 @@ class Cluster:
         ended = [daemon for daemon in self.daemons if self.has_ended(daemon)]
         for daemon in stopped:
             self.continue_daemon(daemon)
-        for daemon in ended:
-            self.start_daemon(daemon)
+        self._start_again(ended)
         if stopped or ended:
             self.wait_up()
+
+    def _start_again(self, daemons: list[str]) -> None:
+        """Waits until the monitor has seen the new ones: at first it takes them for those that have ended."""
+        if "mon.a" in daemons:
+            self.start_daemon("mon.a")
+        before = self._lives() if daemons else {}
+        for daemon in daemons:
+            self.start_daemon(daemon)
+        self.wait_until(
+            lambda: all(before.get(daemon) != self._lives().get(daemon) for daemon in daemons if daemon != "mon.a"),
+            what=f"new lives of {daemons}",
+        )
+
+    def _lives(self) -> dict[str, Any]:
+        """What the monitor has that changes with each start of a manager or an OSD."""
+        osds = self.wait_until(self._osds_seen, what="an answer of the monitor")
+        lives = {f"osd.{osd['osd']}": (osd["up_from"], osd["up"]) for osd in osds}
+        return lives | {"mgr.x": self.command("mgr dump")["active_gid"]}
+
+    def _osds_seen(self) -> list[dict[str, Any]]:
+        try:
+            return self.command("osd dump")["osds"]
+        except ClusterError:
+            return []
 
     def wait_up(self) -> None:
         self.wait_until(self.is_up, what="all daemons up")

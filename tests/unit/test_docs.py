@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import configparser
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from handlers.routes import API_ROUTES, MONITORING_ROUTES
+from ceph.settings import ClusterSettings
+from handlers.routes import API_ROUTES, FSID, MONITORING_ROUTES
 from jobs.registry import load_registry
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +45,27 @@ def test_no_setting_is_described_that_does_not_exist():
     assert set(documented_settings()) == {(section, key) for section, key, _ in settings()}
 
 
+def ceph_settings():
+    """What config.ini shows of a cluster, commented out."""
+    text = (ROOT / "config.ini").read_text()
+    shown = "\n".join(
+        line.removeprefix("# ") for line in text.partition('# [ceph "main"]')[2].split("\n\n")[0].splitlines()
+    )
+    return dict(re.findall(r"^(\w+) = ?(.*)$", shown, re.MULTILINE))
+
+
+def test_config_ini_shows_each_setting_of_a_cluster_with_its_default():
+    assert ceph_settings() == {name: str(value) for name, value in asdict(ClusterSettings()).items()}
+
+
+@pytest.mark.parametrize(("key", "default"), ceph_settings().items())
+def test_each_setting_of_a_cluster_is_described_with_its_default(key, default):
+    assert re.search(rf"^\| `{key}` \| ?{default} \|", text_of("operating.md"), re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", [path for path, _ in API_ROUTES])
 def test_each_route_is_described(path):
-    assert path.replace(r"(\d+)", "ID") in text_of("rest.md")
+    assert path.replace(FSID, "FSID").replace(r"(\d+)", "ID") in text_of("rest.md")
 
 
 @pytest.mark.parametrize("path", [path for path, _ in MONITORING_ROUTES])
@@ -63,6 +83,6 @@ def test_each_promise_names_a_test_that_is_there(path):
     assert (ROOT / path).is_file()
 
 
-@pytest.mark.parametrize("command", re.findall(r"^    (make \w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+@pytest.mark.parametrize("command", re.findall(r"^    (make [\w-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
 def test_each_command_of_the_readme_is_there(command):
     assert f"\n{command.removeprefix('make ')}:" in (ROOT / "Makefile").read_text()

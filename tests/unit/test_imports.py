@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [
     path.relative_to(ROOT)
-    for folder in ("jobs", "storage", "handlers")
+    for folder in ("jobs", "storage", "handlers", "ceph")
     for path in (ROOT / folder).rglob("*.py")
 ] + [Path("server.py"), Path("config.py"), Path("histogram.py"), Path("logs.py")]  # fmt: skip
 PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/pace.py", "jobs/lifecycle.py",
-        "jobs/tally.py", "histogram.py"]  # fmt: skip
+        "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
     "jobs/child.py",
@@ -26,6 +26,8 @@ OF_WORKERS = [
     "logs.py",
     "jobs/composition.py",
 ]
+OF_THE_SERVER = ["ceph/watch.py"]
+"""What lies in a folder of workers, and is of the server alone."""
 KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py"]
 
 
@@ -42,6 +44,13 @@ def imports_of(path):
             assert node.level == 0, "imports are absolute"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top_level_imports_of(path):
+    """Those of a file's own lines, outside of all functions."""
+    tree = ast.parse((ROOT / path).read_text())
+    found = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+    return found | {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
 
 
 def imports_any(path, *packages):
@@ -64,7 +73,11 @@ def test_the_pure_core_imports_the_standard_library_msgspec_and_itself(path):
     assert {name for name in foreign if not any(f"{name}.".startswith(f"{one}.") for one in allowed)} == set()
 
 
-@pytest.mark.parametrize("path", [*OF_WORKERS, *map(str, under("jobs/library"))])
+def of_workers():
+    return {*OF_WORKERS, *map(str, under("jobs/library", "ceph"))} - {*OF_THE_SERVER}
+
+
+@pytest.mark.parametrize("path", sorted(of_workers()))
 def test_a_worker_knows_nothing_of_the_server(path):
     assert not imports_any(path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.pool", "server")
 
@@ -98,14 +111,19 @@ def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_nobody_imports_server_and_nobody_imports_rados(path):
-    assert not imports_any(path, "server", "rados", "rbd")
+def test_nobody_imports_server(path):
+    assert not imports_any(path, "server")
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_rados_is_imported_where_it_is_used_and_nowhere_by_a_module(path):
+    in_functions = {"ceph/cluster.py", "ceph/images.py", "ceph/performance.py"}
+    found = imports_any(path, "rados", "rbd")
+
+    assert not found & top_level_imports_of(path)
+    assert not found or str(path) in in_functions
 
 
 def test_what_a_worker_imports_again_is_light():
     """Spawned, it imports server.py as its main module: nothing there may be imported at the top but this."""
-    tree = ast.parse((ROOT / "server.py").read_text())
-    at_top = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
-    at_top |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-
-    assert at_top == {"__future__", "sys", "typing"}
+    assert top_level_imports_of("server.py") == {"__future__", "sys", "typing"}

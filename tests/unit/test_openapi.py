@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from tornado.web import RequestHandler
 
 from handlers.openapi import Components, describe
-from handlers.routes import API_ROUTES
+from handlers.routes import API_ROUTES, FSID
 from jobs.params import Parameter, json_schema
 from jobs.registry import Registry, Round, job, load_registry
 from tests.support.described import METHODS, Described
@@ -52,7 +52,8 @@ def methods_of(handler):
 
 
 def path_of(route):
-    return "/" + route.replace(r"(\d+)", "{task_id}")
+    number = "{pool_id}" if route.startswith("ceph") else "{task_id}"
+    return "/" + route.replace(FSID, "{fsid}").replace(r"(\d+)", number)
 
 
 def inside(part, place=()):

@@ -84,6 +84,27 @@ def test_rounds_from_before_an_interruption_count():
     assert pace.stalls_at == START + 200_000
 
 
+def test_rounds_before_it_was_known_how_many_there_will_be_say_nothing_of_the_others():
+    pace, at = Pace(START), START
+    for number in range(1, 21):
+        at += 10
+        pace.round_done(at, 0.01, 1, number, None)
+    for number in (21, 22):
+        at += 2000
+        pace.round_done(at, 2, 5, number, 30)
+
+    assert pace.seconds == 2
+    assert pace.estimated(at) == at + 8 * 2000
+
+
+def test_rounds_from_before_an_interruption_count_where_it_is_known_from_the_first_how_many_there_are():
+    pace = Pace(START)
+    pace.recall([20, 20, 20])
+    pace.round_done(START + 1000, 1, None, 4, 10)
+
+    assert pace.seconds == 20
+
+
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=50), st.integers(50, 100), st.integers(0, 100_000))
 def test_an_estimated_end_never_lies_in_the_past(seconds, of, later):
     pace, at = paced(seconds, of=of)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
+from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model import Status
 from jobs.queue import Submission, TaskQueue
 from jobs.registry import Registry, load_registry
@@ -111,6 +114,33 @@ async def test_a_lock_is_held_until_the_last_round_has_ended_even_when_its_task_
     house.engine.end(first, "stopped")
     await house.settle()
     assert second in house.engine.running
+
+
+@in_a_house
+async def test_the_tasks_on_a_lock_are_those_that_are_pending_whoever_has_it(house):
+    house.engine.count = 2
+    first, second, third = [await house.submit("locked", pool="rbd") for _ in range(3)]
+    await house.submit("locked", pool="data")
+    assert house.queue.pending_on("pool:rbd") == [first, second, third]
+
+    await house.queue.delete(first, "ann")
+    assert house.queue.pending_on("pool:rbd") == [second, third], "it is aborted, whatever its last round still does"
+    await house.queue.delete(first, "ann")
+    await house.settle()
+    assert house.queue.pending_on("pool:rbd") == [second, third], "it is deleted, and still has the lock"
+    assert house.queue.pending_on("pool:other") == []
+
+
+@in_a_house
+async def test_what_would_be_refused_can_be_known_without_creating_anything(house):
+    house.queue.check(Submission(job="locked", params={"pool": "rbd"}))
+    with pytest.raises(InvalidInput, match="pool"):
+        house.queue.check(Submission(job="locked", params={}))
+    await house.queue.stop(0)
+    with pytest.raises(ServiceStopping):
+        house.queue.check(Submission(job="locked", params={"pool": "rbd"}))
+
+    assert await house.store.unfinished() == []
 
 
 @in_a_house

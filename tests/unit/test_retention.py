@@ -47,6 +47,9 @@ class ForgettingStore:
     async def forget_keys(self, before, limit):
         return self._take("forget_keys", limit, before)
 
+    async def forget(self, before, limit):
+        return self._take("forget_results", limit, before)
+
     async def forget_minutes(self, before):
         self._ask("forget_minutes", before)
 
@@ -82,7 +85,7 @@ def sleeps(monkeypatch):
 
 def go_on(store, keeping):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, keeping, clock=lambda: NOW).go_on())
+        asyncio.run(Retention(store, store, keeping, clock=lambda: NOW).go_on())
 
 
 @pytest.mark.parametrize(
@@ -106,26 +109,35 @@ def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, keepi
 
 def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
-    asyncio.run(Retention(store, FOR_EVER, clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, FOR_EVER, clock=lambda: NOW).forget())
 
     assert [asked[0] for asked in store.asked] == ["forget_leftovers", "forget_keys", "forget_minutes"]
 
 
 def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, Keeping(1, 2, 3), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, Keeping(1, 2, 3), clock=lambda: NOW).forget())
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
         ("remove_due", TASKS_AT_ONCE, "Finished", NOW - DAY_MS, NOW),
         ("remove_due", TASKS_AT_ONCE, "Exception", "Aborted", NOW - 2 * DAY_MS, NOW),
         ("forget_changes", ROWS_AT_ONCE, NOW - 3 * DAY_MS),
+        ("forget_results", ROWS_AT_ONCE, NOW - 2 * DAY_MS),
         ("forget_leftovers", ROWS_AT_ONCE),
         ("forget_keys", ROWS_AT_ONCE, NOW - KEYS_LAST_MS),
         ("forget_minutes", NOW // 60_000 - MINUTES_KEPT),
     ]
     assert store.count("forget_changes") == 3
     assert store.count("remove_due") == -(-(ROWS_AT_ONCE + 1) // TASKS_AT_ONCE) + 2
+
+
+@pytest.mark.parametrize("keeping", [Keeping(0, 365, 30), Keeping(90, 0, 30)])
+def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, keeping):
+    store = ForgettingStore()
+    asyncio.run(Retention(store, store, keeping, clock=lambda: NOW).forget())
+
+    assert store.count("forget_results") == 0
 
 
 def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):

@@ -14,6 +14,7 @@ const TICK_DISTANCE = 28;
 const X_AXIS_HEIGHT = 24;
 /** Of steps: sums of fractions are a little off. */
 const TOLERANCE = 1e-6;
+const DASHES = [7, 4];
 const NOT_LOADED = "The chart cannot be drawn at the moment; its figures are below.";
 
 /** Steps of an axis that counts things: there is no half task. */
@@ -28,7 +29,7 @@ export const SECOND_STEPS = [
 
 /**
  * `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, where `kind`
- * is "bars" (several are stacked, the first at the bottom) or "line", and `tone` one of page.css. `formatX` and
+ * is "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of page.css. `formatX` and
  * `formatY` make text of a number, `formatTick` of one at the x axis. `steps` are the distances between ticks that the
  * y axis may have, rising: whole ones where all values are whole. `label` is for people who do not see the picture.
  */
@@ -150,10 +151,10 @@ function frame(options, hovered, isTableOpen, toggled) {
   `;
 }
 
-function keyOf({ name, tone, kind, values }, hovered, { formatY }) {
+function keyOf({ name, tone, kind, isDashed, values }, hovered, { formatY }) {
   return html`
     <span class=${`chart-series tone-${tone}`}>
-      <span class="chart-mark" data-kind=${kind}></span>${name}
+      <span class="chart-mark" data-kind=${kind} ?data-dashed=${isDashed}></span>${name}
       <strong>${valueAt(values, hovered, formatY)}</strong>
     </span>
   `;
@@ -233,10 +234,10 @@ function ticks(most, options, height) {
   return Array.from({ length: count + 1 }, (_, index) => index * step);
 }
 
-function seriesLook({ tone, kind }, colour, uPlot) {
+function seriesLook({ tone, kind, isDashed }, colour, uPlot) {
   const common = { fill: colour(tone), width: 0 };
   if (kind === "bars") return { ...common, paths: uPlot.paths.bars({ size: [0.72, 28] }), points: { show: false } };
-  return { stroke: colour(tone), width: 2, points: { ...common, show: true, size: 5, filter: alone } };
+  return { stroke: colour(tone), width: 2, dash: isDashed ? DASHES : undefined, points: { ...common, show: true, size: 5, filter: alone } };
 }
 
 /** The points of a line that have no neighbour, and would not be seen. */
@@ -289,7 +290,7 @@ function hasSameLook(one, other) {
 }
 
 function lookOf({ height, series }) {
-  return JSON.stringify([height, ...series.map(({ name, tone, kind }) => [name, tone, kind])]);
+  return JSON.stringify([height, ...series.map(({ name, tone, kind, isDashed }) => [name, tone, kind, isDashed])]);
 }
 
 function areEqual(one, other) {

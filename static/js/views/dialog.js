@@ -1,14 +1,15 @@
 /** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { number } from "../format.js";
 import { countChosen } from "../selection.js";
-import { PAGE_SIZES, TABS, countOf } from "../statuses.js";
+import { TABS, countOf } from "../statuses.js";
 import { heldBack, isAnswered, isEmpty, pagesOf } from "../tasklist.js";
 import { emptyText, notFoundText, tabTitle, tasks } from "../words.js";
+import { pagerView } from "./pager.js";
 import { reportView } from "./report.js";
-import { sortChoice, table } from "./table.js";
+import { searchField } from "./sorting.js";
+import { table, tasksSortChoice } from "./table.js";
 import { taskView } from "./task.js";
 
 const NAMES = Object.keys(TABS);
@@ -89,22 +90,10 @@ function toolbar({ role, place, selection, lists: { dialog: list } }, act) {
     <div class="tools">
       ${role === "admin" ? deleteButton(selection, act) : nothing}
       ${paused(list, act)}
-      <label class="search"><span class="visually-hidden">Search</span>
-        <i class="bi bi-search" aria-hidden="true"></i>
-        <input class="form-control form-control-sm" type="search" id="search" placeholder="Search" autocomplete="off"
-          spellcheck="false" .value=${live(place.search)} @input=${(event) => act.search(event.target.value)}
-          @keydown=${(event) => clearSearch(event, act)}>
-      </label>
-      ${sortChoice(list, act)}
+      ${searchField("search", place.search, act.search)}
+      ${tasksSortChoice(list, act)}
     </div>
   `;
-}
-
-/** Esc empties the field; only in an empty one it closes the dialog. */
-function clearSearch(event, act) {
-  if (event.key !== "Escape" || event.target.value === "") return;
-  event.preventDefault();
-  act.search("");
 }
 
 function deleteButton(selection, act) {
@@ -179,30 +168,8 @@ function notFound({ tab, search }, act) {
 
 function pager(list, counts, act) {
   const { page, size } = list.query;
-  const pages = pagesOf(list);
-  return html`
-    <div class="pager">
-      <label class="page-size">Entries per page
-        <select class="form-select form-select-sm" @change=${(event) => act.setPageSize(Number(event.target.value))}>
-          ${PAGE_SIZES.map((one) => html`<option value=${one} ?selected=${one === size}>${one}</option>`)}
-        </select>
-      </label>
-      <span class="muted extent">${extent(list, counts)}</span>
-      <nav class="pages" aria-label="Pages">
-        ${pageButton("bi-chevron-double-left", "First page", 1, page > 1, act)}
-        ${pageButton("bi-chevron-left", "Previous page", page - 1, page > 1, act)}
-        ${pageButton("bi-chevron-right", "Next page", page + 1, page < pages || !list.isExact, act)}
-        ${pageButton("bi-chevron-double-right", "Last page", pages, page < pages && list.isExact, act)}
-      </nav>
-    </div>
-  `;
-}
-
-function pageButton(icon, title, page, isThere, act) {
-  return html`
-    <button class="btn btn-sm page-button" type="button" aria-label=${title} title=${title} ?disabled=${!isThere}
-      @click=${() => act.showPage(page)}><i class=${`bi ${icon}`} aria-hidden="true"></i></button>
-  `;
+  const pages = list.isExact ? pagesOf(list) : null;
+  return pagerView({ page, size, pages, extent: extent(list, counts) }, { setSize: act.setPageSize, showPage: act.showPage });
 }
 
 function extent(list, counts) {

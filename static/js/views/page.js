@@ -4,6 +4,8 @@ import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { unseenCount } from "../unseen.js";
 import { canNotify, permission } from "../notify.js";
 import { rows } from "../tasklist.js";
+import { clusterView } from "./ceph.js";
+import { cephFormView } from "./cephforms.js";
 import { confirmView } from "./confirm.js";
 import { dialogView } from "./dialog.js";
 import { freshness } from "./freshness.js";
@@ -36,12 +38,9 @@ function page(state, act, now) {
     freshness: top === name ? freshness(state, act) : nothing,
     toasts: top === name ? messages(state, act) : nothing,
   });
-  const isTask = state.open !== null && state.place.tab === null;
   return html`
     ${topbar(state, act)}
-    <main class=${isTask ? "task-page" : "home"} id="content">
-      ${isTask ? taskView(state.open, state, act, now, { heading: "h1", back: false }) : home(homeData(state), act, now)}
-    </main>
+    ${content(state, act, now)}
     <footer class="foot">
       ${extras("page").freshness}
       <a class="ms-auto foot-link" href="/openattic/docs/">REST API</a>
@@ -52,9 +51,20 @@ function page(state, act, now) {
     ${settingsView(state.preferences, { canNotify: canNotify(), permission: permission() }, act)}
     ${dialogView(state, act, now, extras("tasks"))}
     ${startView(state.start, state.jobs, act, extras("start"))}
+    ${cephFormView(state, act, extras("ceph"))}
     ${confirmView(state, act, extras("confirm"))}
     ${helpView(act, extras("help"))}
   `;
+}
+
+/** What lies below the dialogs. */
+function content(state, act, now) {
+  const { open, place } = state;
+  if (open !== null && place.tab === null) {
+    return html`<main class="task-page" id="content">${taskView(open, state, act, now, { heading: "h1", back: false })}</main>`;
+  }
+  if (place.view !== null) return html`<main class="home view" id="content">${clusterView(state, act, now)}</main>`;
+  return html`<main class="home" id="content">${home(homeData(state), act, now)}</main>`;
 }
 
 function messages({ toasts, announced }, act) {
@@ -62,11 +72,12 @@ function messages({ toasts, announced }, act) {
 }
 
 /** From the lowest to the topmost: whether each is open. */
-function layersOf({ place, start, confirm, isHelpOpen }) {
+function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
   return {
     page: true,
     tasks: place.tab !== null,
     start: start !== null,
+    ceph: ceph.form !== null,
     confirm: confirm !== null,
     help: isHelpOpen,
   };
@@ -131,7 +142,15 @@ function fallback(layer) {
 
 /** Whether a person has the pointer or the focus in the rows of the table. */
 export function isInTable() {
-  const body = document.querySelector("#tasks-dialog tbody");
+  return isIn(document.querySelector("#tasks-dialog tbody"));
+}
+
+/** The same for the table of a view. */
+export function isInViewRows() {
+  return isIn(document.querySelector(".view-card tbody"));
+}
+
+function isIn(body) {
   if (body === null) return false;
   return (canHover.matches && body.matches(":hover")) || body.contains(document.activeElement);
 }

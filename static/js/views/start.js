@@ -1,13 +1,12 @@
 /** The form that starts a task. What is wrong with it the server says: here only JSON is refused that is none. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { INCOMPLETE, canStart, emptyText, fieldsOf, jobNamed, placed } from "../jobform.js";
+import { alert, care, invalidity, mistakes } from "./fields.js";
 
 const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
-const WRONG = "[aria-invalid=true]";
 
 export function startView(start, jobs, act, extras) {
   return html`
@@ -68,38 +67,6 @@ function submitByKey(event) {
   event.currentTarget.requestSubmit();
 }
 
-/**
- * Puts the focus where it belongs when the form appears in a dialog that is open already, and after each refusal on
- * the first wrong field. It waits until all of the page is drawn.
- */
-class Care extends Directive {
-  refusals = 0;
-  isNew = true;
-
-  render() {
-    return nothing;
-  }
-
-  update({ element }, [refusals]) {
-    if (this.isNew) queueMicrotask(() => focusFirst(element));
-    if (refusals > this.refusals) queueMicrotask(() => focusWrong(element));
-    this.isNew = false;
-    this.refusals = refusals;
-    return noChange;
-  }
-}
-
-const care = directive(Care);
-
-function focusFirst(element) {
-  if (element.closest("dialog")?.open) element.querySelector("[autofocus]")?.focus();
-}
-
-function focusWrong(element) {
-  for (const wrong of element.querySelectorAll(`details ${WRONG}`)) wrong.closest("details").open = true;
-  element.querySelector(WRONG)?.focus();
-}
-
 // What is in the form.
 
 function fieldsets(start, jobs, act) {
@@ -118,12 +85,6 @@ function generalErrors({ job: name, error, errors }, job, { general }) {
   const isGone = name !== "" && job === null ? [`There is no job “${name}”. Choose one that there is.`] : [];
   const message = error !== "" && Object.keys(errors).length === 0 ? [error] : [];
   return alert([...isGone, ...message, ...general]);
-}
-
-function alert(sentences) {
-  if (sentences.length === 0) return nothing;
-  const paragraphs = sentences.map((text) => html`<p>${text}</p>`);
-  return html`<div class="alert alert-danger" role="alert">${paragraphs}</div>`;
 }
 
 function jobField(start, jobs, job, act, errors) {
@@ -201,10 +162,6 @@ function parameter(field, index, start, act, errors) {
 
 function optionalMark({ isRequired, kind }) {
   return isRequired || kind === "boolean" ? nothing : html` <span class="start-optional">optional</span>`;
-}
-
-function invalidity(errors) {
-  return errors.length > 0 ? "true" : "false";
 }
 
 const CONTROLS = {
@@ -287,17 +244,6 @@ function hint(field, id) {
 
 function sentence(words) {
   return `${words[0].toUpperCase()}${words.slice(1)}.`;
-}
-
-/** Its place is always there, so that what it describes can name it. */
-function mistakes(id, errors) {
-  return html`
-    <div id=${id}>
-      ${errors.map((text) => html`
-        <p class="start-error"><i class="bi bi-exclamation-circle-fill" aria-hidden="true"></i><span>${text}</span></p>
-      `)}
-    </div>
-  `;
 }
 
 // When and how soon.

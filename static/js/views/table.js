@@ -2,7 +2,6 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
-import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { duration, runtimeSeconds } from "../format.js";
 import { addressOf } from "../place.js";
@@ -14,6 +13,7 @@ import { estimateOf } from "../words.js";
 import { completeBar } from "./complete.js";
 import { follow } from "./links.js";
 import { moveInRows } from "./rowkeys.js";
+import { heading, selectAll, selectOne, sortChoice } from "./sorting.js";
 import { statusLine, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 
@@ -53,8 +53,8 @@ export function table(state, act, now) {
     <table class="tasks" data-tab=${tab} aria-busy=${isAnswered(list) ? "false" : "true"}>
       <caption class="visually-hidden">${tab} tasks</caption>
       <thead><tr>
-        ${choice ? selectAll(choice) : nothing}
-        ${columns.map((column) => heading(column, list.query.ordering, act))}
+        ${choice ? selectAll(isAll(selection, choice.order), selection.ids.size > 0, act.clickSelectAll) : nothing}
+        ${columns.map((column) => heading(column, list.query.ordering, act.sortBy))}
       </tr></thead>
       <tbody @pointerleave=${act.leaveTable} @focusout=${act.leaveTable} @keydown=${(event) => moveInRows(event, act)}>
         ${repeat(rows(list), (task) => task.id, (task) => guard(changeable(task, context), () => row(task, context)))}
@@ -63,48 +63,9 @@ export function table(state, act, now) {
   `;
 }
 
-function heading(column, ordering, act) {
-  const isBy = ordering.replace("-", "") === column.by;
-  const isDown = ordering.startsWith("-");
-  const direction = isDown ? "descending" : "ascending";
-  return html`
-    <th scope="col" class=${`cell-${column.kind}`} aria-sort=${isBy ? direction : "none"}>
-      <button class="sort" type="button" @click=${() => act.sortBy(nextOrdering(column, ordering))}>
-        ${column.title}<i class=${`bi ${isBy ? (isDown ? "bi-arrow-down" : "bi-arrow-up") : "bi-arrow-down-up"}`} aria-hidden="true"></i>
-      </button>
-    </th>
-  `;
-}
-
-function nextOrdering({ by, first }, ordering) {
-  if (ordering === by) return `-${by}`;
-  return ordering === `-${by}` ? by : `${first}${by}`;
-}
-
 /** The same choice where there is no room for headings. */
-export function sortChoice({ query: { tab, ordering } }, act) {
-  const options = COLUMNS[tab].flatMap(({ title, by, first }) => {
-    const other = first === "-" ? "" : "-";
-    return [[`${first}${by}`, title], [`${other}${by}`, `${title}, reversed`]];
-  });
-  return html`
-    <label class="sort-choice">Sort by
-      <select class="form-select form-select-sm" .value=${live(ordering)} @change=${(event) => act.sortBy(event.target.value)}>
-        ${options.map(([value, text]) => html`<option value=${value} ?selected=${value === ordering}>${text}</option>`)}
-      </select>
-    </label>
-  `;
-}
-
-function selectAll({ selection, order, act }) {
-  const all = isAll(selection, order);
-  return html`
-    <th scope="col" class="cell-select"><label class="select">
-      <input class="form-check-input" type="checkbox" .checked=${live(all)}
-        .indeterminate=${live(!all && selection.ids.size > 0)} @click=${act.clickSelectAll}>
-      <span>Select all</span>
-    </label></th>
-  `;
+export function tasksSortChoice({ query: { tab, ordering } }, act) {
+  return sortChoice(COLUMNS[tab], ordering, act.sortBy);
 }
 
 function row(task, context) {
@@ -114,7 +75,7 @@ function row(task, context) {
   const classes = `${isSelected ? "is-selected" : ""} ${task.id === created ? "is-created" : ""}`;
   return html`
     <tr data-task=${task.id} data-state=${state} class=${classes}>
-      ${choice ? selectOne(task, isSelected, choice.act) : nothing}
+      ${choice ? selectTask(task, isSelected, choice.act) : nothing}
       ${columns.map((column) => html`
         <td class=${`cell-${column.kind}`} data-label=${column.title}>${column.cell(task, context)}</td>`)}
     </tr>
@@ -126,13 +87,8 @@ function changeable(task, { created, place, zone, choice, now }) {
   return [task, choice?.selection.ids.has(task.id), task.id === created, place, zone, Math.floor(now / TICK_MILLISECONDS)];
 }
 
-function selectOne(task, isSelected, act) {
-  return html`
-    <td class="cell-select"><label class="select">
-      <input class="form-check-input" type="checkbox" aria-label=${`Select ${task.description}`} .checked=${live(isSelected)}
-        ?disabled=${Boolean(task.gone)} @click=${(event) => act.clickRow(task.id, event.shiftKey)}>
-    </label></td>
-  `;
+function selectTask({ id, description, gone }, isSelected, act) {
+  return selectOne(description, isSelected, Boolean(gone), (withShift) => act.clickRow(id, withShift));
 }
 
 function nameCell(task, { tab, place, now, act }) {

@@ -6,9 +6,11 @@ import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
 import { bytes, moment, number, percent } from "../format.js";
 import { lastSign, needsTask, ordinal, readable, stalledText } from "../opentask.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../statuses.js";
+import { MEASURES_IMAGES } from "../viewlist.js";
 import { estimateOf, roundText } from "../words.js";
 import { copyButton, jsonBlock, textBlock } from "./json.js";
 import { follow } from "./links.js";
+import { csvButton, performanceView } from "./performance.js";
 import { roundsView } from "./rounds.js";
 import { statusIcon, statusTone } from "./status.js";
 import { timeView } from "./time.js";
@@ -20,8 +22,8 @@ const KEEP_HINT = "A task that is kept stays when old tasks are removed, however
 
 /** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. The title is the
  * same element whatever becomes of the task, so that it keeps the focus. */
-export function taskView(open, { role }, act, now, { heading, back }) {
-  const context = { level: Number(heading[1]), isAdmin: role === "admin", back, act, now };
+export function taskView(open, { role, place }, act, now, { heading, back }) {
+  const context = { level: Number(heading[1]), isAdmin: role === "admin", curves: place.curves, back, act, now };
   const isMissing = open.task === null && open.gone;
   return keyed(open.id, html`
     <article class=${`task ${isMissing ? "is-missing" : ""}`} aria-labelledby="task-title">
@@ -64,6 +66,7 @@ function known(open, context) {
   const copyParameters = copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
     ${progress(open, context)}
+    ${task.job === MEASURES_IMAGES ? section("Performance", context, performanceView(open, context.curves, context.act), csvButton(open, context.act)) : nothing}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
       ${section("Parameters", context, parameters(task), copyParameters)}
@@ -264,7 +267,7 @@ function entries(object, kind) {
 function valueView(value, label) {
   if (value === "") return html`<span class="muted">empty</span>`;
   if (typeof value === "string") return html`<span class="text-value">${value}</span>`;
-  if (value === null || typeof value !== "object") return html`<code>${JSON.stringify(value)}</code>`;
+  if (value === null || typeof value !== "object" || Object.keys(value).length === 0) return html`<code>${JSON.stringify(value)}</code>`;
   return textBlock(readable(value).text, label);
 }
 

@@ -1,8 +1,10 @@
 /** The bar on top: brand, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { isAtHome, isAtView } from "../place.js";
 import { countOf } from "../statuses.js";
 import { unseenCount } from "../unseen.js";
+import { VIEWS } from "../viewlist.js";
 import { follow } from "./links.js";
 import { settingsButton } from "./settings.js";
 import { buttonText, buttonTooltip, hourglassFill } from "../words.js";
@@ -20,6 +22,7 @@ export function topbar(state, act) {
       <a class="brand" href="/openattic/" @click=${follow(act.openHome)}>
         <img src="/openattic/static/img/hourglass.svg" alt="" width="28" height="28"><span>Hourglass</span>
       </a>
+      ${views(state.place, act)}
       ${state.role === "admin" ? startButton(act) : nothing}
       ${tasksButton(state, act)}
       <span class="login" title=${`Signed in as ${state.user} (${state.role})`}>
@@ -31,6 +34,19 @@ export function topbar(state, act) {
       </button>
     </header>
   `;
+}
+
+function views(place, act) {
+  return html`
+    <nav class="views" aria-label="Views">
+      ${viewLink("/openattic/", "Home", isAtHome(place), act.openHome)}
+      ${Object.entries(VIEWS).map(([name, { title }]) => viewLink(`?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
+    </nav>
+  `;
+}
+
+function viewLink(address, title, isHere, open) {
+  return html`<a class="bar-view" href=${address} aria-current=${isHere ? "page" : "false"} @click=${follow(open)}>${title}</a>`;
 }
 
 function startButton(act) {

@@ -1,0 +1,230 @@
+"""Clusters, their pools and their images by REST: contract, section 8."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from ceph.pools import PgNum, pool_lock
+from ceph.preflight import (
+    CHANGES,
+    CREATES,
+    PoolTask,
+    Preflight,
+    impossible_now,
+    needs_task,
+    pool_task,
+    preflight,
+)
+from ceph.state import ClusterState, Pool
+from ceph.watch import ClusterWatch, Kept, Reading, Value
+from handlers.base import API, ApiHandler
+from handlers.ceph_views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
+from handlers.operations import Operation
+from handlers.pages import Wanted, cut, found, neighbours, ordered, page_query
+from handlers.problems import Refusal, status_of
+from handlers.query import truth
+from handlers.taskqueue import APPLIED, CREATING_HEADERS, CreatingHandler
+from jobs.errors import Conflict, HourglassError, NoSuchTask, NotFound
+from jobs.model import Task, iso_time
+from jobs.params import Parameter, json_schema, validate
+from jobs.queue import Submission
+from storage import Created, RequestKey
+
+_WORDS = "letters, digits, _, - and ."
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra={"words": f"1 to 128 {_WORDS}"})]
+_Application = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100, extra={"words": f"up to 100 {_WORDS}"})
+]
+_NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Application, "rbd"))
+_CHANGE = (Parameter("pg_num", PgNum),)
+_CONSIDERED = (Parameter("pg_num", int),)
+STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
+_POOL_KEYS = {name: attrgetter(name) for name in ("id", "name", "size", "application", "pg_num", "used_bytes")}
+TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
+
+
+class ClustersHandler(ApiHandler):
+    """The configured Ceph clusters."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: ClusterListView})}
+
+    async def get(self) -> None:
+        """Lists the clusters, and says of those that do not answer why."""
+        watches = self.services.tasks.clusters.all
+        await asyncio.gather(*(watch.look() for watch in watches))
+        self.send(ClusterListView([cluster_view(watch) for watch in watches]))
+
+
+class ClusterHandler(CreatingHandler):
+    """A call about one cluster."""
+
+    task_headers: ClassVar[Sequence[str]] = ("Taskqueue-Location",)
+
+    async def watch(self, fsid: str) -> ClusterWatch:
+        """Raises NotFound, ClusterError."""
+        return await self.services.tasks.clusters.by_fsid(fsid)
+
+    async def reading(self, kept: Kept[Value]) -> Reading[Value]:
+        """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
+        return await (kept.get_or_last() if self.value("stale") else kept.get())
+
+    def wanted(self, ordering: str) -> Wanted:
+        return Wanted(
+            search=self.value("search", ""),
+            ordering=self.value("ordering", ordering),
+            page=self.value("page", 1),
+            page_size=self.value("pageSize", Wanted().page_size),
+        )
+
+    def pages(self, wanted: Wanted, count: int) -> dict[str, Any]:
+        """What stands around the rows of a page."""
+        after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, count)
+        return {"count": count, "next": after, "previous": before}
+
+    async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
+        """The pool for an answer about what was done: that it was stays true, whatever the cluster does meanwhile."""
+        return (await watch.state.get_or_last()).value.pool(pool.id) or pool
+
+    def pool_view(self, fsid: str, pool: Pool) -> PoolView:
+        pending = self.services.tasks.queue.pending_on(pool_lock(fsid, pool.name))
+        return pool_view(pool, pending[0] if pending else None)
+
+    async def pending(self, fsid: str, pool: Pool) -> list[PoolTask]:
+        """The first of the pending tasks on a pool, and the last: what lies between changes nothing."""
+        ids = self.services.tasks.queue.pending_on(pool_lock(fsid, pool.name))
+        tasks = [await self._task(task_id) for task_id in dict.fromkeys([*ids[:1], *ids[-1:]])]
+        return [pool_task(task) for task in tasks if task is not None]
+
+    async def _task(self, task_id: int) -> Task | None:
+        try:
+            return await self.services.tasks.store.task(task_id)
+        except NoSuchTask:
+            return None
+
+
+class PoolListHandler(ClusterHandler):
+    """The pools of a cluster."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: PoolListView}, query={**page_query([*_POOL_KEYS], "name", "pools"), "stale": STALE}
+        ),
+        "POST": Operation(
+            answers={200: PoolView, 201: PoolView},
+            headers=CREATING_HEADERS,
+            body=lambda _: json_schema(_NEW_POOL),
+            example={"name": "rbd", "pg_num": 32},
+            answer_headers={"Location": "the address of the pool", **TASK_LOCATION, **APPLIED},
+            problems=(403, 409),
+        ),
+    }
+
+    async def get(self, fsid: str) -> None:
+        """Lists the pools."""
+        watch = await self.watch(fsid)
+        reading = await self.reading(watch.state)
+        wanted = self.wanted("name")
+        rows = found(reading.value.pools, wanted.search, lambda pool: pool.name)
+        rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
+        self.send(
+            PoolListView(
+                **self.pages(wanted, len(rows)),
+                as_of=str(iso_time(reading.as_of)),
+                results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
+            )
+        )
+
+    async def post(self, fsid: str) -> None:
+        """Creates a replicated pool, which is there at once; a task follows its PGs until they are clean."""
+        watch = await self.watch(fsid)
+        given: dict[str, Any] = validate(_NEW_POOL, self.json(), "a pool")
+        key, wait = self.request_key(), self.preferred_wait()
+        created = await self.services.tasks.queue.known(key)
+        if created is None:
+            created, pool = await self._create(watch, fsid, given, key)
+        else:
+            pool = await self._named(watch, given["name"])
+        await self.as_preferred(created.task, wait)
+        self.set_header("Location", f"{API}/ceph/{fsid}/pools/{pool.id}")
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
+
+    async def _create(
+        self, watch: ClusterWatch, fsid: str, given: Mapping[str, Any], key: RequestKey | None
+    ) -> tuple[Created, Pool]:
+        """What the queue would refuse is refused before there is a pool."""
+        params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
+        submission = Submission(job=CREATES, params=params)
+        self.services.tasks.queue.check(submission)
+        pool = await watch.create_pool(given["name"], given["pg_num"], given["application"] or None)
+        try:
+            return await self.services.tasks.queue.submit(submission, self.identity.name, key), pool
+        except HourglassError as error:
+            raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
+
+    async def _named(self, watch: ClusterWatch, name: str) -> Pool:
+        pool = (await watch.state.get()).value.pool_named(name)
+        if pool is None:
+            raise Conflict(f"Pool {name} was created, but has been removed since.")
+        return pool
+
+
+class PoolHandler(ClusterHandler):
+    """A pool."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(answers={200: PoolView}, query={"stale": STALE}),
+        "PUT": Operation(
+            answers={200: PoolView | Preflight},
+            query={"dry_run": truth.about("change nothing, tell what the change would mean")},
+            headers={"Prefer": CREATING_HEADERS["Prefer"]},
+            body=lambda _: json_schema(_CHANGE),
+            example={"pg_num": 64},
+            answer_headers={"Taskqueue-Location": "the address of the task, where one was needed", **APPLIED},
+            problems=(403, 409),
+        ),
+    }
+
+    async def get(self, fsid: str, pool_id: str) -> None:
+        """Shows the pool."""
+        watch = await self.watch(fsid)
+        _, pool = await watch.pool(_pool_id(pool_id), stale=self.value("stale", False))
+        self.send(self.pool_view(fsid, pool))
+
+    async def put(self, fsid: str, pool_id: str) -> None:
+        """Sets the number of PGs, as a task, or tells what that would mean."""
+        watch = await self.watch(fsid)
+        dry_run = self.value("dry_run", False)
+        given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
+        wait = self.preferred_wait()
+        state, pool = await watch.pool(_pool_id(pool_id), fresh=True)
+        if dry_run:
+            self.send(preflight(state, pool, given["pg_num"], await self.pending(fsid, pool)))
+            return
+        async with watch.deciding:
+            created = await self._change(fsid, state, pool, given["pg_num"])
+        if created is not None:
+            await self.as_preferred(created.task, wait)
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
+
+    async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
+        """The task that changes the pool; None where none is needed. Raises Conflict."""
+        pending = await self.pending(fsid, pool)
+        refused = impossible_now(state, pool, pg_num, pending)
+        if refused:
+            raise Conflict(refused)
+        if not needs_task(pool, pg_num, pending):
+            return None
+        params = {"fsid": fsid, "pool": pool.name, "pg_num": pg_num}
+        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.identity.name)
+
+
+def _pool_id(text_of_id: str) -> int:
+    """Ids are digits; whatever else stands in their place names no pool."""
+    if len(text_of_id) > 15:
+        raise NotFound(f"There is no pool {text_of_id[:30]}.")
+    return int(text_of_id)

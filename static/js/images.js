@@ -1,0 +1,58 @@
+/** RBD images: their newest data as people read them, and which tasks get data of them. Pure. */
+
+import { rate } from "./curves.js";
+import { isPending } from "./statuses.js";
+import { MEASURES_IMAGES } from "./viewlist.js";
+
+/** `rbd/disk1`: what images are known by. */
+export function pathOf({ pool, name }) {
+  return `${pool}/${name}`;
+}
+
+/** The pending tasks that get data in a cluster, the newest first. */
+export function samplings(tasks, fsid) {
+  const ours = [...tasks.values()].filter(({ job, params, status }) => job === MEASURES_IMAGES && params.fsid === fsid && isPending(status));
+  return ours.sort((one, other) => other.id - one.id);
+}
+
+/** Whether a task gets data of an image. Without any named, it does of all. */
+export function covers({ params: { pools = [], images = [] } }, image) {
+  if (pools.length === 0 && images.length === 0) return true;
+  return pools.includes(image.pool) || images.includes(pathOf(image));
+}
+
+/** How much of what is provisioned is used, 0 to 1; null while nobody has looked. */
+export function usedShare({ used_bytes: used, size_bytes: size }) {
+  if (used === null) return null;
+  return size > 0 ? Math.min(1, used / size) : 0;
+}
+
+/** Whether the cluster told anything of the image. */
+export function isMeasured(performance) {
+  return performance !== null && performance.read_ops !== null;
+}
+
+/**
+ * A curve in a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the top; a
+ * part of one point is a short line.
+ */
+export function sparkline(values, width, height) {
+  const most = Math.max(...values.map((value) => value ?? 0), 1e-9);
+  const step = width / Math.max(1, values.length - 1);
+  const parts = [[]];
+  values.forEach((value, at) => {
+    if (value === null) parts.push([]);
+    else parts.at(-1).push([at * step, height - (value / most) * height]);
+  });
+  const lines = parts.filter((part) => part.length > 0).map((part) => (part.length > 1 ? part : [part[0], [part[0][0] + 1, part[0][1]]]));
+  return lines.map((line) => line.map((point) => point.map((one) => one.toFixed(1)).join(",")).join(" "));
+}
+
+/** The same for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */
+export function sparklineText(values) {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return "Operations per second: not measured";
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  if (most === 0) return "Operations per second: none";
+  return `Operations per second: from ${rate(least)} to ${rate(most)}, ${rate(known.at(-1))} at the end`;
+}

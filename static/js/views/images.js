@@ -1,0 +1,157 @@
+/** The RBD images of a cluster: how much of them is used, how they perform, and the way to newer data. */
+
+import { html, nothing, svg } from "/openattic/vendor/lit-html/lit-html.js";
+import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
+import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { bytesRate, rate } from "../curves.js";
+import { bytes, percent } from "../format.js";
+import { covers, isMeasured, pathOf, samplings, sparkline, sparklineText, usedShare } from "../images.js";
+import { shortDuration } from "../opentask.js";
+import { NO_CURVES, addressOf } from "../place.js";
+import { isAll } from "../selection.js";
+import { completeBar } from "./complete.js";
+import { follow } from "./links.js";
+import { heading, selectAll, selectOne, sortChoice } from "./sorting.js";
+import { statusLine } from "./status.js";
+import { timeView } from "./time.js";
+
+const WIDTH = 120;
+const HEIGHT = 28;
+const COLUMNS = [
+  { title: "Pool", kind: "word", by: "pool", first: "", cell: ({ pool }) => pool },
+  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${name}</span>` },
+  { title: "Used", kind: "used", by: "used_bytes", first: "-", cell: usedCell },
+  { title: "Operations", kind: "spark", by: null, cell: sparkCell },
+  { title: "Reads", kind: "rate", by: "read_ops", first: "-", cell: (image) => rateCell(image, "read") },
+  { title: "Writes", kind: "rate", by: "write_ops", first: "-", cell: (image) => rateCell(image, "write") },
+  { title: "Latency", kind: "latency", by: "write_latency_seconds", first: "-", cell: latencyCell },
+  { title: "Measured", kind: "time", by: "performance_as_of", first: "-", cell: measuredCell },
+];
+
+export function imagesTools({ ceph: { selection } }, act) {
+  const count = selection.ids.size;
+  return html`
+    <button class="btn btn-sm btn-primary" type="button" aria-haspopup="dialog" @click=${act.openPerformanceForm}>
+      <i class="bi bi-graph-up" aria-hidden="true"></i> Get RBD performance data
+    </button>
+    <span class="muted" aria-live="polite">${count === 0 ? "" : `${count} selected`}</span>
+  `;
+}
+
+export function imagesSort({ query: { ordering } }, act) {
+  return sortChoice(COLUMNS, ordering, act.sortViewBy);
+}
+
+export function imagesTable({ ceph, place, role, preferences }, isAnswered, act, now) {
+  const { list, selection } = ceph;
+  const running = samplings(ceph.tasks, list.query.fsid);
+  const choice = role === "admin" ? selection : null;
+  const context = { place, running, act, now };
+  const paths = list.results.map(pathOf);
+  return html`
+    ${running.length === 0 ? nothing : samplingLines(running, context)}
+    <table class="tasks" data-tab="images" aria-busy=${isAnswered ? "false" : "true"}>
+      <caption class="visually-hidden">RBD images</caption>
+      <thead><tr>
+        ${choice ? selectAll(isAll(choice, paths), choice.ids.size > 0, act.clickAllImages) : nothing}
+        ${COLUMNS.map((column) => heading(column, list.query.ordering, act.sortViewBy))}
+      </tr></thead>
+      <tbody>${repeat(list.results, pathOf, (image) => row(image, choice, context, preferences))}</tbody>
+    </table>
+  `;
+}
+
+function row(image, choice, context, { zone }) {
+  const path = pathOf(image);
+  const isSelected = choice?.ids.has(path) ?? false;
+  const sampling = context.running.find((task) => covers(task, image));
+  const minute = Math.floor(context.now / 10000);
+  return html`
+    <tr class=${isSelected ? "is-selected" : ""}>
+      ${choice ? selectOne(path, isSelected, false, (withShift) => context.act.clickImage(path, withShift)) : nothing}
+      ${guard([image, sampling, context.place, minute, zone], () => COLUMNS.map(({ title, kind, cell }) =>
+        html`<td class=${`cell-${kind}`} data-label=${title}>${cell(image, { ...context, sampling })}</td>`))}
+    </tr>
+  `;
+}
+
+/** What gets data now: with its bar, and the way to its curves. */
+function samplingLines(running, { place, act, now }) {
+  return html`
+    <ul class="home-tasks samplings" aria-label="Tasks that get performance data">
+      ${repeat(running, ({ id }) => id, (task) => html`
+        <li class="home-task">
+          <div class="home-task-what">
+            <a class="home-task-name" href=${addressOf({ ...place, task: task.id })} data-task=${task.id}
+              @click=${follow(() => act.openTask(task.id))}>${task.description}</a>
+            ${statusLine(task, "pending", now)}
+          </div>
+          <div class="home-task-how">${completeBar(task)}</div>
+        </li>`)}
+    </ul>
+  `;
+}
+
+// Cells.
+
+function usedCell(image) {
+  const share = usedShare(image);
+  const size = bytes(image.size_bytes);
+  if (share === null) {
+    return html`<div class="used-text">${size} <span class="muted" title="Getting performance data tells it">used: not known yet</span></div>`;
+  }
+  return html`
+    <div class="used-text">${bytes(image.used_bytes)} of ${size}</div>
+    <progress class="used" max="1" value=${share} aria-label=${`Used of ${pathOf(image)}: ${percent(share * 100)}`}></progress>
+  `;
+}
+
+function sparkCell({ performance }) {
+  if (!isMeasured(performance)) return none("–");
+  const label = sparklineText(performance.series);
+  const lines = sparkline(performance.series, WIDTH - 4, HEIGHT - 4);
+  return html`
+    <svg class="spark" width=${WIDTH} height=${HEIGHT} viewBox="-2 -2 120 28" role="img" aria-label=${label}>
+      <title>${label}</title>
+      ${lines.map((points) => svg`<polyline points=${points}></polyline>`)}
+    </svg>
+  `;
+}
+
+function rateCell({ performance }, side) {
+  if (!isMeasured(performance)) return none("–");
+  return html`
+    <div>${rate(performance[`${side}_ops`].mean)}/s</div>
+    <div class="muted cell-second">${bytesRate(performance[`${side}_bytes`].mean)}</div>
+  `;
+}
+
+function latencyCell({ performance }) {
+  if (!isMeasured(performance)) return none("–");
+  const text = (side) => (performance[`${side}_ops`].mean > 0 ? shortDuration(performance[`${side}_latency_seconds`].mean) : "–");
+  return html`
+    <div><span class="muted">read</span> ${text("read")}</div>
+    <div><span class="muted">write</span> ${text("write")}</div>
+  `;
+}
+
+function measuredCell(image, { sampling, place, act, now }) {
+  const { performance, performance_as_of: asOf } = image;
+  if (sampling !== undefined) return html`sampling…<div class="cell-second">${curvesLink(image, sampling.id, place, act)}</div>`;
+  if (performance === null) return none("never");
+  const link = performance.measured ? curvesLink(image, performance.task, place, act) : none("not measured");
+  return html`${timeView(asOf, now)}<div class="cell-second">${link}</div>`;
+}
+
+function curvesLink(image, task, place, act) {
+  const path = pathOf(image);
+  const curves = { ...NO_CURVES, images: [path] };
+  return html`
+    <a href=${addressOf({ ...place, task, curves })} data-task=${task}
+      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${path}</span></a>
+  `;
+}
+
+function none(text) {
+  return html`<span class="muted">${text}</span>`;
+}

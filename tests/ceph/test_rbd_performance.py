@@ -1,0 +1,511 @@
+"""RBD performance data, by a real server on a real cluster: with load and without, interrupted, in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+
+import pytest
+
+from ceph.samples import FIGURES
+from tests.support.cluster import wait_until
+from tests.support.image_load import written_to
+from tests.support.service import Client, Service
+
+PATIENCE_SECONDS = 180
+FINAL = ("Finished", "Exception", "Aborted")
+ZERO = {"mean": 0, "p50": 0, "p95": 0, "max": 0}
+LAYERING = 1
+SLOW = pytest.mark.slow
+
+pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
+
+
+def options(cluster, **changed):
+    """Short time limits, so that a silence is told soon."""
+    limits = {"connect_timeout_seconds": 2, "mon_timeout_seconds": 2, "osd_timeout_seconds": 2}
+    settings = {"conf": cluster.conf, **limits, **changed}
+    words = ["workers.count=4", *[f'ceph "test".{key}={value}' for key, value in settings.items()]]
+    return [part for word in words for part in ("--set", word)]
+
+
+@pytest.fixture(scope="module")
+def service(cluster, tmp_path_factory):
+    service = Service(tmp_path_factory.mktemp("service")).start(*options(cluster))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def own_service(cluster, tmp_path):
+    """A server of the test's own, not started yet."""
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def client(service):
+    return Client(service)
+
+
+@pytest.fixture
+def pool_with(cluster, new_pool):
+    """Makes a pool with images: `pool_with("a", "b", data_mb=20)` is its name."""
+
+    def make(*names, **image):
+        pool = new_pool()
+        for name in names:
+            cluster.create_image(pool, name, features=LAYERING, **image)
+        return pool
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def many(cluster):
+    """A pool with 70 images, of which an answer of the manager holds 64."""
+    cluster.create_pool("many")
+    names = [f"disk{number:02}" for number in range(70)]
+    cluster.create_images("many", names, features=LAYERING)
+    yield "many", names
+    cluster.recover()
+    cluster.delete_pool("many")
+
+
+async def begin(client, cluster, **params):
+    return (await client.create("rbd_performance", fsid=cluster.fsid, **params))["id"]
+
+
+async def ended(client, task_id):
+    return await client.until(task_id, lambda task: task["status"] in FINAL and not task["stopping"])
+
+
+async def finished(client, task_id):
+    task = await ended(client, task_id)
+    assert task["status"] == "Finished", (task["outcome"], task["error"])
+    return (await client.get(f"taskqueue/{task_id}"))["result"]
+
+
+async def failed(client, task_id):
+    task = await ended(client, task_id)
+    assert task["status"] == "Exception", task["outcome"]
+    return task["error"]["message"]
+
+
+async def told(client, task_id, words):
+    """The task once it says that, in its message or in its end."""
+    task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
+    assert words in task["message"], task["outcome"]
+    return task
+
+
+async def rounds_of(client, task_id):
+    return (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
+
+
+async def samples_of(client, task_id):
+    """The figures of each image, sample by sample, as the rounds had them."""
+    rounds = await rounds_of(client, task_id)
+    return [done["output"]["images"] for done in rounds if done["message"].startswith("sample ")]
+
+
+async def worker_of(client, task_id):
+    workers = (await client.get("workers"))["results"]
+    return next(worker["pid"] for worker in workers if worker["task"] == task_id)
+
+
+def kept_of(service, cluster):
+    """What is kept at hand of each image, as it is in the database."""
+    connection = sqlite3.connect(service.directory / "data" / "hourglass.db")
+    try:
+        rows = connection.execute(
+            "SELECT pool || '/' || image, task, figures, sparkline FROM image_results WHERE fsid = ?", [cluster.fsid]
+        ).fetchall()
+    finally:
+        connection.close()
+    return {path: (task, json.loads(figures), json.loads(sparkline)) for path, task, figures, sparkline in rows}
+
+
+# What it finds
+
+
+async def test_idle_images_have_their_sizes_and_zeros(cluster, client, service, pool_with):
+    pool = pool_with("empty", "filled", data_mb=0)
+    cluster.create_image(pool, "mapped", size_bytes=1 << 30, data_mb=40)
+    task_id = await begin(client, cluster, seconds=3)
+    result = await finished(client, task_id)
+
+    images = {path: image for path, image in result["images"].items() if path.startswith(f"{pool}/")}
+    assert [image["size_bytes"] for image in images.values()] == [1 << 30] * 3
+    assert images[f"{pool}/empty"]["used_bytes"] == 0
+    assert 40_000_000 <= images[f"{pool}/mapped"]["used_bytes"] < 50_000_000, "by its map of objects"
+    assert all(image[name] == ZERO for image in images.values() for name in FIGURES)
+    assert all(
+        (image["measured"], image["samples"], image["samples_measured"]) == (True, 3, 3) for image in images.values()
+    )
+    assert (len(result["series"]["at"]), result["series"]["images"], result["removed"]) == (3, {}, [])
+    wait_until(lambda: kept_of(service, cluster).get(f"{pool}/empty", [0])[0] == task_id)
+
+
+@contextmanager
+def bench(cluster, pool, image):
+    """`rbd bench` writing 4 KiB at a time; inside, the list grows of when it told of how many operations."""
+    words = [
+        "--io-type",
+        "write",
+        "--io-size",
+        "4096",
+        "--io-threads",
+        "2",
+        "--io-total",
+        "100G",
+        "--io-pattern",
+        "rand",
+    ]
+    command = ["rbd", "-c", str(cluster.conf), "--rbd-cache=false", "bench", f"{pool}/{image}", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    told = []
+
+    def read():
+        for line in process.stdout:
+            fields = line.split()
+            if len(fields) > 2 and fields[0].isdigit():
+                told.append((time.time(), int(fields[1])))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield told
+    finally:
+        process.terminate()
+        reader.join()
+        process.communicate()
+
+
+def operations_until(told, at):
+    """How many there were by then, along a line between two of its reports."""
+    for (before, first), (after, second) in pairwise(told):
+        if before <= at <= after:
+            return first + (second - first) * (at - before) / (after - before)
+    raise AssertionError(f"the bench told nothing about {at}: {told}")
+
+
+async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, service, pool_with):
+    """A third more or less: the windows of the bench, of the manager and of the samples lie a second apart, and what
+    the machine does in a second varies. Bytes of an operation vary with nothing."""
+    pool = pool_with("disk", "other", size_bytes=64 << 20)
+    with bench(cluster, pool, "disk") as told_by_bench:
+        wait_until(lambda: len(told_by_bench) > 2, what="two reports of the bench")
+        task_id = await begin(client, cluster, pools=[pool], seconds=7)
+        result = await finished(client, task_id)
+        rounds = [done for done in await rounds_of(client, task_id) if done["message"].startswith("sample ")]
+        until = wall_seconds(rounds[-1]["at"])
+        wait_until(lambda: told_by_bench[-1][0] > until, what="another report of the bench")
+    since = wall_seconds(rounds[0]["at"]) - 1.5
+    expected = (operations_until(told_by_bench, until) - operations_until(told_by_bench, since)) / (until - since)
+    disk = result["images"][f"{pool}/disk"]
+
+    assert disk["write_ops"]["mean"] == pytest.approx(expected, rel=0.33)
+    assert disk["write_bytes"]["mean"] == pytest.approx(4096 * disk["write_ops"]["mean"], rel=0.01)
+    assert 0 < disk["write_latency_seconds"]["mean"] < 2 / disk["write_ops"]["mean"] * 1.33, "of two threads"
+    assert disk["read_ops"] == ZERO
+    assert result["images"][f"{pool}/other"]["write_ops"] == ZERO
+    assert list(result["series"]["images"]) == [f"{pool}/disk"]
+    assert "1 of 2 images busy" in rounds[-1]["message"]
+    wait_until(lambda: f"{pool}/disk" in kept_of(service, cluster))
+    task, figures, sparkline = kept_of(service, cluster)[f"{pool}/disk"]
+    assert (task, figures["write_ops"], len(sparkline)) == (task_id, disk["write_ops"], 7)
+
+
+def wall_seconds(text):
+    from datetime import datetime
+
+    return datetime.fromisoformat(text).timestamp()
+
+
+async def test_of_70_busy_images_those_that_no_answer_holds_are_not_measured_and_never_zero(cluster, client, many):
+    pool, names = many
+    with written_to(cluster, pool, names, rate=5):
+        task_id = await begin(client, cluster, pools=[pool], seconds=5)
+        result = await finished(client, task_id)
+    samples = await samples_of(client, task_id)
+
+    unknown = [[path for path, image in sample.items() if not image["measured"]] for sample in samples]
+    assert all(1 <= len(paths) <= 6 for paths in unknown[1:]), "an answer holds 64 at least"
+    assert all(
+        sample[path][name] is None
+        for sample, paths in zip(samples, unknown, strict=True)
+        for path in paths
+        for name in FIGURES
+    )
+    last = samples[-1]
+    assert all(image["write_ops"] > 0 for image in last.values() if image["measured"])
+    assert all(image["write_ops"] is None or image["write_ops"]["mean"] > 0 for image in result["images"].values())
+    assert sum(image["samples_measured"] < image["samples"] for image in result["images"].values()) >= 6
+    assert "not measured" in (await rounds_of(client, task_id))[-1]["message"]
+
+
+@SLOW
+async def test_images_are_chosen_by_name_by_pool_or_all_together(cluster, client, pool_with):
+    first, second = pool_with("a", "b"), pool_with("c")
+
+    async def paths(**params):
+        task = await client.create("rbd_performance", fsid=cluster.fsid, seconds=1, **params)
+        return task["description"].partition(" of ")[2], list((await finished(client, task["id"]))["images"])
+
+    by_name, together, (description, everything) = await asyncio.gather(
+        paths(images=[f"{first}/b"]), paths(pools=[second], images=[f"{first}/a", f"{second}/c"]), paths()
+    )
+
+    assert by_name == (f"image {first}/b", [f"{first}/b"])
+    assert together == (f"pool {second} and 2 images", [f"{first}/a", f"{second}/c"])
+    assert description == "all images"
+    assert {f"{first}/a", f"{first}/b", f"{second}/c"} <= set(everything)
+
+
+# What is refused
+
+
+async def test_what_is_not_there_ends_it_in_the_clusters_words(cluster, client, pool_with):
+    pool = pool_with("disk")
+    empty = pool_with()
+
+    async def words(**params):
+        return await failed(client, await begin(client, cluster, **params))
+
+    no_pool, no_image, no_images = await asyncio.gather(
+        words(pools=["nosuchpool"]), words(images=[f"{pool}/nosuch"]), words(pools=[empty])
+    )
+    assert re.search("nosuchpool.*errno 2, ENOENT", no_pool)
+    assert re.search("RBD image not found.*nosuch.*errno 2, ENOENT", no_image)
+    assert no_images == f"there are no images in pool {empty}"
+
+
+async def test_what_cannot_be_is_refused_with_all_mistakes_at_once(cluster, client):
+    params = {"fsid": cluster.fsid, "images": ["disk"], "seconds": 0, "interval_seconds": 61}
+    answer = await client.call("POST", "taskqueue", {"job": "rbd_performance", "params": params})
+
+    assert answer.status == 400
+    assert set(answer.json["errors"]) == {"images", "seconds", "interval_seconds"}
+    assert "an image of a pool, like rbd/disk1" in answer.json["errors"]["images"][0]
+
+
+@pytest.mark.parametrize(
+    ("caps", "words"),
+    [
+        ({"mon": "allow r", "osd": "allow *"}, "does your client key have mgr caps?"),
+        ({"mon": "allow r", "mgr": "allow *"}, "errno 1, EPERM"),
+    ],
+)
+async def test_a_key_that_may_not_ends_it_in_the_clusters_words(cluster, own_service, pool_with, caps, words):
+    pool = pool_with("disk")
+    name = "without-" + "-".join({"mgr", "osd"} - set(caps))
+    own_service.start(*options(cluster, client=name, keyring=cluster.auth_key(name, **caps)))
+    client = Client(own_service)
+
+    assert words in await failed(client, await begin(client, cluster, pools=[pool], seconds=2))
+
+
+async def test_a_wrong_key_is_said_to_be_one(cluster, own_service, pool_with, tmp_path):
+    pool = pool_with("disk")
+    wrong = tmp_path / "keyring"
+    wrong.write_text("[client.admin]\n\tkey = AQDdZ2Vh7KkLGRAAk5T8Gkz4ZzO7ki1hXYZmZg==\n")
+    own_service.start(*options(cluster, keyring=wrong))
+    client = Client(own_service)
+
+    assert "refuses the key of client.admin" in await failed(client, await begin(client, cluster, pools=[pool]))
+
+
+# Interrupted
+
+
+async def test_an_abort_takes_effect_between_two_images(cluster, client, many):
+    task_id = await begin(client, cluster, pools=[many[0]])
+    await told(client, task_id, "size of ")
+    await client.call("DELETE", f"taskqueue/{task_id}")
+    task = await ended(client, task_id)
+
+    assert task["outcome"].startswith(f"Aborted by admin after round {task['round']}")
+    assert 1 <= task["round"] < 70
+    assert (await rounds_of(client, task_id))[-1]["message"].endswith(f"({task['round']} of 70 images)")
+
+
+async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_percent_falls(
+    cluster, own_service, pool_with
+):
+    pool = pool_with("disk", "idle")
+    own_service.start(*options(cluster))
+    client = Client(own_service)
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=8)
+        task = await told(client, task_id, "sample 3 of 8")
+        assert task["estimated"] is not None
+        os.kill(await worker_of(client, task_id), signal.SIGKILL)
+        await told(client, task_id, "sample 5 of 8")
+        own_service.kill()
+        own_service.start(*options(cluster))
+        result = await finished(client, task_id)
+    samples, rounds = await samples_of(client, task_id), await rounds_of(client, task_id)
+    task, series = await client.get(f"taskqueue/{task_id}"), result["series"]
+
+    assert task["interruptions"] == 2
+    assert task["rounds"] == task["round"] == len(rounds)
+    assert all(before["percent"] <= after["percent"] < 100 for before, after in pairwise(rounds))
+    assert len(samples) == len(series["at"]) == 8
+    assert series["at"] == sorted(set(series["at"]))
+    for name in FIGURES:
+        assert series["images"][f"{pool}/disk"][name] == [sample[f"{pool}/disk"][name] for sample in samples]
+    assert all(writes > 0 for writes in series["images"][f"{pool}/disk"]["write_ops"])
+    wait_until(lambda: kept_of(own_service, cluster).get(f"{pool}/idle", [0])[0] == task_id)
+
+
+async def test_a_worker_that_dies_among_the_sizes_leaves_none_out(cluster, client, many):
+    task_id = await begin(client, cluster, pools=[many[0]], seconds=1)
+    await told(client, task_id, "size of ")
+    os.kill(await worker_of(client, task_id), signal.SIGKILL)
+    result = await finished(client, task_id)
+
+    assert len(result["images"]) == 70
+    assert (await client.get(f"taskqueue/{task_id}"))["interruptions"] == 1
+
+
+# Silence
+
+
+@contextmanager
+def all_stopped(cluster, daemons):
+    with ExitStack() as stack:
+        for daemon in daemons:
+            stack.enter_context(cluster.stopped(daemon))
+        yield
+
+
+SILENT = {
+    "mon": (["mon.a"], "no mon answered within 2 s"),
+    "mgr": (["mgr.x"], "the mgr did not answer within 2 s"),
+    "osds": (["osd.0", "osd.1", "osd.2"], "the OSDs did not answer within 2 s"),
+}
+
+
+@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), pytest.param("mgr", marks=SLOW), "osds"])
+async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
+    pool = pool_with("disk")
+    daemons, words = SILENT[who]
+    with written_to(cluster, pool, ["disk"]):
+        with all_stopped(cluster, daemons):
+            task_id = await begin(client, cluster, pools=[pool], seconds=1)
+            task = await told(client, task_id, words)
+            assert task["message"].endswith("; trying again")
+        result = await finished(client, task_id)
+
+    assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (1, [])
+
+
+@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), "mgr"])
+async def test_samples_that_a_silence_hides_are_missing_and_not_zero(cluster, client, pool_with, who):
+    pool = pool_with("disk")
+    daemons, words = SILENT[who]
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=5)
+        await told(client, task_id, "sample 2 of 5")
+        with all_stopped(cluster, daemons):
+            task = await told(client, task_id, words)
+            assert task["round"] < task["rounds"]
+        result = await finished(client, task_id)
+    disk = result["images"][f"{pool}/disk"]
+
+    assert (disk["samples"], disk["samples_measured"]) == (5, 5)
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+
+
+@SLOW
+async def test_osds_that_hang_while_samples_are_taken_do_not_end_it(cluster, client, pool_with):
+    pool = pool_with("disk")
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=6)
+        await told(client, task_id, "sample 2 of 6")
+        with all_stopped(cluster, SILENT["osds"][0]):
+            await told(client, task_id, "sample 4 of 6")
+        result = await finished(client, task_id)
+
+    assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (6, [])
+
+
+@SLOW
+async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, client, pool_with):
+    pool = pool_with("disk")
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=6)
+        await told(client, task_id, "sample 3 of 6")
+        cluster.kill_daemon("mgr.x")
+        await told(client, task_id, "the mgr did not answer")
+        cluster.recover()
+        result = await finished(client, task_id)
+
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+
+
+@SLOW
+async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cluster, own_service, pool_with):
+    pool = pool_with("disk")
+    own_service.start(*options(cluster, mon_timeout_seconds=30))
+    client = Client(own_service)
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=6)
+        await told(client, task_id, "sample 3 of 6")
+        cluster.command("mgr fail", who="x")
+        await told(client, task_id, "waiting for the cluster's first figures")
+        result = await finished(client, task_id)
+
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+    assert not [done for done in await rounds_of(client, task_id) if "did not answer" in done["message"]]
+
+
+@SLOW
+async def test_between_two_samples_a_minute_apart_the_manager_does_not_forget_that_somebody_asks(
+    cluster, client, pool_with
+):
+    pool = pool_with("disk")
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
+        result = await finished(client, task_id)
+
+    assert len(result["series"]["at"]) == 2
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
+
+
+# Removed meanwhile
+
+
+async def test_images_and_pools_that_are_removed_meanwhile_are_left_out_and_said_so(cluster, client, pool_with):
+    pool, other = pool_with("stays", "goes"), pool_with("disk")
+    with written_to(cluster, pool, ["stays"]), written_to(cluster, other, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool, other], seconds=6)
+        await told(client, task_id, "sample 1 of 6")
+        cluster.remove_image(pool, "goes")
+    cluster.delete_pool(other)
+    result = await finished(client, task_id)
+
+    assert (list(result["images"]), result["removed"]) == ([f"{pool}/stays"], sorted([f"{other}/disk", f"{pool}/goes"]))
+    last = (await rounds_of(client, task_id))[-1]
+    assert last["message"].endswith(" and 1 other image were removed meanwhile")
+    assert list(last["output"]["images"]) == [f"{pool}/stays"]
+
+
+async def test_a_pool_that_is_removed_meanwhile_ends_it_with_that_word(cluster, client, pool_with):
+    pool = pool_with("disk")
+    task_id = await begin(client, cluster, pools=[pool])
+    await told(client, task_id, "waiting for the cluster's first figures")
+    cluster.delete_pool(pool)
+
+    assert await failed(client, task_id) == f"{pool}/disk was removed meanwhile (errno 2, ENOENT)"

@@ -1,0 +1,74 @@
+"""What a task that gets RBD performance data is called, and what it does when nobody answers for very long."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.errors import ClusterUnavailable
+from jobs.library import rbd_performance
+from jobs.library.rbd_performance import Measuring
+from jobs.registry import load_registry
+
+REGISTRY = load_registry()
+
+
+class Clock:
+    """In place of the module `time`."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("params", "description"),
+    [
+        ({}, "all images"),
+        ({"pools": ["rbd"]}, "pool rbd"),
+        ({"pools": ["rbd", "data"]}, "2 pools"),
+        ({"images": ["rbd/disk1"]}, "image rbd/disk1"),
+        ({"pools": ["data"], "images": ["rbd/disk1", "rbd/disk2"]}, "pool data and 2 images"),
+    ],
+)
+def test_its_description_names_what_it_looks_at(params, description):
+    told = REGISTRY.describe("rbd_performance", {"fsid": "a3f0", **params})
+
+    assert told == f"Getting RBD performance data of {description}"
+
+
+def test_its_metadata_say_what_it_concerns():
+    job = REGISTRY.job("rbd_performance")
+    params = job.validate({"fsid": "a3f0", "images": ["rbd/disk1"]})
+
+    assert job.metadata_of(REGISTRY.arguments(job, params)) == {"fsid": "a3f0", "pools": [], "images": ["rbd/disk1"]}
+
+
+def test_a_silence_is_told_again_and_again_and_ends_it_after_five_minutes(monkeypatch):
+    """Minutes pass as quickly as they are slept."""
+    clock = Clock()
+    monkeypatch.setattr(rbd_performance, "time", clock)
+
+    def connect():
+        clock.sleep(5)
+        raise ClusterUnavailable("no mon answered within 5 s", 110)
+
+    rounds = Measuring(connect, [], [], 60, 1).sizes_of_all()
+    told = [next(rounds).message for _ in range(50)]
+    with pytest.raises(ClusterUnavailable, match="no mon answered"):
+        next(rounds)
+
+    assert told == ["no mon answered within 5 s (errno 110, ETIMEDOUT); trying again"] * 50
+    assert clock.monotonic() == 50 * 6 + 5
+
+
+def test_a_refused_key_ends_it_at_once():
+    def connect():
+        raise ClusterUnavailable("the cluster refuses the key", 13)
+
+    with pytest.raises(ClusterUnavailable, match="refuses the key"):
+        next(Measuring(connect, [], [], 60, 1).sizes_of_all())
