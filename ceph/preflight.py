@@ -114,8 +114,8 @@ def moved_bytes_at_most(used_bytes: int, before: int, after: int) -> int:
 
     A PG that is split off as number n of now n + 1 takes half of its parent along, which is one of 2^⌈log2(n + 1)⌉
     equal parts of the pool; one that is merged comes back the same way. The manager places new PGs in small steps, so
-    that what a PG took along moves again with those that are split off it: from 8 to 64 that is half of the pool three
-    times, where a single jump would move seven eighths of it once.
+    that what a PG took along may move again with those that are split off it: from 8 to 64 that is half of the pool
+    three times, where a single jump would move seven eighths of it once.
     """
     return ceil(used_bytes * _moved_share(min(before, after), max(before, after)))
 

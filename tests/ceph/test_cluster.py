@@ -162,6 +162,7 @@ def test_a_cluster_ends_even_where_its_keeper_was_killed(directory):
     wait_until(lambda: not directory.exists(), what="the directory removed")
 
 
+@pytest.mark.slow
 def test_a_cluster_on_disk_is_started_again_with_its_data(own_cluster):
     own = own_cluster(store="bluestore")
     own.create_pool("kept")

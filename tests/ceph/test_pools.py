@@ -379,6 +379,25 @@ async def test_a_monitor_that_hangs_at_the_beginning_is_waited_for(cluster, clie
     assert cluster.pool(pool)["pg_num"] == 9
 
 
+async def test_a_pg_that_has_moved_to_an_osd_that_hangs_is_not_clean_whatever_the_manager_tells(
+    cluster, client, new_pool
+):
+    pool = new_pool(pg_num=8)
+    pg_id = f"{cluster.pool(pool)['pool_id']}.0"
+    here = cluster.command("pg map", pgid=pg_id)["up"][0]
+    there = (here + 1) % cluster.osds
+
+    with cluster.stopped(f"osd.{there}"):
+        cluster.command("osd pg-upmap-items", pgid=pg_id, id=[here, there])
+        task_id = (await set_pgs(client, cluster, pool, 8))["id"]
+        await told(client, task_id, "PGs 8 of 8, clean 7")
+        assert cluster.is_settled(pool)
+    task = await ended(client, task_id)
+
+    assert task["status"] == "Finished"
+    assert cluster.command("pg map", pgid=pg_id)["up"] == [there]
+
+
 async def test_a_pool_that_is_removed_in_the_middle_ends_its_task(cluster, client, grow):
     pool, task_id = await grow()
 

@@ -225,7 +225,7 @@ async def test_the_server_never_loads_librados_and_its_reader_does(client, share
     assert not has_librados(shared_service.server.pid)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 async def test_a_reader_that_ends_or_hangs_is_replaced(client, cluster, new_pool, how):
     path = f"ceph/{cluster.fsid}/pools/{cluster.pool(new_pool())['pool_id']}?dry_run=true"
     await client.call("PUT", path, {"pg_num": 16})  # which asks the cluster in any case

@@ -63,7 +63,7 @@ async def test_the_page_for_people_sends_who_is_not_signed_in_to_where_that_can_
     "path",
     ["jobs", "workers", "statistics", "retention", "retention?limit=1&within_days=3650", "taskqueue", "taskqueue/",
      "taskqueue?pageSize=1&page=1", "taskqueue?status=Finished&status=Exception&ordering=-runtime",
-     "taskqueue/changes?since=0", "taskqueue/changes?since=999999999", "openapi.json/"],
+     "ceph", "taskqueue/changes?since=0", "taskqueue/changes?since=999999999", "openapi.json/"],
 )  # fmt: skip
 async def test_what_can_be_read(client, checked, path):
     task = await client.create("prints", text="something")
@@ -90,6 +90,13 @@ async def test_what_can_be_read(client, checked, path):
         ("POST", "taskqueue", [{"job": "test_task", "params": {"times": 0}}], 400),
         ("POST", "taskqueue/test_task", {"times": 0}, 400),
         ("POST", "taskqueue/4711/retry", None, 404),
+        ("GET", "ceph/4711/pools?stale=true&ordering=-pg_num", None, 404),
+        ("GET", "ceph/4711/pools/1", None, 404),
+        ("POST", "ceph/4711/pools", {"name": "rbd", "pg_num": 8}, 404),
+        ("PUT", "ceph/4711/pools/1?dry_run=maybe", {"pg_num": 8}, 400),
+        ("PUT", "ceph/4711/pools/1", {"pg_num": 8}, 404),
+        ("GET", "ceph/4711/rbds?pool=rbd", None, 404),
+        ("POST", "ceph/4711/rbds/performance", {}, 404),
         ("POST", "auth", {"username": "x", "password": "y"}, 400),
         ("POST", "api-token-auth", {"username": "x"}, 400),
     ],

@@ -15,8 +15,8 @@ def test_a_defect_is_logged_and_ends_the_process_so_that_nobody_waits_for_it(mon
     ours, theirs = socket.socketpair()
     with ours, theirs:
         broken = reader.Reader(ours, ClusterSettings())
-        monkeypatch.setattr(broken, "_connected", lambda: [][0])
+        monkeypatch.setattr(broken, "_connected", lambda: {}["no such key"])
         broken.obey(Read(1, "state"))
 
     assert ended == [1]
-    assert "IndexError" in caplog.text
+    assert "KeyError" in caplog.text
