@@ -5,7 +5,9 @@ import itertools
 import pytest
 
 from tests.browser.conftest import browser, tab  # noqa: F401  for the page with a real cluster
+from tests.support.ceph_service import options_for
 from tests.support.cluster import Cluster
+from tests.support.service import Service
 
 NUMBERS = itertools.count(1)
 
@@ -16,6 +18,14 @@ def cluster():
     cluster = Cluster.start(osds=3, store="bluestore", max_misplaced=0.05)
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="module")
+def shared_service(cluster, tmp_path_factory):
+    """A server on that cluster, which it calls main, for the tests of a file."""
+    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}))
+    yield service
+    service.close()
 
 
 @pytest.fixture

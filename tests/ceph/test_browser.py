@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.steps import call, open_dialog, sign_in
 from tests.browser.test_accessibility import findings
+from tests.support.ceph_service import options_for
 from tests.support.service import Service
 
 LAYERING = 1
@@ -20,18 +21,10 @@ LAYERING = 1
 CHANGE_MILLISECONDS = 90_000
 
 
-def options(cluster, name="test"):
-    settings = {"conf": cluster.conf, "connect_timeout_seconds": 2, "mon_timeout_seconds": 2, "osd_timeout_seconds": 5}
-    words = [f'ceph "{name}".{key}={value}' for key, value in settings.items()]
-    words += ["workers.count=3", "pool_pgs.round_seconds=0.3", "pool_create.round_seconds=0.3"]
-    return [part for word in words for part in ("--set", word)]
-
-
 @pytest.fixture(scope="module")
-def service(cluster, tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options(cluster))
-    yield service
-    service.close()
+def service(shared_service):
+    """The one that `tab` shows."""
+    return shared_service
 
 
 @pytest.fixture
@@ -190,6 +183,7 @@ def test_a_pool_that_is_created_is_in_the_list_at_once_and_followed_until_it_is_
         cluster.delete_pool(name)
 
 
+@pytest.mark.slow
 def test_a_change_made_elsewhere_is_seen_as_one(cluster, new_pool, tab):
     pool = new_pool(pg_num=4, megabytes=30)
     sign_in(tab, address="?view=pools")
@@ -331,7 +325,7 @@ def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, new_poo
     pool = new_pool()
     sign_in(tab, address="?view=pools")
     expect(pgs(tab, pool)).to_have_text("8")
-    trouble = tab.page.get_by_role("alert").filter(has_text="Cluster test cannot be reached")
+    trouble = tab.page.get_by_role("alert").filter(has_text="Cluster main cannot be reached")
     with cluster.stopped("mon.a"):
         expect(trouble).to_contain_text(re.compile("no mon answered", re.IGNORECASE), timeout=30_000)
         expect(trouble).to_contain_text("What you see was read at")
@@ -348,7 +342,7 @@ def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, new_poo
 def test_another_cluster_can_be_chosen_also_where_the_first_is_not_there(browser, cluster, new_pool, tmp_path):
     pool = new_pool()
     lost = ["--set", 'ceph "lost".conf=/nonexistent/ceph.conf']
-    service = Service(tmp_path).start(*lost, *options(cluster, "there"))
+    service = Service(tmp_path).start(*lost, *options_for({"there": cluster.conf}))
     page = browser.new_page()
     try:
         page.goto(f"{service.address}?view=pools")

@@ -23,6 +23,7 @@ def test_the_shared_cluster_is_up_and_knows_itself(cluster):
     assert cluster.fsid == cluster.command("status")["fsid"]
 
 
+@pytest.mark.slow
 def test_pools_are_made_filled_grown_and_removed(cluster, new_pool):
     name = new_pool(pg_num=8, megabytes=10)
     assert cluster.pool(name)["pg_num"] == 8
@@ -104,10 +105,12 @@ def test_a_closed_cluster_leaves_neither_process_nor_file(own_cluster):
 
 
 HOLDER = """
+import signal
 import sys
 from pathlib import Path
 from tests.support.cluster import Cluster
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 cluster = Cluster.start(Path(sys.argv[1]))
 print(*(cluster.pid(daemon) for daemon in cluster.daemons), flush=True)
 sys.stdin.read()

@@ -87,6 +87,7 @@ def test_the_load_stays_within_what_was_written(load):
     assert load.range_bytes <= written[load.image]
 
 
+@pytest.mark.slow
 def test_make_ceph_makes_images_under_load_that_make_run_finds_and_make_ceph_stop_ends_all(checkout):
     assert "--set" not in checkout.make("-n", "run")
     checkout.make("ceph")

@@ -14,6 +14,8 @@ SIGNING_IN = next(text for text in Page("rest.md").sections if text.startswith("
 PAGE = Page("ceph.md", after=[SIGNING_IN])
 LIMIT_SECONDS = 120
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, cluster):

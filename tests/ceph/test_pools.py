@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.service import Client, Service, close_events
 
@@ -23,33 +24,23 @@ SETTLES = "all in place, looking for 5 s whether it stays so"
 pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
 
 
-def options(cluster, **changed):
-    """Short time limits and frequent looks, so that tests go on; `changed` are other settings of the cluster."""
-    settings = {"conf": cluster.conf, "connect_timeout_seconds": 2, "mon_timeout_seconds": 2, **changed}
-    words = [f'ceph "test".{key}={value}' for key, value in settings.items()]
-    words += ["workers.count=4", "pool_pgs.round_seconds=0.3", "pool_create.round_seconds=0.3"]
-    return [part for word in words for part in ("--set", word)]
-
-
-@pytest.fixture(scope="module")
-def service(cluster, tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options(cluster))
-    yield service
-    service.close()
-
-
 @pytest.fixture
 def own_service(cluster, tmp_path):
     """Starts a server of the test's own: `own_service(client="reader")` with other settings of the cluster."""
     services = []
 
     def start(**changed):
-        services.append(Service(tmp_path).start(*options(cluster, **changed)))
+        services.append(Service(tmp_path).start(*options_for({"main": cluster.conf}, **changed)))
         return Client(services[-1])
 
     yield start
     for service in services:
         service.close()
+
+
+@pytest.fixture(scope="module")
+def service(shared_service):
+    return shared_service
 
 
 @pytest.fixture
@@ -379,6 +370,7 @@ async def test_a_monitor_that_hangs_at_the_beginning_is_waited_for(cluster, clie
     assert cluster.pool(pool)["pg_num"] == 9
 
 
+@pytest.mark.slow
 async def test_a_pg_that_has_moved_to_an_osd_that_hangs_is_not_clean_whatever_the_manager_tells(
     cluster, client, new_pool
 ):
@@ -424,6 +416,7 @@ async def test_a_target_that_somebody_else_sets_ends_the_task_and_is_left_alone(
     assert cluster.pool(pool)["pg_num_target"] == 16
 
 
+@pytest.mark.slow
 async def test_a_pool_that_is_renamed_in_the_middle_is_followed(cluster, client, grow):
     pool, task_id = await grow()
 

@@ -17,6 +17,7 @@ from itertools import pairwise
 import pytest
 
 from ceph.samples import FIGURES
+from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
 from tests.support.service import Client, Service
@@ -31,18 +32,7 @@ pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
 
 
 def options(cluster, **changed):
-    """Short time limits, so that a silence is told soon."""
-    limits = {"connect_timeout_seconds": 2, "mon_timeout_seconds": 2, "osd_timeout_seconds": 2}
-    settings = {"conf": cluster.conf, **limits, **changed}
-    words = ["workers.count=4", *[f'ceph "test".{key}={value}' for key, value in settings.items()]]
-    return [part for word in words for part in ("--set", word)]
-
-
-@pytest.fixture(scope="module")
-def service(cluster, tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options(cluster))
-    yield service
-    service.close()
+    return options_for({"main": cluster.conf}, **changed)
 
 
 @pytest.fixture
@@ -54,8 +44,8 @@ def own_service(cluster, tmp_path):
 
 
 @pytest.fixture
-def client(service):
-    return Client(service)
+def client(shared_service):
+    return Client(shared_service)
 
 
 @pytest.fixture
@@ -139,7 +129,7 @@ def kept_of(service, cluster):
 # What it finds
 
 
-async def test_idle_images_have_their_sizes_and_zeros(cluster, client, service, pool_with):
+async def test_idle_images_have_their_sizes_and_zeros(cluster, client, shared_service, pool_with):
     pool = pool_with("empty", "filled", data_mb=0)
     cluster.create_image(pool, "mapped", size_bytes=1 << 30, data_mb=40)
     task_id = await begin(client, cluster, seconds=3)
@@ -154,7 +144,7 @@ async def test_idle_images_have_their_sizes_and_zeros(cluster, client, service, 
         (image["measured"], image["samples"], image["samples_measured"]) == (True, 3, 3) for image in images.values()
     )
     assert (len(result["series"]["at"]), result["series"]["images"], result["removed"]) == (3, {}, [])
-    wait_until(lambda: kept_of(service, cluster).get(f"{pool}/empty", [0])[0] == task_id)
+    wait_until(lambda: kept_of(shared_service, cluster).get(f"{pool}/empty", [0])[0] == task_id)
 
 
 @contextmanager
@@ -200,7 +190,7 @@ def operations_until(told, at):
     raise AssertionError(f"the bench told nothing about {at}: {told}")
 
 
-async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, service, pool_with):
+async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, shared_service, pool_with):
     """A third more or less: the windows of the bench, of the manager and of the samples lie a second apart, and what
     the machine does in a second varies. Bytes of an operation vary with nothing."""
     pool = pool_with("disk", "other", size_bytes=64 << 20)
@@ -222,8 +212,8 @@ async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, servic
     assert result["images"][f"{pool}/other"]["write_ops"] == ZERO
     assert list(result["series"]["images"]) == [f"{pool}/disk"]
     assert "1 of 2 images busy" in rounds[-1]["message"]
-    wait_until(lambda: f"{pool}/disk" in kept_of(service, cluster))
-    task, figures, sparkline = kept_of(service, cluster)[f"{pool}/disk"]
+    wait_until(lambda: f"{pool}/disk" in kept_of(shared_service, cluster))
+    task, figures, sparkline = kept_of(shared_service, cluster)[f"{pool}/disk"]
     assert (task, figures["write_ops"], len(sparkline)) == (task_id, disk["write_ops"], 7)
 
 

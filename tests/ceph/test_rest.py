@@ -12,15 +12,6 @@ from tests.support.service import Service, basic
 
 pytestmark = pytest.mark.gen_test
 
-SETTINGS = ("--set", "workers.count=4", "--set", "pool_pgs.round_seconds=0.2", "--set", "pool_create.round_seconds=0.2")
-
-
-@pytest.fixture(scope="module")
-def shared_service(tmp_path_factory, cluster):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}), *SETTINGS)
-    yield service
-    service.close()
-
 
 @pytest.fixture
 def client(shared_service):
@@ -279,6 +270,7 @@ async def test_what_no_pool_can_become_is_refused_and_makes_no_task(client, clus
     assert (await client.get("taskqueue"))["count"] == before
 
 
+@pytest.mark.slow
 async def test_a_client_may_wait_for_the_end_of_a_change(client, cluster, pools, new_pool):
     path = address(pools, cluster, new_pool(pg_num=4))
     answer = await client.call("PUT", path, {"pg_num": 8}, Prefer="wait=60")

@@ -18,13 +18,6 @@ pytestmark = pytest.mark.gen_test
 NO_MON = "no mon answered within 2 s: is the cluster up, is the network? (errno 110, ETIMEDOUT)"
 
 
-@pytest.fixture(scope="module")
-def shared_service(tmp_path_factory, cluster):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}))
-    yield service
-    service.close()
-
-
 @pytest.fixture
 def client(shared_service, cluster, io_loop):
     """One that has seen the cluster."""
@@ -187,6 +180,7 @@ async def test_a_conf_that_is_not_there_is_told_and_found_when_it_is(service, cl
     assert (await client.refused("GET", "ceph/0815/pools"))["status"] == 404
 
 
+@pytest.mark.slow
 async def test_two_clusters_are_two_and_one_that_hangs_is_no_matter_of_the_other(service, cluster, own_cluster):
     other = own_cluster()
     other.create_pool("of-the-other")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASICS = ["bash", "cat", "dirname", "env", "ln", "sha256sum", "touch"]
+BASICS = ["bash", "cat", "dirname", "env", "ln", "mktemp", "rm", "sha256sum", "touch"]
 BINDINGS = ("rados", "rbd")
 PYTHON = "/usr/bin/python3"
 """The distribution's, as tools/setup takes it."""
@@ -181,6 +181,25 @@ def test_with_everything_there_all_tests_run(prepared):
     assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
 
 
+def test_without_further_words_the_tests_of_ceph_run_beside_the_others_and_are_told_after_them(prepared):
+    install_all_but(prepared)
+    done = prepared.run("test", "--full")
+    assert (done.returncode, done.stdout) == (0, "pytest --full --ignore=tests/ceph\npytest --full tests/ceph\n")
+
+
+@pytest.mark.parametrize("failing", ["tests/ceph", "--ignore=tests/ceph"])
+def test_a_failure_on_either_side_is_one_of_the_run(prepared, failing):
+    install_all_but(prepared)
+    (prepared.site / "pytest.py").write_text(f"import sys; sys.exit(7 if {failing!r} in sys.argv else 0)")
+    assert prepared.run("test").returncode == 7
+
+
+def test_without_ceph_the_others_run_alone(prepared):
+    install_all_but(prepared, "ceph-osd")
+    done = prepared.run("test")
+    assert (done.returncode, done.stdout) == (1, "pytest --ignore=tests/ceph\n")
+
+
 def test_all_that_is_missing_is_installed_in_one_call(prepared):
     prepared.run("test")
     assert prepared.installs[0].split()[:2] == ["ceph-mon", "ceph-mgr"]
@@ -192,7 +211,7 @@ def test_all_that_is_missing_is_installed_in_one_call(prepared):
     [
         ("ceph-osd", "--ignore=tests/ceph"),
         ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
-        ("curl", "--ignore=tests/integration/test_rest_docs.py"),
+        ("curl", "--ignore=tests/integration/test_rest_docs.py --ignore=tests/ceph/test_docs.py"),
     ],
 )
 def test_only_what_needs_a_missing_package_is_left_out_and_the_run_fails_by_its_name(prepared, missing, ignored):
