@@ -270,7 +270,7 @@ async def test_a_cluster_that_is_not_configured_is_named(client):
 
     assert (await ended(client, task["id"]))["error"][
         "message"
-    ] == "There is no cluster no-such-fsid; configured: test."
+    ] == "There is no cluster no-such-fsid; configured: main."
 
 
 @pytest.mark.parametrize("pg_num", [0, -1, 65_537, "8", 8.5, None])

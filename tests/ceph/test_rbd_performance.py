@@ -17,7 +17,7 @@ from itertools import pairwise
 import pytest
 
 from ceph.samples import FIGURES
-from tests.support.ceph_service import options_for
+from tests.support.ceph_service import SECONDS, options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
 from tests.support.service import Client, Service
@@ -383,7 +383,7 @@ def all_stopped(cluster, daemons):
 SILENT = {
     "mon": (["mon.a"], "no mon answered within 2 s"),
     "mgr": (["mgr.x"], "the mgr did not answer within 2 s"),
-    "osds": (["osd.0", "osd.1", "osd.2"], "the OSDs did not answer within 2 s"),
+    "osds": (["osd.0", "osd.1", "osd.2"], f"the OSDs did not answer within {SECONDS['osd_timeout_seconds']} s"),
 }
 
 
