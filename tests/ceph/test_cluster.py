@@ -126,6 +126,8 @@ def holder(directory):
     yield process
     process.kill()
     process.communicate()
+    # Before its directory goes: what is to end its daemons finds them there, also after a test that has failed.
+    wait_until(lambda: not processes_of(directory), what="an end of all that work in the directory")
 
 
 @pytest.fixture
