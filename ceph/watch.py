@@ -146,7 +146,10 @@ class Kept(Generic[Value]):
         self.error: ClusterError | None = None
 
     async def get(self, *, fresh: bool = False) -> Reading[Value]:
-        """What was read just now, or is read now; `fresh` asks anew in any case. Raises ClusterError."""
+        """What was read just now, or is read now. Raises ClusterError.
+
+        `fresh` takes nothing that was read before, nor an earlier failure: at most it joins a read under way.
+        """
         now = time.monotonic()
         if not fresh and self.last is not None and self.error is None and now < self._fresh_until:
             return self.last
