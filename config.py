@@ -90,6 +90,20 @@ class Monitoring:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Bounds what clients may cost. `connections` = 0: as many as the descriptors of the process allow."""
+
+    connections: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    websockets: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
+    websockets_per_user: Annotated[int, Meta(ge=1, le=1_000_000)] = 1500
+    waiting_calls: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
+    waiting_calls_per_user: Annotated[int, Meta(ge=1, le=1_000_000)] = 1500
+    bodies_mb: Annotated[int, Meta(ge=2, le=65_536)] = 32
+    answers_mb: Annotated[int, Meta(ge=8, le=65_536)] = 64
+    read_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 10
+
+
+@dataclass(frozen=True)
 class Log:
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -103,6 +117,7 @@ CORE_SECTIONS: Mapping[str, type] = {
     "auth": Auth,
     "retention": Retention,
     "monitoring": Monitoring,
+    "limits": Limits,
     "log": Log,
 }
 
@@ -124,6 +139,7 @@ class Config:
     auth: Auth
     retention: Retention
     monitoring: Monitoring
+    limits: Limits
     log: Log
     clusters: Mapping[str, ClusterSettings]
     job_sections: Mapping[str, Mapping[str, str]]
@@ -239,6 +255,7 @@ def _config(texts: Texts, origins: Origins) -> Config:
         auth=_section(Auth, "auth", texts, origins),
         retention=_section(Retention, "retention", texts, origins),
         monitoring=_section(Monitoring, "monitoring", texts, origins),
+        limits=_section(Limits, "limits", texts, origins),
         log=_section(Log, "log", texts, origins),
         clusters={
             found[1]: _section(ClusterSettings, name, texts, origins)

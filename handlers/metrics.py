@@ -19,6 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from handlers.answer_notes import HttpTally
+from handlers.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
 from jobs.model import Head
@@ -68,6 +69,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield from _workers(tasks.queue)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     yield from _answers(services.answers)
+    yield _refused(services.refused)
     yield from _commits(tasks.database.commits)
     yield from _disk(services, is_readable=head is not None)
 
@@ -115,6 +117,13 @@ def _answers(tally: HttpTally) -> Iterator[Metric]:
     for places, histogram in tally.seconds.items():
         seconds.add_metric(places, buckets=histogram.buckets(), sum_value=histogram.total)
     yield seconds
+
+
+def _refused(tally: RefusedTally) -> Metric:
+    family = CounterMetricFamily("hourglass_refused", "What was over a limit, by which.", labels=["reason"])
+    for reason, number in tally.counts.items():
+        family.add_metric([reason], number)
+    return family
 
 
 def _commits(tally: CommitTally) -> Iterator[Metric]:

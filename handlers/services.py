@@ -9,6 +9,7 @@ from ceph.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
+from handlers.limits import RefusedTally
 from handlers.signin import SignIn
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
@@ -43,4 +44,5 @@ class Services:
     sign_in: SignIn
     connections: Connections
     answers: HttpTally = field(default_factory=HttpTally)
+    refused: RefusedTally = field(default_factory=RefusedTally)
     started: float = field(default_factory=time.monotonic)

@@ -359,7 +359,7 @@ def test_jobs_get_what_file_and_command_line_say(load: Load, registry: Registry)
     assert configured.unavailable_because("test_task") == "switched off by [test_task] enabled"
 
 
-SECTIONS = "server, storage, workers, jobs, auth, retention, monitoring, log"
+SECTIONS = "server, storage, workers, jobs, auth, retention, monitoring, limits, log"
 
 
 @pytest.mark.parametrize("content", ["[wrokers]\ncount = 1\n", "[wrokers]\n"])
