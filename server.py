@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+LAST_READS_SECONDS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -88,11 +89,12 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
-    store = SqliteStore(database, config.retention.rounds_per_task)
+    read_seconds = config.limits.read_seconds
+    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     feed = Feed(store, queue.derived, VERSION)
-    images = ImageResults(store, ImageResultStore(database))
+    images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
     await feed.start()
@@ -180,6 +182,7 @@ async def _run(config: Config) -> None:
         await tasks.queue.stop(config.server.grace_seconds)
         await tasks.feed.stop()
         http.stop()
+        tasks.database.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
     log.info("stopped")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from tornado.escape import parse_qs_bytes
@@ -16,7 +18,7 @@ from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
@@ -31,6 +33,8 @@ LARGEST_BODY_BYTES = 1024 * 1024
 LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
 """A body up to here is read to its end before it is refused: a client that still sends would lose the answer."""
 READS = ("GET", "HEAD")
+CLIENT_HAS_GONE = 499
+"""The status that is counted, as nginx counts it; nobody gets it."""
 COOKIE = "sessionid"
 
 
@@ -129,6 +133,8 @@ class ServiceHandler(IdentifiedHandler):
             members["task"] = self.view(error.task)
         if isinstance(error, TooManyAttempts):
             self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
+        if isinstance(error, ReadTooLong):
+            self.services.refused.add("read_seconds")
         for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
             self.set_header(name, value)
         self.set_status(status)
@@ -157,6 +163,7 @@ class ApiHandler(ServiceHandler):
         super().initialize(services)
         self._body = bytearray()
         self._received_bytes = 0
+        self._ends_with_client: asyncio.Task[Any] | None = None
         self.values: dict[str, list[object]] = {}
 
     async def prepare(self) -> None:
@@ -167,6 +174,16 @@ class ApiHandler(ServiceHandler):
             await self._require_sign_in()
         self._require_json(operation.takes_form)
         self.values = read_query(self.query_texts(), operation.query)
+        if self.request.method in READS:
+            self._ends_with_client = asyncio.current_task()
+
+    @contextmanager
+    def ending_with_client(self) -> Iterator[None]:
+        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
+        writes: what a write has to do after its commit must not be left out."""
+        self._ends_with_client = asyncio.current_task()
+        yield
+        self._ends_with_client = None
 
     def on_finish(self) -> None:
         super().on_finish()
@@ -175,6 +192,8 @@ class ApiHandler(ServiceHandler):
     def on_connection_close(self) -> None:
         self.services.connections.request_ended(self)
         super().on_connection_close()
+        if self._ends_with_client is not None:
+            self._ends_with_client.cancel()
 
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
@@ -194,6 +213,14 @@ class ApiHandler(ServiceHandler):
             reads = ["HEAD"] if "GET" in self.operations else []
             self.set_header("Allow", ", ".join([*self.operations, *reads]))
         super().write_error(status_code, **kwargs)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """A call that was cancelled since its client has gone is no error of the server."""
+        if self._ends_with_client is not None and self._ends_with_client.cancelling():
+            self.set_status(CLIENT_HAS_GONE, "The client has gone")
+            self.finish()
+            return
+        super().send_error(status_code, **kwargs)
 
     def json(self) -> object:
         """The body; an empty object where there is none. Raises InvalidInput."""
