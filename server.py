@@ -213,6 +213,7 @@ async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) ->
     import os
 
     from handlers.connections import Connections
+    from handlers.limits import MEGABYTE, ClientLimits, RefusedTally, UnreadAnswers
     from handlers.services import Services
     from handlers.signin import SignIn
     from jobs.queue import wall_clock
@@ -233,7 +234,8 @@ async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) ->
     await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
     sign_in = SignIn(accounts, config.auth, wall_clock)
     stack.callback(sign_in.close)
-    return Services(config, VERSION, tasks, accounts, sign_in, connections)
+    limits = ClientLimits(RefusedTally(), UnreadAnswers(config.limits.answers_mb * MEGABYTE))
+    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> HTTPServer:
