@@ -27,7 +27,7 @@ from jobs.errors import (
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
-from jobs.registry import Registry
+from jobs.registry import Job, Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
 from jobs.tally import TaskTally
@@ -105,7 +105,7 @@ class TaskQueue:
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
         """Takes in one task; with a key that is known already, that is its task.
 
-        Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
+        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
         known = await self.known(key)
         return known or (await self._take_in([self._draft(submission, by)], key))[0]
@@ -133,7 +133,7 @@ class TaskQueue:
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
                 errors |= error.at(f"[{index}]")
-            except (NotFound, JobUnavailable) as error:
+            except JobUnavailable as error:
                 errors[f"[{index}].job"] = [str(error)]
         if errors:
             raise InvalidInput(errors=errors)
@@ -151,7 +151,7 @@ class TaskQueue:
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         try:
             return await self.submit(submission, by, key)
-        except (InvalidInput, NotFound) as error:
+        except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
     async def pin(self, task_id: int, value: bool) -> Task:
@@ -258,7 +258,7 @@ class TaskQueue:
         return created
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
-        job = self._registry.job(submission.job)
+        job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
         composition.refuse_unavailable(self._registry, parts)
         params = msgspec.to_builtins(parts[0].params)
@@ -276,6 +276,13 @@ class TaskQueue:
             created_by=by,
             retry_of=submission.retry_of,
         )
+
+    def _known_job(self, name: str) -> Job:
+        """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
+        try:
+            return self._registry.job(name)
+        except NotFound as error:
+            raise InvalidInput(errors={"job": [str(error)]}) from error
 
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
