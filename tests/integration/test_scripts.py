@@ -229,7 +229,7 @@ async def test_a_key_whose_task_was_deleted_is_refused(client):
     ],
 )
 async def test_a_refused_request_leaves_no_key(client, body, headers, status):
-    key = f"refused {status} {len(headers)}"
+    key = f"refused {body} {headers}"
     await assert_creates_nothing(client, client.call("POST", "taskqueue", body, Idempotency_Key=key, **headers), status)
 
     assert (await client.call("POST", "taskqueue", waiting(5), Idempotency_Key=key)).status == 201
