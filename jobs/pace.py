@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from statistics import median
 
-RECENT_ROUNDS = 20
+from jobs.forecast import RECENT_ROUNDS, TREND_ROUNDS, mean_seconds
+
 SHORTEST_STALL_MS = 30_000
 STALL_FACTOR = 10
 
@@ -16,26 +17,40 @@ class Pace:
 
     def __init__(self, started: int) -> None:
         self._seconds: deque[float] = deque(maxlen=RECENT_ROUNDS)
+        self._seconds_a_number: deque[float] = deque(maxlen=TREND_ROUNDS)
         self._percents: deque[tuple[int, int]] = deque(maxlen=RECENT_ROUNDS)
         self._last = started
         self._round = 0
         self._rounds: int | None = None
+        self._number = 0
+        self._left: tuple[float, float] | None = None
 
     def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
         """Takes note of a round. Those before it was known how many there will be say nothing of those to come."""
         if of is not None and self._rounds is None and self._round:
             self._seconds.clear()
+            self._seconds_a_number.clear()
             self._percents.clear()
-        self._seconds.append(seconds)
+        self._add(number, seconds)
         if percent is not None:
             self._percents.append((at, percent))
         self._last = max(self._last, at)
         self._round = number
         self._rounds = of if of is not None else self._rounds
 
-    def recall(self, seconds: Iterable[float]) -> None:
-        """Begins with the durations of earlier rounds, from before an interruption."""
-        self._seconds.extend(seconds)
+    def recall(self, rounds: Iterable[tuple[int, float]]) -> None:
+        """Begins with the numbers and durations of earlier rounds, from before an interruption."""
+        for number, seconds in rounds:
+            self._number = self._number or number - 1
+            self._add(number, seconds)
+
+    def _add(self, number: int, seconds: float) -> None:
+        """A job may count by more than one: then a round's time is that of all the numbers it passed."""
+        passed = number - self._number
+        self._number = number
+        self._seconds.append(seconds)
+        self._seconds_a_number.append(seconds / max(passed, 1))
+        self._left = None
 
     @property
     def seconds(self) -> float | None:
@@ -56,12 +71,21 @@ class Pace:
         return self._end_by_percent(now)
 
     def _end_by_rounds(self, now: int, rounds: int) -> int:
-        """The round under way ends when its time is up, now at the earliest; the others follow at the pace."""
-        pace_ms = 1000 * (self.seconds or 0)
+        """The round under way ends when its time is up, now at the earliest; the others follow."""
         left = max(rounds - self._round, 0)
         if not left:
             return max(self._last, now)
-        return round(max(self._last + pace_ms, now) + (left - 1) * pace_ms)
+        next_ms, others_ms = self._milliseconds_left(left)
+        return round(max(self._last + next_ms, now) + others_ms)
+
+    def _milliseconds_left(self, rounds_left: int) -> tuple[float, float]:
+        """How long the next round should take, and all that follow it. Worked out once a round, however often asked."""
+        if self._left is None:
+            durations = list(self._seconds_a_number)
+            all_ms = 1000 * rounds_left * mean_seconds(durations, rounds_left)
+            next_ms = min(1000 * mean_seconds(durations, 1), all_ms)
+            self._left = next_ms, all_ms - next_ms
+        return self._left
 
     def _end_by_percent(self, now: int) -> int | None:
         if len(self._percents) < 2:

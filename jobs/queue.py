@@ -24,6 +24,7 @@ from jobs.errors import (
     NotFound,
     ServiceStopping,
 )
+from jobs.forecast import TREND_ROUNDS
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
@@ -349,8 +350,8 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - 20))
-            run.pace.recall(done.seconds for done in recent)
+            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
+            run.pace.recall((done.number, done.seconds) for done in recent)
         return Start(
             task=task.id,
             job=task.job,
