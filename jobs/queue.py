@@ -276,12 +276,13 @@ class TaskQueue:
             not_before=submission.not_before,
             created_by=by,
             retry_of=submission.retry_of,
+            rounds=job.rounds_of(arguments),
         )
 
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
         if len(self._orders) < KEPT_ORDERS and len(task.params) <= LARGEST_KEPT_ORDER_CHARACTERS:
-            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params)
+            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params, rounds=task.rounds)
 
     async def _recover_one(self, task: Task) -> None:
         now = self._clock()
@@ -357,6 +358,7 @@ class TaskQueue:
             params=task.params,
             checkpoint=checkpoint.data if checkpoint else None,
             round=checkpoint.round if checkpoint else 0,
+            rounds=task.rounds,
         )
 
     def _put_back(self, run: Run) -> None:

@@ -31,6 +31,7 @@ async def test_a_test_task_is_created_runs_and_finishes(client):
     assert answer.status == 200
     assert set(created) == TASK_FIELDS
     assert (created["status"], created["description"]) == ("Not Started", "Test task of 3 rounds")
+    assert (created["round"], created["rounds"]) == (0, 3), "its job declares them"
     assert (created["created_by"], created["outcome"], created["params"]) == ("admin", "", {"times": 3})
 
     ended = await client.ended(created["id"])
