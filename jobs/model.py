@@ -28,6 +28,9 @@ class Status(StrEnum):
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LARGEST_NUMBER = 2**53
+"""Above it, JavaScript and other readers of JSON no longer tell one whole number from the next."""
+
 FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
 PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
 

@@ -28,7 +28,7 @@ from jobs.forecast import TREND_ROUNDS
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
-from jobs.registry import Registry
+from jobs.registry import Job, Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
 from jobs.tally import TaskTally
@@ -106,7 +106,7 @@ class TaskQueue:
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
         """Takes in one task; with a key that is known already, that is its task.
 
-        Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
+        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
         known = await self.known(key)
         return known or (await self._take_in([self._draft(submission, by)], key))[0]
@@ -134,7 +134,7 @@ class TaskQueue:
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
                 errors |= error.at(f"[{index}]")
-            except (NotFound, JobUnavailable) as error:
+            except JobUnavailable as error:
                 errors[f"[{index}].job"] = [str(error)]
         if errors:
             raise InvalidInput(errors=errors)
@@ -152,7 +152,7 @@ class TaskQueue:
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         try:
             return await self.submit(submission, by, key)
-        except (InvalidInput, NotFound) as error:
+        except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
     async def pin(self, task_id: int, value: bool) -> Task:
@@ -259,7 +259,7 @@ class TaskQueue:
         return created
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
-        job = self._registry.job(submission.job)
+        job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
         composition.refuse_unavailable(self._registry, parts)
         params = msgspec.to_builtins(parts[0].params)
@@ -276,12 +276,20 @@ class TaskQueue:
             not_before=submission.not_before,
             created_by=by,
             retry_of=submission.retry_of,
+            rounds=job.rounds_of(arguments),
         )
+
+    def _known_job(self, name: str) -> Job:
+        """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
+        try:
+            return self._registry.job(name)
+        except NotFound as error:
+            raise InvalidInput(errors={"job": [str(error)]}) from error
 
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
         if len(self._orders) < KEPT_ORDERS and len(task.params) <= LARGEST_KEPT_ORDER_CHARACTERS:
-            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params)
+            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params, rounds=task.rounds)
 
     async def _recover_one(self, task: Task) -> None:
         now = self._clock()
@@ -357,6 +365,7 @@ class TaskQueue:
             params=task.params,
             checkpoint=checkpoint.data if checkpoint else None,
             round=checkpoint.round if checkpoint else 0,
+            rounds=task.rounds,
         )
 
     def _put_back(self, run: Run) -> None:

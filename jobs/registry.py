@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
+from jobs.model import LARGEST_NUMBER
 from jobs.params import (
     FROM_FILE,
     REQUIRED,
@@ -161,9 +162,10 @@ class Job:
         if self.rounds is None:
             return None
         count = self.rounds(**params) if callable(self.rounds) else params[self.rounds[1:-1]]
-        if count is not None and (type(count) is not int or count < 0):
+        if count is not None and (type(count) is not int or not 0 <= count <= LARGEST_NUMBER):
             raise TypeError(
                 f"rounds of the job {self.name} is a whole number of at least 0, or None, not {shown(count)}"
+                f" (at most {LARGEST_NUMBER})"
             )
         return count
 

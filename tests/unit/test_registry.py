@@ -314,7 +314,7 @@ def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(roun
     assert declared.rounds_of(declared.validate({"pool": "rbd"})) == count
 
 
-@pytest.mark.parametrize("count", [-1, 2.0, True, "5"])
+@pytest.mark.parametrize("count", [-1, 2.0, True, "5", 2**53 + 1])
 def test_rounds_that_are_no_number_of_rounds_are_refused(count: object) -> None:
     with pytest.raises(TypeError, match="rounds of the job fill is a whole number of at least 0, or None, not"):
         declare(fill.function, rounds=lambda **_: count).rounds_of({"pool": "rbd"})
