@@ -59,6 +59,11 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady_clock() -> int:
+    """Milliseconds that go by, whatever the wall clock is set to: for what lasts within one run of the server."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class TaskQueue:
     """Takes tasks in, schedules them, and writes down what becomes of them."""
 
@@ -69,12 +74,14 @@ class TaskQueue:
         registry: Registry,
         max_worker_deaths: int = 3,
         clock: Callable[[], int] = wall_clock,
+        steady: Callable[[], int] = steady_clock,
     ) -> None:
         self._store = store
         self._engine = engine
         self._registry = registry
         self._max_worker_deaths = max_worker_deaths
         self._clock = clock
+        self._steady = steady
         self._schedule = Schedule()
         self._runs: dict[int, Run] = {}
         self._orders: dict[int, Start] = {}
@@ -184,8 +191,14 @@ class TaskQueue:
         now = self._clock()
         run = self._runs.get(task.id)
         if run is not None and task.status is Status.RUNNING:
-            return Derived(estimated=run.pace.estimated(now), pace_seconds=run.pace.seconds)
+            return Derived(estimated=self._estimated(run, now), pace_seconds=run.pace.seconds)
         return Derived(waiting_for=self._schedule.why(task.id, now))
+
+    def _estimated(self, run: Run, now: int) -> int | None:
+        """When its task should end, by the wall clock as it is set now."""
+        steady = self._steady()
+        estimated = run.pace.estimated(steady)
+        return None if estimated is None else now + estimated - steady
 
     def pending_on(self, lock: str) -> list[int]:
         """The ids of the pending tasks that have this lock or wait in its line, in the order in which they have it."""
@@ -333,7 +346,7 @@ class TaskQueue:
         self._wake_when_due()
 
     def _begin(self, entry: Entry) -> None:
-        run = self._runs[entry.task] = Run(entry, self._clock())
+        run = self._runs[entry.task] = Run(entry, self._steady())
         order = self._orders.pop(entry.task, None)
         if order is not None:
             self._start(run, order)
@@ -481,8 +494,11 @@ class TaskQueue:
     # Time.
 
     def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+        """A worker's `at` is of the wall clock: here a round ended so long ago as those after it in its batch took."""
+        at = self._steady() - sum(done.seconds for done in rounds) * 1000
         for done in rounds:
-            run.pace.round_done(done.at, done.seconds, done.percent, done.number, done.of)
+            at += done.seconds * 1000
+            run.pace.round_done(round(at), done.seconds, done.percent, done.number, done.of)
         if run.stalled:
             run.stalled = False
             self._watch_for_stalls()
@@ -493,25 +509,23 @@ class TaskQueue:
             self._due_timer.cancel()
             self._due_timer = None
         if due is not None and not self.stopping:
-            self._due_timer = self._later(self._seconds_until(due), self._dispatch)
+            self._due_timer = self._later(_seconds_until(due, self._clock()), self._dispatch)
 
     def _watch_for_stalls(self) -> None:
         """One timer, for the run that could stall first. Rounds do not touch it: when it fires, it looks again."""
         could_stall = [run.pace.stalls_at for run in self._runs.values() if not run.stalled and not run.over]
         if self._stall_timer is None and could_stall and not self.stopping:
-            self._stall_timer = self._later(self._seconds_until(min(could_stall)), self._mark_stalled)
+            seconds = _seconds_until(min(could_stall), self._steady())
+            self._stall_timer = self._later(seconds, self._mark_stalled)
 
     def _mark_stalled(self) -> None:
         self._stall_timer = None
-        now = self._clock()
+        now = self._steady()
         for run in self._runs.values():
             if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
                 run.stalled = True
-                self._writer.write(run, lifecycle.stalled(True, now))
+                self._writer.write(run, lifecycle.stalled(True, self._clock()))
         self._watch_for_stalls()
-
-    def _seconds_until(self, at: int) -> float:
-        return min(max(0.0, (at - self._clock()) / 1000), LONGEST_SLEEP_SECONDS)
 
     def _later(self, seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, function)
@@ -521,6 +535,11 @@ class TaskQueue:
             if timer is not None:
                 timer.cancel()
         self._due_timer = self._stall_timer = None
+
+
+def _seconds_until(at: int, now: int) -> float:
+    """Not longer than it may take to see that the clock was set."""
+    return min(max(0.0, (at - now) / 1000), LONGEST_SLEEP_SECONDS)
 
 
 def _entry(task: Task) -> Entry:
