@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from tornado.escape import parse_qs_bytes
@@ -25,6 +26,7 @@ from storage.accounts import Identity
 log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
+LONG_ANSWER_BYTES = 256 * 1024
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -56,6 +58,8 @@ class ServiceHandler(IdentifiedHandler):
 
     def initialize(self, services: Services) -> None:
         self.services = services
+        self._is_gone = False
+        self._in_line: asyncio.Task[Any] | None = None
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -104,10 +108,60 @@ class ServiceHandler(IdentifiedHandler):
         return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
 
     def send(self, value: object, status: int = 200) -> None:
-        """Answers with JSON."""
+        """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
+        self._send_packed(self._packed(encode(value)), status)
+
+    async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
+        """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
+
+        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        """
+        answers, building = self.services.limits.answers, self.services.limits.building
+        identity: Identity | None = getattr(self, "identity", None)
+        user = f"{identity.name if identity else ''} {self.request.remote_ip}"
+        size = 0
+        while not self._is_gone:
+            try:
+                self._in_line = asyncio.current_task()
+                await answers.reserve(size, user)
+            except asyncio.CancelledError:
+                if self._is_gone and self._in_line is not None:
+                    self._in_line.uncancel()
+                    return
+                raise
+            finally:
+                self._in_line = None
+            try:
+                async with building:
+                    body = await self._packed_apart(encode(await read()))
+                    if len(body) <= size or answers.has_room(len(body) - size):
+                        self._send_packed(body, status)
+                        return
+            finally:
+                answers.release(size)
+            size = len(body)
+            del body
+
+    def on_connection_close(self) -> None:
+        """Nothing more is done for a client that has gone while it waited for its turn."""
+        self._is_gone = True
+        if self._in_line is not None:
+            self._in_line.cancel()
+        super().on_connection_close()
+
+    async def _packed_apart(self, body: bytes) -> bytes:
+        """As `_packed`; what is long is compressed off the loop."""
+        self.clear_header("Content-Encoding")
+        if len(body) < LONG_ANSWER_BYTES or not takes_gzip(self.request):
+            return self._packed(body)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Content-Encoding", "gzip")
+        return await asyncio.to_thread(compressed, body, quickly=True)
+
+    def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        self.finish(self._packed(encode(value)))
+        self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
         """Long answers, as lists are, go compressed where the client takes that: a page of tasks is a tenth then."""

@@ -107,7 +107,7 @@ class TaskQueue:
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
         """Takes in one task; with a key that is known already, that is its task.
 
-        Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
+        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
         known = await self.known(key)
         return known or (await self._take_in([self._draft(submission, by)], key))[0]
@@ -135,7 +135,7 @@ class TaskQueue:
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
                 errors |= error.at(f"[{index}]")
-            except (NotFound, JobUnavailable) as error:
+            except JobUnavailable as error:
                 errors[f"[{index}].job"] = [str(error)]
         if errors:
             raise InvalidInput(errors=errors)
@@ -153,7 +153,7 @@ class TaskQueue:
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         try:
             return await self.submit(submission, by, key)
-        except (InvalidInput, NotFound) as error:
+        except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
     async def pin(self, task_id: int, value: bool) -> Task:
@@ -260,7 +260,7 @@ class TaskQueue:
         return created
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
-        job = self._registry.job(submission.job)
+        job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
         composition.refuse_unavailable(self._registry, parts)
         with _what_a_job_says(job):
@@ -287,6 +287,13 @@ class TaskQueue:
             retry_of=submission.retry_of,
             rounds=job.rounds_of(arguments),
         )
+
+    def _known_job(self, name: str) -> Job:
+        """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
+        try:
+            return self._registry.job(name)
+        except NotFound as error:
+            raise InvalidInput(errors={"job": [str(error)]}) from error
 
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
