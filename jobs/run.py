@@ -75,6 +75,7 @@ class Run:
         self.task_id = entry.task
         self.entry = entry
         self.pace = Pace(steady_now)
+        self.expected_seconds: float = 0
         self.task: Task | None = None
         self.deleted = False
         self.resumes = True

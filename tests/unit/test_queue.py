@@ -41,9 +41,9 @@ class House:
         self.now += seconds * 1000
         self.steady += seconds * 1000
 
-    async def round(self, task_id, of=None, seconds=1):
+    async def round(self, task_id, of=None, seconds=1, expected_seconds=None):
         self.let_pass(seconds)
-        self.engine.rounds(task_id, of=of)
+        self.engine.rounds(task_id, of=of, expected_seconds=expected_seconds)
         await self.settle()
 
     async def later(self, seconds):
@@ -118,6 +118,59 @@ async def test_rounds_that_come_together_count_one_after_the_other(house):
     await house.settle()
 
     assert (await house.derived(task)).estimated == house.now + 2000
+
+
+@pytest.mark.parametrize(
+    ("job", "params"),
+    [
+        ("slow", {}),
+        ("as_slow_as", {"seconds": 60}),
+        ("chain", {"steps": [{"job": "slow"}, {"job": "as_slow_as", "params": {"seconds": 3600}}]}),
+        ("chain", {"steps": [{"job": "chain", "params": {"steps": [{"job": "slow"}, {"job": "plain"}]}}]}),
+    ],
+)
+def test_a_first_round_is_stalled_after_ten_times_what_its_job_says(job, params):
+    @in_a_house
+    async def run(house):
+        task = await house.submit(job, **params)
+        await house.later(599)
+        assert not (await house.task(task)).stalled
+        await house.later(1)
+        assert (await house.task(task)).stalled
+
+    run()
+
+
+@in_a_house
+async def test_a_round_says_how_long_the_next_one_should_take(house):
+    task = await house.submit("slow")
+    await house.round(task, expected_seconds=5)
+    await house.later(50)
+    assert (await house.task(task)).stalled
+    await house.round(task)
+    await house.later(599)
+    assert not (await house.task(task)).stalled, "its job's word holds again"
+
+
+@in_a_house
+async def test_an_interrupted_chain_may_go_on_in_its_longest_step(house):
+    steps = [{"job": "plain"}, {"job": "slow"}]
+    task = await house.submit("chain", steps=steps)
+    await house.round(task)
+    house.engine.die(task)
+    await house.settle()
+    await house.later(599)
+    assert not (await house.task(task)).stalled
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 1e12])
+def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(seconds):
+    @in_a_house
+    async def run(house):
+        with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as is a number from 0 to"):
+            await house.submit("as_slow_as", seconds=seconds)
+
+    run()
 
 
 @in_a_house
