@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ from storage.accounts import Identity
 log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
+LONG_ANSWER_BYTES = 256 * 1024
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -60,6 +61,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def initialize(self, services: Services) -> None:
         self.services = services
+        self._ends_with_client: asyncio.Task[Any] | None = None
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -108,10 +110,63 @@ class ServiceHandler(IdentifiedHandler):
         return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
 
     def send(self, value: object, status: int = 200) -> None:
-        """Answers with JSON."""
+        """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
+        self._send_packed(self._packed(encode(value)), status)
+
+    async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
+        """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
+
+        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        """
+        answers, building = self.services.limits.answers, self.services.limits.building
+        identity: Identity | None = getattr(self, "identity", None)
+        user = f"{identity.name if identity else ''} {self.request.remote_ip}"
+        size = 0
+        with self.ending_with_client():
+            while True:
+                async with answers.turn(size, user), building:
+                    body = await self._packed_apart(encode(await read()))
+                    if len(body) <= size or answers.has_room(len(body) - size):
+                        self._send_packed(body, status)
+                        return
+                size = len(body)
+                del body
+
+    @contextmanager
+    def ending_with_client(self) -> Iterator[None]:
+        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
+        writes: what a write has to do after its commit must not be left out."""
+        self._ends_with_client = asyncio.current_task()
+        yield
+        self._ends_with_client = None
+
+    def on_connection_close(self) -> None:
+        """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
+        super().on_connection_close()
+        if self._ends_with_client is not None:
+            self._ends_with_client.cancel()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """A call that was cancelled since its client has gone is no error of the server."""
+        if self._ends_with_client is not None and self._ends_with_client.cancelling():
+            self.set_status(CLIENT_HAS_GONE, "The client has gone")
+            self.finish()
+            return
+        super().send_error(status_code, **kwargs)
+
+    async def _packed_apart(self, body: bytes) -> bytes:
+        """As `_packed`; what is long is compressed off the loop."""
+        self.clear_header("Content-Encoding")
+        if len(body) < LONG_ANSWER_BYTES or not takes_gzip(self.request):
+            return self._packed(body)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Content-Encoding", "gzip")
+        return await asyncio.to_thread(compressed, body, quickly=True)
+
+    def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        self.finish(self._packed(encode(value)))
+        self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
         """Long answers, as lists are, go compressed where the client takes that: a page of tasks is a tenth then."""
@@ -163,7 +218,6 @@ class ApiHandler(ServiceHandler):
         super().initialize(services)
         self._body = bytearray()
         self._received_bytes = 0
-        self._ends_with_client: asyncio.Task[Any] | None = None
         self.values: dict[str, list[object]] = {}
 
     async def prepare(self) -> None:
@@ -177,14 +231,6 @@ class ApiHandler(ServiceHandler):
         if self.request.method in READS:
             self._ends_with_client = asyncio.current_task()
 
-    @contextmanager
-    def ending_with_client(self) -> Iterator[None]:
-        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
-        writes: what a write has to do after its commit must not be left out."""
-        self._ends_with_client = asyncio.current_task()
-        yield
-        self._ends_with_client = None
-
     def on_finish(self) -> None:
         super().on_finish()
         self.services.connections.request_ended(self)
@@ -192,8 +238,6 @@ class ApiHandler(ServiceHandler):
     def on_connection_close(self) -> None:
         self.services.connections.request_ended(self)
         super().on_connection_close()
-        if self._ends_with_client is not None:
-            self._ends_with_client.cancel()
 
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
@@ -213,14 +257,6 @@ class ApiHandler(ServiceHandler):
             reads = ["HEAD"] if "GET" in self.operations else []
             self.set_header("Allow", ", ".join([*self.operations, *reads]))
         super().write_error(status_code, **kwargs)
-
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """A call that was cancelled since its client has gone is no error of the server."""
-        if self._ends_with_client is not None and self._ends_with_client.cancelling():
-            self.set_status(CLIENT_HAS_GONE, "The client has gone")
-            self.finish()
-            return
-        super().send_error(status_code, **kwargs)
 
     def json(self) -> object:
         """The body; an empty object where there is none. Raises InvalidInput."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 
 
 class RefusedTally:
@@ -68,3 +70,124 @@ class Places:
     def _refuse(self, sentence: str) -> None:
         self._refused.add(self._reason)
         raise LimitReached(sentence)
+
+
+SMALL_ANSWER_BYTES = 64 * 1024
+MEGABYTE = 1024 * 1024
+AT_ONCE_BUILDING = 4
+
+
+class Line:
+    """Those who wait for bytes: users take turns, each in the order of its calls."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def join(self, size: int, user: str) -> asyncio.Future[None]:
+        """The future is done when so many bytes have been given."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, deque()).append((size, future))
+        return future
+
+    def let_in(self, take: Callable[[int], bool]) -> None:
+        """Lets in one after the other as long as `take` does; who is next waits, and so do those behind."""
+        while self._waiting:
+            user, line = next(iter(self._waiting.items()))
+            size, future = line[0]
+            if not future.done():
+                if not take(size):
+                    return
+                future.set_result(None)
+            line.popleft()
+            self._waiting.move_to_end(user)
+            if not line:
+                del self._waiting[user]
+
+
+class UnreadAnswers:
+    """Bounds the memory of all answers and frames that clients have not read yet, in sum.
+
+    Who is about to send something large calls `reserve` before it is made, waits for its turn with nothing in memory,
+    and calls `release` when the last byte has left. A frame that is shared by many sockets is reserved once, and
+    released after the last of them. What is small is never kept waiting by what is large: a quarter is left to it.
+    HTTP answers are counted by their connection while they leave (`http_server.py`), so a handler uses
+    `ApiHandler.answer`, which does all of it.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._most_of_large = most_bytes * 3 // 4
+        self._held = 0
+        self._small, self._large = Line(), Line()
+
+    @property
+    def held_bytes(self) -> int:
+        """What is reserved and not released yet."""
+        return self._held
+
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for their turn."""
+        return len(self._small) + len(self._large)
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes need not wait."""
+        return not self._line(size) and self._fits(size)
+
+    async def reserve(self, size: int, user: str) -> None:
+        """Counts so many bytes, when it is the user's turn."""
+        if self.has_room(size):
+            self._held += size
+            return
+        future = self._line(size).join(size, user)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.release(size if future.done() and not future.cancelled() else 0)
+            raise
+
+    def add(self, size: int) -> None:
+        """Counts so many bytes that are there already, without waiting."""
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Gives bytes back that were reserved or added."""
+        self._held -= size
+        if self._small or self._large:
+            self._small.let_in(self._take)
+            self._large.let_in(self._take)
+
+    @asynccontextmanager
+    async def turn(self, size: int, user: str) -> AsyncIterator[None]:
+        """Holds so many bytes for the length of a block."""
+        await self.reserve(size, user)
+        try:
+            yield
+        finally:
+            self.release(size)
+
+    def _line(self, size: int) -> Line:
+        return self._small if size <= SMALL_ANSWER_BYTES else self._large
+
+    def _fits(self, size: int) -> bool:
+        """What is larger than all there is needs half of it to be free."""
+        if size <= SMALL_ANSWER_BYTES:
+            return self._held + size <= self._most
+        return self._held + min(size, self._most // 2) <= self._most_of_large
+
+    def _take(self, size: int) -> bool:
+        fits = self._fits(size)
+        self._held += size if fits else 0
+        return fits
+
+
+@dataclass(frozen=True)
+class ClientLimits:
+    """What all ways in pass. `building` bounds how many large answers are made at a time."""
+
+    refused: RefusedTally
+    answers: UnreadAnswers
+    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))

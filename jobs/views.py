@@ -68,7 +68,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
     stopping: Annotated[bool, Meta(description="aborted, and its last round has not ended yet")]
     percent: Annotated[Percent, Meta(description="never falls; 100 where it has finished")]
     round: Annotated[Count, Meta(description="rounds done")]
-    rounds: Annotated[Id | None, Meta(description="rounds in all, where the job knows")]
+    rounds: Annotated[Count | None, Meta(description="rounds in all, as far as the job tells")]
     message: Annotated[str, Meta(description="what the last round said of itself")]
     created: Time | None
     started: Annotated[Time | None, Meta(description="the first start")]

@@ -31,6 +31,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     not_before: int | None = None
     created_by: str | None = None
     retry_of: int | None = None
+    rounds: int | None = None
 
 
 class Created(Struct, frozen=True):

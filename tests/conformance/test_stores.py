@@ -44,7 +44,15 @@ def explode(task):
 
 def test_a_created_task_is_what_was_asked_for(run, store):
     task = create(
-        run, store, params='{"times": 5}', priority=3, not_before=9000, created_by="ann", retry_of=7, locks=("a", "b")
+        run,
+        store,
+        params='{"times": 5}',
+        priority=3,
+        not_before=9000,
+        created_by="ann",
+        retry_of=7,
+        locks=("a", "b"),
+        rounds=5,
     )
 
     kept = run(store.task(task.id))
@@ -52,12 +60,14 @@ def test_a_created_task_is_what_was_asked_for(run, store):
     assert kept == task
     assert (kept.status, kept.params, kept.priority, kept.not_before) == (Status.NOT_STARTED, '{"times": 5}', 3, 9000)
     assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of) == (1000, 1000, "ann", 7)
-    assert kept.locks == ("a", "b")
+    assert (kept.locks, kept.rounds) == (("a", "b"), 5)
 
 
 ODD_DRAFTS = [
     draft(description="Über 😀 \\ \" ' [1]", params='{"text": "[\\"\\u0000"}', metadata='{"pool": null}'),
-    draft(description="", created_by="ann", priority=-100, not_before=9000, retry_of=7, locks=("a", 'b"]')),
+    draft(
+        description="", created_by="ann", priority=-100, not_before=9000, retry_of=7, locks=("a", 'b"]'), rounds=2**53
+    ),
     draft(description="with a zero \0 inside", priority=100),
     draft(description="and no zero"),
     draft(unique_key="same"),
