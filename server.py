@@ -25,6 +25,7 @@ VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
+LAST_READS_SECONDS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -94,11 +95,12 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
-    store = SqliteStore(database, config.retention.rounds_per_task)
+    read_seconds = config.limits.read_seconds
+    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     feed = Feed(store, queue.derived, VERSION)
-    images = ImageResults(store, ImageResultStore(database))
+    images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
     await feed.start()
@@ -187,6 +189,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         await tasks.feed.stop()
         http.stop()
         http.gate.close_waiting()
+        tasks.database.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
     log.info("stopped")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from tornado.escape import parse_qs_bytes
@@ -17,7 +18,7 @@ from handlers.operations import Operation
 from handlers.problems import Refusal, encode_problem, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
@@ -35,6 +36,8 @@ LARGEST_IGNORED_BODY_BYTES = 16 * 1024
 """Of a call that expects no body."""
 LONGEST_LOGGED_PATH = 200
 READS = ("GET", "HEAD")
+CLIENT_HAS_GONE = 499
+"""The status that is counted, as nginx counts it; nobody gets it."""
 COOKIE = "sessionid"
 
 
@@ -101,8 +104,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def initialize(self, services: Services) -> None:
         self.services = services
-        self._is_gone = False
-        self._in_line: asyncio.Task[Any] | None = None
+        self._ends_with_client: asyncio.Task[Any] | None = None
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -162,34 +164,37 @@ class ServiceHandler(IdentifiedHandler):
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
         size = 0
-        while not self._is_gone:
-            try:
-                self._in_line = asyncio.current_task()
-                await answers.reserve(size, user)
-            except asyncio.CancelledError:
-                if self._is_gone and self._in_line is not None:
-                    self._in_line.uncancel()
-                    return
-                raise
-            finally:
-                self._in_line = None
-            try:
-                async with building:
+        with self.ending_with_client():
+            while True:
+                async with answers.turn(size, user), building:
                     body = await self._packed_apart(encode(await read()))
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
                         return
-            finally:
-                answers.release(size)
-            size = len(body)
-            del body
+                size = len(body)
+                del body
+
+    @contextmanager
+    def ending_with_client(self) -> Iterator[None]:
+        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
+        writes: what a write has to do after its commit must not be left out."""
+        self._ends_with_client = asyncio.current_task()
+        yield
+        self._ends_with_client = None
 
     def on_connection_close(self) -> None:
-        """Nothing more is done for a client that has gone while it waited for its turn."""
-        self._is_gone = True
-        if self._in_line is not None:
-            self._in_line.cancel()
+        """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
         super().on_connection_close()
+        if self._ends_with_client is not None:
+            self._ends_with_client.cancel()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """A call that was cancelled since its client has gone is no error of the server."""
+        if self._ends_with_client is not None and self._ends_with_client.cancelling():
+            self.set_status(CLIENT_HAS_GONE, "The client has gone")
+            self.finish()
+            return
+        super().send_error(status_code, **kwargs)
 
     async def _packed_apart(self, body: bytes) -> bytes:
         """As `_packed`; what is long is compressed off the loop."""
@@ -218,6 +223,8 @@ class ServiceHandler(IdentifiedHandler):
     def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
         if isinstance(error, StatusChanged) and error.task is not None:
             members["task"] = self.view(error.task)
+        if isinstance(error, ReadTooLong):
+            self.services.refused.add("read_seconds")
         super().send_problem(error, status, **members)
 
     def view(self, task: Task) -> TaskView:
@@ -246,6 +253,8 @@ class ApiHandler(ServiceHandler):
             await self._require_sign_in()
         self._require_json(operation.takes_form)
         self.values = read_query(self.query_texts(), operation.query)
+        if self.request.method in READS:
+            self._ends_with_client = asyncio.current_task()
 
     def on_finish(self) -> None:
         super().on_finish()

@@ -21,7 +21,7 @@ from handlers.answers import (
 )
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
-from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
+from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
@@ -55,7 +55,9 @@ _WAIT = held_seconds("answer when the task is final, or when so many seconds are
 _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
-    "search": text.about("words of the description: all must occur, each as the beginning of a word"),
+    "search": words.about(
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+    ),
     "created_by": text.about("tasks that this user created"),
 }
 
@@ -254,7 +256,8 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
-        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+        with self.ending_with_client():
+            found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)

@@ -132,6 +132,8 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     output: str | None = None
     checkpoint: str | None = None
     if_aborted: str = ""
+    expected_seconds: float | None = None
+    """How long the next round should take, where it is not what the job declares."""
 
 
 class KeptRound(Struct, frozen=True, kw_only=True):

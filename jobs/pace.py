@@ -1,4 +1,5 @@
-"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds since 1970."""
+"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds of a clock that
+is never set."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ class Pace:
     """How a running task gets on: the last rounds of this run, and how far it is."""
 
     def __init__(self, started: int) -> None:
+        self.expected_seconds: float = 0
+        """How long the next round should take by what its job says, 0 where it does not."""
         self._seconds: deque[float] = deque(maxlen=RECENT_ROUNDS)
         self._seconds_a_number: deque[float] = deque(maxlen=TREND_ROUNDS)
         self._percents: deque[tuple[int, int]] = deque(maxlen=RECENT_ROUNDS)
@@ -60,7 +63,8 @@ class Pace:
     @property
     def stalls_at(self) -> int:
         """When the task counts as stalled unless a round comes before."""
-        return self._last + max(SHORTEST_STALL_MS, round(STALL_FACTOR * 1000 * (self.seconds or 0)))
+        seconds = max(self.seconds or 0, self.expected_seconds)
+        return self._last + max(SHORTEST_STALL_MS, round(STALL_FACTOR * 1000 * seconds))
 
     def estimated(self, now: int) -> int | None:
         """When the task should end; None while that is unknown."""

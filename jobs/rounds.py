@@ -42,6 +42,7 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
         output=None if value.output is None else as_json(value.output, "the round's output", MOST_OUTPUT_BYTES),
         checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
         if_aborted=_checked_text("if_aborted", value.if_aborted),
+        expected_seconds=value.expected_seconds,
     )
 
 

@@ -107,6 +107,15 @@ def test_a_slow_task_stalls_after_ten_times_its_pace():
     assert pace.stalls_at == at + 200_000
 
 
+def test_what_a_job_says_counts_where_it_is_more_than_its_pace():
+    pace, at = paced([20, 20], of=5)
+    pace.expected_seconds = 60
+    assert pace.stalls_at == at + 600_000
+
+    pace.expected_seconds = 2
+    assert pace.stalls_at == at + 200_000
+
+
 def test_rounds_from_before_an_interruption_count():
     pace = Pace(START)
     pace.recall([(1, 20), (2, 20), (3, 20)])
