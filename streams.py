@@ -52,7 +52,6 @@ class LineWriter:
         self._waiting_bytes = 0
         self._untold = 0
         self._is_writing = False
-        self._written = 0
         threading.Thread(target=self._run, name="log writer", daemon=True).start()
 
     def put(self, line: bytes, share: float = 1.0) -> None:
@@ -81,17 +80,17 @@ class LineWriter:
         with self._changed:
             self.dropped += 1
 
-    def flush(self, seconds: float = LAST_LINES_SECONDS) -> None:
-        """Waits until everything is written, as long as somebody reads it and at most for so many seconds."""
+    def flush(self, seconds: float = LAST_LINES_SECONDS) -> bool:
+        """Waits while somebody reads, and at most for so many seconds; returns whether everything is written."""
         give_up_at = time.monotonic() + seconds
         with self._changed:
-            written = -1
-            while (self._lines or self._is_writing) and written != self._written and time.monotonic() < give_up_at:
-                written = self._written
-                self._changed.wait_for(
-                    lambda: not (self._lines or self._is_writing) or self._written != written,  # noqa: B023
-                    NO_PROGRESS_SECONDS,
-                )
+            while not self._is_idle() and time.monotonic() < give_up_at:
+                if not self._changed.wait(NO_PROGRESS_SECONDS):
+                    break
+            return self._is_idle()
+
+    def _is_idle(self) -> bool:
+        return not (self._lines or self._is_writing)
 
     def _append(self, line: bytes, tells_of: int) -> None:
         self._lines.append((line, tells_of))
@@ -127,7 +126,6 @@ class LineWriter:
 
     def _note(self, lines: Sequence[tuple[bytes, int]], is_written: bool) -> None:
         if is_written:
-            self._written += len(lines)
             if self._untold and not self._lines:
                 self._put_notice()
             return
