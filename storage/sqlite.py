@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -41,7 +42,7 @@ from storage.statements import SQL
 
 LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
 
-_UNFINISHED = with_columns("unfinished")
+_TASKS = with_columns("tasks")
 _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
 
@@ -83,8 +84,12 @@ class SqliteStore:
         row = await self._database.read(lambda reader: reader.execute(SQL["checkpoint"], {"id": task_id}).fetchone())
         return Checkpoint(*row) if row else None
 
-    async def unfinished(self) -> list[Task]:
-        return await self._database.read(lambda reader: tasks_of(reader.execute(_UNFINISHED)))
+    async def unfinished(self) -> list[int]:
+        return await self._database.read(lambda reader: [row[0] for row in reader.execute(SQL["unfinished"])])
+
+    async def tasks(self, ids: Sequence[int]) -> list[Task]:
+        values = {"ids": json.dumps(list(ids))}
+        return await self._database.read(lambda reader: tasks_of(reader.execute(_TASKS, values)))
 
     async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
         def read(connection: sqlite3.Connection) -> list[KeptRound]:
