@@ -75,13 +75,13 @@ class Mistakes:
         field = _cut(field, LONGEST_FIELD_CHARACTERS)
         for text in texts:
             known = self.listed.get(field, [])
-            text = _cut(text, LONGEST_MISTAKE_CHARACTERS)
-            if text in known:
+            short = _cut(text, LONGEST_MISTAKE_CHARACTERS)
+            if short in known:
                 continue
             self.count += 1
             if self._listed_count < MOST_MISTAKES:
                 self._listed_count += 1
-                self.listed.setdefault(field, known).append(text)
+                self.listed.setdefault(field, known).append(short)
 
     def add_all(self, fields: Sequence[str], text: str) -> None:
         """Notes the same of many fields; those beyond the first are only counted."""
