@@ -238,9 +238,9 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
-    sign_in = SignIn(accounts, config.auth)
-    stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
+    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
+    stack.callback(sign_in.close)
     return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 

@@ -393,7 +393,10 @@ class TaskHandler(ApiHandler):
         number = _task_id(task_id)
         wait = self.value("wait")
         tasks = self.services.tasks
-        task = await self.while_signed_in(tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
+        if wait:
+            task = await self.while_signed_in(tasks.feed.wait_for_end(number, wait))
+        else:
+            task = await tasks.store.task(number)
         self.send(self.view(task))
 
     async def put(self, task_id: str) -> None:
