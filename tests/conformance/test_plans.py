@@ -11,7 +11,16 @@ from storage.database import connect, prepare_database
 from storage.rows import COLUMNS, FIELDS
 from storage.statements import SQL
 
-TEMPLATES = {"page", "places", "part_final", "part_pending", "part_of_words", "count_parts", "statuses_of_places"}
+TEMPLATES = {
+    "page",
+    "places",
+    "part_final",
+    "part_pending",
+    "part_of_words",
+    "part_of_former_words",
+    "count_parts",
+    "statuses_of_places",
+}
 """Held by tests/conformance/test_lists.py and bench/million.py: what is filled in decides."""
 
 
