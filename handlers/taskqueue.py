@@ -31,6 +31,7 @@ from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
+from storage.room import Room
 
 LONGEST_WAIT_SECONDS = 60
 LARGEST_PAGE = 500
@@ -245,7 +246,8 @@ class TaskListHandler(CreatingHandler):
         created = await self.services.tasks.queue.submit_all(
             [self._submission_or_mistake(one) for one in given], self.identity.name
         )
-        self.send(CreatedView([self.view(one.task) for one in created]), 201)
+        tasks = Room().fit_all(one.task for one in created)
+        self.send(CreatedView([self.view(task) for task in tasks]), 201)
 
     def _submission(self, given: object) -> Submission:
         return _submission(given, self.services.tasks.registry)
@@ -416,9 +418,11 @@ class RoundsHandler(ApiHandler):
     }
 
     async def get(self, task_id: str) -> None:
-        """Shows at most 1,000 rounds."""
-        rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
-        self.send(RoundListView([round_view(done) for done in rounds]))
+        """Shows at most 1,000 rounds, fewer if they are large."""
+        number = _task_id(task_id)
+        page = await self.services.tasks.store.rounds(number, self.value("after", 0))
+        following = f"{API}/taskqueue/{number}/rounds?after={page.rounds[-1].number}" if page.has_more else None
+        self.send(RoundListView([round_view(done) for done in page.rounds], following))
 
 
 class InterruptionsHandler(ApiHandler):

@@ -39,6 +39,8 @@ log = logging.getLogger("hourglass.queue")
 LOOK_AGAIN_SECONDS = 0.25
 LONGEST_SLEEP_SECONDS = 60.0
 LONGEST_KILL_SECONDS = 10.0
+RECOVERED_AT_ONCE = 100
+"""How many unfinished tasks a start holds in memory at a time."""
 KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
 
@@ -98,8 +100,10 @@ class TaskQueue:
 
         Raises StorageUnavailable.
         """
-        for task in await self._store.unfinished():
-            await self._recover_one(task)
+        task_ids = await self._store.unfinished()
+        for first in range(0, len(task_ids), RECOVERED_AT_ONCE):
+            for task in await self._store.tasks(task_ids[first : first + RECOVERED_AT_ONCE]):
+                await self._recover_one(task if task.params else await self._store.task(task.id))
         self._dispatch()
 
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
@@ -348,7 +352,7 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - 20))
+            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - 20))
             run.pace.recall(done.seconds for done in recent)
         return Start(
             task=task.id,
@@ -518,7 +522,8 @@ def _entry(task: Task) -> Entry:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """As compact as what workers send: so large the sizes that clients are told are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _unique_key(job: str, params: dict[str, Any]) -> str:
