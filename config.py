@@ -6,7 +6,6 @@ import argparse
 import configparser
 import os
 import re
-from ast import literal_eval
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -289,10 +288,11 @@ class _IniParser(configparser.ConfigParser):
 def _read_file(file: Path, name: str) -> Texts:
     # A default section would hand its keys to all others; the name "" cannot be written.
     parser = _IniParser(interpolation=None, default_section="", delimiters=("=",), empty_lines_in_values=False)
+    text = _text_of(file, name)
     try:
-        parser.read_string(_text_of(file, name))
+        parser.read_string(text)
     except configparser.Error as error:
-        raise ConfigError(f"{name} {_mistake(error)}") from error
+        raise ConfigError(f"{name} {_mistake(error, text)}") from error
     return {section: dict(parser[section]) for section in parser.sections()}
 
 
@@ -306,15 +306,23 @@ def _text_of(file: Path, name: str) -> str:
         raise ConfigError(f"{name}: expected text in UTF-8, got {place}") from error
 
 
-def _mistake(error: configparser.Error) -> str:
+def _mistake(error: configparser.Error, text: str) -> str:
+    """Says what is wrong where. Only the number of the line is taken from the parser: how it words a line is its own
+    affair, and another one in each version of Python."""
     match error:
-        case configparser.MissingSectionHeaderError():
-            return f"line {error.lineno}: expected a [section] first, got {shown(error.line.strip())}"
         case configparser.DuplicateSectionError():
             return f"[{error.section}]: expected one such section, got another in line {error.lineno}"
         case configparser.DuplicateOptionError():
             return f"[{error.section}] {error.option}: expected one such key, got another in line {error.lineno}"
-        case configparser.ParsingError(errors=[(int(line), text), *_]):
-            return f"line {line}: expected key = value, got {shown(literal_eval(text).strip())}"
+        case configparser.MissingSectionHeaderError(lineno=int(number)):
+            return f"line {number}: expected a [section] first, got {_line(text, number)}"
+        case configparser.ParsingError(errors=[(int(number), _), *_]):
+            return f"line {number}: expected key = value, got {_line(text, number)}"
         case _:
             return f"cannot be understood: {' '.join(str(error).split())}"
+
+
+def _line(text: str, number: int) -> str:
+    """The line of that number, from 1, as it is shown."""
+    lines = text.split("\n")
+    return shown(lines[number - 1].strip()) if 0 < number <= len(lines) else "nothing"

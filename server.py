@@ -43,14 +43,17 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(argv: Sequence[str]) -> int:
     import asyncio
+    import os
 
     import logs
     from config import load_config
 
     config = load_config(argv)
+    # Out of the environment before anything is started: workers, readers and jobs would inherit it.
+    admin_password = os.environ.pop("HOURGLASS_ADMIN_PASSWORD", None)
     logs.set_up(config.log.level, config.log.format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(config))
+        runner.run(_run(config, admin_password))
     return 0
 
 
@@ -70,6 +73,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     import logging
 
     from ceph.clusters import Clusters
+    from handlers.events import text_frame
+    from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
@@ -91,7 +96,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     store = SqliteStore(database, config.retention.rounds_per_task)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
-    feed = Feed(store, queue.derived, VERSION)
+    # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
+    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     images = ImageResults(store, ImageResultStore(database))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -149,7 +155,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     )
 
 
-async def _run(config: Config) -> None:
+async def _run(config: Config, admin_password: str | None) -> None:
     """Opens in order, serves until a signal, and stops: answers first, then the database."""
     import asyncio
     import logging
@@ -161,7 +167,7 @@ async def _run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
         tasks = await open_tasks(config, stack)
-        services = await _open_services(config, tasks, stack)
+        services = await _open_services(config, tasks, admin_password, stack)
         kept = config.retention
         retention = Retention(
             tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
@@ -208,11 +214,10 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) -> Services:
+async def _open_services(config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack) -> Services:
     """Who may sign in, and the bell by which commands tell of changes."""
-    import os
-
     from handlers.connections import Connections
+    from handlers.limits import ClientLimits
     from handlers.services import Services
     from handlers.signin import SignIn
     from jobs.queue import wall_clock
@@ -221,7 +226,7 @@ async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) ->
 
     accounts = Accounts(tasks.database, config.storage.data_dir, wall_clock)
     await accounts.load()
-    password = await accounts.ensure_admin(os.environ.get("HOURGLASS_ADMIN_PASSWORD"))
+    password = await accounts.ensure_admin(admin_password)
     if password is not None:
         print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
     connections = Connections()
@@ -233,7 +238,9 @@ async def _open_services(config: Config, tasks: Tasks, stack: AsyncExitStack) ->
     await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
     sign_in = SignIn(accounts, config.auth, wall_clock)
     stack.callback(sign_in.close)
-    return Services(config, VERSION, tasks, accounts, sign_in, connections)
+    limits = ClientLimits.of(config.limits)
+    tasks.feed.unread.on_change = limits.answers.change
+    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> HTTPServer:

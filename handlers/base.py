@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 from tornado.escape import parse_qs_bytes
@@ -12,12 +15,14 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.compression import compressed, takes_gzip
+from handlers.limits import LimitReached, Places
 from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
 from jobs.model import Task
+from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
@@ -25,6 +30,8 @@ from storage.accounts import Identity
 log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
+LONG_ANSWER_BYTES = 256 * 1024
+RETRY_AFTER_SECONDS = 10
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -56,6 +63,8 @@ class ServiceHandler(IdentifiedHandler):
 
     def initialize(self, services: Services) -> None:
         self.services = services
+        self._is_gone = False
+        self._in_line: asyncio.Task[Any] | None = None
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -104,10 +113,85 @@ class ServiceHandler(IdentifiedHandler):
         return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
 
     def send(self, value: object, status: int = 200) -> None:
-        """Answers with JSON."""
+        """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
+        self._send_packed(self._packed(encode(value)), status)
+
+    async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
+        """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
+
+        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        """
+
+        async def make() -> bytes:
+            return await self._packed_apart(encode(await read()))
+
+        await self._answer_in_turn(make, status, self.services.limits.building)
+
+    async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
+        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+
+        async def make() -> bytes:
+            text = await read()
+            is_long = len(text.text) >= WORTH_COMPRESSING_BYTES
+            self.clear_header("Content-Encoding")
+            if is_long:
+                self.set_header("Vary", "Accept-Encoding")
+            if not is_long or not takes_gzip(self.request):
+                return text.text
+            self.set_header("Content-Encoding", "gzip")
+            return text.form("gzip", partial(compressed, quickly=True))
+
+        await self._answer_in_turn(make, 200, nullcontext())
+
+    async def _answer_in_turn(
+        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+    ) -> None:
+        answers = self.services.limits.answers
+        identity: Identity | None = getattr(self, "identity", None)
+        user = f"{identity.name if identity else ''} {self.request.remote_ip}"
+        size = 0
+        while not self._is_gone:
+            try:
+                self._in_line = asyncio.current_task()
+                await answers.reserve(size, user)
+            except asyncio.CancelledError:
+                if self._is_gone and self._in_line is not None:
+                    self._in_line.uncancel()
+                    return
+                raise
+            finally:
+                self._in_line = None
+            try:
+                async with building:
+                    body = await make()
+                    if len(body) <= size or answers.has_room(len(body) - size):
+                        self._send_packed(body, status)
+                        return
+            finally:
+                answers.release(size)
+            size = len(body)
+            del body
+
+    def on_connection_close(self) -> None:
+        """Nothing more is done for a client that has gone while it waited for its turn."""
+        self._is_gone = True
+        if self._in_line is not None:
+            self._in_line.cancel()
+        super().on_connection_close()
+
+    async def _packed_apart(self, body: bytes) -> bytes:
+        """As `_packed`; what is long is compressed off the loop."""
+        self.clear_header("Content-Encoding")
+        if len(body) < LONG_ANSWER_BYTES or not takes_gzip(self.request):
+            return self._packed(body)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Content-Encoding", "gzip")
+        return await asyncio.to_thread(compressed, body, quickly=True)
+
+    def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
-        self.finish(self._packed(encode(value)))
+        self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
         """Long answers, as lists are, go compressed where the client takes that: a page of tasks is a tenth then."""
@@ -158,6 +242,8 @@ class ApiHandler(ServiceHandler):
         self._body = bytearray()
         self._received_bytes = 0
         self.values: dict[str, list[object]] = {}
+        self._place = ExitStack()
+        self._waking: asyncio.Future[None] | None = None
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
@@ -170,11 +256,27 @@ class ApiHandler(ServiceHandler):
 
     def on_finish(self) -> None:
         super().on_finish()
+        self._place.close()
         self.services.connections.request_ended(self)
 
     def on_connection_close(self) -> None:
         self.services.connections.request_ended(self)
         super().on_connection_close()
+        self._wake_if_gone()
+        self._place.close()
+
+    def waiting(self) -> asyncio.Future[None]:
+        """Takes a place among the calls that wait, until the request ends. The future ends the wait: it is done when
+        the client has gone, or when somebody else sees to it. Raises a Refusal if too many wait already."""
+        if self._waking is None:
+            self._place.enter_context(place(self.services.limits.waiting_calls, self.identity.name))
+            self._waking = asyncio.get_running_loop().create_future()
+            self._wake_if_gone()
+        return self._waking
+
+    def _wake_if_gone(self) -> None:
+        if self._is_gone and self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
 
     def data_received(self, chunk: bytes) -> None:
         if self._finished:
@@ -257,6 +359,19 @@ class ApiHandler(ServiceHandler):
             allowed += ["application/x-www-form-urlencoded"]
         if has_body and kind not in allowed:
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
+
+
+@contextmanager
+def place(places: Places, user: str) -> Iterator[None]:
+    """Holds a place for the length of a block. Raises a Refusal if there is none."""
+    try:
+        places.take(user)
+    except LimitReached as error:
+        raise Refusal(error.status, str(error), Retry_After=str(RETRY_AFTER_SECONDS)) from error
+    try:
+        yield
+    finally:
+        places.leave(user)
 
 
 def _too_large() -> Refusal:

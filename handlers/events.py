@@ -15,7 +15,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from handlers.base import ServiceHandler
+from handlers.base import ServiceHandler, place
 from handlers.operations import Operation
 from handlers.problems import Refusal
 from handlers.query import read_query, whole
@@ -131,7 +131,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Tells each committed change as it happens."""
-        with self.place(self.services.websockets):
+        with place(self.services.limits.websockets, self.identity.name):
             await super().get(*args, **kwargs)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from config import Limits
 
 
 class RefusedTally:
@@ -19,7 +23,12 @@ class RefusedTally:
 
 
 class LimitReached(Exception):
-    """Raised when no place is free; its text says which limit, in a sentence for the client."""
+    """Raised when no place is free; its text says which limit, in a sentence for the client. `status` is 429 if it is
+    the user who has too many, 503 if all together have."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Places:
@@ -43,9 +52,11 @@ class Places:
     def take(self, user: str) -> None:
         """Takes a place, which `leave` gives back. Raises LimitReached."""
         if self._count >= self._most:
-            self._refuse(f"At most {self._most} {self._what} can be open at a time; try again later.")
+            self._refuse(503, f"At most {self._most} {self._what} can be open at a time; try again later.")
         if self._taken[user] >= self._most_a_user:
-            self._refuse(f"One user can have at most {self._most_a_user} {self._what} open at a time.")
+            self._refuse(
+                429, f"One user can have at most {self._most_a_user} {self._what} open at a time; try again later."
+            )
         self._count += 1
         self._taken[user] += 1
 
@@ -56,15 +67,147 @@ class Places:
         if not self._taken[user]:
             del self._taken[user]
 
-    @contextmanager
-    def taken_by(self, user: str) -> Iterator[None]:
-        """Holds a place for the length of a block. Raises LimitReached."""
-        self.take(user)
+    def _refuse(self, status: int, sentence: str) -> None:
+        self._refused.add(self._reason)
+        raise LimitReached(status, sentence)
+
+
+SMALL_ANSWER_BYTES = 64 * 1024
+MEGABYTE = 1024 * 1024
+AT_ONCE_BUILDING = 4
+
+
+class Line:
+    """Those who wait for bytes: users take turns, each in the order of its calls."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def join(self, size: int, user: str) -> asyncio.Future[None]:
+        """The future is done when so many bytes have been given."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, deque()).append((size, future))
+        return future
+
+    def let_in(self, take: Callable[[int], bool]) -> None:
+        """Lets in one after the other as long as `take` does; who is next waits, and so do those behind."""
+        while self._waiting:
+            user, line = next(iter(self._waiting.items()))
+            size, future = line[0]
+            if not future.done():
+                if not take(size):
+                    return
+                future.set_result(None)
+            line.popleft()
+            self._waiting.move_to_end(user)
+            if not line:
+                del self._waiting[user]
+
+
+class UnreadAnswers:
+    """Bounds the memory of all answers and frames that clients have not read yet, in sum.
+
+    Who is about to send something large calls `reserve` before it is made, waits for its turn with nothing in memory,
+    and calls `release` when the last byte has left. A frame that is shared by many sockets is reserved once, and
+    released after the last of them. What is small is never kept waiting by what is large: a quarter is left to it.
+    HTTP answers are counted by their connection while they leave (`http_server.py`), so a handler uses
+    `ApiHandler.answer`, which does all of it.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._most_of_large = most_bytes * 3 // 4
+        self._held = 0
+        self._small, self._large = Line(), Line()
+
+    @property
+    def held_bytes(self) -> int:
+        """What is reserved and not released yet."""
+        return self._held
+
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for their turn."""
+        return len(self._small) + len(self._large)
+
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes need not wait."""
+        return not self._line(size) and self._fits(size)
+
+    async def reserve(self, size: int, user: str) -> None:
+        """Counts so many bytes, when it is the user's turn."""
+        if self.has_room(size):
+            self._held += size
+            return
+        future = self._line(size).join(size, user)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self.release(size if future.done() and not future.cancelled() else 0)
+            raise
+
+    def add(self, size: int) -> None:
+        """Counts so many bytes that are there already, without waiting."""
+        self._held += size
+
+    def change(self, by: int) -> None:
+        """Adds, or releases what is less than nothing."""
+        if by > 0:
+            self.add(by)
+        else:
+            self.release(-by)
+
+    def release(self, size: int) -> None:
+        """Gives bytes back that were reserved or added."""
+        self._held -= size
+        if self._small or self._large:
+            self._small.let_in(self._take)
+            self._large.let_in(self._take)
+
+    @asynccontextmanager
+    async def turn(self, size: int, user: str) -> AsyncIterator[None]:
+        """Holds so many bytes for the length of a block."""
+        await self.reserve(size, user)
         try:
             yield
         finally:
-            self.leave(user)
+            self.release(size)
 
-    def _refuse(self, sentence: str) -> None:
-        self._refused.add(self._reason)
-        raise LimitReached(sentence)
+    def _line(self, size: int) -> Line:
+        return self._small if size <= SMALL_ANSWER_BYTES else self._large
+
+    def _fits(self, size: int) -> bool:
+        """What is larger than all there is needs half of it to be free."""
+        if size <= SMALL_ANSWER_BYTES:
+            return self._held + size <= self._most
+        return self._held + min(size, self._most // 2) <= self._most_of_large
+
+    def _take(self, size: int) -> bool:
+        fits = self._fits(size)
+        self._held += size if fits else 0
+        return fits
+
+
+@dataclass(frozen=True)
+class ClientLimits:
+    """What all ways in pass. `building` bounds how many large answers are made at a time."""
+
+    refused: RefusedTally
+    answers: UnreadAnswers
+    websockets: Places
+    waiting_calls: Places
+    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+
+    @classmethod
+    def of(cls, limits: Limits) -> ClientLimits:
+        """By the section of config.ini."""
+        refused = RefusedTally()
+        return cls(
+            refused,
+            UnreadAnswers(limits.answers_mb * MEGABYTE),
+            Places("WebSockets", limits.websockets, limits.websockets_per_user, "websockets", refused),
+            Places("waiting calls", limits.waiting_calls, limits.waiting_calls_per_user, "waiting_calls", refused),
+        )

@@ -69,7 +69,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield from _workers(tasks.queue)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     yield from _answers(services.answers)
-    yield _refused(services.refused)
+    yield _refused(services.limits.refused)
     yield from _commits(tasks.database.commits)
     yield from _disk(services, is_readable=head is not None)
 

@@ -26,6 +26,7 @@ from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.taskqueue import (
     ChangesHandler,
+    DeleteHandler,
     InterruptionsHandler,
     RetryHandler,
     RoundsHandler,
@@ -50,6 +51,7 @@ FSID = r"([\w-]+)"
 API_ROUTES: list[tuple[str, type]] = [
     ("taskqueue", TaskListHandler),
     ("taskqueue/test_task", TestTaskHandler),
+    ("taskqueue/delete", DeleteHandler),
     ("taskqueue/changes", ChangesHandler),
     ("taskqueue/events", EventsHandler),
     (r"taskqueue/(\d+)", TaskHandler),

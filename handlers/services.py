@@ -9,7 +9,7 @@ from ceph.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
-from handlers.limits import RefusedTally
+from handlers.limits import ClientLimits, RefusedTally
 from handlers.signin import SignIn
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
@@ -43,6 +43,11 @@ class Services:
     accounts: Accounts
     sign_in: SignIn
     connections: Connections
+    limits: ClientLimits
     answers: HttpTally = field(default_factory=HttpTally)
-    refused: RefusedTally = field(default_factory=RefusedTally)
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def refused(self) -> RefusedTally:
+        """What was over a limit."""
+        return self.limits.refused

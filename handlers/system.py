@@ -35,7 +35,10 @@ class JobsHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the jobs with their parameters."""
-        self.send(JobListView([self._view(job.name) for job in self.services.tasks.registry.jobs]))
+        await self.answer(self._jobs)
+
+    async def _jobs(self) -> JobListView:
+        return JobListView([self._view(job.name) for job in self.services.tasks.registry.jobs])
 
     def _view(self, name: str) -> JobView:
         registry = self.services.tasks.registry

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -34,15 +35,24 @@ from storage import ORDERINGS, Created, ListQuery, RequestKey
 from storage.room import Room
 
 LONGEST_WAIT_SECONDS = 60
+LONGEST_HELD_SECONDS = 55
+"""Who asks for more is answered after this: proxies commonly give up on an answer after 60 s of silence."""
 LARGEST_PAGE = 500
 LARGEST_BULK = 1000
 LARGEST_ARRAY = 1000
 LARGEST_DELETE = 10_000
 LONGEST_KEY = 255
 
+
+def held_seconds(what_for: str) -> Query:
+    """How long a call may wait."""
+    given = seconds(LONGEST_WAIT_SECONDS).about(f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
+    return replace(given, read=lambda text: min(cast(float, given.read(text)), LONGEST_HELD_SECONDS))
+
+
 _EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
 _FORCE = truth.about("do not wait for the round under way, kill its worker")
-_WAIT = seconds(LONGEST_WAIT_SECONDS).about("answer when the task is final, or when so many seconds are over")
+_WAIT = held_seconds("answer when the task is final, or when so many seconds are over")
 _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
@@ -57,6 +67,12 @@ _SUBMISSION = (
     Parameter("not_before", Time | None, None),
 )
 _PIN = (Parameter("pinned", bool),)
+_TaskId = Annotated[int, Meta(ge=1, le=2**53)]
+_DELETION = (
+    Parameter("ids", Annotated[list[_TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]),
+    Parameter("if_status", Expected | None, None),
+    Parameter("force", bool, False),
+)
 
 
 def _read_key(given: str) -> str:
@@ -131,22 +147,35 @@ class CreatingHandler(ApiHandler):
 
     async def _final(self, task: Task, wait_seconds: float) -> Task:
         """A task that is deleted meanwhile is answered as it was created."""
+        tasks = self.services.tasks
         try:
-            return await self.services.tasks.feed.wait_for_end(task.id, wait_seconds)
+            await tasks.feed.wait_for_end(task.id, wait_seconds, self.waiting())
+            return await tasks.store.task(task.id)
         except NoSuchTask:
             return task
 
     def preferred_wait(self) -> float | None:
-        """Of all preferences only `wait` means something here. Raises InvalidInput."""
+        """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
+        Raises InvalidInput, and a Refusal if too many wait."""
         for preference in self.request.headers.get("Prefer", "").split(","):
             name, _, value = preference.partition(";")[0].partition("=")
             if name.strip().lower() == "wait":
                 seconds_text = value.strip().strip('"')
-                return float(self.header_value("Prefer", seconds_text, _WAIT))
+                wanted = float(self.header_value("Prefer", seconds_text, _WAIT))
+                self.waiting()
+                return wanted
         return None
 
 
-class TaskListHandler(CreatingHandler):
+class DeletingHandler(ApiHandler):
+    """A call that deletes many tasks."""
+
+    async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
+        """Deletes each task that is still as it is expected to be, and answers what became of each."""
+        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+
+
+class TaskListHandler(CreatingHandler, DeletingHandler):
     """All tasks."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
@@ -168,7 +197,7 @@ class TaskListHandler(CreatingHandler):
             body=_submission_schema,
             example={"job": "test_task", "params": {"times": 5}, "priority": 10},
             answer_headers=_LOCATED,
-            problems=(403, 404, 409),
+            problems=(403, 409),
         ),
         "DELETE": Operation(
             answers={200: DeletionsView},
@@ -223,8 +252,7 @@ class TaskListHandler(CreatingHandler):
         if len(ids) > LARGEST_BULK:
             raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
         wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
-        force = self.value("force", False)
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+        await self.delete_tasks(wanted, self.value("force", False))
 
     async def _matching(self) -> list[tuple[int, Expected | None]]:
         """The tasks that match, each with what it is now: one that ends before its turn is left alone. An empty filter
@@ -365,10 +393,10 @@ class TaskHandler(ApiHandler):
     async def get(self, task_id: str) -> None:
         """Shows the task."""
         number = _task_id(task_id)
-        wait = self.value("wait")
-        tasks = self.services.tasks
-        task = await (tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
-        self.send(self.view(task))
+        feed = self.services.tasks.feed
+        if self.value("wait"):
+            await feed.wait_for_end(number, self.value("wait"), self.waiting())
+        await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
         """Keeps the task from retention, or no longer."""
@@ -386,6 +414,25 @@ class TaskHandler(ApiHandler):
             self.finish()
         else:
             self.send(self.view(task))
+
+
+class DeleteHandler(DeletingHandler):
+    """Many tasks by their ids."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: DeletionsView},
+            body=lambda _: json_schema(_DELETION),
+            example={"ids": [17, 18], "if_status": "pending"},
+            problems=(403,),
+        ),
+    }
+
+    async def post(self) -> None:
+        """Aborts the pending and deletes the final ones, as DELETE does, however long the address would become."""
+        given: dict[str, Any] = validate(_DELETION, self.json(), "a deletion")
+        expected: Expected | None = given["if_status"]
+        await self.delete_tasks([(task_id, expected) for task_id in dict.fromkeys(given["ids"])], given["force"])
 
 
 class RetryHandler(CreatingHandler):
@@ -450,7 +497,7 @@ class ChangesHandler(ApiHandler):
             answers={200: ChangesFrame | ResyncFrame},
             query={
                 "since": whole(0).about("a revision, a whole number of at least 0", required=True),
-                "wait": seconds(LONGEST_WAIT_SECONDS).about("answer when there is something, or when they are over"),
+                "wait": held_seconds("answer when there is something, or when they are over"),
             },
         ),
     }
@@ -460,8 +507,8 @@ class ChangesHandler(ApiHandler):
         since = self.value("since")
         feed = self.services.tasks.feed
         if self.value("wait"):
-            await feed.wait_beyond(since, self.value("wait"))
-        self.send(await feed.changes(since))
+            await feed.wait_beyond(since, self.value("wait"), self.waiting())
+        await self.answer_shared(lambda: feed.changes(since))
 
 
 def _task_id(text_of_id: str) -> int:

@@ -236,6 +236,27 @@ def memory_limit_mb(registry: Registry, name: str, params: str, default: int) ->
     return int(_largest([job.memory_limit_mb for job in _limiting(jobs)], default))
 
 
+def expected_round_seconds(registry: Registry, name: str, params: str, *, resumed: bool = False) -> float:
+    """How long the first round should take that a worker runs, 0 where that is not known. In which of its steps a task
+    goes on after an interruption is not known here: then it is the longest of all.
+
+    Raises InvalidInput where the parameters no longer fit, and TypeError where a job says no number.
+    """
+    job = registry.find(name)
+    if job is None or (job.expected_round_seconds is None and not job.steps_parameters):
+        return 0
+    return expected_at_start(registry, name, json.loads(params), resumed=resumed)
+
+
+def expected_at_start(registry: Registry, name: str, params: Mapping[str, Any], *, resumed: bool = False) -> float:
+    """The same where the parameters are at hand."""
+    job = registry.job(name)
+    steps = _kept_steps(job, params) if job.steps_parameters else []
+    could_be_first = steps if resumed else steps[:1]
+    inside = [expected_at_start(registry, step.job, step.params, resumed=resumed) for step in could_be_first]
+    return max(registry.expected_seconds_of(name, params), *inside, 0)
+
+
 def _limiting(jobs: Sequence[Job]) -> list[Job]:
     """Those whose limits matter: a job that is made of others does nothing by itself."""
     return [job for job in jobs if not job.steps_parameters] or list(jobs)

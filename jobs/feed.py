@@ -174,6 +174,7 @@ class Unread:
         self._most_bytes = most_bytes
         self._frames: set[Frame] = set()
         self.bytes = 0
+        self.on_change: Callable[[int], None] = lambda by: None
 
     @property
     def is_full(self) -> bool:
@@ -181,14 +182,18 @@ class Unread:
 
     def add(self, frame: Frame) -> None:
         self._frames.add(frame)
-        self.bytes += len(frame.data)
+        self._change(len(frame.data))
 
     def left(self, frame: Frame, subscriber: Subscriber) -> None:
         """A client has taken it, or has gone."""
         frame.readers.discard(subscriber)
         if not frame.readers and frame in self._frames:
             self._frames.remove(frame)
-            self.bytes -= len(frame.data)
+            self._change(-len(frame.data))
+
+    def _change(self, by: int) -> None:
+        self.bytes += by
+        self.on_change(by)
 
     def stuck(self, now: float) -> tuple[Frame | None, float | None]:
         """The large frame for which the most bytes a client are held, of those that have not left for long; and when
@@ -219,10 +224,11 @@ class Feed:
         self._subscribers: set[Subscriber] = set()
         self._quiet: dict[Subscriber, float] = {}
         """Since when nothing was sent to those to whom all has left, the longest first."""
-        self._unread = Unread(most_unread_bytes)
+        self.unread = Unread(most_unread_bytes)
         self._news = asyncio.Event()
-        self._tick: asyncio.TimerHandle | None = None
-        self._quiet_timer: asyncio.TimerHandle | None = None
+        self._tick: asyncio.Handle | None = None
+        self._tick_at = 0.0
+        self._quiet_timer: asyncio.Handle | None = None
         self._pump: asyncio.Task[None] | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._waiting_for_end: dict[int, set[asyncio.Future[None]]] = defaultdict(set)
@@ -368,7 +374,7 @@ class Feed:
 
     async def _send_round(self) -> None:
         """One frame to everybody who can take one and has something to get."""
-        if self._unread.is_full:
+        if self.unread.is_full:
             self._make_room()
         ready = [subscriber for subscriber in self._subscribers if self._is_ready(subscriber)]
         groups: dict[int, list[Subscriber]] = defaultdict(list)
@@ -379,7 +385,7 @@ class Feed:
             await self._send_changes(since, group)
 
     def _is_ready(self, subscriber: Subscriber) -> bool:
-        if subscriber.sending or not subscriber.has_news(self._revision, with_rounds=not self._unread.is_full):
+        if subscriber.sending or not subscriber.has_news(self._revision, with_rounds=not self.unread.is_full):
             return False
         may_send = subscriber.pacer.may_send(asyncio.get_running_loop().time())
         if not may_send:
@@ -387,7 +393,7 @@ class Feed:
         return may_send
 
     async def _send_changes(self, since: int, group: list[Subscriber]) -> None:
-        is_tight = self._unread.is_full
+        is_tight = self.unread.is_full
         most_bytes = SMALL_FRAME_BYTES if is_tight else LARGEST_FRAME_BYTES
         changes = await self._store.changes(since, limit=REVISIONS_A_FRAME, most_bytes=most_bytes)
         if changes is None:
@@ -408,7 +414,7 @@ class Feed:
         self, watches: Iterable[Watch], subscribers: Sequence[Subscriber], up_to: int, most_bytes: int
     ) -> dict[int, list[RoundView]]:
         """The next rounds by task, as far as there is room in the frame: at least one. The rest stays unread."""
-        found = {}
+        found: dict[int, list[RoundView]] = {}
         for watch in watches:
             if found and most_bytes <= 0:
                 break
@@ -445,7 +451,7 @@ class Feed:
         now = asyncio.get_running_loop().time()
         frame = Frame(self._pack(text), now)
         frame.readers.update(subscribers)
-        self._unread.add(frame)
+        self.unread.add(frame)
         for subscriber in subscribers:
             subscriber.pacer.sent(now)
             subscriber.sending = True
@@ -454,14 +460,14 @@ class Feed:
 
     def _sent(self, subscriber: Subscriber, frame: Frame, future: asyncio.Future[None]) -> None:
         subscriber.sending = False
-        was_full = self._unread.is_full
-        self._unread.left(frame, subscriber)
+        was_full = self.unread.is_full
+        self.unread.left(frame, subscriber)
         if future.cancelled() or future.exception() is not None:
             self.unsubscribe(subscriber)
         elif subscriber in self._subscribers:
             self._quiet[subscriber] = asyncio.get_running_loop().time()
             self._watch_quiet()
-        if subscriber.has_news(self._revision) or (was_full and not self._unread.is_full):
+        if subscriber.has_news(self._revision) or (was_full and not self.unread.is_full):
             self._news.set()
         self._progress.set()
 
@@ -470,7 +476,7 @@ class Feed:
         for again as long as it is so."""
         if not any(one.unread and not one.sending for one in self._subscribers):
             return
-        frame, next_stuck = self._unread.stuck(asyncio.get_running_loop().time())
+        frame, next_stuck = self.unread.stuck(asyncio.get_running_loop().time())
         if frame is not None:
             frame.is_cut = True
             for subscriber in list(frame.readers):
@@ -479,10 +485,11 @@ class Feed:
             self._wake_at(max(next_stuck, asyncio.get_running_loop().time() + RETRY_SECONDS))
 
     def _wake_at(self, when: float) -> None:
-        if self._tick is not None and self._tick.when() <= when:
+        if self._tick is not None and self._tick_at <= when:
             return
         if self._tick is not None:
             self._tick.cancel()
+        self._tick_at = when
         self._tick = asyncio.get_running_loop().call_at(when, self._on_tick)
 
     def _on_tick(self) -> None:

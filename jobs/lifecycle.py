@@ -151,7 +151,7 @@ def aborted(by: str, at: int, force: bool = False) -> Step:
             stopping=running,
             forced=force and running,
             stalled=False,
-            ended=at,
+            ended=_ended(task, at),
             ended_by=by,
             last_modified=at,
         )
@@ -229,7 +229,12 @@ def _fail(task: Task, at: int, error: str, outcome: str) -> Change:
 
 
 def _end(task: Task, at: int, **fields: object) -> Change:
-    return Change(replace(task, ended=at, last_modified=at, stalled=False, **fields))
+    return Change(replace(task, ended=_ended(task, at), last_modified=at, stalled=False, **fields))
+
+
+def _ended(task: Task, at: int) -> int:
+    """Not before it started, even if the clock was set back meanwhile: `runtime` is never negative."""
+    return max(at, task.started or at)
 
 
 def _no_longer_stopping(task: Task, at: int, ending: str = "", error: str | None = None) -> Change | None:

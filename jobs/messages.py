@@ -11,13 +11,15 @@ from jobs.model import RoundRecord
 
 
 class Start(Struct, frozen=True, tag=True, kw_only=True, gc=False):
-    """Run this task: from `checkpoint`, which round `round` left, or from the beginning."""
+    """Run this task: from `checkpoint`, which round `round` left, or from the beginning. `rounds` is how many there
+    will be, as far as is known."""
 
     task: int
     job: str
     params: str
     checkpoint: str | None = None
     round: int = 0
+    rounds: int | None = None
 
 
 class Acknowledge(Struct, frozen=True, tag=True):

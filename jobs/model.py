@@ -28,6 +28,9 @@ class Status(StrEnum):
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LARGEST_NUMBER = 2**53
+"""Above it, JavaScript and other readers of JSON no longer tell one whole number from the next."""
+
 FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
 PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
 
@@ -131,6 +134,8 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     output: str | None = None
     checkpoint: str | None = None
     if_aborted: str = ""
+    expected_seconds: float | None = None
+    """How long the next round should take, where it is not what the job declares."""
 
 
 class KeptRound(Struct, frozen=True, kw_only=True):
@@ -146,8 +151,8 @@ class KeptRound(Struct, frozen=True, kw_only=True):
 
 
 class RoundPage(Struct, frozen=True):
-    """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how much
-    JSON they are, in bytes."""
+    """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
+    much JSON they are, in bytes."""
 
     rounds: list[KeptRound]
     has_more: bool

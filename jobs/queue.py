@@ -6,8 +6,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
 
@@ -24,10 +24,11 @@ from jobs.errors import (
     NotFound,
     ServiceStopping,
 )
+from jobs.forecast import TREND_ROUNDS
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
-from jobs.registry import Registry
+from jobs.registry import Job, Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.schedule import Entry, Schedule
 from jobs.tally import TaskTally
@@ -43,6 +44,7 @@ RECOVERED_AT_ONCE = 100
 """How many unfinished tasks a start holds in memory at a time."""
 KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
+MOST_REASON_CHARACTERS = 500
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -60,6 +62,11 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady_clock() -> int:
+    """Milliseconds that go by, whatever the wall clock is set to: for what lasts within one run of the server."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class TaskQueue:
     """Takes tasks in, schedules them, and writes down what becomes of them."""
 
@@ -70,12 +77,14 @@ class TaskQueue:
         registry: Registry,
         max_worker_deaths: int = 3,
         clock: Callable[[], int] = wall_clock,
+        steady: Callable[[], int] = steady_clock,
     ) -> None:
         self._store = store
         self._engine = engine
         self._registry = registry
         self._max_worker_deaths = max_worker_deaths
         self._clock = clock
+        self._steady = steady
         self._schedule = Schedule()
         self._runs: dict[int, Run] = {}
         self._orders: dict[int, Start] = {}
@@ -109,7 +118,7 @@ class TaskQueue:
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
         """Takes in one task; with a key that is known already, that is its task.
 
-        Raises InvalidInput, NotFound, JobUnavailable, Conflict, StorageUnavailable.
+        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
         known = await self.known(key)
         return known or (await self._take_in([self._draft(submission, by)], key))[0]
@@ -137,7 +146,7 @@ class TaskQueue:
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
                 errors |= error.at(f"[{index}]")
-            except (NotFound, JobUnavailable) as error:
+            except JobUnavailable as error:
                 errors[f"[{index}].job"] = [str(error)]
         if errors:
             raise InvalidInput(errors=errors)
@@ -155,7 +164,7 @@ class TaskQueue:
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         try:
             return await self.submit(submission, by, key)
-        except (InvalidInput, NotFound) as error:
+        except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
     async def pin(self, task_id: int, value: bool) -> Task:
@@ -187,8 +196,14 @@ class TaskQueue:
         now = self._clock()
         run = self._runs.get(task.id)
         if run is not None and task.status is Status.RUNNING:
-            return Derived(estimated=run.pace.estimated(now), pace_seconds=run.pace.seconds)
+            return Derived(estimated=self._estimated(run, now), pace_seconds=run.pace.seconds)
         return Derived(waiting_for=self._schedule.why(task.id, now))
+
+    def _estimated(self, run: Run, now: int) -> int | None:
+        """When its task should end, by the wall clock as it is set now."""
+        steady = self._steady()
+        estimated = run.pace.estimated(steady)
+        return None if estimated is None else now + estimated - steady
 
     def pending_on(self, lock: str) -> list[int]:
         """The ids of the pending tasks that have this lock or wait in its line, in the order in which they have it."""
@@ -262,11 +277,19 @@ class TaskQueue:
         return created
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
-        job = self._registry.job(submission.job)
+        job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
         composition.refuse_unavailable(self._registry, parts)
+        with _what_a_job_says(job):
+            return self._described(submission, by, parts)
+
+    def _described(self, submission: Submission, by: str | None, parts: Sequence[composition.Part]) -> Draft:
+        """What the functions of its job say of a task that is to be created."""
+        job = parts[0].job
         params = msgspec.to_builtins(parts[0].params)
         arguments = self._registry.arguments(job, parts[0].params)
+        for part in parts:
+            part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
         return Draft(
             job=job.name,
             params=_json(params),
@@ -279,12 +302,20 @@ class TaskQueue:
             not_before=submission.not_before,
             created_by=by,
             retry_of=submission.retry_of,
+            rounds=job.rounds_of(arguments),
         )
+
+    def _known_job(self, name: str) -> Job:
+        """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
+        try:
+            return self._registry.job(name)
+        except NotFound as error:
+            raise InvalidInput(errors={"job": [str(error)]}) from error
 
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
         if len(self._orders) < KEPT_ORDERS and len(task.params) <= LARGEST_KEPT_ORDER_CHARACTERS:
-            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params)
+            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params, rounds=task.rounds)
 
     async def _recover_one(self, task: Task) -> None:
         now = self._clock()
@@ -328,7 +359,7 @@ class TaskQueue:
         self._wake_when_due()
 
     def _begin(self, entry: Entry) -> None:
-        run = self._runs[entry.task] = Run(entry, self._clock())
+        run = self._runs[entry.task] = Run(entry, self._steady())
         order = self._orders.pop(entry.task, None)
         if order is not None:
             self._start(run, order)
@@ -352,14 +383,15 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - 20))
-            run.pace.recall(done.seconds for done in recent)
+            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
+            run.pace.recall((done.number, done.seconds) for done in recent)
         return Start(
             task=task.id,
             job=task.job,
             params=task.params,
             checkpoint=checkpoint.data if checkpoint else None,
             round=checkpoint.round if checkpoint else 0,
+            rounds=task.rounds,
         )
 
     def _put_back(self, run: Run) -> None:
@@ -372,11 +404,22 @@ class TaskQueue:
         """The first round begins before the commit that says Running: a repeat after a crash is allowed, and
         nobody is told before the commit."""
         run.resumes = self._resumes(order.job, order.params)
+        run.expected_seconds = run.pace.expected_seconds = self._expected_seconds(order)
         run.begun = True
         run.decided.set()
         self._writer.write(run, lifecycle.taken(self._clock()))
         self._engine.start_task(order)
         self._watch_for_stalls()
+
+    def _expected_seconds(self, order: Start) -> float:
+        """A job that cannot say it any more still runs: then its pace alone counts."""
+        resumed = order.checkpoint is not None
+        try:
+            return composition.expected_round_seconds(self._registry, order.job, order.params, resumed=resumed)
+        except Exception as error:  # noqa: BLE001  code of others
+            about = {"task": order.task}
+            log.warning("task %d: how long a round should take is not known: %s", order.task, error, extra=about)
+            return 0
 
     # What the writer tells.
 
@@ -475,11 +518,19 @@ class TaskQueue:
     # Time.
 
     def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+        """A worker's `at` is of the wall clock: here a round ended so long ago as those after it in its batch took."""
+        at = self._steady() - sum(done.seconds for done in rounds) * 1000
         for done in rounds:
-            run.pace.round_done(done.at, done.seconds, done.percent, done.number, done.of)
-        if run.stalled:
+            at += done.seconds * 1000
+            run.pace.round_done(round(at), done.seconds, done.percent, done.number, done.of)
+        expected = run.expected_seconds
+        if rounds and rounds[-1].expected_seconds is not None:
+            expected = rounds[-1].expected_seconds
+        could_stall_sooner = run.stalled or expected < run.pace.expected_seconds
+        run.pace.expected_seconds = expected
+        if could_stall_sooner:
             run.stalled = False
-            self._watch_for_stalls()
+            self._watch_for_stalls(anew=True)
 
     def _wake_when_due(self) -> None:
         due = self._schedule.next_due()
@@ -487,25 +538,26 @@ class TaskQueue:
             self._due_timer.cancel()
             self._due_timer = None
         if due is not None and not self.stopping:
-            self._due_timer = self._later(self._seconds_until(due), self._dispatch)
+            self._due_timer = self._later(_seconds_until(due, self._clock()), self._dispatch)
 
-    def _watch_for_stalls(self) -> None:
+    def _watch_for_stalls(self, *, anew: bool = False) -> None:
         """One timer, for the run that could stall first. Rounds do not touch it: when it fires, it looks again."""
+        if anew and self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
         could_stall = [run.pace.stalls_at for run in self._runs.values() if not run.stalled and not run.over]
         if self._stall_timer is None and could_stall and not self.stopping:
-            self._stall_timer = self._later(self._seconds_until(min(could_stall)), self._mark_stalled)
+            seconds = _seconds_until(min(could_stall), self._steady())
+            self._stall_timer = self._later(seconds, self._mark_stalled)
 
     def _mark_stalled(self) -> None:
         self._stall_timer = None
-        now = self._clock()
+        now = self._steady()
         for run in self._runs.values():
             if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
                 run.stalled = True
-                self._writer.write(run, lifecycle.stalled(True, now))
+                self._writer.write(run, lifecycle.stalled(True, self._clock()))
         self._watch_for_stalls()
-
-    def _seconds_until(self, at: int) -> float:
-        return min(max(0.0, (at - self._clock()) / 1000), LONGEST_SLEEP_SECONDS)
 
     def _later(self, seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, function)
@@ -515,6 +567,24 @@ class TaskQueue:
             if timer is not None:
                 timer.cancel()
         self._due_timer = self._stall_timer = None
+
+
+def _seconds_until(at: int, now: int) -> float:
+    """Not longer than it may take to see that the clock was set."""
+    return min(max(0.0, (at - now) / 1000), LONGEST_SLEEP_SECONDS)
+
+
+@contextmanager
+def _what_a_job_says(job: Job) -> Iterator[None]:
+    """Raises InvalidInput where a function of the job raises, or says what cannot be kept."""
+    try:
+        yield
+    except HourglassError:
+        raise
+    except Exception as error:
+        log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
+        raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
 
 
 def _entry(task: Task) -> Entry:

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
+from jobs.model import LARGEST_NUMBER
 from jobs.params import (
     FROM_FILE,
     REQUIRED,
@@ -33,6 +34,7 @@ from jobs.params import (
 )
 
 LONGEST_DESCRIPTION = 300
+LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
 LIBRARY = "jobs.library"
 
 JobFunction = Callable[..., Iterator["Round"]]
@@ -40,6 +42,7 @@ Rounds = Generator["Round", None, object]
 Template = str | Callable[..., str]
 LockTemplate = str | Callable[..., str | None]
 RoundsTemplate = str | Callable[..., int | None]
+SecondsTemplate = float | Callable[..., float | None]
 MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
 
 
@@ -64,7 +67,8 @@ class Round(_Numbered, frozen=True, kw_only=True):
     `number` counts from 1, one more than the round before where it is None; `of` is how many there will be. `percent`
     follows from both unless it is given. `message` is for people, `output` is kept with the round, and `checkpoint`
     holds the keyword arguments with which the job goes on after this round. `if_aborted` is what goes on without the
-    task where it is aborted after this round, for its outcome: `the cluster goes on by itself`.
+    task where it is aborted after this round, for its outcome: `the cluster goes on by itself`. `expected_seconds` is
+    how long the next round should take, where it is not what `@job(expected_round_seconds=…)` says.
     """
 
     of: int | None = None
@@ -73,6 +77,7 @@ class Round(_Numbered, frozen=True, kw_only=True):
     output: object = None
     checkpoint: Mapping[str, object] | None = None
     if_aborted: str = ""
+    expected_seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Here the mistake is still in the traceback of the job that made it."""
@@ -81,6 +86,7 @@ class Round(_Numbered, frozen=True, kw_only=True):
         _expect_whole("percent", self.percent, 0, 100)
         _expect_text("message", self.message)
         _expect_text("if_aborted", self.if_aborted)
+        expect_seconds("expected_seconds of a Round", self.expected_seconds)
         if not isinstance(self.checkpoint, Mapping | None):
             raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
 
@@ -95,6 +101,13 @@ def _expect_whole(name: str, value: object, least: int, most: float = float("inf
         return
     bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
     raise TypeError(f"{name} of a Round is a whole number {bounds}, or None, not {shown(value)}")
+
+
+def expect_seconds(what: str, value: object) -> float | None:
+    """Raises TypeError for what is no number of seconds that a round may be expected to take; None is none."""
+    if value is None or (type(value) in (int, float) and 0 <= value <= LONGEST_EXPECTED_SECONDS):  # type: ignore[operator]
+        return cast(float | None, value)
+    raise TypeError(f"{what} is a number from 0 to {LONGEST_EXPECTED_SECONDS}, or None, not {shown(value)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +125,7 @@ class Job:
     metadata: MetadataTemplate
     lock: LockTemplate | None
     rounds: RoundsTemplate | None
+    expected_round_seconds: SecondsTemplate | None
     unavailable_because: Callable[[Registry], str | None]
     unique: bool
     resumes: bool
@@ -161,11 +175,19 @@ class Job:
         if self.rounds is None:
             return None
         count = self.rounds(**params) if callable(self.rounds) else params[self.rounds[1:-1]]
-        if count is not None and (type(count) is not int or count < 0):
+        if count is not None and (type(count) is not int or not 0 <= count <= LARGEST_NUMBER):
             raise TypeError(
                 f"rounds of the job {self.name} is a whole number of at least 0, or None, not {shown(count)}"
+                f" (at most {LARGEST_NUMBER})"
             )
         return count
+
+    def expected_seconds_of(self, params: Mapping[str, object]) -> float:
+        """How long a round should take with these parameters, 0 where that is not known. Raises TypeError."""
+        seconds = self.expected_round_seconds
+        if callable(seconds):
+            seconds = expect_seconds(f"expected_round_seconds of the job {self.name}", seconds(**params))
+        return seconds or 0
 
     def begin(
         self,
@@ -198,6 +220,7 @@ def job(
     metadata: MetadataTemplate | None = None,
     lock: LockTemplate | None = None,
     rounds: RoundsTemplate | None = None,
+    expected_round_seconds: SecondsTemplate | None = None,
     unavailable_because: Callable[[Registry], str | None] = lambda _registry: None,
     unique: bool = False,
     on_interrupt: Literal["resume", "fail"] = "resume",
@@ -210,7 +233,8 @@ def job(
     Positional parameters are the task's; keyword-only ones are the checkpoint, except `settings`: a frozen dataclass
     that is read from the job's own section of config.ini, and those annotated with a type of `Provided`, as `Registry`
     is: these go to the functions among the templates as well. `rounds` is how many there will be: `{times}`, or a
-    function. `unavailable_because` says why the job cannot run here at all, None where it can.
+    function; `expected_round_seconds` is how long one should take, a number or a function: a task is not stalled before
+    ten times that. `unavailable_because` says why the job cannot run here at all, None where it can.
     A limit that is None is the one of `[workers]`, 0 is none.
     Raises TypeError where the function cannot be a job, and says why.
     """
@@ -232,6 +256,7 @@ def job(
                 metadata=metadata or {},
                 lock=lock,
                 rounds=rounds,
+                expected_round_seconds=_expected(expected_round_seconds),
                 unavailable_because=unavailable_because,
                 unique=unique,
                 resumes=_resumes(on_interrupt),
@@ -257,6 +282,10 @@ def _resumes(on_interrupt: str) -> bool:
     if on_interrupt not in {"resume", "fail"}:
         raise TypeError(f'on_interrupt is "resume" or "fail", not {shown(on_interrupt)}')
     return on_interrupt == "resume"
+
+
+def _expected(seconds: SecondsTemplate | None) -> SecondsTemplate | None:
+    return seconds if callable(seconds) else expect_seconds("expected_round_seconds", seconds)
 
 
 def _signature(function: JobFunction) -> inspect.Signature:
@@ -345,12 +374,14 @@ def _check_setting(parameter: Parameter) -> None:
 
 
 def _check_templates(declared: Job) -> None:
+    names = [parameter.name for parameter in declared.parameters]
     templates = {"description": declared.description, "lock": declared.lock, "rounds": declared.rounds}
+    if callable(declared.expected_round_seconds):
+        _check_callable("expected_round_seconds", declared.expected_round_seconds, [*names, *declared.provided])
     if callable(declared.metadata):
         templates["metadata"] = cast(Template, declared.metadata)
     else:
         templates |= {f"metadata {key}": template for key, template in declared.metadata.items()}
-    names = [parameter.name for parameter in declared.parameters]
     if isinstance(declared.rounds, str) and declared.rounds not in {f"{{{name}}}" for name in names}:
         raise TypeError(f'rounds names one of its parameters, as in "{{times}}", not {shown(declared.rounds)}')
     for what, template in templates.items():
@@ -419,6 +450,13 @@ class Registry(Provided):
         """How many rounds a job with these parameters has, where it tells. Raises NotFound, InvalidInput."""
         job = self.job(name)
         return job.rounds_of(self.arguments(job, job.validate(params)))
+
+    def expected_seconds_of(self, name: str, params: object) -> float:
+        """How long a round of a job with these parameters should take. Raises NotFound, InvalidInput."""
+        job = self.job(name)
+        if job.expected_round_seconds is None:
+            return 0
+        return job.expected_seconds_of(self.arguments(job, job.validate(params)))
 
     def arguments(self, job: Job, params: Mapping[str, object]) -> Mapping[str, object]:
         """What a job and its templates get: its checked parameters, and what it asks for of the process."""

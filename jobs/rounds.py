@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from jobs.errors import LimitExceeded
-from jobs.model import RoundRecord
+from jobs.model import LARGEST_NUMBER, RoundRecord
 from jobs.registry import Round
 
 MIB = 1024 * 1024
@@ -18,29 +18,31 @@ MOST_CHECKPOINT_BYTES = MIB
 MOST_RESULT_BYTES = 10 * MIB
 # Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was kept.
 MOST_LEVELS = 200
-# Above it, JavaScript and other readers of JSON no longer tell one whole number from the next.
-LARGEST_NUMBER = 2**53
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def checked_round(value: object, previous: int, seconds: float) -> RoundRecord:
+def checked_round(value: object, previous: int, seconds: float, declared: int | None = None) -> RoundRecord:
     """What the job yielded after round `previous`, as it is reported. Raises TypeError or LimitExceeded.
+
+    `declared` is how many rounds the task is to have: it holds where the round itself does not say.
 
     The types within a Round are its own affair: it refuses others where it is made.
     """
     value = expect_round(value)
     number = previous + 1 if value.number is None else _checked_number(value.number, previous)
+    of = _of(value, number, declared)
     return RoundRecord(
         number=number,
         at=time.time_ns() // 1_000_000,
         seconds=seconds,
-        percent=_percent(value, number),
-        of=value.of,
+        percent=_percent(value.percent, number, of),
+        of=of,
         message=_checked_text("message", value.message),
         output=None if value.output is None else as_json(value.output, "the round's output", MOST_OUTPUT_BYTES),
         checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
         if_aborted=_checked_text("if_aborted", value.if_aborted),
+        expected_seconds=value.expected_seconds,
     )
 
 
@@ -94,10 +96,16 @@ def _checked_number(number: int, previous: int) -> int:
     return number
 
 
-def _percent(value: Round, number: int) -> int | None:
-    if value.percent is not None or value.of is None:
-        return value.percent
-    return min(number * 100 // value.of, 100)
+def _of(value: Round, number: int, declared: int | None) -> int | None:
+    if value.of is not None:
+        return value.of
+    return declared if declared is not None and number <= declared else None
+
+
+def _percent(given: int | None, number: int, of: int | None) -> int | None:
+    if given is not None or of is None:
+        return given
+    return min(number * 100 // of, 100)
 
 
 def _checked_text(name: str, text: str) -> str:

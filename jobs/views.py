@@ -75,7 +75,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
     stopping: Annotated[bool, Meta(description="aborted, and its last round has not ended yet")]
     percent: Annotated[Percent, Meta(description="never falls; 100 where it has finished")]
     round: Annotated[Count, Meta(description="rounds done")]
-    rounds: Annotated[Id | None, Meta(description="rounds in all, where the job knows")]
+    rounds: Annotated[Count | None, Meta(description="rounds in all, as far as the job tells")]
     message: Annotated[str, Meta(description="what the last round said of itself")]
     created: Time | None
     started: Annotated[Time | None, Meta(description="the first start")]
@@ -85,9 +85,12 @@ class TaskView(Struct, frozen=True, kw_only=True):
     pace_seconds: Annotated[Amount | None, Meta(description="how long its recent rounds took, median")]
     stalled: Annotated[bool, Meta(description="there has been no round for long")]
     waiting_for: WaitingForView | None
-    result: Annotated[Raw | None, Meta(
+    result: Annotated[
+        Raw | None,
+        Meta(
             description="what the job returned; null in lists and frames where it is over 16 KiB, or there is no room"
-        )]
+        ),
+    ]
     result_bytes: Annotated[Count | None, Meta(description="the size of the result as JSON")]
     error: Error | None
     outcome: Annotated[str, Meta(description="how it ended, in words; empty while it is pending")]

@@ -116,7 +116,7 @@ class TaskRun:
                 value = next(self.rounds)
             except StopIteration as end:
                 return self._ended("returned", result=checked_result(end.value))
-            done = checked_round(value, number, time.perf_counter() - began)
+            done = checked_round(value, number, time.perf_counter() - began, self._order.rounds)
             number = done.number
             self._link.report(done)
         return self._stopped(stop)

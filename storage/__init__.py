@@ -30,6 +30,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     not_before: int | None = None
     created_by: str | None = None
     retry_of: int | None = None
+    rounds: int | None = None
 
     def as_task(self, task_id: int, revision: int) -> Task:
         """What it becomes."""
@@ -119,9 +120,7 @@ class TaskStore(Protocol):
         """The rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as `rounds`
         are."""
 
-    async def changes(
-        self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES
-    ) -> Changes | None:
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
         """What was committed in the next `limit` revisions after `since`, tasks without large fields; in fewer if the
         tasks reach `most_bytes`. None if that is no longer, or not yet, known: `since` lies before the kept history or
         beyond the last revision."""

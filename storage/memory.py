@@ -99,9 +99,7 @@ class MemoryStore:
         )
         return page_of_rounds(unread, limit, most_bytes)
 
-    async def changes(
-        self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES
-    ) -> Changes | None:
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
         if not self._oldest <= since <= self._revision:
             return None
         up_to = min(since + limit, self._revision)
@@ -204,4 +202,3 @@ def _kept_round(task: Task, done: RoundRecord) -> KeptRound:
         output=done.output,
         revision=task.revision,
     )
-

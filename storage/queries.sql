@@ -19,7 +19,7 @@ INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Started', 0, 0, 0, 0,
-    NULL, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
+    :rounds, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
     '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision, :params_bytes)
 
 -- name: insert_tasks
@@ -29,8 +29,8 @@ INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), value ->> 5, 'Not Started', 0, 0, 0, 0,
-    NULL, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key, value ->> 11
+    value ->> 11, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
+    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key, value ->> 12
 FROM json_each(:rows)
 
 -- name: insert_all_words

@@ -38,10 +38,7 @@ class Room:
 
     def fit(self, task: Task) -> Task:
         """The task as it stands in this answer."""
-        if self.is_used_up:
-            task = _shortest(task)
-        else:
-            task = without_large_fields(task)
+        task = _shortest(task) if self.is_used_up else without_large_fields(task)
         self._left -= row_bytes(task)
         return task
 

@@ -102,9 +102,7 @@ class SqliteStore:
             lambda reader: page_of_rounds(rounds_of(reader.execute(SQL["watched_rounds"], values)), limit, most_bytes)
         )
 
-    async def changes(
-        self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES
-    ) -> Changes | None:
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
         return await self._database.read(partial(_changes, since, limit, most_bytes))
 
     async def head(self) -> Head:

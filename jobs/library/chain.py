@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from jobs.composition import Step, Steps
+from jobs.composition import Step, Steps, expected_at_start
 from jobs.errors import HourglassError
 from jobs.registry import Registry, Round, Rounds, job
 from jobs.rounds import (
@@ -52,13 +52,15 @@ def chain(
 class Link(Struct, frozen=True):
     """A step, and what is known of it before it runs.
 
-    `rounds` may still be told otherwise by its rounds. `closes`: it will need a closing round, see `Chain`.
+    `rounds` may still be told otherwise by its rounds. `expected_seconds` is what its first round should take, 0 where
+    that is not known. `closes`: it will need a closing round, see `Chain`.
     """
 
     step: Step
     description: str
     place: str
     rounds: int | None
+    expected_seconds: float
     closes: bool
 
     @property
@@ -79,6 +81,7 @@ def _link(step: Step, number: int, total: int, registry: Registry) -> Link:
             description=registry.describe(step.job, step.params),
             place=place,
             rounds=registry.rounds_of(step.job, step.params),
+            expected_seconds=expected_at_start(registry, step.job, step.params),
             closes=number < total and not registry.job(step.job).checkpoint_parameters,
         )
     except HourglassError as error:
@@ -189,6 +192,7 @@ class Chain:
             output=done.output,
             checkpoint=None if done.checkpoint is None else self._checkpoint(expect_names(done.checkpoint)),
             if_aborted=done.if_aborted,
+            expected_seconds=self._expected_seconds(link, done),
         )
 
     def _end_step(self, link: Link, result: object, count: int) -> None:
@@ -206,7 +210,17 @@ class Chain:
             percent=progress.percent,
             message=_message(link, "done"),
             checkpoint=self._checkpoint(None),
+            expected_seconds=self._links[len(self._results)].expected_seconds,
         )
+
+    def _expected_seconds(self, link: Link, done: Round) -> float:
+        """The step may have ended with this round, as far as is known: then the next one's first round follows."""
+        own = link.expected_seconds if done.expected_seconds is None else done.expected_seconds
+        rounds = link.rounds if done.of is None else done.of
+        if rounds is not None and self._count < rounds:
+            return own
+        following = self._links[len(self._results) + 1 :]
+        return max(own, *(one.expected_seconds for one in following[:1]), 0)
 
     def _checkpoint(self, inner: Mapping[str, object] | None) -> dict[str, object]:
         return {

@@ -52,6 +52,12 @@ async def test_a_chain_runs_its_steps_one_after_another_as_one_task(client):
     assert rounds[3]["message"] == "Chain of 1: Counting to 2 (2 of 2): Counting to 2 (1 of 1): counted to 2"
 
 
+@pytest.mark.parametrize(("second", "rounds"), [(step("test_task", times=3), 5), (step("fails", rounds=2), None)])
+async def test_a_chain_has_rounds_from_its_creation_on_if_all_its_steps_declare_them(client, second, rounds):
+    task = await client.create("chain", steps=[step("test_task", times=2), second])
+    assert task["rounds"] == rounds
+
+
 async def test_what_a_step_raises_is_the_failure_of_the_chain_with_all_its_places(client):
     inner = step("chain", steps=[step("counts", times=1), step("fails", message="boom", rounds=1)])
     task = await client.create("chain", steps=[step("counts", times=2), inner])

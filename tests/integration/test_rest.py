@@ -20,7 +20,7 @@ TASK_FIELDS = {
     "id", "job", "params", "description", "metadata", "status", "stopping", "percent", "round", "rounds", "message",
     "created", "started", "last_modified", "ended", "estimated", "pace_seconds", "stalled", "waiting_for", "result",
     "result_bytes", "error", "outcome", "interruptions", "priority", "not_before", "created_by", "ended_by", "retry_of",
-    "pinned", "revision",
+    "pinned", "revision", "params_bytes",
 }  # fmt: skip
 
 
@@ -31,6 +31,7 @@ async def test_a_test_task_is_created_runs_and_finishes(client):
     assert answer.status == 200
     assert set(created) == TASK_FIELDS
     assert (created["status"], created["description"]) == ("Not Started", "Test task of 3 rounds")
+    assert (created["round"], created["rounds"]) == (0, 3), "its job declares them"
     assert (created["created_by"], created["outcome"], created["params"]) == ("admin", "", {"times": 3})
 
     ended = await client.ended(created["id"])
@@ -211,7 +212,7 @@ async def test_a_method_that_is_not_there_names_those_that_are(shared_service, p
 async def test_an_unknown_job_names_the_registered_ones(client):
     answer = await client.call("POST", "taskqueue", {"job": "nonsense"})
 
-    assert answer.status == 404
+    assert answer.status == 400
     assert "test_task" in answer.json["detail"]
 
 
@@ -242,6 +243,20 @@ async def test_all_mistakes_of_a_request_are_told_at_once(client):
     answer = await client.call("POST", "taskqueue", body)
 
     assert set(answer.json["errors"]) == {"job", "params", "priority", "not_before", "colour"}
+
+
+async def test_an_unknown_job_is_a_mistake_like_any_other(client):
+    for body, field, others in [
+        ({"job": "nonsense"}, "job", set()),
+        ({"job": "nonsense", "params": {"x": 1}}, "job", set()),
+        ({"job": "nonsense", "priority": 101}, "job", {"priority"}),
+        ([{"job": "nonsense"}], "[0].job", set()),
+        ([{"job": "test_task", "params": {"times": 0}}, {"job": "nonsense"}], "[1].job", {"[0].times"}),
+    ]:
+        answer = await client.call("POST", "taskqueue", body)
+
+        assert (answer.status, set(answer.json["errors"])) == (400, {field, *others})
+        assert answer.json["errors"][field][0].startswith('There is no job "nonsense"; registered: ')
 
 
 @pytest.mark.parametrize("path", ["taskqueue/1?wait=1", "taskqueue?status=Finished&page=2", "taskqueue?id=1&page=2"])
@@ -350,6 +365,57 @@ async def test_many_are_deleted_with_a_report_for_each(client):
     report = (await client.call("DELETE", f"taskqueue?{ids}")).json
     assert [one["outcome"] for one in report["results"]] == ["deleted", "deleted", "missing"]
     assert (await client.call("DELETE", "taskqueue")).status == 400
+
+
+async def test_many_are_deleted_by_a_body_as_by_an_address(client):
+    final = await client.create("test_task", times=1)
+    await client.ended(final["id"])
+    later = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+    waits = (await client.call("POST", "taskqueue", later)).json
+    ids = [final["id"], waits["id"], 4711, final["id"]]
+
+    guarded = (await client.call("POST", "taskqueue/delete", {"ids": ids, "if_status": "pending"})).json
+    assert [one["outcome"] for one in guarded["results"]] == ["changed", "aborted", "missing"]
+    assert guarded["results"][0] == {"id": final["id"], "outcome": "changed", "status": "Finished"}
+
+    report = (await client.call("POST", "taskqueue/delete/", {"ids": ids})).json
+    assert [one["outcome"] for one in report["results"]] == ["deleted", "deleted", "missing"]
+
+
+async def test_a_deletion_by_a_body_with_force_kills_the_worker(client):
+    task = await client.create("waits", times=20, in_round=1, until=NEVER)
+    await client.until(task["id"], lambda task: task["status"] == "Running")
+
+    report = (await client.call("POST", "taskqueue/delete", {"ids": [task["id"]], "force": True})).json
+
+    assert report["results"] == [{"id": task["id"], "outcome": "aborted", "status": "Aborted"}]
+    assert (await client.get(f"taskqueue/{task['id']}"))["stopping"] is False
+
+
+async def test_a_thousand_ids_fit_in_a_body_and_no_more(client):
+    answer = await client.call("POST", "taskqueue/delete", {"ids": [10**9 + number for number in range(1000)]})
+    assert [one["outcome"] for one in answer.json["results"]] == ["missing"] * 1000
+
+    assert (await client.call("POST", "taskqueue/delete", {"ids": [*range(1, 1002)]})).status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"ids"}),
+        ({"ids": []}, {"ids"}),
+        ({"ids": ["1"]}, {"ids"}),
+        ({"ids": [0]}, {"ids"}),
+        ({"ids": [True]}, {"ids"}),
+        ({"ids": 17}, {"ids"}),
+        ({"ids": [1], "if_status": "done", "force": 1}, {"if_status", "force"}),
+        ({"id": [1]}, {"id", "ids"}),
+    ],
+)
+async def test_a_deletion_by_a_body_names_each_mistake(client, body, fields):
+    answer = await client.call("POST", "taskqueue/delete", body)
+
+    assert (answer.status, set(answer.json["errors"])) == (400, fields)
 
 
 async def test_a_task_is_run_again_as_a_new_one(client):

@@ -26,6 +26,7 @@ class Project:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.codename = "bookworm"
         self.programs = directory / "programs"
         self.modules = directory / "dist-packages"
         for folder in (self.programs, self.modules):
@@ -46,7 +47,10 @@ class Project:
         path.chmod(0o755)
 
     def run(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PATH": str(self.programs), "DIST_PACKAGES": str(self.modules)}
+        release = self.directory / "os-release"
+        release.write_text(f"VERSION_CODENAME={self.codename}\n")
+        own = {"PATH": str(self.programs), "DIST_PACKAGES": str(self.modules), "OS_RELEASE": str(release)}
+        environment = {**os.environ, **own}
         command = [f"tools/{tool}", *words]
         return subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
 
@@ -198,6 +202,16 @@ def test_without_ceph_the_others_run_alone(prepared):
     install_all_but(prepared, "ceph-osd")
     done = prepared.run("test")
     assert (done.returncode, done.stdout) == (1, "pytest --ignore=tests/ceph\n")
+
+
+def test_on_debian_13_the_tests_of_ceph_are_left_out_by_name_and_their_daemons_are_not_installed(prepared):
+    prepared.codename = "trixie"
+    install_all_but(prepared, "ceph-osd", "ceph-mon")
+
+    done = prepared.run("test")
+
+    assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest --ignore=tests/ceph\n", [])
+    assert "Left out: the tests of a real Ceph cluster" in done.stderr
 
 
 def test_all_that_is_missing_is_installed_in_one_call(prepared):

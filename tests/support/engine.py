@@ -69,9 +69,16 @@ class ScriptedEngine:
 
     # What a test makes the workers do.
 
-    def rounds(self, task_id: int, count: int = 1, of: int | None = None, checkpoint: bool = True) -> None:
+    def rounds(
+        self,
+        task_id: int,
+        count: int = 1,
+        of: int | None = None,
+        checkpoint: bool = True,
+        expected_seconds: float | None = None,
+    ) -> None:
         first = self.done[task_id] + 1
-        records = [self._record(number, of, checkpoint) for number in range(first, first + count)]
+        records = [self._record(number, of, checkpoint, expected_seconds) for number in range(first, first + count)]
         self.done[task_id] += count
         self.unacknowledged.add(task_id)
         self.listener.rounds_reported(task_id, records)
@@ -92,7 +99,7 @@ class ScriptedEngine:
         self.listener.worker_died(task_id, reason)
         self.listener.worker_free()
 
-    def _record(self, number: int, of: int | None, checkpoint: bool) -> RoundRecord:
+    def _record(self, number: int, of: int | None, checkpoint: bool, expected_seconds: float | None) -> RoundRecord:
         percent = min(100, number * 100 // of) if of else None
         data = f'{{"done": {number}}}' if checkpoint else None
         return RoundRecord(
@@ -103,6 +110,7 @@ class ScriptedEngine:
             of=of,
             message=f"round {number}",
             checkpoint=data,
+            expected_seconds=expected_seconds,
         )
 
     def _free(self, task_id: int) -> None:

@@ -30,6 +30,18 @@ def only_one(what: str) -> Generator[Round, None, None]:
     yield Round()
 
 
+@job(description="Taking a minute a round", expected_round_seconds=60)
+def slow() -> Generator[Round, None, None]:
+    """Its rounds are long."""
+    yield Round()
+
+
+@job(description="Taking {seconds} s a round", expected_round_seconds=lambda seconds: seconds)
+def as_slow_as(seconds: float) -> Generator[Round, None, None]:
+    """Its rounds are as long as its parameter says."""
+    yield Round()
+
+
 @job(description="Never again", on_interrupt="fail")
 def once() -> Generator[Round, None, None]:
     """Does not go on after an interruption."""

@@ -112,8 +112,15 @@ def talking(size: int) -> Iterator[Round]:
     yield Round(message="x" * size)
 
 
+@job(description="Slow", expected_round_seconds=60)
+def slow(times: int = 2, counted: bool = True) -> Iterator[Round]:
+    """Its rounds are long, and the second says what follows."""
+    for number in range(1, times + 1):
+        yield Round(number, of=times if counted else None, expected_seconds=5 if number == 2 else None)
+
+
 LEAVES = [saving, forgetting, now_and_then, telling]
-OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, chain]
+OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, slow, chain]
 
 
 JOBS = {declared.name: declared for declared in [*LEAVES, *OTHERS]}
@@ -191,6 +198,21 @@ def test_numbers_percent_and_messages_are_of_all_steps():
         "Saving b (2 of 2): round 1",
     ]  # fmt: skip
     assert worker.column("output") == ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":1}']
+
+
+def test_a_round_tells_how_long_the_next_one_should_take_by_the_step_that_follows():
+    worker = Worker(
+        step("saving", name="a", times=2), chained(step("slow", times=3)), step("saving", name="b", times=1)
+    )
+    worker.run()
+    closing = 0
+    assert worker.column("expected_seconds") == [0, 60, 60, 5, 60, closing, 0]
+
+
+def test_a_step_that_does_not_count_may_be_followed_by_the_next_one_at_any_time():
+    worker = Worker(step("now_and_then", name="a", times=2), step("slow"))
+    worker.run()
+    assert worker.column("expected_seconds") == [60, 60, 60, 5]
 
 
 def test_a_step_without_a_last_checkpoint_ends_with_a_closing_round_and_only_such_a_step():

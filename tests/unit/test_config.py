@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -239,6 +240,10 @@ def test_another_parser_can_share_the_options() -> None:
             "config.ini [log] Level: there is no such key, expected one of level, format; did you mean level?",
         ),
         ("[server]\nport: 1\n", 'config.ini line 2: expected key = value, got "port: 1"'),
+        ("[log]\n[server\n", 'config.ini line 2: expected key = value, got "[server"'),
+        ("[server\nport = 1\n", 'config.ini line 1: expected a [section] first, got "[server"'),
+        ("[log]\n\x0b\u2028x\n[server", 'config.ini line 2: expected key = value, got "x"'),
+        ("[log]\nkey\n  continued\n", 'config.ini line 2: expected key = value, got "key"'),
         ("port = 1\n", 'config.ini line 1: expected a [section] first, got "port = 1"'),
         ("[server]\nport\n", 'config.ini line 2: expected key = value, got "port"'),
         ("[server]\nport = 1\nport = 2\n", "config.ini [server] port: expected one such key, got another in line 3"),
@@ -248,6 +253,20 @@ def test_another_parser_can_share_the_options() -> None:
 )
 def test_a_mistake_in_the_file_is_told_in_one_sentence(load: Load, content: str | bytes, expected: str) -> None:
     assert sentence(lambda: load(content)) == expected
+
+
+@given(st.lists(st.sampled_from(["[", "]", "server", "port", "=", ":", " ", "\n", "\t", "#", "1", "\x0b", "é"])))
+def test_whatever_stands_in_the_file_is_taken_or_refused_in_one_sentence(pieces: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "config.ini"
+        file.write_text("".join(pieces))
+        refusal = ""
+        try:
+            load_config([f"--config={file}"])
+        except ConfigError as error:
+            refusal = str(error)
+
+        assert "\n" not in refusal
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ FILES = [
     for folder in ("jobs", "storage", "handlers", "ceph")
     for path in (ROOT / folder).rglob("*.py")
 ] + [Path("server.py"), Path("config.py"), Path("histogram.py"), Path("logs.py")]  # fmt: skip
-PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/pace.py", "jobs/lifecycle.py",
-        "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py"]  # fmt: skip
+PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",
+        "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
     "jobs/child.py",

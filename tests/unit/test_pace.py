@@ -50,6 +50,37 @@ def test_a_round_that_takes_longer_moves_the_end_away():
     assert pace.estimated(at + 5000) == at + 5000 + 6 * 2000
 
 
+def test_a_job_that_counts_by_more_than_one_gets_no_end_that_is_many_times_too_late():
+    pace, at = Pace(START), START
+    for number in (100, 200, 300):
+        at += 2000
+        pace.round_done(at, 2, None, number, 1000)
+
+    assert pace.estimated(at) == at + 14_000
+    assert pace.seconds == 2
+
+
+def test_the_end_allows_for_rounds_that_take_long_now_and_then():
+    durations = [20 if number % 10 == 9 else 1 for number in range(40)]
+    pace, at = paced(durations, of=80)
+
+    assert pace.seconds == 1
+    assert pace.estimated(at) == at + 4 * 29_000
+
+
+def test_the_end_allows_for_rounds_that_take_longer_and_longer():
+    pace, at = paced([number / 10 for number in range(1, 41)], of=80)
+    truth = sum(number * 100 for number in range(41, 81))
+
+    assert abs(pace.estimated(at) - at - truth) < truth / 100
+
+
+def test_rounds_that_get_faster_are_never_expected_to_take_no_time():
+    pace, at = paced([10 - number / 5 for number in range(1, 41)], of=1000)
+
+    assert pace.estimated(at) > at + 960 * 100
+
+
 def test_without_a_number_of_rounds_the_end_follows_from_the_percents():
     pace, at = paced([1, 1, 1], percents=[10, 20, 30])
 
@@ -76,9 +107,18 @@ def test_a_slow_task_stalls_after_ten_times_its_pace():
     assert pace.stalls_at == at + 200_000
 
 
+def test_what_a_job_says_counts_where_it_is_more_than_its_pace():
+    pace, at = paced([20, 20], of=5)
+    pace.expected_seconds = 60
+    assert pace.stalls_at == at + 600_000
+
+    pace.expected_seconds = 2
+    assert pace.stalls_at == at + 200_000
+
+
 def test_rounds_from_before_an_interruption_count():
     pace = Pace(START)
-    pace.recall([20, 20, 20])
+    pace.recall([(1, 20), (2, 20), (3, 20)])
 
     assert pace.seconds == 20
     assert pace.stalls_at == START + 200_000
@@ -99,7 +139,7 @@ def test_rounds_before_it_was_known_how_many_there_will_be_say_nothing_of_the_ot
 
 def test_rounds_from_before_an_interruption_count_where_it_is_known_from_the_first_how_many_there_are():
     pace = Pace(START)
-    pace.recall([20, 20, 20])
+    pace.recall([(1, 20), (2, 20), (3, 20)])
     pace.round_done(START + 1000, 1, None, 4, 10)
 
     assert pace.seconds == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 
 import pytest
@@ -25,7 +26,8 @@ class House:
         self.store = store or MemoryStore()
         self.engine = ScriptedEngine(workers)
         self.engine.clock = lambda: self.now
-        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now)
+        self.steady = 5_000
+        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now, steady=lambda: self.steady)
 
     async def submit(self, job="plain", **params):
         task = (await self.queue.submit(Submission(job=job, params=params), "ann")).task
@@ -35,13 +37,17 @@ class House:
     async def settle(self):
         await self.queue._background.finish()
 
-    async def round(self, task_id, of=None, seconds=1):
+    def let_pass(self, seconds):
         self.now += seconds * 1000
-        self.engine.rounds(task_id, of=of)
+        self.steady += seconds * 1000
+
+    async def round(self, task_id, of=None, seconds=1, expected_seconds=None):
+        self.let_pass(seconds)
+        self.engine.rounds(task_id, of=of, expected_seconds=expected_seconds)
         await self.settle()
 
     async def later(self, seconds):
-        self.now += seconds * 1000
+        self.let_pass(seconds)
         self.queue._mark_stalled()
         await self.settle()
 
@@ -53,10 +59,12 @@ class House:
 
 
 def in_a_house(test):
-    def run():
-        asyncio.run(asyncio.wait_for(test(House()), 30))
+    def run(**given):
+        asyncio.run(asyncio.wait_for(test(House(), **given), 30))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
+    parameters = list(inspect.signature(test).parameters.values())[1:]
+    run.__signature__ = inspect.Signature(parameters)
     return run
 
 
@@ -86,6 +94,83 @@ async def test_a_task_without_a_round_for_long_is_stalled_until_the_next_one(hou
 
     await house.round(task, of=5)
     assert not (await house.task(task)).stalled
+
+
+@pytest.mark.parametrize("set_by_hours", [-2, 2])
+@in_a_house
+async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_it_is(house, set_by_hours):
+    task = await house.submit(times=5)
+    await house.round(task, of=5)
+    house.now += set_by_hours * 3_600_000
+    await house.later(29)
+    assert not (await house.task(task)).stalled
+    assert (await house.derived(task)).estimated == house.now + 3000
+
+    await house.later(1)
+    assert (await house.task(task)).stalled
+
+
+@in_a_house
+async def test_rounds_that_come_together_count_one_after_the_other(house):
+    task = await house.submit(times=5)
+    house.let_pass(3)
+    house.engine.rounds(task, count=3, of=5)
+    await house.settle()
+
+    assert (await house.derived(task)).estimated == house.now + 2000
+
+
+@pytest.mark.parametrize(
+    ("job", "params"),
+    [
+        ("slow", {}),
+        ("as_slow_as", {"seconds": 60}),
+        ("chain", {"steps": [{"job": "slow"}, {"job": "as_slow_as", "params": {"seconds": 3600}}]}),
+        ("chain", {"steps": [{"job": "chain", "params": {"steps": [{"job": "slow"}, {"job": "plain"}]}}]}),
+    ],
+)
+def test_a_first_round_is_stalled_after_ten_times_what_its_job_says(job, params):
+    @in_a_house
+    async def run(house):
+        task = await house.submit(job, **params)
+        await house.later(599)
+        assert not (await house.task(task)).stalled
+        await house.later(1)
+        assert (await house.task(task)).stalled
+
+    run()
+
+
+@in_a_house
+async def test_a_round_says_how_long_the_next_one_should_take(house):
+    task = await house.submit("slow")
+    await house.round(task, expected_seconds=5)
+    await house.later(50)
+    assert (await house.task(task)).stalled
+    await house.round(task)
+    await house.later(599)
+    assert not (await house.task(task)).stalled, "its job's word holds again"
+
+
+@in_a_house
+async def test_an_interrupted_chain_may_go_on_in_its_longest_step(house):
+    steps = [{"job": "plain"}, {"job": "slow"}]
+    task = await house.submit("chain", steps=steps)
+    await house.round(task)
+    house.engine.die(task)
+    await house.settle()
+    await house.later(599)
+    assert not (await house.task(task)).stalled
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 1e12])
+def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(seconds):
+    @in_a_house
+    async def run(house):
+        with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as is a number from 0 to"):
+            await house.submit("as_slow_as", seconds=seconds)
+
+    run()
 
 
 @in_a_house

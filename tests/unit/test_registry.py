@@ -314,7 +314,27 @@ def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(roun
     assert declared.rounds_of(declared.validate({"pool": "rbd"})) == count
 
 
-@pytest.mark.parametrize("count", [-1, 2.0, True, "5"])
+def test_the_seconds_of_a_round_are_a_number_or_a_function() -> None:
+    assert declare(fill.function).expected_seconds_of({"pool": "rbd"}) == 0
+    assert declare(fill.function, expected_round_seconds=60).expected_seconds_of({"pool": "rbd"}) == 60
+    by_call = declare(fill.function, expected_round_seconds=lambda pool, **_: len(pool) / 2)
+    assert by_call.expected_seconds_of({"pool": "rbd"}) == 1.5
+    with pytest.raises(TypeError, match="expected_round_seconds has to accept the parameters of the job by name"):
+        declare(fill.function, expected_round_seconds=lambda: 60)
+
+
+@pytest.mark.parametrize("seconds", [-1, True, "60", float("nan"), float("inf"), 366 * 24 * 3600])
+def test_seconds_of_a_round_that_are_none_are_refused(seconds: object) -> None:
+    words = "is a number from 0 to 31536000, or None, not"
+    with pytest.raises(TypeError, match=f"expected_round_seconds {words}"):
+        declare(fill.function, expected_round_seconds=seconds)
+    with pytest.raises(TypeError, match=f"expected_round_seconds of the job fill {words}"):
+        declare(fill.function, expected_round_seconds=lambda **_: seconds).expected_seconds_of({"pool": "rbd"})
+    with pytest.raises(TypeError, match=f"expected_seconds of a Round {words}"):
+        Round(expected_seconds=seconds)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [-1, 2.0, True, "5", 2**53 + 1])
 def test_rounds_that_are_no_number_of_rounds_are_refused(count: object) -> None:
     with pytest.raises(TypeError, match="rounds of the job fill is a whole number of at least 0, or None, not"):
         declare(fill.function, rounds=lambda **_: count).rounds_of({"pool": "rbd"})
