@@ -17,10 +17,10 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from handlers.compression import compressed, takes_gzip
 from handlers.limits import LimitReached, Places
 from handlers.operations import Operation
-from handlers.problems import Refusal, json_or_invalid, problem, status_of
+from handlers.problems import Refusal, encode_problem, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import InvalidInput, StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
 from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
@@ -35,27 +35,72 @@ RETRY_AFTER_SECONDS = 10
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
-LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
-"""A body up to here is read to its end before it is refused: a client that still sends would lose the answer."""
+LARGEST_SIGN_IN_BYTES = 16 * 1024
+LARGEST_IGNORED_BODY_BYTES = 16 * 1024
+"""Of a call that expects no body."""
+LONGEST_LOGGED_PATH = 200
 READS = ("GET", "HEAD")
+CLIENT_HAS_GONE = 499
+"""The status that is counted, as nginx counts it; nobody gets it."""
 COOKIE = "sessionid"
 
 
+@stream_request_body
 class IdentifiedHandler(RequestHandler):
-    """A handler whose request has an id: in the answer, and in all that is logged meanwhile."""
+    """What every answer has in common: its id, also in all that is logged meanwhile, and errors as problems.
+
+    A body is thrown away as it comes, unless an heir of this class has a use for it.
+    """
+
+    most_body_bytes = LARGEST_IGNORED_BODY_BYTES
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)
 
     def set_default_headers(self) -> None:
         self.set_header("X-Request-Id", self.request_id)
+        self.clear_header("Server")
+
+    async def prepare(self) -> None:
+        self.refuse_large_body()
+
+    def refuse_large_body(self) -> None:
+        """Raises Refusal for one that says that it is too large; one that does not say so is refused as it comes."""
+        length = self.request.headers.get("Content-Length", "0")
+        if int(length) > self.most_body_bytes:
+            raise _too_large(self.most_body_bytes)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._received_bytes += len(chunk)
+        if self._received_bytes > self.most_body_bytes and not self._finished:
+            self.send_problem(_too_large(self.most_body_bytes), 413)
 
     def on_finish(self) -> None:
         self._logged_as.over()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        self.send_problem(error, status_of(error) if error is not None else status_code)
+
+    def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
+        if isinstance(error, TooManyAttempts):
+            self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
+        for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
+            self.set_header(name, value)
+        self.set_status(status)
+        self.set_header("Content-Type", "application/problem+json")
+        self.finish(encode_problem(problem(error, status, **members)))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Only what nobody expected is worth a traceback."""
+        if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
+            path = self.request.path[:LONGEST_LOGGED_PATH]
+            log.error("%s %s", self.request.method, path, exc_info=(typ, value, tb))
 
 
 class ServiceHandler(IdentifiedHandler):
@@ -63,15 +108,13 @@ class ServiceHandler(IdentifiedHandler):
 
     def initialize(self, services: Services) -> None:
         self.services = services
-        self._is_gone = False
-        self._in_line: asyncio.Task[Any] | None = None
+        self._ends_with_client: asyncio.Task[Any] | None = None
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
-        self.clear_header("Server")
 
     def check_trusted_origin(self, origin: str) -> bool:
         """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
@@ -150,34 +193,37 @@ class ServiceHandler(IdentifiedHandler):
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
         size = 0
-        while not self._is_gone:
-            try:
-                self._in_line = asyncio.current_task()
-                await answers.reserve(size, user)
-            except asyncio.CancelledError:
-                if self._is_gone and self._in_line is not None:
-                    self._in_line.uncancel()
-                    return
-                raise
-            finally:
-                self._in_line = None
-            try:
-                async with building:
+        with self.ending_with_client():
+            while True:
+                async with answers.turn(size, user), building:
                     body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
                         return
-            finally:
-                answers.release(size)
-            size = len(body)
-            del body
+                size = len(body)
+                del body
+
+    @contextmanager
+    def ending_with_client(self) -> Iterator[None]:
+        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
+        writes: what a write has to do after its commit must not be left out."""
+        self._ends_with_client = asyncio.current_task()
+        yield
+        self._ends_with_client = None
 
     def on_connection_close(self) -> None:
-        """Nothing more is done for a client that has gone while it waited for its turn."""
-        self._is_gone = True
-        if self._in_line is not None:
-            self._in_line.cancel()
+        """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
         super().on_connection_close()
+        if self._ends_with_client is not None:
+            self._ends_with_client.cancel()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """A call that was cancelled since its client has gone is no error of the server."""
+        if self._ends_with_client is not None and self._ends_with_client.cancelling():
+            self.set_status(CLIENT_HAS_GONE, "The client has gone")
+            self.finish()
+            return
+        super().send_error(status_code, **kwargs)
 
     async def _packed_apart(self, body: bytes) -> bytes:
         """As `_packed`; what is long is compressed off the loop."""
@@ -203,35 +249,20 @@ class ServiceHandler(IdentifiedHandler):
         self.set_header("Content-Encoding", "gzip")
         return compressed(body, quickly=True)
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        self.send_problem(error, status_of(error) if error is not None else status_code)
-
-    def send_problem(self, error: BaseException | None, status: int) -> None:
-        members: dict[str, TaskView] = {}
+    def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
         if isinstance(error, StatusChanged) and error.task is not None:
             members["task"] = self.view(error.task)
-        if isinstance(error, TooManyAttempts):
-            self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
-        for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
-            self.set_header(name, value)
-        self.set_status(status)
-        self.set_header("Content-Type", "application/problem+json")
-        self.finish(encode(problem(error, status, **members)))
-
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Only what nobody expected is worth a traceback."""
-        if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
-            log.error("%s %s", self.request.method, self.request.path, exc_info=(typ, value, tb))
+        if isinstance(error, ReadTooLong):
+            self.services.refused.add("read_seconds")
+        super().send_problem(error, status, **members)
 
     def view(self, task: Task) -> TaskView:
         """The task as the contract shows it."""
         return task_view(task, self.services.tasks.queue.derived(task))
 
 
-@stream_request_body
 class ApiHandler(ServiceHandler):
-    """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
+    """A call of the API. Its body is kept as it comes, as far as the call expects one and there is room for it."""
 
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
@@ -240,53 +271,57 @@ class ApiHandler(ServiceHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self._body = bytearray()
-        self._received_bytes = 0
         self.values: dict[str, list[object]] = {}
         self._place = ExitStack()
-        self._waking: asyncio.Future[None] | None = None
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
-        self._refuse_large_body()
         operation = self.operation()
+        self.most_body_bytes = most_body_bytes(operation)
+        self.refuse_large_body()
         if operation.needs_sign_in:
             await self._require_sign_in()
         self._require_json(operation.takes_form)
         self.values = read_query(self.query_texts(), operation.query)
+        if self.request.method in READS:
+            self._ends_with_client = asyncio.current_task()
 
     def on_finish(self) -> None:
         super().on_finish()
         self._place.close()
+        self.forget_body()
         self.services.connections.request_ended(self)
 
     def on_connection_close(self) -> None:
+        self.forget_body()
         self.services.connections.request_ended(self)
         super().on_connection_close()
-        self._wake_if_gone()
         self._place.close()
 
-    def waiting(self) -> asyncio.Future[None]:
-        """Takes a place among the calls that wait, until the request ends. The future ends the wait: it is done when
-        the client has gone, or when somebody else sees to it. Raises a Refusal if too many wait already."""
-        if self._waking is None:
-            self._place.enter_context(place(self.services.limits.waiting_calls, self.identity.name))
-            self._waking = asyncio.get_running_loop().create_future()
-            self._wake_if_gone()
-        return self._waking
-
-    def _wake_if_gone(self) -> None:
-        if self._is_gone and self._waking is not None and not self._waking.done():
-            self._waking.set_result(None)
+    def take_waiting_place(self) -> None:
+        """Takes a place among the calls that wait, until the request ends. Raises a Refusal if too many wait."""
+        self._place.enter_context(place(self.services.limits.waiting_calls, self.identity.name))
 
     def data_received(self, chunk: bytes) -> None:
+        super().data_received(chunk)
         if self._finished:
             return
-        self._received_bytes += len(chunk)
-        if self._received_bytes <= LARGEST_BODY_BYTES:
-            self._body += chunk
-        elif self._received_bytes >= self._announced_bytes():
-            self.set_header("Connection", "close")
-            self.send_problem(_too_large(), 413)
+        if not self.services.limits.bodies.take(self, self._received_bytes):
+            self.give_up_body()
+            return
+        self._body += chunk
+
+    def forget_body(self) -> None:
+        """For calls that go on for long after they have read it."""
+        self._body = bytearray()
+        self.services.limits.bodies.leave(self)
+
+    def give_up_body(self) -> None:
+        """There is no room for it."""
+        self.services.limits.refused.add("bodies")
+        if not self._finished:
+            sentence = "Too many request bodies are on their way at the moment; try again shortly."
+            self.send_problem(Refusal(503, sentence, Retry_After="1"), 503)
 
     async def head(self, *args: str, **kwargs: str) -> None:
         await self.get(*args, **kwargs)  # type: ignore[misc]
@@ -328,15 +363,6 @@ class ApiHandler(ServiceHandler):
         except KeyError:
             raise HTTPError(405) from None
 
-    def _refuse_large_body(self) -> None:
-        if self._announced_bytes() > LARGEST_DISCARDED_BYTES:
-            self.set_header("Connection", "close")
-            raise _too_large()
-
-    def _announced_bytes(self) -> int:
-        length = self.request.headers.get("Content-Length", "0")
-        return int(length) if length.isdigit() else 0
-
     async def _require_sign_in(self) -> None:
         identity = await self.identify()
         if identity is None:
@@ -374,8 +400,16 @@ def place(places: Places, user: str) -> Iterator[None]:
         places.leave(user)
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES} bytes (1 MiB); send less at a time.")
+def most_body_bytes(operation: Operation) -> int:
+    """Little, unless the call expects a body; a sign-in comes from anybody, and is short."""
+    if operation.takes_form:
+        return LARGEST_SIGN_IN_BYTES
+    return LARGEST_IGNORED_BODY_BYTES if operation.body is None else LARGEST_BODY_BYTES
+
+
+def _too_large(most_bytes: int) -> Refusal:
+    size = "1 MiB" if most_bytes == LARGEST_BODY_BYTES else f"{most_bytes // 1024} KiB"
+    return Refusal(413, f"The body is larger than {most_bytes} bytes ({size}); send less at a time.")
 
 
 class NotFoundHandler(ServiceHandler):

@@ -120,6 +120,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         self.subscriber: Subscriber | None = None
 
     async def prepare(self) -> None:
+        self.refuse_large_body()
         identity = await self.identify()
         if identity is None:
             raise Refusal(401, "Sign in first: with a session, a token, or HTTP Basic.")

@@ -21,7 +21,7 @@ from handlers.answers import (
 )
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
-from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
+from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
@@ -56,7 +56,9 @@ _WAIT = held_seconds("answer when the task is final, or when so many seconds are
 _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
-    "search": text.about("words of the description: all must occur, each as the beginning of a word"),
+    "search": words.about(
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+    ),
     "created_by": text.about("tasks that this user created"),
 }
 
@@ -149,7 +151,8 @@ class CreatingHandler(ApiHandler):
         """A task that is deleted meanwhile is answered as it was created."""
         tasks = self.services.tasks
         try:
-            await tasks.feed.wait_for_end(task.id, wait_seconds, self.waiting())
+            with self.ending_with_client():
+                await tasks.feed.wait_for_end(task.id, wait_seconds)
             return await tasks.store.task(task.id)
         except NoSuchTask:
             return task
@@ -162,7 +165,7 @@ class CreatingHandler(ApiHandler):
             if name.strip().lower() == "wait":
                 seconds_text = value.strip().strip('"')
                 wanted = float(self.header_value("Prefer", seconds_text, _WAIT))
-                self.waiting()
+                self.take_waiting_place()
                 return wanted
         return None
 
@@ -260,7 +263,8 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
-        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+        with self.ending_with_client():
+            found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -395,7 +399,8 @@ class TaskHandler(ApiHandler):
         number = _task_id(task_id)
         feed = self.services.tasks.feed
         if self.value("wait"):
-            await feed.wait_for_end(number, self.value("wait"), self.waiting())
+            self.take_waiting_place()
+            await feed.wait_for_end(number, self.value("wait"))
         await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
@@ -507,7 +512,8 @@ class ChangesHandler(ApiHandler):
         since = self.value("since")
         feed = self.services.tasks.feed
         if self.value("wait"):
-            await feed.wait_beyond(since, self.value("wait"), self.waiting())
+            self.take_waiting_place()
+            await feed.wait_beyond(since, self.value("wait"))
         await self.answer_shared(lambda: feed.changes(since))
 
 

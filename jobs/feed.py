@@ -295,8 +295,7 @@ class Feed:
         subscriber.watch(task_id, after)
         self._news.set()
 
-    # Those who wait for an answer. `waking` is a future that ends the wait when it is done: by somebody here, or by the
-    # caller if nobody wants the answer any more.
+    # Those who wait for an answer.
 
     async def changes(self, since: int) -> Text:
         """What was committed after `since`, or where to go on if that is not known: one read and one encoding for all
@@ -307,18 +306,19 @@ class Feed:
         """The task as it is now, whole, shared as changes are. Raises NoSuchTask, StorageUnavailable."""
         return await self._answers.get(("task", task_id, self._revision), partial(self._read_task, task_id))
 
-    async def wait_beyond(self, revision: int, seconds: float, waking: asyncio.Future[None]) -> None:
+    async def wait_beyond(self, revision: int, seconds: float) -> None:
         """Returns when something was committed after `revision`, when the time is up, or when the server stops."""
         if revision == self._revision and not self._stopping:
+            waking = _future()
             self._waiting.add(waking)
             try:
                 await asyncio.wait([waking], timeout=seconds)
             finally:
                 self._waiting.discard(waking)
 
-    async def wait_for_end(self, task_id: int, seconds: float, waking: asyncio.Future[None]) -> None:
+    async def wait_for_end(self, task_id: int, seconds: float) -> None:
         """Returns when the task is final or gone, when the time is up, or when the server stops. Raises NoSuchTask."""
-        group = self._waiting_for_end[task_id]
+        group, waking = self._waiting_for_end[task_id], _future()
         group.add(waking)
         try:
             if not await self._answers.get(("is final", task_id, self._revision), partial(self._is_final, task_id)):
@@ -327,6 +327,11 @@ class Feed:
             group.discard(waking)
             if not group:
                 self._waiting_for_end.pop(task_id, None)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for something."""
+        return len(self._waiting) + sum(map(len, self._waiting_for_end.values()))
 
     async def _is_final(self, task_id: int) -> bool:
         tasks = await self._store.tasks([task_id])
@@ -550,6 +555,10 @@ def _by_watches(
 def _now() -> str:
     """The server's clock, for clients whose own is wrong."""
     return str(iso_time(time.time_ns() // 1_000_000))
+
+
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
 
 
 def _wake_all(futures: Sequence[asyncio.Future[None]]) -> None:

@@ -40,10 +40,11 @@ log = logging.getLogger("hourglass.queue")
 LOOK_AGAIN_SECONDS = 0.25
 LONGEST_SLEEP_SECONDS = 60.0
 LONGEST_KILL_SECONDS = 10.0
-RECOVERED_AT_ONCE = 100
-"""How many unfinished tasks a start holds in memory at a time."""
 KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
+LARGEST_METADATA_BYTES = 16 * 1024
+RECOVERED_AT_ONCE = 20
+"""Tasks in memory at a time while a start looks at them."""
 MOST_REASON_CHARACTERS = 500
 
 
@@ -290,12 +291,24 @@ class TaskQueue:
         arguments = self._registry.arguments(job, parts[0].params)
         for part in parts:
             part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
+        errors: dict[str, list[str]] = {}
+        locks: tuple[str, ...] = ()
+        try:
+            locks = composition.locks_of(self._registry, parts)
+        except InvalidInput as error:
+            errors |= error.errors
+        metadata = _json(job.metadata_of(arguments))
+        size = len(metadata.encode())
+        if size > LARGEST_METADATA_BYTES:
+            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
+        if errors:
+            raise InvalidInput(errors=errors)
         return Draft(
             job=job.name,
             params=_json(params),
             description=job.describe(arguments),
-            metadata=_json(job.metadata_of(arguments)),
-            locks=composition.locks_of(self._registry, parts),
+            metadata=metadata,
+            locks=locks,
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,
@@ -330,12 +343,20 @@ class TaskQueue:
             await self._let_wait_again(recovered, now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
-        gone = self._gone_job(task)
-        if gone is not None:
-            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now, gone)))
+        impossible = self._impossible(task, now)
+        if impossible is not None:
+            self._note_end_of(await self._store.change(task.id, impossible))
             self.on_final(task.id)
         else:
             self._schedule.add(_entry(task), now)
+
+    def _impossible(self, task: Task, now: int) -> Step | None:
+        """How a task ends that cannot run under this version of the service; None if it can."""
+        gone = self._gone_job(task)
+        if gone is not None:
+            return lifecycle.job_gone(now, gone)
+        mistake = composition.mistake_of_locks(task.locks)
+        return lifecycle.over_limit(now, f"it cannot run: {mistake}") if mistake else None
 
     def _gone_job(self, task: Task) -> str | None:
         names = composition.names_in(self._registry, task.job, task.params)

@@ -14,6 +14,7 @@ from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, 
 from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Watch
 from storage import KEYS_LAST_MS, Draft, RequestKey
+from storage.room import LARGEST_INLINE_BYTES
 
 
 def draft(**fields):
@@ -492,6 +493,16 @@ def test_unfinished_tasks_are_those_pending_or_stopping(run, store):
     run(store.change(stops.id, lifecycle.aborted("ann", 2000)))
 
     assert run(store.unfinished()) == [waits.id, runs.id, stops.id]
+
+
+def test_tasks_are_read_in_the_order_of_their_ids_without_large_fields_and_those_that_are_gone_left_out(run, store):
+    large = json.dumps({"text": "x" * LARGEST_INLINE_BYTES})
+    first = create(run, store, params=large)
+    second = finished(run, store, result=large)
+
+    assert run(store.tasks([second.id, 99, first.id])) == [replace(second, result=None), replace(first, params="")]
+    assert run(store.task(first.id)).params == large
+    assert run(store.tasks([])) == []
 
 
 def test_a_removed_task_takes_its_rounds_along_and_leaves_its_transitions(run, store):

@@ -274,14 +274,10 @@ async def test_a_client_that_comes_while_the_server_stops_is_told_so(house):
     assert [frame["type"] for frame in client.frames] == ["hello", "stopping"]
 
 
-def waking():
-    return asyncio.get_running_loop().create_future()
-
-
 @in_a_feed
 async def test_who_waits_for_an_end_is_woken_by_it(house):
     (task_id,) = await house.create()
-    waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60, waking()))
+    waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))
     await asyncio.sleep(0)
     await house.store.change(task_id, lifecycle.aborted("ann", 2000))
     house.feed.task_is_final(task_id)
@@ -295,8 +291,8 @@ async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
     (task_id,) = await house.create()
     head = await house.store.head()
     waits = [
-        asyncio.create_task(house.feed.wait_for_end(task_id, 60, waking())),
-        asyncio.create_task(house.feed.wait_beyond(head.revision, 60, waking())),
+        asyncio.create_task(house.feed.wait_for_end(task_id, 60)),
+        asyncio.create_task(house.feed.wait_beyond(head.revision, 60)),
     ]
     await asyncio.sleep(0)
     house.feed.announce_stop()
@@ -305,23 +301,25 @@ async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
 
 
 @in_a_feed
-async def test_who_waits_and_has_gone_is_waited_for_no_longer(house):
+async def test_who_has_gone_while_he_waited_is_not_remembered(house):
     (task_id,) = await house.create()
-    head, gone = await house.store.head(), [waking(), waking()]
+    head = await house.store.head()
     waits = [
-        asyncio.create_task(house.feed.wait_for_end(task_id, 60, gone[0])),
-        asyncio.create_task(house.feed.wait_beyond(head.revision, 60, gone[1])),
+        asyncio.create_task(house.feed.wait_for_end(task_id, 60)),
+        asyncio.create_task(house.feed.wait_beyond(head.revision, 60)),
     ]
     await asyncio.sleep(0)
-    for future in gone:
-        future.set_result(None)
+    await asyncio.sleep(0)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
 
-    await asyncio.gather(*waits)
+    assert house.feed.waiting_count == 0
 
 
 @in_a_feed
 async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
-    waiting = asyncio.create_task(house.feed.wait_beyond(0, 60, waking()))
+    waiting = asyncio.create_task(house.feed.wait_beyond(0, 60))
     await asyncio.sleep(0)
     await house.create()
     await waiting
@@ -333,7 +331,7 @@ async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
 @in_a_feed
 async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(house):
     calls = count_calls(house, "changes")
-    waits = [asyncio.create_task(house.feed.wait_beyond(0, 60, waking())) for _ in range(500)]
+    waits = [asyncio.create_task(house.feed.wait_beyond(0, 60)) for _ in range(500)]
     await asyncio.sleep(0)
     await house.create()
     await asyncio.gather(*waits)

@@ -7,6 +7,7 @@ import inspect
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model import Status
@@ -240,6 +241,41 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     task = await after.task(waits)
     assert (task.status, task.outcome) == (Status.EXCEPTION, "Failed: its job locked is no longer there")
     assert json.loads(task.error)["type"] == "JobGone"
+
+
+@in_a_house
+async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(house):
+    await house.submit("locked", pool="p" * 995)
+    with pytest.raises(InvalidInput) as alone:
+        await house.submit("locked", pool="é" * 10_000)
+    with pytest.raises(InvalidInput) as inside:
+        await house.submit("chain", steps=[{"job": "plain"}, {"job": "locked", "params": {"pool": "p" * 996}}])
+    steps = [{"job": "locked", "params": {"pool": f"{number:0900}"}} for number in range(20)]
+    with pytest.raises(InvalidInput) as together:
+        await house.submit("chain", steps=steps)
+
+    assert alone.value.errors == {
+        "lock": ["expected a lock of at most 1000 characters, got 10005"],
+        "metadata": ["expected at most 16384 bytes of metadata, got 20012"],
+    }
+    assert inside.value.errors == {"steps[1].lock": ["expected a lock of at most 1000 characters, got 1001"]}
+    assert together.value.errors == {"lock": ["expected locks of at most 16384 characters in all, got 18100"]}
+
+
+@in_a_house
+async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_readable(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    stored = await house.task(waits)
+    house.store._tasks[waits] = replace(stored, locks=("pool:" + "p" * 900_000,))
+    after = House(store=house.store)
+    await after.queue.recover()
+    await after.settle()
+
+    task = await after.task(waits)
+    outcome = "Failed: it cannot run: expected a lock of at most 1000 characters, got 900005"
+    assert (task.status, task.outcome, task.params) == (Status.EXCEPTION, outcome, stored.params)
+    assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
