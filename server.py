@@ -226,6 +226,7 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
     from handlers.services import Services
+    from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
     from jobs.queue import wall_clock
     from storage.accounts import Accounts
@@ -236,18 +237,14 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     password = await accounts.ensure_admin(admin_password)
     if password is not None:
         print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
-    connections = Connections()
-
-    async def on_ring() -> None:
-        await accounts.reload()
-        connections.close_ended(accounts.is_valid)
-
-    await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
-    sign_in = SignIn(accounts, config.auth, wall_clock)
+    sign_ins = SignIns(accounts)
+    stack.callback(sign_ins.close)
+    await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
+    sign_in = SignIn(accounts, config.auth)
     stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:

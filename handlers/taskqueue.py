@@ -133,7 +133,7 @@ class CreatingHandler(ApiHandler):
         body = msgspec.json.encode(self.json(), order="sorted")
         path = self.request.path.rstrip("/")
         body_hash = sha256(body).hexdigest()
-        return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
+        return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
     async def _answer(self, created: Created, status: int, wait: float | None) -> None:
         self.send(self.view(await self.as_preferred(created.task, wait)), status)
@@ -152,7 +152,7 @@ class CreatingHandler(ApiHandler):
         tasks = self.services.tasks
         try:
             with self.ending_with_client():
-                await tasks.feed.wait_for_end(task.id, wait_seconds)
+                await self.while_signed_in(tasks.feed.wait_for_end(task.id, wait_seconds))
             return await tasks.store.task(task.id)
         except NoSuchTask:
             return task
@@ -175,7 +175,7 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -240,7 +240,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self._create_all(given)
         else:
             submission = self._submission(given)
-            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key))
+            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key))
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
@@ -276,7 +276,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
         created = await self.services.tasks.queue.submit_all(
-            [self._submission_or_mistake(one) for one in given], self.identity.name
+            [self._submission_or_mistake(one) for one in given], self.actor
         )
         tasks = Room().fit_all(one.task for one in created)
         self.send(CreatedView([self.view(task) for task in tasks]), 201)
@@ -376,7 +376,7 @@ class TestTaskHandler(CreatingHandler):
     async def post(self) -> None:
         """Creates a test task."""
         submission = Submission(job="test_task", params=self.json())
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
+        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key), 200)
 
 
 class TaskHandler(ApiHandler):
@@ -400,7 +400,7 @@ class TaskHandler(ApiHandler):
         feed = self.services.tasks.feed
         if self.value("wait"):
             self.take_waiting_place()
-            await feed.wait_for_end(number, self.value("wait"))
+            await self.while_signed_in(feed.wait_for_end(number, self.value("wait")))
         await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
@@ -412,7 +412,7 @@ class TaskHandler(ApiHandler):
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         task: Task | None = await self.services.tasks.queue.delete(
-            _task_id(task_id), self.identity.name, self.value("if_status"), self.value("force", False)
+            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
         )
         if task is None:
             self.set_status(204)
@@ -455,7 +455,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.identity.name, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
 
 
 class RoundsHandler(ApiHandler):
@@ -513,7 +513,7 @@ class ChangesHandler(ApiHandler):
         feed = self.services.tasks.feed
         if self.value("wait"):
             self.take_waiting_place()
-            await feed.wait_beyond(since, self.value("wait"))
+            await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
         await self.answer_shared(lambda: feed.changes(since))
 
 
