@@ -211,9 +211,7 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_services(
-    config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack
-) -> Services:
+async def _open_services(config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack) -> Services:
     """Who may sign in, and the bell by which commands tell of changes."""
     from handlers.connections import Connections
     from handlers.limits import MEGABYTE, ClientLimits, RefusedTally, UnreadAnswers

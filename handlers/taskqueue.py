@@ -43,7 +43,6 @@ LARGEST_DELETE = 10_000
 LONGEST_KEY = 255
 
 
-
 def held_seconds(what_for: str) -> Query:
     """How long a call may wait."""
     given = seconds(LONGEST_WAIT_SECONDS).about(f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")

@@ -218,7 +218,7 @@ class TaskQueue:
         self.stopping = True
         self._cancel_timers()
         await self._engine.stop(grace_seconds)
-        await self._background.finish(unless=lambda: self._writer.is_blocked)
+        await self._background.finish(unless=lambda: self._writer.may_take_for_ever)
         self._background.cancel()
         self._writer.give_up(list(self._runs.values()))
 
@@ -415,6 +415,13 @@ class TaskQueue:
         if before is None or not before.is_final:
             self._note_end_of(task)
 
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        if not run.over:
+            self._engine.kill_task(run.task_id)
+        reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+        message = f"what its worker reported cannot be stored: {reason[:MOST_REASON_CHARACTERS]}"
+        return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
+
     def run_written(self, run: Run) -> None:
         self._engine.acknowledge(run.task_id)
 
@@ -493,7 +500,10 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
-        self.on_ended(task)
+        try:
+            self.on_ended(task)
+        except Exception:
+            log.critical("a defect in what hears of ends of tasks", exc_info=True)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})

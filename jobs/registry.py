@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
-from jobs.model import LARGEST_NUMBER
+from jobs.model import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
 from jobs.params import (
     FROM_FILE,
     REQUIRED,
@@ -34,7 +34,6 @@ from jobs.params import (
 )
 
 LONGEST_DESCRIPTION = 300
-LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
 LIBRARY = "jobs.library"
 
 JobFunction = Callable[..., Iterator["Round"]]
@@ -96,11 +95,9 @@ def _expect_text(name: str, value: object) -> None:
         raise TypeError(f"the {name} of a Round is text, not {shown(value)}")
 
 
-def _expect_whole(name: str, value: object, least: int, most: float = float("inf")) -> None:
-    if value is None or (type(value) is int and least <= value <= most):
-        return
-    bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
-    raise TypeError(f"{name} of a Round is a whole number {bounds}, or None, not {shown(value)}")
+def _expect_whole(name: str, value: object, least: int, most: int = LARGEST_NUMBER) -> None:
+    if value is not None and not (type(value) is int and least <= value <= most):
+        raise TypeError(f"{name} of a Round is a whole number from {least} to {most}, or None, not {shown(value)}")
 
 
 def expect_seconds(what: str, value: object) -> float | None:

@@ -201,7 +201,9 @@ def test_numbers_percent_and_messages_are_of_all_steps():
 
 
 def test_a_round_tells_how_long_the_next_one_should_take_by_the_step_that_follows():
-    worker = Worker(step("saving", name="a", times=2), chained(step("slow", times=3)), step("saving", name="b", times=1))
+    worker = Worker(
+        step("saving", name="a", times=2), chained(step("slow", times=3)), step("saving", name="b", times=1)
+    )
     worker.run()
     closing = 0
     assert worker.column("expected_seconds") == [0, 60, 60, 5, 60, closing, 0]
