@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from socket import socket
 
-    from tornado.httpserver import HTTPServer
-
     from ceph.watch import ClusterWatches
     from config import Config
+    from handlers.http_server import Server
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+BACKLOG = 1024
+"""How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
+LAST_READS_SECONDS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,8 +49,10 @@ def _serve(argv: Sequence[str]) -> int:
 
     import logs
     from config import load_config
+    from jobs.descriptors import raise_descriptor_limit
 
     config = load_config(argv)
+    raise_descriptor_limit()
     # Out of the environment before anything is started: workers, readers and jobs would inherit it.
     admin_password = os.environ.pop("HOURGLASS_ADMIN_PASSWORD", None)
     logs.set_up(config.log.level, config.log.format)
@@ -91,11 +95,12 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
-    store = SqliteStore(database, config.retention.rounds_per_task)
+    read_seconds = config.limits.read_seconds
+    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     feed = Feed(store, queue.derived, VERSION)
-    images = ImageResults(store, ImageResultStore(database))
+    images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
     await feed.start()
@@ -183,6 +188,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         await tasks.queue.stop(config.server.grace_seconds)
         await tasks.feed.stop()
         http.stop()
+        http.gate.close_waiting()
+        tasks.database.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
     log.info("stopped")
@@ -204,7 +211,7 @@ def _bind(config: Config) -> list[socket]:
 
     host, port = config.server.host, config.server.port
     try:
-        return bind_sockets(port, host)
+        return bind_sockets(port, host, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
         raise StartError(
             f"[server] host, port: expected an address and a port that are free, got {host}:{port} ({error})"
@@ -214,8 +221,9 @@ def _bind(config: Config) -> list[socket]:
 async def _open_services(config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack) -> Services:
     """Who may sign in, and the bell by which commands tell of changes."""
     from handlers.connections import Connections
-    from handlers.limits import MEGABYTE, ClientLimits, RefusedTally, UnreadAnswers
+    from handlers.limits import ClientLimits
     from handlers.services import Services
+    from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
     from jobs.queue import wall_clock
     from storage.accounts import Accounts
@@ -226,29 +234,24 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     password = await accounts.ensure_admin(admin_password)
     if password is not None:
         print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
-    connections = Connections()
-
-    async def on_ring() -> None:
-        await accounts.reload()
-        connections.close_ended(accounts.is_valid)
-
-    await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
-    sign_in = SignIn(accounts, config.auth, wall_clock)
+    sign_ins = SignIns(accounts)
+    stack.callback(sign_ins.close)
+    await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
+    sign_in = SignIn(accounts, config.auth)
     stack.callback(sign_in.close)
-    limits = ClientLimits(RefusedTally(), UnreadAnswers(config.limits.answers_mb * MEGABYTE))
-    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
+    limits = ClientLimits.of(config.limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
-def _listen(services: Services, sockets: list[socket]) -> HTTPServer:
-    from tornado.httpserver import HTTPServer
-
+def _listen(services: Services, sockets: list[socket]) -> Server:
+    from handlers.http_server import Gate, Server, most_connections
     from handlers.routes import make_application
+    from jobs.descriptors import descriptor_limit
 
-    http = HTTPServer(
-        make_application(services),
-        xheaders=services.config.server.behind_proxy,
-        max_body_size=2**62,  # handlers count themselves, and answer 413 where tornado's own answer is a bare 400
-    )
+    config = services.config
+    processes = config.workers.count + len(config.clusters)
+    gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
+    http = Server.with_limits(make_application(services), gate, xheaders=config.server.behind_proxy)
     http.add_sockets(sockets)
     return http
 

@@ -17,6 +17,7 @@ from handlers.operations import Operation
 from handlers.problems import Refusal
 from handlers.query import read_query, whole
 from handlers.services import Services
+from handlers.sign_ins import Lasting
 from jobs.errors import HourglassError
 from jobs.feed import Subscriber
 from jobs.views import ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
@@ -60,12 +61,11 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.subscriber: Subscriber | None = None
+        self.lasting: Lasting | None = None
 
     async def prepare(self) -> None:
-        identity = await self.identify()
-        if identity is None:
-            raise Refusal(401, "Sign in first: with a session, a token, or HTTP Basic.")
-        self.identity = identity
+        self.refuse_large_body()
+        self.identity = self.check_sign_in(await self.identify())
         since = read_query(self.query_texts(), self.operations["GET"].query).get("since")
         self.since = since[-1] if since else None
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
@@ -88,9 +88,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         self.set_nodelay(True)
         self._keep_alive()
         self.services.connections.add(self)
-        if not self.services.accounts.is_valid(self.identity):
-            self.close(POLICY, "the sign-in has ended")
-            return
+        self.lasting = self.services.sign_ins.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
         feed = self.services.tasks.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
@@ -114,6 +112,8 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self.services.connections.remove(self)
+        if self.lasting is not None:
+            self.services.sign_ins.remove(self.lasting)
         if self.subscriber is not None:
             self.services.tasks.feed.unsubscribe(self.subscriber)
 

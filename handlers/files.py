@@ -30,7 +30,6 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Vary", "Accept-Encoding")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.clear_header("Server")
 
     def compute_etag(self) -> str:
         """Tornado remembers the first content that it has seen of a file, and would go on to answer 304."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from config import Limits
 
 
 class RefusedTally:
@@ -75,6 +79,8 @@ class Places:
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024
 AT_ONCE_BUILDING = 4
+FREE_BODY_BYTES = 4 * 1024
+QUIET_SECONDS = 1.0
 
 
 class Line:
@@ -184,10 +190,72 @@ class UnreadAnswers:
         return fits
 
 
+class BodyHolder(Protocol):
+    """Who keeps a body that is not complete yet."""
+
+    def give_up_body(self) -> None:
+        """Refuses the request in favour of others."""
+
+
+class UnfinishedBodies:
+    """Bounds the memory of all request bodies that are not complete yet, or not dealt with, in sum.
+
+    The first 4 KiB of each are free: who sends little is let in however full it is, and the number of connections
+    bounds that. If there is no room, the body that has been quiet for longest is given up.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held = 0
+        self._bodies: OrderedDict[BodyHolder, tuple[int, float]] = OrderedDict()
+
+    @property
+    def held_bytes(self) -> int:
+        """What is counted at the moment."""
+        return self._held
+
+    def take(self, holder: BodyHolder, size: int) -> bool:
+        """Counts a body that has grown to `size`; whether there was room."""
+        before, now = self._bodies.get(holder, (0, 0))[0], time.monotonic()
+        counted = max(0, size - FREE_BODY_BYTES)
+        if not counted:
+            return True
+        if self._held + counted - before > self._most and not self._give_one_up(holder, now):
+            return False
+        self._held += counted - before
+        self._bodies[holder] = (counted, now)
+        self._bodies.move_to_end(holder)
+        return True
+
+    def leave(self, holder: BodyHolder) -> None:
+        """Its body is needed no longer."""
+        self._held -= self._bodies.pop(holder, (0, 0))[0]
+
+    def add_unread(self, size: int) -> bool:
+        """Counts bytes that no holder has yet; whether they are within bounds, which are twice as wide for them."""
+        self._held += size
+        return size <= 0 or self._held <= 2 * self._most
+
+    def _give_one_up(self, holder: BodyHolder, now: float) -> bool:
+        quietest = next(iter(self._bodies), holder)
+        if quietest is holder or now - self._bodies[quietest][1] < QUIET_SECONDS:
+            return False
+        self.leave(quietest)
+        quietest.give_up_body()
+        return True
+
+
 @dataclass(frozen=True)
 class ClientLimits:
     """What all ways in pass. `building` bounds how many large answers are made at a time."""
 
     refused: RefusedTally
     answers: UnreadAnswers
+    bodies: UnfinishedBodies
     building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+
+    @classmethod
+    def of(cls, limits: Limits) -> ClientLimits:
+        """By the section of config.ini."""
+        answers = UnreadAnswers(limits.answers_mb * MEGABYTE)
+        return cls(RefusedTally(), answers, UnfinishedBodies(limits.bodies_mb * MEGABYTE))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from handlers.query import Query, one_of, text, whole
+from handlers.query import Query, few_words, one_of, whole
 
 LARGEST_PAGE = 500
 DEFAULT_PAGE = 50
@@ -29,7 +29,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
 def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Query]:
     """The parameters of a list. `rows` says what it is of."""
     return {
-        "search": text.about("words that must all occur in the name, wherever"),
+        "search": few_words(_sought).about(
+            "words that must all occur in the name, wherever; at most 20 different ones"
+        ),
         "ordering": one_of(*orderings, *(f"-{name}" for name in orderings)).about(
             f"what the list is sorted by, turned round by a leading -; the default is {default}"
         ),
@@ -38,9 +40,13 @@ def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Q
     }
 
 
+def _sought(search: str) -> list[str]:
+    return list(dict.fromkeys(search.casefold().split()))
+
+
 def found(rows: Sequence[Row], search: str, name_of: Callable[[Row], str]) -> list[Row]:
     """Those whose name has each of the words; case does not matter."""
-    words = search.casefold().split()
+    words = _sought(search)
     return [row for row in rows if all(word in name_of(row).casefold() for word in words)]
 
 

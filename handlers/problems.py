@@ -23,6 +23,7 @@ from jobs.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from jobs.views import encode
 
 STATUS_OF: dict[type[HourglassError], int] = {
     InvalidInput: 400,
@@ -70,6 +71,10 @@ def problem(error: BaseException | None, status: int, **members: Any) -> Problem
     return ProblemView(
         title=HTTPStatus(status).phrase, status=status, detail=_detail(error, status), errors=errors, **members
     )
+
+
+def encode_problem(view: ProblemView) -> bytes:
+    return encode(view)
 
 
 def _detail(error: BaseException | None, status: int) -> str:

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from jobs.errors import InvalidInput
 from storage import Place
+from storage.words import MOST_WORDS, sought_words
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,22 @@ def one_of(*possible: str) -> Query:
 
 text = Query(str, {"type": "string"})
 """Any text."""
+
+
+def few_words(words_of: Callable[[str], Sequence[str]]) -> Query:
+    """Text of not too many different words, as `words_of` splits it."""
+
+    def read(text: str) -> str:
+        count = len(words_of(text))
+        if count > MOST_WORDS:
+            raise ValueError(f"expected at most {MOST_WORDS} different words, got {count}: search for fewer")
+        return text
+
+    return Query(read, {"type": "string"})
+
+
+words = few_words(sought_words)
+"""Words of a description."""
 
 truth = Query(lambda value: one_of("true", "false").read(value) == "true", {"type": "boolean"})
 """true or false."""

@@ -20,6 +20,7 @@ from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.openapi import OpenApiHandler, describe
+from handlers.operations import Schema
 from handlers.page import PageHandler, ToPageHandler
 from handlers.rbds import ImagesHandler, PerformanceHandler
 from handlers.services import Services
@@ -89,7 +90,7 @@ def make_application(services: Services) -> Application:
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
     # Made when somebody asks for it, and then kept: a start should not wait for it.
-    described = handed | {"document": cache(partial(describe, API_ROUTES, services.tasks.registry, services.version))}
+    described = handed | {"document": cache(partial(_document, services))}
     routes: list[Any] = [
         (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
         for path, handler in API_ROUTES
@@ -114,6 +115,10 @@ def make_application(services: Services) -> Application:
         websocket_max_message_size=1024 * 1024,
         log_function=AnswerNote(services.answers, _templates()),
     )
+
+
+def _document(services: Services) -> Schema:
+    return describe(API_ROUTES, services.tasks.registry, services.version, services.accounts.cookie_name)
 
 
 def _templates() -> dict[type, str]:

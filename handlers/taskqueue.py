@@ -21,7 +21,7 @@ from handlers.answers import (
 )
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
-from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole
+from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
@@ -55,7 +55,9 @@ _WAIT = held_seconds("answer when the task is final, or when so many seconds are
 _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
-    "search": text.about("words of the description: all must occur, each as the beginning of a word"),
+    "search": words.about(
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+    ),
     "created_by": text.about("tasks that this user created"),
 }
 
@@ -130,7 +132,7 @@ class CreatingHandler(ApiHandler):
         body = msgspec.json.encode(self.json(), order="sorted")
         path = self.request.path.rstrip("/")
         body_hash = sha256(body).hexdigest()
-        return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
+        return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
     async def _answer(self, created: Created, status: int, wait: float | None) -> None:
         self.send(self.view(await self.as_preferred(created.task, wait)), status)
@@ -147,7 +149,7 @@ class CreatingHandler(ApiHandler):
     async def _final(self, task: Task, wait_seconds: float) -> Task:
         """A task that is deleted meanwhile is answered as it was created."""
         try:
-            return await self.services.tasks.feed.wait_for_end(task.id, wait_seconds)
+            return await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait_seconds))
         except NoSuchTask:
             return task
 
@@ -166,7 +168,7 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -231,7 +233,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self._create_all(given)
         else:
             submission = self._submission(given)
-            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key))
+            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key))
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
@@ -254,7 +256,8 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
-        found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+        with self.ending_with_client():
+            found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -266,7 +269,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
         created = await self.services.tasks.queue.submit_all(
-            [self._submission_or_mistake(one) for one in given], self.identity.name
+            [self._submission_or_mistake(one) for one in given], self.actor
         )
         self.send(CreatedView([self.view(one.task) for one in created]), 201)
 
@@ -365,7 +368,7 @@ class TestTaskHandler(CreatingHandler):
     async def post(self) -> None:
         """Creates a test task."""
         submission = Submission(job="test_task", params=self.json())
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
+        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key), 200)
 
 
 class TaskHandler(ApiHandler):
@@ -388,7 +391,7 @@ class TaskHandler(ApiHandler):
         number = _task_id(task_id)
         wait = self.value("wait")
         tasks = self.services.tasks
-        task = await (tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
+        task = await self.while_signed_in(tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
         self.send(self.view(task))
 
     async def put(self, task_id: str) -> None:
@@ -400,7 +403,7 @@ class TaskHandler(ApiHandler):
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         task: Task | None = await self.services.tasks.queue.delete(
-            _task_id(task_id), self.identity.name, self.value("if_status"), self.value("force", False)
+            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
         )
         if task is None:
             self.set_status(204)
@@ -443,7 +446,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.identity.name, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
 
 
 class RoundsHandler(ApiHandler):
@@ -498,7 +501,7 @@ class ChangesHandler(ApiHandler):
         since = self.value("since")
         feed = self.services.tasks.feed
         if self.value("wait"):
-            await feed.wait_beyond(since, self.value("wait"))
+            await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
         self.send(await feed.changes(since))
 
 

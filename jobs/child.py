@@ -15,7 +15,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from jobs.descriptors import restore_descriptor_limit
 
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Above the server's own, so that the kernel takes a worker first when memory runs out.
@@ -29,6 +31,12 @@ def leave(code: int) -> NoReturn:
         with suppress(Exception):
             stream.flush()
     os._exit(code)
+
+
+def begin(main: Callable[[socket.socket, Any], None], channel: socket.socket, settings: Any, descriptors: int) -> None:
+    """Runs `main` in a process that was just spawned, with as many descriptors as the server itself was given."""
+    restore_descriptor_limit(descriptors)
+    main(channel, settings)
 
 
 def become_child(channel: socket.socket, server_pid: int) -> None:

@@ -6,7 +6,7 @@ A job is made of others where one of its parameters is of the type `Steps`; thos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_STEPS = 100
 MOST_STEPS_IN_ALL = 1000
 MOST_LEVELS = 10
+MOST_LOCK_CHARACTERS = 1000
+MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
+"""Of all locks of a task, which may be a chain of many steps."""
 A_STEP = 'like {"job": "test_task", "params": {"times": 5}}'
 
 
@@ -183,9 +186,34 @@ def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
 
 
 def locks_of(registry: Registry, parts: Sequence[Part]) -> tuple[str, ...]:
-    """The locks that a task of these parts holds while it runs: sorted, each once."""
-    found = {part.job.lock_of(registry.arguments(part.job, part.params)) for part in parts}
-    return tuple(sorted(lock for lock in found if lock is not None))
+    """The locks that a task of these parts holds while it runs: sorted, each once.
+
+    Raises InvalidInput for each that is too long, at the place of its job, and if they are too long together.
+    """
+    found: set[str] = set()
+    errors: dict[str, list[str]] = {}
+    for part in parts:
+        lock = part.job.lock_of(registry.arguments(part.job, part.params))
+        if lock is not None:
+            found.add(lock)
+            if mistake := mistake_of_locks([lock]):
+                errors[f"{part.place}.lock" if part.place else "lock"] = [mistake]
+    if not errors and (mistake := mistake_of_locks(found)):
+        errors["lock"] = [mistake]
+    if errors:
+        raise InvalidInput(errors=errors)
+    return tuple(sorted(found))
+
+
+def mistake_of_locks(locks: Collection[str]) -> str | None:
+    """Why a task cannot have these locks, which stay in memory while it is pending; None if it can."""
+    longest = max(map(len, locks), default=0)
+    if longest > MOST_LOCK_CHARACTERS:
+        return f"expected a lock of at most {MOST_LOCK_CHARACTERS} characters, got {longest}"
+    together = sum(map(len, locks))
+    if together > MOST_LOCK_CHARACTERS_IN_ALL:
+        return f"expected locks of at most {MOST_LOCK_CHARACTERS_IN_ALL} characters in all, got {together}"
+    return None
 
 
 # A task that is kept already

@@ -20,6 +20,7 @@ HourglassError
 │   └── TargetChanged       somebody else wants something else of it
 ├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
+    └── ReadTooLong         a read took longer than a client may have: 503
 """
 
 from __future__ import annotations
@@ -161,3 +162,13 @@ class ServiceStopping(HourglassError):
 
 class StorageUnavailable(HourglassError):
     """Nothing can be written at the moment; what is there can still be read. Try again shortly."""
+
+
+class ReadTooLong(StorageUnavailable):
+    """Reading took too long and was given up; ask for less."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Reading took longer than [limits] read_seconds = {seconds:g} and was given up: ask for less, "
+            "for example with a rarer word or another filter, or try again later."
+        )

@@ -163,7 +163,7 @@ def aborted(by: str, at: int, force: bool = False) -> Step:
             stopping=running,
             forced=force and running,
             stalled=False,
-            ended=at,
+            ended=_ended(task, at),
             ended_by=by,
             last_modified=at,
         )
@@ -196,14 +196,22 @@ def job_gone(at: int, job: str) -> Step:
     """Its job, or one inside it, is no longer there, so it cannot run."""
 
     def step(task: Task) -> Change | None:
-        if task.is_final:
-            return None
         message = f"its job {job} is no longer there" + (f", which runs in {task.job}" if job != task.job else "")
-        status = apply(task.status, Event.JOB_GONE)
-        error = error_text("JobGone", message)
-        return _end(task, at, status=status, error=error, outcome=f"Failed: {message}")
+        return _cannot_run(task, at, Event.JOB_GONE, error_text("JobGone", message), message)
 
     return step
+
+
+def over_limit(at: int, message: str) -> Step:
+    """What was stored of it by an earlier version is over a limit of this one, so it cannot run."""
+    error = error_text("LimitExceeded", message)
+    return lambda task: _cannot_run(task, at, Event.OVER_LIMIT, error, message)
+
+
+def _cannot_run(task: Task, at: int, event: Event, error: str, message: str) -> Change | None:
+    if task.is_final:
+        return None
+    return _end(task, at, status=apply(task.status, event), error=error, outcome=f"Failed: {message}")
 
 
 def stalled(value: bool, at: int) -> Step:
@@ -241,7 +249,12 @@ def _fail(task: Task, at: int, error: str, outcome: str) -> Change:
 
 
 def _end(task: Task, at: int, **fields: object) -> Change:
-    return Change(replace(task, ended=at, last_modified=at, stalled=False, **fields))
+    return Change(replace(task, ended=_ended(task, at), last_modified=at, stalled=False, **fields))
+
+
+def _ended(task: Task, at: int) -> int:
+    """Not before it started, even if the clock was set back meanwhile: `runtime` is never negative."""
+    return max(at, task.started or at)
 
 
 def _no_longer_stopping(task: Task, at: int, ending: str = "", error: str | None = None) -> Change | None:

@@ -51,12 +51,14 @@ class Event(Enum):
     ABORTED = "a person deleted it"
     INTERRUPTED = "its worker or the server stopped, and it will go on"
     JOB_GONE = "its job is no longer there"
+    OVER_LIMIT = "what was stored of it is over a limit"
 
 
 TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (Status.NOT_STARTED, Event.TAKEN): Status.RUNNING,
     (Status.NOT_STARTED, Event.ABORTED): Status.ABORTED,
     (Status.NOT_STARTED, Event.JOB_GONE): Status.EXCEPTION,
+    (Status.NOT_STARTED, Event.OVER_LIMIT): Status.EXCEPTION,
     (Status.RUNNING, Event.RETURNED): Status.FINISHED,
     (Status.RUNNING, Event.RAISED): Status.EXCEPTION,
     (Status.RUNNING, Event.ABORTED): Status.ABORTED,

@@ -1,4 +1,5 @@
-"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds since 1970."""
+"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds of a clock that
+is never set."""
 
 from __future__ import annotations
 

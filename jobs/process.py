@@ -20,7 +20,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import psutil
 
-from jobs.child import HELD_SIGNALS
+from jobs.child import HELD_SIGNALS, begin
+from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
@@ -65,7 +66,7 @@ class ChildProcess(Generic[Message]):
         self._on_end = on_end
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
-        self._process = spawning.Process(target=main, args=(theirs, settings), name=name)
+        self._process = spawning.Process(target=begin, args=(main, theirs, settings, limit_at_start()), name=name)
         self._start(theirs)
         assert self._process.pid
         self.pid: int = self._process.pid

@@ -42,6 +42,9 @@ LONGEST_SLEEP_SECONDS = 60.0
 LONGEST_KILL_SECONDS = 10.0
 KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
+LARGEST_METADATA_BYTES = 16 * 1024
+RECOVERED_AT_ONCE = 20
+"""Tasks in memory at a time while a start looks at them: each may have parameters of 1 MiB."""
 MOST_REASON_CHARACTERS = 500
 
 
@@ -60,6 +63,11 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady_clock() -> int:
+    """Milliseconds that go by, whatever the wall clock is set to: for what lasts within one run of the server."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class TaskQueue:
     """Takes tasks in, schedules them, and writes down what becomes of them."""
 
@@ -70,12 +78,14 @@ class TaskQueue:
         registry: Registry,
         max_worker_deaths: int = 3,
         clock: Callable[[], int] = wall_clock,
+        steady: Callable[[], int] = steady_clock,
     ) -> None:
         self._store = store
         self._engine = engine
         self._registry = registry
         self._max_worker_deaths = max_worker_deaths
         self._clock = clock
+        self._steady = steady
         self._schedule = Schedule()
         self._runs: dict[int, Run] = {}
         self._orders: dict[int, Start] = {}
@@ -100,8 +110,10 @@ class TaskQueue:
 
         Raises StorageUnavailable.
         """
-        for task in await self._store.unfinished():
-            await self._recover_one(task)
+        ids = await self._store.unfinished()
+        for first in range(0, len(ids), RECOVERED_AT_ONCE):
+            for task in await self._store.tasks(ids[first : first + RECOVERED_AT_ONCE]):
+                await self._recover_one(task)
         self._dispatch()
 
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
@@ -185,8 +197,14 @@ class TaskQueue:
         now = self._clock()
         run = self._runs.get(task.id)
         if run is not None and task.status is Status.RUNNING:
-            return Derived(estimated=run.pace.estimated(now), pace_seconds=run.pace.seconds)
+            return Derived(estimated=self._estimated(run, now), pace_seconds=run.pace.seconds)
         return Derived(waiting_for=self._schedule.why(task.id, now))
+
+    def _estimated(self, run: Run, now: int) -> int | None:
+        """When its task should end, by the wall clock as it is set now."""
+        steady = self._steady()
+        estimated = run.pace.estimated(steady)
+        return None if estimated is None else now + estimated - steady
 
     def pending_on(self, lock: str) -> list[int]:
         """The ids of the pending tasks that have this lock or wait in its line, in the order in which they have it."""
@@ -273,12 +291,24 @@ class TaskQueue:
         arguments = self._registry.arguments(job, parts[0].params)
         for part in parts:
             part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
+        errors: dict[str, list[str]] = {}
+        locks: tuple[str, ...] = ()
+        try:
+            locks = composition.locks_of(self._registry, parts)
+        except InvalidInput as error:
+            errors |= error.errors
+        metadata = _json(job.metadata_of(arguments))
+        size = len(metadata.encode())
+        if size > LARGEST_METADATA_BYTES:
+            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
+        if errors:
+            raise InvalidInput(errors=errors)
         return Draft(
             job=job.name,
             params=_json(params),
             description=job.describe(arguments),
-            metadata=_json(job.metadata_of(arguments)),
-            locks=composition.locks_of(self._registry, parts),
+            metadata=metadata,
+            locks=locks,
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,
@@ -313,12 +343,20 @@ class TaskQueue:
             await self._let_wait_again(recovered, now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
-        gone = self._gone_job(task)
-        if gone is not None:
-            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now, gone)))
+        impossible = self._impossible(task, now)
+        if impossible is not None:
+            self._note_end_of(await self._store.change(task.id, impossible))
             self.on_final(task.id)
         else:
             self._schedule.add(_entry(task), now)
+
+    def _impossible(self, task: Task, now: int) -> Step | None:
+        """How a task ends that cannot run under this version of the service; None if it can."""
+        gone = self._gone_job(task)
+        if gone is not None:
+            return lifecycle.job_gone(now, gone)
+        mistake = composition.mistake_of_locks(task.locks)
+        return lifecycle.over_limit(now, f"it cannot run: {mistake}") if mistake else None
 
     def _gone_job(self, task: Task) -> str | None:
         names = composition.names_in(self._registry, task.job, task.params)
@@ -342,7 +380,7 @@ class TaskQueue:
         self._wake_when_due()
 
     def _begin(self, entry: Entry) -> None:
-        run = self._runs[entry.task] = Run(entry, self._clock())
+        run = self._runs[entry.task] = Run(entry, self._steady())
         order = self._orders.pop(entry.task, None)
         if order is not None:
             self._start(run, order)
@@ -511,8 +549,11 @@ class TaskQueue:
     # Time.
 
     def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+        """A worker's `at` is of the wall clock: here a round ended so long ago as those after it in its batch took."""
+        at = self._steady() - sum(done.seconds for done in rounds) * 1000
         for done in rounds:
-            run.pace.round_done(done.at, done.seconds, done.percent, done.number, done.of)
+            at += done.seconds * 1000
+            run.pace.round_done(round(at), done.seconds, done.percent, done.number, done.of)
         expected = run.expected_seconds
         if rounds and rounds[-1].expected_seconds is not None:
             expected = rounds[-1].expected_seconds
@@ -528,7 +569,7 @@ class TaskQueue:
             self._due_timer.cancel()
             self._due_timer = None
         if due is not None and not self.stopping:
-            self._due_timer = self._later(self._seconds_until(due), self._dispatch)
+            self._due_timer = self._later(_seconds_until(due, self._clock()), self._dispatch)
 
     def _watch_for_stalls(self, *, anew: bool = False) -> None:
         """One timer, for the run that could stall first. Rounds do not touch it: when it fires, it looks again."""
@@ -537,19 +578,17 @@ class TaskQueue:
             self._stall_timer = None
         could_stall = [run.pace.stalls_at for run in self._runs.values() if not run.stalled and not run.over]
         if self._stall_timer is None and could_stall and not self.stopping:
-            self._stall_timer = self._later(self._seconds_until(min(could_stall)), self._mark_stalled)
+            seconds = _seconds_until(min(could_stall), self._steady())
+            self._stall_timer = self._later(seconds, self._mark_stalled)
 
     def _mark_stalled(self) -> None:
         self._stall_timer = None
-        now = self._clock()
+        now = self._steady()
         for run in self._runs.values():
             if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
                 run.stalled = True
-                self._writer.write(run, lifecycle.stalled(True, now))
+                self._writer.write(run, lifecycle.stalled(True, self._clock()))
         self._watch_for_stalls()
-
-    def _seconds_until(self, at: int) -> float:
-        return min(max(0.0, (at - self._clock()) / 1000), LONGEST_SLEEP_SECONDS)
 
     def _later(self, seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(seconds, function)
@@ -559,6 +598,11 @@ class TaskQueue:
             if timer is not None:
                 timer.cancel()
         self._due_timer = self._stall_timer = None
+
+
+def _seconds_until(at: int, now: int) -> float:
+    """Not longer than it may take to see that the clock was set."""
+    return min(max(0.0, (at - now) / 1000), LONGEST_SLEEP_SECONDS)
 
 
 @contextmanager

@@ -75,10 +75,10 @@ class Run:
     when the worker has said its last word.
     """
 
-    def __init__(self, entry: Entry, now: int) -> None:
+    def __init__(self, entry: Entry, steady_now: int) -> None:
         self.task_id = entry.task
         self.entry = entry
-        self.pace = Pace(now)
+        self.pace = Pace(steady_now)
         self.expected_seconds: float = 0
         self.task: Task | None = None
         self.deleted = False

@@ -90,8 +90,11 @@ class TaskStore(Protocol):
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         """What the last round of a pending task left behind, if anything."""
 
-    async def unfinished(self) -> list[Task]:
-        """All tasks that are pending or stopping, by id."""
+    async def unfinished(self) -> list[int]:
+        """The ids of all tasks that are pending or stopping, in order."""
+
+    async def tasks(self, ids: Sequence[int]) -> list[Task]:
+        """The tasks of these ids by id, without large results; those that are gone are left out."""
 
     async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
         """Its rounds after number `after`, in order. Raises NoSuchTask."""

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import aiosqlite
 
 from histogram import REQUEST_SECONDS, Histogram
-from jobs.errors import StartError, StorageUnavailable
+from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from storage.words import has_words, split_words
 
 log = logging.getLogger("hourglass.storage")
@@ -30,6 +30,8 @@ Result = TypeVar("Result")
 
 BUSY_TIMEOUT_MS = 2000
 LARGEST_BATCH = 500
+STEPS_BETWEEN_LOOKS = 1_000
+"""Of SQLite's virtual machine, between two looks at whether anybody still waits for a read: some dozen rows."""
 DATABASE_NAME = "hourglass.db"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -74,6 +76,12 @@ class Joint(Generic[Item, Result]):
 Waiting = tuple[Operation[Any], "asyncio.Future[Any]"]
 
 
+class _Read:
+    """A read that somebody waits for, or has given up: `abandoned` is set by the loop and looked at in the thread."""
+
+    abandoned = False
+
+
 class Database:
     """One SQLite file with one writer and two readers."""
 
@@ -81,6 +89,8 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._lists = lists
+        self._limits: set[asyncio.Timeout] = set()
+        self._reads_end_at: float | None = None
         self._waiting: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
         self.before_commit: Callable[[Transaction], None] = _nothing
@@ -104,12 +114,38 @@ class Database:
         return await future
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Runs a short read in one snapshot."""
-        return await run_in_thread(self._reader, partial(_snapshot, function))
+        """Runs a short read in one snapshot. Cancelled, it is interrupted, as is `read_list`."""
+        return await _read(self._reader, function)
 
-    async def read_list(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Runs a read that may take longer, where it holds up only its like."""
-        return await run_in_thread(self._lists, partial(_snapshot, function))
+    async def read_list(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
+        """Runs a read that may take longer, on a connection where it holds up only its like.
+
+        For a client it takes at most so many seconds, those included in which it waits for its turn. Raises
+        ReadTooLong when they are over, ServiceStopping if `end_reads` has cut them short.
+        """
+        if seconds is None:
+            return await _read(self._lists, function)
+        limit = asyncio.timeout(seconds)
+        self._limits.add(limit)
+        try:
+            async with limit:
+                self._cut_short(limit)
+                return await _read(self._lists, function)
+        except TimeoutError:
+            raise (ReadTooLong(seconds) if self._reads_end_at is None else ServiceStopping()) from None
+        finally:
+            self._limits.discard(limit)
+
+    def end_reads(self, seconds: float) -> None:
+        """The server stops: from now on, reads for clients have no more than so many seconds together."""
+        self._reads_end_at = asyncio.get_running_loop().time() + seconds
+        for limit in self._limits:
+            self._cut_short(limit)
+
+    def _cut_short(self, limit: asyncio.Timeout) -> None:
+        when = limit.when()
+        if self._reads_end_at is not None and when is not None and self._reads_end_at < when:
+            limit.reschedule(self._reads_end_at)
 
     async def try_to_write(self) -> None:
         """Brings `write_problem` up to date by a write to the disk that changes nothing."""
@@ -277,7 +313,19 @@ def _attempt(operation: Operation[Result], transaction: Transaction) -> Result |
     return outcome
 
 
-def _snapshot(function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
+async def _read(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
+    """Runs a read in its turn. One that nobody waits for any more is not begun, and is interrupted if it runs."""
+    read = _Read()
+    try:
+        return await run_in_thread(connection, partial(_snapshot, read, function))
+    finally:
+        read.abandoned = True
+
+
+def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
+    if read.abandoned:
+        raise StorageUnavailable  # nobody hears it
+    connection.set_progress_handler(lambda: read.abandoned, STEPS_BETWEEN_LOOKS)
     try:
         connection.execute("BEGIN")
         try:

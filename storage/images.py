@@ -40,10 +40,14 @@ class ImageResult(Struct, frozen=True, kw_only=True):
 
 
 class ImageResultStore:
-    """The newest result of each image, by cluster. All methods raise StorageUnavailable."""
+    """The newest result of each image, by cluster. All methods raise StorageUnavailable.
 
-    def __init__(self, database: Database) -> None:
+    A client's read takes at most `read_seconds`, None is as long as it likes.
+    """
+
+    def __init__(self, database: Database, read_seconds: float | None = None) -> None:
         self._database = database
+        self._read_seconds = read_seconds
 
     async def keep(self, fsid: str, results: Sequence[ImageResult], whole_pools: Sequence[str] | None = ()) -> None:
         """Keeps what one task found; what a newer one found of an image stays.
@@ -55,7 +59,7 @@ class ImageResultStore:
 
     async def kept(self, fsid: str) -> dict[str, ImageResult]:
         """By path, as in `rbd/disk1`, in the order of pool and name."""
-        return await self._database.read_list(partial(_kept, fsid))
+        return await self._database.read_list(partial(_kept, fsid), self._read_seconds)
 
     async def last_at(self) -> int | None:
         """When the last task ended whose results are kept, in milliseconds since 1970."""

@@ -19,7 +19,7 @@ from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
 from storage.rows import COLUMNS, read_kept, tasks_of
 from storage.statements import SQL
-from storage.words import match_expression, split_words, whole_words_expression, words
+from storage.words import match_expression, sought_words, whole_words_expression
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""
@@ -76,7 +76,7 @@ def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matchi
 
 
 def _finds_nothing(query: ListQuery) -> bool:
-    return query.search is not None and not words(query.search)
+    return query.search is not None and not sought_words(query.search)
 
 
 def _place_of(task: Task, ordering: str) -> Place:
@@ -264,7 +264,7 @@ class _Listing:
         return found
 
     def _by_words(self, search: str) -> _Filter:
-        sought = words(search)
+        sought = sought_words(search)
         expressions = {"search": match_expression(sought), "whole_words": whole_words_expression(sought)}
         return _Filter(self._conditions(without="search"), {**self._values(), **expressions}, by_words=True)
 
@@ -290,7 +290,7 @@ class _Listing:
         return " AND ".join(conditions) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
-        sought = split_words(self._query.search or "")
+        sought = " ".join(sought_words(self._query.search or ""))
         asked = {"job": self._query.job, "created_by": self._query.created_by, "as_of": self._query.as_of}
         return {"words": sought, **asked}
 

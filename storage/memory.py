@@ -64,8 +64,11 @@ class MemoryStore:
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         return self._checkpoints.get(task_id)
 
-    async def unfinished(self) -> list[Task]:
-        return [task for task in self._tasks.values() if task.is_pending or task.stopping]
+    async def unfinished(self) -> list[int]:
+        return [task.id for task in self._tasks.values() if task.is_pending or task.stopping]
+
+    async def tasks(self, ids: Sequence[int]) -> list[Task]:
+        return [_without_large_result(self._tasks[task_id]) for task_id in sorted(ids) if task_id in self._tasks]
 
     async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
         self._task(task_id)

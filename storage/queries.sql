@@ -142,11 +142,15 @@ SELECT {columns} FROM tasks WHERE id = :id
 SELECT {columns} FROM tasks
 WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not Started', 'Running')
 
+-- name: tasks
+-- Tasks by their ids, as a JSON array.
+SELECT {columns} FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
+
 -- name: unfinished
--- Pending and stopping tasks, by id: what a start of the server has to look at. Left to the planner, it reads all tasks.
-SELECT {columns} FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
+-- Pending and stopping tasks: what a start of the server has to look at. Left to the planner, it reads all tasks.
+SELECT id FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
 UNION ALL
-SELECT {columns} FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
+SELECT id FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
 ORDER BY 1
 
 -- name: transitions_between

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -41,7 +42,7 @@ from storage.statements import SQL
 
 LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
 
-_UNFINISHED = with_columns("unfinished")
+_TASKS = with_columns("tasks")
 _TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
 
@@ -53,12 +54,14 @@ FARTHEST_RESUMPTION = 20_000
 class SqliteStore:
     """The KeepingStore on a Database. See storage/__init__.py for what each method promises.
 
-    Of a task's rounds the newest `most_rounds` are kept, 0 keeps them all.
+    Of a task's rounds the newest `most_rounds` are kept, 0 keeps them all. What only clients read takes at most
+    `read_seconds`, None is as long as it likes.
     """
 
-    def __init__(self, database: Database, most_rounds: int = 0) -> None:
+    def __init__(self, database: Database, most_rounds: int = 0, read_seconds: float | None = None) -> None:
         self._database = database
         self._most_rounds = most_rounds
+        self._read_seconds = read_seconds
         self.on_commit: Callable[[int], None] = lambda revision: None
         database.before_commit = _finish
         database.after_commit = self._publish
@@ -81,8 +84,12 @@ class SqliteStore:
         row = await self._database.read(lambda reader: reader.execute(SQL["checkpoint"], {"id": task_id}).fetchone())
         return Checkpoint(*row) if row else None
 
-    async def unfinished(self) -> list[Task]:
-        return await self._database.read(lambda reader: tasks_of(reader.execute(_UNFINISHED)))
+    async def unfinished(self) -> list[int]:
+        return await self._database.read(lambda reader: [row[0] for row in reader.execute(SQL["unfinished"])])
+
+    async def tasks(self, ids: Sequence[int]) -> list[Task]:
+        values = {"ids": json.dumps(list(ids))}
+        return await self._database.read(lambda reader: tasks_of(reader.execute(_TASKS, values)))
 
     async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
         def read(connection: sqlite3.Connection) -> list[KeptRound]:
@@ -106,21 +113,21 @@ class SqliteStore:
         return await self._database.write(partial(upkeep.forget_changes, before, limit))
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        return await self._database.read_list(partial(listing.list_tasks, query))
+        return await self._database.read_list(partial(listing.list_tasks, query), self._read_seconds)
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
-        return await self._database.read_list(partial(listing.matching, query, limit))
+        return await self._database.read_list(partial(listing.matching, query, limit), self._read_seconds)
 
     async def interruptions(self, task_id: int) -> list[Interruption]:
-        return await self._database.read_list(partial(_interruptions, task_id))
+        return await self._database.read_list(partial(_interruptions, task_id), self._read_seconds)
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
-            lambda reader: (read_kept(reader).head(), read_minutes(first, reader)),
+            lambda reader: (read_kept(reader).head(), read_minutes(first, reader)), self._read_seconds
         )
 
     async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
-        return await self._database.read_list(partial(upkeep.due, statuses, before, limit))
+        return await self._database.read_list(partial(upkeep.due, statuses, before, limit), self._read_seconds)
 
     async def first_due(self, statuses: Sequence[Status]) -> int | None:
         return await self._database.read_list(partial(upkeep.first_due, statuses))

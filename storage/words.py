@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+MOST_WORDS = 20
+"""So many different words may be searched for at once: each is looked up by itself."""
+
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -17,6 +20,11 @@ def words(text: str) -> list[str]:
 def split_words(text: str) -> str:
     """The words of a text as they are kept, with spaces between."""
     return " ".join(words(text))
+
+
+def sought_words(text: str) -> list[str]:
+    """The different words of what somebody searches for."""
+    return list(dict.fromkeys(words(text)))
 
 
 def has_words(text: str, wanted: str) -> bool:

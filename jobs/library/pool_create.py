@@ -52,7 +52,7 @@ def pool_create(
             course = course_of(made, pg_num)
             yield Round(percent=0, message="created", checkpoint=checkpoint_of(course), if_aborted=GOES_ON)
         yield from follow(cluster, course, settings, GOES_ON)
-    return {"id": course.pool_id, "pg_num": pg_num, "seconds": round(time.time() - course.began_at, 1)}
+    return {"id": course.pool_id, "pg_num": pg_num, "seconds": round(max(0.0, time.time() - course.began_at), 1)}
 
 
 def created(cluster: Cluster, name: str, pg_num: int, application: str) -> Pool:

@@ -103,4 +103,8 @@ def _present(cluster: Cluster, course: Course) -> Pool:
 
 
 def result(course: Course) -> dict[str, object]:
-    return {"from": course.pg_num_from, "to": course.target, "seconds": round(time.time() - course.began_at, 1)}
+    return {
+        "from": course.pg_num_from,
+        "to": course.target,
+        "seconds": round(max(0.0, time.time() - course.began_at), 1),
+    }

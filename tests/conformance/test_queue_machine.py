@@ -84,7 +84,9 @@ class QueueMachine(RuleBasedStateMachine):
     def start_server(self):
         self.engine = ScriptedEngine(WORKERS)
         self.engine.clock = lambda: self.now
-        self.queue = TaskQueue(self.store, self.engine, REGISTRY, MAX_DEATHS, clock=lambda: self.now)
+        self.queue = TaskQueue(
+            self.store, self.engine, REGISTRY, MAX_DEATHS, clock=lambda: self.now, steady=lambda: self.now
+        )
         self.run(self.queue.recover())
         self.settle()
 

@@ -150,7 +150,7 @@ def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkey
         )
 
     opened = run(open_sqlite(tmp_path))
-    assert [task.locks for task in run(opened.unfinished())] == [('pool "rbd"',), ()]
+    assert [task.locks for task in run(opened.tasks(run(opened.unfinished())))] == [('pool "rbd"',), ()]
     run(opened.close())
 
 

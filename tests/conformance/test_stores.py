@@ -13,7 +13,7 @@ from jobs import lifecycle
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, StorageUnavailable
 from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Watch
-from storage import KEYS_LAST_MS, Draft, RequestKey
+from storage import KEYS_LAST_MS, LARGEST_INLINE_RESULT_BYTES, Draft, RequestKey
 
 
 def draft(**fields):
@@ -491,7 +491,14 @@ def test_unfinished_tasks_are_those_pending_or_stopping(run, store):
     finished(run, store)
     run(store.change(stops.id, lifecycle.aborted("ann", 2000)))
 
-    assert [task.id for task in run(store.unfinished())] == [waits.id, runs.id, stops.id]
+    assert run(store.unfinished()) == [waits.id, runs.id, stops.id]
+
+
+def test_tasks_are_read_by_their_ids_without_large_results_and_those_that_are_gone_left_out(run, store):
+    first, second = create(run, store), finished(run, store, result=json.dumps("x" * LARGEST_INLINE_RESULT_BYTES))
+
+    assert run(store.tasks([second.id, 99, first.id])) == [first, replace(second, result=None)]
+    assert run(store.tasks([])) == []
 
 
 def test_a_removed_task_takes_its_rounds_along_and_leaves_its_transitions(run, store):

@@ -452,3 +452,9 @@ def sends_garbage() -> Iterator[Round]:
         os.write(number, b"\x00\x00\x00\x05\xff\xfe\xfd\xfc\xfb")
     time.sleep(3600)
     yield Round(2)
+
+
+@job(description="Holding {name}", lock="{name}", metadata={"name": "{name}"})
+def holds(name: str) -> Iterator[Round]:
+    """Holds a lock of any length."""
+    yield Round()

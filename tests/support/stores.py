@@ -48,8 +48,11 @@ class DoorStore:
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         return await self.inner.checkpoint(task_id)
 
-    async def unfinished(self) -> list[Task]:
+    async def unfinished(self) -> list[int]:
         return await self.inner.unfinished()
+
+    async def tasks(self, ids: Sequence[int]) -> list[Task]:
+        return await self.inner.tasks(ids)
 
     async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
         return await self.inner.rounds(task_id, after, limit)

@@ -220,3 +220,16 @@ def test_times_are_utc_with_milliseconds():
     assert parse_time("2023-11-14T22:13:20.007Z") == parse_time("2023-11-15T00:13:20.007+02:00") == 1_700_000_000_007
     with pytest.raises(ValueError, match="time zone"):
         parse_time("2023-11-14T22:13:20")
+
+
+@pytest.mark.parametrize(
+    "end", [lifecycle.returned("1", 1000), lifecycle.raised(ERROR, 1000), lifecycle.aborted("admin", 1000)]
+)
+def test_a_task_never_ends_before_it_started_though_the_clock_was_set_back(end):
+    task = after(TAKEN, rounds(1), end)
+
+    assert (task.started, task.ended, task.last_modified) == (1500, 1500, 1000)
+
+
+def test_a_task_that_never_started_ends_when_it_was_aborted():
+    assert after(lifecycle.aborted("admin", 500)).ended == 500

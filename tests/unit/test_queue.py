@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model import Status
@@ -25,7 +27,8 @@ class House:
         self.store = store or MemoryStore()
         self.engine = ScriptedEngine(workers)
         self.engine.clock = lambda: self.now
-        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now)
+        self.steady = 5_000
+        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now, steady=lambda: self.steady)
 
     async def submit(self, job="plain", **params):
         task = (await self.queue.submit(Submission(job=job, params=params), "ann")).task
@@ -35,13 +38,17 @@ class House:
     async def settle(self):
         await self.queue._background.finish()
 
-    async def round(self, task_id, of=None, seconds=1, expected_seconds=None):
+    def let_pass(self, seconds):
         self.now += seconds * 1000
+        self.steady += seconds * 1000
+
+    async def round(self, task_id, of=None, seconds=1, expected_seconds=None):
+        self.let_pass(seconds)
         self.engine.rounds(task_id, of=of, expected_seconds=expected_seconds)
         await self.settle()
 
     async def later(self, seconds):
-        self.now += seconds * 1000
+        self.let_pass(seconds)
         self.queue._mark_stalled()
         await self.settle()
 
@@ -53,10 +60,12 @@ class House:
 
 
 def in_a_house(test):
-    def run():
-        asyncio.run(asyncio.wait_for(test(House()), 30))
+    def run(**given):
+        asyncio.run(asyncio.wait_for(test(House(), **given), 30))
 
     run.__name__, run.__doc__ = test.__name__, test.__doc__
+    parameters = list(inspect.signature(test).parameters.values())[1:]
+    run.__signature__ = inspect.Signature(parameters)
     return run
 
 
@@ -86,6 +95,30 @@ async def test_a_task_without_a_round_for_long_is_stalled_until_the_next_one(hou
 
     await house.round(task, of=5)
     assert not (await house.task(task)).stalled
+
+
+@pytest.mark.parametrize("set_by_hours", [-2, 2])
+@in_a_house
+async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_it_is(house, set_by_hours):
+    task = await house.submit(times=5)
+    await house.round(task, of=5)
+    house.now += set_by_hours * 3_600_000
+    await house.later(29)
+    assert not (await house.task(task)).stalled
+    assert (await house.derived(task)).estimated == house.now + 3000
+
+    await house.later(1)
+    assert (await house.task(task)).stalled
+
+
+@in_a_house
+async def test_rounds_that_come_together_count_one_after_the_other(house):
+    task = await house.submit(times=5)
+    house.let_pass(3)
+    house.engine.rounds(task, count=3, of=5)
+    await house.settle()
+
+    assert (await house.derived(task)).estimated == house.now + 2000
 
 
 @pytest.mark.parametrize(
@@ -208,6 +241,41 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     task = await after.task(waits)
     assert (task.status, task.outcome) == (Status.EXCEPTION, "Failed: its job locked is no longer there")
     assert json.loads(task.error)["type"] == "JobGone"
+
+
+@in_a_house
+async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(house):
+    await house.submit("locked", pool="p" * 995)
+    with pytest.raises(InvalidInput) as alone:
+        await house.submit("locked", pool="é" * 10_000)
+    with pytest.raises(InvalidInput) as inside:
+        await house.submit("chain", steps=[{"job": "plain"}, {"job": "locked", "params": {"pool": "p" * 996}}])
+    steps = [{"job": "locked", "params": {"pool": f"{number:0900}"}} for number in range(20)]
+    with pytest.raises(InvalidInput) as together:
+        await house.submit("chain", steps=steps)
+
+    assert alone.value.errors == {
+        "lock": ["expected a lock of at most 1000 characters, got 10005"],
+        "metadata": ["expected at most 16384 bytes of metadata, got 20012"],
+    }
+    assert inside.value.errors == {"steps[1].lock": ["expected a lock of at most 1000 characters, got 1001"]}
+    assert together.value.errors == {"lock": ["expected locks of at most 16384 characters in all, got 18100"]}
+
+
+@in_a_house
+async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_readable(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    stored = await house.task(waits)
+    house.store._tasks[waits] = replace(stored, locks=("pool:" + "p" * 900_000,))
+    after = House(store=house.store)
+    await after.queue.recover()
+    await after.settle()
+
+    task = await after.task(waits)
+    outcome = "Failed: it cannot run: expected a lock of at most 1000 characters, got 900005"
+    assert (task.status, task.outcome, task.params) == (Status.EXCEPTION, outcome, stored.params)
+    assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
