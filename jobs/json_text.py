@@ -36,7 +36,7 @@ def with_replacement_marks(text: str) -> str:
 
 
 def with_escapes(text: str) -> str:
-    """JSON text with the same halves as escapes, so that Python reads back what it was made of."""
+    """The text with the same halves as escapes of JSON, by which Python reads back what it was made of."""
     return text if text.isascii() else _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 

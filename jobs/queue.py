@@ -21,10 +21,12 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     JobUnavailable,
+    LimitExceeded,
     NotFound,
     ServiceStopping,
 )
 from jobs.forecast import TREND_ROUNDS
+from jobs.json_text import check_json, with_replacement_marks
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
@@ -297,12 +299,13 @@ class TaskQueue:
             locks = composition.locks_of(self._registry, parts)
         except InvalidInput as error:
             errors |= error.errors
-        metadata = _json(job.metadata_of(arguments))
+        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
         size = len(metadata.encode())
         if size > LARGEST_METADATA_BYTES:
             errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
         if errors:
             raise InvalidInput(errors=errors)
+        check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
             params=_json(params),
@@ -610,9 +613,9 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
     """Raises InvalidInput where a function of the job raises, or says what cannot be kept."""
     try:
         yield
-    except HourglassError:
-        raise
     except Exception as error:
+        if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
+            raise
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error

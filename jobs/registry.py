@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
+from jobs.json_text import with_escapes, with_replacement_marks
 from jobs.model import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
 from jobs.params import (
     FROM_FILE,
@@ -152,7 +153,7 @@ class Job:
 
     def describe(self, params: Mapping[str, object]) -> str:
         """One line for people, whatever the parameters hold."""
-        line = " ".join(_rendered(self.description, params).splitlines())
+        line = " ".join(with_replacement_marks(_rendered(self.description, params)).splitlines())
         return line.strip()[:LONGEST_DESCRIPTION].rstrip()
 
     def metadata_of(self, params: Mapping[str, object]) -> dict[str, object]:
@@ -163,9 +164,10 @@ class Job:
 
     def lock_of(self, params: Mapping[str, object]) -> str | None:
         """Tasks with the same lock run one after another; None runs beside all others."""
-        if callable(self.lock):
-            return self.lock(**params)
-        return self.lock if self.lock is None else self.lock.format(**params)
+        lock = self.lock(**params) if callable(self.lock) else self.lock and self.lock.format(**params)
+        if not isinstance(lock, str | None):
+            raise TypeError(f"the lock of the job {self.name} is text or None, not {shown(lock)}")
+        return lock and with_escapes(lock)
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
         """How many rounds there will be with these parameters, as far as they tell. Raises TypeError for no number."""
