@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ceph.watch import ClusterWatches
     from config import Config
     from handlers.http_server import Server
+    from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
@@ -251,9 +252,23 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     config = services.config
     processes = config.workers.count + len(config.clusters)
     gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
-    http = Server.with_limits(make_application(services), gate, xheaders=config.server.behind_proxy)
+    http = Server.with_limits(make_application(services, _proxies(config)), gate)
     http.add_sockets(sockets)
     return http
+
+
+def _proxies(config: Config) -> Proxies:
+    """Those that are believed, which the log says."""
+    import logging
+
+    from handlers.proxies import Proxies
+
+    if not config.server.behind_proxy:
+        return Proxies()
+    trusted = config.server.trusted_proxies
+    names = ", ".join(map(str, trusted)) or "nobody, since [server] trusted_proxies is empty"
+    logging.getLogger("hourglass").info("X-Forwarded-For and X-Forwarded-Proto are believed from %s", names)
+    return Proxies(trusted)
 
 
 def _stop_on_signals() -> Event:

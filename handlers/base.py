@@ -18,7 +18,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 
 from handlers.compression import compressed, takes_gzip
 from handlers.operations import Operation
-from handlers.problems import Refusal, encode_problem, json_or_invalid, problem, status_of
+from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
@@ -97,7 +97,7 @@ class IdentifiedHandler(RequestHandler):
             self.set_header(name, value)
         self.set_status(status)
         self.set_header("Content-Type", "application/problem+json")
-        self.finish(encode_problem(problem(error, status, **members)))
+        self.finish(encode(problem(error, status, **members)))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Only what nobody expected is worth a traceback."""

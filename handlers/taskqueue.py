@@ -24,7 +24,7 @@ from handlers.operations import Operation, Schema
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
-from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
+from jobs.errors import CountChanged, InvalidInput, Mistakes, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
@@ -312,33 +312,35 @@ def _both(has_filter: bool) -> str:
 
 def _submission(given: object, registry: Registry) -> Submission:
     """What a body asks for. Raises InvalidInput with all mistakes at once."""
-    errors: dict[str, list[str]] = {}
+    mistakes = Mistakes()
     values: dict[str, Any] = {}
     try:
         values = validate(_SUBMISSION, given, "a task")
     except InvalidInput as error:
-        errors = error.errors
+        mistakes = error.mistakes
     not_before = None
     try:
         not_before = _time(given.get("not_before") if isinstance(given, dict) else None)
     except ValueError as error:
-        errors["not_before"] = [str(error)]
-    if errors:
-        raise InvalidInput(errors=_mistakes_of_params(given, registry) | errors)
+        mistakes.add("not_before", str(error))
+    if mistakes:
+        _note_mistakes_of_job(mistakes, given, registry)
+        raise InvalidInput(errors=mistakes)
     return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
 
 
-def _mistakes_of_params(given: object, registry: Registry) -> dict[str, list[str]]:
+def _note_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry) -> None:
     """What the job itself would say of a request whose form is wrong already."""
     if not isinstance(given, dict) or not isinstance(given.get("job"), str):
-        return {}
+        return
     try:
-        registry.job(given["job"]).validate(given.get("params", {}))
-    except InvalidInput as error:
-        return error.errors
+        job = registry.job(given["job"])
+        if "params" not in mistakes.listed:
+            job.validate(given.get("params", {}))
     except NotFound as error:
-        return {"job": [str(error)]}
-    return {}
+        mistakes.add("job", str(error))
+    except InvalidInput as error:
+        mistakes.take(error)
 
 
 def _time(given: object) -> int | None:

@@ -22,6 +22,7 @@ from jobs.errors import (
     InvalidInput,
     JobUnavailable,
     LimitExceeded,
+    Mistakes,
     NotFound,
     ServiceStopping,
 )
@@ -141,18 +142,17 @@ class TaskQueue:
         """Takes in all tasks or none. Raises InvalidInput with the mistakes of all of them by their indices; one whose
         form is wrong already comes as its mistake."""
         drafts: list[Draft] = []
-        errors: dict[str, list[str]] = {}
+        mistakes = Mistakes()
         for index, submission in enumerate(submissions):
             try:
                 if isinstance(submission, InvalidInput):
                     raise submission
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
-                errors |= error.at(f"[{index}]")
+                mistakes.take(error, f"[{index}].")
             except JobUnavailable as error:
-                errors[f"[{index}].job"] = [str(error)]
-        if errors:
-            raise InvalidInput(errors=errors)
+                mistakes.add(f"[{index}].job", str(error))
+        mistakes.raise_if_any()
         return await self._take_in(drafts)
 
     async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
