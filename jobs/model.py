@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jobs.errors import IllegalTransition
 
@@ -28,8 +29,14 @@ class Status(StrEnum):
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# What a job may send: its worker looks before it sends, and the server looks again.
+MOST_MESSAGE_CHARACTERS = 1_000
 LARGEST_NUMBER = 2**53
 """Above it, JavaScript and other readers of JSON no longer tell one whole number from the next."""
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999; later ones cannot be shown."""
+LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
+LONGEST_ROUND_SECONDS = 100.0 * LONGEST_EXPECTED_SECONDS
 
 FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
 PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
@@ -124,19 +131,26 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
         return self.status in FINAL
 
 
-class RoundRecord(Struct, frozen=True, kw_only=True):
-    """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end."""
+Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
+Message = Annotated[str, Meta(max_length=MOST_MESSAGE_CHARACTERS)]
 
-    number: int
-    at: int
-    seconds: float
-    percent: int | None = None
-    of: int | None = None
-    message: str = ""
+
+class RoundRecord(Struct, frozen=True, kw_only=True):
+    """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end.
+
+    The bounds are looked at where a report is decoded.
+    """
+
+    number: Number
+    at: Annotated[int, Meta(ge=0, le=LATEST)]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_ROUND_SECONDS)]
+    percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    of: Number | None = None
+    message: Message = ""
     output: str | None = None
     checkpoint: str | None = None
-    if_aborted: str = ""
-    expected_seconds: float | None = None
+    if_aborted: Message = ""
+    expected_seconds: Annotated[float, Meta(ge=0, le=LONGEST_EXPECTED_SECONDS)] | None = None
     """How long the next round should take, where it is not what the job declares."""
 
 

@@ -21,11 +21,13 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     JobUnavailable,
+    LimitExceeded,
     Mistakes,
     NotFound,
     ServiceStopping,
 )
 from jobs.forecast import TREND_ROUNDS
+from jobs.json_text import check_json, with_replacement_marks
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
@@ -236,7 +238,7 @@ class TaskQueue:
         self.stopping = True
         self._cancel_timers()
         await self._engine.stop(grace_seconds)
-        await self._background.finish(unless=lambda: self._writer.is_blocked)
+        await self._background.finish(unless=lambda: self._writer.may_take_for_ever)
         self._background.cancel()
         self._writer.give_up(list(self._runs.values()))
 
@@ -297,12 +299,13 @@ class TaskQueue:
             locks = composition.locks_of(self._registry, parts)
         except InvalidInput as error:
             errors |= error.errors
-        metadata = _json(job.metadata_of(arguments))
+        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
         size = len(metadata.encode())
         if size > LARGEST_METADATA_BYTES:
             errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
         if errors:
             raise InvalidInput(errors=errors)
+        check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
             params=_json(params),
@@ -453,6 +456,13 @@ class TaskQueue:
         if before is None or not before.is_final:
             self._note_end_of(task)
 
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        if not run.over:
+            self._engine.kill_task(run.task_id)
+        reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+        message = f"what its worker reported cannot be stored: {reason[:MOST_REASON_CHARACTERS]}"
+        return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
+
     def run_written(self, run: Run) -> None:
         self._engine.acknowledge(run.task_id)
 
@@ -531,7 +541,10 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
-        self.on_ended(task)
+        try:
+            self.on_ended(task)
+        except Exception:
+            log.critical("a defect in what hears of ends of tasks", exc_info=True)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})
@@ -600,9 +613,9 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
     """Raises InvalidInput where a function of the job raises, or says what cannot be kept."""
     try:
         yield
-    except HourglassError:
-        raise
     except Exception as error:
+        if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
+            raise
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
