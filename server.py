@@ -78,6 +78,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     import logging
 
     from ceph.clusters import Clusters
+    from handlers.events import text_frame
+    from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
@@ -100,7 +102,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
-    feed = Feed(store, queue.derived, VERSION)
+    # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
+    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -164,6 +167,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     import logging
     from contextlib import AsyncExitStack
 
+    from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
@@ -177,6 +181,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
+        renewing = asyncio.create_task(renew(tasks.store))
+        stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
@@ -241,6 +247,7 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     limits = ClientLimits.of(config.limits)
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
+    tasks.feed.unread.on_change = limits.answers.change
     return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
