@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ceph.watch import ClusterWatches
     from config import Config
     from handlers.http_server import Server
+    from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
@@ -101,6 +102,8 @@ async def open_tasks(
     import logging
 
     from ceph.clusters import Clusters
+    from handlers.events import text_frame
+    from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
@@ -130,7 +133,8 @@ async def open_tasks(
     store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
-    feed = Feed(store, queue.derived, VERSION)
+    # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
+    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -196,6 +200,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from functools import cache
 
     import streams
+    from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
@@ -220,6 +225,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
+        renewing = asyncio.create_task(renew(tasks.store))
+        stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
@@ -281,21 +288,18 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
     from handlers.services import Services
+    from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
-    from jobs.queue import wall_clock
     from storage.bell import listen
 
-    connections = Connections()
-
-    async def on_ring() -> None:
-        await accounts.reload()
-        connections.close_ended(accounts.is_valid)
-
-    await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
-    sign_in = SignIn(accounts, config.auth, wall_clock)
-    stack.callback(sign_in.close)
+    sign_ins = SignIns(accounts)
+    stack.callback(sign_ins.close)
+    await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
     limits = ClientLimits.of(config.limits)
-    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
+    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
+    stack.callback(sign_in.close)
+    tasks.feed.unread.on_change = limits.answers.change
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
@@ -306,9 +310,23 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     config = services.config
     processes = config.workers.count + len(config.clusters)
     gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
-    http = Server.with_limits(make_application(services), gate, xheaders=config.server.behind_proxy)
+    http = Server.with_limits(make_application(services, _proxies(config)), gate)
     http.add_sockets(sockets)
     return http
+
+
+def _proxies(config: Config) -> Proxies:
+    """Those that are believed, which the log says."""
+    import logging
+
+    from handlers.proxies import Proxies
+
+    if not config.server.behind_proxy:
+        return Proxies()
+    trusted = config.server.trusted_proxies
+    names = ", ".join(map(str, trusted)) or "nobody, since [server] trusted_proxies is empty"
+    logging.getLogger("hourglass").info("X-Forwarded-For and X-Forwarded-Proto are believed from %s", names)
+    return Proxies(trusted)
 
 
 def _stop_on_signals() -> Event:

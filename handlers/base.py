@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial, wraps
+from typing import Any, ClassVar, TypeVar, cast
 
 from tornado.escape import parse_qs_bytes
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.compression import compressed, takes_gzip
+from handlers.limits import LimitReached, Places
 from handlers.operations import Operation
-from handlers.problems import Refusal, encode_problem, json_or_invalid, problem, status_of
+from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
+from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
@@ -28,6 +34,7 @@ log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
 LONG_ANSWER_BYTES = 256 * 1024
+RETRY_AFTER_SECONDS = 10
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -38,7 +45,11 @@ LONGEST_LOGGED_PATH = 200
 READS = ("GET", "HEAD")
 CLIENT_HAS_GONE = 499
 """The status that is counted, as nginx counts it; nobody gets it."""
-COOKIE = "sessionid"
+OLD_COOKIE = "sessionid"
+"""The cookie's name in the version before; it counts until its session has ended."""
+TOKEN_SCHEMES = ("token", "bearer")
+
+Result = TypeVar("Result")
 
 
 @stream_request_body
@@ -54,6 +65,7 @@ class IdentifiedHandler(RequestHandler):
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self.began = time.monotonic()
         self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)
@@ -90,7 +102,7 @@ class IdentifiedHandler(RequestHandler):
             self.set_header(name, value)
         self.set_status(status)
         self.set_header("Content-Type", "application/problem+json")
-        self.finish(encode_problem(problem(error, status, **members)))
+        self.finish(encode(problem(error, status, **members)))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Only what nobody expected is worth a traceback."""
@@ -116,22 +128,53 @@ class ServiceHandler(IdentifiedHandler):
         """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
         return origin in self.services.config.server.trusted_origins
 
+    def session_identities(self) -> list[Identity]:
+        """Who is signed in by a cookie. A browser may send several of one name, and one of the version before."""
+        by_session = self.services.accounts.by_session
+        found = (by_session(value) for name in self.cookie_names() for value in self._cookies(name))
+        return [identity for identity in found if identity is not None]
+
     def session_identity(self) -> Identity | None:
-        """Who is signed in by the cookie."""
-        cookie = self.get_cookie(COOKIE)
-        return self.services.accounts.by_session(cookie) if cookie else None
+        """Who is signed in by the first cookie that counts."""
+        return next(iter(self.session_identities()), None)
+
+    def cookie_names(self) -> tuple[str, str]:
+        """What the session's cookie is called, and what it was called in the version before."""
+        return self.services.accounts.cookie_name, OLD_COOKIE
 
     async def identify(self) -> Identity | None:
-        """Who asks: by the Authorization header where there is one, else by the cookie."""
-        header = self.request.headers.get("Authorization")
-        if header is None:
-            return self.session_identity()
-        scheme, _, credentials = header.strip().partition(" ")
-        if scheme.lower() in ("token", "bearer"):
-            return self.services.accounts.by_token(credentials.strip())
-        if scheme.lower() == "basic":
+        """Who asks. A token of ours counts first, then a session, and HTTP Basic only without both: what a proxy in
+        front writes into the Authorization header for itself signs nobody out and is no guess."""
+        scheme, _, credentials = self.request.headers.get("Authorization", "").strip().partition(" ")
+        identity = self.services.accounts.by_token(credentials.strip()) if scheme.lower() in TOKEN_SCHEMES else None
+        identity = identity or self.session_identity()
+        if identity is None and scheme.lower() == "basic":
             return await self._identify_basic(credentials)
-        return None
+        return identity
+
+    def check_sign_in(self, identity: Identity | None) -> Identity:
+        """Who asks, as far as that holds at this moment. Raises a Refusal (401) otherwise."""
+        if identity is None:
+            raise Refusal(
+                401,
+                "Sign in first: with a session, a token, or HTTP Basic.",
+                WWW_Authenticate='Token realm="Hourglass"',
+            )
+        if not self.services.accounts.is_valid(identity):
+            raise Refusal(401, "The sign-in has ended; sign in again.", WWW_Authenticate='Token realm="Hourglass"')
+        return identity
+
+    def has_gone(self) -> bool:
+        """Whether the client has closed its connection; the request's body may still be on its way."""
+        stream = cast(HTTP1Connection, self.request.connection).stream
+        return stream is None or stream.closed() or _is_at_end(stream.socket)
+
+    def _cookies(self, name: str) -> Iterator[str]:
+        for header in self.request.headers.get_list("Cookie"):
+            for cookie in header.split(";"):
+                found, _, value = cookie.strip().partition("=")
+                if found == name:
+                    yield value.strip('"')
 
     def query_texts(self) -> dict[str, list[str]]:
         try:
@@ -149,7 +192,7 @@ class ServiceHandler(IdentifiedHandler):
             return None
         if not colon:
             return None
-        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
+        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "", self.has_gone)
 
     def send(self, value: object, status: int = 200) -> None:
         """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
@@ -160,14 +203,39 @@ class ServiceHandler(IdentifiedHandler):
 
         `read` is called again when the turn has come, since nothing stays in memory while it waits.
         """
-        answers, building = self.services.limits.answers, self.services.limits.building
+
+        async def make() -> bytes:
+            return await self._packed_apart(encode(await read()))
+
+        await self._answer_in_turn(make, status, self.services.limits.building)
+
+    async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
+        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+
+        async def make() -> bytes:
+            text = await read()
+            is_long = len(text.text) >= WORTH_COMPRESSING_BYTES
+            self.clear_header("Content-Encoding")
+            if is_long:
+                self.set_header("Vary", "Accept-Encoding")
+            if not is_long or not takes_gzip(self.request):
+                return text.text
+            self.set_header("Content-Encoding", "gzip")
+            return text.form("gzip", partial(compressed, quickly=True))
+
+        await self._answer_in_turn(make, 200, nullcontext())
+
+    async def _answer_in_turn(
+        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+    ) -> None:
+        answers = self.services.limits.answers
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
         size = 0
         with self.ending_with_client():
             while True:
                 async with answers.turn(size, user), building:
-                    body = await self._packed_apart(encode(await read()))
+                    body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
                         return
@@ -237,12 +305,21 @@ class ApiHandler(ServiceHandler):
 
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
-    identity: Identity
+
+    def __init_subclass__(cls) -> None:
+        """Each method looks at the sign-in again when it begins: the body may have taken its time."""
+        super().__init_subclass__()
+        for name in ("get", "post", "put", "delete"):
+            if name in cls.__dict__:
+                setattr(cls, name, _while_signed_in(cls.__dict__[name]))
 
     def initialize(self, services: Services) -> None:
         super().initialize(services)
+        self.identity: Identity | None = None
+        """Who has asked; None where nobody needs to be signed in."""
         self._body = bytearray()
         self.values: dict[str, list[object]] = {}
+        self._place = ExitStack()
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
@@ -258,6 +335,7 @@ class ApiHandler(ServiceHandler):
 
     def on_finish(self) -> None:
         super().on_finish()
+        self._place.close()
         self.forget_body()
         self.services.connections.request_ended(self)
 
@@ -265,6 +343,11 @@ class ApiHandler(ServiceHandler):
         self.forget_body()
         self.services.connections.request_ended(self)
         super().on_connection_close()
+        self._place.close()
+
+    def take_waiting_place(self) -> None:
+        """Takes a place among the calls that wait, until the request ends. Raises a Refusal if too many wait."""
+        self._place.enter_context(place(self.services.limits.waiting_calls, self.actor))
 
     def data_received(self, chunk: bytes) -> None:
         super().data_received(chunk)
@@ -327,15 +410,33 @@ class ApiHandler(ServiceHandler):
         except KeyError:
             raise HTTPError(405) from None
 
+    @property
+    def actor(self) -> str:
+        """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
+        return self.check_sign_in(self.identity).name
+
+    async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
+        """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""
+        identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as limit:
+                lasting = self.services.sign_ins.add(identity, lambda: limit.reschedule(loop.time()))
+                try:
+                    return await waiting
+                finally:
+                    self.services.sign_ins.remove(lasting)
+        except TimeoutError:
+            self.check_sign_in(identity)
+            raise
+
+    def _send_packed(self, body: bytes, status: int) -> None:
+        """What was read is told to nobody whose sign-in has ended meanwhile."""
+        if self.identity is not None and self.request.method in READS:
+            self.check_sign_in(self.identity)
+        super()._send_packed(body, status)
+
     async def _require_sign_in(self) -> None:
-        identity = await self.identify()
-        if identity is None:
-            raise Refusal(
-                401,
-                "Sign in first: with a session, a token, or HTTP Basic.",
-                WWW_Authenticate='Token realm="Hourglass"',
-            )
-        self.identity = identity
+        identity = self.identity = self.check_sign_in(await self.identify())
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 
@@ -349,6 +450,39 @@ class ApiHandler(ServiceHandler):
             allowed += ["application/x-www-form-urlencoded"]
         if has_body and kind not in allowed:
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
+
+
+@contextmanager
+def place(places: Places, user: str) -> Iterator[None]:
+    """Holds a place for the length of a block. Raises a Refusal if there is none."""
+    try:
+        places.take(user)
+    except LimitReached as error:
+        raise Refusal(error.status, str(error), Retry_After=str(RETRY_AFTER_SECONDS)) from error
+    try:
+        yield
+    finally:
+        places.leave(user)
+
+
+def _while_signed_in(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @wraps(method)
+    async def act(self: ApiHandler, *args: str, **kwargs: str) -> None:
+        if self.identity is not None:
+            self.check_sign_in(self.identity)
+        await method(self, *args, **kwargs)
+
+    return act
+
+
+def _is_at_end(connection: socket.socket) -> bool:
+    """Whether the other side has closed it, and all that it sent before has been read."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def most_body_bytes(operation: Operation) -> int:

@@ -160,9 +160,10 @@ class PoolListHandler(ClusterHandler):
         params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
         submission = Submission(job=CREATES, params=params)
         self.services.tasks.queue.check(submission)
+        actor = self.actor  # whatever becomes of the sign-in while the cluster works, the pool gets its task
         pool = await watch.create_pool(given["name"], given["pg_num"], given["application"] or None)
         try:
-            return await self.services.tasks.queue.submit(submission, self.identity.name, key), pool
+            return await self.services.tasks.queue.submit(submission, actor, key), pool
         except HourglassError as error:
             raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
 
@@ -220,7 +221,7 @@ class PoolHandler(ClusterHandler):
         if not needs_task(pool, pg_num, pending):
             return None
         params = {"fsid": fsid, "pool": pool.name, "pg_num": pg_num}
-        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.identity.name)
+        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.actor)
 
 
 def _pool_id(text_of_id: str) -> int:

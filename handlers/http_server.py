@@ -65,6 +65,7 @@ MOST_CONNECTIONS = 5000
 RESERVED_DESCRIPTORS = 64
 DESCRIPTORS_A_PROCESS = 6
 ACCEPTED_AT_ONCE = 128
+LONGEST_REASON_CHARACTERS = 200
 
 END_OF_HEADER = rb"\r?\n\r?\n"
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -336,22 +337,22 @@ def body_length(headers: HTTPHeaders) -> int | None:
     """How long the body is; None if only its end will tell. Raises HTTPInputError for what RFC 9112 does not allow."""
     if "Transfer-Encoding" in headers:
         if "Content-Length" in headers:
-            raise HTTPInputError("Content-Length and Transfer-Encoding together are not allowed")
+            raise HTTPInputError("Content-Length and Transfer-Encoding together are not allowed.")
         if headers["Transfer-Encoding"].lower() != "chunked":
-            raise HTTPInputError("the only Transfer-Encoding that is understood is chunked")
+            raise HTTPInputError("The only Transfer-Encoding that is understood is chunked.")
         return None
     if "Content-Length" not in headers:
         return 0
     lengths = set(re.split(r",[ \t]*", headers["Content-Length"]))
     if len(lengths) != 1:
-        raise HTTPInputError("there are several unequal values of Content-Length")
+        raise HTTPInputError("There are several unequal values of Content-Length.")
     length = lengths.pop()
     if len(length) > 18:
-        raise HTTPInputError("Content-Length is too large")
+        raise HTTPInputError("Content-Length is too large.")
     try:
         number = parse_int(length)
     except ValueError:
-        raise HTTPInputError("Content-Length is not a whole number") from None
+        raise HTTPInputError("Content-Length is not a whole number.") from None
     headers["Content-Length"] = length
     return number
 
@@ -480,7 +481,7 @@ class Connection(HTTP1Connection):
         self._headers_sent = self._write_finished = True
         try:
             self._gate.lingering.begin(self.stream)
-            await self.stream.write(raw_problem(400, f"The request cannot be understood: {_sentence(error)}."))
+            await self.stream.write(raw_problem(400, _sentence(error)))
             self._linger()
             while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
                 self._discarded_bytes += len(await self.stream.read_bytes(65536, partial=True))
@@ -494,9 +495,8 @@ class Connection(HTTP1Connection):
 
 
 def _sentence(error: HTTPInputError) -> str:
-    """What is wrong, without what the client has sent: that stands in tornado's words behind a colon."""
-    text = str(error).partition(":")[0].rstrip(".")
-    return text[:1].lower() + text[1:] if not text.startswith(("HTTP", "Content-", "Host")) else text
+    """What is wrong, in tornado's words."""
+    return f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
 
 
 async def _logging(call: Callable[..., Awaitable[None] | None], *args: Any) -> None:
@@ -548,9 +548,9 @@ class Server(HTTPServer):
     _logged_at: float
 
     @classmethod
-    def with_limits(cls, application: Application, gate: Gate, xheaders: bool) -> Server:
+    def with_limits(cls, application: Application, gate: Gate) -> Server:
         """The server for an application, not listening yet."""
-        server = cls(application, xheaders=xheaders, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
+        server = cls(application, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
         server.gate = gate
         server.conn_params.header_timeout = None
         server._logged_at = -ACCEPT_LOG_SECONDS

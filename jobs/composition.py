@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from jobs.errors import InvalidInput, JobUnavailable, NotFound
+from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
 from jobs.params import REQUIRED, Parameter, shown, validate
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ def parts_of(registry: Registry, name: str, given: object) -> list[Part]:
     """
     checking = _Checking(registry)
     checking.part(registry.job(name), given, "", 1)
-    if checking.errors:
-        raise InvalidInput(errors=checking.errors)
+    checking.mistakes.raise_if_any()
     return checking.parts
 
 
@@ -112,7 +111,7 @@ class _Checking:
     """One way through everything that was given, which collects the mistakes and the parts."""
 
     def __init__(self, registry: Registry) -> None:
-        self.errors: dict[str, list[str]] = {}
+        self.mistakes = Mistakes()
         self.parts: list[Part] = []
         self._registry = registry
         self._steps = 0
@@ -126,7 +125,7 @@ class _Checking:
         try:
             params = job.validate(given)
         except InvalidInput as error:
-            self._note(inside, error.errors)
+            self.mistakes.take(error, inside)
             return {}
         self.parts.insert(index, Part(place, job, params))
         return params
@@ -150,13 +149,13 @@ class _Checking:
     def _step(self, given: object, place: str, level: int) -> Step:
         """A step that is right in form, whatever was given: what is wrong with it is noted here, by its own place."""
         if not isinstance(given, Mapping):
-            self._note(place, {"": [f"expected a step {A_STEP}, got {shown(given)}"]})
+            self.mistakes.add(place, f"expected a step {A_STEP}, got {shown(given)}")
             return Step("")
         try:
             step = Step(**validate(STEP_PARAMETERS, given, "a step"))  # type: ignore[arg-type]
             job = self._job(step.job, level + 1)
         except InvalidInput as error:
-            self._note(f"{place}.", error.errors)
+            self.mistakes.take(error, f"{place}.")
             return Step("")
         return Step(job.name, msgspec.to_builtins(self.part(job, step.params, place, level + 1)))
 
@@ -171,9 +170,6 @@ class _Checking:
                 errors={"job": [f"expected at most {MOST_LEVELS} such jobs inside one another, got more"]}
             )
         return job
-
-    def _note(self, place: str, errors: Mapping[str, Sequence[str]]) -> None:
-        self.errors |= {f"{place}{field}": list(texts) for field, texts in errors.items()}
 
 
 def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:

@@ -104,7 +104,7 @@ async def test_no_secret_is_ever_logged(service, style):
 
     assert "GET /openattic/api/jobs 200" in told
     assert "aiosqlite" not in told, "it would tell what is stored"
-    for secret in (PASSWORD, cookie.removeprefix("sessionid="), token, "a wrong one", "hush", "Basic "):
+    for secret in (PASSWORD, cookie.partition("=")[2], token, "a wrong one", "hush", "Basic "):
         assert secret not in told
 
 
