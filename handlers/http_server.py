@@ -221,10 +221,11 @@ class Stream(IOStream):
         self.is_websocket = False
         super().__init__(connection, max_buffer_size=LARGEST_DISCARDED_BYTES)
         gate.open.add(self)
+        gate.headers.begin(self)
 
-    def await_header(self, *, is_first: bool) -> None:
-        """The client is given the time for a header: from now on, or from its first byte on after an answer."""
-        self._is_idle = not is_first and not self._read_buffer_size
+    def await_next_header(self) -> None:
+        """After an answer the client is given the time for a header from its first byte on."""
+        self._is_idle = not self._read_buffer_size
         (self._gate.idle if self._is_idle else self._gate.headers).begin(self)
 
     def header_is_complete(self) -> None:
@@ -523,9 +524,8 @@ class ServerConnection(HTTP1ServerConnection):
 
     async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
         try:
-            self.stream.await_header(is_first=True)
             while await self._serve_one(delegate):
-                self.stream.await_header(is_first=False)
+                self.stream.await_next_header()
                 await asyncio.sleep(0)
         finally:
             if not self.stream.is_websocket:
