@@ -54,6 +54,7 @@ ACCEPT_PAUSE_SECONDS = 0.5
 ACCEPT_LOG_SECONDS = 60.0
 
 LARGEST_HEADER_BYTES = 64 * 1024
+BODY_CHUNK_BYTES = 64 * 1024
 FREE_BYTES = 4 * 1024
 """What a connection may send without being counted."""
 LARGEST_KEPT_OPEN_BYTES = 1024 * 1024
@@ -219,7 +220,8 @@ class Stream(IOStream):
         self._is_idle = False
         self._awaits_body = False
         self.is_websocket = False
-        super().__init__(connection, max_buffer_size=LARGEST_DISCARDED_BYTES)
+        # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
+        super().__init__(connection, read_chunk_size=FREE_BYTES)
         gate.open.add(self)
         gate.headers.begin(self)
 
@@ -236,8 +238,10 @@ class Stream(IOStream):
         """From now on, or no longer, each byte gives the client the time for the next."""
         self._awaits_body = expected
         if expected:
+            self.read_chunk_size = BODY_CHUNK_BYTES
             self._gate.bodies.begin(self)
         else:
+            self.read_chunk_size = FREE_BYTES
             self._gate.bodies.end(self)
 
     def become_websocket(self) -> None:
