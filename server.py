@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ceph.watch import ClusterWatches
     from config import Config
     from handlers.http_server import Server
+    from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
@@ -77,6 +78,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     import logging
 
     from ceph.clusters import Clusters
+    from handlers.events import text_frame
+    from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
@@ -99,7 +102,8 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
-    feed = Feed(store, queue.derived, VERSION)
+    # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
+    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -240,6 +244,7 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     sign_in = SignIn(accounts, config.auth)
     stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
+    tasks.feed.unread.on_change = limits.answers.change
     return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
@@ -251,9 +256,23 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     config = services.config
     processes = config.workers.count + len(config.clusters)
     gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
-    http = Server.with_limits(make_application(services), gate, xheaders=config.server.behind_proxy)
+    http = Server.with_limits(make_application(services, _proxies(config)), gate)
     http.add_sockets(sockets)
     return http
+
+
+def _proxies(config: Config) -> Proxies:
+    """Those that are believed, which the log says."""
+    import logging
+
+    from handlers.proxies import Proxies
+
+    if not config.server.behind_proxy:
+        return Proxies()
+    trusted = config.server.trusted_proxies
+    names = ", ".join(map(str, trusted)) or "nobody, since [server] trusted_proxies is empty"
+    logging.getLogger("hourglass").info("X-Forwarded-For and X-Forwarded-Proto are believed from %s", names)
+    return Proxies(trusted)
 
 
 def _stop_on_signals() -> Event:

@@ -122,7 +122,7 @@ class _Filler:
         """What the store makes of a draft and the steps after it."""
         self._last_id += 1
         draft = tale.draft
-        task = Task(id=self._last_id, last_modified=draft.created, revision=self._next_revision(), **asdict(draft))
+        task = draft.as_task(self._last_id, self._next_revision())
         self._note_transition(None, task)
         for step in tale.steps:
             change = step(task)

@@ -36,9 +36,10 @@ class DeletionsView(Struct, frozen=True):
 
 
 class RoundListView(Struct, frozen=True):
-    """Rounds of a task, by number."""
+    """Rounds of a task, by number: so many as fit into an answer, at least one."""
 
     results: list[RoundView]
+    next: Annotated[str | None, Meta(description="the address of the rounds that follow; null at the end")]
 
 
 class InterruptionView(Struct, frozen=True):

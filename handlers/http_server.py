@@ -552,9 +552,9 @@ class Server(HTTPServer):
     _logged_at: float
 
     @classmethod
-    def with_limits(cls, application: Application, gate: Gate, xheaders: bool) -> Server:
+    def with_limits(cls, application: Application, gate: Gate) -> Server:
         """The server for an application, not listening yet."""
-        server = cls(application, xheaders=xheaders, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
+        server = cls(application, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
         server.gate = gate
         server.conn_params.header_timeout = None
         server._logged_at = -ACCEPT_LOG_SECONDS

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -103,6 +104,17 @@ def raised(error: str, at: int) -> Step:
         return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
 
     return step
+
+
+def unstorable(error: str, at: int) -> Sequence[Step]:
+    """What its worker reported was refused by the store, so it cannot go on, and perhaps not even that it was taken
+    is on disk."""
+    take = taken(at)
+
+    def step(task: Task) -> Change | None:
+        return take(task) if task.status is Status.NOT_STARTED else None  # type: ignore[return-value]
+
+    return [step, raised(error, at)]
 
 
 def stopped(at: int, error: str | None = None) -> Step:
@@ -220,7 +232,7 @@ def pinned(value: bool) -> Step:
 
 def error_text(kind: str, message: str, traceback: str = "") -> str:
     """A task's `error` as JSON text."""
-    return json.dumps({"type": kind, "message": message, "traceback": traceback}, ensure_ascii=False)
+    return msgspec.json.encode({"type": kind, "message": message, "traceback": traceback}).decode()
 
 
 def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:

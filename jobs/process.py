@@ -78,6 +78,8 @@ class ChildProcess(Generic[Message]):
         self._frames = Frames(LARGEST_MESSAGE_BYTES)
         self._unsent = bytearray()
         self._is_heard = True
+        self._is_held = False
+        self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._channel, self._receive)
@@ -102,6 +104,21 @@ class ChildProcess(Generic[Message]):
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         self._kill_group()
+
+    def hold(self) -> None:
+        """Hears no further message, and does not tell of the end, until `go_on`: for a message that takes its time."""
+        self._is_held = True
+        self._loop.remove_reader(self._channel)
+
+    def go_on(self) -> None:
+        self._is_held = False
+        self._take(b"")
+        if self._is_held:
+            return
+        if self._has_ended:
+            self._end()
+        elif self._is_heard:
+            self._loop.add_reader(self._channel, self._receive)
 
     def usage(self) -> tuple[float | None, int | None]:
         """The CPU in percent since it was last asked, and the memory in bytes; None where it is just gone."""
@@ -156,6 +173,8 @@ class ChildProcess(Generic[Message]):
     def _take(self, data: bytes) -> None:
         for message in self._messages(data):
             self._on_message(message)
+            if self._is_held:
+                return  # the rest stays in the frames
 
     def _messages(self, data: bytes) -> Iterator[Message]:
         try:
@@ -181,6 +200,10 @@ class ChildProcess(Generic[Message]):
         self.is_doomed = True
         self._kill_group()
         self._drain()
+        if self._is_held:
+            self._has_ended = True
+            self._loop.remove_reader(self._pidfd)
+            return
         self._close()
         self._process.join()
         reason = self._reason or death_in_words(self._process.exitcode)
@@ -194,7 +217,7 @@ class ChildProcess(Generic[Message]):
 
     def _drain(self) -> None:
         for _ in range(MOST_DRAINED_BYTES // RECEIVE_BYTES):
-            data = self._read() if self._is_heard else None
+            data = self._read() if self._is_heard and not self._is_held else None
             if not data:
                 return
             self._take(data)

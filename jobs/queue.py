@@ -21,11 +21,13 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     JobUnavailable,
+    LimitExceeded,
     Mistakes,
     NotFound,
     ServiceStopping,
 )
 from jobs.forecast import TREND_ROUNDS
+from jobs.json_text import check_json, with_replacement_marks
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
@@ -45,7 +47,7 @@ KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
 LARGEST_METADATA_BYTES = 16 * 1024
 RECOVERED_AT_ONCE = 20
-"""Tasks in memory at a time while a start looks at them: each may have parameters of 1 MiB."""
+"""Tasks in memory at a time while a start looks at them."""
 MOST_REASON_CHARACTERS = 500
 
 
@@ -111,10 +113,10 @@ class TaskQueue:
 
         Raises StorageUnavailable.
         """
-        ids = await self._store.unfinished()
-        for first in range(0, len(ids), RECOVERED_AT_ONCE):
-            for task in await self._store.tasks(ids[first : first + RECOVERED_AT_ONCE]):
-                await self._recover_one(task)
+        task_ids = await self._store.unfinished()
+        for first in range(0, len(task_ids), RECOVERED_AT_ONCE):
+            for task in await self._store.tasks(task_ids[first : first + RECOVERED_AT_ONCE]):
+                await self._recover_one(task if task.params else await self._store.task(task.id))
         self._dispatch()
 
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
@@ -236,7 +238,7 @@ class TaskQueue:
         self.stopping = True
         self._cancel_timers()
         await self._engine.stop(grace_seconds)
-        await self._background.finish(unless=lambda: self._writer.is_blocked)
+        await self._background.finish(unless=lambda: self._writer.may_take_for_ever)
         self._background.cancel()
         self._writer.give_up(list(self._runs.values()))
 
@@ -297,12 +299,13 @@ class TaskQueue:
             locks = composition.locks_of(self._registry, parts)
         except InvalidInput as error:
             errors |= error.errors
-        metadata = _json(job.metadata_of(arguments))
+        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
         size = len(metadata.encode())
         if size > LARGEST_METADATA_BYTES:
             errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
         if errors:
             raise InvalidInput(errors=errors)
+        check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
             params=_json(params),
@@ -404,7 +407,7 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
+            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
         return Start(
             task=task.id,
@@ -452,6 +455,13 @@ class TaskQueue:
             log.debug("task %d: started", task.id, extra={"task": task.id})
         if before is None or not before.is_final:
             self._note_end_of(task)
+
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        if not run.over:
+            self._engine.kill_task(run.task_id)
+        reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+        message = f"what its worker reported cannot be stored: {reason[:MOST_REASON_CHARACTERS]}"
+        return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
     def run_written(self, run: Run) -> None:
         self._engine.acknowledge(run.task_id)
@@ -531,7 +541,10 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
-        self.on_ended(task)
+        try:
+            self.on_ended(task)
+        except Exception:
+            log.critical("a defect in what hears of ends of tasks", exc_info=True)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})
@@ -600,9 +613,9 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
     """Raises InvalidInput where a function of the job raises, or says what cannot be kept."""
     try:
         yield
-    except HourglassError:
-        raise
     except Exception as error:
+        if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
+            raise
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
@@ -613,7 +626,8 @@ def _entry(task: Task) -> Entry:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """As compact as what workers send: so large the sizes that clients are told are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _unique_key(job: str, params: dict[str, Any]) -> str:

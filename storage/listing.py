@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from jobs.errors import RevisionUnknown
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
-from storage.rows import COLUMNS, read_kept, tasks_of
+from storage.room import Room
+from storage.rows import read_kept, read_tasks
 from storage.statements import SQL
 from storage.words import match_expression, sought_words, whole_words_expression
 
@@ -51,9 +52,9 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
     if _finds_nothing(query):
         return TaskPage(head=head, tasks=[], count=0, count_exact=True, next_after=None)
     listing = _Listing(query, head, reader)
-    tasks = listing.page()
-    has_more = len(tasks) > query.page_size
-    tasks = tasks[: query.page_size]
+    ids = listing.page()
+    has_more = len(ids) > query.page_size
+    tasks = Room().fit_all(read_tasks(reader, ids[: query.page_size]))
     count, exact = listing.count()
     return TaskPage(
         head=head,
@@ -103,23 +104,24 @@ class _Listing:
         self._filter = self._best_filter()
         self._descends = query.ordering.startswith("-")
 
-    def page(self) -> list[Task]:
-        """The tasks of the page, and the first one of the next."""
+    def page(self) -> list[int]:
+        """The ids of the page's tasks, and of the first one of the next. The tasks are read after them, one after
+        another: nothing but ids is sorted and held."""
         after = self._query.after
         offset = 0 if after else (self._query.page - 1) * self._query.page_size
         wanted = self._query.page_size + 1
-        tasks: list[Task] = []
+        ids: list[int] = []
         for group in self._groups(after):
-            found = self._read(group, offset, wanted - len(tasks), after)
+            found = self._read(group, offset, wanted - len(ids), after)
             after = None
             if offset and not found:
                 offset = max(0, offset - self._size(group))
             elif found:
                 offset = 0
-                tasks += found
-            if len(tasks) == wanted:
+                ids += found
+            if len(ids) == wanted:
                 break
-        return tasks
+        return ids
 
     def ids(self, limit: int) -> list[tuple[int, bool]]:
         """The first of all by id, and whether each is final."""
@@ -188,21 +190,20 @@ class _Listing:
 
     # Reading.
 
-    def _read(self, group: _Group, offset: int, limit: int, after: Place | None) -> list[Task]:
-        """Some tasks of a group. Beyond its middle they are read from its end."""
+    def _read(self, group: _Group, offset: int, limit: int, after: Place | None) -> list[int]:
+        """Some tasks of a group by their ids. Beyond its middle they are read from its end."""
         if after is None and group.size is not None and offset > group.size // 2:
             last = min(offset + limit, group.size)
-            tasks = self._select(group, not self._descends, group.size - last, max(0, last - offset), None)
-            return tasks[::-1]
+            ids = self._select(group, not self._descends, group.size - last, max(0, last - offset), None)
+            return ids[::-1]
         return self._select(group, self._descends, offset, limit, after)
 
-    def _select(self, group: _Group, descends: bool, offset: int, limit: int, after: Place | None) -> list[Task]:
+    def _select(self, group: _Group, descends: bool, offset: int, limit: int, after: Place | None) -> list[int]:
         places = self._places(group, descends, self._after_conditions(group, after))
         values = {**self._filter.values, "limit": limit, "offset": offset}
         if after is not None:
             values |= {"after_key": after.key, "after_id": after.id}
-        statement = SQL["page"].format(columns=COLUMNS, places=places, direction=_direction(descends))
-        return tasks_of(self._reader.execute(statement, values))
+        return [task_id for _, task_id in self._reader.execute(places, values)]
 
     def _after_conditions(self, group: _Group, after: Place | None) -> Sequence[str]:
         """What lies behind a place, in two parts: the rest of those that are equal, and all beyond. As one condition

@@ -17,19 +17,20 @@ UPDATE head SET oldest = :oldest
 -- A new task; its id is the row's.
 INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
-    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
+    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Started', 0, 0, 0, 0,
     :rounds, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision)
+    '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision, :params_bytes)
 
 -- name: insert_tasks
--- Many new tasks, as arrays of the fields of a Draft; their ids follow each other, and so do their revisions.
+-- Many new tasks, as arrays of the fields of a Draft and the size of its parameters; their ids follow each other, and so
+-- do their revisions.
 INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
-    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
+    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), value ->> 5, 'Not Started', 0, 0, 0, 0,
     value ->> 11, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key
+    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key, value ->> 12
 FROM json_each(:rows)
 
 -- name: insert_all_words
@@ -103,6 +104,16 @@ INSERT OR REPLACE INTO large_results (task, result) VALUES (:id, :result)
 -- name: large_result
 SELECT result FROM large_results WHERE task = :id
 
+-- name: set_large_params
+-- Parameters over 16 KiB.
+INSERT INTO large_params (task, params) VALUES (:id, :params)
+
+-- name: large_params
+SELECT params FROM large_params WHERE task = :id
+
+-- name: delete_large_params
+DELETE FROM large_params WHERE task = :id
+
 -- name: set_checkpoint
 -- What the last round left behind.
 INSERT OR REPLACE INTO checkpoints (task, round, data) VALUES (:id, :round, :data)
@@ -116,16 +127,23 @@ INSERT OR REPLACE INTO rounds (task, number, at, seconds, percent, message, outp
 VALUES (:id, :number, :at, :seconds, :percent, :message, :output, :revision)
 
 -- name: rounds
--- Rounds after a number, in order.
+-- Rounds after a number, in order; read one after another, until there are enough.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds
-WHERE task = :id AND number > :after ORDER BY number LIMIT :limit
+WHERE task = :id AND number > :after ORDER BY number
+
+-- name: rounds_without_output
+SELECT number, at, seconds, percent, message, NULL, revision FROM rounds
+WHERE task = :id AND number > :after ORDER BY number LIMIT 1000
+
+-- name: has_rounds_after
+SELECT EXISTS (SELECT 1 FROM rounds WHERE task = :id AND number > :after)
 
 -- name: watched_rounds
--- Rounds behind a position, in order of commit.
+-- Rounds behind a position, in order of commit; read one after another, until there are enough.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds INDEXED BY rounds_by_revision
 WHERE task = :task AND (revision, number) > (:revision, :number) AND revision <= :up_to
     AND (number > :after OR revision > :began) AND EXISTS (SELECT 1 FROM tasks WHERE id = :task)
-ORDER BY revision, number LIMIT :limit
+ORDER BY revision, number
 
 -- name: insert_transition
 INSERT INTO transitions (revision, task, before, after, at) VALUES (:revision, :task, :before, :after, :at)
@@ -142,12 +160,12 @@ SELECT {columns} FROM tasks WHERE id = :id
 SELECT {columns} FROM tasks
 WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not Started', 'Running')
 
--- name: tasks
--- Tasks by their ids, as a JSON array.
-SELECT {columns} FROM tasks WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id
+-- name: tasks_by_id
+-- Tasks in the order of an array of ids.
+SELECT {columns} FROM json_each(:ids) AS place CROSS JOIN tasks ON tasks.id = place.value
 
 -- name: unfinished
--- Pending and stopping tasks: what a start of the server has to look at. Left to the planner, it reads all tasks.
+-- Pending and stopping tasks, by id: what a start of the server has to look at. Left to the planner, it reads all tasks.
 SELECT id FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
 UNION ALL
 SELECT id FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
@@ -195,11 +213,6 @@ DELETE FROM transitions WHERE revision <= :up_to
 
 -- name: forget_deletions
 DELETE FROM deletions WHERE revision <= :up_to
-
--- name: page
--- Whole tasks by their places.
-SELECT {columns} FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id
-ORDER BY place.key {direction}, place.id {direction}
 
 -- name: statuses_of_places
 SELECT tasks.id, tasks.status FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id ORDER BY tasks.id
@@ -337,8 +350,8 @@ WHERE minute >= :first ORDER BY minute
 DELETE FROM minutes WHERE minute < :before
 
 -- name: due
--- Ended tasks of a status that retention removes, oldest first.
-SELECT {columns} FROM tasks INDEXED BY tasks_final_by_last_modified
+-- Ended tasks of a status that retention removes, oldest first: what is shown of them.
+SELECT id, description, last_modified FROM tasks INDEXED BY tasks_final_by_last_modified
 WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND last_modified < :before
     AND pinned = 0 AND stopping = 0
 ORDER BY last_modified, id LIMIT :limit

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from heapq import merge
 
-from jobs.model import Status, Task
-from storage import Due
+from jobs.model import Status
+from storage import Due, DueTask
 from storage.database import Database, Transaction
-from storage.rows import Reader, read_task, task_of, with_columns
+from storage.rows import Reader, read_task
 from storage.statements import SQL
 from storage.writes import forget_rounds, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000
 ROUNDS_SETTING = "rounds_per_task"
-
-_DUE = with_columns("due")
 
 
 def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Connection) -> Due:
@@ -45,10 +43,15 @@ def remove_due(statuses: Sequence[Status], before: int, at: int, limit: int, tra
     return len(tasks)
 
 
-def _due_tasks(statuses: Sequence[Status], before: int, limit: int, reader: Reader) -> Iterator[Task]:
+def _due_tasks(statuses: Sequence[Status], before: int, limit: int, reader: Reader) -> Iterator[DueTask]:
     """Those of each status come by its index; the oldest of all come first."""
     found = [
-        [task_of(row) for row in reader.execute(_DUE, {"status": status, "before": before, "limit": limit})]
+        [
+            DueTask(task_id, description, status, last_modified)
+            for task_id, description, last_modified in reader.execute(
+                SQL["due"], {"status": status, "before": before, "limit": limit}
+            )
+        ]
         for status in statuses
     ]
     return merge(*found, key=lambda task: task.last_modified)

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from jobs.registry import Round, job
@@ -203,8 +204,9 @@ def fails_to_clean_up(began_path: str, until: str) -> Iterator[Round]:
 # Jobs that send what they may not
 
 BadRound = Literal[
-    "five", "nothing", "back", "percent", "message type", "long message", "surrogate", "set", "nan", "huge output",
-    "100 MB", "deep", "checkpoint list", "checkpoint names", "huge checkpoint",
+    "five", "nothing", "back", "percent", "of over 2**53", "of over 2**64", "number over 2**53", "number after 2**53",
+    "float number", "true number", "past its own checks", "message type", "long message", "long if_aborted", "set",
+    "nan", "endless number", "huge output", "100 MB", "deep", "checkpoint list", "checkpoint names", "huge checkpoint",
 ]  # fmt: skip
 
 
@@ -213,6 +215,8 @@ def yields(kind: BadRound) -> Iterator[Round]:
     """Two good rounds, then a bad one."""
     yield Round(1)
     yield Round(2)
+    if kind == "number after 2**53":
+        yield Round(2**53)
     yield _bad_round(kind)
     yield Round(10)
 
@@ -227,12 +231,28 @@ def _bad_round(kind: BadRound) -> object:
             return Round(2)
         case "percent":
             return Round(3, percent=101)
+        case "of over 2**53":
+            return Round(3, of=2**53 + 1)
+        case "of over 2**64":
+            return Round(3, of=2**64)
+        case "number over 2**53":
+            return Round(2**53 + 1)
+        case "number after 2**53":
+            return Round()
+        case "float number":
+            return Round(3.0)
+        case "true number":
+            return Round(True)
+        case "past its own checks":
+            return _changed(Round(3), of=2**64)
+        case "long if_aborted":
+            return Round(3, if_aborted="x" * 1_001)
+        case "endless number":
+            return Round(3, output=10**5000)
         case "message type":
             return Round(3, message=3)
         case "long message":
             return Round(3, message="x" * 1_001)
-        case "surrogate":
-            return Round(3, message="half a character: \ud800")
         case "set":
             return Round(3, output={1, 2})
         case "nan":
@@ -251,6 +271,12 @@ def _bad_round(kind: BadRound) -> object:
             return Round(3, checkpoint={"done": "x" * MIB})
 
 
+def _changed(done: Round, **fields: object) -> Round:
+    for name, value in fields.items():
+        msgspec.structs.force_setattr(done, name, value)
+    return done
+
+
 @job(description="Yielding what it may not, and failing to clean up")
 def yields_and_fails_to_clean_up() -> Iterator[Round]:
     """Raises when it is closed after it was refused."""
@@ -260,7 +286,7 @@ def yields_and_fails_to_clean_up() -> Iterator[Round]:
         raise OSError("the door is stuck")
 
 
-BadResult = Literal["set", "bytes", "nan", "surrogate", "circular", "deep", "very deep", "huge"]
+BadResult = Literal["set", "bytes", "nan", "circular", "deep", "very deep", "huge"]
 
 
 @job(description="Returning {kind}")
@@ -278,8 +304,6 @@ def _bad_result(kind: BadResult) -> object:
             return b"1"
         case "nan":
             return {"mean": float("nan")}
-        case "surrogate":
-            return "half a character: \ud800"
         case "circular":
             return _circle()
         case "deep":
