@@ -10,8 +10,10 @@ import asyncio
 import ctypes
 import errno
 import fcntl
+import gc
 import logging
 import re
+import resource
 import socket
 import struct
 import termios
@@ -50,6 +52,8 @@ ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 5.0
 LINGER_SECONDS = 10.0
 TIDY_SECONDS = 5.0
+LONGEST_TIDY_SECONDS = 30.0
+WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 ACCEPT_LOG_SECONDS = 60.0
 
@@ -78,8 +82,19 @@ def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
     return min(limits.connections or MOST_CONNECTIONS, allowed)
 
 
-def trim_memory() -> None:
-    """Gives free memory back to the system, if the C library knows how to."""
+def resident_bytes() -> int:
+    """How much memory the process takes; 0 where that cannot be told."""
+    with suppress(OSError, ValueError), open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+    return 0
+
+
+def give_memory_back() -> None:
+    """Frees what only refers to itself, which is looked for rarely (`server.py`), and returns free memory.
+
+    By itself the C library keeps what lies between things that are still in use.
+    """
+    gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)
 
@@ -143,16 +158,23 @@ class Gate:
         self.unread = Deadlines(LOOK_SECONDS, self._look_at_unread)
         self.lingering = Deadlines(LINGER_SECONDS, lambda stream: stream.close())
         self._tidying: asyncio.TimerHandle | None = None
+        self._tidy_seconds = TIDY_SECONDS
+        self._least_bytes = resident_bytes()
 
     def work_is_done(self) -> None:
-        """Some seconds after it, memory that was used for it goes back to the system: by itself the C library keeps
-        what lies between things that are still in use."""
+        """Some seconds after it, the memory that it took is looked at."""
         if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
+            self._tidying = asyncio.get_running_loop().call_later(self._tidy_seconds, self._tidy)
 
     def _tidy(self) -> None:
+        """Gives memory back to the system if much was taken; if that is of no use, it is tried again less soon."""
         self._tidying = None
-        trim_memory()
+        before = resident_bytes()
+        if before - self._least_bytes > WORTH_TIDYING_BYTES:
+            give_memory_back()
+            is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
+            self._tidy_seconds = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
+        self._least_bytes = min(self._least_bytes, resident_bytes())
 
     def make_place(self) -> bool:
         """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
