@@ -167,6 +167,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     import logging
     from contextlib import AsyncExitStack
 
+    from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
@@ -180,6 +181,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
+        renewing = asyncio.create_task(renew(tasks.store))
+        stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
@@ -241,9 +244,9 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
-    sign_in = SignIn(accounts, config.auth)
-    stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
+    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
+    stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
     return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 

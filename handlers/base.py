@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial, wraps
@@ -64,6 +65,7 @@ class IdentifiedHandler(RequestHandler):
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self.began = time.monotonic()
         self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from config import Auth
+from handlers.limits import RefusedTally
 from jobs.errors import ServiceStopping, TooManyAttempts
 from storage.accounts import Accounts, Identity
 from storage.passwords import NOBODY, can_be_password, verify
@@ -197,8 +198,15 @@ def _stays() -> bool:
 class SignIn:
     """Checks passwords for the handlers."""
 
-    def __init__(self, accounts: Accounts, settings: Auth, clock: Callable[[], int] = monotonic_clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        settings: Auth,
+        clock: Callable[[], int] = monotonic_clock,
+        refused: RefusedTally | None = None,
+    ) -> None:
         self._accounts = accounts
+        self._refused = refused or RefusedTally()
         self._clock = clock
         self._basic_ms = round(settings.basic_seconds * 1000)
         self._failures = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
@@ -243,14 +251,22 @@ class SignIn:
             self._count_wrong(self._impossible, who, address)
             return None
         attempt = Attempt(who, name, password, address, key, is_gone)
-        displaced = self._line.join(who[1], attempt)
-        if displaced is not None:
-            displaced.resolve(TooManyAttempts(1))
+        self._join(attempt)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve(), context=Context())
         identity = await attempt.answer
         # Changed since it was looked at: it was right a moment ago, and is no longer.
         return identity if identity is not None and self._accounts.is_valid(identity) else None
+
+    def _join(self, attempt: Attempt) -> None:
+        try:
+            displaced = self._line.join(attempt.who[1], attempt)
+        except TooManyAttempts:
+            self._refused.add("sign_ins")
+            raise
+        if displaced is not None:
+            self._refused.add("sign_ins")
+            displaced.resolve(TooManyAttempts(1))
 
     async def _serve(self) -> None:
         """Looks at one password after the other. What has begun counts, even if the one who asked goes meanwhile."""

@@ -298,6 +298,13 @@ async def test_signing_out_everywhere_ends_all_sessions_of_the_user(nobody):
     assert (await mine[0].call("DELETE", "auth?everywhere=false")).status == 204
 
 
+async def test_the_description_of_the_api_names_the_cookie(nobody):
+    answer = await sign_in(nobody)
+    schemes = (await Client(nobody.service, cookie_of(answer)).get("openapi.json"))["components"]["securitySchemes"]
+
+    assert schemes["session"]["name"] == answer.headers["Set-Cookie"].partition("=")[0]
+
+
 # What counts
 
 
