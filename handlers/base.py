@@ -114,6 +114,8 @@ class IdentifiedHandler(RequestHandler):
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
 
+    content_type: ClassVar[str] = "application/json"
+
     def initialize(self, services: Services) -> None:
         self.services = services
         self._ends_with_client: asyncio.Task[Any] | None = None
@@ -201,13 +203,14 @@ class ServiceHandler(IdentifiedHandler):
     async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
         """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
 
-        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
+        answers of this kind, so it waits for nothing but the database.
         """
 
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self._answer_in_turn(make, status, self.services.limits.building)
+        await self.answer_in_turn(make, status, self.services.limits.building[type(self)])
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -223,11 +226,12 @@ class ServiceHandler(IdentifiedHandler):
             self.set_header("Content-Encoding", "gzip")
             return text.form("gzip", partial(compressed, quickly=True))
 
-        await self._answer_in_turn(make, 200, nullcontext())
+        await self.answer_in_turn(make, 200, nullcontext())
 
-    async def _answer_in_turn(
+    async def answer_in_turn(
         self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
     ) -> None:
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
         answers = self.services.limits.answers
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
@@ -275,7 +279,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self.content_type)
         self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
