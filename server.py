@@ -111,6 +111,7 @@ async def open_tasks(
     from jobs.registry import load_registry
     from storage.database import open_database
     from storage.images import ImageResultStore
+    from storage.kept_rounds import RoundBounds
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
@@ -130,7 +131,8 @@ async def open_tasks(
     if on_database:
         await on_database(database)
     read_seconds = config.limits.read_seconds
-    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
+    bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
+    store = SqliteStore(database, bounds, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
