@@ -34,7 +34,8 @@ Connection = Transaction | sqlite3.Connection
 Result = TypeVar("Result")
 
 FIRST_ADMIN = "admin"
-MOST_SESSIONS_A_USER = 100
+MOST_SESSIONS_A_USER = 2000
+"""A thousand browsers may be one user."""
 SESSION_BYTES = 32
 KEY_BYTES = 32
 COOKIE_NAME_CHARACTERS = 8
@@ -302,9 +303,11 @@ class Accounts:
             now = self._clock()
             session = Session(_hash(cookie), user.name, user.credentials, now + round(seconds * 1000))
             write = partial(_insert_session, session=session, instead_of=_sessions_of(instead_of), now=now)
-            self._forget(await self._database.write(write))
+            ended = await self._database.write(write)
+            self._forget(ended)
             self._sessions[session.id_hash] = session
-        self.on_change()
+        if ended:
+            self.on_change()
         return cookie
 
     async def close_sessions(self, identities: Sequence[Identity]) -> None:

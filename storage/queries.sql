@@ -387,8 +387,8 @@ DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
 
 -- name: delete_surplus_sessions
 -- All of a user's sessions but those that last longest.
-DELETE FROM sessions WHERE user = :user AND id_hash NOT IN (
-    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT :keep)
+DELETE FROM sessions WHERE id_hash IN (
+    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT -1 OFFSET :keep)
 RETURNING id_hash
 
 -- name: task_with_request
