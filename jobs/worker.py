@@ -28,6 +28,7 @@ from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
+from jobs.sources import Sources
 
 log = logging.getLogger("hourglass.worker")
 
@@ -48,6 +49,8 @@ class WorkerSettings:
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provided: Sequence[Provided] = ()
+    sources: Sources | None = None
+    """What the server has loaded."""
     memory_limit_mb: int = 0
     log_level: str = "info"
     log_style: logs.Style = "text"
@@ -61,7 +64,8 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
-    link.send(Ready())
+    is_changed = settings.sources is not None and settings.sources.differ_from_loaded(settings.modules)
+    link.send(Ready(code_changed=is_changed))
     logging_state = logs.LoggingState()
     while order := link.next_order():
         with logs.current_task(order.task):
