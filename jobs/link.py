@@ -13,8 +13,9 @@ import signal
 import socket
 import threading
 from contextlib import suppress
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, cast
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from jobs.frames import Frames, framed
@@ -54,7 +55,7 @@ class Link:
         self._order: Start | None = None
         self._task: int | None = None
         self._quitting = False
-        self._gathered: list[RoundRecord] = []
+        self._gathered: list[Raw] = []
         self._gathered_seconds = 0.0
         self._gathered_bytes = 0
         self._outstanding = False
@@ -86,7 +87,7 @@ class Link:
         with self._changed:
             self._task = None
             try:
-                message = encode(replace(ended, rounds=self._gathered))
+                message = encode(replace(ended, rounds=self._rounds()))
             except Exception:  # noqa: BLE001  what a job left in the way must not keep its task from ending
                 message = encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE))
             self._send(message)
@@ -103,17 +104,22 @@ class Link:
             os._exit(1)
 
     def _gather(self, done: RoundRecord) -> None:
-        """Only what can be sent: else it would stand in the way of all that is said of the task later."""
-        self._gathered_bytes += len(encode(done))
-        self._gathered.append(done)
+        """Encoded at once: what cannot be sent must not stand in the way of all that is said of the task later."""
+        encoded = Raw(encode(done))
+        self._gathered.append(encoded)
         self._gathered_seconds += done.seconds
+        self._gathered_bytes += len(encoded)
+
+    def _rounds(self) -> list[RoundRecord]:
+        """Those that have gathered, as far as an encoder is concerned."""
+        return cast(list[RoundRecord], self._gathered)
 
     def _is_full(self) -> bool:
         return self._gathered_seconds >= LONG_ROUND_SECONDS or self._gathered_bytes >= MOST_GATHERED_BYTES
 
     def _send_gathered(self) -> None:
         assert self._task is not None
-        self.send(Reported(self._task, self._gathered))
+        self.send(Reported(self._task, self._rounds()))
         self._forget_gathered()
         self._outstanding = True
 
