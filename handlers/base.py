@@ -6,9 +6,10 @@ import asyncio
 import base64
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import wraps
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
 from tornado.escape import parse_qs_bytes
@@ -17,12 +18,14 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.compression import compressed, takes_gzip
+from handlers.limits import LimitReached, Places
 from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
+from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
@@ -31,6 +34,7 @@ log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
 LONG_ANSWER_BYTES = 256 * 1024
+RETRY_AFTER_SECONDS = 10
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -61,6 +65,7 @@ class IdentifiedHandler(RequestHandler):
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self.began = time.monotonic()
         self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)
@@ -108,6 +113,8 @@ class IdentifiedHandler(RequestHandler):
 
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
+
+    content_type: ClassVar[str] = "application/json"
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -196,16 +203,43 @@ class ServiceHandler(IdentifiedHandler):
     async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
         """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
 
-        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
+        answers of this kind, so it waits for nothing but the database.
         """
-        answers, building = self.services.limits.answers, self.services.limits.building
+
+        async def make() -> bytes:
+            return await self._packed_apart(encode(await read()))
+
+        await self.answer_in_turn(make, status, self.services.limits.building[type(self)])
+
+    async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
+        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+
+        async def make() -> bytes:
+            text = await read()
+            is_long = len(text.text) >= WORTH_COMPRESSING_BYTES
+            self.clear_header("Content-Encoding")
+            if is_long:
+                self.set_header("Vary", "Accept-Encoding")
+            if not is_long or not takes_gzip(self.request):
+                return text.text
+            self.set_header("Content-Encoding", "gzip")
+            return text.form("gzip", partial(compressed, quickly=True))
+
+        await self.answer_in_turn(make, 200, nullcontext())
+
+    async def answer_in_turn(
+        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+    ) -> None:
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
+        answers = self.services.limits.answers
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
         size = 0
         with self.ending_with_client():
             while True:
                 async with answers.turn(size, user), building:
-                    body = await self._packed_apart(encode(await read()))
+                    body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
                         return
@@ -245,7 +279,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self.content_type)
         self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
@@ -289,6 +323,7 @@ class ApiHandler(ServiceHandler):
         """Who has asked; None where nobody needs to be signed in."""
         self._body = bytearray()
         self.values: dict[str, list[object]] = {}
+        self._place = ExitStack()
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
@@ -304,6 +339,7 @@ class ApiHandler(ServiceHandler):
 
     def on_finish(self) -> None:
         super().on_finish()
+        self._place.close()
         self.forget_body()
         self.services.connections.request_ended(self)
 
@@ -311,6 +347,11 @@ class ApiHandler(ServiceHandler):
         self.forget_body()
         self.services.connections.request_ended(self)
         super().on_connection_close()
+        self._place.close()
+
+    def take_waiting_place(self) -> None:
+        """Takes a place among the calls that wait, until the request ends. Raises a Refusal if too many wait."""
+        self._place.enter_context(place(self.services.limits.waiting_calls, self.actor))
 
     def data_received(self, chunk: bytes) -> None:
         super().data_received(chunk)
@@ -413,6 +454,19 @@ class ApiHandler(ServiceHandler):
             allowed += ["application/x-www-form-urlencoded"]
         if has_body and kind not in allowed:
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
+
+
+@contextmanager
+def place(places: Places, user: str) -> Iterator[None]:
+    """Holds a place for the length of a block. Raises a Refusal if there is none."""
+    try:
+        places.take(user)
+    except LimitReached as error:
+        raise Refusal(error.status, str(error), Retry_After=str(RETRY_AFTER_SECONDS)) from error
+    try:
+        yield
+    finally:
+        places.leave(user)
 
 
 def _while_signed_in(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

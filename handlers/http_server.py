@@ -10,8 +10,10 @@ import asyncio
 import ctypes
 import errno
 import fcntl
+import gc
 import logging
 import re
+import resource
 import socket
 import struct
 import termios
@@ -50,10 +52,13 @@ ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 5.0
 LINGER_SECONDS = 10.0
 TIDY_SECONDS = 5.0
+LONGEST_TIDY_SECONDS = 30.0
+WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 ACCEPT_LOG_SECONDS = 60.0
 
 LARGEST_HEADER_BYTES = 64 * 1024
+BODY_CHUNK_BYTES = 64 * 1024
 FREE_BYTES = 4 * 1024
 """What a connection may send without being counted."""
 LARGEST_KEPT_OPEN_BYTES = 1024 * 1024
@@ -77,8 +82,19 @@ def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
     return min(limits.connections or MOST_CONNECTIONS, allowed)
 
 
-def trim_memory() -> None:
-    """Gives free memory back to the system, if the C library knows how to."""
+def resident_bytes() -> int:
+    """How much memory the process takes; 0 where that cannot be told."""
+    with suppress(OSError, ValueError), open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+    return 0
+
+
+def give_memory_back() -> None:
+    """Frees what only refers to itself, which is looked for rarely (`server.py`), and returns free memory.
+
+    By itself the C library keeps what lies between things that are still in use.
+    """
+    gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)
 
@@ -142,16 +158,23 @@ class Gate:
         self.unread = Deadlines(LOOK_SECONDS, self._look_at_unread)
         self.lingering = Deadlines(LINGER_SECONDS, lambda stream: stream.close())
         self._tidying: asyncio.TimerHandle | None = None
+        self._tidy_seconds = TIDY_SECONDS
+        self._least_bytes = resident_bytes()
 
     def work_is_done(self) -> None:
-        """Some seconds after it, memory that was used for it goes back to the system: by itself the C library keeps
-        what lies between things that are still in use."""
+        """Some seconds after it, the memory that it took is looked at."""
         if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
+            self._tidying = asyncio.get_running_loop().call_later(self._tidy_seconds, self._tidy)
 
     def _tidy(self) -> None:
+        """Gives memory back to the system if much was taken; if that is of no use, it is tried again less soon."""
         self._tidying = None
-        trim_memory()
+        before = resident_bytes()
+        if before - self._least_bytes > WORTH_TIDYING_BYTES:
+            give_memory_back()
+            is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
+            self._tidy_seconds = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
+        self._least_bytes = min(self._least_bytes, resident_bytes())
 
     def make_place(self) -> bool:
         """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
@@ -219,12 +242,14 @@ class Stream(IOStream):
         self._is_idle = False
         self._awaits_body = False
         self.is_websocket = False
-        super().__init__(connection, max_buffer_size=LARGEST_DISCARDED_BYTES)
+        # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
+        super().__init__(connection, read_chunk_size=FREE_BYTES)
         gate.open.add(self)
+        gate.headers.begin(self)
 
-    def await_header(self, *, is_first: bool) -> None:
-        """The client is given the time for a header: from now on, or from its first byte on after an answer."""
-        self._is_idle = not is_first and not self._read_buffer_size
+    def await_next_header(self) -> None:
+        """After an answer the client is given the time for a header from its first byte on."""
+        self._is_idle = not self._read_buffer_size
         (self._gate.idle if self._is_idle else self._gate.headers).begin(self)
 
     def header_is_complete(self) -> None:
@@ -235,8 +260,10 @@ class Stream(IOStream):
         """From now on, or no longer, each byte gives the client the time for the next."""
         self._awaits_body = expected
         if expected:
+            self.read_chunk_size = BODY_CHUNK_BYTES
             self._gate.bodies.begin(self)
         else:
+            self.read_chunk_size = FREE_BYTES
             self._gate.bodies.end(self)
 
     def become_websocket(self) -> None:
@@ -523,9 +550,8 @@ class ServerConnection(HTTP1ServerConnection):
 
     async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
         try:
-            self.stream.await_header(is_first=True)
             while await self._serve_one(delegate):
-                self.stream.await_header(is_first=False)
+                self.stream.await_next_header()
                 await asyncio.sleep(0)
         finally:
             if not self.stream.is_websocket:

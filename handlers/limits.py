@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +25,12 @@ class RefusedTally:
 
 
 class LimitReached(Exception):
-    """Raised when no place is free; its text says which limit, in a sentence for the client."""
+    """Raised when no place is free; its text says which limit, in a sentence for the client. `status` is 429 if it is
+    the user who has too many, 503 if all together have."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Places:
@@ -49,9 +54,11 @@ class Places:
     def take(self, user: str) -> None:
         """Takes a place, which `leave` gives back. Raises LimitReached."""
         if self._count >= self._most:
-            self._refuse(f"At most {self._most} {self._what} can be open at a time; try again later.")
+            self._refuse(503, f"At most {self._most} {self._what} can be open at a time; try again later.")
         if self._taken[user] >= self._most_a_user:
-            self._refuse(f"One user can have at most {self._most_a_user} {self._what} open at a time.")
+            self._refuse(
+                429, f"One user can have at most {self._most_a_user} {self._what} open at a time; try again later."
+            )
         self._count += 1
         self._taken[user] += 1
 
@@ -62,23 +69,14 @@ class Places:
         if not self._taken[user]:
             del self._taken[user]
 
-    @contextmanager
-    def taken_by(self, user: str) -> Iterator[None]:
-        """Holds a place for the length of a block. Raises LimitReached."""
-        self.take(user)
-        try:
-            yield
-        finally:
-            self.leave(user)
-
-    def _refuse(self, sentence: str) -> None:
+    def _refuse(self, status: int, sentence: str) -> None:
         self._refused.add(self._reason)
-        raise LimitReached(sentence)
+        raise LimitReached(status, sentence)
 
 
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024
-AT_ONCE_BUILDING = 4
+AT_ONCE_BUILDING = 2
 FREE_BODY_BYTES = 4 * 1024
 QUIET_SECONDS = 1.0
 
@@ -158,6 +156,13 @@ class UnreadAnswers:
     def add(self, size: int) -> None:
         """Counts so many bytes that are there already, without waiting."""
         self._held += size
+
+    def change(self, by: int) -> None:
+        """Adds, or releases what is less than nothing."""
+        if by > 0:
+            self.add(by)
+        else:
+            self.release(-by)
 
     def release(self, size: int) -> None:
         """Gives bytes back that were reserved or added."""
@@ -247,15 +252,27 @@ class UnfinishedBodies:
 
 @dataclass(frozen=True)
 class ClientLimits:
-    """What all ways in pass. `building` bounds how many large answers are made at a time."""
+    """What all ways in pass."""
 
     refused: RefusedTally
     answers: UnreadAnswers
     bodies: UnfinishedBodies
-    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+    websockets: Places
+    waiting_calls: Places
+    building: defaultdict[object, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+    )
+    """How many answers of a kind are made at a time: what is read and not encoded yet has no other bound. A kind that
+    waits for its reads holds up no other."""
 
     @classmethod
     def of(cls, limits: Limits) -> ClientLimits:
         """By the section of config.ini."""
-        answers = UnreadAnswers(limits.answers_mb * MEGABYTE)
-        return cls(RefusedTally(), answers, UnfinishedBodies(limits.bodies_mb * MEGABYTE))
+        refused = RefusedTally()
+        return cls(
+            refused,
+            UnreadAnswers(limits.answers_mb * MEGABYTE),
+            UnfinishedBodies(limits.bodies_mb * MEGABYTE),
+            Places("WebSockets", limits.websockets, limits.websockets_per_user, "websockets", refused),
+            Places("waiting calls", limits.waiting_calls, limits.waiting_calls_per_user, "waiting_calls", refused),
+        )

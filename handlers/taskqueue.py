@@ -32,6 +32,7 @@ from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
+from storage.room import Room
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55
@@ -56,7 +57,8 @@ _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
     "search": words.about(
-        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word, in "
+        "scripts without spaces (Chinese, Japanese, Thai …) anywhere"
     ),
     "created_by": text.about("tasks that this user created"),
 }
@@ -148,18 +150,24 @@ class CreatingHandler(ApiHandler):
 
     async def _final(self, task: Task, wait_seconds: float) -> Task:
         """A task that is deleted meanwhile is answered as it was created."""
+        tasks = self.services.tasks
         try:
-            return await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait_seconds))
+            with self.ending_with_client():
+                await self.while_signed_in(tasks.feed.wait_for_end(task.id, wait_seconds))
+            return await tasks.store.task(task.id)
         except NoSuchTask:
             return task
 
     def preferred_wait(self) -> float | None:
-        """Of all preferences only `wait` means something here. Raises InvalidInput."""
+        """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
+        Raises InvalidInput, and a Refusal if too many wait."""
         for preference in self.request.headers.get("Prefer", "").split(","):
             name, _, value = preference.partition(";")[0].partition("=")
             if name.strip().lower() == "wait":
                 seconds_text = value.strip().strip('"')
-                return float(self.header_value("Prefer", seconds_text, _WAIT))
+                wanted = float(self.header_value("Prefer", seconds_text, _WAIT))
+                self.take_waiting_place()
+                return wanted
         return None
 
 
@@ -271,7 +279,8 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         created = await self.services.tasks.queue.submit_all(
             [self._submission_or_mistake(one) for one in given], self.actor
         )
-        self.send(CreatedView([self.view(one.task) for one in created]), 201)
+        tasks = Room().fit_all(one.task for one in created)
+        self.send(CreatedView([self.view(task) for task in tasks]), 201)
 
     def _submission(self, given: object) -> Submission:
         return _submission(given, self.services.tasks.registry)
@@ -391,10 +400,11 @@ class TaskHandler(ApiHandler):
     async def get(self, task_id: str) -> None:
         """Shows the task."""
         number = _task_id(task_id)
-        wait = self.value("wait")
-        tasks = self.services.tasks
-        task = await self.while_signed_in(tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
-        self.send(self.view(task))
+        feed = self.services.tasks.feed
+        if self.value("wait"):
+            self.take_waiting_place()
+            await self.while_signed_in(feed.wait_for_end(number, self.value("wait")))
+        await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
         """Keeps the task from retention, or no longer."""
@@ -463,9 +473,11 @@ class RoundsHandler(ApiHandler):
     }
 
     async def get(self, task_id: str) -> None:
-        """Shows at most 1,000 rounds."""
-        rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
-        self.send(RoundListView([round_view(done) for done in rounds]))
+        """Shows at most 1,000 rounds, fewer if they are large."""
+        number = _task_id(task_id)
+        page = await self.services.tasks.store.rounds(number, self.value("after", 0))
+        following = f"{API}/taskqueue/{number}/rounds?after={page.rounds[-1].number}" if page.has_more else None
+        self.send(RoundListView([round_view(done) for done in page.rounds], following))
 
 
 class InterruptionsHandler(ApiHandler):
@@ -503,8 +515,9 @@ class ChangesHandler(ApiHandler):
         since = self.value("since")
         feed = self.services.tasks.feed
         if self.value("wait"):
+            self.take_waiting_place()
             await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
-        self.send(await feed.changes(since))
+        await self.answer_shared(lambda: feed.changes(since))
 
 
 def _task_id(text_of_id: str) -> int:

@@ -77,12 +77,14 @@ def apply(status: Status, event: Event) -> Status:
 class Task(Struct, frozen=True, kw_only=True, gc=False):
     """One persisted request to run a job, as the store keeps it.
 
-    Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts.
+    Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts. In a list or
+    frame `params` is "", `result` None and `metadata` {} if it is left out; `params_bytes` and `result_bytes` say so.
     """
 
     id: int
     job: str
     params: str
+    params_bytes: int = 0
     description: str
     metadata: str
     locks: tuple[str, ...] = ()
@@ -164,6 +166,15 @@ class KeptRound(Struct, frozen=True, kw_only=True):
     revision: int
 
 
+class RoundPage(Struct, frozen=True):
+    """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
+    much JSON they are, in bytes."""
+
+    rounds: list[KeptRound]
+    has_more: bool
+    size: int
+
+
 class Watch(Struct, frozen=True, kw_only=True):
     """How far somebody has read the rounds of a task: to `number` of `revision`.
 
@@ -213,6 +224,11 @@ class Changes(Struct, frozen=True):
     transitions: list[Transition]
     tasks: list[Task]
     deleted: list[int]
+
+
+def utf8_bytes(text: str) -> int:
+    """How many bytes a text takes in UTF-8. It is only encoded if it is not ASCII."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def iso_time(milliseconds: int | None) -> str | None:

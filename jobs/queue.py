@@ -47,7 +47,7 @@ KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
 LARGEST_METADATA_BYTES = 16 * 1024
 RECOVERED_AT_ONCE = 20
-"""Tasks in memory at a time while a start looks at them: each may have parameters of 1 MiB."""
+"""Tasks in memory at a time while a start looks at them."""
 MOST_REASON_CHARACTERS = 500
 
 
@@ -113,10 +113,10 @@ class TaskQueue:
 
         Raises StorageUnavailable.
         """
-        ids = await self._store.unfinished()
-        for first in range(0, len(ids), RECOVERED_AT_ONCE):
-            for task in await self._store.tasks(ids[first : first + RECOVERED_AT_ONCE]):
-                await self._recover_one(task)
+        task_ids = await self._store.unfinished()
+        for first in range(0, len(task_ids), RECOVERED_AT_ONCE):
+            for task in await self._store.tasks(task_ids[first : first + RECOVERED_AT_ONCE]):
+                await self._recover_one(task if task.params else await self._store.task(task.id))
         self._dispatch()
 
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
@@ -124,14 +124,19 @@ class TaskQueue:
 
         Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
-        known = await self.known(key)
-        return known or (await self._take_in([self._draft(submission, by)], key))[0]
+        try:
+            draft = self._checked_draft(submission, by)
+        except HourglassError:
+            known = await self.known(key)
+            if known is None:
+                raise
+            return known
+        # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
+        return (await self._take_in([draft], key))[0]
 
     def check(self, submission: Submission) -> None:
         """Raises what `submit` would, as far as that is known beforehand: for callers that do something first."""
-        self._draft(submission, by=None)
-        if self.stopping:
-            raise ServiceStopping
+        self._checked_draft(submission, by=None)
 
     async def known(self, key: RequestKey | None) -> Created | None:
         """What a request has created that was sent before: whatever has changed since, it is not refused now."""
@@ -279,6 +284,12 @@ class TaskQueue:
         self._dispatch()
         return created
 
+    def _checked_draft(self, submission: Submission, by: str | None) -> Draft:
+        draft = self._draft(submission, by)
+        if self.stopping:
+            raise ServiceStopping
+        return draft
+
     def _draft(self, submission: Submission, by: str | None) -> Draft:
         job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
@@ -407,7 +418,7 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
+            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
         return Start(
             task=task.id,
@@ -626,7 +637,8 @@ def _entry(task: Task) -> Entry:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """As compact as what workers send: so large the sizes that clients are told are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _unique_key(job: str, params: dict[str, Any]) -> str:

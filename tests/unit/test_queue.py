@@ -298,7 +298,7 @@ async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(
 
     assert alone.value.errors == {
         "lock": ["expected a lock of at most 1000 characters, got 10005"],
-        "metadata": ["expected at most 16384 bytes of metadata, got 20012"],
+        "metadata": ["expected at most 16384 bytes of metadata, got 20011"],
     }
     assert inside.value.errors == {"steps[1].lock": ["expected a lock of at most 1000 characters, got 1001"]}
     assert together.value.errors == {"lock": ["expected locks of at most 16384 characters in all, got 18100"]}
