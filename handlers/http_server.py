@@ -198,16 +198,8 @@ class Gate:
     def leave(self, stream: Stream) -> None:
         """It is closed."""
         self.open.discard(stream)
-        self.work_is_done()
-        self.wait_for_nothing(stream)
         self.unread.end(stream)
-
-    def wait_for_nothing(self, stream: Stream) -> None:
-        """A whole request is there."""
-        self.headers.end(stream)
-        self.idle.end(stream)
-        self.bodies.end(stream)
-        self.lingering.end(stream)
+        self.work_is_done()
 
     def _closer(self, reason: str) -> Callable[[Stream], None]:
         def close(stream: Stream) -> None:
@@ -239,36 +231,46 @@ class Stream(IOStream):
         self._queued = 0
         self._taken_at = 0.0
         self._waiting_bytes = 0
-        self._is_idle = False
-        self._awaits_body = False
         self.is_websocket = False
         # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
         super().__init__(connection, read_chunk_size=FREE_BYTES)
         gate.open.add(self)
-        gate.headers.begin(self)
+        self._waits_in: Deadlines | None = None
+        self.wait_in(gate.headers)
+
+    def wait_in(self, deadlines: Deadlines | None) -> None:
+        """What the client is expected to do from now on; None if it has done all."""
+        if self._waits_in is not None:
+            self._waits_in.end(self)
+        self._waits_in = deadlines
+        if deadlines is not None:
+            deadlines.begin(self)
 
     def await_next_header(self) -> None:
         """After an answer the client is given the time for a header from its first byte on."""
-        self._is_idle = not self._read_buffer_size
-        (self._gate.idle if self._is_idle else self._gate.headers).begin(self)
+        self.wait_in(self._gate.headers if self._read_buffer_size else self._gate.idle)
 
-    def header_is_complete(self) -> None:
-        self._is_idle = False
-        self._gate.wait_for_nothing(self)
-
-    def await_body(self, expected: bool) -> None:
-        """From now on, or no longer, each byte gives the client the time for the next."""
-        self._awaits_body = expected
-        if expected:
+    def await_body(self, length: int | None) -> None:
+        """Each byte gives the client the time for the next; nothing is awaited of a body that is here already."""
+        if length is None or length > self._read_buffer_size:
             self.read_chunk_size = BODY_CHUNK_BYTES
-            self._gate.bodies.begin(self)
-        else:
-            self.read_chunk_size = FREE_BYTES
-            self._gate.bodies.end(self)
+            self.wait_in(self._gate.bodies)
+
+    def body_is_complete(self) -> None:
+        self.read_chunk_size = FREE_BYTES
+        self.wait_in(None)
+
+    def linger(self) -> None:
+        """Ends our side alone, and gives the client some time to end its own."""
+        self.wait_in(self._gate.lingering)
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
 
     def become_websocket(self) -> None:
         """From now on nothing has to come or go in time, and the feed counts the frames."""
-        self._gate.wait_for_nothing(self)
+        self.wait_in(None)
         self._count_unsent(0)
         self.is_websocket = True
 
@@ -284,6 +286,7 @@ class Stream(IOStream):
         if not self.closed() and isinstance(exc_info, UnsatisfiableReadError):
             self._refuse_header()
         super().close(exc_info)
+        self.wait_in(None)
         self._gate.leave(self)
         self._count_unsent(0)
         self._count_waiting(0)
@@ -313,11 +316,9 @@ class Stream(IOStream):
 
     def _read_to_buffer(self) -> int | None:
         read = super()._read_to_buffer()
-        if read and self._is_idle:
-            self._is_idle = False
-            self._gate.idle.end(self)
-            self._gate.headers.begin(self)
-        elif read and self._awaits_body:
+        if read and self._waits_in is self._gate.idle:
+            self.wait_in(self._gate.headers)
+        elif read and self._waits_in is self._gate.bodies:
             self._gate.bodies.begin(self)
         if self._read_buffer_size > FREE_BYTES or self._waiting_bytes:
             self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
@@ -370,18 +371,18 @@ def body_length(headers: HTTPHeaders) -> int | None:
         return None
     if "Content-Length" not in headers:
         return 0
-    lengths = set(re.split(r",[ \t]*", headers["Content-Length"]))
-    if len(lengths) != 1:
-        raise HTTPInputError("There are several unequal values of Content-Length.")
-    length = lengths.pop()
+    length = headers["Content-Length"]
+    if "," in length:
+        lengths = set(re.split(r",[ \t]*", length))
+        if len(lengths) != 1:
+            raise HTTPInputError("There are several unequal values of Content-Length.")
+        headers["Content-Length"] = length = lengths.pop()
     if len(length) > 18:
         raise HTTPInputError("Content-Length is too large.")
     try:
-        number = parse_int(length)
+        return parse_int(length)
     except ValueError:
         raise HTTPInputError("Content-Length is not a whole number.") from None
-    headers["Content-Length"] = length
-    return number
 
 
 class Connection(HTTP1Connection):
@@ -403,7 +404,7 @@ class Connection(HTTP1Connection):
         is_delegate_told = True
         try:
             header = await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
-            self.stream.header_is_complete()
+            self.stream.wait_in(None)
             start_line, headers = self._understand(header)
             is_delegate_told = False
             await _logging(delegate.headers_received, start_line, headers)
@@ -446,12 +447,13 @@ class Connection(HTTP1Connection):
             self._waits_to_continue = False
             await self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self._is_lingering:
-            self.stream.await_body(True)
+            self.stream.await_body(self._length)
         if self._length is None:
             await self._read_chunked_body(delegate)
         else:
             await self._read_fixed_body(self._length, delegate)
-        self.stream.await_body(False)
+        if not self._is_lingering:
+            self.stream.body_is_complete()
 
     async def _deliver_body(self, delegate: HTTPMessageDelegate, data: bytes) -> None:
         if self._length is not None:
@@ -485,15 +487,9 @@ class Connection(HTTP1Connection):
         super()._finish_request(future)
 
     def _linger(self) -> None:
-        """Ends our side alone: closed at once, with a body still coming, the kernel would take the answer back."""
-        try:
-            self.stream.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.stream.close()
-            return
+        """Closed at once, with a body still coming, the kernel would take the answer back."""
         self._is_lingering = True
-        self.stream.await_body(False)
-        self._gate.lingering.begin(self.stream)
+        self.stream.linger()
         if not self._finish_future.done():
             self._finish_future.set_result(None)
 
@@ -504,10 +500,9 @@ class Connection(HTTP1Connection):
         if self._headers_sent or self.stream.closed():
             self.close()
             return
-        self.stream.await_body(False)
         self._headers_sent = self._write_finished = True
         try:
-            self._gate.lingering.begin(self.stream)
+            self.stream.wait_in(self._gate.lingering)
             await self.stream.write(raw_problem(400, _sentence(error)))
             self._linger()
             while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
