@@ -66,7 +66,7 @@ class FailureTable:
     def __init__(self, most_wrong: int, lockout_seconds: float) -> None:
         self._most_wrong = most_wrong
         self._lockout_ms = round(lockout_seconds * 1000)
-        self._open: OrderedDict[Who, deque[int]] = OrderedDict()
+        self._open: OrderedDict[Who, list[int]] = OrderedDict()
         """The times of the last wrong passwords, the newest last."""
         self._shut: OrderedDict[Who, int] = OrderedDict()
         """Until when no password is looked at; the first to open is the first."""
@@ -82,11 +82,9 @@ class FailureTable:
 
     def wrong(self, who: Who, now: int) -> bool:
         """Notes one more wrong password; returns whether it has shut the door."""
-        times = self._open.setdefault(who, deque())
+        times = [*(time for time in self._open.get(who, ()) if time > now - WINDOW_MS), now]
+        self._open[who] = times
         self._open.move_to_end(who)
-        times.append(now)
-        while times[0] <= now - WINDOW_MS:
-            times.popleft()
         shuts = len(times) >= self._most_wrong
         if shuts:
             del self._open[who]
@@ -154,6 +152,38 @@ class Line(Generic[Item]):
         return longest.pop()
 
 
+class Lines(Generic[Item]):
+    """Two lines that take turns: one for networks that have given a wrong password within a minute, one for all others.
+
+    So a crowd of guessers, however many addresses it has, delays those who come with the right password by a few turns.
+    """
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._good: Line[Item] = Line(most, most_of_one)
+        self._bad: Line[Item] = Line(most, most_of_one)
+        self._next = (self._good, self._bad)
+        self._wrong_at: OrderedDict[str, int] = OrderedDict()
+
+    def wrong(self, network: str, now: int) -> None:
+        """Notes a wrong password."""
+        self._wrong_at[network] = now
+        self._wrong_at.move_to_end(network)
+        if len(self._wrong_at) > MOST_KEPT:
+            self._wrong_at.popitem(last=False)
+
+    def join(self, network: str, item: Item, now: int) -> Item | None:
+        """As Line.join. Raises TooManyAttempts."""
+        is_bad = now - self._wrong_at.get(network, now - WINDOW_MS) < WINDOW_MS
+        return (self._bad if is_bad else self._good).join(network, item)
+
+    def next(self, is_over: Callable[[Item], bool]) -> Item | None:
+        """As Line.next."""
+        first, second = self._next
+        self._next = (second, first)
+        item = first.next(is_over)
+        return item if item is not None else second.next(is_over)
+
+
 @dataclass(eq=False)
 class Attempt:
     """A name and a password that wait for their turn. What is right is remembered under `key`, if there is one."""
@@ -213,7 +243,7 @@ class SignIn:
         self._impossible = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
         """Of what cannot be a password: it costs no time, so a flood of it must not push out what was guessed."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
-        self._line: Line[Attempt] = Line(LONGEST_LINE, LONGEST_LINE_OF_ONE)
+        self._line: Lines[Attempt] = Lines(LONGEST_LINE, LONGEST_LINE_OF_ONE)
         self._serving: asyncio.Task[None] | None = None
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
@@ -260,7 +290,7 @@ class SignIn:
 
     def _join(self, attempt: Attempt) -> None:
         try:
-            displaced = self._line.join(attempt.who[1], attempt)
+            displaced = self._line.join(attempt.who[1], attempt, self._clock())
         except TooManyAttempts:
             self._refused.add("sign_ins")
             raise
@@ -306,7 +336,9 @@ class SignIn:
         self._impossible.check(who, now)
 
     def _count_wrong(self, table: FailureTable, who: Who, address: str) -> None:
-        if table.wrong(who, self._clock()):
+        now = self._clock()
+        self._line.wrong(who[1], now)
+        if table.wrong(who, now):
             # What is no user's name may be a password, typed into the wrong field.
             known = who[0] if self._accounts.user(who[0]) else "an unknown name"
             log.warning("too many wrong passwords for %s from %s", known, address)

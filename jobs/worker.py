@@ -57,13 +57,17 @@ class WorkerSettings:
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
     become_child(channel, settings.server_pid)
-    logs.set_up(settings.log_level, settings.log_style)
+    logs.set_up_child(settings.log_level, settings.log_style)
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
     link.send(Ready())
+    logging_state = logs.LoggingState()
     while order := link.next_order():
-        link.end(run_task(order, registry, link, settings.memory_limit_mb))
+        with logs.current_task(order.task):
+            ended = run_task(order, registry, link, settings.memory_limit_mb)
+        logging_state.restore()
+        link.end(ended)
     leave(0)
 
 
@@ -87,7 +91,6 @@ def _boot_failure(error: BaseException) -> str:
 def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
     """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
     run = TaskRun(order, link)
-    logs.current_task.set(order.task)
     try:
         run.memory_limit_mb = memory_limit_of(registry, order.job, order.params, memory_limit_mb)
         with memory_limited(run.memory_limit_mb):

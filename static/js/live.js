@@ -26,11 +26,15 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   let grace = null;
   let probe = null;
   let probes = 0;
+  let isFollowing = false;
   let lastFrame = 0;
+  let noticedRevision = 0;
+  let noticedTimer = null;
 
   function connect() {
     clearTimeout(timer);
     timer = null;
+    isFollowing = false;
     way = rules.isHopeless(failures) ? polled() : socketed();
   }
 
@@ -124,10 +128,13 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
     lastFrame = performance.now();
     if (frame.type === "hello") found();
     onMessage(frame);
+    if (frame.type === "alive") noticed(frame.revision);
   }
 
   function found() {
     attempt = 0;
+    isFollowing = true;
+    noticedRevision = 0;
     clearTimeout(grace);
     grace = null;
   }
@@ -154,9 +161,6 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
 
   // What answers tell of the socket.
 
-  let noticedRevision = 0;
-  let noticedTimer = null;
-
   /** An answer is as of this revision: where frames do not bring it soon, they will not come any more. */
   function noticed(revision) {
     noticedRevision = Math.max(noticedRevision, revision);
@@ -166,15 +170,14 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   }
 
   function isBehind() {
-    return way !== null && !rules.isHopeless(failures) && since() !== null && since() < noticedRevision;
+    return way?.giveUp !== undefined && isFollowing && since() !== null && since() < noticedRevision;
   }
 
   function checkNoticed(noticedAt) {
     noticedTimer = null;
     if (!isBehind()) return;
     if (lastFrame > noticedAt) return noticed(noticedRevision);
-    noticedRevision = 0;
-    restart();
+    way.giveUp();
   }
 
   // What the browser tells.

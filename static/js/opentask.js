@@ -2,7 +2,7 @@
  * The open task, with its rounds and interruptions, as `state.open`. Pure.
  *
  * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
- * most `most` are kept, the newest. `roundsAsOf` is the revision of the task when they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it
+ * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it
  * could not be loaded.
  */
 
@@ -16,6 +16,10 @@ const EARLIER_ROUNDS = 1000;
 /** How many rounds are kept, and how many where the person asked for earlier ones. */
 export const MOST_ROUNDS = 500;
 export const MOST_ROUNDS_ASKED = 2000;
+/** How much of what they found is kept, as JSON. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
+const sizes = new WeakMap();
+const INVISIBLE_TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const ROUNDS_IN_CHART = 200;
 /** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
 const NULL_BYTES = 4;
@@ -33,6 +37,7 @@ export function opened(id, known) {
     from: 0,
     most: MOST_ROUNDS,
     hasEarlier: false,
+    isFull: false,
     isLoadingEarlier: false,
     interruptions: [],
   };
@@ -108,11 +113,31 @@ export function withRounds(open, rounds) {
   return bounded({ ...open, rounds: [...byNumber.values()].sort((one, other) => one.number - other.number) });
 }
 
+/** The newest, as far as there is room: for so many, and for so much of what they found. */
 function bounded(open) {
-  const isTooLong = open.rounds.length > open.most;
-  const rounds = isTooLong ? open.rounds.slice(-open.most) : open.rounds;
-  const from = isTooLong ? rounds[0].number - 1 : open.from;
-  return { ...open, rounds, from, hasEarlier: from > 0 };
+  const { rounds, most } = open;
+  const first = firstKept(rounds, most);
+  if (first === 0) return { ...open, isFull: false, hasEarlier: open.from > 0 };
+  const isFull = rounds.length - first < most;
+  return { ...open, rounds: rounds.slice(first), from: rounds[first].number - 1, isFull, hasEarlier: true };
+}
+
+function firstKept(rounds, most) {
+  const least = Math.max(0, rounds.length - most);
+  let first = rounds.length;
+  let characters = 0;
+  while (first > least) {
+    characters += sizeOf(rounds[first - 1]);
+    if (characters > MOST_CHARACTERS && first < rounds.length) break;
+    first -= 1;
+  }
+  return first;
+}
+
+/** Each is measured once. */
+function sizeOf(round) {
+  if (!sizes.has(round)) sizes.set(round, round.output == null ? 0 : JSON.stringify(round.output).length);
+  return sizes.get(round);
 }
 
 /** The number of the newest round that we have: those after it are still to come. */
@@ -161,7 +186,7 @@ function isWithoutHoles({ rounds }) {
 
 /** Whether there are earlier rounds, and room for them. */
 export function canShowEarlier(open) {
-  return open.hasEarlier && open.rounds.length < MOST_ROUNDS_ASKED;
+  return open.hasEarlier && !open.isFull && open.rounds.length < MOST_ROUNDS_ASKED;
 }
 
 // Interruptions: `{at, resumed}`, rising; `resumed` is null until the task runs again.
@@ -307,8 +332,13 @@ function between(from, to) {
 
 // JSON as text.
 
-/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. */
+/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. What
+ * would turn the direction of text is escaped. */
 export function readable(value, most = Infinity) {
-  const text = JSON.stringify(value, null, 2);
+  const text = escaped(JSON.stringify(value, null, 2));
   return { text: text.slice(0, most), length: text.length };
+}
+
+function escaped(json) {
+  return json.replace(INVISIBLE_TURNS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

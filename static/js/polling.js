@@ -24,7 +24,7 @@ export function startPolling({ since, ask, poll, onFrame, onEnd }) {
   async function run() {
     try {
       await begin();
-      let wait = 0;
+      let wait = WAIT_SECONDS;
       while (!isOver) wait = await step(wait);
     } catch (problem) {
       if (!isOver) onEnd(problem);

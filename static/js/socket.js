@@ -5,7 +5,8 @@ import { HELLO_MILLISECONDS, QUIET_MILLISECONDS } from "./reconnect.js";
 /**
  * Opens it. Told are `onFrame(frame)` and, once, `onEnd({ code, wasHeard, isSilent, wasLong })`: the code of its close (0
  * for a silence), whether any frame came, whether it ended since none came any more, and whether frames came for
- * longer than it takes to be called silent. Returns `send` and `close`; after `close` nothing is told.
+ * longer than it takes to be called silent. Returns `send`, `giveUp`, which ends it as a silence does, and `close`, after
+ * which nothing is told.
  */
 export function openSocket(url, { onFrame, onEnd }) {
   const socket = new WebSocket(url);
@@ -46,5 +47,5 @@ export function openSocket(url, { onFrame, onEnd }) {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
   }
 
-  return { send, close };
+  return { send, close, giveUp: fallSilent };
 }

@@ -23,7 +23,7 @@ export function buttonText(pending, failed, atLeast = false) {
 }
 
 export function buttonTooltip(pending, pendingPercent) {
-  return pending > 0 ? `${percent(pendingPercent)} done in average` : "No tasks running";
+  return pending > 0 ? `${percent(pendingPercent)} done on average` : "No tasks running";
 }
 
 /** How far the sand has run: empty, start, half or end. */

@@ -71,14 +71,11 @@ def test_a_search_that_the_server_refuses_is_explained_at_its_field(tab):
     sign_in_afresh(tab)
     submit_waiting(tab, 1)
     dialog = open_dialog(tab)
-    sentence = "expected at most 20 different words, got 21"
-    problem = {"title": "Bad Request", "status": 400, "detail": f"search: {sentence}", "errors": {"search": [sentence]}}
-    tab.page.route(re.compile(r"search=w1\+"), lambda route: route.fulfill(status=400, json=problem))
     field = dialog.get_by_label("Search")
     field.fill(" ".join(f"w{number}" for number in range(1, 22)))
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_accessible_description(sentence)
-    expect(dialog.get_by_text(sentence)).to_be_visible()
+    expect(field).to_have_accessible_description(re.compile("20 different words"))
+    expect(dialog.get_by_text("20 different words")).to_be_visible()
     field.fill("round")
     expect(row(dialog, "of 1 round")).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "false")

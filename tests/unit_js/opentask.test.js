@@ -44,6 +44,13 @@ test("of many rounds the newest stay", () => {
   assert.ok(open.hasEarlier);
 });
 
+test("of large rounds as many stay as there is room for, at least one", () => {
+  const large = (number, megabytes) => round(number, { output: "x".repeat(megabytes * 1024 * 1024) });
+  const open = loaded({ round: 3 }, [large(1, 20), large(2, 20), large(3, 1)]);
+  assert.deepEqual([numbers(open), open.from, opentask.canShowEarlier(open)], [[2, 3], 1, false]);
+  assert.deepEqual(numbers(opentask.withRounds(open, [large(4, 40)])), [4]);
+});
+
 test("earlier rounds join those that are there, until there is no more room", () => {
   let open = loaded({ round: 5000 }, rounds(4801, 5000));
   assert.equal(opentask.earlierAfter(open), 3800);
@@ -226,5 +233,6 @@ test("a task that was aborted before it started shows how long it had waited", (
 
 test("JSON for people is indented, and cut where it is too long", () => {
   assert.deepEqual(opentask.readable({ a: [1] }), { text: '{\n  "a": [\n    1\n  ]\n}', length: 22 });
+  assert.equal(opentask.readable("a\u202eb גיבוי").text, '"a\\u202eb גיבוי"');
   assert.deepEqual(opentask.readable("abcdef", 3), { text: '"ab', length: 8 });
 });

@@ -12,7 +12,7 @@ test("the button counts pending tasks, and failed ones before them", () => {
 
 test("the tooltip tells the mean percent while something is pending", () => {
   assert.equal(words.buttonTooltip(0, 0), "No tasks running");
-  assert.equal(words.buttonTooltip(2, 37), "37% done in average");
+  assert.equal(words.buttonTooltip(2, 37), "37% done on average");
 });
 
 test("the hourglass fills in thirds", () => {

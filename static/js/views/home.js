@@ -68,7 +68,7 @@ function lead({ counts, pendingPercent }) {
   if (counts === null) return "Looking how things stand…";
   const pending = countOf("pending", counts);
   if (pending === 0) return "Nothing is waiting and nothing is running.";
-  return `${percent(pendingPercent)} done${pending === 1 ? "" : " in average"}.`;
+  return `${percent(pendingPercent)} done${pending === 1 ? "" : " on average"}.`;
 }
 
 function startButton(act) {

@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { dateOf, duration, exactMoment, number } from "../format.js";
-import { MOST_ROUNDS_ASKED, canShowEarlier, durations, durationsText } from "../opentask.js";
+import { canShowEarlier, durations, durationsText } from "../opentask.js";
 import { isFinal } from "../statuses.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { jsonDetails } from "./json.js";
@@ -94,8 +94,8 @@ function earlier(open, act) {
   `;
 }
 
-function endText({ id }) {
-  return html`The newest ${number(MOST_ROUNDS_ASKED)} rounds. <a href=${`/openattic/api/taskqueue/${id}/rounds?after=0`}
+function endText({ id, rounds }) {
+  return html`The newest ${number(rounds.length)} rounds. <a href=${`/openattic/api/taskqueue/${id}/rounds?after=0`}
     target="_blank" rel="noopener">Earlier ones</a> are in the REST API.`;
 }
 

@@ -45,7 +45,7 @@ function toastView(toast, act) {
       <div class="toast-text">
         <strong>${titleView(toast, act)}</strong>${names ? html`<div class="muted">${names}</div>` : nothing}
       </div>
-      <button class="btn-close" type="button" aria-label=${`Close message: ${title(toast)}`}
+      <button class="btn-close" type="button" aria-label="Close message"
         @click=${(event) => close(event, toast, act)}></button>
     </div>
   `;
