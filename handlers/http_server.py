@@ -21,6 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection, parse_int
@@ -45,16 +46,12 @@ from logs import Request
 
 log = logging.getLogger("hourglass.http")
 
-HEADER_SECONDS = 10.0
-IDLE_SECONDS = 300.0
-BODY_SECONDS = 30.0
-ANSWER_SECONDS = 30.0
-LOOK_SECONDS = 5.0
-LINGER_SECONDS = 10.0
 TIDY_SECONDS = 5.0
 LONGEST_TIDY_SECONDS = 30.0
 WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
+DOOR_SECONDS = 0.1
+"""How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
 ACCEPT_LOG_SECONDS = 60.0
 
 LARGEST_HEADER_BYTES = 64 * 1024
@@ -100,6 +97,19 @@ def give_memory_back() -> None:
 
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long a client may take, in seconds: for a header, to begin the next one, for the next byte of a body, to take
+    the next byte of an answer, and to end a connection that ends. `look` is how often unread answers are looked at."""
+
+    header: float = 10
+    idle: float = 300
+    body: float = 30
+    answer: float = 30
+    look: float = 5
+    linger: float = 10
 
 
 class Deadlines:
@@ -148,15 +158,17 @@ class Gate:
     while a request is being answered, and as a WebSocket, it waits for nothing.
     """
 
-    def __init__(self, limits: ClientLimits, most: int) -> None:
+    def __init__(self, limits: ClientLimits, most: int, times: Times = Times()) -> None:
         self.limits = limits
         self.most = most
         self.open: set[Stream] = set()
-        self.headers = Deadlines(HEADER_SECONDS, self._closer("header_seconds"))
-        self.idle = Deadlines(IDLE_SECONDS, lambda stream: stream.close())
-        self.bodies = Deadlines(BODY_SECONDS, self._closer("body_seconds"))
-        self.unread = Deadlines(LOOK_SECONDS, self._look_at_unread)
-        self.lingering = Deadlines(LINGER_SECONDS, lambda stream: stream.close())
+        self.headers = Deadlines(times.header, self._closer("header_seconds"))
+        self.idle = Deadlines(times.idle, lambda stream: stream.close())
+        self.bodies = Deadlines(times.body, self._look_at_body)
+        self._close_quiet_body = self._closer("body_seconds")
+        self.unread = Deadlines(times.look, self._look_at_unread)
+        self.lingering = Deadlines(times.linger, lambda stream: stream.close())
+        self._answer_seconds = times.answer
         self._tidying: asyncio.TimerHandle | None = None
         self._tidy_seconds = TIDY_SECONDS
         self._least_bytes = resident_bytes()
@@ -183,11 +195,12 @@ class Gate:
 
     def give_up_one(self) -> bool:
         """Closes a connection in favour of another one; whether there was one to be closed."""
-        self.limits.refused.add("connections")
         stream = self._longest(self.headers, self.idle, self.lingering) or self._longest(self.bodies, self.unread)
-        if stream is not None:
-            stream.close()
-        return stream is not None
+        if stream is None:
+            return False
+        self.limits.refused.add("connections")
+        stream.close()
+        return True
 
     def close_waiting(self) -> None:
         """Closes all that have sent no whole request: the server stops."""
@@ -208,8 +221,15 @@ class Gate:
 
         return close
 
+    def _look_at_body(self, stream: Stream) -> None:
+        """Before it is read, a body may have to wait for us: for a password to be checked."""
+        if stream.reading():
+            self._close_quiet_body(stream)
+        else:
+            self.bodies.begin(stream)
+
     def _look_at_unread(self, stream: Stream) -> None:
-        if stream.seconds_without_a_byte_taken() < ANSWER_SECONDS:
+        if stream.seconds_without_a_byte_taken() < self._answer_seconds:
             self.unread.begin(stream)
             return
         self.limits.refused.add("answer_seconds")
@@ -252,9 +272,9 @@ class Stream(IOStream):
 
     def await_body(self, length: int | None) -> None:
         """Each byte gives the client the time for the next; nothing is awaited of a body that is here already."""
-        if length is None or length > self._read_buffer_size:
-            self.read_chunk_size = BODY_CHUNK_BYTES
-            self.wait_in(self._gate.bodies)
+        is_here = length is not None and length <= self._read_buffer_size
+        self.read_chunk_size = FREE_BYTES if is_here else BODY_CHUNK_BYTES
+        self.wait_in(None if is_here else self._gate.bodies)
 
     def body_is_complete(self) -> None:
         self.read_chunk_size = FREE_BYTES
@@ -404,8 +424,8 @@ class Connection(HTTP1Connection):
         is_delegate_told = True
         try:
             header = await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
-            self.stream.wait_in(None)
             start_line, headers = self._understand(header)
+            self.stream.await_body(self._length)
             is_delegate_told = False
             await _logging(delegate.headers_received, start_line, headers)
             if self.stream is None:
@@ -446,8 +466,6 @@ class Connection(HTTP1Connection):
         if self._waits_to_continue and not self._headers_sent:
             self._waits_to_continue = False
             await self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if not self._is_lingering:
-            self.stream.await_body(self._length)
         if self._length is None:
             await self._read_chunked_body(delegate)
         else:
@@ -592,13 +610,24 @@ class Server(HTTPServer):
         def accept() -> None:
             try:
                 for _ in range(ACCEPTED_AT_ONCE):
-                    self._let_in(*listening.accept())
+                    connection, address = listening.accept()
+                    if not self._let_in(connection, address):
+                        go_on_after(DOOR_SECONDS, try_again, connection, address)
+                        return
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                loop.remove_reader(listening)
-                pause[:] = [loop.call_later(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)]
+                go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
                 self._cannot_accept(error)
+
+        def try_again(connection: socket.socket, address: Any) -> None:
+            if not self._let_in(connection, address):
+                self._refuse(connection)
+            loop.add_reader(listening, accept)
+
+        def go_on_after(seconds: float, call: Callable[..., object], *args: Any) -> None:
+            loop.remove_reader(listening)
+            pause[:] = [loop.call_later(seconds, call, *args)]
 
         def stop() -> None:
             for timer in pause:
@@ -608,18 +637,23 @@ class Server(HTTPServer):
         loop.add_reader(listening, accept)
         return stop
 
-    def _let_in(self, connection: socket.socket, address: Any) -> None:
+    def _let_in(self, connection: socket.socket, address: Any) -> bool:
+        """Whether there was a place for it."""
         if not self.gate.make_place():
-            with connection:
-                connection.setblocking(False)
-                with suppress(OSError):
-                    connection.send(raw_problem(503, "There are too many connections; try again shortly."))
-            return
+            return False
         stream = Stream(connection, self.gate)
         context = _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
         served = ServerConnection(stream, self.conn_params, context, self.gate)
         self._connections.add(served)
         served.start_serving(self)
+        return True
+
+    def _refuse(self, connection: socket.socket) -> None:
+        self.gate.limits.refused.add("connections")
+        with connection:
+            connection.setblocking(False)
+            with suppress(OSError):
+                connection.send(raw_problem(503, "There are too many connections; try again shortly."))
 
     def _cannot_accept(self, error: OSError) -> None:
         """Says so once a minute at most, and gives up the connection that is worth least, so that there is a place."""
