@@ -111,6 +111,7 @@ async def open_tasks(
     from jobs.registry import load_registry
     from storage.database import open_database
     from storage.images import ImageResultStore
+    from storage.kept_rounds import RoundBounds
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
@@ -130,7 +131,8 @@ async def open_tasks(
     if on_database:
         await on_database(database)
     read_seconds = config.limits.read_seconds
-    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
+    bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
+    store = SqliteStore(database, bounds, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
@@ -205,6 +207,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
+        _reap_orphans(stack)
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
         accounts: list[Accounts] = []
@@ -345,6 +348,19 @@ def _stop_on_signals() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def _reap_orphans(stack: AsyncExitStack) -> None:
+    """Waits for what jobs have left behind, in a container whose first process is the server."""
+    import asyncio
+    import signal
+
+    from jobs.process import reap_orphans
+
+    loop = asyncio.get_running_loop()
+    # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(reap_orphans) and None)
+    stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _shown_host(host: str) -> str:

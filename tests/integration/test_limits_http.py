@@ -97,7 +97,7 @@ def test_such_a_body_is_refused_at_once_with_a_problem_that_says_that_it_closes(
 @pytest.fixture
 def few_descriptors(service):
     """A server that may have 256 descriptors open, and no more."""
-    service.prefix = ["prlimit", "--nofile=256:256"]
+    service.program = ["prlimit", "--nofile=256:256", *service.program]
     return service.start()
 
 
@@ -132,7 +132,7 @@ async def test_half_headers_are_given_up_after_ten_seconds_and_cost_no_cpu(few_d
 
 
 def test_the_server_raises_its_limit_of_descriptors_and_its_workers_have_the_old_one(service):
-    service.prefix = ["prlimit", "--nofile=256:4096"]
+    service.program = ["prlimit", "--nofile=256:4096", *service.program]
     service.start()
 
     assert psutil.Process(service.server.pid).rlimit(psutil.RLIMIT_NOFILE) == (4096, 4096)
