@@ -207,6 +207,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
+        _reap_orphans(stack)
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
         accounts: list[Accounts] = []
@@ -347,6 +348,19 @@ def _stop_on_signals() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def _reap_orphans(stack: AsyncExitStack) -> None:
+    """Waits for what jobs have left behind, in a container whose first process is the server."""
+    import asyncio
+    import signal
+
+    from jobs.process import reap_orphans
+
+    loop = asyncio.get_running_loop()
+    # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(reap_orphans) and None)
+    stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _shown_host(host: str) -> str:

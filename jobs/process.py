@@ -106,6 +106,7 @@ class ChildProcess(Generic[Message]):
                     os.close(descriptor)
                 raise
         assert process.pid
+        _waited_for.add(process.pid)
         if streams.current:
             takes = (streams.current.printed_by(f"{name} {process.pid}"), streams.current.logged_by_child())
             self._printed_and_logged = [ChildPipe(*one) for one in zip(ours, takes, strict=True)]
@@ -233,6 +234,8 @@ class ChildProcess(Generic[Message]):
             return
         self._close()
         self._process.join()
+        _waited_for.discard(self.pid)
+        reap_orphans()  # those that came behind this one
         reason = self._reason or death_in_words(self._process.exitcode)
         self._process.close()
         self._on_end(reason)
@@ -260,6 +263,22 @@ class ChildProcess(Generic[Message]):
         for pipe in self._printed_and_logged:
             if streams.current:
                 streams.current.relay.let_go(pipe)
+
+
+_waited_for: set[int] = set()
+"""The processes that a ChildProcess waits for."""
+
+
+def reap_orphans() -> None:
+    """Waits for ended children that nobody here has started, without blocking; call it on SIGCHLD.
+
+    As process 1 of a container, or as a subreaper, this process inherits what jobs have left behind.
+    """
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in _waited_for:
+                return  # whose end is seen soon, and then it is looked again
+            os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
 
 
 @contextmanager

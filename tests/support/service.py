@@ -26,13 +26,14 @@ class Service:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.options: list[str] = []
+        self.program = [sys.executable, str(ROOT / "server.py")]
         self.server: subprocess.Popen[str] | None = None
         self.address = ""
         self.base = ""
 
     def start(self, *options: str) -> Service:
         self.options = list(options) or self.options
-        command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={self.directory / 'data'}"]
+        command = [*self.program, "--port=0", f"--data-dir={self.directory / 'data'}"]
         settings = ["--set", f"jobs.modules={JOBS}", "--set", "test_task.round_seconds=0.06", *self.options]
         self.log = open(self.directory / "server.log", "a")  # noqa: SIM115  the server has it as long as it lives
         self.server = subprocess.Popen(
