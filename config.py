@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 from msgspec import Meta
 
+import streams
 from ceph.settings import ClusterSettings
 from jobs.errors import ConfigError
 from jobs.params import Origins, parameters_of, read_section, shown, unknown
@@ -196,6 +197,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see --help")
+
+    def print_help(self, file: object = None) -> None:
+        """Prints it to standard output, as far as that can be written."""
+        streams.say(self.format_help().rstrip("\n"), streams.STANDARD_OUTPUT, seconds=None)
 
 
 def load_config(argv: Sequence[str]) -> Config:
