@@ -284,9 +284,13 @@ class Worker:
 
     def _end_task(self, ended: Ended) -> None:
         """Free, or about to end, before anybody is told: the queue may have the next task at hand."""
+        assert self.process
         self._cancel_timer()
         self.order = None
         self.tasks_done += 1
+        if ended.left:
+            about = {"task": ended.task}
+            logger.warning("Worker %d is replaced: its task left %s", self.process.pid, ended.left, extra=about)
         leaves = self._leaves_after(ended)
         self.state = "ending" if leaves else "idle"
         self._pool.listener.task_ended(ended)
@@ -297,7 +301,7 @@ class Worker:
 
     def _leaves_after(self, ended: Ended) -> bool:
         assert self.process
-        is_worn = 0 < self._pool.tasks_per_worker <= self.tasks_done
+        is_worn = 0 < self._pool.tasks_per_worker <= self.tasks_done or bool(ended.left)
         return self._pool.stopping or self.process.is_doomed or is_worn or _ran_out_of_memory(ended)
 
     def _retire(self) -> None:

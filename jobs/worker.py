@@ -14,10 +14,13 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
 from typing import Literal, NoReturn
+
+from msgspec.structs import replace
 
 import logs
 from jobs.child import become_child, hold_lock, leave
@@ -28,6 +31,7 @@ from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
+from jobs.surroundings import Surroundings
 
 log = logging.getLogger("hourglass.worker")
 
@@ -61,13 +65,15 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
+    surroundings = Surroundings()
     link.send(Ready())
     logging_state = logs.LoggingState()
     while order := link.next_order():
         with logs.current_task(order.task):
-            ended = run_task(order, registry, link, settings.memory_limit_mb)
+            # In a context of its own: what a job sets in one, as the precision of decimals, ends with its task.
+            ended = copy_context().run(run_task, order, registry, link, settings.memory_limit_mb)
         logging_state.restore()
-        link.end(ended)
+        link.end(replace(ended, left=surroundings.restore()))
     leave(0)
 
 

@@ -19,7 +19,8 @@ import * as change from "./state.js";
 import { NOT_STARTED, countOf, isFinal } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
 import { current, held, nextEnd, released, withFailure } from "./toasts.js";
-import { draw, isInList, isInViewRows } from "./views/page.js";
+import { draw } from "./views/page.js";
+import { isInList, isInViewRows } from "./views/reading.js";
 import { areToastsInUse } from "./views/toasts.js";
 import { showInTab } from "./windowtab.js";
 

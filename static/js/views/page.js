@@ -20,7 +20,6 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-const canHover = matchMedia("(hover: hover)");
 let drawn = { isSignedIn: false, task: null };
 
 export function draw(state, act, now) {
@@ -140,25 +139,4 @@ function focusLinkTo(task) {
 
 function fallback(layer) {
   return layer.querySelector("[role=tab][aria-selected=true]") ?? layer.querySelector("button");
-}
-
-/** Whether a person has the focus in the rows of a list, or in the table of the dialog the pointer. `name` as in
- * `state.lists`. Somebody on the way to show the updates is still in them. */
-export function isInList(name) {
-  const isOnUpdates = document.activeElement?.matches(`.paused[data-list=${name}]`) ?? false;
-  if (name === "dialog") return isOnUpdates || isIn(document.querySelector("#tasks-dialog tbody"));
-  return isOnUpdates || hasFocus(document.querySelector(`.home-tasks[data-list=${name}]`));
-}
-
-/** Whether a person has the pointer or the focus in the rows of a view. */
-export function isInViewRows() {
-  return isIn(document.querySelector(".view-card tbody")) || hasFocus(document.querySelector(".samplings"));
-}
-
-function isIn(body) {
-  return hasFocus(body) || (body !== null && canHover.matches && body.matches(":hover"));
-}
-
-function hasFocus(rows) {
-  return rows?.contains(document.activeElement) ?? false;
 }
