@@ -69,7 +69,7 @@ class ChildProcess(Generic[Message]):
         self._decode = decode
         self._on_message = on_message
         self._on_end = on_end
-        self._names = SharedNames(self._loop)
+        self._names = SharedNames(self._loop, resource_tracker)
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
         self._printed_and_logged: list[ChildPipe] = []

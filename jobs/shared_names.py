@@ -12,7 +12,8 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from multiprocessing import resource_tracker
+from functools import partial
+from typing import Protocol
 
 FOLDER = "/dev/shm/"  # noqa: S108
 PREFIXES = {"shared_memory": "", "semaphore": "sem."}
@@ -24,15 +25,23 @@ Name = tuple[str, str]
 """A name, and of what kind."""
 
 
+class Tracker(Protocol):
+    """The server's own, which frees what is left when the server has ended."""
+
+    def register(self, name: str, rtype: str) -> object: ...
+    def unregister(self, name: str, rtype: str) -> object: ...
+
+
 class SharedNames:
     """The server's end: what a process, and those that it has started, have registered and not unregistered."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tracker: Tracker) -> None:
         # Of whole messages, as multiprocessing writes them.
         self._channel, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
         self._names: set[Name] = set()
         self._loop = loop
+        self._tracker = tracker
 
     def listen(self) -> None:
         """The process has its own end now."""
@@ -50,7 +59,7 @@ class SharedNames:
         self._loop.remove_reader(self._channel)
         self._channel.close()
         if self._names:
-            self._loop.run_in_executor(None, _remove, self._names)
+            self._loop.run_in_executor(None, partial(_remove, self._names, self._tracker))
 
     def _read_some(self, most: int = MOST_AT_ONCE) -> None:
         for _ in range(most):
@@ -73,10 +82,10 @@ class SharedNames:
             return
         if command == "REGISTER" and len(self._names) < MOST_NAMES and (text, kind) not in self._names:
             self._names.add((text, kind))
-            resource_tracker.register(text, kind)
+            self._tracker.register(text, kind)
         elif command == "UNREGISTER" and (text, kind) in self._names:
             self._names.discard((text, kind))
-            resource_tracker.unregister(text, kind)
+            self._tracker.unregister(text, kind)
 
 
 def path_of(name: Name) -> str | None:
@@ -87,8 +96,8 @@ def path_of(name: Name) -> str | None:
     return f"{FOLDER}{PREFIXES[kind]}{text}"
 
 
-def _remove(names: Iterable[Name]) -> None:
+def _remove(names: Iterable[Name], tracker: Tracker) -> None:
     for name in names:
         with suppress(OSError):
             os.unlink(path_of(name) or "")
-        resource_tracker.unregister(*name)
+        tracker.unregister(*name)
