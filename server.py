@@ -172,6 +172,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     from ceph.clusters import Clusters
     from jobs.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
+    from jobs.sources import Sources
     from jobs.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
@@ -180,6 +181,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         modules=config.modules,
         sections=config.job_sections,
         provided=[Clusters(config.clusters)],
+        sources=Sources.loaded(config.modules),
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,

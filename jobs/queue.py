@@ -230,6 +230,10 @@ class TaskQueue:
         """Their states alone; psutil is not asked."""
         return self._engine.worker_states()
 
+    def changed_workers(self) -> int:
+        """How many workers run other code than the server."""
+        return self._engine.changed_workers()
+
     def worker_usage(self) -> list[WorkerUsage]:
         """What the process in each worker's place has used."""
         return self._engine.worker_usage()
