@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 from msgspec import Meta
 
-import streams
 from ceph.settings import ClusterSettings
 from jobs.errors import ConfigError
 from jobs.params import Origins, parameters_of, read_section, shown, unknown
@@ -200,7 +199,10 @@ class Parser(argparse.ArgumentParser):
 
     def print_help(self, file: object = None) -> None:
         """Prints it to standard output, as far as that can be written."""
-        streams.say(self.format_help().rstrip("\n"), streams.STANDARD_OUTPUT, seconds=None)
+        try:
+            print(self.format_help(), end="", flush=True)
+        except OSError:  # the interpreter would try again when it ends, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def load_config(argv: Sequence[str]) -> Config:
