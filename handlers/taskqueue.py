@@ -176,7 +176,9 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
+        self.send(
+            DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.actor, force, self.check_actor))
+        )
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -410,12 +412,12 @@ class TaskHandler(ApiHandler):
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
         values = validate(_PIN, self.json(), "a change of a task")
-        self.send(self.view(await self.services.tasks.queue.pin(number, values["pinned"] is True)))
+        self.send(self.view(await self.services.tasks.queue.pin(number, values["pinned"] is True, self.check_actor)))
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         task: Task | None = await self.services.tasks.queue.delete(
-            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
+            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False), self.check_actor
         )
         if task is None:
             self.set_status(204)
@@ -458,7 +460,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key, self.check_actor))
 
 
 class RoundsHandler(ApiHandler):
