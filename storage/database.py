@@ -306,14 +306,15 @@ def _run(
 ) -> tuple[Transaction, list[Any]]:
     try:
         connection.execute("BEGIN IMMEDIATE")
-        files.take_step(connection)
         transaction = Transaction(connection)
         changes_before = connection.total_changes
         outcomes = perform(operations, transaction)
         finish(transaction)
+        transaction.has_written |= connection.total_changes > changes_before
+        if transaction.has_written:
+            files.take_step(connection)
         files.check(connection)
         connection.execute("COMMIT")
-        transaction.has_written |= connection.total_changes > changes_before
     except sqlite3.Error as error:
         raise StorageUnavailable(_words(error)) from error
     except FilesLost as error:

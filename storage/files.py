@@ -14,7 +14,6 @@ from pathlib import Path
 from storage import mark
 from storage.locks import lock_holders
 from storage.mark import LogIndex
-from storage.statements import SQL
 
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
@@ -63,10 +62,9 @@ class OpenFiles:
             raise FilesLost(self.problem)
 
     def take_step(self, connection: sqlite3.Connection) -> None:
-        """Takes the next step of the mark if this transaction may begin the log anew."""
+        """Takes the step of a transaction that has written something."""
         index = LogIndex.read(self._index_descriptor)
-        if index is not None and index.is_checkpointed:
-            connection.execute(SQL["next_step"])
+        mark.take_step(connection, is_checkpointed=index is not None and index.is_checkpointed)
 
     def _missing(self) -> str | None:
         lost = [file for file, identity in self._identities.items() if _identity(file) != identity]
@@ -105,10 +103,10 @@ class OpenFiles:
         last = self._in_file
         if in_log is None or schema not in (our_schema, self._schema_in_file):
             return False
-        first_step = last.step if last is not None and last.run == in_log.run else 1
-        if in_file != last and not (
-            in_file is not None and in_file.run == in_log.run and first_step <= in_file.step <= in_log.step
-        ):
+        is_of_this_run = (
+            in_file is not None and in_file.run == in_log.run and in_log.base <= in_file.step <= in_log.step
+        )
+        if in_file != last and not is_of_this_run:
             return False
         self._in_file, self._schema_in_file = in_file, schema
         return True

@@ -1,9 +1,9 @@
 """Tells the database of a directory from a copy of it, before anything of the two is mixed.
 
-A mark stands in the database and beside it, in `database.json`. Each start makes a new run, and the first commit after
-each checkpoint takes the next step. So a main file bears the step of its last checkpoint, and the write-ahead log that
-belongs to it the same one or the next. A backup bears another one, whenever and however it was made: SQLite would
-put the log over it without asking. None of this reads more than a page of the database, and the log once.
+A mark stands in the database and beside it, in `database.json`. Each start begins a new run, each commit takes a step,
+and the mark in the write-ahead log says at which step the log begins. The main file bears the step of its last
+checkpoint, which is that one. A backup bears another one, whenever and however it was made: SQLite would put the log
+over it without asking. None of this reads more than a page of the database, and the log once.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ Found = Literal["new", "own", "copy"]
 
 
 class Mark(NamedTuple):
-    """Which run of a server wrote to the database last, and after how many checkpoints."""
+    """Which run of a server wrote to the database, with how many commits, and with which one the log began."""
 
     run: str
     step: int
+    base: int
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """What stands beside the database. `step` is None while a server runs, whose steps follow each other.
+    """What stands beside the database. `step` and `base` are None while a server runs, which goes on with them.
 
     `next_run` is set while a start is under way: its run takes the place of `run` then. `inode` is the number of the
     database's file, `boot` names the time since the machine was started.
@@ -56,6 +57,7 @@ class Beside(Struct, frozen=True, kw_only=True):
 
     run: str | None
     step: int | None
+    base: int | None
     next_run: str | None = None
     was_copy: bool = False
     inode: int
@@ -130,17 +132,19 @@ def _belong_together(path: Path, beside: Beside, in_file: Mark | None, in_log: M
         return in_log is None and in_file is None and beside.run is None
     if in_file is None or in_file.run != in_log.run:  # the start of the run in the log did not get any further
         return in_log.run == beside.next_run and _is_before(in_file, beside)
-    if in_file.step == in_log.step:
+    if in_log.base < in_file.step <= in_log.step:  # a checkpoint was under way, or this is a copy
         is_same_file = path.stat().st_ino == beside.inode
         return is_same_file and not _was_never_checkpointed(path, beside)
-    return in_file.step == in_log.step - 1
+    return in_file.step == in_log.base
 
 
 def _is_before(in_file: Mark | None, beside: Beside) -> bool:
-    """Whether this is the mark that a start found, or the one before if a reader held its checkpoint up."""
+    """Whether this is the mark that a start found, or one before it if a reader held its checkpoint up."""
     if in_file is None:
         return beside.run is None
-    return in_file.run == beside.run and beside.step is not None and beside.step - in_file.step in (0, 1)
+    if in_file.run != beside.run or beside.step is None or beside.base is None:
+        return False
+    return beside.base <= in_file.step <= beside.step
 
 
 def _is_own(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | None) -> bool:
@@ -150,8 +154,9 @@ def _is_own(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | Non
     seen = in_log or in_file
     if seen is not None and seen.run == beside.next_run:
         return True
-    run, step = seen or (None, None)
-    return run == beside.run and not beside.was_copy and (in_log is not None or step == beside.step)
+    if beside.was_copy or (seen.run if seen else None) != beside.run:
+        return False
+    return in_log is not None or (seen.step if seen else None) == beside.step
 
 
 def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
@@ -201,10 +206,10 @@ def mark_of(connection: sqlite3.Connection) -> Mark | None:
     try:
         row = connection.execute(SQL["mark"]).fetchone()
     except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
+        if "no such" in str(error):  # a table or a column
             return None
         raise
-    return Mark(*row) if row else None
+    return None if row is None or row[0] is None else Mark(*row)
 
 
 def _is_in_wal_mode(path: Path) -> bool:
@@ -272,6 +277,7 @@ def take_over(connection: sqlite3.Connection, path: Path, found: Found) -> bool:
     beside = Beside(
         run=seen.run if seen else None,
         step=seen.step if seen else None,
+        base=seen.base if seen else None,
         next_run=run,
         was_copy=found == "copy",
         inode=path.stat().st_ino,
@@ -282,7 +288,7 @@ def take_over(connection: sqlite3.Connection, path: Path, found: Found) -> bool:
     connection.execute("BEGIN IMMEDIATE")
     if found == "copy":
         _rename(connection)
-    connection.execute(SQL["set_mark"], {"run": run, "step": 1})
+    connection.execute(SQL["begin_run"], {"run": run})
     connection.execute("COMMIT")
     return confirm(connection, path)
 
@@ -304,13 +310,18 @@ def confirm(connection: sqlite3.Connection, path: Path) -> bool:
     if not checkpoint(connection):
         return False
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(SQL["next_step"])
+    take_step(connection, is_checkpointed=True)
     connection.execute("COMMIT")
     beside = read_beside(path.parent)
     mark = mark_of(connection)
     if mark is not None and beside is not None and beside.next_run == mark.run:
-        write_beside(path.parent, replace(beside, run=mark.run, step=None, next_run=None, was_copy=False))
+        write_beside(path.parent, replace(beside, run=mark.run, step=None, base=None, next_run=None, was_copy=False))
     return True
+
+
+def take_step(connection: sqlite3.Connection, is_checkpointed: bool) -> None:
+    """To be done in each transaction that writes. `is_checkpointed`: whether all before it is in the main file."""
+    connection.execute(SQL["next_step"], {"is_checkpointed": is_checkpointed})
 
 
 def settle(connection: sqlite3.Connection, path: Path) -> None:
@@ -321,8 +332,8 @@ def settle(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute(SQL["next_step"])
-        settled = replace(beside, run=mark.run, step=mark.step + 1, next_run=None, was_copy=False)
+        take_step(connection, is_checkpointed=True)
+        settled = replace(beside, run=mark.run, step=mark.step + 1, base=mark.step, next_run=None, was_copy=False)
         write_beside(path.parent, settled)
         connection.execute("COMMIT")
     finally:

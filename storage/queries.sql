@@ -381,14 +381,14 @@ DELETE FROM image_results WHERE (fsid, pool, image) IN (
 
 -- name: mark
 -- See storage/mark.py.
-SELECT run, step FROM mark
+SELECT run, step, base FROM head
 
--- name: set_mark
-INSERT OR REPLACE INTO mark (only, run, step) VALUES (1, :run, :step)
+-- name: begin_run
+UPDATE head SET run = :run, step = 1, base = 0
 
 -- name: next_step
--- With the first commit after a checkpoint.
-UPDATE mark SET step = step + 1
+-- With each commit. If all before it is in the main file, the log begins here.
+UPDATE head SET step = step + 1, base = CASE WHEN :is_checkpointed THEN step ELSE base END
 
 -- name: store_name
 SELECT store FROM head
