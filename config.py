@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
@@ -28,6 +29,28 @@ Origin = Annotated[
     str,
     Meta(pattern=r"^https?://[^/\s?#@]+$", extra={"words": "an origin like https://hourglass.example.org"}),
 ]
+
+
+class Network:
+    """An address, or a network of them."""
+
+    def __init__(self, text: str) -> None:
+        self._network = ip_network(text)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._network
+
+    def __str__(self) -> str:
+        return str(self._network.network_address if self._network.num_addresses == 1 else self._network)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self._network == other._network
+
+    def __hash__(self) -> int:
+        return hash(self._network)
+
+
+Proxy = Annotated[Network, Meta(extra={"words": "an address or a network like 192.0.2.0/24"})]
 ModuleName = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$", extra={"words": "a Python module's name"})]
 
 
@@ -38,6 +61,7 @@ class Server:
     grace_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10
     trusted_origins: tuple[Origin, ...] = ()
     behind_proxy: bool = False
+    trusted_proxies: tuple[Proxy, ...] = (Network("127.0.0.0/8"), Network("::1"))
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,7 @@ class Retention:
     failed_days: Days = 365
     changes_days: Days = 30
     rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
+    rounds_mb_per_task: Annotated[int, Meta(ge=0, le=2**32)] = 256
 
 
 @dataclass(frozen=True)

@@ -10,27 +10,35 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Event
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AsyncExitStack
     from socket import socket
 
-    from tornado.httpserver import HTTPServer
-
     from ceph.watch import ClusterWatches
     from config import Config
+    from handlers.http_server import Server
+    from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
+    from storage.accounts import Accounts
+    from storage.database import Database
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+INTERRUPTED = 130
+BACKLOG = 1024
+"""How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
 LAST_READS_SECONDS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code: 0 after a stop in good order, 2 where the start was refused in one sentence."""
+    """The exit code: 0 after a stop in good order, 1 after a defect, 2 if the start was refused in one sentence."""
+    import logs
+    import streams
     from jobs.errors import ConfigError, StartError, StorageUnavailable
 
+    streams.open_standard_streams()
     try:
         if argv[:1] == ["user"]:
             from users import main as user_main
@@ -38,23 +46,34 @@ def main(argv: Sequence[str]) -> int:
             return user_main(argv[1:])
         return _serve(argv)
     except (ConfigError, StartError, StorageUnavailable) as error:
-        print(error, file=sys.stderr, flush=True)
+        streams.say(logs.on_one_line(str(error)))
         return 2
+    except KeyboardInterrupt:  # before it serves; later it is a signal to stop
+        return INTERRUPTED
 
 
 def _serve(argv: Sequence[str]) -> int:
     import asyncio
+    import logging
     import os
 
-    import logs
+    import streams
     from config import load_config
+    from jobs.descriptors import raise_descriptor_limit
+    from jobs.errors import HourglassError
 
     config = load_config(argv)
+    raise_descriptor_limit()
     # Out of the environment before anything is started: workers, readers and jobs would inherit it.
     admin_password = os.environ.pop("HOURGLASS_ADMIN_PASSWORD", None)
-    logs.set_up(config.log.level, config.log.format)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(config, admin_password))
+    with streams.serving(config.log.level, config.log.format), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            runner.run(_run(config, admin_password))
+        except HourglassError:
+            raise  # the sentence for the person who starts it
+        except Exception:
+            logging.getLogger("hourglass").critical("a defect ends the server", exc_info=True)
+            return 1
     return 0
 
 
@@ -69,11 +88,22 @@ def _loop_factory() -> Callable[[], AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
-    """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError."""
+async def open_tasks(
+    config: Config,
+    stack: AsyncExitStack,
+    *,
+    before_wait: Callable[[], None] = lambda: None,
+    on_database: Callable[[Database], Awaitable[None]] | None = None,
+) -> Tasks:
+    """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError.
+
+    Calls `before_wait` before it waits for workers of an earlier server, and `on_database` before anything runs.
+    """
     import logging
 
     from ceph.clusters import Clusters
+    from handlers.events import text_frame
+    from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
@@ -81,6 +111,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     from jobs.registry import load_registry
     from storage.database import open_database
     from storage.images import ImageResultStore
+    from storage.kept_rounds import RoundBounds
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
@@ -89,14 +120,23 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     registry = config.configure(load_registry(config.modules)).providing(provided)
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
-    wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
+
+    def tell(sentence: str) -> None:
+        before_wait()
+        logging.getLogger("hourglass").warning(sentence)
+
+    wait_for_old_workers(data_dir, tell)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
+    if on_database:
+        await on_database(database)
     read_seconds = config.limits.read_seconds
-    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
+    bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
+    store = SqliteStore(database, bounds, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
-    feed = Feed(store, queue.derived, VERSION)
+    # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
+    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -159,32 +199,48 @@ async def _run(config: Config, admin_password: str | None) -> None:
     import asyncio
     import logging
     from contextlib import AsyncExitStack
+    from functools import cache
 
+    import streams
+    from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
-        tasks = await open_tasks(config, stack)
-        services = await _open_services(config, tasks, admin_password, stack)
+        address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
+        accounts: list[Accounts] = []
+
+        @cache  # once
+        def announce() -> None:
+            log.info("version %s starts at %s with the data in %s", VERSION, address, config.storage.data_dir)
+
+        async def on_database(database: Database) -> None:
+            accounts.append(await _open_accounts(config, database, admin_password))
+            announce()
+
+        tasks = await open_tasks(config, stack, before_wait=announce, on_database=on_database)
+        services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
             tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
+        renewing = asyncio.create_task(renew(tasks.store))
+        stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
-        address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
-        log.info("version %s serves %s with the data in %s", VERSION, address, config.storage.data_dir)
-        print(address, flush=True)
+        log.info("serves %s", address)
+        streams.say(address, streams.STANDARD_OUTPUT, seconds=0)
         await stop.wait()
         log.info("stopping: rounds under way have %g s to end", config.server.grace_seconds)
         tasks.feed.announce_stop()
         await tasks.queue.stop(config.server.grace_seconds)
         await tasks.feed.stop()
         http.stop()
+        http.gate.close_waiting()
         tasks.database.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
@@ -207,53 +263,72 @@ def _bind(config: Config) -> list[socket]:
 
     host, port = config.server.host, config.server.port
     try:
-        return bind_sockets(port, host)
+        return bind_sockets(port, host, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
         raise StartError(
             f"[server] host, port: expected an address and a port that are free, got {host}:{port} ({error})"
         ) from error
 
 
-async def _open_services(config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack) -> Services:
-    """Who may sign in, and the bell by which commands tell of changes."""
-    from handlers.connections import Connections
-    from handlers.limits import MEGABYTE, ClientLimits, RefusedTally, UnreadAnswers
-    from handlers.services import Services
-    from handlers.signin import SignIn
+async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
+    """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
+    import streams
     from jobs.queue import wall_clock
     from storage.accounts import Accounts
-    from storage.bell import listen
 
-    accounts = Accounts(tasks.database, config.storage.data_dir, wall_clock)
+    accounts = Accounts(database, config.storage.data_dir, wall_clock)
     await accounts.load()
     password = await accounts.ensure_admin(admin_password)
-    if password is not None:
-        print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
-    connections = Connections()
+    if password is not None and streams.current:
+        shown = f"Sign in as admin with the password {password} (shown this once)"
+        streams.current.say(f"{shown}; the data is in {config.storage.data_dir}")
+    return accounts
 
-    async def on_ring() -> None:
-        await accounts.reload()
-        connections.close_ended(accounts.is_valid)
 
-    await stack.enter_async_context(listen(config.storage.data_dir, on_ring))
-    sign_in = SignIn(accounts, config.auth, wall_clock)
+async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
+    """Opens what answers requests, and the bell by which commands report changes of users."""
+    from handlers.connections import Connections
+    from handlers.limits import ClientLimits
+    from handlers.services import Services
+    from handlers.sign_ins import SignIns
+    from handlers.signin import SignIn
+    from storage.bell import listen
+
+    sign_ins = SignIns(accounts)
+    stack.callback(sign_ins.close)
+    await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
+    limits = ClientLimits.of(config.limits)
+    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
-    limits = ClientLimits(RefusedTally(), UnreadAnswers(config.limits.answers_mb * MEGABYTE))
-    return Services(config, VERSION, tasks, accounts, sign_in, connections, limits)
+    tasks.feed.unread.on_change = limits.answers.change
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
-def _listen(services: Services, sockets: list[socket]) -> HTTPServer:
-    from tornado.httpserver import HTTPServer
-
+def _listen(services: Services, sockets: list[socket]) -> Server:
+    from handlers.http_server import Gate, Server, most_connections
     from handlers.routes import make_application
+    from jobs.descriptors import descriptor_limit
 
-    http = HTTPServer(
-        make_application(services),
-        xheaders=services.config.server.behind_proxy,
-        max_body_size=2**62,  # handlers count themselves, and answer 413 where tornado's own answer is a bare 400
-    )
+    config = services.config
+    processes = config.workers.count + len(config.clusters)
+    gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
+    http = Server.with_limits(make_application(services, _proxies(config)), gate)
     http.add_sockets(sockets)
     return http
+
+
+def _proxies(config: Config) -> Proxies:
+    """Those that are believed, which the log says."""
+    import logging
+
+    from handlers.proxies import Proxies
+
+    if not config.server.behind_proxy:
+        return Proxies()
+    trusted = config.server.trusted_proxies
+    names = ", ".join(map(str, trusted)) or "nobody, since [server] trusted_proxies is empty"
+    logging.getLogger("hourglass").info("X-Forwarded-For and X-Forwarded-Proto are believed from %s", names)
+    return Proxies(trusted)
 
 
 def _stop_on_signals() -> Event:

@@ -36,9 +36,10 @@ class DeletionsView(Struct, frozen=True):
 
 
 class RoundListView(Struct, frozen=True):
-    """Rounds of a task, by number."""
+    """Rounds of a task, by number: so many as fit into an answer, at least one."""
 
     results: list[RoundView]
+    next: Annotated[str | None, Meta(description="the address of the rounds that follow; null at the end")]
 
 
 class InterruptionView(Struct, frozen=True):
@@ -125,6 +126,7 @@ class RetentionView(Struct, frozen=True, kw_only=True):
     failed: DueView
     changes_days: Amount
     rounds_per_task: Count
+    rounds_mb_per_task: Count
 
 
 class UserView(Struct, frozen=True):

@@ -9,15 +9,17 @@ from msgspec import Meta
 from tornado.escape import parse_qs_bytes
 
 from handlers.answers import TokenView, UserView
-from handlers.base import COOKIE, ApiHandler
+from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.problems import problem
+from handlers.query import truth
 from jobs.errors import InvalidInput
 from jobs.params import Parameter, json_schema, validate
 from jobs.views import encode
 from storage.accounts import Identity
 
 SECONDS_A_DAY = 86_400
+PAGE = "/openattic"
 _PASSWORD = Annotated[str, Meta(extra_json_schema={"format": "password"})]
 _CREDENTIALS = (Parameter("username", str), Parameter("password", _PASSWORD))
 _STAY = Parameter("stay_signed_in", bool, False)
@@ -33,7 +35,9 @@ class CredentialsHandler(ApiHandler):
     async def check(self, given: dict[str, object]) -> Identity | None:
         """Who that is; None, and answered, where it is nobody."""
         address = self.request.remote_ip or ""
-        identity = await self.services.sign_in.check(str(given["username"]), str(given["password"]), address)
+        identity = await self.services.sign_in.check(
+            str(given["username"]), str(given["password"]), address, self.has_gone
+        )
         if identity is None:
             texts = ["Unable to log in with provided credentials."]
             refused = InvalidInput("Unable to log in with provided credentials.")
@@ -69,9 +73,14 @@ class AuthHandler(CredentialsHandler):
             takes_form=True,
             needs_sign_in=False,
             problems=(403, 429),
-            answer_headers={"Set-Cookie": f"{COOKIE}: the session, for as long as the browser runs or for some days"},
+            answer_headers={"Set-Cookie": "sessionid_…: the session, for as long as the browser runs or for some days"},
         ),
-        "DELETE": Operation(answers={204: None}, needs_sign_in=False, problems=(403,)),
+        "DELETE": Operation(
+            answers={204: None},
+            query={"everywhere": truth.about("end all sessions of the user, which needs a sign-in")},
+            needs_sign_in=False,
+            problems=(401, 403, 429),
+        ),
     }
 
     async def post(self) -> None:
@@ -81,25 +90,32 @@ class AuthHandler(CredentialsHandler):
         if identity is None:
             return
         days = self.services.config.auth.session_days
-        cookie = await self.services.accounts.open_session(identity.name, days * SECONDS_A_DAY)
+        name, old_name = self.cookie_names()
+        ends = self.session_identities()
+        cookie = await self.services.accounts.open_session(identity.name, days * SECONDS_A_DAY, instead_of=ends)
         self.set_cookie(
-            COOKIE,
+            name,
             cookie,
-            path="/openattic",
+            path=PAGE,
             expires_days=days if given["stay_signed_in"] else None,
             httponly=True,
             samesite="Lax",
             secure=self.request.protocol == "https",
         )
+        if self.get_cookie(old_name) and ends:
+            self.clear_cookie(old_name, path=PAGE)
         self.send(UserView(identity.name, identity.role))
 
     async def delete(self) -> None:
-        """Signs out, and closes the WebSockets of the session."""
-        cookie = self.get_cookie(COOKIE)
-        if cookie:
-            await self.services.accounts.close_session(cookie)
-            self.services.connections.close_ended(self.services.accounts.is_valid)
-        self.clear_cookie(COOKIE, path="/openattic")
+        """Signs out, or ends all sessions of the user; their WebSockets end with them."""
+        accounts = self.services.accounts
+        if self.value("everywhere"):
+            await accounts.close_all_sessions(self.check_sign_in(await self.identify()).name)
+        ended = self.session_identities()
+        if ended:
+            await accounts.close_sessions(ended)
+        for name in self.cookie_names():
+            self.clear_cookie(name, path=PAGE)
         self.set_status(204)
         self.finish()
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial, wraps
+from typing import Any, ClassVar, TypeVar, cast
 
 from tornado.escape import parse_qs_bytes
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.compression import compressed, takes_gzip
+from handlers.limits import LimitReached, Places
 from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
 from jobs.model import Task
+from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
@@ -28,36 +34,87 @@ log = logging.getLogger("hourglass.http")
 
 WORTH_COMPRESSING_BYTES = 4096
 LONG_ANSWER_BYTES = 256 * 1024
+RETRY_AFTER_SECONDS = 10
 
 API = "/openattic/api"
 LARGEST_BODY_BYTES = 1024 * 1024
-LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
-"""A body up to here is read to its end before it is refused: a client that still sends would lose the answer."""
+LARGEST_SIGN_IN_BYTES = 16 * 1024
+LARGEST_IGNORED_BODY_BYTES = 16 * 1024
+"""Of a call that expects no body."""
+LONGEST_LOGGED_PATH = 200
 READS = ("GET", "HEAD")
 CLIENT_HAS_GONE = 499
 """The status that is counted, as nginx counts it; nobody gets it."""
-COOKIE = "sessionid"
+OLD_COOKIE = "sessionid"
+"""The cookie's name in the version before; it counts until its session has ended."""
+TOKEN_SCHEMES = ("token", "bearer")
+
+Result = TypeVar("Result")
 
 
+@stream_request_body
 class IdentifiedHandler(RequestHandler):
-    """A handler whose request has an id: in the answer, and in all that is logged meanwhile."""
+    """What every answer has in common: its id, also in all that is logged meanwhile, and errors as problems.
+
+    A body is thrown away as it comes, unless an heir of this class has a use for it.
+    """
+
+    most_body_bytes = LARGEST_IGNORED_BODY_BYTES
 
     def __init__(self, application: Application, request: HTTPServerRequest, **kwargs: Any) -> None:
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self.began = time.monotonic()
+        self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)
 
     def set_default_headers(self) -> None:
         self.set_header("X-Request-Id", self.request_id)
+        self.clear_header("Server")
+
+    async def prepare(self) -> None:
+        self.refuse_large_body()
+
+    def refuse_large_body(self) -> None:
+        """Raises Refusal for one that says that it is too large; one that does not say so is refused as it comes."""
+        length = self.request.headers.get("Content-Length", "0")
+        if int(length) > self.most_body_bytes:
+            raise _too_large(self.most_body_bytes)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._received_bytes += len(chunk)
+        if self._received_bytes > self.most_body_bytes and not self._finished:
+            self.send_problem(_too_large(self.most_body_bytes), 413)
 
     def on_finish(self) -> None:
         self._logged_as.over()
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        self.send_problem(error, status_of(error) if error is not None else status_code)
+
+    def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
+        if isinstance(error, TooManyAttempts):
+            self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
+        for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
+            self.set_header(name, value)
+        self.set_status(status)
+        self.set_header("Content-Type", "application/problem+json")
+        self.finish(encode(problem(error, status, **members)))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Only what nobody expected is worth a traceback."""
+        if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
+            path = self.request.path[:LONGEST_LOGGED_PATH]
+            log.error("%s %s", self.request.method, path, exc_info=(typ, value, tb))
+
 
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
+
+    content_type: ClassVar[str] = "application/json"
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -68,28 +125,58 @@ class ServiceHandler(IdentifiedHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
-        self.clear_header("Server")
 
     def check_trusted_origin(self, origin: str) -> bool:
         """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
         return origin in self.services.config.server.trusted_origins
 
+    def session_identities(self) -> list[Identity]:
+        """Who is signed in by a cookie. A browser may send several of one name, and one of the version before."""
+        by_session = self.services.accounts.by_session
+        found = (by_session(value) for name in self.cookie_names() for value in self._cookies(name))
+        return [identity for identity in found if identity is not None]
+
     def session_identity(self) -> Identity | None:
-        """Who is signed in by the cookie."""
-        cookie = self.get_cookie(COOKIE)
-        return self.services.accounts.by_session(cookie) if cookie else None
+        """Who is signed in by the first cookie that counts."""
+        return next(iter(self.session_identities()), None)
+
+    def cookie_names(self) -> tuple[str, str]:
+        """What the session's cookie is called, and what it was called in the version before."""
+        return self.services.accounts.cookie_name, OLD_COOKIE
 
     async def identify(self) -> Identity | None:
-        """Who asks: by the Authorization header where there is one, else by the cookie."""
-        header = self.request.headers.get("Authorization")
-        if header is None:
-            return self.session_identity()
-        scheme, _, credentials = header.strip().partition(" ")
-        if scheme.lower() in ("token", "bearer"):
-            return self.services.accounts.by_token(credentials.strip())
-        if scheme.lower() == "basic":
+        """Who asks. A token of ours counts first, then a session, and HTTP Basic only without both: what a proxy in
+        front writes into the Authorization header for itself signs nobody out and is no guess."""
+        scheme, _, credentials = self.request.headers.get("Authorization", "").strip().partition(" ")
+        identity = self.services.accounts.by_token(credentials.strip()) if scheme.lower() in TOKEN_SCHEMES else None
+        identity = identity or self.session_identity()
+        if identity is None and scheme.lower() == "basic":
             return await self._identify_basic(credentials)
-        return None
+        return identity
+
+    def check_sign_in(self, identity: Identity | None) -> Identity:
+        """Who asks, as far as that holds at this moment. Raises a Refusal (401) otherwise."""
+        if identity is None:
+            raise Refusal(
+                401,
+                "Sign in first: with a session, a token, or HTTP Basic.",
+                WWW_Authenticate='Token realm="Hourglass"',
+            )
+        if not self.services.accounts.is_valid(identity):
+            raise Refusal(401, "The sign-in has ended; sign in again.", WWW_Authenticate='Token realm="Hourglass"')
+        return identity
+
+    def has_gone(self) -> bool:
+        """Whether the client has closed its connection; the request's body may still be on its way."""
+        stream = cast(HTTP1Connection, self.request.connection).stream
+        return stream is None or stream.closed() or _is_at_end(stream.socket)
+
+    def _cookies(self, name: str) -> Iterator[str]:
+        for header in self.request.headers.get_list("Cookie"):
+            for cookie in header.split(";"):
+                found, _, value = cookie.strip().partition("=")
+                if found == name:
+                    yield value.strip('"')
 
     def query_texts(self) -> dict[str, list[str]]:
         try:
@@ -107,7 +194,7 @@ class ServiceHandler(IdentifiedHandler):
             return None
         if not colon:
             return None
-        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "")
+        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "", self.has_gone)
 
     def send(self, value: object, status: int = 200) -> None:
         """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
@@ -116,16 +203,43 @@ class ServiceHandler(IdentifiedHandler):
     async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
         """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
 
-        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
+        answers of this kind, so it waits for nothing but the database.
         """
-        answers, building = self.services.limits.answers, self.services.limits.building
+
+        async def make() -> bytes:
+            return await self._packed_apart(encode(await read()))
+
+        await self.answer_in_turn(make, status, self.services.limits.building[type(self)])
+
+    async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
+        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+
+        async def make() -> bytes:
+            text = await read()
+            is_long = len(text.text) >= WORTH_COMPRESSING_BYTES
+            self.clear_header("Content-Encoding")
+            if is_long:
+                self.set_header("Vary", "Accept-Encoding")
+            if not is_long or not takes_gzip(self.request):
+                return text.text
+            self.set_header("Content-Encoding", "gzip")
+            return text.form("gzip", partial(compressed, quickly=True))
+
+        await self.answer_in_turn(make, 200, nullcontext())
+
+    async def answer_in_turn(
+        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+    ) -> None:
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
+        answers = self.services.limits.answers
         identity: Identity | None = getattr(self, "identity", None)
         user = f"{identity.name if identity else ''} {self.request.remote_ip}"
         size = 0
         with self.ending_with_client():
             while True:
                 async with answers.turn(size, user), building:
-                    body = await self._packed_apart(encode(await read()))
+                    body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
                         return
@@ -165,7 +279,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self.content_type)
         self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
@@ -178,52 +292,44 @@ class ServiceHandler(IdentifiedHandler):
         self.set_header("Content-Encoding", "gzip")
         return compressed(body, quickly=True)
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        self.send_problem(error, status_of(error) if error is not None else status_code)
-
-    def send_problem(self, error: BaseException | None, status: int) -> None:
-        members: dict[str, TaskView] = {}
+    def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
         if isinstance(error, StatusChanged) and error.task is not None:
             members["task"] = self.view(error.task)
-        if isinstance(error, TooManyAttempts):
-            self.set_header("Retry-After", str(max(1, round(error.retry_after_seconds))))
         if isinstance(error, ReadTooLong):
             self.services.refused.add("read_seconds")
-        for name, value in (error.headers if isinstance(error, Refusal) else {}).items():
-            self.set_header(name, value)
-        self.set_status(status)
-        self.set_header("Content-Type", "application/problem+json")
-        self.finish(encode(problem(error, status, **members)))
-
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Only what nobody expected is worth a traceback."""
-        if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
-            log.error("%s %s", self.request.method, self.request.path, exc_info=(typ, value, tb))
+        super().send_problem(error, status, **members)
 
     def view(self, task: Task) -> TaskView:
         """The task as the contract shows it."""
         return task_view(task, self.services.tasks.queue.derived(task))
 
 
-@stream_request_body
 class ApiHandler(ServiceHandler):
-    """A call of the API. The body is taken in pieces, so that one that is too large gets a proper answer."""
+    """A call of the API. Its body is kept as it comes, as far as the call expects one and there is room for it."""
 
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
-    identity: Identity
+
+    def __init_subclass__(cls) -> None:
+        """Each method looks at the sign-in again when it begins: the body may have taken its time."""
+        super().__init_subclass__()
+        for name in ("get", "post", "put", "delete"):
+            if name in cls.__dict__:
+                setattr(cls, name, _while_signed_in(cls.__dict__[name]))
 
     def initialize(self, services: Services) -> None:
         super().initialize(services)
+        self.identity: Identity | None = None
+        """Who has asked; None where nobody needs to be signed in."""
         self._body = bytearray()
-        self._received_bytes = 0
         self.values: dict[str, list[object]] = {}
+        self._place = ExitStack()
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
-        self._refuse_large_body()
         operation = self.operation()
+        self.most_body_bytes = most_body_bytes(operation)
+        self.refuse_large_body()
         if operation.needs_sign_in:
             await self._require_sign_in()
         self._require_json(operation.takes_form)
@@ -233,21 +339,40 @@ class ApiHandler(ServiceHandler):
 
     def on_finish(self) -> None:
         super().on_finish()
+        self._place.close()
+        self.forget_body()
         self.services.connections.request_ended(self)
 
     def on_connection_close(self) -> None:
+        self.forget_body()
         self.services.connections.request_ended(self)
         super().on_connection_close()
+        self._place.close()
+
+    def take_waiting_place(self) -> None:
+        """Takes a place among the calls that wait, until the request ends. Raises a Refusal if too many wait."""
+        self._place.enter_context(place(self.services.limits.waiting_calls, self.actor))
 
     def data_received(self, chunk: bytes) -> None:
+        super().data_received(chunk)
         if self._finished:
             return
-        self._received_bytes += len(chunk)
-        if self._received_bytes <= LARGEST_BODY_BYTES:
-            self._body += chunk
-        elif self._received_bytes >= self._announced_bytes():
-            self.set_header("Connection", "close")
-            self.send_problem(_too_large(), 413)
+        if not self.services.limits.bodies.take(self, self._received_bytes):
+            self.give_up_body()
+            return
+        self._body += chunk
+
+    def forget_body(self) -> None:
+        """For calls that go on for long after they have read it."""
+        self._body = bytearray()
+        self.services.limits.bodies.leave(self)
+
+    def give_up_body(self) -> None:
+        """There is no room for it."""
+        self.services.limits.refused.add("bodies")
+        if not self._finished:
+            sentence = "Too many request bodies are on their way at the moment; try again shortly."
+            self.send_problem(Refusal(503, sentence, Retry_After="1"), 503)
 
     async def head(self, *args: str, **kwargs: str) -> None:
         await self.get(*args, **kwargs)  # type: ignore[misc]
@@ -289,24 +414,33 @@ class ApiHandler(ServiceHandler):
         except KeyError:
             raise HTTPError(405) from None
 
-    def _refuse_large_body(self) -> None:
-        if self._announced_bytes() > LARGEST_DISCARDED_BYTES:
-            self.set_header("Connection", "close")
-            raise _too_large()
+    @property
+    def actor(self) -> str:
+        """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
+        return self.check_sign_in(self.identity).name
 
-    def _announced_bytes(self) -> int:
-        length = self.request.headers.get("Content-Length", "0")
-        return int(length) if length.isdigit() else 0
+    async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
+        """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""
+        identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as limit:
+                lasting = self.services.sign_ins.add(identity, lambda: limit.reschedule(loop.time()))
+                try:
+                    return await waiting
+                finally:
+                    self.services.sign_ins.remove(lasting)
+        except TimeoutError:
+            self.check_sign_in(identity)
+            raise
+
+    def _send_packed(self, body: bytes, status: int) -> None:
+        """What was read is told to nobody whose sign-in has ended meanwhile."""
+        if self.identity is not None and self.request.method in READS:
+            self.check_sign_in(self.identity)
+        super()._send_packed(body, status)
 
     async def _require_sign_in(self) -> None:
-        identity = await self.identify()
-        if identity is None:
-            raise Refusal(
-                401,
-                "Sign in first: with a session, a token, or HTTP Basic.",
-                WWW_Authenticate='Token realm="Hourglass"',
-            )
-        self.identity = identity
+        identity = self.identity = self.check_sign_in(await self.identify())
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 
@@ -322,8 +456,49 @@ class ApiHandler(ServiceHandler):
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES} bytes (1 MiB); send less at a time.")
+@contextmanager
+def place(places: Places, user: str) -> Iterator[None]:
+    """Holds a place for the length of a block. Raises a Refusal if there is none."""
+    try:
+        places.take(user)
+    except LimitReached as error:
+        raise Refusal(error.status, str(error), Retry_After=str(RETRY_AFTER_SECONDS)) from error
+    try:
+        yield
+    finally:
+        places.leave(user)
+
+
+def _while_signed_in(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @wraps(method)
+    async def act(self: ApiHandler, *args: str, **kwargs: str) -> None:
+        if self.identity is not None:
+            self.check_sign_in(self.identity)
+        await method(self, *args, **kwargs)
+
+    return act
+
+
+def _is_at_end(connection: socket.socket) -> bool:
+    """Whether the other side has closed it, and all that it sent before has been read."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def most_body_bytes(operation: Operation) -> int:
+    """Little, unless the call expects a body; a sign-in comes from anybody, and is short."""
+    if operation.takes_form:
+        return LARGEST_SIGN_IN_BYTES
+    return LARGEST_IGNORED_BODY_BYTES if operation.body is None else LARGEST_BODY_BYTES
+
+
+def _too_large(most_bytes: int) -> Refusal:
+    size = "1 MiB" if most_bytes == LARGEST_BODY_BYTES else f"{most_bytes // 1024} KiB"
+    return Refusal(413, f"The body is larger than {most_bytes} bytes ({size}); send less at a time.")
 
 
 class NotFoundHandler(ServiceHandler):

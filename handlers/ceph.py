@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar
 
@@ -128,15 +129,16 @@ class PoolListHandler(ClusterHandler):
         """Lists the pools."""
         watch = await self.watch(fsid)
         reading = await self.reading(watch.state)
+        await self.answer(partial(self._page, fsid, reading))
+
+    async def _page(self, fsid: str, reading: Reading[ClusterState]) -> PoolListView:
         wanted = self.wanted("name")
         rows = found(reading.value.pools, wanted.search, lambda pool: pool.name)
         rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
-        self.send(
-            PoolListView(
-                **self.pages(wanted, len(rows)),
-                as_of=str(iso_time(reading.as_of)),
-                results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
-            )
+        return PoolListView(
+            **self.pages(wanted, len(rows)),
+            as_of=str(iso_time(reading.as_of)),
+            results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
         )
 
     async def post(self, fsid: str) -> None:
@@ -160,9 +162,10 @@ class PoolListHandler(ClusterHandler):
         params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
         submission = Submission(job=CREATES, params=params)
         self.services.tasks.queue.check(submission)
+        actor = self.actor  # whatever becomes of the sign-in while the cluster works, the pool gets its task
         pool = await watch.create_pool(given["name"], given["pg_num"], given["application"] or None)
         try:
-            return await self.services.tasks.queue.submit(submission, self.identity.name, key), pool
+            return await self.services.tasks.queue.submit(submission, actor, key), pool
         except HourglassError as error:
             raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
 
@@ -220,7 +223,7 @@ class PoolHandler(ClusterHandler):
         if not needs_task(pool, pg_num, pending):
             return None
         params = {"fsid": fsid, "pool": pool.name, "pg_num": pg_num}
-        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.identity.name)
+        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.actor)
 
 
 def _pool_id(text_of_id: str) -> int:

@@ -1,28 +1,16 @@
-"""What is open: WebSockets, so that they end with their sign-in, and requests, so that a stop answers them."""
+"""What is open: WebSockets, and requests, so that a stop answers them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
-
-from storage.accounts import Identity
-
-
-class Socket(Protocol):
-    """An open WebSocket, and who opened it."""
-
-    identity: Identity
-
-    def close(self, code: int | None = None, reason: str | None = None) -> None: ...
 
 
 class Connections:
     """All open WebSockets, and the requests that are being answered."""
 
     def __init__(self) -> None:
-        self._open: set[Socket] = set()
+        self._open: set[object] = set()
         self._requests: set[object] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -41,19 +29,13 @@ class Connections:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), seconds)
 
-    def add(self, socket: Socket) -> None:
+    def add(self, socket: object) -> None:
         self._open.add(socket)
 
-    def remove(self, socket: Socket) -> None:
+    def remove(self, socket: object) -> None:
         self._open.discard(socket)
 
     @property
     def socket_count(self) -> int:
         """How many WebSockets are open."""
         return len(self._open)
-
-    def close_ended(self, is_valid: Callable[[Identity], bool]) -> None:
-        """Closes those whose sign-in has ended: 1008."""
-        for socket in list(self._open):
-            if not is_valid(socket.identity):
-                socket.close(1008, "the sign-in has ended")

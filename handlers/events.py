@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from handlers.base import ServiceHandler
+from handlers.base import ServiceHandler, place
 from handlers.operations import Operation
 from handlers.problems import Refusal
 from handlers.query import read_query, whole
 from handlers.services import Services
+from handlers.sign_ins import Lasting
 from jobs.errors import HourglassError
-from jobs.feed import Subscriber
-from jobs.views import ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
+from jobs.feed import TRY_AGAIN_LATER, Subscriber
+from jobs.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
 from storage.accounts import Identity
 
-UNSUPPORTED, POLICY = 1003, 1008
+UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009
 LARGEST_ORDER_BYTES = 4096
+LARGEST_MESSAGE_BYTES = 2 * LARGEST_ORDER_BYTES
+"""More is not even taken in."""
+ORDERS_AT_ONCE = 200
+ORDERS_A_SECOND = 50
+CLOSED_SECONDS = 6.0
+"""Longer than Tornado waits for the other side of a close."""
 KEEPALIVE_IDLE_SECONDS = 60
 
 
@@ -43,6 +53,55 @@ class UnwatchOrder(Struct, tag_field="type", tag="unwatch", forbid_unknown_field
 _decode = msgspec.json.Decoder(WatchOrder | UnwatchOrder).decode
 
 
+def text_frame(text: bytes) -> bytes:
+    """A text as it goes over the wire: a single unmasked frame (RFC 6455, section 5.2), equal for all clients."""
+    size = len(text)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + text
+    if size < 2**16:
+        return struct.pack("!BBH", 0x81, 126, size) + text
+    return struct.pack("!BBQ", 0x81, 127, size) + text
+
+
+class Orders:
+    """What a client may send: bursts, then so many frames a second. Pure: the time is an argument, in seconds."""
+
+    def __init__(self, now: float) -> None:
+        self._left = float(ORDERS_AT_ONCE)
+        self._at = now
+
+    def may_come(self, now: float) -> bool:
+        """Takes one."""
+        self._left = min(ORDERS_AT_ONCE, self._left + (now - self._at) * ORDERS_A_SECOND) - 1
+        self._at = now
+        return self._left >= 0
+
+
+class EventsProtocol(WebSocketProtocol13):
+    """Tornado's protocol with two things that it has no setting for: frames of all kinds are counted, also pings and
+    empty fragments, which cost time without end; and large frames are written as they are, without a copy of its own
+    for each client. The only place that knows Tornado's inside here; its version is pinned."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._orders = Orders(time.monotonic())
+
+    async def _receive_frame(self) -> None:
+        await super()._receive_frame()
+        if not self._orders.may_come(time.monotonic()):
+            self.close(POLICY, f"expected at most {ORDERS_A_SECOND} messages a second")
+            await asyncio.sleep(CLOSED_SECONDS)  # it may send on: nothing of that is read any more
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if code == TOO_BIG:
+            code, reason = UNSUPPORTED, "expected a short text message"
+        super().close(code, reason)
+
+    def write_packed(self, frame: bytes) -> asyncio.Future[None]:
+        """Writes a frame that `text_frame` has made. Raises StreamClosedError."""
+        return self.stream.write(frame)
+
+
 class EventsHandler(ServiceHandler, WebSocketHandler):
     """Live changes."""
 
@@ -51,7 +110,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
             answers={101: None},
             query={"since": whole(0).about("the last revision that the client has; without it, from now on")},
             problems=(403,),
-            sends=HelloFrame | ChangesFrame | ResyncFrame | StoppingFrame,
+            sends=HelloFrame | ChangesFrame | ResyncFrame | AliveFrame | StoppingFrame,
             receives=WatchOrder | UnwatchOrder,
         ),
     }
@@ -60,12 +119,11 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.subscriber: Subscriber | None = None
+        self.lasting: Lasting | None = None
 
     async def prepare(self) -> None:
-        identity = await self.identify()
-        if identity is None:
-            raise Refusal(401, "Sign in first: with a session, a token, or HTTP Basic.")
-        self.identity = identity
+        self.refuse_large_body()
+        self.identity = self.check_sign_in(await self.identify())
         since = read_query(self.query_texts(), self.operations["GET"].query).get("since")
         self.since = since[-1] if since else None
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
@@ -73,7 +131,17 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Tells each committed change as it happens."""
-        await super().get(*args, **kwargs)
+        with place(self.services.limits.websockets, self.identity.name):
+            await super().get(*args, **kwargs)
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """As Tornado makes it, but ours."""
+        made = super().get_websocket_protocol()
+        return EventsProtocol(self, made.mask_outgoing, made.params) if isinstance(made, WebSocketProtocol13) else made
+
+    @property
+    def max_message_size(self) -> int:
+        return LARGEST_MESSAGE_BYTES
 
     def check_origin(self, origin: str) -> bool:
         """Raises HTTPError: where it is only false, Tornado's own refusal is no problem document."""
@@ -88,9 +156,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         self.set_nodelay(True)
         self._keep_alive()
         self.services.connections.add(self)
-        if not self.services.accounts.is_valid(self.identity):
-            self.close(POLICY, "the sign-in has ended")
-            return
+        self.lasting = self.services.sign_ins.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
         feed = self.services.tasks.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
@@ -114,14 +180,25 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self.services.connections.remove(self)
+        if self.lasting is not None:
+            self.services.sign_ins.remove(self.lasting)
         if self.subscriber is not None:
             self.services.tasks.feed.unsubscribe(self.subscriber)
 
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if code == TRY_AGAIN_LATER:
+            self.services.refused.add("unread_frames")
+        super().close(code, reason)
+
     def send(self, frame: bytes) -> asyncio.Future[None]:  # type: ignore[override]
-        """For the feed: a text frame. The future is done when it has left, so that the next may follow."""
+        """For the feed: a frame as `text_frame` packs it. The future is done when it has left, so that the next may
+        follow."""
+        connection = self.ws_connection
         try:
-            return asyncio.ensure_future(self.write_message(frame))
-        except WebSocketClosedError as error:
+            if not isinstance(connection, EventsProtocol) or connection.is_closing():
+                raise StreamClosedError
+            return connection.write_packed(frame)
+        except StreamClosedError as error:
             failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed

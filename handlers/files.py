@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
 from handlers.base import IdentifiedHandler
 from handlers.compression import compressed, takes_gzip
+from handlers.problems import Refusal
 
 TEXTS = ("css", "html", "js", "json", "map", "svg")
 """What gets smaller; fonts are compressed by themselves."""
@@ -30,7 +31,19 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
         self.set_header("Cache-Control", "no-cache")
         self.set_header("Vary", "Accept-Encoding")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.clear_header("Server")
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Where tornado has answers and words of its own for what it refuses, ours are problems."""
+        if "\0" in path:
+            raise HTTPError(404)
+        try:
+            await super().get(path, include_body)
+        except HTTPError as error:
+            if error.status_code == 403:
+                raise Refusal(403, "There is no file at this address that anybody may read.") from None
+            raise
+        if self.get_status() == 416:
+            self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
 
     def compute_etag(self) -> str:
         """Tornado remembers the first content that it has seen of a file, and would go on to answer 304."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from config import Limits
 
 
 class RefusedTally:
@@ -21,7 +25,12 @@ class RefusedTally:
 
 
 class LimitReached(Exception):
-    """Raised when no place is free; its text says which limit, in a sentence for the client."""
+    """Raised when no place is free; its text says which limit, in a sentence for the client. `status` is 429 if it is
+    the user who has too many, 503 if all together have."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Places:
@@ -45,9 +54,11 @@ class Places:
     def take(self, user: str) -> None:
         """Takes a place, which `leave` gives back. Raises LimitReached."""
         if self._count >= self._most:
-            self._refuse(f"At most {self._most} {self._what} can be open at a time; try again later.")
+            self._refuse(503, f"At most {self._most} {self._what} can be open at a time; try again later.")
         if self._taken[user] >= self._most_a_user:
-            self._refuse(f"One user can have at most {self._most_a_user} {self._what} open at a time.")
+            self._refuse(
+                429, f"One user can have at most {self._most_a_user} {self._what} open at a time; try again later."
+            )
         self._count += 1
         self._taken[user] += 1
 
@@ -58,23 +69,16 @@ class Places:
         if not self._taken[user]:
             del self._taken[user]
 
-    @contextmanager
-    def taken_by(self, user: str) -> Iterator[None]:
-        """Holds a place for the length of a block. Raises LimitReached."""
-        self.take(user)
-        try:
-            yield
-        finally:
-            self.leave(user)
-
-    def _refuse(self, sentence: str) -> None:
+    def _refuse(self, status: int, sentence: str) -> None:
         self._refused.add(self._reason)
-        raise LimitReached(sentence)
+        raise LimitReached(status, sentence)
 
 
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024
-AT_ONCE_BUILDING = 4
+AT_ONCE_BUILDING = 2
+FREE_BODY_BYTES = 4 * 1024
+QUIET_SECONDS = 1.0
 
 
 class Line:
@@ -153,6 +157,13 @@ class UnreadAnswers:
         """Counts so many bytes that are there already, without waiting."""
         self._held += size
 
+    def change(self, by: int) -> None:
+        """Adds, or releases what is less than nothing."""
+        if by > 0:
+            self.add(by)
+        else:
+            self.release(-by)
+
     def release(self, size: int) -> None:
         """Gives bytes back that were reserved or added."""
         self._held -= size
@@ -184,10 +195,84 @@ class UnreadAnswers:
         return fits
 
 
+class BodyHolder(Protocol):
+    """Who keeps a body that is not complete yet."""
+
+    def give_up_body(self) -> None:
+        """Refuses the request in favour of others."""
+
+
+class UnfinishedBodies:
+    """Bounds the memory of all request bodies that are not complete yet, or not dealt with, in sum.
+
+    The first 4 KiB of each are free: who sends little is let in however full it is, and the number of connections
+    bounds that. If there is no room, the body that has been quiet for longest is given up.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held = 0
+        self._bodies: OrderedDict[BodyHolder, tuple[int, float]] = OrderedDict()
+
+    @property
+    def held_bytes(self) -> int:
+        """What is counted at the moment."""
+        return self._held
+
+    def take(self, holder: BodyHolder, size: int) -> bool:
+        """Counts a body that has grown to `size`; whether there was room."""
+        before, now = self._bodies.get(holder, (0, 0))[0], time.monotonic()
+        counted = max(0, size - FREE_BODY_BYTES)
+        if not counted:
+            return True
+        if self._held + counted - before > self._most and not self._give_one_up(holder, now):
+            return False
+        self._held += counted - before
+        self._bodies[holder] = (counted, now)
+        self._bodies.move_to_end(holder)
+        return True
+
+    def leave(self, holder: BodyHolder) -> None:
+        """Its body is needed no longer."""
+        self._held -= self._bodies.pop(holder, (0, 0))[0]
+
+    def add_unread(self, size: int) -> bool:
+        """Counts bytes that no holder has yet; whether they are within bounds, which are twice as wide for them."""
+        self._held += size
+        return size <= 0 or self._held <= 2 * self._most
+
+    def _give_one_up(self, holder: BodyHolder, now: float) -> bool:
+        quietest = next(iter(self._bodies), holder)
+        if quietest is holder or now - self._bodies[quietest][1] < QUIET_SECONDS:
+            return False
+        self.leave(quietest)
+        quietest.give_up_body()
+        return True
+
+
 @dataclass(frozen=True)
 class ClientLimits:
-    """What all ways in pass. `building` bounds how many large answers are made at a time."""
+    """What all ways in pass."""
 
     refused: RefusedTally
     answers: UnreadAnswers
-    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+    bodies: UnfinishedBodies
+    websockets: Places
+    waiting_calls: Places
+    building: defaultdict[object, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+    )
+    """How many answers of a kind are made at a time: what is read and not encoded yet has no other bound. A kind that
+    waits for its reads holds up no other."""
+
+    @classmethod
+    def of(cls, limits: Limits) -> ClientLimits:
+        """By the section of config.ini."""
+        refused = RefusedTally()
+        return cls(
+            refused,
+            UnreadAnswers(limits.answers_mb * MEGABYTE),
+            UnfinishedBodies(limits.bodies_mb * MEGABYTE),
+            Places("WebSockets", limits.websockets, limits.websockets_per_user, "websockets", refused),
+            Places("waiting calls", limits.waiting_calls, limits.waiting_calls_per_user, "waiting_calls", refused),
+        )

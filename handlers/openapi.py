@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast, get_args
 import msgspec
 
 from handlers.answers import ProblemView
-from handlers.base import API, COOKIE, LARGEST_BODY_BYTES, ApiHandler
+from handlers.base import API, LARGEST_BODY_BYTES, OLD_COOKIE, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.query import Query
 from handlers.services import Services
@@ -40,7 +40,7 @@ PROBLEM_HEADERS = {
     429: {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }
 SECURITY_SCHEMES = {
-    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `POST auth` gives a browser."},
+    "session": {"type": "apiKey", "in": "cookie", "description": "What `POST auth` gives a browser."},
     "basic": {"type": "http", "scheme": "basic", "description": "Name and password."},
     "token": {
         "type": "http",
@@ -55,8 +55,8 @@ SCHEMA_OF_GROUP: Mapping[str, Schema] = {r"\d+": {"type": "integer", "minimum": 
 Route = tuple[str, type[Any]]
 
 
-def describe(routes: Sequence[Route], registry: Registry, version: str) -> Schema:
-    """The document."""
+def describe(routes: Sequence[Route], registry: Registry, version: str, cookie: str = OLD_COOKIE) -> Schema:
+    """The document. `cookie` is the name of the session's."""
     components = Components()
     paths = {f"/{_path(*route)}": _path_item(*route, registry, components) for route in routes}
     responses = {_name(status): _problem(status, components) for status in PROBLEMS}
@@ -70,7 +70,7 @@ def describe(routes: Sequence[Route], registry: Registry, version: str) -> Schem
         "components": {
             "schemas": dict(sorted(components.schemas.items())),
             "responses": responses,
-            "securitySchemes": SECURITY_SCHEMES,
+            "securitySchemes": SECURITY_SCHEMES | {"session": {**SECURITY_SCHEMES["session"], "name": cookie}},
         },
     }
 
@@ -86,7 +86,10 @@ class OpenApiHandler(ApiHandler):
 
     async def get(self) -> None:
         """Describes this API in OpenAPI 3.1."""
-        self.send(self.document())
+        await self.answer(self._described)
+
+    async def _described(self) -> Schema:
+        return self.document()
 
 
 class Components:

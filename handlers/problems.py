@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobs.errors import (
     CountChanged,
     HourglassError,
     InvalidInput,
+    Mistakes,
     NotFound,
     RevisionUnknown,
     ServiceStopping,
@@ -23,6 +25,7 @@ from jobs.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from jobs.views import encode
 
 STATUS_OF: dict[type[HourglassError], int] = {
     InvalidInput: 400,
@@ -48,6 +51,15 @@ DETAILS = {
 }
 
 
+LONGEST_DETAIL_CHARACTERS = 1000
+LARGEST_ERRORS_BYTES = 48 * 1024
+"""A problem takes at most 64 KiB in all."""
+MORE = "…"
+"""In place of a field: how many further mistakes there are."""
+MOST_LEVELS = 200
+TOO_DEEP = f"The body is not acceptable JSON: it is nested too deeply, expected at most {MOST_LEVELS} levels."
+
+
 class Refusal(HTTPError):
     """A request that is refused with a sentence of its own."""
 
@@ -66,10 +78,25 @@ def status_of(error: BaseException | None) -> int:
 
 def problem(error: BaseException | None, status: int, **members: Any) -> ProblemView:
     """The problem as it is sent, with the members that only some have."""
-    errors = error.errors if isinstance(error, InvalidInput) else {}
-    return ProblemView(
-        title=HTTPStatus(status).phrase, status=status, detail=_detail(error, status), errors=errors, **members
-    )
+    errors = _errors(error.mistakes) if isinstance(error, InvalidInput) else {}
+    detail = _detail(error, status)
+    if len(detail) > LONGEST_DETAIL_CHARACTERS:
+        detail = f"{detail[: LONGEST_DETAIL_CHARACTERS - 1]}…"
+    return ProblemView(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors, **members)
+
+
+def _errors(mistakes: Mistakes) -> dict[str, list[str]]:
+    """The mistakes by field, and how many are left out: those beyond the first 100, or what would be too long."""
+    errors, listed, size = {}, 0, 0
+    for field, texts in mistakes.listed.items():
+        size += len(encode([field, texts]))
+        if size > LARGEST_ERRORS_BYTES:
+            break
+        errors[field] = texts
+        listed += len(texts)
+    if mistakes.count > listed:
+        errors[MORE] = [f"and {mistakes.count - listed:,} more"]
+    return errors
 
 
 def _detail(error: BaseException | None, status: int) -> str:
@@ -81,10 +108,31 @@ def _detail(error: BaseException | None, status: int) -> str:
 
 
 def json_or_invalid(body: bytes) -> object:
-    """The body's JSON value. Raises InvalidInput in words."""
+    """The body's JSON value. Raises InvalidInput in words.
+
+    Nothing behind it meets a value that is nested more deeply than Python's own functions can bear.
+    """
     try:
-        return msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"The body is not JSON in UTF-8: {error}.") from error
     except RecursionError as error:
-        raise InvalidInput("The body is not acceptable JSON: it is nested too deeply.") from error
+        raise InvalidInput(TOO_DEEP) from error
+    if body.count(b"[") + body.count(b"{") > MOST_LEVELS and _is_deeper_than(MOST_LEVELS, value):
+        raise InvalidInput(TOO_DEEP)
+    return value
+
+
+def _is_deeper_than(levels: int, value: object) -> bool:
+    layer = [value]
+    for _ in range(levels):
+        layer = [inner for outer in layer for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from jobs.errors import InvalidInput
+from jobs.errors import Mistakes
 from storage import Place
 from storage.words import MOST_WORDS, sought_words
 
@@ -32,26 +32,25 @@ class Query:
 
 def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -> dict[str, list[object]]:
     """All values of each parameter. Raises InvalidInput with all mistakes at once; an unknown one names the others."""
-    errors: dict[str, list[str]] = {}
+    mistakes = Mistakes()
+    possible = ", ".join(sorted(known)) or "none"
+    mistakes.add_all([name for name in given if name not in known], f"is not a parameter here, expected: {possible}")
     values: dict[str, list[object]] = {}
     for name, texts in given.items():
         if name not in known:
-            possible = ", ".join(sorted(known)) or "none"
-            errors[name] = [f"is not a parameter here, expected: {possible}"]
             continue
         if len(texts) > 1 and not known[name].repeatable:
-            errors[name] = [f"expected once, got {len(texts)} times"]
+            mistakes.add(name, f"expected once, got {len(texts)} times")
             continue
         for text in texts:
             try:
                 values.setdefault(name, []).append(known[name].read(text))
             except ValueError as error:
-                errors.setdefault(name, []).append(str(error))
+                mistakes.add(name, str(error))
     for name, query in known.items():
         if query.required and name not in given:
-            errors[name] = [f"expected {query.description}, got nothing"]
-    if errors:
-        raise InvalidInput(errors=errors)
+            mistakes.add(name, f"expected {query.description}, got nothing")
+    mistakes.raise_if_any()
     return values
 
 
@@ -145,7 +144,7 @@ def _read_cursor(given: str) -> Cursor:
     try:
         padded = given + "=" * (-len(given) % 4)
         return msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Cursor)
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise ValueError(f'expected what "next" of a page has, got "{given[:60]}"') from error
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tornado.httputil import ParseBodyConfig, ParseUrlEncodedConfig, set_parse_body_config
+from tornado.httputil import HTTPServerRequest, ParseBodyConfig, ParseUrlEncodedConfig, set_parse_body_config
 from tornado.web import Application
 
 from handlers.answer_notes import AnswerNote
@@ -20,7 +20,9 @@ from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.openapi import OpenApiHandler, describe
+from handlers.operations import Schema
 from handlers.page import PageHandler, ToPageHandler
+from handlers.proxies import NOBODY, Proxies
 from handlers.rbds import ImagesHandler, PerformanceHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
@@ -84,12 +86,24 @@ MOST_ARGUMENTS = 4000
 """Tornado's own answer to more is a bare 400, and its limit of 1,000 leaves no room beside 1,000 ids."""
 
 
-def make_application(services: Services) -> Application:
+class ProxiedApplication(Application):
+    """An application that looks behind trusted proxies before anything else looks at a request."""
+
+    def __init__(self, proxies: Proxies, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._proxies = proxies
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        self._proxies.look_behind(request)
+        return super().find_handler(request, **kwargs)
+
+
+def make_application(services: Services, proxies: Proxies = NOBODY) -> Application:
     """The whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
     # Made when somebody asks for it, and then kept: a start should not wait for it.
-    described = handed | {"document": cache(partial(describe, API_ROUTES, services.tasks.registry, services.version))}
+    described = handed | {"document": cache(partial(_document, services))}
     routes: list[Any] = [
         (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
         for path, handler in API_ROUTES
@@ -105,7 +119,8 @@ def make_application(services: Services) -> Application:
         ),
         (r"/(?:openattic)?", ToPageHandler, {"url": "/openattic/", "permanent": False}),
     ]
-    return Application(
+    return ProxiedApplication(
+        proxies,
         routes,
         default_handler_class=NotFoundHandler,
         default_handler_args=handed,
@@ -114,6 +129,10 @@ def make_application(services: Services) -> Application:
         websocket_max_message_size=1024 * 1024,
         log_function=AnswerNote(services.answers, _templates()),
     )
+
+
+def _document(services: Services) -> Schema:
+    return describe(API_ROUTES, services.tasks.registry, services.version, services.accounts.cookie_name)
 
 
 def _templates() -> dict[type, str]:

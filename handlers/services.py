@@ -10,6 +10,7 @@ from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.limits import ClientLimits, RefusedTally
+from handlers.sign_ins import SignIns
 from handlers.signin import SignIn
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
@@ -42,6 +43,7 @@ class Services:
     tasks: Tasks
     accounts: Accounts
     sign_in: SignIn
+    sign_ins: SignIns
     connections: Connections
     limits: ClientLimits
     answers: HttpTally = field(default_factory=HttpTally)

@@ -19,10 +19,10 @@ from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.query import number, whole
 from jobs.composition import schema_of
-from jobs.model import Status, Task, iso_time
+from jobs.model import Status, iso_time
 from jobs.queue import wall_clock
 from jobs.retention import DAY_MS, FAILED, FINISHED, MINUTE_MS
-from storage import Due, Minute
+from storage import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
 LONGEST_FORESIGHT_DAYS = 3650
@@ -125,6 +125,7 @@ class RetentionHandler(ApiHandler):
                 failed=await self._due(FAILED, keeping.failed_days, until),
                 changes_days=keeping.changes_days,
                 rounds_per_task=keeping.rounds_per_task,
+                rounds_mb_per_task=keeping.rounds_mb_per_task,
             )
         )
 
@@ -141,7 +142,7 @@ class RetentionHandler(ApiHandler):
         )
 
 
-def _due_task_view(task: Task, kept_ms: int) -> DueTaskView:
+def _due_task_view(task: DueTask, kept_ms: int) -> DueTaskView:
     return DueTaskView(
         id=task.id,
         description=task.description,

@@ -24,7 +24,7 @@ from handlers.operations import Operation, Schema
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
-from jobs.errors import CountChanged, InvalidInput, NoSuchTask, NotFound
+from jobs.errors import CountChanged, InvalidInput, Mistakes, NoSuchTask, NotFound
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
@@ -32,6 +32,7 @@ from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
+from storage.room import Room
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55
@@ -56,7 +57,8 @@ _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
     "search": words.about(
-        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word, in "
+        "scripts without spaces (Chinese, Japanese, Thai …) anywhere"
     ),
     "created_by": text.about("tasks that this user created"),
 }
@@ -132,7 +134,7 @@ class CreatingHandler(ApiHandler):
         body = msgspec.json.encode(self.json(), order="sorted")
         path = self.request.path.rstrip("/")
         body_hash = sha256(body).hexdigest()
-        return RequestKey(user=self.identity.name, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
+        return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
     async def _answer(self, created: Created, status: int, wait: float | None) -> None:
         self.send(self.view(await self.as_preferred(created.task, wait)), status)
@@ -148,18 +150,24 @@ class CreatingHandler(ApiHandler):
 
     async def _final(self, task: Task, wait_seconds: float) -> Task:
         """A task that is deleted meanwhile is answered as it was created."""
+        tasks = self.services.tasks
         try:
-            return await self.services.tasks.feed.wait_for_end(task.id, wait_seconds)
+            with self.ending_with_client():
+                await self.while_signed_in(tasks.feed.wait_for_end(task.id, wait_seconds))
+            return await tasks.store.task(task.id)
         except NoSuchTask:
             return task
 
     def preferred_wait(self) -> float | None:
-        """Of all preferences only `wait` means something here. Raises InvalidInput."""
+        """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
+        Raises InvalidInput, and a Refusal if too many wait."""
         for preference in self.request.headers.get("Prefer", "").split(","):
             name, _, value = preference.partition(";")[0].partition("=")
             if name.strip().lower() == "wait":
                 seconds_text = value.strip().strip('"')
-                return float(self.header_value("Prefer", seconds_text, _WAIT))
+                wanted = float(self.header_value("Prefer", seconds_text, _WAIT))
+                self.take_waiting_place()
+                return wanted
         return None
 
 
@@ -168,7 +176,7 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.identity.name, force)))
+        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -233,7 +241,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self._create_all(given)
         else:
             submission = self._submission(given)
-            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key))
+            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key))
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
@@ -269,9 +277,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
         created = await self.services.tasks.queue.submit_all(
-            [self._submission_or_mistake(one) for one in given], self.identity.name
+            [self._submission_or_mistake(one) for one in given], self.actor
         )
-        self.send(CreatedView([self.view(one.task) for one in created]), 201)
+        tasks = Room().fit_all(one.task for one in created)
+        self.send(CreatedView([self.view(task) for task in tasks]), 201)
 
     def _submission(self, given: object) -> Submission:
         return _submission(given, self.services.tasks.registry)
@@ -312,33 +321,35 @@ def _both(has_filter: bool) -> str:
 
 def _submission(given: object, registry: Registry) -> Submission:
     """What a body asks for. Raises InvalidInput with all mistakes at once."""
-    errors: dict[str, list[str]] = {}
+    mistakes = Mistakes()
     values: dict[str, Any] = {}
     try:
         values = validate(_SUBMISSION, given, "a task")
     except InvalidInput as error:
-        errors = error.errors
+        mistakes = error.mistakes
     not_before = None
     try:
         not_before = _time(given.get("not_before") if isinstance(given, dict) else None)
     except ValueError as error:
-        errors["not_before"] = [str(error)]
-    if errors:
-        raise InvalidInput(errors=_mistakes_of_params(given, registry) | errors)
+        mistakes.add("not_before", str(error))
+    if mistakes:
+        _note_mistakes_of_job(mistakes, given, registry)
+        raise InvalidInput(errors=mistakes)
     return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
 
 
-def _mistakes_of_params(given: object, registry: Registry) -> dict[str, list[str]]:
+def _note_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry) -> None:
     """What the job itself would say of a request whose form is wrong already."""
     if not isinstance(given, dict) or not isinstance(given.get("job"), str):
-        return {}
+        return
     try:
-        registry.job(given["job"]).validate(given.get("params", {}))
-    except InvalidInput as error:
-        return error.errors
+        job = registry.job(given["job"])
+        if "params" not in mistakes.listed:
+            job.validate(given.get("params", {}))
     except NotFound as error:
-        return {"job": [str(error)]}
-    return {}
+        mistakes.add("job", str(error))
+    except InvalidInput as error:
+        mistakes.take(error)
 
 
 def _time(given: object) -> int | None:
@@ -368,7 +379,7 @@ class TestTaskHandler(CreatingHandler):
     async def post(self) -> None:
         """Creates a test task."""
         submission = Submission(job="test_task", params=self.json())
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.identity.name, key), 200)
+        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key), 200)
 
 
 class TaskHandler(ApiHandler):
@@ -389,10 +400,11 @@ class TaskHandler(ApiHandler):
     async def get(self, task_id: str) -> None:
         """Shows the task."""
         number = _task_id(task_id)
-        wait = self.value("wait")
-        tasks = self.services.tasks
-        task = await (tasks.feed.wait_for_end(number, wait) if wait else tasks.store.task(number))
-        self.send(self.view(task))
+        feed = self.services.tasks.feed
+        if self.value("wait"):
+            self.take_waiting_place()
+            await self.while_signed_in(feed.wait_for_end(number, self.value("wait")))
+        await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
         """Keeps the task from retention, or no longer."""
@@ -403,7 +415,7 @@ class TaskHandler(ApiHandler):
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         task: Task | None = await self.services.tasks.queue.delete(
-            _task_id(task_id), self.identity.name, self.value("if_status"), self.value("force", False)
+            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
         )
         if task is None:
             self.set_status(204)
@@ -446,7 +458,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.identity.name, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
 
 
 class RoundsHandler(ApiHandler):
@@ -461,9 +473,11 @@ class RoundsHandler(ApiHandler):
     }
 
     async def get(self, task_id: str) -> None:
-        """Shows at most 1,000 rounds."""
-        rounds = await self.services.tasks.store.rounds(_task_id(task_id), self.value("after", 0))
-        self.send(RoundListView([round_view(done) for done in rounds]))
+        """Shows at most 1,000 rounds, fewer if they are large."""
+        number = _task_id(task_id)
+        page = await self.services.tasks.store.rounds(number, self.value("after", 0))
+        following = f"{API}/taskqueue/{number}/rounds?after={page.rounds[-1].number}" if page.has_more else None
+        self.send(RoundListView([round_view(done) for done in page.rounds], following))
 
 
 class InterruptionsHandler(ApiHandler):
@@ -501,8 +515,9 @@ class ChangesHandler(ApiHandler):
         since = self.value("since")
         feed = self.services.tasks.feed
         if self.value("wait"):
-            await feed.wait_beyond(since, self.value("wait"))
-        self.send(await feed.changes(since))
+            self.take_waiting_place()
+            await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
+        await self.answer_shared(lambda: feed.changes(since))
 
 
 def _task_id(text_of_id: str) -> int:

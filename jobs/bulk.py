@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -26,14 +26,19 @@ class Deletion(Struct, frozen=True):
 
 
 async def delete_all(
-    queue: TaskQueue, wanted: Sequence[tuple[int, Expected | None]], by: str, force: bool
+    queue: TaskQueue, wanted: Sequence[tuple[int, Expected | None]], by: Callable[[], str], force: bool
 ) -> list[Deletion]:
-    """Deletes each task that is still as it is expected to be, in their order. Raises StorageUnavailable."""
+    """Deletes each task that is still as it is expected to be, in their order.
+
+    `by` names who asks; it is called again for each transaction, and ends the whole where it raises because that person
+    may no longer. Raises StorageUnavailable.
+    """
     done: list[Deletion] = []
     for first in range(0, len(wanted), AT_ONCE):
+        name = by()
         some = wanted[first : first + AT_ONCE]
         results = await asyncio.gather(
-            *(_delete(queue, task_id, expected, by, force) for task_id, expected in some), return_exceptions=True
+            *(_delete(queue, task_id, expected, name, force) for task_id, expected in some), return_exceptions=True
         )
         done += map(_or_raise, results)
     return done

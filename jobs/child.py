@@ -12,10 +12,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
+from multiprocessing.connection import Connection
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import logs
+from jobs.descriptors import restore_descriptor_limit
 
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Above the server's own, so that the kernel takes a worker first when memory runs out.
@@ -29,6 +34,27 @@ def leave(code: int) -> NoReturn:
         with suppress(Exception):
             stream.flush()
     os._exit(code)
+
+
+def begin(
+    main: Callable[[socket.socket, Any], None],
+    channel: socket.socket,
+    settings: Any,
+    descriptors: int,
+    outputs: Sequence[Connection],
+) -> None:
+    """Runs `main` in a process that was just spawned, with as many descriptors as the server itself was given.
+
+    What is printed and what is logged there goes to the two outputs, if there are any.
+    """
+    restore_descriptor_limit(descriptors)
+    if outputs:
+        printed, logged = outputs
+        os.dup2(printed.fileno(), 2)
+        logs.send_to_server(os.dup(logged.fileno()))  # not inherited by what a job starts
+        for output in outputs:
+            output.close()
+    main(channel, settings)
 
 
 def become_child(channel: socket.socket, server_pid: int) -> None:
@@ -67,6 +93,8 @@ def _redirect_streams() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a worker that is killed has said what it printed
 
 
 def _offer_to_oom_killer() -> None:

@@ -6,13 +6,13 @@ A job is made of others where one of its parameters is of the type `Steps`; thos
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from jobs.errors import InvalidInput, JobUnavailable, NotFound
+from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
 from jobs.params import REQUIRED, Parameter, shown, validate
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_STEPS = 100
 MOST_STEPS_IN_ALL = 1000
 MOST_LEVELS = 10
+MOST_LOCK_CHARACTERS = 1000
+MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
+"""Of all locks of a task, which may be a chain of many steps."""
 A_STEP = 'like {"job": "test_task", "params": {"times": 5}}'
 
 
@@ -100,8 +103,7 @@ def parts_of(registry: Registry, name: str, given: object) -> list[Part]:
     """
     checking = _Checking(registry)
     checking.part(registry.job(name), given, "", 1)
-    if checking.errors:
-        raise InvalidInput(errors=checking.errors)
+    checking.mistakes.raise_if_any()
     return checking.parts
 
 
@@ -109,7 +111,7 @@ class _Checking:
     """One way through everything that was given, which collects the mistakes and the parts."""
 
     def __init__(self, registry: Registry) -> None:
-        self.errors: dict[str, list[str]] = {}
+        self.mistakes = Mistakes()
         self.parts: list[Part] = []
         self._registry = registry
         self._steps = 0
@@ -123,7 +125,7 @@ class _Checking:
         try:
             params = job.validate(given)
         except InvalidInput as error:
-            self._note(inside, error.errors)
+            self.mistakes.take(error, inside)
             return {}
         self.parts.insert(index, Part(place, job, params))
         return params
@@ -147,13 +149,13 @@ class _Checking:
     def _step(self, given: object, place: str, level: int) -> Step:
         """A step that is right in form, whatever was given: what is wrong with it is noted here, by its own place."""
         if not isinstance(given, Mapping):
-            self._note(place, {"": [f"expected a step {A_STEP}, got {shown(given)}"]})
+            self.mistakes.add(place, f"expected a step {A_STEP}, got {shown(given)}")
             return Step("")
         try:
             step = Step(**validate(STEP_PARAMETERS, given, "a step"))  # type: ignore[arg-type]
             job = self._job(step.job, level + 1)
         except InvalidInput as error:
-            self._note(f"{place}.", error.errors)
+            self.mistakes.take(error, f"{place}.")
             return Step("")
         return Step(job.name, msgspec.to_builtins(self.part(job, step.params, place, level + 1)))
 
@@ -169,9 +171,6 @@ class _Checking:
             )
         return job
 
-    def _note(self, place: str, errors: Mapping[str, Sequence[str]]) -> None:
-        self.errors |= {f"{place}{field}": list(texts) for field, texts in errors.items()}
-
 
 def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
     """Raises JobUnavailable where one of the jobs is switched off, and says where it stands."""
@@ -183,9 +182,34 @@ def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
 
 
 def locks_of(registry: Registry, parts: Sequence[Part]) -> tuple[str, ...]:
-    """The locks that a task of these parts holds while it runs: sorted, each once."""
-    found = {part.job.lock_of(registry.arguments(part.job, part.params)) for part in parts}
-    return tuple(sorted(lock for lock in found if lock is not None))
+    """The locks that a task of these parts holds while it runs: sorted, each once.
+
+    Raises InvalidInput for each that is too long, at the place of its job, and if they are too long together.
+    """
+    found: set[str] = set()
+    errors: dict[str, list[str]] = {}
+    for part in parts:
+        lock = part.job.lock_of(registry.arguments(part.job, part.params))
+        if lock is not None:
+            found.add(lock)
+            if mistake := mistake_of_locks([lock]):
+                errors[f"{part.place}.lock" if part.place else "lock"] = [mistake]
+    if not errors and (mistake := mistake_of_locks(found)):
+        errors["lock"] = [mistake]
+    if errors:
+        raise InvalidInput(errors=errors)
+    return tuple(sorted(found))
+
+
+def mistake_of_locks(locks: Collection[str]) -> str | None:
+    """Why a task cannot have these locks, which stay in memory while it is pending; None if it can."""
+    longest = max(map(len, locks), default=0)
+    if longest > MOST_LOCK_CHARACTERS:
+        return f"expected a lock of at most {MOST_LOCK_CHARACTERS} characters, got {longest}"
+    together = sum(map(len, locks))
+    if together > MOST_LOCK_CHARACTERS_IN_ALL:
+        return f"expected locks of at most {MOST_LOCK_CHARACTERS_IN_ALL} characters in all, got {together}"
+    return None
 
 
 # A task that is kept already

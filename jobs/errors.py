@@ -52,20 +52,79 @@ class StartError(HourglassError):
     """The service cannot start; see the message for what stands in its way."""
 
 
+MOST_MISTAKES = 100
+LONGEST_FIELD_CHARACTERS = 200
+LONGEST_MISTAKE_CHARACTERS = 1000
+
+
+class Mistakes:
+    """What is wrong with an input, by field: the first 100 mistakes, each once, and how many there are in all."""
+
+    def __init__(self, found: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.listed: dict[str, list[str]] = {}
+        self.count = 0
+        self._listed_count = 0
+        for field, texts in (found or {}).items():
+            self.add(field, *texts)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def add(self, field: str, *texts: str) -> None:
+        """Notes what is wrong with a field."""
+        field = _cut(field, LONGEST_FIELD_CHARACTERS)
+        for text in texts:
+            known = self.listed.get(field, [])
+            short = _cut(text, LONGEST_MISTAKE_CHARACTERS)
+            if short in known:
+                continue
+            self.count += 1
+            if self._listed_count < MOST_MISTAKES:
+                self._listed_count += 1
+                self.listed.setdefault(field, known).append(short)
+
+    def add_all(self, fields: Sequence[str], text: str) -> None:
+        """Notes the same of many fields; those beyond the first are only counted."""
+        room = MOST_MISTAKES - self._listed_count
+        for field in fields[:room]:
+            self.add(field, text)
+        self.count += len(fields[room:])
+
+    def take(self, error: InvalidInput, place: str = "") -> None:
+        """Notes those of a part of the input, which is at this place: `[3].` before each of its fields."""
+        before = self.count
+        for field, texts in error.errors.items():
+            self.add(f"{place}{field}", *texts)
+        self.count = before + max(error.mistakes.count, self.count - before)
+        if not error.mistakes:
+            self.add(place.rstrip("."), str(error))
+
+    def raise_if_any(self) -> None:
+        """Raises InvalidInput."""
+        if self:
+            raise InvalidInput(errors=self)
+
+    def summary(self) -> str:
+        """One sentence: the first mistake, and how many there are."""
+        first = next((f"{field}: {texts[0]}" for field, texts in self.listed.items()), "")
+        return first if self.count <= 1 else f"{first} (the first of {self.count:,} mistakes)"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 class InvalidInput(HourglassError):
     """The input is not valid; `errors` says for each field what was expected."""
 
-    def __init__(self, message: str = "", errors: Mapping[str, Sequence[str]] | None = None) -> None:
-        self.errors = {field: list(texts) for field, texts in (errors or {}).items()}
-        super().__init__(message or _summary(self.errors))
+    def __init__(self, message: str = "", errors: Mapping[str, Sequence[str]] | Mistakes | None = None) -> None:
+        self.mistakes = errors if isinstance(errors, Mistakes) else Mistakes(errors)
+        super().__init__(message or self.mistakes.summary())
 
-    def at(self, place: str) -> dict[str, list[str]]:
-        """The same mistakes by where they are: `[3].times`."""
-        return {f"{place}.{field}": texts for field, texts in self.errors.items()} or {place: [str(self)]}
-
-
-def _summary(errors: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{field}: {text}" for field, texts in errors.items() for text in texts)
+    @property
+    def errors(self) -> Mapping[str, list[str]]:
+        """The mistakes that are listed, by field."""
+        return self.mistakes.listed
 
 
 class NotFound(HourglassError):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -105,6 +106,17 @@ def raised(error: str, at: int) -> Step:
     return step
 
 
+def unstorable(error: str, at: int) -> Sequence[Step]:
+    """What its worker reported was refused by the store, so it cannot go on, and perhaps not even that it was taken
+    is on disk."""
+    take = taken(at)
+
+    def step(task: Task) -> Change | None:
+        return take(task) if task.status is Status.NOT_STARTED else None  # type: ignore[return-value]
+
+    return [step, raised(error, at)]
+
+
 def stopped(at: int, error: str | None = None) -> Step:
     """It was aborted, and the round that was under way has ended; `error` where its clean-up raised."""
     return lambda task: _no_longer_stopping(task, at, error=error)
@@ -184,14 +196,22 @@ def job_gone(at: int, job: str) -> Step:
     """Its job, or one inside it, is no longer there, so it cannot run."""
 
     def step(task: Task) -> Change | None:
-        if task.is_final:
-            return None
         message = f"its job {job} is no longer there" + (f", which runs in {task.job}" if job != task.job else "")
-        status = apply(task.status, Event.JOB_GONE)
-        error = error_text("JobGone", message)
-        return _end(task, at, status=status, error=error, outcome=f"Failed: {message}")
+        return _cannot_run(task, at, Event.JOB_GONE, error_text("JobGone", message), message)
 
     return step
+
+
+def over_limit(at: int, message: str) -> Step:
+    """What was stored of it by an earlier version is over a limit of this one, so it cannot run."""
+    error = error_text("LimitExceeded", message)
+    return lambda task: _cannot_run(task, at, Event.OVER_LIMIT, error, message)
+
+
+def _cannot_run(task: Task, at: int, event: Event, error: str, message: str) -> Change | None:
+    if task.is_final:
+        return None
+    return _end(task, at, status=apply(task.status, event), error=error, outcome=f"Failed: {message}")
 
 
 def stalled(value: bool, at: int) -> Step:
@@ -212,7 +232,7 @@ def pinned(value: bool) -> Step:
 
 def error_text(kind: str, message: str, traceback: str = "") -> str:
     """A task's `error` as JSON text."""
-    return json.dumps({"type": kind, "message": message, "traceback": traceback}, ensure_ascii=False)
+    return msgspec.json.encode({"type": kind, "message": message, "traceback": traceback}).decode()
 
 
 def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:

@@ -40,6 +40,7 @@ log = logging.getLogger("hourglass.worker")
 LONG_ROUND_SECONDS = 0.05
 MOST_GATHERED_BYTES = 256 * 1024
 RECEIVE_BYTES = 64 * 1024
+UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be told", "traceback": ""}'
 
 Stop = Literal["stopped", "interrupted"]
 
@@ -84,21 +85,28 @@ class Link:
         """The last word about the task, and the rounds that have not been sent yet."""
         with self._changed:
             self._task = None
-            self.send(replace(ended, rounds=self._gathered))
+            try:
+                message = encode(replace(ended, rounds=self._gathered))
+            except Exception:  # noqa: BLE001  what a job left in the way must not keep its task from ending
+                message = encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE))
+            self._send(message)
             self._forget_gathered()
 
     def send(self, report: Report) -> None:
+        self._send(encode(report))
+
+    def _send(self, message: bytes) -> None:
         """Encoded as a whole before the first byte leaves, so that a failure leaves no half message behind."""
-        message = framed(encode(report))
         try:
-            self._channel.sendall(message)
+            self._channel.sendall(framed(message))
         except OSError:  # the server is gone, a job has closed the pipe, or this is a process that a job forked
             os._exit(1)
 
     def _gather(self, done: RoundRecord) -> None:
+        """Only what can be sent: else it would stand in the way of all that is said of the task later."""
+        self._gathered_bytes += len(encode(done))
         self._gathered.append(done)
         self._gathered_seconds += done.seconds
-        self._gathered_bytes += len(done.message) + len(done.output or "") + len(done.checkpoint or "")
 
     def _is_full(self) -> bool:
         return self._gathered_seconds >= LONG_ROUND_SECONDS or self._gathered_bytes >= MOST_GATHERED_BYTES

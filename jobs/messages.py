@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jobs.model import RoundRecord
+
+MOST_REASON_CHARACTERS = 10_000
+MOST_ROUNDS = 100_000
+"""In one message, which nearly nothing-saying rounds could fill by more."""
+
+RoundRecords = Annotated[list[RoundRecord], Meta(max_length=MOST_ROUNDS)]
 
 
 class Start(Struct, frozen=True, tag=True, kw_only=True, gc=False):
@@ -48,14 +54,14 @@ class Ready(Struct, frozen=True, tag=True):
 class BootFailed(Struct, frozen=True, tag=True):
     """The worker cannot begin, and says why."""
 
-    reason: str
+    reason: Annotated[str, Meta(max_length=MOST_REASON_CHARACTERS)]
 
 
 class Reported(Struct, frozen=True, tag=True):
     """Rounds that are done, in order. The worker sends no more of them until they are acknowledged."""
 
     task: int
-    rounds: list[RoundRecord]
+    rounds: RoundRecords
 
 
 class Ended(Struct, frozen=True, tag=True, kw_only=True):
@@ -67,15 +73,41 @@ class Ended(Struct, frozen=True, tag=True, kw_only=True):
 
     task: int
     how: Literal["returned", "raised", "stopped", "interrupted"]
-    rounds: list[RoundRecord]
+    rounds: RoundRecords
     result: str | None = None
     error: str | None = None
 
 
-Report = Ready | BootFailed | Reported | Ended
+class Unfit(Struct, frozen=True):
+    """What a worker said of its task breaks a bound. Never sent: it stands for what was."""
+
+    words: str
+
+
+Report = Ready | BootFailed | Reported | Ended | Unfit
 
 LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 
 encode = msgspec.msgpack.Encoder().encode
 decode_order = msgspec.msgpack.Decoder(Order).decode
-decode_report = msgspec.msgpack.Decoder(Report).decode
+_decode_report = msgspec.msgpack.Decoder(Ready | BootFailed | Reported | Ended).decode
+
+
+class _AboutTask(Struct):
+    type: Literal["Reported", "Ended"]
+
+
+_decode_about_task = msgspec.msgpack.Decoder(_AboutTask).decode
+
+
+def decode_report(message: bytes) -> Report:
+    """What a worker said. A job can change everything in its process, so nothing is believed that is not looked at.
+
+    Raises msgspec.DecodeError where it is no report at all.
+    """
+    try:
+        report: Report = _decode_report(message)
+    except msgspec.ValidationError as error:
+        _decode_about_task(message)
+        return Unfit(str(error))
+    return report

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from jobs.errors import IllegalTransition
 
@@ -28,8 +29,14 @@ class Status(StrEnum):
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# What a job may send: its worker looks before it sends, and the server looks again.
+MOST_MESSAGE_CHARACTERS = 1_000
 LARGEST_NUMBER = 2**53
 """Above it, JavaScript and other readers of JSON no longer tell one whole number from the next."""
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999; later ones cannot be shown."""
+LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
+LONGEST_ROUND_SECONDS = 100.0 * LONGEST_EXPECTED_SECONDS
 
 FINAL = frozenset({Status.FINISHED, Status.EXCEPTION, Status.ABORTED})
 PENDING = frozenset({Status.NOT_STARTED, Status.RUNNING})
@@ -44,12 +51,14 @@ class Event(Enum):
     ABORTED = "a person deleted it"
     INTERRUPTED = "its worker or the server stopped, and it will go on"
     JOB_GONE = "its job is no longer there"
+    OVER_LIMIT = "what was stored of it is over a limit"
 
 
 TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (Status.NOT_STARTED, Event.TAKEN): Status.RUNNING,
     (Status.NOT_STARTED, Event.ABORTED): Status.ABORTED,
     (Status.NOT_STARTED, Event.JOB_GONE): Status.EXCEPTION,
+    (Status.NOT_STARTED, Event.OVER_LIMIT): Status.EXCEPTION,
     (Status.RUNNING, Event.RETURNED): Status.FINISHED,
     (Status.RUNNING, Event.RAISED): Status.EXCEPTION,
     (Status.RUNNING, Event.ABORTED): Status.ABORTED,
@@ -68,12 +77,14 @@ def apply(status: Status, event: Event) -> Status:
 class Task(Struct, frozen=True, kw_only=True, gc=False):
     """One persisted request to run a job, as the store keeps it.
 
-    Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts.
+    Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts. In a list or
+    frame `params` is "", `result` None and `metadata` {} if it is left out; `params_bytes` and `result_bytes` say so.
     """
 
     id: int
     job: str
     params: str
+    params_bytes: int = 0
     description: str
     metadata: str
     locks: tuple[str, ...] = ()
@@ -120,19 +131,26 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
         return self.status in FINAL
 
 
-class RoundRecord(Struct, frozen=True, kw_only=True):
-    """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end."""
+Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
+Message = Annotated[str, Meta(max_length=MOST_MESSAGE_CHARACTERS)]
 
-    number: int
-    at: int
-    seconds: float
-    percent: int | None = None
-    of: int | None = None
-    message: str = ""
+
+class RoundRecord(Struct, frozen=True, kw_only=True):
+    """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end.
+
+    The bounds are looked at where a report is decoded.
+    """
+
+    number: Number
+    at: Annotated[int, Meta(ge=0, le=LATEST)]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_ROUND_SECONDS)]
+    percent: Annotated[int, Meta(ge=0, le=100)] | None = None
+    of: Number | None = None
+    message: Message = ""
     output: str | None = None
     checkpoint: str | None = None
-    if_aborted: str = ""
-    expected_seconds: float | None = None
+    if_aborted: Message = ""
+    expected_seconds: Annotated[float, Meta(ge=0, le=LONGEST_EXPECTED_SECONDS)] | None = None
     """How long the next round should take, where it is not what the job declares."""
 
 
@@ -146,6 +164,15 @@ class KeptRound(Struct, frozen=True, kw_only=True):
     message: str
     output: str | None
     revision: int
+
+
+class RoundPage(Struct, frozen=True):
+    """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
+    much JSON they are, in bytes."""
+
+    rounds: list[KeptRound]
+    has_more: bool
+    size: int
 
 
 class Watch(Struct, frozen=True, kw_only=True):
@@ -197,6 +224,11 @@ class Changes(Struct, frozen=True):
     transitions: list[Transition]
     tasks: list[Task]
     deleted: list[int]
+
+
+def utf8_bytes(text: str) -> int:
+    """How many bytes a text takes in UTF-8. It is only encoded if it is not ASCII."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def iso_time(milliseconds: int | None) -> str | None:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
-from jobs.errors import ConfigError, InvalidInput
+from jobs.errors import ConfigError, InvalidInput, Mistakes
 
 LONGEST_SHOWN_VALUE = 60
 ANY_OTHER_TYPE = "a valid"
@@ -216,28 +216,30 @@ def _json(value: object) -> str:
 def validate(parameters: Sequence[Parameter], given: object, owner: str) -> dict[str, object]:
     """What was given, checked, with the defaults filled in, in the order of the parameters.
 
-    Raises InvalidInput with all mistakes at once. `owner` names whose parameters they are.
+    Raises InvalidInput with all mistakes at once, as far as it lists them. `owner` names whose parameters they are.
     """
     if not isinstance(given, Mapping):
         raise InvalidInput(
             errors={"params": [f"expected an object with the parameters of {owner}, got {shown(given)}"]}
         )
-    errors = _unknown_names(parameters, given, owner)
+    mistakes = Mistakes()
+    _note_unknown_names(mistakes, parameters, given, owner)
     values: dict[str, object] = {}
     for parameter in parameters:
         try:
             values[parameter.name] = check(given.get(parameter.name, parameter.default), parameter.type)
         except ValueError as error:
-            errors[parameter.name] = [str(error)]
-    if errors:
-        raise InvalidInput(errors=errors)
+            mistakes.add(parameter.name, str(error))
+    mistakes.raise_if_any()
     return values
 
 
-def _unknown_names(parameters: Sequence[Parameter], given: Mapping[str, object], owner: str) -> dict[str, list[str]]:
+def _note_unknown_names(
+    mistakes: Mistakes, parameters: Sequence[Parameter], given: Mapping[str, object], owner: str
+) -> None:
     possible = [parameter.name for parameter in parameters]
     expected = f"expected: {', '.join(possible)}" if possible else "which has none"
-    return {name: [f"is not a parameter of {owner}, {expected}"] for name in given if name not in possible}
+    mistakes.add_all([name for name in given if name not in possible], f"is not a parameter of {owner}, {expected}")
 
 
 def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:

@@ -24,6 +24,7 @@ from jobs.messages import (
     Report,
     Reported,
     Start,
+    Unfit,
     decode_report,
 )
 from jobs.process import (
@@ -33,11 +34,14 @@ from jobs.process import (
     SHORTEST_BOOT_DELAY_SECONDS,
     ChildProcess,
 )
+from jobs.reports import Refusal, check_report, json_characters, refused
 from jobs.views import WorkerView
 from jobs.worker import WorkerSettings, main
 
 OUT_OF_TURN = "sent a message out of turn"
 BY_FORCE = "killed by force"
+MOST_CHECKED_AT_ONCE = 256 * 1024
+"""In characters of JSON. What is more is looked at beside the loop, while nothing else of that worker is heard."""
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +145,7 @@ class Worker:
         self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         self._unacknowledged = False
         self._aborted = False
+        self._round = 0
         self._round_timeout_seconds: float = 0
         # Of whatever may take too long at the moment: a round, an end. Or what is waited for: the next boot.
         self._timer: asyncio.TimerHandle | None = None
@@ -167,6 +172,7 @@ class Worker:
         self.order = order
         self._unacknowledged = False
         self._aborted = False
+        self._round = order.round
         self._round_timeout_seconds = self._pool.round_timeout_seconds(order)
         self._send(order)
         self._watch_round()
@@ -217,14 +223,51 @@ class Worker:
                 self._become_ready()
             case BootFailed(reason) if not self._booted:
                 self._boot_failure = reason
-            case Reported(task, rounds) if self._runs(task) and not self._unacknowledged:
+            case Reported(task=task) if self._runs(task) and not self._unacknowledged:
                 self._cancel_timer()
                 self._unacknowledged = True
-                self._pool.listener.rounds_reported(task, rounds)
+                self._check(report)
             case Ended(task=task) if self._runs(task):
-                self._end_task(report)
+                self._cancel_timer()
+                self._check(report)
+            case Unfit(words) if self.order:
+                self._refuse(Refusal(words, []))
             case _:
                 self.kill(OUT_OF_TURN)
+
+    def _check(self, report: Reported | Ended) -> None:
+        """What is large is looked at in a thread; the process's next words, and its end, are heard after it."""
+        assert self.process
+        if json_characters(report) <= MOST_CHECKED_AT_ONCE:
+            self._act_on(report, _refusal_of(report, self._round))
+            return
+        process = self.process
+        process.hold()
+
+        def done(future: asyncio.Future[Refusal | None]) -> None:
+            self._act_on(report, future.result())
+            process.go_on()
+
+        looking = asyncio.get_running_loop().run_in_executor(None, _refusal_of, report, self._round)
+        looking.add_done_callback(done)
+
+    def _act_on(self, report: Reported | Ended, refusal: Refusal | None) -> None:
+        if refusal:
+            self._refuse(refusal)
+        elif isinstance(report, Ended):
+            self._end_task(report)
+        else:
+            self._round = report.rounds[-1].number if report.rounds else self._round
+            self._pool.listener.rounds_reported(report.task, report.rounds)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """The task ends as an Exception, and the worker with it: what else it says is not to be believed either."""
+        assert self.order
+        assert self.process
+        about = {"task": self.order.task}
+        logger.warning("Worker %d is killed: it sent %s", self.process.pid, refusal.words, extra=about)
+        self.kill("sent what cannot be kept")
+        self._end_task(refused(self.order.task, refusal.words, refusal.rounds))
 
     def _runs(self, task_id: int) -> bool:
         return self.order is not None and self.order.task == task_id
@@ -310,6 +353,17 @@ class Worker:
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+
+def _refusal_of(report: Reported | Ended, previous: int) -> Refusal | None:
+    try:
+        check_report(report, previous)
+    except Refusal as refusal:
+        return refusal
+    except Exception as error:
+        logger.critical("a defect in what looks at reports", exc_info=True)
+        return Refusal(f"{type(error).__name__}: {error}", [])
+    return None
 
 
 class _ErrorType(Struct):

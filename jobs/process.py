@@ -13,17 +13,22 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 import msgspec
 import psutil
 
-from jobs.child import HELD_SIGNALS
+import streams
+from jobs.child import HELD_SIGNALS, begin
+from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from relay import ChildPipe
 
 RECEIVE_BYTES = 256 * 1024
 # More than the kernel holds for a pipe: a process that escaped and goes on writing must not hold up another's end.
@@ -65,10 +70,8 @@ class ChildProcess(Generic[Message]):
         self._on_end = on_end
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
-        self._process = spawning.Process(target=main, args=(theirs, settings), name=name)
-        self._start(theirs)
-        assert self._process.pid
-        self.pid: int = self._process.pid
+        self._printed_and_logged: list[ChildPipe] = []
+        self._process, self.pid = self._start(main, theirs, settings, name)
         self.is_doomed = False
         self.ended = asyncio.Event()
         self._started_at = self._loop.time()
@@ -77,18 +80,45 @@ class ChildProcess(Generic[Message]):
         self._frames = Frames(LARGEST_MESSAGE_BYTES)
         self._unsent = bytearray()
         self._is_heard = True
+        self._is_held = False
+        self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._channel, self._receive)
         self._loop.add_reader(self._pidfd, self._end)
 
-    def _start(self, theirs: socket.socket) -> None:
-        try:
-            with theirs, signals_held():
-                self._process.start()
-        except OSError:
-            self._channel.close()
-            raise
+    def _start(
+        self, main: Callable[[socket.socket, Any], None], theirs: socket.socket, settings: object, name: str
+    ) -> tuple[SpawnProcess, int]:
+        ours: list[int] = []
+        with ExitStack() as stack:
+            stack.enter_context(theirs)
+            try:
+                outputs = [stack.enter_context(self._pipe(ours)) for _ in range(2)] if streams.current else []
+                process = spawning.Process(
+                    target=begin, args=(main, theirs, settings, limit_at_start(), outputs), name=name
+                )
+                with signals_held():
+                    process.start()
+            except OSError:
+                self._channel.close()
+                for descriptor in ours:
+                    os.close(descriptor)
+                raise
+        assert process.pid
+        if streams.current:
+            takes = (streams.current.printed_by(f"{name} {process.pid}"), streams.current.logged_by_child())
+            self._printed_and_logged = [ChildPipe(*one) for one in zip(ours, takes, strict=True)]
+            for pipe in self._printed_and_logged:
+                streams.current.relay.take(pipe)
+        return process, process.pid
+
+    @staticmethod
+    def _pipe(ours: list[int]) -> Connection:
+        """Makes a pipe; adds our end to `ours` and returns theirs."""
+        read, write = os.pipe()
+        ours.append(read)
+        return Connection(write, readable=False)
 
     def send(self, message: object) -> None:
         self._unsent += framed(encode(message))
@@ -101,6 +131,21 @@ class ChildProcess(Generic[Message]):
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         self._kill_group()
+
+    def hold(self) -> None:
+        """Hears no further message, and does not tell of the end, until `go_on`: for a message that takes its time."""
+        self._is_held = True
+        self._loop.remove_reader(self._channel)
+
+    def go_on(self) -> None:
+        self._is_held = False
+        self._take(b"")
+        if self._is_held:
+            return
+        if self._has_ended:
+            self._end()
+        elif self._is_heard:
+            self._loop.add_reader(self._channel, self._receive)
 
     def usage(self) -> tuple[float | None, int | None]:
         """The CPU in percent since it was last asked, and the memory in bytes; None where it is just gone."""
@@ -155,6 +200,8 @@ class ChildProcess(Generic[Message]):
     def _take(self, data: bytes) -> None:
         for message in self._messages(data):
             self._on_message(message)
+            if self._is_held:
+                return  # the rest stays in the frames
 
     def _messages(self, data: bytes) -> Iterator[Message]:
         try:
@@ -180,6 +227,10 @@ class ChildProcess(Generic[Message]):
         self.is_doomed = True
         self._kill_group()
         self._drain()
+        if self._is_held:
+            self._has_ended = True
+            self._loop.remove_reader(self._pidfd)
+            return
         self._close()
         self._process.join()
         reason = self._reason or death_in_words(self._process.exitcode)
@@ -193,7 +244,7 @@ class ChildProcess(Generic[Message]):
 
     def _drain(self) -> None:
         for _ in range(MOST_DRAINED_BYTES // RECEIVE_BYTES):
-            data = self._read() if self._is_heard else None
+            data = self._read() if self._is_heard and not self._is_held else None
             if not data:
                 return
             self._take(data)
@@ -206,6 +257,9 @@ class ChildProcess(Generic[Message]):
         self._loop.remove_writer(self._channel)
         self._channel.close()
         os.close(self._pidfd)
+        for pipe in self._printed_and_logged:
+            if streams.current:
+                streams.current.relay.let_go(pipe)
 
 
 @contextmanager

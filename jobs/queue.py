@@ -21,10 +21,13 @@ from jobs.errors import (
     HourglassError,
     InvalidInput,
     JobUnavailable,
+    LimitExceeded,
+    Mistakes,
     NotFound,
     ServiceStopping,
 )
 from jobs.forecast import TREND_ROUNDS
+from jobs.json_text import check_json, with_replacement_marks
 from jobs.lifecycle import Expected, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
@@ -42,6 +45,9 @@ LONGEST_SLEEP_SECONDS = 60.0
 LONGEST_KILL_SECONDS = 10.0
 KEPT_ORDERS = 1000
 LARGEST_KEPT_ORDER_CHARACTERS = 4096
+LARGEST_METADATA_BYTES = 16 * 1024
+RECOVERED_AT_ONCE = 20
+"""Tasks in memory at a time while a start looks at them."""
 MOST_REASON_CHARACTERS = 500
 
 
@@ -107,8 +113,10 @@ class TaskQueue:
 
         Raises StorageUnavailable.
         """
-        for task in await self._store.unfinished():
-            await self._recover_one(task)
+        task_ids = await self._store.unfinished()
+        for first in range(0, len(task_ids), RECOVERED_AT_ONCE):
+            for task in await self._store.tasks(task_ids[first : first + RECOVERED_AT_ONCE]):
+                await self._recover_one(task if task.params else await self._store.task(task.id))
         self._dispatch()
 
     async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
@@ -116,14 +124,19 @@ class TaskQueue:
 
         Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
-        known = await self.known(key)
-        return known or (await self._take_in([self._draft(submission, by)], key))[0]
+        try:
+            draft = self._checked_draft(submission, by)
+        except HourglassError:
+            known = await self.known(key)
+            if known is None:
+                raise
+            return known
+        # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
+        return (await self._take_in([draft], key))[0]
 
     def check(self, submission: Submission) -> None:
         """Raises what `submit` would, as far as that is known beforehand: for callers that do something first."""
-        self._draft(submission, by=None)
-        if self.stopping:
-            raise ServiceStopping
+        self._checked_draft(submission, by=None)
 
     async def known(self, key: RequestKey | None) -> Created | None:
         """What a request has created that was sent before: whatever has changed since, it is not refused now."""
@@ -134,18 +147,17 @@ class TaskQueue:
         """Takes in all tasks or none. Raises InvalidInput with the mistakes of all of them by their indices; one whose
         form is wrong already comes as its mistake."""
         drafts: list[Draft] = []
-        errors: dict[str, list[str]] = {}
+        mistakes = Mistakes()
         for index, submission in enumerate(submissions):
             try:
                 if isinstance(submission, InvalidInput):
                     raise submission
                 drafts.append(self._draft(submission, by))
             except InvalidInput as error:
-                errors |= error.at(f"[{index}]")
+                mistakes.take(error, f"[{index}].")
             except JobUnavailable as error:
-                errors[f"[{index}].job"] = [str(error)]
-        if errors:
-            raise InvalidInput(errors=errors)
+                mistakes.add(f"[{index}].job", str(error))
+        mistakes.raise_if_any()
         return await self._take_in(drafts)
 
     async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
@@ -231,7 +243,7 @@ class TaskQueue:
         self.stopping = True
         self._cancel_timers()
         await self._engine.stop(grace_seconds)
-        await self._background.finish(unless=lambda: self._writer.is_blocked)
+        await self._background.finish(unless=lambda: self._writer.may_take_for_ever)
         self._background.cancel()
         self._writer.give_up(list(self._runs.values()))
 
@@ -272,6 +284,12 @@ class TaskQueue:
         self._dispatch()
         return created
 
+    def _checked_draft(self, submission: Submission, by: str | None) -> Draft:
+        draft = self._draft(submission, by)
+        if self.stopping:
+            raise ServiceStopping
+        return draft
+
     def _draft(self, submission: Submission, by: str | None) -> Draft:
         job = self._known_job(submission.job)
         parts = composition.parts_of(self._registry, job.name, submission.params)
@@ -286,12 +304,25 @@ class TaskQueue:
         arguments = self._registry.arguments(job, parts[0].params)
         for part in parts:
             part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
+        errors: dict[str, list[str]] = {}
+        locks: tuple[str, ...] = ()
+        try:
+            locks = composition.locks_of(self._registry, parts)
+        except InvalidInput as error:
+            errors |= error.errors
+        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
+        size = len(metadata.encode())
+        if size > LARGEST_METADATA_BYTES:
+            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
+        if errors:
+            raise InvalidInput(errors=errors)
+        check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
             params=_json(params),
             description=job.describe(arguments),
-            metadata=_json(job.metadata_of(arguments)),
-            locks=composition.locks_of(self._registry, parts),
+            metadata=metadata,
+            locks=locks,
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,
@@ -326,12 +357,20 @@ class TaskQueue:
             await self._let_wait_again(recovered, now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
-        gone = self._gone_job(task)
-        if gone is not None:
-            self._note_end_of(await self._store.change(task.id, lifecycle.job_gone(now, gone)))
+        impossible = self._impossible(task, now)
+        if impossible is not None:
+            self._note_end_of(await self._store.change(task.id, impossible))
             self.on_final(task.id)
         else:
             self._schedule.add(_entry(task), now)
+
+    def _impossible(self, task: Task, now: int) -> Step | None:
+        """How a task ends that cannot run under this version of the service; None if it can."""
+        gone = self._gone_job(task)
+        if gone is not None:
+            return lifecycle.job_gone(now, gone)
+        mistake = composition.mistake_of_locks(task.locks)
+        return lifecycle.over_limit(now, f"it cannot run: {mistake}") if mistake else None
 
     def _gone_job(self, task: Task) -> str | None:
         names = composition.names_in(self._registry, task.job, task.params)
@@ -379,7 +418,7 @@ class TaskQueue:
         task = await self._store.task(run.task_id)
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
-            recent = await self._store.rounds(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
+            recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
         return Start(
             task=task.id,
@@ -427,6 +466,13 @@ class TaskQueue:
             log.debug("task %d: started", task.id, extra={"task": task.id})
         if before is None or not before.is_final:
             self._note_end_of(task)
+
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        if not run.over:
+            self._engine.kill_task(run.task_id)
+        reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+        message = f"what its worker reported cannot be stored: {reason[:MOST_REASON_CHARACTERS]}"
+        return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
     def run_written(self, run: Run) -> None:
         self._engine.acknowledge(run.task_id)
@@ -506,7 +552,10 @@ class TaskQueue:
         if task is None or not task.is_final:
             return
         self.tally.task_ended(task)
-        self.on_ended(task)
+        try:
+            self.on_ended(task)
+        except Exception:
+            log.critical("a defect in what hears of ends of tasks", exc_info=True)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})
@@ -575,9 +624,9 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
     """Raises InvalidInput where a function of the job raises, or says what cannot be kept."""
     try:
         yield
-    except HourglassError:
-        raise
     except Exception as error:
+        if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
+            raise
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
@@ -588,7 +637,8 @@ def _entry(task: Task) -> Entry:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    """As compact as what workers send: so large the sizes that clients are told are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _unique_key(job: str, params: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError
-from jobs.model import LARGEST_NUMBER
+from jobs.json_text import with_escapes, with_replacement_marks
+from jobs.model import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
 from jobs.params import (
     FROM_FILE,
     REQUIRED,
@@ -32,9 +33,9 @@ from jobs.params import (
     shown,
     validate,
 )
+from logs import undisturbed_logging
 
 LONGEST_DESCRIPTION = 300
-LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
 LIBRARY = "jobs.library"
 
 JobFunction = Callable[..., Iterator["Round"]]
@@ -96,11 +97,9 @@ def _expect_text(name: str, value: object) -> None:
         raise TypeError(f"the {name} of a Round is text, not {shown(value)}")
 
 
-def _expect_whole(name: str, value: object, least: int, most: float = float("inf")) -> None:
-    if value is None or (type(value) is int and least <= value <= most):
-        return
-    bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
-    raise TypeError(f"{name} of a Round is a whole number {bounds}, or None, not {shown(value)}")
+def _expect_whole(name: str, value: object, least: int, most: int = LARGEST_NUMBER) -> None:
+    if value is not None and not (type(value) is int and least <= value <= most):
+        raise TypeError(f"{name} of a Round is a whole number from {least} to {most}, or None, not {shown(value)}")
 
 
 def expect_seconds(what: str, value: object) -> float | None:
@@ -155,7 +154,7 @@ class Job:
 
     def describe(self, params: Mapping[str, object]) -> str:
         """One line for people, whatever the parameters hold."""
-        line = " ".join(_rendered(self.description, params).splitlines())
+        line = " ".join(with_replacement_marks(_rendered(self.description, params)).splitlines())
         return line.strip()[:LONGEST_DESCRIPTION].rstrip()
 
     def metadata_of(self, params: Mapping[str, object]) -> dict[str, object]:
@@ -166,9 +165,10 @@ class Job:
 
     def lock_of(self, params: Mapping[str, object]) -> str | None:
         """Tasks with the same lock run one after another; None runs beside all others."""
-        if callable(self.lock):
-            return self.lock(**params)
-        return self.lock if self.lock is None else self.lock.format(**params)
+        lock = self.lock(**params) if callable(self.lock) else self.lock and self.lock.format(**params)
+        if not isinstance(lock, str | None):
+            raise TypeError(f"the lock of the job {self.name} is text or None, not {shown(lock)}")
+        return lock and with_escapes(lock)
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
         """How many rounds there will be with these parameters, as far as they tell. Raises TypeError for no number."""
@@ -528,7 +528,8 @@ def _library_modules() -> list[str]:
 
 def _imported(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        with undisturbed_logging():
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # code of others may do anything while it is imported
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise StartError(f"The job module {name} cannot be imported: {reason}") from error

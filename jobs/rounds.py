@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import reprlib
-import time
 from collections.abc import Mapping
+from time import time_ns
 
 from jobs.errors import LimitExceeded
-from jobs.model import LARGEST_NUMBER, RoundRecord
+from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
+from jobs.model import (
+    LARGEST_NUMBER,
+    LATEST,
+    LONGEST_ROUND_SECONDS,
+    MOST_MESSAGE_CHARACTERS,
+    RoundRecord,
+)
 from jobs.registry import Round
 
 MIB = 1024 * 1024
-MOST_MESSAGE_CHARACTERS = 1_000
 MOST_OUTPUT_BYTES = MIB
 MOST_CHECKPOINT_BYTES = MIB
 MOST_RESULT_BYTES = 10 * MIB
-# Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was kept.
-MOST_LEVELS = 200
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -26,16 +30,14 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
     """What the job yielded after round `previous`, as it is reported. Raises TypeError or LimitExceeded.
 
     `declared` is how many rounds the task is to have: it holds where the round itself does not say.
-
-    The types within a Round are its own affair: it refuses others where it is made.
     """
     value = expect_round(value)
-    number = previous + 1 if value.number is None else _checked_number(value.number, previous)
+    number = _checked_number(previous + 1 if value.number is None else value.number, previous)
     of = _of(value, number, declared)
     return RoundRecord(
         number=number,
-        at=time.time_ns() // 1_000_000,
-        seconds=seconds,
+        at=min(max(time_ns() // 1_000_000, 0), LATEST),
+        seconds=min(max(seconds, 0.0), LONGEST_ROUND_SECONDS),
         percent=_percent(value.percent, number, of),
         of=of,
         message=_checked_text("message", value.message),
@@ -47,9 +49,10 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
 
 
 def expect_round(value: object) -> Round:
-    """What the job yielded. Raises TypeError where it is something else."""
+    """What the job yielded. Raises TypeError where it is something else, or a Round that got round its own checks."""
     if not isinstance(value, Round):
         raise TypeError(f"the job yielded {_shown(value)}, expected a Round")
+    Round.__post_init__(value)
     return value
 
 
@@ -58,41 +61,27 @@ def checked_result(value: object) -> str:
     return as_json(value, "the job's result", MOST_RESULT_BYTES)
 
 
-def as_json(value: object, what: str, most_bytes: int) -> str:
-    """`value` as strict JSON text; `what` names it in the refusal. Raises TypeError or LimitExceeded."""
+def as_json(value: object, what: str, most_bytes: int, *, comes_back: bool = False) -> str:
+    """`value` as strict JSON text; `what` names it in the refusal. Raises TypeError or LimitExceeded.
+
+    Bytes of file names that are not UTF-8 are shown as replacement marks; in what `comes_back` to the job they stay.
+    """
     try:
         text = _encode(value)
-        size_bytes = len(text) if text.isascii() else len(text.encode())
     except RecursionError:
-        raise _too_deep(what) from None
+        raise too_deep(what) from None
     except (TypeError, ValueError) as error:
         raise TypeError(f"{what} is not JSON: {error}") from error
-    if size_bytes > most_bytes:
-        raise LimitExceeded(f"{what} takes {size_bytes:,} bytes as JSON, at most {most_bytes:,} are kept")
-    if _may_be_deep(text) and _is_deeper_than(MOST_LEVELS, value):
-        raise _too_deep(what)
+    text = with_escapes(text) if comes_back else with_replacement_marks(text)
+    check_json(text, what, most_bytes, may_hold_halves=comes_back)
     return text
 
 
-def _too_deep(what: str) -> LimitExceeded:
-    return LimitExceeded(f"{what} is nested too deeply, at most {MOST_LEVELS} levels are kept")
-
-
-def _may_be_deep(text: str) -> bool:
-    return text.count("[") + text.count("{") > MOST_LEVELS
-
-
-def _is_deeper_than(levels: int, value: object) -> bool:
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    if not isinstance(value, list | tuple):
-        return False
-    return levels == 0 or any(_is_deeper_than(levels - 1, inner) for inner in value)
-
-
 def _checked_number(number: int, previous: int) -> int:
-    if not previous < number <= LARGEST_NUMBER:
+    if number <= previous:
         raise LimitExceeded(f"the round's number is {_shown(number)}, expected more than {previous}")
+    if number > LARGEST_NUMBER:
+        raise LimitExceeded(f"the round's number is {_shown(number)}, expected at most {LARGEST_NUMBER}")
     return number
 
 
@@ -113,20 +102,11 @@ def _checked_text(name: str, text: str) -> str:
         raise LimitExceeded(
             f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
         )
-    if not text.isascii():
-        _refuse_lone_surrogates(name, text)
-    return text
-
-
-def _refuse_lone_surrogates(name: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise TypeError(f"the round's {name} is not text: {error}") from error
+    return with_replacement_marks(text)
 
 
 def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:
-    return as_json(expect_names(checkpoint), "the round's checkpoint", MOST_CHECKPOINT_BYTES)
+    return as_json(expect_names(checkpoint), "the round's checkpoint", MOST_CHECKPOINT_BYTES, comes_back=True)
 
 
 def expect_names(checkpoint: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """A task while a worker has it, and the one line in which everything that happens to it meanwhile is written.
 
 What cannot be written is kept, in order, and tried again; only what is on disk is acknowledged. People do not wait
-behind what is kept: they are told.
+behind what is kept: they are told. What the store refuses, whatever else it could write, ends its task as an Exception.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextvars import Context
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.lifecycle import Step
@@ -61,6 +62,9 @@ class _Write(Struct):
     steps: Sequence[Step]
     answer: asyncio.Future[Task | None] | None = None
     acknowledges: bool = False
+    goes_alone: bool = False
+    ends_refused: bool = False
+    """It is written because another write of ours was refused."""
 
 
 class Run:
@@ -97,6 +101,9 @@ class RunListener(Protocol):
     def run_written(self, run: Run) -> None:
         """What its worker waits for is on disk."""
 
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        """What its worker reported cannot be stored: gives up its worker, and says how the task shall end."""
+
     def run_ended(self, run: Run) -> None:
         """Its worker has said its last word, and all of it is on disk."""
 
@@ -112,11 +119,17 @@ class RunWriter:
         self._background = background
         self._listener = listener
         self._kept_back: dict[int, StorageUnavailable] = {}
+        self._unfinished: set[int] = set()
 
     @property
     def is_blocked(self) -> bool:
         """Whether something that workers reported could not be written yet."""
         return bool(self._kept_back)
+
+    @property
+    def may_take_for_ever(self) -> bool:
+        """Whether something is tried again and again, which a stop cannot wait for."""
+        return self.is_blocked or bool(self._unfinished)
 
     def write(self, run: Run, *steps: Step, acknowledges: bool = False) -> None:
         """Puts our own steps into the run's line."""
@@ -146,31 +159,52 @@ class RunWriter:
         while run._line:
             group = _next_group(run._line)
             try:
-                await self._write_group(run, group)
-                delay = FIRST_RETRY_SECONDS
+                task = await self._store.change(run.task_id, *(step for write in group for step in write.steps))
             except StorageUnavailable as error:
                 self._keep_back(run, group, error)
+                must_wait = True
+            except Exception as error:  # noqa: BLE001  a refusal must not hold up its worker for ever
+                self._let_go(run)
+                must_wait = not self._refuse(run, group, error)
+            else:
+                self._note_written(run, group, task)
+                must_wait = False
+            if must_wait:
                 await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+            delay = min(2 * delay, LONGEST_RETRY_SECONDS) if must_wait else FIRST_RETRY_SECONDS
         run._is_writing = False
         if run.over:
             self._listener.run_ended(run)
 
-    async def _write_group(self, run: Run, group: Sequence[_Write]) -> None:
-        steps = [step for write in group for step in write.steps]
-        before = run.task
-        try:
-            run.task = await self._store.change(run.task_id, *steps)
-        except StorageUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001  a defect in one step must not hold up its worker for ever
-            _refuse(run, group, error)
-        else:
-            _answer(group, run.task)
-            self._listener.run_changed(run, before)
+    def _note_written(self, run: Run, group: Sequence[_Write], task: Task | None) -> None:
+        before, run.task = run.task, task
+        _answer(group, task)
         self._let_go(run)
+        self._unfinished.discard(run.task_id)
+        self._listener.run_changed(run, before)
         if any(write.acknowledges for write in group) and not run.over:
             self._listener.run_written(run)
+
+    def _refuse(self, run: Run, group: Sequence[_Write], error: Exception) -> bool:
+        """A person is told; a task that was deleted while it was stopping needs no more words. Otherwise, of several
+        writes each is tried by itself, and the one that is refused ends the task. False: that too is to be tried again.
+        """
+        if group[0].answer is not None:
+            _fail(group[0].answer, error)
+        elif isinstance(error, NoSuchTask):
+            if any(write.acknowledges for write in group) and not run.over:
+                self._listener.run_written(run)
+        elif len(group) > 1:
+            run._line.extendleft(replace(write, goes_alone=True) for write in reversed(group))
+        else:
+            log.error("task %d: %s", run.task_id, error, exc_info=error, extra={"task": run.task_id})
+            if group[0].ends_refused:
+                self._unfinished.add(run.task_id)
+                run._line.append(group[0])  # behind people, who may have better luck
+                return False
+            ending = self._listener.run_refused(run, error)
+            run._line.appendleft(_Write(ending, goes_alone=True, ends_refused=True))
+        return True
 
     def _keep_back(self, run: Run, group: Sequence[_Write], error: StorageUnavailable) -> None:
         run._line.extendleft(reversed(group))
@@ -195,24 +229,19 @@ class RunWriter:
 def _next_group(line: deque[_Write]) -> list[_Write]:
     """The next writes of ours together, or one of a person alone: if that is refused, nothing goes with it."""
     group = [line.popleft()]
-    while group[0].answer is None and line and line[0].answer is None:
+    while line and _goes_with_others(group[0]) and _goes_with_others(line[0]):
         group.append(line.popleft())
     return group
+
+
+def _goes_with_others(write: _Write) -> bool:
+    return write.answer is None and not write.goes_alone
 
 
 def _answer(group: Sequence[_Write], task: Task | None) -> None:
     for write in group:
         if write.answer is not None and not write.answer.done():
             write.answer.set_result(task)
-
-
-def _refuse(run: Run, group: Sequence[_Write], error: Exception) -> None:
-    """A person's wish may be refused. Ours are only where the task was deleted while it was stopping."""
-    for write in group:
-        if write.answer is not None:
-            _fail(write.answer, error)
-        elif not isinstance(error, NoSuchTask):
-            log.error("task %d: %s", run.task_id, error, exc_info=error, extra={"task": run.task_id})
 
 
 def _fail(answer: asyncio.Future[Task | None], error: Exception) -> None:

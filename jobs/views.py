@@ -61,7 +61,14 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
     id: Annotated[Id, Meta(description="rises with creation, never reused")]
     job: str
-    params: Annotated[Object, Meta(description="what the job runs with, defaults filled in")]
+    params: Annotated[
+        Object | None,
+        Meta(
+            description="what the job runs with, defaults filled in; null in lists and frames where it is over 16 KiB, "
+            "or there is no room"
+        ),
+    ]
+    params_bytes: Annotated[Count, Meta(description="the size of the parameters as JSON")]
     description: Annotated[str, Meta(description="one line for people")]
     metadata: Annotated[Object, Meta(description="what it concerns")]
     status: Status
@@ -78,7 +85,12 @@ class TaskView(Struct, frozen=True, kw_only=True):
     pace_seconds: Annotated[Amount | None, Meta(description="how long its recent rounds took, median")]
     stalled: Annotated[bool, Meta(description="there has been no round for long")]
     waiting_for: WaitingForView | None
-    result: Annotated[Raw | None, Meta(description="what the job returned; null in lists where it is over 16 KiB")]
+    result: Annotated[
+        Raw | None,
+        Meta(
+            description="what the job returned; null in lists and frames where it is over 16 KiB, or there is no room"
+        ),
+    ]
     result_bytes: Annotated[Count | None, Meta(description="the size of the result as JSON")]
     error: Error | None
     outcome: Annotated[str, Meta(description="how it ended, in words; empty while it is pending")]
@@ -97,7 +109,8 @@ def task_view(task: Task, derived: Derived) -> TaskView:
     return TaskView(
         id=task.id,
         job=task.job,
-        params=Raw(task.params),
+        params=Raw(task.params) if task.params else None,
+        params_bytes=task.params_bytes,
         description=task.description,
         metadata=Raw(task.metadata),
         status=task.status,
@@ -210,6 +223,14 @@ class HelloFrame(Struct, frozen=True, tag="hello", kw_only=True):
     counts: Counts
     pending_percent: Percent
     version: str
+    now: Annotated[Time, Meta(description="the server's clock")]
+
+
+class AliveFrame(Struct, frozen=True, tag="alive"):
+    """Nothing has happened for 25 seconds; `revision` is that of the frame before."""
+
+    revision: Count
+    now: Annotated[Time, Meta(description="the server's clock")]
 
 
 class ResyncFrame(Struct, frozen=True, tag="resync"):

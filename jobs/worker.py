@@ -11,11 +11,11 @@ import os
 import resource
 import socket
 import threading
-import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from types import TracebackType
 from typing import Literal, NoReturn
 
@@ -25,15 +25,18 @@ from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
-from jobs.messages import BootFailed, Ended, Ready, Start
+from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
 
 log = logging.getLogger("hourglass.worker")
 
 MOST_ERROR_CHARACTERS = 10_000
+MOST_NAME_CHARACTERS = 500
 MOST_TRACEBACK_BYTES = 64 * 1024
-OWN_MODULES = frozenset({"jobs.worker", "jobs.rounds", "jobs.registry", "jobs.link", "jobs.library.chain"})
+OWN_MODULES = frozenset(
+    {"jobs.worker", "jobs.rounds", "jobs.json_text", "jobs.registry", "jobs.link", "jobs.library.chain"}
+)
 How = Literal["returned", "raised", "stopped", "interrupted"]
 
 
@@ -54,13 +57,17 @@ class WorkerSettings:
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
     become_child(channel, settings.server_pid)
-    logs.set_up(settings.log_level, settings.log_style)
+    logs.set_up_child(settings.log_level, settings.log_style)
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
     link.send(Ready())
+    logging_state = logs.LoggingState()
     while order := link.next_order():
-        link.end(run_task(order, registry, link, settings.memory_limit_mb))
+        with logs.current_task(order.task):
+            ended = run_task(order, registry, link, settings.memory_limit_mb)
+        logging_state.restore()
+        link.end(ended)
     leave(0)
 
 
@@ -74,7 +81,8 @@ def _booted(link: Link, settings: WorkerSettings) -> Registry:
 
 
 def _boot_failure(error: BaseException) -> str:
-    return str(error) if isinstance(error, HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
+    text = str(error) if isinstance(error, HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
+    return _clean(text[:MOST_ERROR_CHARACTERS])[:MOST_REASON_CHARACTERS]
 
 
 # A task
@@ -83,7 +91,6 @@ def _boot_failure(error: BaseException) -> str:
 def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
     """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
     run = TaskRun(order, link)
-    logs.current_task.set(order.task)
     try:
         run.memory_limit_mb = memory_limit_of(registry, order.job, order.params, memory_limit_mb)
         with memory_limited(run.memory_limit_mb):
@@ -111,12 +118,12 @@ class TaskRun:
         assert self.rounds is not None
         number = self._order.round
         while not (stop := self._link.stop_wanted):
-            began = time.perf_counter()
+            began = perf_counter()
             try:
                 value = next(self.rounds)
             except StopIteration as end:
                 return self._ended("returned", result=checked_result(end.value))
-            done = checked_round(value, number, time.perf_counter() - began, self._order.rounds)
+            done = checked_round(value, number, perf_counter() - began, self._order.rounds)
             number = done.number
             self._link.report(done)
         return self._stopped(stop)
@@ -164,7 +171,10 @@ def memory_limited(limit_mb: int) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        try:  # noqa: SIM105  suppress() takes memory, of which there may be none left
+            resource.setrlimit(resource.RLIMIT_DATA, before)
+        except (ValueError, OSError):
+            pass  # a job has lowered the hard limit
 
 
 def _data_bytes() -> int:
@@ -178,13 +188,19 @@ def _data_bytes() -> int:
 
 def describe(error: BaseException, rounds: Rounds | None, memory_limit_mb: int) -> str:
     """The error as JSON text of type, message and traceback, each within bounds and fit for UTF-8."""
-    message = _with_notes(error, _message(error, memory_limit_mb))
-    return error_text(_type_name(error), _clean(message), _shortened(_clean(_traceback(error, rounds))))
+    try:
+        message = _with_notes(error, _message(error, memory_limit_mb))
+        message = _clean(message)[: 2 * MOST_ERROR_CHARACTERS]  # escapes make it longer
+        return error_text(_type_name(error), message, _shortened(_clean(_traceback(error, rounds))))
+    except BaseException as own:  # noqa: BLE001 - the exception of a job may be anything, also in how it shows itself
+        return error_text("Exception", f"what the job raised cannot be shown, {type(own).__name__}")
 
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    return kind.__name__ if kind.__module__ in {"builtins", "jobs.errors"} else f"{kind.__module__}.{kind.__qualname__}"
+    if kind.__module__ in ("builtins", "jobs.errors"):
+        return _clean(kind.__name__[:MOST_NAME_CHARACTERS])
+    return _clean(f"{kind.__module__}.{kind.__qualname__}"[:MOST_NAME_CHARACTERS])
 
 
 def _message(error: BaseException, memory_limit_mb: int) -> str:

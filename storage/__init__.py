@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
-
-LARGEST_INLINE_RESULT_BYTES = 16 * 1024
-"""Results over this are left out of lists and frames."""
+from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
+from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
 
 ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
@@ -32,6 +31,16 @@ class Draft(Struct, frozen=True, kw_only=True):
     created_by: str | None = None
     retry_of: int | None = None
     rounds: int | None = None
+
+    def as_task(self, task_id: int, revision: int) -> Task:
+        """What it becomes."""
+        return Task(
+            id=task_id,
+            params_bytes=utf8_bytes(self.params),
+            last_modified=self.created,
+            revision=revision,
+            **asdict(self),
+        )
 
 
 class Created(Struct, frozen=True):
@@ -85,23 +94,36 @@ class TaskStore(Protocol):
         """
 
     async def task(self, task_id: int) -> Task:
-        """The task with its whole result. Raises NoSuchTask."""
+        """The task with all that belongs to it. Raises NoSuchTask."""
+
+    async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
+        """Those of these tasks that there are, in this order, without large fields."""
 
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         """What the last round of a pending task left behind, if anything."""
 
-    async def unfinished(self) -> list[Task]:
-        """All tasks that are pending or stopping, by id."""
+    async def unfinished(self) -> list[int]:
+        """The ids of all tasks that are pending or stopping, rising: there may be very many."""
 
-    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
-        """Its rounds after number `after`, in order. Raises NoSuchTask."""
+    async def rounds(
+        self, task_id: int, after: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        """Its rounds after number `after`, in order: at most `limit`, fewer if they reach `most_bytes`, at least one.
+        Raises NoSuchTask."""
 
-    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
-        """The rounds that `watch` has not read yet, in order of commit, up to revision `up_to`."""
+    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+        """At most 1,000 rounds after number `after`, in order, for those who only want to know how it went."""
 
-    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
-        """What was committed in the next `limit` revisions after `since`; None where that is no longer, or not
-        yet, known: `since` lies before the kept history or beyond the last revision."""
+    async def watched_rounds(
+        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        """The rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as `rounds`
+        are."""
+
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
+        """What was committed in the next `limit` revisions after `since`, tasks without large fields; in fewer if the
+        tasks reach `most_bytes`. None if that is no longer, or not yet, known: `since` lies before the kept history or
+        beyond the last revision."""
 
     async def head(self) -> Head:
         """Where the store stands."""
@@ -174,19 +196,28 @@ class Minute(Struct, frozen=True, kw_only=True):
     running_ms: int = 0
 
 
+class DueTask(Struct, frozen=True):
+    """An ended task that retention removes: what is shown of it."""
+
+    id: int
+    description: str
+    status: Status
+    last_modified: int
+
+
 class Due(Struct, frozen=True, kw_only=True):
-    """Ended tasks that retention removes: so many of those asked for, the first of them with their `last_modified`."""
+    """Ended tasks that retention removes: so many of those asked for, and the first of them."""
 
     count: int
     count_exact: bool
-    tasks: list[Task]
+    tasks: list[DueTask]
 
 
 class KeepingStore(TaskStore, Protocol):
     """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        """A page of the tasks, without large results. Past the end it is empty."""
+        """A page of the tasks as they fit into one answer (storage/room.py). Past the end it is empty."""
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
         """The first `limit` tasks by id that match the filters; ordering and page do not matter.
@@ -213,6 +244,10 @@ class KeepingStore(TaskStore, Protocol):
 
     async def forget_leftovers(self, limit: int) -> int:
         """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
+
+    async def renew_words(self, limit: int) -> int:
+        """Makes the words of at most `limit` tasks anew that an earlier version has stored, or removes some of the
+        former words; returns how much was done, 0 if nothing is left to do. Searches find all tasks meanwhile."""
 
     async def forget_keys(self, before: int, limit: int) -> int:
         """Removes keys of requests older than a time; returns how many."""

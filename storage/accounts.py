@@ -11,8 +11,8 @@ import os
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -32,9 +32,11 @@ Connection = Transaction | sqlite3.Connection
 Result = TypeVar("Result")
 
 FIRST_ADMIN = "admin"
-MOST_SESSIONS_A_USER = 100
+MOST_SESSIONS_A_USER = 2000
+"""A thousand browsers may be one user."""
 SESSION_BYTES = 32
 KEY_BYTES = 32
+COOKIE_NAME_CHARACTERS = 8
 COMMAND_BUSY_TIMEOUT_MS = 10_000
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
@@ -128,12 +130,12 @@ def remove_user(connection: Connection, name: str) -> None:
     """Raises NotFound; Conflict for the last admin."""
     _keep_an_admin(connection, find_user(connection, name))
     connection.execute(SQL["delete_user"], {"name": name})
-    connection.execute(SQL["delete_sessions_of"], {"user": name})
+    _delete_sessions_of(connection, name)
 
 
 def _update_with_new_credentials(connection: Connection, user: User) -> None:
     connection.execute(SQL["update_user"], asdict(replace(user, credentials=_random())))
-    connection.execute(SQL["delete_sessions_of"], {"user": user.name})
+    _delete_sessions_of(connection, user.name)
 
 
 def _keep_an_admin(connection: Connection, user: User) -> None:
@@ -154,13 +156,14 @@ def _add_first(connection: Connection, password_hash: str, now: int) -> bool:
     return True
 
 
-def _insert_session(connection: Connection, session: Session, now: int) -> list[str]:
+def _insert_session(connection: Connection, session: Session, instead_of: Sequence[str], now: int) -> list[str]:
     """Returns the hashes of the sessions that had to go."""
     keep = {"user": session.user, "keep": MOST_SESSIONS_A_USER - 1}
+    _delete_sessions(connection, instead_of)
     gone = connection.execute(SQL["delete_expired_sessions"], {"now": now}).fetchall()
     gone += connection.execute(SQL["delete_surplus_sessions"], keep).fetchall()
     connection.execute(SQL["insert_session"], asdict(session))
-    return [id_hash for (id_hash,) in gone]
+    return [*instead_of, *(id_hash for (id_hash,) in gone)]
 
 
 def _read_all(connection: Connection, now: int) -> tuple[list[User], list[Session]]:
@@ -209,6 +212,8 @@ class Accounts:
         self._users: dict[str, User] = {}
         self._name_by_token: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after each change that may have ended a sign-in."""
         # Without it, a reload that began before a session was opened would forget that session.
         self._changing = asyncio.Lock()
 
@@ -223,6 +228,16 @@ class Accounts:
             self._users = {user.name: user for user in users}
             self._name_by_token = {_hash(self.token_of(name)): name for name in self._users}
             self._sessions = {session.id_hash: session for session in sessions}
+        self.on_change()
+        # What was accepted before the change is on disk before the change counts as being in force.
+        with suppress(StorageUnavailable):
+            await self._database.write(_nothing)
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the session's cookie. Ports of one host share their cookies, so each installation has its own."""
+        text = hmac.new(self._key, b"name of the cookie", sha256).hexdigest()
+        return f"sessionid_{text[:COOKIE_NAME_CHARACTERS]}"
 
     async def ensure_admin(self, environ_password: str | None) -> str | None:
         """Makes the user `admin` where there is nobody; returns its password if it had to be invented."""
@@ -269,8 +284,13 @@ class Accounts:
             return self._open_session(identity.session) is not None
         return identity.token is None or identity.token in self._name_by_token
 
-    async def open_session(self, name: str, seconds: float) -> str:
-        """Returns the cookie, of which only the hash is kept. Raises NotFound.
+    def ends_at(self, identity: Identity) -> int | None:
+        """When its session ends by age, in milliseconds since 1970; None if it does not."""
+        session = self._sessions.get(identity.session or "")
+        return session.expires if session else None
+
+    async def open_session(self, name: str, seconds: float, instead_of: Sequence[Identity] = ()) -> str:
+        """Returns the cookie, of which only the hash is kept; ends the sessions `instead_of`. Raises NotFound.
 
         The session belongs to the credentials of the moment of the call: a password that is changed meanwhile ends it.
         """
@@ -279,16 +299,31 @@ class Accounts:
         async with self._changing:
             now = self._clock()
             session = Session(_hash(cookie), user.name, user.credentials, now + round(seconds * 1000))
-            gone = await self._database.write(partial(_insert_session, session=session, now=now))
-            for id_hash in gone:
-                self._sessions.pop(id_hash, None)
+            write = partial(_insert_session, session=session, instead_of=_sessions_of(instead_of), now=now)
+            ended = await self._database.write(write)
+            self._forget(ended)
             self._sessions[session.id_hash] = session
+        if ended:
+            self.on_change()
         return cookie
 
-    async def close_session(self, cookie: str) -> None:
-        id_hash = _hash(cookie)
+    async def close_sessions(self, identities: Sequence[Identity]) -> None:
+        """Ends the sessions by which these have signed in."""
+        id_hashes = _sessions_of(identities)
         async with self._changing:
-            await self._database.write(partial(_delete_session, id_hash=id_hash))
+            await self._database.write(partial(_delete_sessions, id_hashes=id_hashes))
+            self._forget(id_hashes)
+        self.on_change()
+
+    async def close_all_sessions(self, name: str) -> None:
+        """Ends all sessions of a user."""
+        async with self._changing:
+            await self._database.write(partial(_delete_sessions_of, user=name))
+            self._forget([session.id_hash for session in self._sessions.values() if session.user == name])
+        self.on_change()
+
+    def _forget(self, id_hashes: Sequence[str]) -> None:
+        for id_hash in id_hashes:
             self._sessions.pop(id_hash, None)
 
     def _known(self, name: str) -> User:
@@ -304,8 +339,13 @@ class Accounts:
         return session if user is not None and user.credentials == session.credentials else None
 
 
-def _delete_session(connection: Connection, id_hash: str) -> None:
-    connection.execute(SQL["delete_session"], {"id_hash": id_hash})
+def _delete_sessions(connection: Connection, id_hashes: Sequence[str]) -> None:
+    for id_hash in id_hashes:
+        connection.execute(SQL["delete_session"], {"id_hash": id_hash})
+
+
+def _delete_sessions_of(connection: Connection, user: str) -> None:
+    connection.execute(SQL["delete_sessions_of"], {"user": user})
 
 
 def _identity(
@@ -316,6 +356,13 @@ def _identity(
 
 def _hash(secret: str) -> str:
     return sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _sessions_of(identities: Sequence[Identity]) -> list[str]:
+    return [identity.session for identity in identities if identity.session is not None]
+
+
+def _nothing(_: Connection) -> None: ...
 
 
 # The key of the tokens

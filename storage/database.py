@@ -276,6 +276,10 @@ async def run_in_thread(connection: aiosqlite.Connection, function: Callable[[sq
     return result
 
 
+_OF_ONE_OPERATION = (sqlite3.IntegrityError, sqlite3.DataError)
+"""What SQLite says of one operation's values. Any other of its errors is of the database, and of all operations."""
+
+
 class _Refused(Exception):
     """An operation of a group raised: the group has to go again, each of its operations in a savepoint."""
 
@@ -332,7 +336,7 @@ def _perform_all(operations: list[Operation[Any]], transaction: Transaction) -> 
         outcomes = _perform_joint([operations[place] for place in joint], transaction) if len(joint) > 1 else []
         found = dict(zip(joint, outcomes, strict=False))
         return [found[place] if place in found else one(transaction) for place, one in enumerate(operations)]
-    except sqlite3.IntegrityError as error:
+    except _OF_ONE_OPERATION as error:
         raise _Refused from error
     except sqlite3.Error:
         raise
@@ -362,7 +366,7 @@ def _attempt(operation: Operation[Result], transaction: Transaction) -> Result |
     try:
         result = operation(transaction)
     except sqlite3.Error as error:
-        if not isinstance(error, sqlite3.IntegrityError):
+        if not isinstance(error, _OF_ONE_OPERATION):
             raise
         outcome: Result | Exception = error
     except Exception as error:  # noqa: BLE001  whatever it is, it belongs to this caller alone

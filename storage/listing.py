@@ -17,9 +17,17 @@ from msgspec.structs import replace
 from jobs.errors import RevisionUnknown
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
-from storage.rows import COLUMNS, read_kept, tasks_of
+from storage.renewal import former_words_up_to
+from storage.room import Room
+from storage.rows import read_kept, read_tasks
 from storage.statements import SQL
-from storage.words import match_expression, sought_words, whole_words_expression
+from storage.words import (
+    finds_too_much,
+    former_expression,
+    match_expression,
+    sought_words,
+    whole_words_expression,
+)
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""
@@ -51,9 +59,9 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
     if _finds_nothing(query):
         return TaskPage(head=head, tasks=[], count=0, count_exact=True, next_after=None)
     listing = _Listing(query, head, reader)
-    tasks = listing.page()
-    has_more = len(tasks) > query.page_size
-    tasks = tasks[: query.page_size]
+    ids = listing.page()
+    has_more = len(ids) > query.page_size
+    tasks = Room().fit_all(read_tasks(reader, ids[: query.page_size]))
     count, exact = listing.count()
     return TaskPage(
         head=head,
@@ -100,26 +108,29 @@ class _Listing:
         self._total = sum(head.counts[status] for status in self._statuses)
         self._few = min(COUNT_LIMIT, self._total)
         self._is_filtered = bool(query.search or query.job is not None or query.created_by is not None)
+        self._sought = sought_words(query.search or "")
+        self._former_up_to = former_words_up_to(reader) if self._sought else 0
         self._filter = self._best_filter()
         self._descends = query.ordering.startswith("-")
 
-    def page(self) -> list[Task]:
-        """The tasks of the page, and the first one of the next."""
+    def page(self) -> list[int]:
+        """The ids of the page's tasks, and of the first one of the next. The tasks are read after them, one after
+        another: nothing but ids is sorted and held."""
         after = self._query.after
         offset = 0 if after else (self._query.page - 1) * self._query.page_size
         wanted = self._query.page_size + 1
-        tasks: list[Task] = []
+        ids: list[int] = []
         for group in self._groups(after):
-            found = self._read(group, offset, wanted - len(tasks), after)
+            found = self._read(group, offset, wanted - len(ids), after)
             after = None
             if offset and not found:
                 offset = max(0, offset - self._size(group))
             elif found:
                 offset = 0
-                tasks += found
-            if len(tasks) == wanted:
+                ids += found
+            if len(ids) == wanted:
                 break
-        return tasks
+        return ids
 
     def ids(self, limit: int) -> list[tuple[int, bool]]:
         """The first of all by id, and whether each is final."""
@@ -188,21 +199,20 @@ class _Listing:
 
     # Reading.
 
-    def _read(self, group: _Group, offset: int, limit: int, after: Place | None) -> list[Task]:
-        """Some tasks of a group. Beyond its middle they are read from its end."""
+    def _read(self, group: _Group, offset: int, limit: int, after: Place | None) -> list[int]:
+        """Some tasks of a group by their ids. Beyond its middle they are read from its end."""
         if after is None and group.size is not None and offset > group.size // 2:
             last = min(offset + limit, group.size)
-            tasks = self._select(group, not self._descends, group.size - last, max(0, last - offset), None)
-            return tasks[::-1]
+            ids = self._select(group, not self._descends, group.size - last, max(0, last - offset), None)
+            return ids[::-1]
         return self._select(group, self._descends, offset, limit, after)
 
-    def _select(self, group: _Group, descends: bool, offset: int, limit: int, after: Place | None) -> list[Task]:
+    def _select(self, group: _Group, descends: bool, offset: int, limit: int, after: Place | None) -> list[int]:
         places = self._places(group, descends, self._after_conditions(group, after))
         values = {**self._filter.values, "limit": limit, "offset": offset}
         if after is not None:
             values |= {"after_key": after.key, "after_id": after.id}
-        statement = SQL["page"].format(columns=COLUMNS, places=places, direction=_direction(descends))
-        return tasks_of(self._reader.execute(statement, values))
+        return [task_id for _, task_id in self._reader.execute(places, values)]
 
     def _after_conditions(self, group: _Group, after: Place | None) -> Sequence[str]:
         """What lies behind a place, in two parts: the rest of those that are equal, and all beyond. As one condition
@@ -230,7 +240,8 @@ class _Listing:
         conditions = " AND ".join(one for one in (by.conditions, group.condition, after) if one != "TRUE") or "TRUE"
         if by.by_words:
             names = ", ".join(f"'{status}'" for status in group.statuses)
-            return [SQL["part_of_words"].format(key=group.key, statuses=names, conditions=conditions)]
+            parts = ["part_of_words", *(["part_of_former_words"] if self._former_up_to else [])]
+            return [SQL[part].format(key=group.key, statuses=names, conditions=conditions) for part in parts]
         index = by.index or f"tasks_final_by_{group.key}"
         return [
             SQL["part_final" if status.is_final else "part_pending"].format(
@@ -255,18 +266,24 @@ class _Listing:
         """Those that could find the tasks by themselves."""
         query = self._query
         found = []
-        if query.search:
-            found.append(self._by_words(query.search))
+        if self._sought:
+            found.append(self._by_words())
         if query.job is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_job"))
         if query.created_by is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_user"))
         return found
 
-    def _by_words(self, search: str) -> _Filter:
-        sought = sought_words(search)
-        expressions = {"search": match_expression(sought), "whole_words": whole_words_expression(sought)}
-        return _Filter(self._conditions(without="search"), {**self._values(), **expressions}, by_words=True)
+    def _by_words(self) -> _Filter:
+        """What only the pairs of a run find is compared with all of it."""
+        conditions = self._conditions(without="" if finds_too_much(self._sought) else "search")
+        expressions = {
+            "search": match_expression(self._sought),
+            "whole_words": whole_words_expression(self._sought),
+            "former_search": former_expression(self._sought),
+            "former_up_to": self._former_up_to,
+        }
+        return _Filter(conditions, {**self._values(), **expressions}, by_words=True)
 
     def _leaves_few(self, by: _Filter) -> bool:
         if by.by_words:
@@ -276,8 +293,9 @@ class _Listing:
         return self._counted(_Group("id", self._statuses), self._few + 1, alone) <= self._few
 
     def _count_words(self, by: _Filter) -> int:
-        count: int = self._reader.execute(SQL["count_words"], {**by.values, "limit": self._few + 1}).fetchone()[0]
-        return count
+        statements = ["count_words", *(["count_former_words"] if self._former_up_to else [])]
+        values = {**by.values, "limit": self._few + 1}
+        return sum(self._reader.execute(SQL[statement], values).fetchone()[0] for statement in statements)
 
     def _in_order(self) -> _Filter:
         return _Filter(self._conditions(), self._values())
@@ -290,9 +308,8 @@ class _Listing:
         return " AND ".join(conditions) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
-        sought = " ".join(sought_words(self._query.search or ""))
         asked = {"job": self._query.job, "created_by": self._query.created_by, "as_of": self._query.as_of}
-        return {"words": sought, **asked}
+        return {"words": " ".join(self._sought), **asked}
 
 
 def _of_whole_words(by: _Filter) -> _Filter:

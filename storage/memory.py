@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StorageUnavailable
 from jobs.lifecycle import Change, Removed, Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundRecord, Status, Task, Transition, Watch
-from storage import KEYS_LAST_MS, LARGEST_INLINE_RESULT_BYTES, Created, Draft, RequestKey
+from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, RoundRecord, Status, Task, Transition, Watch
+from storage import KEYS_LAST_MS, Created, Draft, RequestKey
+from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds, without_large_fields
 
 
 class MemoryStore:
@@ -64,35 +65,55 @@ class MemoryStore:
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         return self._checkpoints.get(task_id)
 
-    async def unfinished(self) -> list[Task]:
-        return [task for task in self._tasks.values() if task.is_pending or task.stopping]
+    async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
+        return [without_large_fields(self._tasks[task_id]) for task_id in task_ids if task_id in self._tasks]
 
-    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
+    async def unfinished(self) -> list[int]:
+        return [task.id for task in self._tasks.values() if task.is_pending or task.stopping]
+
+    async def rounds(
+        self, task_id: int, after: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
         self._task(task_id)
-        kept = self._rounds.get(task_id, {})
-        return [kept[number] for number in sorted(kept) if number > after][:limit]
+        following = self._rounds_after(task_id, after)
+        page = page_of_rounds(iter(following), limit, most_bytes)
+        return replace(page, has_more=len(page.rounds) < len(following))
 
-    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+        return [replace(done, output=None) for done in self._rounds_after(task_id, after)][:1000]
+
+    def _rounds_after(self, task_id: int, after: int) -> list[KeptRound]:
+        kept = self._rounds.get(task_id, {})
+        return [kept[number] for number in sorted(kept) if number > after]
+
+    async def watched_rounds(
+        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
         kept = sorted(self._rounds.get(watch.task, {}).values(), key=lambda done: (done.revision, done.number))
-        return [
+        unread = (
             done
             for done in kept
             if (watch.revision, watch.number) < (done.revision, done.number)
             and done.revision <= up_to
             and (done.number > watch.after or done.revision > watch.began)
-        ][:limit]
+        )
+        return page_of_rounds(unread, limit, most_bytes)
 
-    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
         if not self._oldest <= since <= self._revision:
             return None
         up_to = min(since + limit, self._revision)
-        tasks = [_without_large_result(task) for task in self._tasks.values() if since < task.revision <= up_to]
+        room, tasks = Room(most_bytes), []
+        for task in sorted(self._tasks.values(), key=lambda task: task.revision):
+            if since < task.revision <= up_to:
+                tasks.append(room.fit(task))
+                up_to = task.revision if room.is_used_up else up_to
         return Changes(
             since=since,
             head=await self.head(),
             revision=up_to,
             transitions=[transition for transition in self._transitions if since < transition.revision <= up_to],
-            tasks=sorted(tasks, key=lambda task: task.revision),
+            tasks=tasks,
             deleted=[task_id for revision, task_id, _ in self._deletions if since < revision <= up_to],
         )
 
@@ -129,7 +150,7 @@ class MemoryStore:
                 return Created(task, is_new=False)
         self._last_id += 1
         self._revision += 1
-        task = Task(id=self._last_id, last_modified=draft.created, revision=self._revision, **asdict(draft))
+        task = draft.as_task(self._last_id, self._revision)
         self._tasks[task.id] = task
         self._transitions.append(Transition(task.id, None, task.status, task.created, task.revision))
         return Created(task, is_new=True)
@@ -181,7 +202,3 @@ def _kept_round(task: Task, done: RoundRecord) -> KeptRound:
         output=done.output,
         revision=task.revision,
     )
-
-
-def _without_large_result(task: Task) -> Task:
-    return replace(task, result=None) if (task.result_bytes or 0) > LARGEST_INLINE_RESULT_BYTES else task

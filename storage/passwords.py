@@ -17,7 +17,7 @@ _HASHER = PasswordHasher()
 
 def check_password(password: str) -> None:
     """Raises InvalidInput where it cannot be a password."""
-    if not _can_be_password(password):
+    if not can_be_password(password):
         raise InvalidInput(
             f"password: expected a text of 1 to {LONGEST_PASSWORD_CHARACTERS} characters, got {len(password)}"
             if _is_text(password)
@@ -33,7 +33,7 @@ def hash_password(password: str) -> str:
 
 def verify(password_hash: str, password: str) -> bool:
     """Whether that is the password of the hash."""
-    if not _can_be_password(password):
+    if not can_be_password(password):
         return False
     try:
         return _HASHER.verify(password_hash, password)
@@ -41,7 +41,8 @@ def verify(password_hash: str, password: str) -> bool:
         return False
 
 
-def _can_be_password(password: str) -> bool:
+def can_be_password(password: str) -> bool:
+    """Whether it can be one at all; if not, there is no hash that it could fit."""
     return 1 <= len(password) <= LONGEST_PASSWORD_CHARACTERS and _is_text(password)
 
 

@@ -17,19 +17,20 @@ UPDATE head SET oldest = :oldest
 -- A new task; its id is the row's.
 INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
-    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
+    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Started', 0, 0, 0, 0,
     :rounds, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision)
+    '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision, :params_bytes)
 
 -- name: insert_tasks
--- Many new tasks, as arrays of the fields of a Draft; their ids follow each other, and so do their revisions.
+-- Many new tasks, as arrays of the fields of a Draft and the size of its parameters; their ids follow each other, and so
+-- do their revisions.
 INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
-    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision)
+    outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), value ->> 5, 'Not Started', 0, 0, 0, 0,
     value ->> 11, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key
+    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key, value ->> 12
 FROM json_each(:rows)
 
 -- name: insert_all_words
@@ -45,8 +46,32 @@ SELECT :revision + key, :id + key, NULL, 'Not Started', value FROM json_each(:ti
 INSERT INTO task_words (rowid, words) VALUES (:id, :words)
 
 -- name: delete_words
--- Takes a task's words out of the index again; they must be the same that were put in.
-INSERT INTO task_words (task_words, rowid, words) VALUES ('delete', :id, :words)
+-- Takes a task's words out of the index again; they must be the same that were put in. Former words stay: they find no
+-- task any more.
+INSERT INTO task_words (task_words, rowid, words)
+SELECT 'delete', :id, :words WHERE :id > coalesce((SELECT up_to FROM renewal), 0)
+
+-- name: renewal
+SELECT up_to FROM renewal
+
+-- name: set_renewal
+UPDATE renewal SET up_to = :up_to
+
+-- name: delete_renewal
+DELETE FROM renewal
+
+-- name: descriptions_down_from
+SELECT id, description FROM tasks WHERE id <= :up_to ORDER BY id DESC LIMIT :limit
+
+-- name: insert_renewed_words
+INSERT INTO task_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: forget_former_words
+-- Some blocks of the full-text index; without those up to 10, in which FTS5 keeps what they are, it cannot be dropped.
+DELETE FROM former_words_data WHERE id IN (SELECT id FROM former_words_data WHERE id > 10 LIMIT :limit)
+
+-- name: drop_former_words
+DROP TABLE former_words
 
 -- name: update_task
 -- A compare-and-set: no row where somebody was first.
@@ -54,16 +79,47 @@ UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, perce
     rounds = :rounds, checkpoint_round = :checkpoint_round, message = :message, started = :started,
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
     result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
-    interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision
+    interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision,
+    rounds_bytes = coalesce(rounds_bytes, :rounds_bytes_before) + :rounds_bytes_added
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
+RETURNING rounds_bytes
 
 -- name: delete_task
 DELETE FROM tasks WHERE id = :id
 
--- name: forget_rounds
--- Some of a task's oldest rounds.
-DELETE FROM rounds WHERE task = :id AND number IN (
-    SELECT number FROM rounds WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit)
+-- name: bytes_of_rounds
+-- What some rounds of a task take, by their numbers as a JSON array.
+SELECT coalesce(sum(100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0)), 0) FROM rounds
+WHERE task = :id AND number IN (SELECT value FROM json_each(:numbers))
+
+-- name: oldest_rounds
+-- The rounds of a task before a number that are not left over, each with what it takes; read until there are enough.
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number < :before AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+ORDER BY number
+
+-- name: newest_rounds
+-- The same, the other way round.
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number < :before AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+ORDER BY number DESC
+
+-- name: delete_rounds
+DELETE FROM rounds
+WHERE task = :id AND number <= :up_to AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+
+-- name: subtract_rounds_bytes
+UPDATE tasks SET rounds_bytes = rounds_bytes - :bytes WHERE id = :id
+
+-- name: set_rounds_bytes
+UPDATE tasks SET rounds_bytes = :bytes WHERE id = :id
+
+-- name: rounds_left_over
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit
+
+-- name: delete_rounds_left_over
+DELETE FROM rounds WHERE task = :id AND number <= :up_to
 
 -- name: set_leftover
 -- Rounds up to a number that nobody sees any more, or that are too many.
@@ -90,6 +146,10 @@ INSERT OR REPLACE INTO applied (setting, value) VALUES (:setting, :value)
 -- Tasks whose rounds are numbered beyond what is kept, and up to which number they go.
 SELECT id, round - :most FROM tasks WHERE id > :first AND id <= :last AND round > :most
 
+-- name: tasks_with_rounds
+-- Tasks with so many rounds that those may be too large.
+SELECT id FROM tasks WHERE id > :first AND id <= :last AND round > :few
+
 -- name: delete_large_result
 DELETE FROM large_results WHERE task = :id
 
@@ -102,6 +162,16 @@ INSERT OR REPLACE INTO large_results (task, result) VALUES (:id, :result)
 
 -- name: large_result
 SELECT result FROM large_results WHERE task = :id
+
+-- name: set_large_params
+-- Parameters over 16 KiB.
+INSERT INTO large_params (task, params) VALUES (:id, :params)
+
+-- name: large_params
+SELECT params FROM large_params WHERE task = :id
+
+-- name: delete_large_params
+DELETE FROM large_params WHERE task = :id
 
 -- name: set_checkpoint
 -- What the last round left behind.
@@ -116,16 +186,23 @@ INSERT OR REPLACE INTO rounds (task, number, at, seconds, percent, message, outp
 VALUES (:id, :number, :at, :seconds, :percent, :message, :output, :revision)
 
 -- name: rounds
--- Rounds after a number, in order.
+-- Rounds after a number, in order; read one after another, until there are enough.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds
-WHERE task = :id AND number > :after ORDER BY number LIMIT :limit
+WHERE task = :id AND number > :after ORDER BY number
+
+-- name: rounds_without_output
+SELECT number, at, seconds, percent, message, NULL, revision FROM rounds
+WHERE task = :id AND number > :after ORDER BY number LIMIT 1000
+
+-- name: has_rounds_after
+SELECT EXISTS (SELECT 1 FROM rounds WHERE task = :id AND number > :after)
 
 -- name: watched_rounds
--- Rounds behind a position, in order of commit.
+-- Rounds behind a position, in order of commit; read one after another, until there are enough.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds INDEXED BY rounds_by_revision
 WHERE task = :task AND (revision, number) > (:revision, :number) AND revision <= :up_to
     AND (number > :after OR revision > :began) AND EXISTS (SELECT 1 FROM tasks WHERE id = :task)
-ORDER BY revision, number LIMIT :limit
+ORDER BY revision, number
 
 -- name: insert_transition
 INSERT INTO transitions (revision, task, before, after, at) VALUES (:revision, :task, :before, :after, :at)
@@ -142,11 +219,15 @@ SELECT {columns} FROM tasks WHERE id = :id
 SELECT {columns} FROM tasks
 WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not Started', 'Running')
 
+-- name: tasks_by_id
+-- Tasks in the order of an array of ids.
+SELECT {columns} FROM json_each(:ids) AS place CROSS JOIN tasks ON tasks.id = place.value
+
 -- name: unfinished
 -- Pending and stopping tasks, by id: what a start of the server has to look at. Left to the planner, it reads all tasks.
-SELECT {columns} FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
+SELECT id FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
 UNION ALL
-SELECT {columns} FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
+SELECT id FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
 ORDER BY 1
 
 -- name: transitions_between
@@ -192,11 +273,6 @@ DELETE FROM transitions WHERE revision <= :up_to
 -- name: forget_deletions
 DELETE FROM deletions WHERE revision <= :up_to
 
--- name: page
--- Whole tasks by their places.
-SELECT {columns} FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id
-ORDER BY place.key {direction}, place.id {direction}
-
 -- name: statuses_of_places
 SELECT tasks.id, tasks.status FROM ({places}) AS place CROSS JOIN tasks ON tasks.id = place.id ORDER BY tasks.id
 
@@ -222,8 +298,19 @@ WHERE status = '{status}' AND status IN ('Finished', 'Exception', 'Aborted') AND
 SELECT {key} AS key, id FROM task_words CROSS JOIN tasks ON tasks.id = task_words.rowid
 WHERE task_words MATCH :search AND status IN ({statuses}) AND {conditions}
 
+-- name: part_of_former_words
+-- The same of tasks whose words have not been made anew yet.
+SELECT {key} AS key, id FROM former_words CROSS JOIN tasks ON tasks.id = former_words.rowid
+WHERE former_words MATCH :former_search AND former_words.rowid <= :former_up_to
+    AND status IN ({statuses}) AND {conditions}
+
 -- name: count_words
 SELECT count(*) FROM (SELECT 1 FROM task_words WHERE task_words MATCH :search LIMIT :limit)
+
+-- name: count_former_words
+SELECT count(*) FROM (
+    SELECT 1 FROM former_words
+    WHERE former_words MATCH :former_search AND rowid <= :former_up_to LIMIT :limit)
 
 -- name: condition_search
 -- Not by FTS5, which would read all that it knows of the words again for each task: seconds.
@@ -300,8 +387,8 @@ DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
 
 -- name: delete_surplus_sessions
 -- All of a user's sessions but those that last longest.
-DELETE FROM sessions WHERE user = :user AND id_hash NOT IN (
-    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT :keep)
+DELETE FROM sessions WHERE id_hash IN (
+    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT -1 OFFSET :keep)
 RETURNING id_hash
 
 -- name: task_with_request
@@ -333,8 +420,8 @@ WHERE minute >= :first ORDER BY minute
 DELETE FROM minutes WHERE minute < :before
 
 -- name: due
--- Ended tasks of a status that retention removes, oldest first.
-SELECT {columns} FROM tasks INDEXED BY tasks_final_by_last_modified
+-- Ended tasks of a status that retention removes, oldest first: what is shown of them.
+SELECT id, description, last_modified FROM tasks INDEXED BY tasks_final_by_last_modified
 WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND last_modified < :before
     AND pinned = 0 AND stopping = 0
 ORDER BY last_modified, id LIMIT :limit

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,12 +13,30 @@ from msgspec.structs import replace
 from jobs.errors import NoSuchTask
 from jobs.model import Head, KeptRound, Status, Task, Transition
 from storage.database import Transaction
+from storage.room import LARGEST_INLINE_BYTES, NO_METADATA
 from storage.statements import SQL
 
 Reader = sqlite3.Connection | Transaction
 
 FIELDS = Task.__struct_fields__
-COLUMNS = ", ".join(f"tasks.{field}" for field in FIELDS)
+_PARAMS_BYTES = "coalesce(tasks.params_bytes, length(CAST(tasks.params AS BLOB)))"
+_WHOLE = {"params_bytes": _PARAMS_BYTES}
+_INLINE = {
+    **_WHOLE,
+    "params": f"CASE WHEN {_PARAMS_BYTES} <= {LARGEST_INLINE_BYTES} THEN tasks.params ELSE '' END",
+    "metadata": f"CASE WHEN length(tasks.metadata) <= {LARGEST_INLINE_BYTES} THEN tasks.metadata "
+    f"ELSE '{NO_METADATA}' END",
+}
+
+
+def _columns(special: dict[str, str]) -> str:
+    return ", ".join(special.get(field, f"tasks.{field}") for field in FIELDS)
+
+
+COLUMNS: Final = _columns(_WHOLE)
+"""Of one task; what is large may be in tables of its own, see `whole`."""
+LIST_COLUMNS: Final = _columns(_INLINE)
+"""Of tasks in lists and frames: large fields are not even read."""
 _STATUSES = {status.value: status for status in Status}
 _BOOLEANS = ("stopping", "forced", "stalled", "pinned")
 COUNTERS = {status: status.lower().replace(" ", "_") for status in Status}
@@ -30,7 +48,13 @@ def with_columns(name: str, **fragments: str) -> str:
     return SQL[name].format(columns=COLUMNS, **fragments)
 
 
+def with_list_columns(name: str, **fragments: str) -> str:
+    """The statement of that name, which selects tasks for a list or a frame."""
+    return SQL[name].format(columns=LIST_COLUMNS, **fragments)
+
+
 _TASK = with_columns("task")
+_TASKS_BY_ID = with_list_columns("tasks_by_id")
 
 
 class Kept(Struct, frozen=True):
@@ -61,8 +85,9 @@ def read_kept(reader: Reader) -> Kept:
     return Kept(*reader.execute(SQL["head"]).fetchone())
 
 
-def tasks_of(rows: Iterable[Sequence[Any]]) -> list[Task]:
-    return [task_of(row) for row in rows]
+def tasks_of(rows: Iterable[Sequence[Any]]) -> Iterator[Task]:
+    """One after another, as the rows are read."""
+    return map(task_of, rows)
 
 
 def task_of(row: Sequence[Any]) -> Task:
@@ -82,16 +107,23 @@ def read_task(reader: Reader, task_id: int) -> Task:
     return task_of(row)
 
 
-def with_large_result(reader: Reader, task: Task) -> Task:
-    """The task with its whole result, which its row does not hold where it is large."""
-    if task.result_bytes is None or task.result is not None:
-        return task
-    row = reader.execute(SQL["large_result"], {"id": task.id}).fetchone()
-    return replace(task, result=row[0])
+def whole(reader: Reader, task: Task) -> Task:
+    """The task with the parameters and the result that its row does not hold because they are large."""
+    if not task.params:
+        task = replace(task, params=reader.execute(SQL["large_params"], {"id": task.id}).fetchone()[0])
+    if task.result_bytes is not None and task.result is None:
+        task = replace(task, result=reader.execute(SQL["large_result"], {"id": task.id}).fetchone()[0])
+    return task
 
 
-def rounds_of(rows: Iterable[Sequence[Any]]) -> list[KeptRound]:
-    return [KeptRound(**dict(zip(KeptRound.__struct_fields__, row, strict=True))) for row in rows]
+def read_tasks(reader: Reader, task_ids: Sequence[int]) -> Iterator[Task]:
+    """Those of these tasks that there are, in this order, without large fields, one after another."""
+    return tasks_of(reader.execute(_TASKS_BY_ID, {"ids": msgspec.json.encode(task_ids).decode()}))
+
+
+def rounds_of(rows: Iterable[Sequence[Any]]) -> Iterator[KeptRound]:
+    """One after another, as the rows are read."""
+    return (KeptRound(**dict(zip(KeptRound.__struct_fields__, row, strict=True))) for row in rows)
 
 
 def transition_of(row: Sequence[Any]) -> Transition:

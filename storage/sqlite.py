@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, Status, Task, Watch
+from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
 from storage import (
     Created,
     Draft,
@@ -21,28 +21,28 @@ from storage import (
     RequestKey,
     TaskPage,
     listing,
+    renewal,
     upkeep,
     writes,
 )
 from storage.database import Database, Joint, Transaction
+from storage.kept_rounds import ALL_ROUNDS_KEPT, RoundBounds
 from storage.minutes import read_minutes, write_minutes
+from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from storage.rows import (
     FIELDS,
     read_kept,
     read_task,
+    read_tasks,
     rounds_of,
-    task_of,
     tasks_of,
     transition_of,
-    with_columns,
-    with_large_result,
+    whole,
+    with_list_columns,
 )
 from storage.statements import SQL
 
-LARGEST_FRAME_CHARACTERS = 2 * 1024 * 1024
-
-_UNFINISHED = with_columns("unfinished")
-_TASKS_BETWEEN = with_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
+_TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
 
 MOST_INTERRUPTIONS = 100
@@ -53,13 +53,15 @@ FARTHEST_RESUMPTION = 20_000
 class SqliteStore:
     """The KeepingStore on a Database. See storage/__init__.py for what each method promises.
 
-    Of a task's rounds the newest `most_rounds` are kept, 0 keeps them all. What only clients read takes at most
-    `read_seconds`, None is as long as it likes.
+    Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
+    None is as long as it likes.
     """
 
-    def __init__(self, database: Database, most_rounds: int = 0, read_seconds: float | None = None) -> None:
+    def __init__(
+        self, database: Database, bounds: RoundBounds = ALL_ROUNDS_KEPT, read_seconds: float | None = None
+    ) -> None:
         self._database = database
-        self._most_rounds = most_rounds
+        self._bounds = bounds
         self._read_seconds = read_seconds
         self.on_commit: Callable[[int], None] = lambda revision: None
         database.before_commit = _finish
@@ -72,34 +74,42 @@ class SqliteStore:
         return await self._database.read(partial(writes.created_with, key))
 
     async def change(self, task_id: int, *steps: Step) -> Task | None:
-        return await self._database.write(partial(writes.change, task_id, steps, self._most_rounds))
+        return await self._database.write(partial(writes.change, task_id, steps, self._bounds))
 
     async def task(self, task_id: int) -> Task:
-        return await self._database.read(
-            lambda connection: with_large_result(connection, read_task(connection, task_id))
-        )
+        return await self._database.read(lambda reader: whole(reader, read_task(reader, task_id)))
+
+    async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
+        return await self._database.read(lambda reader: list(read_tasks(reader, task_ids)))
 
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         row = await self._database.read(lambda reader: reader.execute(SQL["checkpoint"], {"id": task_id}).fetchone())
         return Checkpoint(*row) if row else None
 
-    async def unfinished(self) -> list[Task]:
-        return await self._database.read(lambda reader: tasks_of(reader.execute(_UNFINISHED)))
+    async def unfinished(self) -> list[int]:
+        return await self._database.read(lambda reader: [row[0] for row in reader.execute(SQL["unfinished"])])
 
-    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
-        def read(connection: sqlite3.Connection) -> list[KeptRound]:
-            read_task(connection, task_id)
-            rows = connection.execute(SQL["rounds"], {"id": task_id, "after": after, "limit": limit})
-            return rounds_of(rows)
+    async def rounds(
+        self, task_id: int, after: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        return await self._database.read(partial(_rounds, task_id, after, limit, most_bytes))
 
-        return await self._database.read(read)
+    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+        values = {"id": task_id, "after": after}
+        return await self._database.read(
+            lambda reader: list(rounds_of(reader.execute(SQL["rounds_without_output"], values)))
+        )
 
-    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
-        values = {**asdict(watch), "up_to": up_to, "limit": limit}
-        return await self._database.read(lambda reader: rounds_of(reader.execute(SQL["watched_rounds"], values)))
+    async def watched_rounds(
+        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        values = {**asdict(watch), "up_to": up_to}
+        return await self._database.read(
+            lambda reader: page_of_rounds(rounds_of(reader.execute(SQL["watched_rounds"], values)), limit, most_bytes)
+        )
 
-    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
-        return await self._database.read(partial(_changes, since, limit))
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
+        return await self._database.read(partial(_changes, since, limit, most_bytes))
 
     async def head(self) -> Head:
         return await self._database.read(lambda reader: read_kept(reader).head())
@@ -131,10 +141,13 @@ class SqliteStore:
         return await self._database.write(partial(upkeep.remove_due, statuses, before, at, limit))
 
     async def find_leftovers(self) -> None:
-        await upkeep.find_leftovers(self._database, self._most_rounds)
+        await upkeep.find_leftovers(self._database, self._bounds)
 
     async def forget_leftovers(self, limit: int) -> int:
         return await self._database.write(partial(upkeep.forget_leftovers, limit))
+
+    async def renew_words(self, limit: int) -> int:
+        return await self._database.write(partial(renewal.renew_words, limit))
 
     async def forget_keys(self, before: int, limit: int) -> int:
         return await self._database.write(partial(upkeep.forget_keys, before, limit))
@@ -164,12 +177,22 @@ def _interruptions(task_id: int, reader: sqlite3.Connection) -> list[Interruptio
     return newest_first[::-1]
 
 
-def _changes(since: int, limit: int, reader: sqlite3.Connection) -> Changes | None:
+def _rounds(task_id: int, after: int, limit: int, most_bytes: int, reader: sqlite3.Connection) -> RoundPage:
+    read_task(reader, task_id)
+    rows = reader.execute(SQL["rounds"], {"id": task_id, "after": after})
+    page = page_of_rounds(rounds_of(rows), limit, most_bytes)
+    rows.close()
+    if page.has_more:
+        beyond = reader.execute(SQL["has_rounds_after"], {"id": task_id, "after": page.rounds[-1].number}).fetchone()
+        page = replace(page, has_more=bool(beyond[0]))
+    return page
+
+
+def _changes(since: int, limit: int, most_bytes: int, reader: sqlite3.Connection) -> Changes | None:
     head = read_kept(reader).head()
     if not head.oldest <= since <= head.revision:
         return None
-    up_to = min(since + limit, head.revision)
-    tasks, up_to = _tasks_between(since, up_to, reader)
+    tasks, up_to = _tasks_between(since, min(since + limit, head.revision), most_bytes, reader)
     between = {"since": since, "up_to": up_to}
     return Changes(
         since=since,
@@ -181,15 +204,14 @@ def _changes(since: int, limit: int, reader: sqlite3.Connection) -> Changes | No
     )
 
 
-def _tasks_between(since: int, up_to: int, reader: sqlite3.Connection) -> tuple[list[Task], int]:
-    """Tasks whose last change lies between, and how far they go: large ones fill a frame before its revisions do."""
-    tasks, characters = [], 0
+def _tasks_between(since: int, up_to: int, most_bytes: int, reader: sqlite3.Connection) -> tuple[list[Task], int]:
+    """Tasks whose last change lies between, and how far they go: large ones fill a frame before its revisions do. One
+    that begins in the room that is left is in the frame as it is: none but the last goes beyond it."""
+    tasks, room = [], Room(most_bytes)
     rows = reader.execute(_TASKS_BETWEEN, {"since": since, "up_to": up_to})
-    for row in rows:
-        task = task_of(row)
-        tasks.append(task)
-        characters += len(task.params) + len(task.metadata) + len(task.error or "") + len(task.result or "")
-        if characters > LARGEST_FRAME_CHARACTERS:
+    for task in tasks_of(rows):
+        tasks.append(room.fit(task))
+        if room.is_used_up:
             rows.close()
             return tasks, task.revision
     return tasks, up_to

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict
 from jobs.lifecycle import Change, Removed, Step
-from jobs.model import Checkpoint, RoundRecord, Status, Task
-from storage import KEYS_LAST_MS, LARGEST_INLINE_RESULT_BYTES, Created, Draft, RequestKey
+from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
+from storage import KEYS_LAST_MS, Created, Draft, RequestKey
 from storage.database import Transaction
+from storage.kept_rounds import MOST_ROUNDS_AT_ONCE, RoundBounds, bytes_added, forget_rounds, keep_newest
 from storage.minutes import count_created, count_step
-from storage.rows import (
-    COUNTERS,
-    Kept,
-    Reader,
-    read_kept,
-    read_task,
-    task_of,
-    tasks_of,
-    with_columns,
-    with_large_result,
-)
+from storage.room import LARGEST_INLINE_BYTES
+from storage.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, whole, with_columns
 from storage.statements import SQL
 from storage.words import split_words
 
-MOST_ROUNDS_AT_ONCE = 1000
 ALL_ROUNDS = 2**53
 
-_DRAFT_FIELDS = Draft.__struct_fields__
 _PENDING_WITH_KEY = with_columns("pending_with_key")
 _TASK_WITH_REQUEST = with_columns("task_with_request")
 
@@ -96,13 +87,15 @@ def _create_many(drafts: Sequence[Draft], transaction: Transaction) -> list[Crea
     if not drafts:
         return []
     first_revision = _next_revision(transaction, len(drafts))
-    rows = [[getattr(draft, field) for field in _DRAFT_FIELDS] for draft in drafts]
-    values = {"rows": _json(rows), "revision": first_revision}
+    rows = [_row(draft) for draft in drafts]
+    values = {"rows": _json([list(row.values()) for row in rows]), "revision": first_revision}
     last_id = transaction.execute(SQL["insert_tasks"], values).lastrowid
     assert last_id is not None
     first_id = last_id - len(drafts) + 1
     sought = [split_words(draft.description) for draft in drafts]
     transaction.execute(SQL["insert_all_words"], {"id": first_id, "words": _json(sought)})
+    for place, draft in enumerate(drafts):
+        _set_large_params(transaction, first_id + place, draft)
     times = _json([draft.created for draft in drafts])
     transaction.execute(SQL["insert_creations"], {"id": first_id, "revision": first_revision, "times": times})
     return [
@@ -132,19 +125,19 @@ def created_with(key: RequestKey, reader: Reader) -> Task | None:
         )
     if columns[0] is None:
         raise Conflict(f"The Idempotency-Key {key.key} stands for task {task_id}, which has been deleted since.")
-    return with_large_result(reader, task_of(columns))
+    return whole(reader, task_of(columns))
 
 
 def _create_one(draft: Draft, transaction: Transaction) -> Created:
-    values = asdict(draft)
     if draft.unique_key is not None:
-        equal = tasks_of(transaction.execute(_PENDING_WITH_KEY, values))
-        if equal:
-            return Created(equal[0], is_new=False)
+        equal = next(tasks_of(transaction.execute(_PENDING_WITH_KEY, {"unique_key": draft.unique_key})), None)
+        if equal is not None:
+            return Created(whole(transaction, equal), is_new=False)
     revision = _next_revision(transaction)
-    row = {**values, "locks": _locks_text(draft.locks), "revision": revision}
+    row = {**_row(draft), "locks": _locks_text(draft.locks), "revision": revision}
     task_id = transaction.execute(SQL["insert_task"], row).lastrowid
     assert task_id is not None
+    _set_large_params(transaction, task_id, draft)
     transaction.execute(SQL["insert_words"], {"id": task_id, "words": split_words(draft.description)})
     created = _created(draft, task_id, revision, transaction)
     _insert_transition(transaction, None, created.task)
@@ -153,10 +146,22 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
 
 def _created(draft: Draft, task_id: int, revision: int, transaction: Transaction) -> Created:
     """What a draft has become, counted."""
-    task = Task(id=task_id, last_modified=draft.created, revision=revision, **asdict(draft))
+    task = draft.as_task(task_id, revision)
     count_created(transaction, draft.created)
     _count(transaction, task, +1)
     return Created(task, is_new=True)
+
+
+def _row(draft: Draft) -> dict[str, Any]:
+    """What goes into the row of a new task: its parameters unless they are large, and their size last."""
+    size = utf8_bytes(draft.params)
+    params = draft.params if size <= LARGEST_INLINE_BYTES else ""
+    return {**asdict(draft), "params": params, "params_bytes": size}
+
+
+def _set_large_params(transaction: Transaction, task_id: int, draft: Draft) -> None:
+    if utf8_bytes(draft.params) > LARGEST_INLINE_BYTES:
+        transaction.execute(SQL["set_large_params"], {"id": task_id, "params": draft.params})
 
 
 def _locks_text(locks: Sequence[str]) -> str | None:
@@ -167,23 +172,26 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: Transaction) -> Task | None:
-    """See TaskStore.change. Of more than `most_rounds` rounds the oldest go; 0 keeps them all."""
+def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction: Transaction) -> Task | None:
+    """See TaskStore.change. Of more rounds than the bounds allow the oldest go."""
     before = task = read_task(transaction, task_id)
+    rounds: list[RoundRecord] = []
+    added = 0
     for step in steps:
         outcome = step(task)
         if isinstance(outcome, Removed):
             remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
         if outcome is not None:
+            rounds += outcome.rounds
+            added += bytes_added(transaction, task, outcome.rounds)
             task = _apply(transaction, task, outcome)
     if task is before:
-        return with_large_result(transaction, task)
-    _update(transaction, before, task)
-    if most_rounds and task.round > most_rounds and task.round > before.round:
-        limit = task.round - before.round + MOST_ROUNDS_AT_ONCE
-        forget_rounds(transaction, task.id, task.round - most_rounds, limit)
-    return with_large_result(transaction, task)
+        return whole(transaction, task)
+    rounds_bytes = _update(transaction, before, task, added)
+    if rounds:
+        keep_newest(transaction, task, rounds, rounds_bytes, bounds)
+    return whole(transaction, task)
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
@@ -199,18 +207,23 @@ def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
     return task
 
 
-def _update(transaction: Transaction, before: Task, task: Task) -> None:
+def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_added: int) -> int | None:
+    """Writes the row, and returns what the rounds of the task take, None where that is not known."""
     values = asdict(task)
-    if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_RESULT_BYTES:
+    if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
         values["result"] = None
     values |= {"expected_status": before.status, "expected_revision": before.revision}
-    changed = transaction.execute(SQL["update_task"], values).rowcount
-    assert changed == 1, f"task {task.id} was changed by somebody else than the writer"
+    has_no_rounds = before.round == 0 and before.interruptions == 0
+    values |= {"rounds_bytes_before": 0 if has_no_rounds else None, "rounds_bytes_added": rounds_bytes_added}
+    changed = transaction.execute(SQL["update_task"], values).fetchall()
+    assert len(changed) == 1, f"task {task.id} was changed by somebody else than the writer"
     if task.is_final and task.checkpoint_round:
         transaction.execute(SQL["delete_checkpoint"], {"id": task.id})
     _count(transaction, before, -1)
     _count(transaction, task, +1)
+    rounds_bytes: int | None = changed[0][0]
+    return rounds_bytes
 
 
 def remove(transaction: Transaction, task: Task, at: int) -> None:
@@ -219,14 +232,12 @@ def remove(transaction: Transaction, task: Task, at: int) -> None:
     transaction.execute(SQL["delete_words"], {"id": task.id, "words": split_words(task.description)})
     for statement in ("delete_task", "delete_large_result", "delete_checkpoint"):
         transaction.execute(SQL[statement], {"id": task.id})
-    if forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE) == MOST_ROUNDS_AT_ONCE:
+    if task.params_bytes > LARGEST_INLINE_BYTES:
+        transaction.execute(SQL["delete_large_params"], {"id": task.id})
+    _, all_gone = forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE)
+    if not all_gone:
         transaction.execute(SQL["set_leftover"], {"task": task.id, "up_to": ALL_ROUNDS})
     _count(transaction, task, -1)
-
-
-def forget_rounds(transaction: Transaction, task_id: int, up_to: int, limit: int) -> int:
-    """Removes at most `limit` rounds of a task, from the oldest on to number `up_to`; returns how many."""
-    return transaction.execute(SQL["forget_rounds"], {"id": task_id, "up_to": up_to, "limit": limit}).rowcount
 
 
 def _insert_transition(transaction: Transaction, before: Status | None, task: Task) -> None:

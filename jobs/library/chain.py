@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from jobs.composition import Step, Steps, expected_at_start
 from jobs.errors import HourglassError
+from jobs.model import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
 from jobs.registry import Registry, Round, Rounds, job
 from jobs.rounds import (
     MOST_CHECKPOINT_BYTES,
-    MOST_MESSAGE_CHARACTERS,
     MOST_RESULT_BYTES,
     as_json,
     expect_names,
@@ -94,7 +94,7 @@ class Progress:
     and none weighs nothing, so that only the last can bring 100 percent.
 
     `before` is how many rounds the steps had that are done, `rounds` how many there will be in all, where each step
-    is known.
+    is known and their sum is a number that a Round can bear.
     """
 
     def __init__(self, links: Sequence[Link], counts: Iterable[int] = (), percent: int = 0) -> None:
@@ -128,7 +128,8 @@ class Progress:
         mean = sum(certain) // len(certain) if certain else 1
         weights = [max(1, mean if rounds is None else rounds) for rounds in known]
         self.before = sum(self.counts)
-        self.rounds = sum(certain) + sum(link.closes for link in ahead) if len(certain) == len(known) else None
+        in_all = sum(certain) + sum(link.closes for link in ahead)
+        self.rounds = in_all if len(certain) == len(known) and in_all <= LARGEST_NUMBER else None
         self._present_rounds = known[present] if ahead else None
         self._weight_before = sum(weights[:present])
         self._weight = weights[present] if ahead else 0

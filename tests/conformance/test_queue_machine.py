@@ -280,7 +280,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def rounds_of(self, task_id):
         try:
-            return self.run(self.store.rounds(task_id, 0))
+            return self.run(self.store.rounds(task_id, 0)).rounds
         except NoSuchTask:
             return []
 

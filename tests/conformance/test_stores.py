@@ -14,6 +14,7 @@ from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, 
 from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Watch
 from storage import KEYS_LAST_MS, Draft, RequestKey
+from storage.room import LARGEST_INLINE_BYTES
 
 
 def draft(**fields):
@@ -316,11 +317,11 @@ def test_rounds_are_kept_in_order_and_read_after_a_number(run, store):
     run(store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000)))
     run(store.change(task.id, lifecycle.reported([done(3, percent=30, output='{"found": 1}')], 2500)))
 
-    rounds = run(store.rounds(task.id, 1))
+    rounds = run(store.rounds(task.id, 1)).rounds
 
     assert [(one.number, one.percent, one.message) for one in rounds] == [(2, 20, "round 2"), (3, 30, "round 3")]
     assert rounds[1].output == '{"found": 1}'
-    assert len(run(store.rounds(task.id, 0, limit=2))) == 2
+    assert len(run(store.rounds(task.id, 0, limit=2)).rounds) == 2
 
 
 def test_a_round_that_is_done_again_replaces_the_one_of_its_number(run, store):
@@ -328,7 +329,7 @@ def test_a_round_that_is_done_again_replaces_the_one_of_its_number(run, store):
     run(store.change(task.id, lifecycle.reported([done(1, at=2000)], 2000)))
     run(store.change(task.id, lifecycle.reported([done(1, at=9000)], 9000)))
 
-    assert [one.at for one in run(store.rounds(task.id, 0))] == [9000]
+    assert [one.at for one in run(store.rounds(task.id, 0)).rounds] == [9000]
 
 
 def test_the_checkpoint_is_that_of_the_last_round_that_left_one(run, store):
@@ -354,7 +355,7 @@ def test_a_watch_reads_each_round_once_in_order_of_commit(run, store):
         run(store.change(task.id, lifecycle.reported([done(number)], 2000)))
     watch, seen = Watch(task=task.id, after=2, began=run(store.head()).revision), []
 
-    while rounds := run(store.watched_rounds(watch, run(store.head()).revision, limit=2)):
+    while rounds := run(store.watched_rounds(watch, run(store.head()).revision, limit=2)).rounds:
         seen += [one.number for one in rounds]
         watch = replace(watch, revision=rounds[-1].revision, number=rounds[-1].number)
 
@@ -367,7 +368,7 @@ def test_a_watch_gets_a_repeated_round_although_it_has_had_its_number(run, store
     watch = Watch(task=task.id, after=2, began=run(store.head()).revision)
     run(store.change(task.id, lifecycle.reported([done(1)], 3000)))
 
-    rounds = run(store.watched_rounds(watch, run(store.head()).revision))
+    rounds = run(store.watched_rounds(watch, run(store.head()).revision)).rounds
 
     assert [one.number for one in rounds] == [1]
 
@@ -491,7 +492,17 @@ def test_unfinished_tasks_are_those_pending_or_stopping(run, store):
     finished(run, store)
     run(store.change(stops.id, lifecycle.aborted("ann", 2000)))
 
-    assert [task.id for task in run(store.unfinished())] == [waits.id, runs.id, stops.id]
+    assert run(store.unfinished()) == [waits.id, runs.id, stops.id]
+
+
+def test_tasks_are_read_in_the_order_of_their_ids_without_large_fields_and_those_that_are_gone_left_out(run, store):
+    large = json.dumps({"text": "x" * LARGEST_INLINE_BYTES})
+    first = create(run, store, params=large)
+    second = finished(run, store, result=large)
+
+    assert run(store.tasks([second.id, 99, first.id])) == [replace(second, result=None), replace(first, params="")]
+    assert run(store.task(first.id)).params == large
+    assert run(store.tasks([])) == []
 
 
 def test_a_removed_task_takes_its_rounds_along_and_leaves_its_transitions(run, store):
@@ -535,6 +546,6 @@ def test_everything_is_there_after_a_restart(run, store):
 
     assert run(again.task(task.id)) == task
     assert run(again.head()) == head
-    assert [one.number for one in run(again.rounds(task.id, 0))] == [1]
+    assert [one.number for one in run(again.rounds(task.id, 0)).rounds] == [1]
     run(again.close())
     store.close = again.close

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from jobs.registry import Round, job
@@ -141,6 +143,17 @@ def fails(message: str = "no such pool", rounds: Times = 0) -> Iterator[Round]:
     raise ValueError(message)
 
 
+@job(description="Logging an error")
+def logs_an_error(message: str) -> Iterator[Round]:
+    """Logs it with its traceback, and prints it."""
+    try:
+        raise ValueError(message)
+    except ValueError:
+        logging.getLogger("a.job").exception("failed: %s", message)
+        print(message, file=sys.stderr)
+    yield Round(1)
+
+
 class Unspeakable(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -203,8 +216,9 @@ def fails_to_clean_up(began_path: str, until: str) -> Iterator[Round]:
 # Jobs that send what they may not
 
 BadRound = Literal[
-    "five", "nothing", "back", "percent", "message type", "long message", "surrogate", "set", "nan", "huge output",
-    "100 MB", "deep", "checkpoint list", "checkpoint names", "huge checkpoint",
+    "five", "nothing", "back", "percent", "of over 2**53", "of over 2**64", "number over 2**53", "number after 2**53",
+    "float number", "true number", "past its own checks", "message type", "long message", "long if_aborted", "set",
+    "nan", "endless number", "huge output", "100 MB", "deep", "checkpoint list", "checkpoint names", "huge checkpoint",
 ]  # fmt: skip
 
 
@@ -213,6 +227,8 @@ def yields(kind: BadRound) -> Iterator[Round]:
     """Two good rounds, then a bad one."""
     yield Round(1)
     yield Round(2)
+    if kind == "number after 2**53":
+        yield Round(2**53)
     yield _bad_round(kind)
     yield Round(10)
 
@@ -227,12 +243,28 @@ def _bad_round(kind: BadRound) -> object:
             return Round(2)
         case "percent":
             return Round(3, percent=101)
+        case "of over 2**53":
+            return Round(3, of=2**53 + 1)
+        case "of over 2**64":
+            return Round(3, of=2**64)
+        case "number over 2**53":
+            return Round(2**53 + 1)
+        case "number after 2**53":
+            return Round()
+        case "float number":
+            return Round(3.0)
+        case "true number":
+            return Round(True)
+        case "past its own checks":
+            return _changed(Round(3), of=2**64)
+        case "long if_aborted":
+            return Round(3, if_aborted="x" * 1_001)
+        case "endless number":
+            return Round(3, output=10**5000)
         case "message type":
             return Round(3, message=3)
         case "long message":
             return Round(3, message="x" * 1_001)
-        case "surrogate":
-            return Round(3, message="half a character: \ud800")
         case "set":
             return Round(3, output={1, 2})
         case "nan":
@@ -251,6 +283,12 @@ def _bad_round(kind: BadRound) -> object:
             return Round(3, checkpoint={"done": "x" * MIB})
 
 
+def _changed(done: Round, **fields: object) -> Round:
+    for name, value in fields.items():
+        msgspec.structs.force_setattr(done, name, value)
+    return done
+
+
 @job(description="Yielding what it may not, and failing to clean up")
 def yields_and_fails_to_clean_up() -> Iterator[Round]:
     """Raises when it is closed after it was refused."""
@@ -260,7 +298,7 @@ def yields_and_fails_to_clean_up() -> Iterator[Round]:
         raise OSError("the door is stuck")
 
 
-BadResult = Literal["set", "bytes", "nan", "surrogate", "circular", "deep", "very deep", "huge"]
+BadResult = Literal["set", "bytes", "nan", "circular", "deep", "very deep", "huge"]
 
 
 @job(description="Returning {kind}")
@@ -278,8 +316,6 @@ def _bad_result(kind: BadResult) -> object:
             return b"1"
         case "nan":
             return {"mean": float("nan")}
-        case "surrogate":
-            return "half a character: \ud800"
         case "circular":
             return _circle()
         case "deep":
@@ -310,6 +346,15 @@ def prints(text: str) -> Iterator[Round]:
     os.write(1, f"{text}\n".encode())
     subprocess.run(["/bin/echo", text], check=True)
     yield Round(1, message=f"read {sys.stdin.read()!r}")
+
+
+@job(description="Printing {lines} lines")
+def prints_much(lines: int) -> Iterator[Round]:
+    """Writes to stdout and stderr, also as another program does."""
+    for number in range(lines):
+        print(f"line {number} of what a job prints", file=(sys.stdout, sys.stderr)[number % 2])
+    subprocess.run(["/bin/sh", "-c", f"seq {lines}; seq {lines} >&2"], check=True)
+    yield Round(1)
 
 
 # Jobs that harm their process
@@ -428,3 +473,9 @@ def sends_garbage() -> Iterator[Round]:
         os.write(number, b"\x00\x00\x00\x05\xff\xfe\xfd\xfc\xfb")
     time.sleep(3600)
     yield Round(2)
+
+
+@job(description="Holding {name}", lock="{name}", metadata={"name": "{name}"})
+def holds(name: str) -> Iterator[Round]:
+    """Holds a lock of any length."""
+    yield Round()

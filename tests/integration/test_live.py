@@ -35,7 +35,7 @@ async def test_a_page_that_loads_a_list_and_subscribes_from_there_misses_nothing
     await events.until(lambda events: events.tasks.get(task["id"], {}).get("status") == "Finished")
 
     hello = events.frames[0]
-    assert set(hello) == {"type", "store", "revision", "counts", "pending_percent", "version"}
+    assert set(hello) == {"type", "store", "revision", "counts", "pending_percent", "version", "now"}
     assert (hello["type"], hello["revision"], hello["store"]) == ("hello", page["revision"], page["store"])
     assert chain_of(events.transitions, task["id"]) == CHAIN
     assert set(events.frames[1]) == {

@@ -20,7 +20,7 @@ TASK_FIELDS = {
     "id", "job", "params", "description", "metadata", "status", "stopping", "percent", "round", "rounds", "message",
     "created", "started", "last_modified", "ended", "estimated", "pace_seconds", "stalled", "waiting_for", "result",
     "result_bytes", "error", "outcome", "interruptions", "priority", "not_before", "created_by", "ended_by", "retry_of",
-    "pinned", "revision",
+    "pinned", "revision", "params_bytes",
 }  # fmt: skip
 
 

@@ -49,7 +49,8 @@ class Project:
     def run(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
         release = self.directory / "os-release"
         release.write_text(f"VERSION_CODENAME={self.codename}\n")
-        own = {"PATH": str(self.programs), "DIST_PACKAGES": str(self.modules), "OS_RELEASE": str(release)}
+        own = {"PATH": str(self.programs), "SBIN": str(self.programs), "DIST_PACKAGES": str(self.modules)}
+        own["OS_RELEASE"] = str(release)
         environment = {**os.environ, **own}
         command = [f"tools/{tool}", *words]
         return subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
@@ -148,7 +149,7 @@ def test_a_module_that_is_gone_with_its_package_is_no_longer_linked(project):
 def test_all_that_the_tests_miss_is_named_at_once(project):
     missing = project.run("setup", "missing").stdout.split()
     daemons = ["ceph-mon", "ceph-mgr", "ceph-osd", "ceph-common"]
-    assert missing == [*daemons, "python3-rados", "python3-rbd", "chromium", "fonts-dejavu-core", "curl"]
+    assert missing == [*daemons, "python3-rados", "python3-rbd", "chromium", "fonts-dejavu-core", "curl", "nginx"]
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def prepared(project):
 
 
 def install_all_but(project, *missing):
-    for name in ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph", "rbd", "ceph-authtool", "chromium", "curl"):
+    for name in ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph", "rbd", "ceph-authtool", "chromium", "curl", "nginx"):
         if name not in missing:
             project.program(name, "exit 0")
     project.have_modules(suffix())
@@ -226,6 +227,7 @@ def test_all_that_is_missing_is_installed_in_one_call(prepared):
         ("ceph-osd", "--ignore=tests/ceph"),
         ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
         ("curl", "--ignore=tests/integration/test_rest_docs.py --ignore=tests/ceph/test_docs.py"),
+        ("nginx", "--ignore=tests/integration/test_behind_nginx.py"),
     ],
 )
 def test_only_what_needs_a_missing_package_is_left_out_and_the_run_fails_by_its_name(prepared, missing, ignored):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
+import time
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +16,13 @@ pytestmark = pytest.mark.gen_test
 
 RIGHT = {"username": "admin", "password": PASSWORD}
 FORM = "application/x-www-form-urlencoded"
+
+
+async def closed_with(events):
+    """Reads to the end of the WebSocket; its code."""
+    while await events.next() is not None:
+        pass
+    return events.socket.close_code
 
 
 @pytest.fixture
@@ -32,7 +42,14 @@ def cookie_of(answer):
 
 async def test_who_is_not_signed_in_gets_a_401_problem(nobody):
     wrong = [{"Authorization": text} for text in ("Token x", "Basic !", "Nonsense")]
-    for headers in ({}, {"Cookie": "sessionid=x"}, basic("admin", "wrong"), basic("x", "y"), *wrong):
+    name = cookie_of(await sign_in(nobody))["Cookie"].partition("=")[0]
+    for headers in (
+        {},
+        {"Cookie": f"sessionid=x; {name}=y; {name}; =; {name}="},
+        basic("admin", "wrong"),
+        basic("x", "y"),
+        *wrong,
+    ):
         answer = await Client(nobody.service, headers).call("GET", "taskqueue")
         assert (answer.status, answer.kind) == (401, "application/problem+json")
 
@@ -42,7 +59,7 @@ async def test_signing_in_gives_a_cookie_that_signs_calls_in(nobody):
     flags = [part.strip().lower() for part in answer.headers["Set-Cookie"].split(";")[1:]]
 
     assert answer.json == {"username": "admin", "role": "admin"}
-    assert answer.headers["Set-Cookie"].startswith("sessionid=")
+    assert re.match(r"sessionid_[0-9a-z]{8}=[\w-]{43};", answer.headers["Set-Cookie"])
     assert {"httponly", "samesite=lax"} <= set(flags)
     assert not any(flag.startswith(("expires", "max-age")) or flag == "secure" for flag in flags)
     assert (await Client(nobody.service, cookie_of(answer)).call("GET", "taskqueue")).status == 200
@@ -84,9 +101,7 @@ async def test_signing_out_ends_the_session_and_its_sockets(nobody):
     await events.next()
 
     assert (await client.call("DELETE", "auth")).status == 204
-    while await events.next() is not None:
-        pass
-    assert events.socket.close_code == 1008
+    assert await closed_with(events) == 1008
     assert (await client.call("GET", "taskqueue")).status == 401
 
 
@@ -120,9 +135,7 @@ async def test_a_change_of_password_ends_everything_at_once(nobody):
 
     assert service.user("password", "ann", given="second\n").returncode == 0
 
-    while await events.next() is not None:
-        pass
-    assert events.socket.close_code == 1008
+    assert await closed_with(events) == 1008
     assert (await session.call("GET", "taskqueue")).status == 401
     assert (await ann.call("GET", "taskqueue")).status == 401
     assert (await Client(service, basic("ann", "second")).call("GET", "taskqueue")).status == 200
@@ -191,10 +204,258 @@ async def test_a_form_that_only_the_cookie_signs_in_is_refused(nobody):
 
 
 async def test_nothing_that_could_be_used_to_sign_in_is_stored(nobody):
-    cookie = cookie_of(await sign_in(nobody))["Cookie"].removeprefix("sessionid=")
+    cookie = cookie_of(await sign_in(nobody))["Cookie"].partition("=")[2]
     token = (await nobody.call("POST", "api-token-auth", RIGHT)).json["token"]
     files = [file for file in (nobody.service.directory / "data").iterdir() if file.is_file()]
     kept = b"".join(file.read_bytes() for file in files)
 
     for secret in (PASSWORD, cookie, token):
         assert secret.encode() not in kept
+
+
+# The cookie
+
+
+async def test_every_session_cookie_that_comes_is_tried(nobody):
+    name, _, value = cookie_of(await sign_in(nobody))["Cookie"].partition("=")
+    for cookies in (
+        f"{name}=x; {name}={value}",
+        f"{name}={value}; {name}=x",
+        f"a=b;{name}=;  {name}={value} ; sessionid=x",
+    ):
+        assert (await Client(nobody.service, {"Cookie": cookies}).call("GET", "taskqueue")).status == 200
+
+
+async def test_the_cookie_of_the_version_before_counts_until_it_is_signed_out(nobody):
+    old = {"Cookie": "sessionid=" + cookie_of(await sign_in(nobody))["Cookie"].partition("=")[2]}
+    client = Client(nobody.service, old)
+    assert (await client.call("GET", "taskqueue")).status == 200
+    new = await client.call("POST", "auth", RIGHT)
+    assert [cookie.split("=")[1][:2] == '""' for cookie in new.headers.get_list("Set-Cookie")] == [False, True]
+    assert (await client.call("GET", "taskqueue")).status == 401
+
+
+async def test_signing_out_clears_both_cookies(nobody):
+    client = Client(nobody.service, cookie_of(await sign_in(nobody)))
+
+    answer = await client.call("DELETE", "auth")
+    cleared = [cookie.partition("=")[0] for cookie in answer.headers.get_list("Set-Cookie")]
+
+    assert len(cleared) == 2
+    assert cleared[1] == "sessionid"
+    assert re.fullmatch("sessionid_[0-9a-z]{8}", cleared[0])
+    assert (await client.call("GET", "taskqueue")).status == 401
+
+
+async def test_the_name_of_the_cookie_stays_over_restarts_and_ports_and_is_another_one_elsewhere(service, nobody):
+    names = []
+    for _ in range(2):
+        service.start()
+        names.append(cookie_of(await sign_in(Client(service, {})))["Cookie"].partition("=")[0])
+        service.kill()
+    names.append(cookie_of(await sign_in(nobody))["Cookie"].partition("=")[0])
+
+    assert names[0] == names[1] != names[2]
+
+
+async def test_two_services_on_one_host_do_not_disturb_each_other(service, nobody):
+    """A browser sends the cookies of all ports of a host to each of them."""
+    cookies = [cookie_of(await sign_in(Client(one, {})))["Cookie"] for one in (service.start(), nobody.service)]
+    clients = [Client(one, {"Cookie": "; ".join(cookies)}) for one in (service, nobody.service)]
+    assert (await clients[0].call("DELETE", "auth")).status == 204
+
+    assert [(await client.call("GET", "taskqueue")).status for client in clients] == [401, 200]
+
+
+async def test_signing_in_again_ends_the_session_whose_cookie_came_with_it(nobody):
+    first, other = [cookie_of(await sign_in(nobody)) for _ in range(2)]
+    client = Client(nobody.service, first)
+    events = await client.events()
+    await events.next()
+
+    wrong = await client.call("POST", "auth", {**RIGHT, "password": "wrong"})
+    assert (wrong.status, (await client.call("GET", "taskqueue")).status) == (400, 200)
+    second = cookie_of(await client.call("POST", "auth", RIGHT))
+
+    assert await closed_with(events) == 1008
+    found = [(await Client(nobody.service, one).call("GET", "taskqueue")).status for one in (first, second, other)]
+    assert found == [401, 200, 200]
+
+
+async def test_signing_out_everywhere_ends_all_sessions_of_the_user(nobody):
+    assert nobody.service.user("add", "eve", given="pw\n").returncode == 0
+    mine = [Client(nobody.service, cookie_of(await sign_in(nobody))) for _ in range(2)]
+    of_eve = await nobody.call("POST", "auth", {"username": "eve", "password": "pw"})
+    events = await mine[1].events()
+    await events.next()
+
+    assert (await mine[0].call("DELETE", "auth?everywhere=true")).status == 204
+
+    assert await closed_with(events) == 1008
+    assert [(await client.call("GET", "taskqueue")).status for client in mine] == [401, 401]
+    assert (await Client(nobody.service, cookie_of(of_eve)).call("GET", "taskqueue")).status == 200
+    assert (await mine[0].call("DELETE", "auth?everywhere=true")).status == 401
+    assert (await mine[0].call("DELETE", "auth?everywhere=false")).status == 204
+
+
+async def test_the_description_of_the_api_names_the_cookie(nobody):
+    answer = await sign_in(nobody)
+    schemes = (await Client(nobody.service, cookie_of(answer)).get("openapi.json"))["components"]["securitySchemes"]
+
+    assert schemes["session"]["name"] == answer.headers["Set-Cookie"].partition("=")[0]
+
+
+# What counts
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        basic("somebody", "of a proxy")["Authorization"],
+        basic("admin", "wrong")["Authorization"],
+        basic("admin", "")["Authorization"],
+        "Basic",
+        "Basic !",
+        "Bearer of.another.one",
+        "Token x",
+        "Negotiate YIIabc==",
+        "",
+        "  ",
+    ],
+)
+async def test_a_session_counts_whatever_a_proxy_writes_into_the_authorization_header(nobody, header):
+    client = Client(nobody.service, {**cookie_of(await sign_in(nobody)), "Authorization": header})
+    for _ in range(12):
+        assert (await client.call("GET", "taskqueue")).status == 200
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 200
+
+    events = await client.events()
+    assert (await events.next())["type"] == "hello"
+    assert (await nobody.call("POST", "auth", RIGHT)).status == 200  # none of them was a guess
+
+
+async def test_a_token_of_ours_counts_before_the_session(nobody):
+    assert nobody.service.user("add", "vic", given="pw\n").returncode == 0
+    token = (await nobody.call("POST", "api-token-auth", {"username": "vic", "password": "pw"})).json["token"]
+    client = Client(nobody.service, {**cookie_of(await sign_in(nobody)), "Authorization": f"Bearer {token}"})
+
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 403
+
+
+@pytest.mark.parametrize("header", ["", "Basic eDp5", "Bearer x", "Negotiate x"])
+async def test_an_authorization_header_does_not_get_round_the_rules_against_other_sites(nobody, header):
+    client = Client(nobody.service, {**cookie_of(await sign_in(nobody)), "Authorization": header})
+    for more in ({"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}):
+        assert (await client.call("POST", "taskqueue/test_task", {"times": 1}, **more)).status == 403
+    for kind in (FORM, "text/plain"):
+        answer = await client.call("POST", "taskqueue/test_task", raw=b'{"times": 1}', Content_Type=kind)
+        assert answer.status == 415
+
+
+# The moment of acting
+
+
+class SlowRequest:
+    """A request whose body is not complete yet."""
+
+    def __init__(self, reader, writer, rest):
+        self.reader = reader
+        self.writer = writer
+        self.rest = rest
+
+    async def answer(self):
+        """Sends the rest; the status and the body of the answer."""
+        self.writer.write(self.rest)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"Content-Length: (\d+)", head)[1]) if b"Content-Length" in head else 0
+        body = await self.reader.readexactly(length)
+        self.writer.close()
+        return int(head.split()[1]), body
+
+
+async def begin(service, method, path, headers, body):
+    """Sends all but the end of the body, once the server has taken the headers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.base.rpartition(":")[2])
+    lines = [f"{method} /openattic/api/{path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}",
+             "Content-Type: application/json", "Expect: 100-continue"]  # fmt: skip
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+    writer.write(body[:-1])
+    return SlowRequest(reader, writer, body[-1:])
+
+
+CHANGING = [
+    ("POST", "taskqueue/test_task", b'{"times": 1}'),
+    ("POST", "taskqueue", b'[{"job": "test_task", "params": {"times": 1}}]'),
+    ("POST", "taskqueue/delete", b'{"ids": [1]}'),
+    ("PUT", "taskqueue/1", b'{"pinned": true}'),
+    ("DELETE", "taskqueue/1", b"{}"),
+    ("POST", "taskqueue/1/retry", b"{}"),
+]
+
+
+@pytest.mark.parametrize("change", ["remove", "role", "password"])
+async def test_who_may_no_longer_when_the_body_is_complete_changes_nothing(client, change):
+    name, service = f"slow-{change}", client.service
+    assert service.user("add", name, "--role", "admin", given="pw\n").returncode == 0
+    slow = [await begin(service, method, path, basic(name, "pw"), body) for method, path, body in CHANGING]
+    before = (await client.get("taskqueue?pageSize=1"))["revision"]
+    words = [change, name, *(["viewer"] if change == "role" else [])]
+    assert service.user(*words, given="new\n").returncode == 0
+
+    for one in slow:
+        status, problem = await one.answer()
+        assert (status, b"sign in again" in problem) == (401, True)
+    assert (await client.get(f"taskqueue/changes?since={before}"))["transitions"] == []
+
+
+async def test_a_session_that_ends_before_the_body_is_complete_changes_nothing(client, nobody):
+    cookie = cookie_of(await sign_in(nobody))
+    slow = await begin(client.service, "POST", "taskqueue/test_task", cookie, b'{"times": 1}')
+    assert (await Client(nobody.service, cookie).call("DELETE", "auth")).status == 204
+
+    assert (await slow.answer())[0] == 401
+
+
+WAITS = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+
+
+async def test_waiting_calls_of_one_who_may_no_longer_end_at_once(service):
+    admin = Client(service.start())
+    task = (await admin.call("POST", "taskqueue", WAITS)).json
+    for number, change in enumerate(["remove", "role"]):
+        name = f"who-{change}"
+        assert service.user("add", name, "--role", "admin", given="pw\n").returncode == 0
+        client = Client(service, basic(name, "pw"))
+        calls = [
+            asyncio.ensure_future(client.call("GET", f"taskqueue/{task['id']}?wait=60")),
+            asyncio.ensure_future(client.call("POST", "taskqueue", WAITS, Prefer="wait=60")),
+        ]
+        while (head := await admin.get("taskqueue?pageSize=1"))["count"] < number + 2:
+            await admin.get(f"taskqueue/changes?since={head['revision']}&wait=10")
+        calls.append(asyncio.ensure_future(client.call("GET", f"taskqueue/changes?since={head['revision']}&wait=60")))
+        assert (await client.call("GET", "jobs")).status == 200
+        words = [change, name, *(["viewer"] if change == "role" else [])]
+        assert service.user(*words).returncode == 0
+
+        answers = await asyncio.wait_for(asyncio.gather(*calls), 30)
+        assert [(answer.status, answer.kind) for answer in answers] == [(401, "application/problem+json")] * 3
+
+
+async def test_waiting_calls_and_sockets_of_a_session_end_when_its_time_is_up(service):
+    client = Client(service.start(), {})
+    signed_in = Client(service, cookie_of(await sign_in(client)))
+    events = await signed_in.events()
+    await events.next()
+    head = await signed_in.get("taskqueue?pageSize=1")
+    call = asyncio.ensure_future(signed_in.call("GET", f"taskqueue/changes?since={head['revision']}&wait=60"))
+    with sqlite3.connect(service.directory / "data" / "hourglass.db") as database:
+        database.execute("UPDATE sessions SET expires = ?", (round(time.time() * 1000) + 1500,))
+    database.close()
+    assert service.user("renew-token", "admin").returncode == 0  # has the server read the sessions again
+    assert (await signed_in.call("GET", "jobs")).status == 200
+
+    assert (await asyncio.wait_for(call, 30)).status == 401
+    assert await closed_with(events) == 1008
+    assert (await signed_in.call("GET", "jobs")).status == 401

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jobs.errors import StorageUnavailable
 from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, Task, Watch
+from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
 from storage import Created, Draft, RequestKey
 from storage.database import open_database
 from storage.memory import MemoryStore
@@ -48,17 +48,23 @@ class DoorStore:
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
         return await self.inner.checkpoint(task_id)
 
-    async def unfinished(self) -> list[Task]:
+    async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
+        return await self.inner.tasks(task_ids)
+
+    async def unfinished(self) -> list[int]:
         return await self.inner.unfinished()
 
-    async def rounds(self, task_id: int, after: int, limit: int = 1000) -> list[KeptRound]:
-        return await self.inner.rounds(task_id, after, limit)
+    async def rounds(self, task_id: int, after: int, **bounds: int) -> RoundPage:
+        return await self.inner.rounds(task_id, after, **bounds)
 
-    async def watched_rounds(self, watch: Watch, up_to: int, limit: int = 1000) -> list[KeptRound]:
-        return await self.inner.watched_rounds(watch, up_to, limit)
+    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+        return await self.inner.rounds_without_output(task_id, after)
 
-    async def changes(self, since: int, limit: int = 1000) -> Changes | None:
-        return await self.inner.changes(since, limit)
+    async def watched_rounds(self, watch: Watch, up_to: int, **bounds: int) -> RoundPage:
+        return await self.inner.watched_rounds(watch, up_to, **bounds)
+
+    async def changes(self, since: int, **bounds: int) -> Changes | None:
+        return await self.inner.changes(since, **bounds)
 
     async def head(self) -> Head:
         return await self.inner.head()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -10,7 +11,7 @@ import pytest
 
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError
 from storage import accounts as kept
-from storage.accounts import MOST_SESSIONS_A_USER, Accounts, run_beside_server
+from storage.accounts import Accounts, run_beside_server
 from storage.database import open_database
 from storage.passwords import verify
 from tests.faults.support import in_a_loop
@@ -190,12 +191,69 @@ async def test_a_closed_session_ends_alone_and_stays_closed(tmp_path):
     async with a_server(tmp_path) as accounts:
         closed, other = [await accounts.open_session("ann", HOUR_SECONDS) for _ in range(2)]
         identity = accounts.by_session(closed)
-        await accounts.close_session(closed)
-        await accounts.close_session("unknown")
+        await accounts.close_sessions([identity])
         assert not accounts.is_valid(identity)
         await accounts.reload()
         assert accounts.by_session(closed) is None
         assert accounts.by_session(other) is not None
+
+
+@in_a_loop
+async def test_a_new_session_may_end_others_and_all_of_a_user_can_be_ended(tmp_path):
+    add(tmp_path)
+    add(tmp_path, "bob")
+    async with a_server(tmp_path) as accounts:
+        old, other = [await accounts.open_session("ann", HOUR_SECONDS) for _ in range(2)]
+        of_bob = await accounts.open_session("bob", HOUR_SECONDS)
+        new = await accounts.open_session("ann", HOUR_SECONDS, instead_of=[accounts.by_session(old)])
+        assert [accounts.by_session(one) is not None for one in (old, other, new)] == [False, True, True]
+
+        await accounts.close_all_sessions("ann")
+        for _ in range(2):
+            found = [accounts.by_session(one) is not None for one in (old, other, new, of_bob)]
+            assert found == [False, False, False, True]
+            await accounts.reload()
+
+
+@in_a_loop
+async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        changes = []
+        cookie = await accounts.open_session("ann", HOUR_SECONDS)
+        identity = accounts.by_session(cookie)
+        accounts.on_change = lambda: changes.append(accounts.is_valid(identity))
+        await accounts.reload()
+        await accounts.close_sessions([identity])
+        other = accounts.by_session(await accounts.open_session("ann", HOUR_SECONDS))
+        await accounts.open_session("ann", HOUR_SECONDS, instead_of=[other])
+        await accounts.close_all_sessions("ann")
+
+        assert changes == [True, False, False, False]
+
+
+@in_a_loop
+async def test_what_was_accepted_before_a_change_is_on_disk_when_the_change_is_in_force(tmp_path):
+    add(tmp_path)
+    done = []
+    async with a_server(tmp_path) as accounts:
+        accepted = asyncio.create_task(accounts._database.write(lambda _: done.append("accepted")))
+        await asyncio.sleep(0)
+        await accounts.reload()
+        assert done == ["accepted"]
+        await accepted
+
+
+@in_a_loop
+async def test_the_name_of_the_cookie_is_the_same_after_a_restart_and_another_one_elsewhere(tmp_path):
+    names = []
+    for folder in ("here", "here", "there"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        async with a_server(tmp_path / folder) as accounts:
+            names.append(accounts.cookie_name)
+
+    assert names[0] == names[1] != names[2]
+    assert all(re.fullmatch(r"sessionid_[0-9a-f]{8}", name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -264,14 +322,15 @@ async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path)
 
 
 @in_a_loop
-async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path):
+async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "MOST_SESSIONS_A_USER", 100)
     add(tmp_path)
     add(tmp_path, "bob")
     clock = Clock()
     async with a_server(tmp_path, clock) as accounts:
         of_bob = await accounts.open_session("bob", 1)
         cookies = []
-        for _ in range(MOST_SESSIONS_A_USER):
+        for _ in range(100):
             cookies.append(await accounts.open_session("ann", HOUR_SECONDS))
             clock.advance(0.001)
         short = await accounts.open_session("ann", 10)

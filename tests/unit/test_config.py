@@ -219,6 +219,14 @@ def test_another_parser_can_share_the_options() -> None:
             "[server]\ngrace_seconds = nan\n",
             'config.ini [server] grace_seconds: expected a number from 0 to 3600, got "nan"',
         ),
+        *(
+            (
+                f"[server]\ntrusted_proxies = ::1, {wrong}\n",
+                "config.ini [server] trusted_proxies: expected an address or a network like 192.0.2.0/24, got "
+                f'"{wrong}"',
+            )
+            for wrong in ("localhost", "10.0.0.1/8", "10.0.0.0/33", "300.0.0.1", "unix:", "10.0.0.0-10.0.0.9")
+        ),
         ("[server]\nbehind_proxy = perhaps\n", 'config.ini [server] behind_proxy: expected yes or no, got "perhaps"'),
         (
             "[server]\ntrusted_origins = https://a.example, b.example\n",

@@ -122,6 +122,7 @@ async def test_a_client_is_greeted_with_where_the_store_stands(house):
         "counts": {"Not Started": 3, "Running": 0, "Finished": 0, "Exception": 0, "Aborted": 0},
         "pending_percent": 0,
         "version": "9.9",
+        "now": hello["now"],
     }
 
 
@@ -280,8 +281,9 @@ async def test_who_waits_for_an_end_is_woken_by_it(house):
     await asyncio.sleep(0)
     await house.store.change(task_id, lifecycle.aborted("ann", 2000))
     house.feed.task_is_final(task_id)
+    await waiting
 
-    assert (await waiting).outcome == "Aborted by ann before it started"
+    assert json.loads((await house.feed.task(task_id)).text)["outcome"] == "Aborted by ann before it started"
 
 
 @in_a_feed
@@ -299,13 +301,65 @@ async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
 
 
 @in_a_feed
+async def test_who_has_gone_while_he_waited_is_not_remembered(house):
+    (task_id,) = await house.create()
+    head = await house.store.head()
+    waits = [
+        asyncio.create_task(house.feed.wait_for_end(task_id, 60)),
+        asyncio.create_task(house.feed.wait_beyond(head.revision, 60)),
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+    assert house.feed.waiting_count == 0
+
+
+@in_a_feed
 async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
     waiting = asyncio.create_task(house.feed.wait_beyond(0, 60))
     await asyncio.sleep(0)
     await house.create()
     await waiting
 
-    assert [move.revision for move in (await house.feed.changes(0)).transitions] == [1]
+    changes = json.loads((await house.feed.changes(0)).text)
+    assert [move["revision"] for move in changes["transitions"]] == [1]
+
+
+@in_a_feed
+async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(house):
+    calls = count_calls(house, "changes")
+    waits = [asyncio.create_task(house.feed.wait_beyond(0, 60)) for _ in range(500)]
+    await asyncio.sleep(0)
+    await house.create()
+    await asyncio.gather(*waits)
+    texts = await asyncio.gather(*(house.feed.changes(0) for _ in range(500)))
+
+    assert len({id(text) for text in texts}) == 1
+    assert len(calls) == 1
+
+
+@in_a_feed
+async def test_nobody_gets_changes_that_are_older_than_his_question(house):
+    await house.create()
+    first = await house.feed.changes(0)
+    await house.create()
+
+    assert json.loads((await house.feed.changes(0)).text)["revision"] == 2
+    assert json.loads(first.text)["revision"] == 1
+
+
+def count_calls(house, name):
+    calls, method = [], getattr(house.store, name)
+
+    async def counted(*args, **kwargs):
+        calls.append(args)
+        return await method(*args, **kwargs)
+
+    setattr(house.store, name, counted)
+    return calls
 
 
 @given(st.lists(st.floats(0, 0.2), min_size=1, max_size=200), st.floats(0, 1e6))

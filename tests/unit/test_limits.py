@@ -28,9 +28,11 @@ def test_one_user_gets_no_more_places_than_are_for_one_and_leaves_the_others_to_
 
 def test_nobody_gets_a_place_beyond_those_for_all_until_one_is_given_back():
     some, _ = places(most=1)
-    with some.taken_by("ada"), pytest.raises(LimitReached, match="At most 1 WebSockets"):
+    some.take("ada")
+    with pytest.raises(LimitReached, match="At most 1 WebSockets"):
         some.take("grace")
 
+    some.leave("ada")
     some.take("grace")
 
     assert some.taken == 1

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from tornado.web import Application
 
-from config import Monitoring
+from config import Limits, Monitoring
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
-from handlers.limits import ClientLimits, RefusedTally, UnreadAnswers
+from handlers.limits import ClientLimits
 from handlers.routes import make_application
 from jobs.errors import StorageUnavailable
 from jobs.queue import TaskQueue
@@ -47,7 +47,7 @@ def app() -> Application:
             tasks=SimpleNamespace(store=queue._store, queue=queue, database=database, registry=registry),
             connections=Connections(),
             answers=HttpTally(),
-            limits=ClientLimits(RefusedTally(), UnreadAnswers(2**20)),
+            limits=ClientLimits.of(Limits()),
             started=0.0,
         )
     )

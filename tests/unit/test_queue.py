@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
+import re
 
 import pytest
+from msgspec.structs import replace
 
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model import Status
 from jobs.queue import Submission, TaskQueue
-from jobs.registry import Registry, load_registry
+from jobs.registry import Registry, job, load_registry
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
 
@@ -173,6 +176,46 @@ def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(seconds):
     run()
 
 
+ODD = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"description": lambda: 1 / 0},
+            "The job odd cannot say what this task is: ZeroDivisionError: division by zero.",
+        ),
+        ({"description": lambda: 5}, "The job odd cannot say what this task is: "),
+        ({"lock": lambda: 5}, "TypeError: the lock of the job odd is text or None, not 5."),
+        ({"rounds": lambda: 2**60}, "TypeError: rounds of the job odd is a whole number of at least 0, or None, not"),
+        ({"metadata": lambda: {"a": float("nan")}}, "ValueError: Out of range float values are not JSON compliant"),
+        ({"metadata": lambda: {"a": {1}}}, "TypeError: Object of type set is not JSON serializable"),
+        ({"metadata": lambda: json.loads('{"a":' * 300 + "1" + "}" * 300)}, "its metadata is nested too deeply"),
+    ],
+)
+def test_what_a_job_cannot_say_of_a_task_refuses_it(options, words):
+    async def run():
+        odd = job(name="odd", **{"description": "Odd", **options})(REGISTRY.job("once").function)
+        house = House(registry=Registry({"odd": odd}).configure({}))
+        with pytest.raises(InvalidInput, match=re.escape(words)):
+            await house.submit("odd")
+
+    asyncio.run(run())
+
+
+def test_names_of_files_that_are_not_utf_8_are_shown_with_replacement_marks():
+    async def run():
+        says = {"description": lambda: f"Saving {ODD}", "metadata": lambda: {ODD: ODD}, "lock": lambda: f"file:{ODD}"}
+        odd = job(name="odd", **says)(REGISTRY.job("once").function)
+        house = House(registry=Registry({"odd": odd}).configure({}))
+        task = await house.task(await house.submit("odd"))
+        assert (task.description, json.loads(task.metadata)) == ("Saving caf\ufffd", {"caf\ufffd": "caf\ufffd"})
+        assert task.locks == ("file:caf\\udce9",), "two files with odd names are two locks still"
+
+    asyncio.run(run())
+
+
 @in_a_house
 async def test_who_waits_says_for_what(house):
     running = await house.submit("locked", pool="rbd")
@@ -240,6 +283,41 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     task = await after.task(waits)
     assert (task.status, task.outcome) == (Status.EXCEPTION, "Failed: its job locked is no longer there")
     assert json.loads(task.error)["type"] == "JobGone"
+
+
+@in_a_house
+async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(house):
+    await house.submit("locked", pool="p" * 995)
+    with pytest.raises(InvalidInput) as alone:
+        await house.submit("locked", pool="é" * 10_000)
+    with pytest.raises(InvalidInput) as inside:
+        await house.submit("chain", steps=[{"job": "plain"}, {"job": "locked", "params": {"pool": "p" * 996}}])
+    steps = [{"job": "locked", "params": {"pool": f"{number:0900}"}} for number in range(20)]
+    with pytest.raises(InvalidInput) as together:
+        await house.submit("chain", steps=steps)
+
+    assert alone.value.errors == {
+        "lock": ["expected a lock of at most 1000 characters, got 10005"],
+        "metadata": ["expected at most 16384 bytes of metadata, got 20011"],
+    }
+    assert inside.value.errors == {"steps[1].lock": ["expected a lock of at most 1000 characters, got 1001"]}
+    assert together.value.errors == {"lock": ["expected locks of at most 16384 characters in all, got 18100"]}
+
+
+@in_a_house
+async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_readable(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    stored = await house.task(waits)
+    house.store._tasks[waits] = replace(stored, locks=("pool:" + "p" * 900_000,))
+    after = House(store=house.store)
+    await after.queue.recover()
+    await after.settle()
+
+    task = await after.task(waits)
+    outcome = "Failed: it cannot run: expected a lock of at most 1000 characters, got 900005"
+    assert (task.status, task.outcome, task.params) == (Status.EXCEPTION, outcome, stored.params)
+    assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -12,7 +13,7 @@ import pytest
 
 from config import Auth
 from handlers import signin
-from handlers.signin import LONGEST_LINE, MOST_KEPT, FailureTable, SignIn
+from handlers.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, network_of
 from jobs.errors import InvalidInput, TooManyAttempts
 from storage import accounts as kept
 from storage.accounts import Accounts, run_beside_server
@@ -38,7 +39,8 @@ class Clock:
 class Verifications:
     """Counts the passwords that are looked at, and holds them up where the gate is shut."""
 
-    def __init__(self):
+    def __init__(self, verify=verify):
+        self.verify = verify
         self.count = 0
         self.at_once = 0
         self.most_at_once = 0
@@ -53,12 +55,21 @@ class Verifications:
         self.at_gate.set()
         self.gate.wait(PATIENCE_SECONDS)
         self.at_once -= 1
-        return verify(password_hash, password)
+        return self.verify(password_hash, password)
 
 
 @pytest.fixture
 def verifications(monkeypatch):
     counting = Verifications()
+    monkeypatch.setattr(signin, "verify", counting)
+    yield counting
+    counting.gate.set()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """As `verifications`, without argon2, for tests of who comes when."""
+    counting = Verifications(lambda _, password: password == "right")
     monkeypatch.setattr(signin, "verify", counting)
     yield counting
     counting.gate.set()
@@ -159,6 +170,109 @@ def test_the_table_is_bounded_and_the_oldest_go():
     assert [is_shut(table, (str(number), HERE), 0) for number in (0, 1, MOST_KEPT)] == [False, True, True]
 
 
+def test_wrong_passwords_for_other_names_push_out_no_door_that_is_shut():
+    table = FailureTable(most_wrong=2, lockout_seconds=60)
+    table.wrong(WHO, 0)
+    table.wrong(WHO, 0)
+    for number in range(2 * MOST_KEPT):
+        table.wrong((str(number), HERE), 1)
+
+    assert is_shut(table, WHO, 1)
+    assert len(table) == MOST_KEPT + 1
+
+
+def test_doors_that_have_opened_are_forgotten_first():
+    table = FailureTable(most_wrong=1, lockout_seconds=10)
+    for number in range(100):
+        table.wrong((str(number), HERE), 0)
+    table.wrong(WHO, 10_000)
+
+    assert len(table) == 1
+
+
+# The line
+
+
+class Someone:
+    def __init__(self, name, is_over=False):
+        self.name = name
+        self.is_over = is_over
+
+
+def order_of(line):
+    found = []
+    while (one := line.next(lambda one: one.is_over)) is not None:
+        found.append(one.name)
+    return found
+
+
+def test_networks_take_turns():
+    line = Line(100, 100)
+    for network, name in [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2")]:
+        assert line.join(network, Someone(name)) is None
+
+    assert order_of(line) == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert len(line) == 0
+
+
+def test_who_has_gone_takes_no_turn():
+    line = Line(100, 100)
+    for network, name, has_gone in [("a", "a1", True), ("a", "a2", False), ("b", "b1", False), ("c", "c1", True)]:
+        line.join(network, Someone(name, has_gone))
+
+    assert order_of(line) == ["a2", "b1"]
+    assert len(line) == 0
+
+
+def test_a_network_has_a_bounded_line():
+    line = Line(100, 2)
+    line.join("a", Someone("a1"))
+    line.join("a", Someone("a2"))
+    with pytest.raises(TooManyAttempts):
+        line.join("a", Someone("a3"))
+    line.join("b", Someone("b1"))
+
+    assert order_of(line) == ["a1", "b1", "a2"]
+
+
+def test_when_all_places_are_taken_the_longest_line_gives_way_to_a_shorter_one():
+    line = Line(3, 100)
+    for name in ("a1", "a2", "a3"):
+        line.join("a", Someone(name))
+
+    assert line.join("b", Someone("b1")).name == "a3"
+    with pytest.raises(TooManyAttempts):
+        line.join("b", Someone("b2"))
+    assert len(line) == 3
+    assert order_of(line) == ["a1", "b1", "a2"]
+
+
+def test_networks_that_have_guessed_wrong_share_every_other_turn():
+    lines = Lines(100, 100)
+    for network in "abc":
+        lines.wrong(network, 0)
+        lines.join(network, Someone(f"{network}1"), 59_999)
+    lines.join("a", Someone("a2"), 60_000)
+    lines.join("d", Someone("d1"), 59_999)
+
+    assert order_of(lines) == ["a2", "a1", "d1", "b1", "c1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_addresses_of_one_ipv6_network_are_one(address, network):
+    assert network_of(address) == network
+
+
 # Checking a password
 
 
@@ -252,22 +366,118 @@ async def test_long_names_fill_no_memory_and_share_a_door(tmp_path):
         with pytest.raises(TooManyAttempts):
             await sign_in.check("x" * 100_000 + "2", "wrong", HERE)
 
-        assert [len(name) for name, _ in sign_in._failures._table] == [65]
+        assert [len(name) for name, _ in sign_in._failures._shut] == [65]
 
 
 @in_a_loop
-async def test_a_line_that_is_too_long_is_not_joined(tmp_path, verifications):
+async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
-        verifications.gate.clear()
-        waiting = [asyncio.create_task(sign_in.check(str(number), "x", HERE)) for number in range(LONGEST_LINE)]
+        found = await outcomes(*(sign_in.check(ANN, "right", HERE) for _ in range(1000)))
+
+    assert {identity.name for identity in found} == {ANN}
+
+
+@in_a_loop
+async def test_a_line_that_is_too_long_is_not_joined(tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(signin, "LONGEST_LINE_OF_ONE", 5)
+    async with a_sign_in(tmp_path) as (sign_in, _):
+        quick.gate.clear()
+        waiting = [asyncio.create_task(sign_in.check("first", "x", HERE))]
+        await asyncio.to_thread(quick.at_gate.wait)
+        waiting += [asyncio.create_task(sign_in.check(str(number), "x", HERE)) for number in range(5)]
         await asyncio.sleep(0)
         with pytest.raises(TooManyAttempts) as refused:
             await sign_in.check(ANN, "right", HERE)
-        verifications.gate.set()
+        quick.gate.set()
         await asyncio.gather(*waiting)
 
         assert refused.value.retry_after_seconds == 1
         assert await sign_in.check(ANN, "right", HERE)
+
+
+@in_a_loop
+async def test_a_crowd_from_one_address_delays_nobody_from_another(tmp_path, quick):
+    async with a_sign_in(tmp_path) as (sign_in, _):
+        quick.gate.clear()
+        crowd = [asyncio.create_task(sign_in.check(str(number), "x", HERE)) for number in range(8)]
+        await asyncio.to_thread(quick.at_gate.wait)
+        honest = asyncio.create_task(sign_in.check(ANN, "right", ELSEWHERE))
+        await asyncio.sleep(0)
+        quick.gate.set()
+
+        assert await honest
+        assert quick.count <= 4
+        await asyncio.gather(*crowd)
+
+
+@in_a_loop
+async def test_the_password_of_one_who_has_gone_is_not_looked_at(tmp_path, quick):
+    async with a_sign_in(tmp_path) as (sign_in, _):
+        quick.gate.clear()
+        first = asyncio.create_task(sign_in.check(ANN, "right", HERE))
+        await asyncio.to_thread(quick.at_gate.wait)
+        gone = [asyncio.create_task(sign_in.check(ANN, "right", HERE, is_gone=lambda: True)) for _ in range(10)]
+        await asyncio.sleep(0)
+        quick.gate.set()
+
+        assert await first
+        assert await asyncio.gather(*gone) == [None] * 10
+        assert quick.count == 1
+
+
+@in_a_loop
+async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_path, quick):
+    async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
+        quick.gate.clear()
+        guess = asyncio.create_task(sign_in.check(ANN, "wrong", HERE))
+        await asyncio.to_thread(quick.at_gate.wait)
+        guess.cancel()
+        after = asyncio.create_task(sign_in.check(ANN, "right", HERE))
+        await asyncio.sleep(0)
+        quick.gate.set()
+
+        with pytest.raises(TooManyAttempts):
+            await after
+
+
+@pytest.mark.parametrize("password", ["", "x" * 1025, "\ud800"])
+@in_a_loop
+async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(tmp_path, quick, password):
+    async with a_sign_in(tmp_path, wrong_passwords=2) as (sign_in, _):
+        assert [await sign_in.check(ANN, password, HERE) for _ in range(2)] == [None, None]
+        with pytest.raises(TooManyAttempts):
+            await sign_in.check(ANN, "right", HERE)
+
+    assert quick.count == 0
+
+
+@in_a_loop
+async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, quick):
+    async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
+        await sign_in.check(ANN, "wrong", HERE)
+        for number in range(MOST_KEPT + 400):
+            await sign_in.check(str(number), "", HERE)
+
+        with pytest.raises(TooManyAttempts):
+            await sign_in.check(ANN, "right", HERE)
+
+
+@in_a_loop
+async def test_a_lockout_goes_by_a_clock_that_nobody_can_set(tmp_path, monkeypatch):
+    database = await open_database(tmp_path)
+    await database.write(partial(kept.add_user, name=ANN, role="viewer", password_hash=RIGHT, now=0))
+    accounts = Accounts(database, tmp_path, Clock())
+    await accounts.load()
+    sign_in = SignIn(accounts, Auth(wrong_passwords=1))
+    try:
+        monkeypatch.setattr(time, "time_ns", lambda: 0)
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        await sign_in.check(ANN, "wrong", HERE)
+        monkeypatch.setattr(time, "monotonic_ns", lambda real=time.monotonic_ns: real() + 61 * 10**9)
+        assert await sign_in.check(ANN, "right", HERE)
+    finally:
+        sign_in.close()
+        await database.close()
 
 
 @in_a_loop

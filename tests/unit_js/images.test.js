@@ -4,18 +4,20 @@ import * as images from "../../static/js/images.js";
 import { task } from "./support.js";
 
 const disk = { pool: "rbd", name: "disk1" };
-const measuring = (id, params, fields = {}) => task(id, { job: "rbd_performance", params: { fsid: "f", ...params }, ...fields });
+const measuring = (id, params, fields = {}) =>
+  task(id, { job: "rbd_performance", params, metadata: { fsid: params?.fsid ?? "f" }, ...fields });
 
-test("the pending tasks of this cluster get data, the newest first", () => {
+test("the tasks of this cluster that get data come with the newest first, and one that has ended gets none", () => {
   const tasks = [
     measuring(1, {}),
     measuring(2, {}, { status: "Finished" }),
     measuring(3, { fsid: "other" }),
     measuring(4, {}, { status: "Not Started" }),
-    task(5, { job: "pool_pgs", params: { fsid: "f" } }),
+    task(5, { job: "pool_pgs", metadata: { fsid: "f" } }),
   ];
   const known = new Map(tasks.map((one) => [one.id, one]));
-  assert.deepEqual(images.samplings(known, "f").map(({ id }) => id), [4, 1]);
+  assert.deepEqual(images.samplings(known, "f").map(({ id }) => id), [4, 2, 1]);
+  assert.ok(!images.covers(tasks[1], disk));
 });
 
 test("a task gets data of what it names, or of all", () => {

@@ -50,10 +50,10 @@ function page(state, act, now) {
     ${extras("page").toasts}
     ${settingsView(state.preferences, { canNotify: canNotify(), permission: permission() }, act)}
     ${dialogView(state, act, now, extras("tasks"))}
-    ${startView(state.start, state.jobs, act, extras("start"))}
+    ${startView(state, act, extras("start"))}
     ${cephFormView(state, act, extras("ceph"))}
     ${confirmView(state, act, extras("confirm"))}
-    ${helpView(act, extras("help"))}
+    ${helpView(state, act, extras("help"))}
   `;
 }
 
@@ -84,17 +84,19 @@ function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
 }
 
 function homeData(state) {
-  const { user, role, counts, pendingPercent, unseen, lists, workers, statistics, errors } = state;
-  const failures = known(lists.failures)?.filter((task) => task.ended > unseen.seen) ?? null;
+  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, errors } = state;
+  const failures = known(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
+  const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
   return {
     user,
     role,
     counts,
     pendingPercent,
-    unseenCount: counts === null ? 0 : unseenCount(unseen, counts),
+    unseenCount: count(unseen),
     unseenAtLeast: unseen.atLeast,
+    lists,
     pending: known(lists.pending),
-    failures,
+    failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
     workers,
     statistics,
     errors,
@@ -140,17 +142,23 @@ function fallback(layer) {
   return layer.querySelector("[role=tab][aria-selected=true]") ?? layer.querySelector("button");
 }
 
-/** Whether a person has the pointer or the focus in the rows of the table. */
-export function isInTable() {
-  return isIn(document.querySelector("#tasks-dialog tbody"));
+/** Whether a person has the focus in the rows of a list, or in the table of the dialog the pointer. `name` as in
+ * `state.lists`. Somebody on the way to show the updates is still in them. */
+export function isInList(name) {
+  const isOnUpdates = document.activeElement?.matches(`.paused[data-list=${name}]`) ?? false;
+  if (name === "dialog") return isOnUpdates || isIn(document.querySelector("#tasks-dialog tbody"));
+  return isOnUpdates || hasFocus(document.querySelector(`.home-tasks[data-list=${name}]`));
 }
 
-/** The same for the table of a view. */
+/** Whether a person has the pointer or the focus in the rows of a view. */
 export function isInViewRows() {
-  return isIn(document.querySelector(".view-card tbody"));
+  return isIn(document.querySelector(".view-card tbody")) || hasFocus(document.querySelector(".samplings"));
 }
 
 function isIn(body) {
-  if (body === null) return false;
-  return (canHover.matches && body.matches(":hover")) || body.contains(document.activeElement);
+  return hasFocus(body) || (body !== null && canHover.matches && body.matches(":hover"));
+}
+
+function hasFocus(rows) {
+  return rows?.contains(document.activeElement) ?? false;
 }

@@ -1,0 +1,634 @@
+"""Tornado's HTTP server, with bounds on what a connection may cost: a descriptor, memory, and time.
+
+It builds on parts of tornado that are not public; `requirements` pins its version, and the tests of the limits run
+against the real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import fcntl
+import gc
+import logging
+import re
+import resource
+import socket
+import struct
+import termios
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection, parse_int
+from tornado.httpserver import HTTPServer, _HTTPRequestContext
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+    parse_request_start_line,
+)
+from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
+from tornado.web import Application
+
+from config import Limits
+from handlers.limits import ClientLimits
+from handlers.problems import Refusal, problem
+from jobs.views import encode
+from logs import Request
+
+log = logging.getLogger("hourglass.http")
+
+HEADER_SECONDS = 10.0
+IDLE_SECONDS = 300.0
+BODY_SECONDS = 30.0
+ANSWER_SECONDS = 30.0
+LOOK_SECONDS = 5.0
+LINGER_SECONDS = 10.0
+TIDY_SECONDS = 5.0
+LONGEST_TIDY_SECONDS = 30.0
+WORTH_TIDYING_BYTES = 16 * 1024 * 1024
+ACCEPT_PAUSE_SECONDS = 0.5
+ACCEPT_LOG_SECONDS = 60.0
+
+LARGEST_HEADER_BYTES = 64 * 1024
+BODY_CHUNK_BYTES = 64 * 1024
+FREE_BYTES = 4 * 1024
+"""What a connection may send without being counted."""
+LARGEST_KEPT_OPEN_BYTES = 1024 * 1024
+"""The rest of a body that is read to its end after a refusal, so that the connection can stay open."""
+LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
+"""The rest that is read while the connection closes: a client that still sends would lose the answer."""
+MOST_CONNECTIONS = 5000
+"""Where descriptors would allow more: an idle one takes about 10 KB."""
+RESERVED_DESCRIPTORS = 64
+DESCRIPTORS_A_PROCESS = 6
+ACCEPTED_AT_ONCE = 128
+LONGEST_REASON_CHARACTERS = 200
+
+END_OF_HEADER = rb"\r?\n\r?\n"
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
+    """How many connections may be open: as config.ini says, as far as the descriptors allow."""
+    allowed = max(8, descriptors - RESERVED_DESCRIPTORS - DESCRIPTORS_A_PROCESS * processes)
+    return min(limits.connections or MOST_CONNECTIONS, allowed)
+
+
+def resident_bytes() -> int:
+    """How much memory the process takes; 0 where that cannot be told."""
+    with suppress(OSError, ValueError), open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+    return 0
+
+
+def give_memory_back() -> None:
+    """Frees what only refers to itself, which is looked for rarely (`server.py`), and returns free memory.
+
+    By itself the C library keeps what lies between things that are still in use.
+    """
+    gc.collect()
+    if _malloc_trim is not None:
+        _malloc_trim(0)
+
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+class Deadlines:
+    """Connections that wait for the same, longest first; who waits for too long is handed to `on_late`."""
+
+    def __init__(self, seconds: float, on_late: Callable[[Stream], None]) -> None:
+        self._seconds = seconds
+        self._on_late = on_late
+        self._since: OrderedDict[Stream, float] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, stream: Stream) -> None:
+        """It waits from now on, also if it has waited before."""
+        self._since[stream] = time.monotonic()
+        self._since.move_to_end(stream)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+
+    def end(self, stream: Stream) -> None:
+        """It waits no longer."""
+        self._since.pop(stream, None)
+
+    def longest(self) -> tuple[float, Stream] | None:
+        """Who has waited longest, and since when."""
+        return next(((since, stream) for stream, since in self._since.items()), None)
+
+    def all(self) -> list[Stream]:
+        return list(self._since)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        while (longest := self.longest()) is not None:
+            since, stream = longest
+            if now - since < self._seconds:
+                self._timer = asyncio.get_running_loop().call_later(since + self._seconds - now, self._look)
+                return
+            self.end(stream)
+            self._on_late(stream)
+
+
+class Gate:
+    """Lets connections in as long as there is a place, and closes those that take too long.
+
+    A connection waits for a header, for the next byte of a body, or for its client to take the next byte of an answer;
+    while a request is being answered, and as a WebSocket, it waits for nothing.
+    """
+
+    def __init__(self, limits: ClientLimits, most: int) -> None:
+        self.limits = limits
+        self.most = most
+        self.open: set[Stream] = set()
+        self.headers = Deadlines(HEADER_SECONDS, self._closer("header_seconds"))
+        self.idle = Deadlines(IDLE_SECONDS, lambda stream: stream.close())
+        self.bodies = Deadlines(BODY_SECONDS, self._closer("body_seconds"))
+        self.unread = Deadlines(LOOK_SECONDS, self._look_at_unread)
+        self.lingering = Deadlines(LINGER_SECONDS, lambda stream: stream.close())
+        self._tidying: asyncio.TimerHandle | None = None
+        self._tidy_seconds = TIDY_SECONDS
+        self._least_bytes = resident_bytes()
+
+    def work_is_done(self) -> None:
+        """Some seconds after it, the memory that it took is looked at."""
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(self._tidy_seconds, self._tidy)
+
+    def _tidy(self) -> None:
+        """Gives memory back to the system if much was taken; if that is of no use, it is tried again less soon."""
+        self._tidying = None
+        before = resident_bytes()
+        if before - self._least_bytes > WORTH_TIDYING_BYTES:
+            give_memory_back()
+            is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
+            self._tidy_seconds = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
+        self._least_bytes = min(self._least_bytes, resident_bytes())
+
+    def make_place(self) -> bool:
+        """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
+        none waits for one, that which has waited longest for the rest of a body, or for its client to read."""
+        return len(self.open) < self.most or self.give_up_one()
+
+    def give_up_one(self) -> bool:
+        """Closes a connection in favour of another one; whether there was one to be closed."""
+        self.limits.refused.add("connections")
+        stream = self._longest(self.headers, self.idle, self.lingering) or self._longest(self.bodies, self.unread)
+        if stream is not None:
+            stream.close()
+        return stream is not None
+
+    def close_waiting(self) -> None:
+        """Closes all that have sent no whole request: the server stops."""
+        for waits in (self.headers, self.idle, self.bodies, self.lingering):
+            for stream in waits.all():
+                stream.close()
+
+    def leave(self, stream: Stream) -> None:
+        """It is closed."""
+        self.open.discard(stream)
+        self.work_is_done()
+        self.wait_for_nothing(stream)
+        self.unread.end(stream)
+
+    def wait_for_nothing(self, stream: Stream) -> None:
+        """A whole request is there."""
+        self.headers.end(stream)
+        self.idle.end(stream)
+        self.bodies.end(stream)
+        self.lingering.end(stream)
+
+    def _closer(self, reason: str) -> Callable[[Stream], None]:
+        def close(stream: Stream) -> None:
+            self.limits.refused.add(reason)
+            stream.close()
+
+        return close
+
+    def _look_at_unread(self, stream: Stream) -> None:
+        if stream.seconds_without_a_byte_taken() < ANSWER_SECONDS:
+            self.unread.begin(stream)
+            return
+        self.limits.refused.add("answer_seconds")
+        stream.close()
+
+    @staticmethod
+    def _longest(*waits: Deadlines) -> Stream | None:
+        found = [one for one in (some.longest() for some in waits) if one is not None]
+        return min(found, key=lambda one: one[0])[1] if found else None
+
+
+class Stream(IOStream):
+    """A connection's bytes: those that have not left yet are counted, and so are those that wait to be understood."""
+
+    def __init__(self, connection: socket.socket, gate: Gate) -> None:
+        self._gate = gate
+        self._unsent = 0
+        self._sent = 0
+        self._queued = 0
+        self._taken_at = 0.0
+        self._waiting_bytes = 0
+        self._is_idle = False
+        self._awaits_body = False
+        self.is_websocket = False
+        # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
+        super().__init__(connection, read_chunk_size=FREE_BYTES)
+        gate.open.add(self)
+        gate.headers.begin(self)
+
+    def await_next_header(self) -> None:
+        """After an answer the client is given the time for a header from its first byte on."""
+        self._is_idle = not self._read_buffer_size
+        (self._gate.idle if self._is_idle else self._gate.headers).begin(self)
+
+    def header_is_complete(self) -> None:
+        self._is_idle = False
+        self._gate.wait_for_nothing(self)
+
+    def await_body(self, expected: bool) -> None:
+        """From now on, or no longer, each byte gives the client the time for the next."""
+        self._awaits_body = expected
+        if expected:
+            self.read_chunk_size = BODY_CHUNK_BYTES
+            self._gate.bodies.begin(self)
+        else:
+            self.read_chunk_size = FREE_BYTES
+            self._gate.bodies.end(self)
+
+    def become_websocket(self) -> None:
+        """From now on nothing has to come or go in time, and the feed counts the frames."""
+        self._gate.wait_for_nothing(self)
+        self._count_unsent(0)
+        self.is_websocket = True
+
+    def seconds_without_a_byte_taken(self) -> float:
+        """For how long the client has taken nothing: neither the server nor the kernel has got rid of a byte."""
+        now, queued = time.monotonic(), self._bytes_in_kernel()
+        if self._total_write_done_index != self._sent or queued < self._queued:
+            self._taken_at = now
+        self._sent, self._queued = self._total_write_done_index, queued
+        return now - self._taken_at
+
+    def close(self, exc_info: Any = False) -> None:
+        if not self.closed() and isinstance(exc_info, UnsatisfiableReadError):
+            self._refuse_header()
+        super().close(exc_info)
+        self._gate.leave(self)
+        self._count_unsent(0)
+        self._count_waiting(0)
+
+    def _handle_write(self) -> None:
+        super()._handle_write()
+        unsent = len(self._write_buffer) if self._write_buffer else 0
+        if unsent != self._unsent and not self.is_websocket:
+            self._count_unsent(unsent)
+
+    def _count_unsent(self, unsent: int) -> None:
+        before, self._unsent = self._unsent, unsent
+        if unsent and not before:
+            self._sent, self._queued = self._total_write_done_index, self._bytes_in_kernel()
+            self._taken_at = time.monotonic()
+            self._gate.unread.begin(self)
+        elif not unsent:
+            self._gate.unread.end(self)
+        if unsent > before:
+            self._gate.limits.answers.add(unsent - before)
+        elif unsent < before:
+            self._gate.limits.answers.release(before - unsent)
+
+    def _bytes_in_kernel(self) -> int:
+        """What the kernel has of us that the client's kernel has not acknowledged."""
+        return int(struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+
+    def _read_to_buffer(self) -> int | None:
+        read = super()._read_to_buffer()
+        if read and self._is_idle:
+            self._is_idle = False
+            self._gate.idle.end(self)
+            self._gate.headers.begin(self)
+        elif read and self._awaits_body:
+            self._gate.bodies.begin(self)
+        if self._read_buffer_size > FREE_BYTES or self._waiting_bytes:
+            self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
+        return read
+
+    def _consume(self, loc: int) -> bytes:
+        data = super()._consume(loc)
+        if self._waiting_bytes:
+            self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
+        return data
+
+    def _count_waiting(self, waiting: int) -> None:
+        """Bytes that are read and not understood yet: half a header, or a next request while one is answered."""
+        bodies, before = self._gate.limits.bodies, self._waiting_bytes
+        self._waiting_bytes = waiting
+        if not bodies.add_unread(waiting - before):
+            self.io_loop.add_callback(self.close)
+
+    def _refuse_header(self) -> None:
+        self._gate.limits.refused.add("header_bytes")
+        try:
+            self.socket.send(raw_problem(431, f"Address and headers are larger than {LARGEST_HEADER_BYTES} bytes."))
+        except OSError:
+            return
+
+
+def raw_problem(status: int, detail: str) -> bytes:
+    """A whole answer for a request that reaches no handler; the connection closes after it."""
+    body = encode(problem(Refusal(status, detail), status))
+    reason = problem(Refusal(status, detail), status).title
+    lines = [
+        f"HTTP/1.1 {status} {reason}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"X-Request-Id: {Request(None).id}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def body_length(headers: HTTPHeaders) -> int | None:
+    """How long the body is; None if only its end will tell. Raises HTTPInputError for what RFC 9112 does not allow."""
+    if "Transfer-Encoding" in headers:
+        if "Content-Length" in headers:
+            raise HTTPInputError("Content-Length and Transfer-Encoding together are not allowed.")
+        if headers["Transfer-Encoding"].lower() != "chunked":
+            raise HTTPInputError("The only Transfer-Encoding that is understood is chunked.")
+        return None
+    if "Content-Length" not in headers:
+        return 0
+    lengths = set(re.split(r",[ \t]*", headers["Content-Length"]))
+    if len(lengths) != 1:
+        raise HTTPInputError("There are several unequal values of Content-Length.")
+    length = lengths.pop()
+    if len(length) > 18:
+        raise HTTPInputError("Content-Length is too large.")
+    try:
+        number = parse_int(length)
+    except ValueError:
+        raise HTTPInputError("Content-Length is not a whole number.") from None
+    headers["Content-Length"] = length
+    return number
+
+
+class Connection(HTTP1Connection):
+    """One request and its answer. What is left of a body that nobody wants is read and thrown away, within bounds."""
+
+    stream: Stream
+
+    def __init__(self, stream: Stream, server: ServerConnection, gate: Gate) -> None:
+        super().__init__(stream, False, server.params, server.context)
+        self._gate = gate
+        self._length: int | None = 0
+        self._closes = False
+        self._waits_to_continue = False
+        self._headers_sent = False
+        self._is_lingering = False
+        self._discarded_bytes = 0
+
+    async def _read_message_inner(self, delegate: HTTPMessageDelegate, num_1xx: int = 0) -> bool:
+        is_delegate_told = True
+        try:
+            header = await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
+            self.stream.header_is_complete()
+            start_line, headers = self._understand(header)
+            is_delegate_told = False
+            await _logging(delegate.headers_received, start_line, headers)
+            if self.stream is None:
+                is_delegate_told = True
+                return False
+            await self._read_rest(delegate)
+            self._read_finished = True
+            if not self._write_finished:
+                await _logging(delegate.finish)
+            is_delegate_told = True
+            if self.stream is not None and not self._finish_future.done() and not self.stream.closed():
+                self.stream.set_close_callback(self._on_connection_close)
+                await self._finish_future
+            if self._closes and self.stream is not None:
+                self.close()
+            return self.stream is not None and not self.stream.closed()
+        except HTTPInputError as error:
+            await self._refuse(error)
+            return False
+        finally:
+            if not is_delegate_told:
+                await _logging(delegate.on_connection_close)
+            self._clear_callbacks()
+
+    def _understand(self, header: bytes) -> tuple[RequestStartLine, HTTPHeaders]:
+        line, headers = self._parse_headers(header)
+        start_line = parse_request_start_line(line)
+        self._request_start_line, self._request_headers = start_line, headers
+        self._length = body_length(headers)
+        self._disconnect_on_finish = not self._can_keep_alive(start_line, headers)
+        self._waits_to_continue = headers.get("Expect", "").lower() == "100-continue" and self._length != 0
+        return start_line, headers
+
+    async def _read_rest(self, delegate: HTTPMessageDelegate) -> None:
+        """Reads the body. It may be answered already, or be answered while it comes."""
+        if self._length == 0:
+            return
+        if self._waits_to_continue and not self._headers_sent:
+            self._waits_to_continue = False
+            await self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self._is_lingering:
+            self.stream.await_body(True)
+        if self._length is None:
+            await self._read_chunked_body(delegate)
+        else:
+            await self._read_fixed_body(self._length, delegate)
+        self.stream.await_body(False)
+
+    async def _deliver_body(self, delegate: HTTPMessageDelegate, data: bytes) -> None:
+        if self._length is not None:
+            self._length -= len(data)
+        if not self._write_finished:
+            await _logging(delegate.data_received, data)
+            return
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > LARGEST_DISCARDED_BYTES:
+            self.stream.close()
+
+    def write_headers(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
+    ) -> asyncio.Future[None]:
+        """Says whether the connection closes afterwards: only if the rest of the body is too long to be thrown away, if
+        nobody knows how long it is, or if the client waits to be told to send it."""
+        self._headers_sent = True
+        asked = headers.get("Connection", "").lower() == "close"
+        self._closes = self._disconnect_on_finish or asked or not (self._read_finished or self._can_stay_open())
+        self._disconnect_on_finish = self._closes
+        return super().write_headers(start_line, headers, chunk)
+
+    def _can_stay_open(self) -> bool:
+        return not self._waits_to_continue and self._length is not None and self._length <= LARGEST_KEPT_OPEN_BYTES
+
+    def _finish_request(self, future: asyncio.Future[None] | None) -> None:
+        self._disconnect_on_finish = self._closes
+        if self._closes and not self._read_finished and not self.stream.closed():
+            self._linger()
+            return
+        super()._finish_request(future)
+
+    def _linger(self) -> None:
+        """Ends our side alone: closed at once, with a body still coming, the kernel would take the answer back."""
+        try:
+            self.stream.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.stream.close()
+            return
+        self._is_lingering = True
+        self.stream.await_body(False)
+        self._gate.lingering.begin(self.stream)
+        if not self._finish_future.done():
+            self._finish_future.set_result(None)
+
+    async def _refuse(self, error: HTTPInputError) -> None:
+        """Answers what is no HTTP, if nothing has been answered yet."""
+        self._gate.limits.refused.add("malformed")
+        log.debug("Malformed HTTP message from %s: %s", self.context, error)
+        if self._headers_sent or self.stream.closed():
+            self.close()
+            return
+        self.stream.await_body(False)
+        self._headers_sent = self._write_finished = True
+        try:
+            self._gate.lingering.begin(self.stream)
+            await self.stream.write(raw_problem(400, _sentence(error)))
+            self._linger()
+            while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
+                self._discarded_bytes += len(await self.stream.read_bytes(65536, partial=True))
+        except StreamClosedError:
+            pass
+        self.close()
+
+    def detach(self) -> IOStream:
+        self.stream.become_websocket()
+        return super().detach()
+
+
+def _sentence(error: HTTPInputError) -> str:
+    """What is wrong, in tornado's words."""
+    return f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
+
+
+async def _logging(call: Callable[..., Awaitable[None] | None], *args: Any) -> None:
+    """Calls the delegate; what goes wrong there is a defect of ours, of which the log tells, and closes."""
+    try:
+        result = call(*args)
+        if result is not None:
+            await result
+    except (HTTPInputError, StreamClosedError):
+        raise
+    except Exception as error:
+        log.exception("a defect in a handler")
+        raise StreamClosedError(error) from error
+
+
+class ServerConnection(HTTP1ServerConnection):
+    """A connection: one request after the other."""
+
+    stream: Stream
+
+    def __init__(self, stream: Stream, params: Any, context: object, gate: Gate) -> None:
+        super().__init__(stream, params, context)
+        self._gate = gate
+
+    async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
+        try:
+            while await self._serve_one(delegate):
+                self.stream.await_next_header()
+                await asyncio.sleep(0)
+        finally:
+            if not self.stream.is_websocket:
+                self.stream.close()
+            delegate.on_close(self)
+
+    async def _serve_one(self, delegate: HTTPServerConnectionDelegate) -> bool:
+        self._gate.work_is_done()
+        connection = Connection(self.stream, self, self._gate)
+        try:
+            return await connection.read_response(delegate.start_request(self, connection))
+        except (StreamClosedError, UnsatisfiableReadError, asyncio.CancelledError):
+            return False
+
+
+class Server(HTTPServer):
+    """Accepts connections as long as the gate has a place for them."""
+
+    gate: Gate
+    _logged_at: float
+
+    @classmethod
+    def with_limits(cls, application: Application, gate: Gate) -> Server:
+        """The server for an application, not listening yet."""
+        server = cls(application, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
+        server.gate = gate
+        server.conn_params.header_timeout = None
+        server._logged_at = -ACCEPT_LOG_SECONDS
+        # One line for each broken request would let anybody fill the log; they are counted.
+        logging.getLogger("tornado.general").setLevel(logging.WARNING)
+        return server
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        for one in sockets:
+            self._sockets[one.fileno()] = one
+            self._handlers[one.fileno()] = self._accept_from(one)
+
+    def _accept_from(self, listening: socket.socket) -> Callable[[], None]:
+        """Accepts until the function that is returned is called."""
+        loop = asyncio.get_running_loop()
+        pause: list[asyncio.TimerHandle] = []
+
+        def accept() -> None:
+            try:
+                for _ in range(ACCEPTED_AT_ONCE):
+                    self._let_in(*listening.accept())
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                loop.remove_reader(listening)
+                pause[:] = [loop.call_later(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)]
+                self._cannot_accept(error)
+
+        def stop() -> None:
+            for timer in pause:
+                timer.cancel()
+            loop.remove_reader(listening)
+
+        loop.add_reader(listening, accept)
+        return stop
+
+    def _let_in(self, connection: socket.socket, address: Any) -> None:
+        if not self.gate.make_place():
+            with connection:
+                connection.setblocking(False)
+                with suppress(OSError):
+                    connection.send(raw_problem(503, "There are too many connections; try again shortly."))
+            return
+        stream = Stream(connection, self.gate)
+        context = _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
+        served = ServerConnection(stream, self.conn_params, context, self.gate)
+        self._connections.add(served)
+        served.start_serving(self)
+
+    def _cannot_accept(self, error: OSError) -> None:
+        """Says so once a minute at most, and gives up the connection that is worth least, so that there is a place."""
+        self.gate.give_up_one()
+        if time.monotonic() - self._logged_at >= ACCEPT_LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            log.error("no connection can be accepted at the moment, it is tried again: %s", error.strerror)
