@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from jobs.errors import StartError
-from storage import mark
+from storage import ListQuery, mark
 from storage.database import open_database
 from storage.mark import write_beside
 from tests.conformance.test_stores import create, draft
@@ -112,7 +112,7 @@ def opened(run, folder):
     """The names, revision and descriptions that a server finds there, and the id of its next task."""
     store = run(open_sqlite(folder))
     head = run(store.head())
-    names = [task.description for task in run(store.unfinished())]
+    names = [task.description for task in run(store.inner.list_tasks(ListQuery(ordering="id"))).tasks]
     task = create(run, store)
     run(store.close())
     with closing(sqlite3.connect(folder / "hourglass.db")) as connection:
