@@ -172,6 +172,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     from ceph.clusters import Clusters
     from jobs.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
+    from jobs.sources import Sources
     from jobs.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
@@ -180,6 +181,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         modules=config.modules,
         sections=config.job_sections,
         provided=[Clusters(config.clusters)],
+        sources=Sources.loaded(config.modules),
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,
@@ -207,6 +209,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
+        _reap_orphans(stack)
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
         accounts: list[Accounts] = []
@@ -347,6 +350,19 @@ def _stop_on_signals() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def _reap_orphans(stack: AsyncExitStack) -> None:
+    """Waits for what jobs have left behind, in a container whose first process is the server."""
+    import asyncio
+    import signal
+
+    from jobs.process import reap_orphans
+
+    loop = asyncio.get_running_loop()
+    # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(reap_orphans) and None)
+    stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _shown_host(host: str) -> str:

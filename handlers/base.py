@@ -29,6 +29,7 @@ from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
+from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
 
@@ -210,7 +211,7 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[type(self)])
+        await self.answer_in_turn(make, status, self.services.limits.building[type(self)].turn())
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -233,9 +234,7 @@ class ServiceHandler(IdentifiedHandler):
     ) -> None:
         """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
         answers = self.services.limits.answers
-        identity: Identity | None = getattr(self, "identity", None)
-        user = f"{identity.name if identity else ''} {self.request.remote_ip}"
-        size = 0
+        user, size = self.who(), 0
         with self.ending_with_client():
             while True:
                 async with answers.turn(size, user), building:
@@ -245,6 +244,11 @@ class ServiceHandler(IdentifiedHandler):
                         return
                 size = len(body)
                 del body
+
+    def who(self) -> str:
+        """For whom this is done: a user at an address, or all strangers there."""
+        identity: Identity | None = getattr(self, "identity", None)
+        return f"{identity.name if identity else ''} {self.request.remote_ip}"
 
     @contextmanager
     def ending_with_client(self) -> Iterator[None]:
@@ -441,6 +445,7 @@ class ApiHandler(ServiceHandler):
 
     async def _require_sign_in(self) -> None:
         identity = self.identity = self.check_sign_in(await self.identify())
+        asked_by.set(self.who())
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 

@@ -18,6 +18,9 @@ from handlers.problems import Refusal
 TEXTS = ("css", "html", "js", "json", "map", "svg")
 """What gets smaller; fonts are compressed by themselves."""
 
+LONGEST_PATH_CHARACTERS = 4096
+"""No file has a longer one, and to look at it would take its time."""
+
 MOST_FILES = 500
 """So many are remembered: more than there are."""
 
@@ -34,7 +37,7 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
 
     async def get(self, path: str, include_body: bool = True) -> None:
         """Where tornado has answers and words of its own for what it refuses, ours are problems."""
-        if "\0" in path:
+        if "\0" in path or len(path) > LONGEST_PATH_CHARACTERS:
             raise HTTPError(404)
         try:
             await super().get(path, include_body)

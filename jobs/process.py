@@ -28,6 +28,7 @@ from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.shared_names import SharedNames
 from relay import ChildPipe
 
 RECEIVE_BYTES = 256 * 1024
@@ -68,6 +69,7 @@ class ChildProcess(Generic[Message]):
         self._decode = decode
         self._on_message = on_message
         self._on_end = on_end
+        self._names = SharedNames(self._loop, resource_tracker)
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
         self._printed_and_logged: list[ChildPipe] = []
@@ -84,6 +86,7 @@ class ChildProcess(Generic[Message]):
         self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(self.pid)
+        self._names.listen()
         self._loop.add_reader(self._channel, self._receive)
         self._loop.add_reader(self._pidfd, self._end)
 
@@ -95,17 +98,20 @@ class ChildProcess(Generic[Message]):
             stack.enter_context(theirs)
             try:
                 outputs = [stack.enter_context(self._pipe(ours)) for _ in range(2)] if streams.current else []
+                its_names = stack.enter_context(self._names.theirs)
                 process = spawning.Process(
-                    target=begin, args=(main, theirs, settings, limit_at_start(), outputs), name=name
+                    target=begin, args=(main, theirs, settings, limit_at_start(), its_names, outputs), name=name
                 )
                 with signals_held():
                     process.start()
             except OSError:
                 self._channel.close()
+                self._names.discard()
                 for descriptor in ours:
                     os.close(descriptor)
                 raise
         assert process.pid
+        _waited_for.add(process.pid)
         if streams.current:
             takes = (streams.current.printed_by(f"{name} {process.pid}"), streams.current.logged_by_child())
             self._printed_and_logged = [ChildPipe(*one) for one in zip(ours, takes, strict=True)]
@@ -233,6 +239,8 @@ class ChildProcess(Generic[Message]):
             return
         self._close()
         self._process.join()
+        _waited_for.discard(self.pid)
+        reap_orphans()  # those that came behind this one
         reason = self._reason or death_in_words(self._process.exitcode)
         self._process.close()
         self._on_end(reason)
@@ -256,10 +264,27 @@ class ChildProcess(Generic[Message]):
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
         self._channel.close()
+        self._names.free()
         os.close(self._pidfd)
         for pipe in self._printed_and_logged:
             if streams.current:
                 streams.current.relay.let_go(pipe)
+
+
+_waited_for: set[int] = set()
+"""The processes that a ChildProcess waits for."""
+
+
+def reap_orphans() -> None:
+    """Waits for ended children that nobody here has started, without blocking; call it on SIGCHLD.
+
+    As process 1 of a container, or as a subreaper, this process inherits what jobs have left behind.
+    """
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in _waited_for:
+                return  # whose end is seen soon, and then it is looked again
+            os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
 
 
 @contextmanager

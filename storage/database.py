@@ -24,6 +24,7 @@ from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from storage.files import FilesLost, OpenFiles
 from storage.mark import look, take_over
+from storage.turns import Turns
 from storage.words import has_words, split_words
 
 log = logging.getLogger("hourglass.storage")
@@ -86,18 +87,22 @@ class _Read:
 
 
 class Database:
-    """One SQLite file with one writer and two readers. Made in the event loop."""
+    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches. Made in the
+    event loop."""
 
     def __init__(
         self,
         writer: aiosqlite.Connection,
         reader: aiosqlite.Connection,
         lists: aiosqlite.Connection,
+        searches: aiosqlite.Connection,
         files: OpenFiles,
     ) -> None:
         self._writer = writer
         self._reader = reader
         self._lists = lists
+        self._searches = searches
+        self._turns = {lists: Turns(), searches: Turns()}
         self._files = files
         self._care = asyncio.create_task(self._look_after_files(), context=Context())
         self._limits: set[asyncio.Timeout] = set()
@@ -148,17 +153,31 @@ class Database:
     async def read_list(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
         """Runs a read that may take longer, on a connection where it holds up only its like.
 
-        For a client it takes at most so many seconds, those included in which it waits for its turn. Raises
-        ReadTooLong when they are over, ServiceStopping if `end_reads` has cut them short.
+        For a client it takes at most so many seconds, those included in which it waits for its turn; clients take turns
+        by whom they are `asked_by`. Raises ReadTooLong when the time is over, ServiceStopping if `end_reads` has cut it
+        short.
         """
+        return await self._read_in_turn(self._lists, function, seconds)
+
+    async def search(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
+        """As `read_list`, for what may take longest: it holds up only other searches."""
+        return await self._read_in_turn(self._searches, function, seconds)
+
+    async def _read_in_turn(
+        self,
+        connection: aiosqlite.Connection,
+        function: Callable[[sqlite3.Connection], Result],
+        seconds: float | None,
+    ) -> Result:
         if seconds is None:
-            return await self._read(self._lists, function)
+            return await self._read(connection, function)
         limit = asyncio.timeout(seconds)
         self._limits.add(limit)
         try:
             async with limit:
                 self._cut_short(limit)
-                return await self._read(self._lists, function)
+                async with self._turns[connection].turn():
+                    return await self._read(connection, function)
         except TimeoutError:
             raise (ReadTooLong(seconds) if self._reads_end_at is None else ServiceStopping()) from None
         finally:
@@ -202,7 +221,7 @@ class Database:
             return
         await asyncio.wait([self._care])
         await run_in_thread(self._writer, self._files.settle)
-        for connection in (self._lists, self._reader, self._writer):
+        for connection in (self._searches, self._lists, self._reader, self._writer):
             await connection.close()
         self._files.close()
 
@@ -450,10 +469,10 @@ async def _open_all(path: Path) -> Database:
         writer = await _open(path, False, stack)
         await run_in_thread(writer, _migrate)
         await run_in_thread(writer, partial(take_over, path=path, found=found))
-        reader, lists = [await _open(path, True, stack) for _ in range(2)]
+        reader, lists, searches = [await _open(path, True, stack) for _ in range(3)]
         files = OpenFiles(path)
         stack.pop_all()
-    return Database(writer, reader, lists, files)
+    return Database(writer, reader, lists, searches, files)
 
 
 async def _open(path: Path, query_only: bool, stack: AsyncExitStack) -> aiosqlite.Connection:

@@ -108,7 +108,7 @@ export function withAnswer(ceph, number, page, isHeld, now) {
   const keepsPlaces = isHeld && isSame(list.answered, list.query);
   const results = keepsPlaces ? inPlace(list.results, page.results, keyOf(list)) : page.results;
   const answered = { results, count: page.count, asOf: page.as_of, answered: list.query, answeredAt: now, loading: null, error: "", searchError: "" };
-  return pruned(withList(ceph, answered), isHeld);
+  return pruned(withList(ceph, answered));
 }
 
 function inPlace(before, now, key) {
@@ -155,11 +155,11 @@ export function pagesOf({ count, query }) {
   return Math.max(1, Math.ceil(count / query.size));
 }
 
-/** Without selected images that are gone, and without tasks that have ended, unless a person is in their rows. */
-function pruned(ceph, isHeld) {
+/** Without tasks that have ended and selected images that are gone. */
+function pruned(ceph) {
   const { list, tasks, selection } = ceph;
   const named = new Set(list.results.map(({ task }) => task));
-  const kept = [...tasks].filter(([id, { status }]) => isHeld || isPending(status) || named.has(id));
+  const kept = [...tasks].filter(([id, { status }]) => isPending(status) || named.has(id));
   const isImages = list.query.view === "images";
   return {
     ...ceph,
@@ -191,7 +191,7 @@ export function withTasks(ceph, news) {
 /** After a frame: tasks that concern the view go on, and where one has begun or ended the rows are asked for again. */
 export function withFrame(ceph, frame) {
   if (ceph.list === null) return ceph;
-  const concerned = frame.tasks.filter(({ id, job, status }) => ceph.tasks.has(id) || (JOBS.includes(job) && isPending(status)));
+  const concerned = frame.tasks.filter(({ id, job }) => ceph.tasks.has(id) || JOBS.includes(job));
   const moved = frame.transitions.filter(({ task }) => ceph.tasks.has(task) || concerned.some(({ id }) => id === task));
   const next = withoutDeleted(withTasks(moved.reduce(withTransition, ceph), concerned), frame.deleted);
   return moved.length > 0 ? withList(next, { isStale: true }) : next;

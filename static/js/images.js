@@ -9,15 +9,15 @@ export function pathOf({ pool, name }) {
   return `${pool}/${name}`;
 }
 
-/** The tasks that get data in a cluster, the newest first; those that have just ended are still among them. */
+/** The pending tasks that get data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
-  const isOurs = ({ job, metadata }) => job === MEASURES_IMAGES && metadata.fsid === fsid;
+  const isOurs = ({ job, metadata, status }) => job === MEASURES_IMAGES && metadata.fsid === fsid && isPending(status);
   return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
 }
 
 /** Whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name nothing. */
-export function covers({ params, status }, image) {
-  if (params === null || !isPending(status)) return false;
+export function covers({ params }, image) {
+  if (params === null) return false;
   const { pools = [], images = [] } = params;
   if (pools.length === 0 && images.length === 0) return true;
   return pools.includes(image.pool) || images.includes(pathOf(image));

@@ -75,22 +75,6 @@ def test_a_websocket_whose_packets_are_lost_is_replaced(proxied):
     forward(tab, tab.page.get_by_role("button", name="1 Background-Task"), 60)
 
 
-def test_an_answer_that_knows_more_than_the_socket_has_brought_shows_that_it_is_dead(proxied):
-    """Long before the silence does: the clock goes on by less than that takes."""
-    tab, proxy = proxied
-    tab.page.clock.install()
-    sign_in_afresh(tab)
-    dialog = open_dialog(tab)
-    before = proxy.handshakes
-    proxy.swallows = True
-    submit_waiting(tab, 1)
-    dialog.get_by_label("Search").fill("rounds")
-    expect(dialog.get_by_text("No pending task matches")).to_be_visible()
-    dialog.get_by_label("Search").fill("round")
-    expect(row(dialog, "of 1 round")).to_be_visible()
-    forward(tab, lambda: proxy.handshakes > before, 12)
-
-
 def test_a_connection_that_is_cut_and_back_at_once_is_not_told_to_anybody(proxied):
     tab, proxy = proxied
     sign_in_afresh(tab)

@@ -11,7 +11,6 @@ from tests.browser.conftest import opened
 from tests.browser.steps import call, open_dialog, sign_in_afresh, submit_waiting
 
 TURNED = "\u202eevil\u2066"
-HEBREW = "\u05d2\u05d9\u05d1\u05d5\u05d9"
 
 
 @pytest.fixture
@@ -57,14 +56,13 @@ def test_a_task_that_is_deleted_alone_is_named_by_its_number_too(tab):
     expect(question.get_by_text(f"#{number}")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", [TURNED, HEBREW])
-def test_a_name_that_turns_the_direction_turns_nothing_around_it(tab, name):
+def test_a_name_that_turns_the_direction_turns_nothing_around_it(tab):
     sign_in_afresh(tab)
-    task = call(tab, "POST", "taskqueue", {"job": "prints", "params": {"text": name}})
+    task = call(tab, "POST", "taskqueue", {"job": "prints", "params": {"text": TURNED}})
     call(tab, "GET", f"taskqueue/{task['id']}?wait=60")
     dialog = open_dialog(tab, "Finished")
     link = dialog.locator(".task-name")
-    own = f"\u2068Printing {name}{chr(0x2069) if name == TURNED else ''}\u2069"
+    own = f"\u2068Printing {TURNED}\u2069\u2069"
     expect(link).to_have_attribute("aria-label", f"{own} #{task['id']}")
     assert link.locator("bdi").evaluate("element => getComputedStyle(element).unicodeBidi") == "isolate"
     toast = dialog.locator(".toast-link").filter(has_text="Printing")

@@ -357,6 +357,14 @@ def prints_much(lines: int) -> Iterator[Round]:
     yield Round(1)
 
 
+@job(description="Leaving an orphan")
+def leaves_an_orphan(seconds: Seconds, record_path: str) -> Iterator[Round]:
+    """Starts a process of its own session whose parent ends at once."""
+    command = f"sleep {seconds} & echo $! >> {record_path}"
+    subprocess.run(["/bin/sh", "-c", command], check=True, start_new_session=True)
+    yield Round(1)
+
+
 # Jobs that harm their process
 
 

@@ -71,7 +71,9 @@ function list(tasks) {
 function chosen(task) {
   return html`
     <li class=${`tone-${statusTone(task.status)}`}>
-      <span class="chosen-name">${named(task.description)}</span><span class="task-number">#${task.id}</span>
+      <span class="chosen-what">
+        <span class="chosen-name">${named(task.description)}</span> <span class="task-number">#${task.id}</span>
+      </span>
       <span class="tone-text"><i class=${`bi ${statusIcon(task.status)}`} aria-hidden="true"></i> ${task.status}</span>
       <span class="muted chosen-time">last modified on <time datetime=${task.last_modified}>${exactMoment(task.last_modified)}</time></span>
     </li>

@@ -84,7 +84,7 @@ function row(image, choice, context, { zone }) {
 /** What gets data now: with its bar, and the way to its curves. */
 function samplingLines(running, { place, act, now }) {
   return html`
-    <ul class="home-tasks samplings" aria-label="Tasks that get performance data" @focusout=${act.leaveTable}>
+    <ul class="home-tasks samplings" aria-label="Tasks that get performance data">
       ${repeat(running, ({ id }) => id, (task) => html`
         <li class="home-task">
           <div class="home-task-what">

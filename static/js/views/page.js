@@ -20,7 +20,6 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-const canHover = matchMedia("(hover: hover)");
 let drawn = { isSignedIn: false, task: null };
 
 export function draw(state, act, now) {
@@ -84,7 +83,7 @@ function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
 }
 
 function homeData(state) {
-  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, errors } = state;
+  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, health, errors } = state;
   const failures = known(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
   const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
   return {
@@ -99,6 +98,7 @@ function homeData(state) {
     failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
     workers,
     statistics,
+    health,
     errors,
   };
 }
@@ -140,25 +140,4 @@ function focusLinkTo(task) {
 
 function fallback(layer) {
   return layer.querySelector("[role=tab][aria-selected=true]") ?? layer.querySelector("button");
-}
-
-/** Whether a person has the focus in the rows of a list, or in the table of the dialog the pointer. `name` as in
- * `state.lists`. Somebody on the way to show the updates is still in them. */
-export function isInList(name) {
-  const isOnUpdates = document.activeElement?.matches(`.paused[data-list=${name}]`) ?? false;
-  if (name === "dialog") return isOnUpdates || isIn(document.querySelector("#tasks-dialog tbody"));
-  return isOnUpdates || hasFocus(document.querySelector(`.home-tasks[data-list=${name}]`));
-}
-
-/** Whether a person has the pointer or the focus in the rows of a view. */
-export function isInViewRows() {
-  return isIn(document.querySelector(".view-card tbody")) || hasFocus(document.querySelector(".samplings"));
-}
-
-function isIn(body) {
-  return hasFocus(body) || (body !== null && canHover.matches && body.matches(":hover"));
-}
-
-function hasFocus(rows) {
-  return rows?.contains(document.activeElement) ?? false;
 }
