@@ -104,6 +104,7 @@ async def test_an_idle_server_says_so_by_itself(service, fault):
 async def test_what_is_moved_away_can_be_read_and_goes_on_when_it_is_back(service):
     client = Client(service.start())
     task = await client.create("counts", times=30, round_seconds=0.05)
+    await client.until(task["id"], lambda task: task["round"] >= 1)
     database(service).parent.rename(service.directory / "moved")
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
     assert (await client.get(f"taskqueue/{task['id']}"))["status"] == "Running"
