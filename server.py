@@ -167,6 +167,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     import logging
     from contextlib import AsyncExitStack
 
+    from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
@@ -180,6 +181,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
+        renewing = asyncio.create_task(renew(tasks.store))
+        stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()

@@ -24,7 +24,7 @@ from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Task
 from storage.database import connect, prepare_database
 from storage.statements import SQL
-from storage.words import words
+from storage.words import split_words
 
 BATCH = 10_000
 CHANGES_DAYS = 30
@@ -129,7 +129,7 @@ class _Filler:
             assert isinstance(change, Change)
             task = self._apply(task, change)
         self._tasks.append(_row(task))
-        self._words.append({"id": task.id, "words": " ".join(words(task.description))})
+        self._words.append({"id": task.id, "words": split_words(task.description)})
         self._counts[task.status] += 1
 
     def _apply(self, before: Task, change: Change) -> Task:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from handlers.query import Query, few_words, one_of, whole
+from storage.words import fold
 
 LARGEST_PAGE = 500
 DEFAULT_PAGE = 50
@@ -41,13 +42,13 @@ def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Q
 
 
 def _sought(search: str) -> list[str]:
-    return list(dict.fromkeys(search.casefold().split()))
+    return list(dict.fromkeys(fold(search).split()))
 
 
 def found(rows: Sequence[Row], search: str, name_of: Callable[[Row], str]) -> list[Row]:
     """Those whose name has each of the words; case does not matter."""
     words = _sought(search)
-    return [row for row in rows if all(word in name_of(row).casefold() for word in words)]
+    return [row for row in rows if all(word in fold(name_of(row)) for word in words)]
 
 
 def ordered(rows: Sequence[Row], ordering: str, keys: Mapping[str, Key[Row]], tie: Key[Row]) -> list[Row]:

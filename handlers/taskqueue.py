@@ -57,7 +57,8 @@ _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
     "search": words.about(
-        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word"
+        "words of the description, at most 20 different ones: all must occur, each as the beginning of a word, in "
+        "scripts without spaces (Chinese, Japanese, Thai …) anywhere"
     ),
     "created_by": text.about("tasks that this user created"),
 }

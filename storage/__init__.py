@@ -245,6 +245,10 @@ class KeepingStore(TaskStore, Protocol):
     async def forget_leftovers(self, limit: int) -> int:
         """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
 
+    async def renew_words(self, limit: int) -> int:
+        """Makes the words of at most `limit` tasks anew that an earlier version has stored, or removes some of the
+        former words; returns how much was done, 0 if nothing is left to do. Searches find all tasks meanwhile."""
+
     async def forget_keys(self, before: int, limit: int) -> int:
         """Removes keys of requests older than a time; returns how many."""
 

@@ -17,10 +17,17 @@ from msgspec.structs import replace
 from jobs.errors import RevisionUnknown
 from jobs.model import Head, Status, Task
 from storage import ListQuery, Matching, Place, TaskPage
+from storage.renewal import former_words_up_to
 from storage.room import Room
 from storage.rows import read_kept, read_tasks
 from storage.statements import SQL
-from storage.words import match_expression, sought_words, whole_words_expression
+from storage.words import (
+    finds_too_much,
+    former_expression,
+    match_expression,
+    sought_words,
+    whole_words_expression,
+)
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""
@@ -101,6 +108,8 @@ class _Listing:
         self._total = sum(head.counts[status] for status in self._statuses)
         self._few = min(COUNT_LIMIT, self._total)
         self._is_filtered = bool(query.search or query.job is not None or query.created_by is not None)
+        self._sought = sought_words(query.search or "")
+        self._former_up_to = former_words_up_to(reader) if self._sought else 0
         self._filter = self._best_filter()
         self._descends = query.ordering.startswith("-")
 
@@ -231,7 +240,8 @@ class _Listing:
         conditions = " AND ".join(one for one in (by.conditions, group.condition, after) if one != "TRUE") or "TRUE"
         if by.by_words:
             names = ", ".join(f"'{status}'" for status in group.statuses)
-            return [SQL["part_of_words"].format(key=group.key, statuses=names, conditions=conditions)]
+            parts = ["part_of_words", *(["part_of_former_words"] if self._former_up_to else [])]
+            return [SQL[part].format(key=group.key, statuses=names, conditions=conditions) for part in parts]
         index = by.index or f"tasks_final_by_{group.key}"
         return [
             SQL["part_final" if status.is_final else "part_pending"].format(
@@ -256,18 +266,24 @@ class _Listing:
         """Those that could find the tasks by themselves."""
         query = self._query
         found = []
-        if query.search:
-            found.append(self._by_words(query.search))
+        if self._sought:
+            found.append(self._by_words())
         if query.job is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_job"))
         if query.created_by is not None:
             found.append(_Filter(self._conditions(), self._values(), index="tasks_final_of_user"))
         return found
 
-    def _by_words(self, search: str) -> _Filter:
-        sought = sought_words(search)
-        expressions = {"search": match_expression(sought), "whole_words": whole_words_expression(sought)}
-        return _Filter(self._conditions(without="search"), {**self._values(), **expressions}, by_words=True)
+    def _by_words(self) -> _Filter:
+        """What only the pairs of a run find is compared with all of it."""
+        conditions = self._conditions(without="" if finds_too_much(self._sought) else "search")
+        expressions = {
+            "search": match_expression(self._sought),
+            "whole_words": whole_words_expression(self._sought),
+            "former_search": former_expression(self._sought),
+            "former_up_to": self._former_up_to,
+        }
+        return _Filter(conditions, {**self._values(), **expressions}, by_words=True)
 
     def _leaves_few(self, by: _Filter) -> bool:
         if by.by_words:
@@ -277,8 +293,9 @@ class _Listing:
         return self._counted(_Group("id", self._statuses), self._few + 1, alone) <= self._few
 
     def _count_words(self, by: _Filter) -> int:
-        count: int = self._reader.execute(SQL["count_words"], {**by.values, "limit": self._few + 1}).fetchone()[0]
-        return count
+        statements = ["count_words", *(["count_former_words"] if self._former_up_to else [])]
+        values = {**by.values, "limit": self._few + 1}
+        return sum(self._reader.execute(SQL[statement], values).fetchone()[0] for statement in statements)
 
     def _in_order(self) -> _Filter:
         return _Filter(self._conditions(), self._values())
@@ -291,9 +308,8 @@ class _Listing:
         return " AND ".join(conditions) or "TRUE"
 
     def _values(self) -> dict[str, Any]:
-        sought = " ".join(sought_words(self._query.search or ""))
         asked = {"job": self._query.job, "created_by": self._query.created_by, "as_of": self._query.as_of}
-        return {"words": sought, **asked}
+        return {"words": " ".join(self._sought), **asked}
 
 
 def _of_whole_words(by: _Filter) -> _Filter:

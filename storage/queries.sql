@@ -46,8 +46,32 @@ SELECT :revision + key, :id + key, NULL, 'Not Started', value FROM json_each(:ti
 INSERT INTO task_words (rowid, words) VALUES (:id, :words)
 
 -- name: delete_words
--- Takes a task's words out of the index again; they must be the same that were put in.
-INSERT INTO task_words (task_words, rowid, words) VALUES ('delete', :id, :words)
+-- Takes a task's words out of the index again; they must be the same that were put in. Former words stay: they find no
+-- task any more.
+INSERT INTO task_words (task_words, rowid, words)
+SELECT 'delete', :id, :words WHERE :id > coalesce((SELECT up_to FROM renewal), 0)
+
+-- name: renewal
+SELECT up_to FROM renewal
+
+-- name: set_renewal
+UPDATE renewal SET up_to = :up_to
+
+-- name: delete_renewal
+DELETE FROM renewal
+
+-- name: descriptions_down_from
+SELECT id, description FROM tasks WHERE id <= :up_to ORDER BY id DESC LIMIT :limit
+
+-- name: insert_renewed_words
+INSERT INTO task_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: forget_former_words
+-- Some blocks of the full-text index; without those up to 10, in which FTS5 keeps what they are, it cannot be dropped.
+DELETE FROM former_words_data WHERE id IN (SELECT id FROM former_words_data WHERE id > 10 LIMIT :limit)
+
+-- name: drop_former_words
+DROP TABLE former_words
 
 -- name: update_task
 -- A compare-and-set: no row where somebody was first.
@@ -239,8 +263,19 @@ WHERE status = '{status}' AND status IN ('Finished', 'Exception', 'Aborted') AND
 SELECT {key} AS key, id FROM task_words CROSS JOIN tasks ON tasks.id = task_words.rowid
 WHERE task_words MATCH :search AND status IN ({statuses}) AND {conditions}
 
+-- name: part_of_former_words
+-- The same of tasks whose words have not been made anew yet.
+SELECT {key} AS key, id FROM former_words CROSS JOIN tasks ON tasks.id = former_words.rowid
+WHERE former_words MATCH :former_search AND former_words.rowid <= :former_up_to
+    AND status IN ({statuses}) AND {conditions}
+
 -- name: count_words
 SELECT count(*) FROM (SELECT 1 FROM task_words WHERE task_words MATCH :search LIMIT :limit)
+
+-- name: count_former_words
+SELECT count(*) FROM (
+    SELECT 1 FROM former_words
+    WHERE former_words MATCH :former_search AND rowid <= :former_up_to LIMIT :limit)
 
 -- name: condition_search
 -- Not by FTS5, which would read all that it knows of the words again for each task: seconds.

@@ -21,6 +21,7 @@ from storage import (
     RequestKey,
     TaskPage,
     listing,
+    renewal,
     upkeep,
     writes,
 )
@@ -141,6 +142,9 @@ class SqliteStore:
 
     async def forget_leftovers(self, limit: int) -> int:
         return await self._database.write(partial(upkeep.forget_leftovers, limit))
+
+    async def renew_words(self, limit: int) -> int:
+        return await self._database.write(partial(renewal.renew_words, limit))
 
     async def forget_keys(self, before: int, limit: int) -> int:
         return await self._database.write(partial(upkeep.forget_keys, before, limit))

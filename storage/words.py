@@ -1,43 +1,143 @@
-"""Splits texts into the words that the search knows: one function for what is kept and for what is sought."""
+"""Splits texts into the words that the search knows: one way for what is kept and for what is sought.
+
+A word is a run of letters and digits with the marks that belong to them, without regard to case. Scripts that are
+written without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese …) have no words to split into: a run
+of them is found by any part of it, so it is kept as the pairs of its characters that follow each other.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 MOST_WORDS = 20
 """So many different words may be searched for at once: each is looked up by itself."""
+LONGEST_SOUGHT = 1000
+"""In characters; no description has a longer word. Unicode's normal form takes long for marks without end."""
+MOST_PAIRS = 8
+"""Of a longer run that is sought, only so many pairs are looked up; all of it is compared with what they find."""
 
-_WORD = re.compile(r"[^\W_]+")
+_UNSPACED = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"  # Burmese and other languages of Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf"  # Tai Le, New Tai Lue, Tai Tham, Tai Viet
+    "\u1b00-\u1b7f\ua980-\ua9df"  # Balinese, Javanese
+    "\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303c"  # marks of repetition and numerals of the next ones
+    "\u3041-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # Hiragana, Katakana
+    "\u3105-\u312f\u31a0-\u31bf"  # Bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
+    "\ua000-\ua48f\U00016fe0-\U00018d8f\U0001b170-\U0001b2ff"  # Yi, Tangut, Khitan, Nushu
+)
+"""Characters of scripts without spaces between words: those at which Unicode lets a line break anywhere (UAX 14,
+classes ID, CJ and SA, and the scripts of Java and Bali). Korean has spaces, Tibetan has a sign between syllables."""
+
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+_LONE_MARKS = re.compile(r"\A\W+")
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_PART = re.compile(rf"[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|[^{_UNSPACED}]+")
+_DOT_OF_I = re.compile("(i[\u0300-\u036f]*?)\u0307")
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Besides those of category Cf: variation selectors, fillers."""
+
+
+class _Signs(dict[int, str]):
+    """What each character is for a word: itself, a space, or nothing. For str.translate."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category == "Cf" or _INVISIBLE.match(character):
+            sign = ""
+        else:
+            sign = character if character.isalnum() or category in ("Mn", "Mc", "Me") else " "
+        if len(self) < 10_000:
+            self[code] = sign
+        return sign
+
+
+_SIGNS = _Signs()
+
+
+def fold(text: str) -> str:
+    """The text without regard to case and to how its characters are written. All letters i are one, with a dot or
+    without: which of them are a pair depends on the language, which nobody knows."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("ı", "i")
+    if "\u0307" in folded:
+        folded = _DOT_OF_I.sub(r"\1", unicodedata.normalize("NFD", folded))
+    return unicodedata.normalize("NFKC", folded)
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits, without regard to case."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
-def split_words(text: str) -> str:
-    """The words of a text as they are kept, with spaces between."""
-    return " ".join(words(text))
+    """The words of a text, and the runs of scripts without spaces."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.lower())
+    letters = unicodedata.normalize("NFC", fold(text).translate(_SIGNS))
+    return [part for piece in letters.split() for part in _PART.findall(_LONE_MARKS.sub("", piece))]
 
 
 def sought_words(text: str) -> list[str]:
-    """The different words of what somebody searches for."""
-    return list(dict.fromkeys(words(text)))
+    """The different words and runs of what somebody searches for."""
+    return list(dict.fromkeys(words(" ".join(piece[:LONGEST_SOUGHT] for piece in text.split()))))
+
+
+def split_words(text: str) -> str:
+    """What is kept of a text, with spaces between: its words, and of each run the pairs and its last character."""
+    kept: dict[str, None] = {}
+    for word in words(text):
+        kept |= dict.fromkeys([*_pairs(word), word[-1]] if _is_run(word) else [word])
+    return " ".join(kept)
 
 
 def has_words(text: str, wanted: str) -> bool:
-    """Whether each of some words, with spaces between, begins a word of the text: what FTS5 says, of one text."""
+    """Whether each of some sought words, with spaces between, begins a word of the text, or is part of a run in it."""
+    beginnings, parts = _by_kind(wanted)
     found = words(text)
-    return all(any(word.startswith(beginning) for word in found) for beginning in wanted.split())
+    return all(any(word.startswith(beginning) for word in found) for beginning in beginnings) and all(
+        any(part in word for word in found) for part in parts
+    )
 
 
 def match_expression(sought: Sequence[str]) -> str:
-    """The FTS5 query for texts in which each of these words begins some word."""
-    return " AND ".join(f'"{word}"*' for word in sought)
+    """The FTS5 query for the texts that have all of these, and, where `finds_too_much`, for some more."""
+    return _expression(sought, "*")
 
 
 def whole_words_expression(sought: Sequence[str]) -> str:
     """The same for texts that have each word as a whole: fewer, but found without reading all that begins so."""
-    return " AND ".join(f'"{word}"' for word in sought)
+    return _expression(sought, "")
+
+
+def former_expression(sought: Sequence[str]) -> str:
+    """The query for words that an earlier version has split: it kept a run as one word."""
+    return " AND ".join(f'"{word}"*' for word in sought)
+
+
+def finds_too_much(sought: Sequence[str]) -> bool:
+    """Whether all pairs of a run may be in a text that does not have the run."""
+    return any(_is_run(word) and len(word) > 2 for word in sought)
+
+
+def _expression(sought: Sequence[str], beginning: str) -> str:
+    terms: list[str] = []
+    for word in sought:
+        pairs = _pairs(word)[:MOST_PAIRS] if _is_run(word) else []
+        terms += [f'"{pair}"' for pair in pairs] or [f'"{word}"{beginning}']
+    return " AND ".join(dict.fromkeys(terms))
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(len(run) - 1)]
+
+
+def _is_run(word: str) -> bool:
+    return _UNSPACED_CHARACTER.match(word) is not None
+
+
+@lru_cache(maxsize=16)
+def _by_kind(wanted: str) -> tuple[list[str], list[str]]:
+    """Those that begin a word, and those that are part of a run."""
+    sought = wanted.split()
+    return [word for word in sought if not _is_run(word)], [word for word in sought if _is_run(word)]

@@ -11,7 +11,15 @@ from storage.database import connect, prepare_database
 from storage.rows import FIELDS, LIST_COLUMNS
 from storage.statements import SQL
 
-TEMPLATES = {"places", "part_final", "part_pending", "part_of_words", "count_parts", "statuses_of_places"}
+TEMPLATES = {
+    "places",
+    "part_final",
+    "part_pending",
+    "part_of_words",
+    "part_of_former_words",
+    "count_parts",
+    "statuses_of_places",
+}
 """Held by tests/conformance/test_lists.py and bench/million.py: what is filled in decides."""
 
 

@@ -13,6 +13,7 @@ from tornado.iostream import IOStream
 from tornado.tcpclient import TCPClient
 
 from tests.support.monitoring import ask
+from tests.support.older import make_older
 from tests.support.service import Client, Service, basic
 
 pytestmark = pytest.mark.gen_test
@@ -135,3 +136,41 @@ async def test_a_word_that_is_repeated_counts_once(client):
     page = await client.get(f"taskqueue?{urlencode({'search': text})}")
 
     assert page["count"] == (await client.get("taskqueue?search=test+task"))["count"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sought"),
+    [
+        ("每日备份任务", "备份"),
+        ("データベース", "ベー"),
+        ("การสำรองข้อมูล", "ข้อมูล"),
+        ("İstanbul", "istanbul"),
+        ("हिन्दी", "हिन्दी"),
+    ],
+)
+async def test_a_task_is_found_by_a_part_of_a_run_and_without_regard_to_case(client, name, sought):
+    task = await client.create("holds", name=name)
+
+    page = await client.get(f"taskqueue?{urlencode({'search': f'holding {sought}'})}")
+
+    assert task["id"] in [one["id"] for one in page["results"]]
+
+
+async def test_the_words_of_an_older_database_are_made_anew_after_the_start_whatever_kills_it(service):
+    descriptions = ["每日备份任务", "pool rbd"] * 1500
+    make_older(service.directory / "data", descriptions)
+    for _ in range(3):
+        assert (await Client(service.start()).get("taskqueue?search=pool&pageSize=1"))["count"] == 1500
+        service.kill()
+    client = Client(service.start())
+
+    while (await client.get(f"taskqueue?{urlencode({'search': '备份'})}&pageSize=1"))["count"] < 1500:
+        assert (await client.get("taskqueue?search=pool&pageSize=1"))["count"] == 1500
+    while "former_words" in tables(service):
+        await client.get("statistics")
+    assert service.stop() == 0
+
+
+def tables(service: Service) -> set[str]:
+    with closing(sqlite3.connect(service.directory / "data" / "hourglass.db")) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}

@@ -1,0 +1,100 @@
+"""The words of a database of the version before are made anew, and meanwhile every search finds every task."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from jobs import lifecycle
+from storage import ListQuery, listing
+from storage.database import open_database
+from storage.sqlite import SqliteStore
+from tests.conformance.test_stores import create
+from tests.support.older import make_older
+
+DESCRIPTIONS = ["pool rbd", "Pool data", "每日备份任务", "İstanbul yedeği", "apple pie", "备份", "pool of हिन्दी"]
+POOLS = [1, 2, 7]
+
+
+class Opened:
+    """The store on a database of the version before, which can be opened again."""
+
+    def __init__(self, run, directory):
+        self.run, self.directory = run, directory
+        self.open()
+
+    def open(self):
+        self.database = self.run(open_database(self.directory))
+        self.store = SqliteStore(self.database)
+
+    def close(self):
+        self.run(self.database.close())
+
+    def found(self, search):
+        page = self.run(self.store.list_tasks(ListQuery(search=search, ordering="id")))
+        assert page.count == min(len(page.tasks), listing.COUNT_LIMIT)
+        assert [one for one, _ in self.run(self.store.matching(ListQuery(search=search), 100)).ids] == [
+            task.id for task in page.tasks
+        ]
+        return [task.id for task in page.tasks]
+
+    def tables(self):
+        with closing(sqlite3.connect(self.directory / "hourglass.db")) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+
+    def renew(self, limit):
+        return self.run(self.store.renew_words(limit))
+
+
+@pytest.fixture(params=[1, 10_000])
+def older(request, run, tmp_path, monkeypatch):
+    """Whatever number of tasks is few: they are looked through in order, or found by their words."""
+    monkeypatch.setattr(listing, "COUNT_LIMIT", request.param)
+    make_older(tmp_path, DESCRIPTIONS)
+    opened = Opened(run, tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_every_search_finds_what_it_found_before_while_words_are_made_anew(older):
+    steps = 0
+    while older.renew(2):
+        steps += 1
+        assert older.found("pool") == POOLS
+        assert older.found("POO dat") == [2]
+        assert older.found("每日备份") == [3]
+        assert older.found("nothing") == []
+        older.close()
+        older.open()
+
+    assert steps >= 5
+    assert not {"former_words", "former_words_data"} & older.tables()
+    assert (older.found("备份"), older.found("istanbul"), older.found("हिन्दी")) == ([3, 6], [4], [7])
+
+
+def test_tasks_that_come_and_go_meanwhile_are_found_and_are_gone(run, older):
+    number = 0
+    while older.renew(1):
+        number += 1
+        if number <= len(DESCRIPTIONS):
+            run(older.store.change(number, lifecycle.deleted("ann", 9000, None, False)))
+        new = create(run, older.store, description=f"swimming pool {number}")
+        assert new.id in older.found("swimming pool")
+        assert older.found(f"swimming {number}") == [new.id]
+        assert older.found("pool rbd") == []
+        run(older.store.change(new.id, lifecycle.aborted("ann", 9000), lifecycle.deleted("ann", 9000, None, False)))
+        assert older.found("swimming") == []
+
+    assert number >= len(DESCRIPTIONS)
+    assert older.found("pool") == older.found("备份") == []
+
+
+def test_there_is_nothing_to_do_a_second_time(older):
+    while older.renew(100):
+        pass
+
+    older.close()
+    older.open()
+    assert older.renew(100) == 0
