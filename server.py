@@ -229,6 +229,7 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     """Who may sign in, and the bell by which commands tell of changes."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
+    from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
@@ -248,7 +249,7 @@ async def _open_services(config: Config, tasks: Tasks, admin_password: str | Non
     stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:

@@ -57,7 +57,7 @@ LARGEST_WATCH_LIST = 100
 ROOM_FOR_ROUNDS_BYTES = 3 * 1024 * 1024
 """A frame with rounds ends with the round that reaches this: with the largest, of 1 MiB, it has 4 MiB."""
 QUIET_SECONDS = 25.0
-WOKEN_AT_ONCE = 50
+WOKEN_AT_ONCE = 10
 """So many answers at a time, and then whatever else has come in between."""
 RETRY_SECONDS = 1.0
 GOODBYE_SECONDS = 2.0

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from jobs.errors import Conflict
+from jobs.errors import Conflict, StatusChanged
 from jobs.lifecycle import Change, Removed, Step
 from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from storage import KEYS_LAST_MS, Created, Draft, RequestKey
@@ -176,7 +176,7 @@ def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: T
     """See TaskStore.change. Of more than `most_rounds` rounds the oldest go; 0 keeps them all."""
     before = task = read_task(transaction, task_id)
     for step in steps:
-        outcome = step(task)
+        outcome = _outcome(step, task, transaction)
         if isinstance(outcome, Removed):
             remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
@@ -189,6 +189,14 @@ def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: T
         limit = task.round - before.round + MOST_ROUNDS_AT_ONCE
         forget_rounds(transaction, task.id, task.round - most_rounds, limit)
     return whole(transaction, task)
+
+
+def _outcome(step: Step, task: Task, transaction: Transaction) -> Change | Removed | None:
+    """What a step makes of a task; if it refuses what the task has become, that is told whole."""
+    try:
+        return step(task)
+    except StatusChanged as error:
+        raise StatusChanged(whole(transaction, task)) from error
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
