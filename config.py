@@ -103,6 +103,7 @@ class Retention:
     failed_days: Days = 365
     changes_days: Days = 30
     rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
+    rounds_mb_per_task: Annotated[int, Meta(ge=0, le=2**32)] = 256
 
 
 @dataclass(frozen=True)

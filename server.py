@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Event
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AsyncExitStack
     from socket import socket
 
@@ -21,18 +21,24 @@ if TYPE_CHECKING:
     from handlers.services import Services, Tasks
     from jobs.pool import WorkerPool
     from jobs.registry import Registry
+    from storage.accounts import Accounts
+    from storage.database import Database
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+INTERRUPTED = 130
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
 LAST_READS_SECONDS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit code: 0 after a stop in good order, 2 where the start was refused in one sentence."""
+    """The exit code: 0 after a stop in good order, 1 after a defect, 2 if the start was refused in one sentence."""
+    import logs
+    import streams
     from jobs.errors import ConfigError, StartError, StorageUnavailable
 
+    streams.open_standard_streams()
     try:
         if argv[:1] == ["user"]:
             from users import main as user_main
@@ -40,25 +46,34 @@ def main(argv: Sequence[str]) -> int:
             return user_main(argv[1:])
         return _serve(argv)
     except (ConfigError, StartError, StorageUnavailable) as error:
-        print(error, file=sys.stderr, flush=True)
+        streams.say(logs.on_one_line(str(error)))
         return 2
+    except KeyboardInterrupt:  # before it serves; later it is a signal to stop
+        return INTERRUPTED
 
 
 def _serve(argv: Sequence[str]) -> int:
     import asyncio
+    import logging
     import os
 
-    import logs
+    import streams
     from config import load_config
     from jobs.descriptors import raise_descriptor_limit
+    from jobs.errors import HourglassError
 
     config = load_config(argv)
     raise_descriptor_limit()
     # Out of the environment before anything is started: workers, readers and jobs would inherit it.
     admin_password = os.environ.pop("HOURGLASS_ADMIN_PASSWORD", None)
-    logs.set_up(config.log.level, config.log.format)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(config, admin_password))
+    with streams.serving(config.log.level, config.log.format), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            runner.run(_run(config, admin_password))
+        except HourglassError:
+            raise  # the sentence for the person who starts it
+        except Exception:
+            logging.getLogger("hourglass").critical("a defect ends the server", exc_info=True)
+            return 1
     return 0
 
 
@@ -73,8 +88,17 @@ def _loop_factory() -> Callable[[], AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
-    """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError."""
+async def open_tasks(
+    config: Config,
+    stack: AsyncExitStack,
+    *,
+    before_wait: Callable[[], None] = lambda: None,
+    on_database: Callable[[Database], Awaitable[None]] | None = None,
+) -> Tasks:
+    """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError.
+
+    Calls `before_wait` before it waits for workers of an earlier server, and `on_database` before anything runs.
+    """
     import logging
 
     from ceph.clusters import Clusters
@@ -87,6 +111,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     from jobs.registry import load_registry
     from storage.database import open_database
     from storage.images import ImageResultStore
+    from storage.kept_rounds import RoundBounds
     from storage.locks import server_lock, wait_for_old_workers
     from storage.sqlite import SqliteStore
 
@@ -95,11 +120,19 @@ async def open_tasks(config: Config, stack: AsyncExitStack) -> Tasks:
     registry = config.configure(load_registry(config.modules)).providing(provided)
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
-    wait_for_old_workers(data_dir, logging.getLogger("hourglass").warning)
+
+    def tell(sentence: str) -> None:
+        before_wait()
+        logging.getLogger("hourglass").warning(sentence)
+
+    wait_for_old_workers(data_dir, tell)
     database = await open_database(data_dir)
     stack.push_async_callback(database.close)
+    if on_database:
+        await on_database(database)
     read_seconds = config.limits.read_seconds
-    store = SqliteStore(database, config.retention.rounds_per_task, read_seconds)
+    bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
+    store = SqliteStore(database, bounds, read_seconds)
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
@@ -139,6 +172,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     from ceph.clusters import Clusters
     from jobs.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
+    from jobs.sources import Sources
     from jobs.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
@@ -147,6 +181,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         modules=config.modules,
         sections=config.job_sections,
         provided=[Clusters(config.clusters)],
+        sources=Sources.loaded(config.modules),
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,
@@ -166,15 +201,29 @@ async def _run(config: Config, admin_password: str | None) -> None:
     import asyncio
     import logging
     from contextlib import AsyncExitStack
+    from functools import cache
 
+    import streams
     from jobs.renewal import renew
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
+        _reap_orphans(stack)
         sockets = _bind(config)
-        tasks = await open_tasks(config, stack)
-        services = await _open_services(config, tasks, admin_password, stack)
+        address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
+        accounts: list[Accounts] = []
+
+        @cache  # once
+        def announce() -> None:
+            log.info("version %s starts at %s with the data in %s", VERSION, address, config.storage.data_dir)
+
+        async def on_database(database: Database) -> None:
+            accounts.append(await _open_accounts(config, database, admin_password))
+            announce()
+
+        tasks = await open_tasks(config, stack, before_wait=announce, on_database=on_database)
+        services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
             tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
@@ -186,9 +235,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
         http = _listen(services, sockets)
         stop = _stop_on_signals()
         _collect_rarely()
-        address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
-        log.info("version %s serves %s with the data in %s", VERSION, address, config.storage.data_dir)
-        print(address, flush=True)
+        log.info("serves %s", address)
+        streams.say(address, streams.STANDARD_OUTPUT, seconds=0)
         await stop.wait()
         log.info("stopping: rounds under way have %g s to end", config.server.grace_seconds)
         tasks.feed.announce_stop()
@@ -225,29 +273,37 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_services(config: Config, tasks: Tasks, admin_password: str | None, stack: AsyncExitStack) -> Services:
-    """Who may sign in, and the bell by which commands tell of changes."""
+async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
+    """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
+    import streams
+    from jobs.queue import wall_clock
+    from storage.accounts import Accounts
+
+    accounts = Accounts(database, config.storage.data_dir, wall_clock)
+    await accounts.load()
+    password = await accounts.ensure_admin(admin_password)
+    if password is not None and streams.current:
+        shown = f"Sign in as admin with the password {password} (shown this once)"
+        streams.current.say(f"{shown}; the data is in {config.storage.data_dir}")
+    return accounts
+
+
+async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
+    """Opens what answers requests, and the bell by which commands report changes of users."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
     from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
-    from jobs.queue import wall_clock
-    from storage.accounts import Accounts
     from storage.bell import listen
 
-    accounts = Accounts(tasks.database, config.storage.data_dir, wall_clock)
-    await accounts.load()
-    password = await accounts.ensure_admin(admin_password)
-    if password is not None:
-        print(f"Sign in as admin with the password {password} (shown this once)", file=sys.stderr, flush=True)
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
-    sign_in = SignIn(accounts, config.auth)
-    stack.callback(sign_in.close)
     limits = ClientLimits.of(config.limits)
+    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
+    stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
     return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
 
@@ -295,6 +351,19 @@ def _stop_on_signals() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
+
+
+def _reap_orphans(stack: AsyncExitStack) -> None:
+    """Waits for what jobs have left behind, in a container whose first process is the server."""
+    import asyncio
+    import signal
+
+    from jobs.process import reap_orphans
+
+    loop = asyncio.get_running_loop()
+    # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: loop.call_soon_threadsafe(reap_orphans) and None)
+    stack.callback(signal.signal, signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _shown_host(host: str) -> str:

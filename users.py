@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import streams
 from config import Parser, add_config_options, config_from
 from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
+from logs import on_one_line
 from storage import accounts
 from storage.accounts import Connection, run_beside_server
 from storage.bell import ring
@@ -26,15 +28,18 @@ def main(argv: Sequence[str]) -> int:
     """The exit code: 0 done, 1 refused in one sentence, 2 for wrong words or a wrong configuration."""
     try:
         options, data_dir = _read(argv)
-        print(options.run(data_dir, options), flush=True)
+        said = options.run(data_dir, options)
+        if not streams.say(said, streams.STANDARD_OUTPUT, seconds=None):
+            streams.say("Standard output cannot be written; what was to be done is done.")
+            return REFUSED
     except (ConfigError, StartError) as error:
-        print(error, file=sys.stderr)
+        streams.say(on_one_line(str(error)))
         return NOT_UNDERSTOOD
     except HourglassError as error:
-        print(error, file=sys.stderr)
+        streams.say(on_one_line(str(error)))
         return REFUSED
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        streams.say("Interrupted.")
         return INTERRUPTED
     return DONE
 

@@ -23,6 +23,7 @@ from bench.tales import DAY_MS, Tale, tales
 from jobs.lifecycle import Change
 from jobs.model import RoundRecord, Status, Task
 from storage.database import connect, prepare_database
+from storage.kept_rounds import stored_bytes
 from storage.statements import SQL
 from storage.words import split_words
 
@@ -32,9 +33,8 @@ CHANGES_DAYS = 30
 QUIET_MS = 3 * 3_600_000
 """Nothing happened in the last hours, of which the service keeps what happened in each minute."""
 
-_INSERT_TASK = "INSERT INTO tasks ({}) VALUES ({})".format(
-    ", ".join(Task.__struct_fields__), ", ".join(f":{field}" for field in Task.__struct_fields__)
-)
+_COLUMNS = (*Task.__struct_fields__, "rounds_bytes")
+_INSERT_TASK = f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -124,11 +124,13 @@ class _Filler:
         draft = tale.draft
         task = draft.as_task(self._last_id, self._next_revision())
         self._note_transition(None, task)
+        rounds_bytes = 0
         for step in tale.steps:
             change = step(task)
             assert isinstance(change, Change)
+            rounds_bytes += stored_bytes(change.rounds)
             task = self._apply(task, change)
-        self._tasks.append(_row(task))
+        self._tasks.append({**_row(task), "rounds_bytes": rounds_bytes})
         self._words.append({"id": task.id, "words": split_words(task.description)})
         self._counts[task.status] += 1
 

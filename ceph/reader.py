@@ -47,7 +47,7 @@ class ReaderSettings:
 def main(channel: socket.socket, settings: ReaderSettings) -> NoReturn:
     """The life of a reader: each order in a thread of its own, so that a pool that hangs holds up nothing else."""
     become_child(channel, settings.server_pid)
-    logs.set_up(settings.log_level, settings.log_style)
+    logs.set_up_child(settings.log_level, settings.log_style)
     reader = Reader(channel, settings.cluster)
     reader.begin()
     for order in _orders(channel):

@@ -126,6 +126,7 @@ class RetentionView(Struct, frozen=True, kw_only=True):
     failed: DueView
     changes_days: Amount
     rounds_per_task: Count
+    rounds_mb_per_task: Count
 
 
 class UserView(Struct, frozen=True):

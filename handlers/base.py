@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial, wraps
@@ -29,6 +30,7 @@ from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
 from storage.room import row_bytes, without_large_fields
+from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
 
@@ -65,6 +67,7 @@ class IdentifiedHandler(RequestHandler):
         # Tornado runs everything of a request in copies of the context in which its handler is made.
         self._logged_as = Request(request.headers.get("X-Request-Id"))
         self.request_id = str(self._logged_as.id)
+        self.began = time.monotonic()
         self._received_bytes = 0
         current_request.set(self._logged_as)
         super().__init__(application, request, **kwargs)
@@ -112,6 +115,8 @@ class IdentifiedHandler(RequestHandler):
 
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
+
+    content_type: ClassVar[str] = "application/json"
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -200,13 +205,14 @@ class ServiceHandler(IdentifiedHandler):
     async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
         """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
 
-        `read` is called again when the turn has come, since nothing stays in memory while it waits.
+        `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
+        answers of this kind, so it waits for nothing but the database.
         """
 
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self._answer_in_turn(make, status, self.services.limits.building)
+        await self.answer_in_turn(make, status, self.services.limits.building[type(self)].turn())
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -222,15 +228,14 @@ class ServiceHandler(IdentifiedHandler):
             self.set_header("Content-Encoding", "gzip")
             return text.form("gzip", partial(compressed, quickly=True))
 
-        await self._answer_in_turn(make, 200, nullcontext())
+        await self.answer_in_turn(make, 200, nullcontext())
 
-    async def _answer_in_turn(
+    async def answer_in_turn(
         self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
     ) -> None:
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
         answers = self.services.limits.answers
-        identity: Identity | None = getattr(self, "identity", None)
-        user = f"{identity.name if identity else ''} {self.request.remote_ip}"
-        size = 0
+        user, size = self.who(), 0
         with self.ending_with_client():
             while True:
                 async with answers.turn(size, user), building:
@@ -240,6 +245,11 @@ class ServiceHandler(IdentifiedHandler):
                         return
                 size = len(body)
                 del body
+
+    def who(self) -> str:
+        """For whom this is done: a user at an address, or all strangers there."""
+        identity: Identity | None = getattr(self, "identity", None)
+        return f"{identity.name if identity else ''} {self.request.remote_ip}"
 
     @contextmanager
     def ending_with_client(self) -> Iterator[None]:
@@ -274,7 +284,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", self.content_type)
         if len(body) > SMALL_ANSWER_BYTES:
             # With its headers it would be copied into one text; by itself the same bytes go to all who get them.
             self.set_header("Content-Length", str(len(body)))
@@ -441,6 +451,7 @@ class ApiHandler(ServiceHandler):
 
     async def _require_sign_in(self) -> None:
         identity = self.identity = self.check_sign_in(await self.identify())
+        asked_by.set(self.who())
         if self.request.method not in READS and identity.role != "admin":
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 

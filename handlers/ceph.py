@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar
 
@@ -128,15 +129,16 @@ class PoolListHandler(ClusterHandler):
         """Lists the pools."""
         watch = await self.watch(fsid)
         reading = await self.reading(watch.state)
+        await self.answer(partial(self._page, fsid, reading))
+
+    async def _page(self, fsid: str, reading: Reading[ClusterState]) -> PoolListView:
         wanted = self.wanted("name")
         rows = found(reading.value.pools, wanted.search, lambda pool: pool.name)
         rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
-        self.send(
-            PoolListView(
-                **self.pages(wanted, len(rows)),
-                as_of=str(iso_time(reading.as_of)),
-                results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
-            )
+        return PoolListView(
+            **self.pages(wanted, len(rows)),
+            as_of=str(iso_time(reading.as_of)),
+            results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
         )
 
     async def post(self, fsid: str) -> None:

@@ -66,19 +66,21 @@ class DocsHandler(HtmlHandler):
         if await self.identify() is None:
             self.redirect("/openattic/")
             return
+        await self.answer_page("api.html", self._names)
+
+    def _names(self) -> Mapping[str, Any]:
         document = self.document()
-        self.send_page(
-            "api.html",
-            info=document["info"],
-            groups=groups(document, f"{self.request.protocol}://{self.request.host}"),
-            schemas=document["components"]["schemas"],
-            security=document["components"]["securitySchemes"],
-            api=API,
-            words=words,
-            variants=variants,
-            fields=fields,
-            json_text=json.dumps,
-        )
+        return {
+            "info": document["info"],
+            "groups": groups(document, f"{self.request.protocol}://{self.request.host}"),
+            "schemas": document["components"]["schemas"],
+            "security": document["components"]["securitySchemes"],
+            "api": API,
+            "words": words,
+            "variants": variants,
+            "fields": fields,
+            "json_text": json.dumps,
+        }
 
     async def head(self) -> None:
         await self.get()

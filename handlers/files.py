@@ -18,6 +18,9 @@ from handlers.problems import Refusal
 TEXTS = ("css", "html", "js", "json", "map", "svg")
 """What gets smaller; fonts are compressed by themselves."""
 
+LONGEST_PATH_CHARACTERS = 4096
+"""No file has a longer one, and to look at it would take its time."""
+
 MOST_FILES = 500
 """So many are remembered: more than there are."""
 
@@ -33,21 +36,17 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     async def get(self, path: str, include_body: bool = True) -> None:
-        """Tornado's own answer to a range beyond the end is no problem document."""
-        await super().get(path, include_body)
-        if self.get_status() == 416:
-            self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
-
-    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
-        """What cannot be a path is no file. Why something outside of the folder is refused is nobody's business."""
+        """Where tornado has answers and words of its own for what it refuses, ours are problems."""
+        if "\0" in path or len(path) > LONGEST_PATH_CHARACTERS:
+            raise HTTPError(404)
         try:
-            return super().validate_absolute_path(root, absolute_path)
-        except (ValueError, OSError):
-            raise HTTPError(404) from None
+            await super().get(path, include_body)
         except HTTPError as error:
             if error.status_code == 403:
                 raise Refusal(403, "There is no file at this address that anybody may read.") from None
             raise
+        if self.get_status() == 416:
+            self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
 
     def compute_etag(self) -> str:
         """Tornado remembers the first content that it has seen of a file, and would go on to answer 304."""

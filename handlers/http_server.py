@@ -10,8 +10,10 @@ import asyncio
 import ctypes
 import errno
 import fcntl
+import gc
 import logging
 import re
+import resource
 import socket
 import struct
 import termios
@@ -19,6 +21,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection, parse_int
@@ -43,17 +46,16 @@ from logs import Request
 
 log = logging.getLogger("hourglass.http")
 
-HEADER_SECONDS = 10.0
-IDLE_SECONDS = 300.0
-BODY_SECONDS = 30.0
-ANSWER_SECONDS = 30.0
-LOOK_SECONDS = 5.0
-LINGER_SECONDS = 10.0
 TIDY_SECONDS = 5.0
+LONGEST_TIDY_SECONDS = 30.0
+WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
+DOOR_SECONDS = 0.1
+"""How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
 ACCEPT_LOG_SECONDS = 60.0
 
 LARGEST_HEADER_BYTES = 64 * 1024
+BODY_CHUNK_BYTES = 64 * 1024
 FREE_BYTES = 4 * 1024
 """What a connection may send without being counted."""
 LARGEST_KEPT_OPEN_BYTES = 1024 * 1024
@@ -77,13 +79,37 @@ def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
     return min(limits.connections or MOST_CONNECTIONS, allowed)
 
 
-def trim_memory() -> None:
-    """Gives free memory back to the system, if the C library knows how to."""
+def resident_bytes() -> int:
+    """How much memory the process takes; 0 where that cannot be told."""
+    with suppress(OSError, ValueError), open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+    return 0
+
+
+def give_memory_back() -> None:
+    """Frees what only refers to itself, which is looked for rarely (`server.py`), and returns free memory.
+
+    By itself the C library keeps what lies between things that are still in use.
+    """
+    gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)
 
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long a client may take, in seconds: for a header, to begin the next one, for the next byte of a body, to take
+    the next byte of an answer, and to end a connection that ends. `look` is how often unread answers are looked at."""
+
+    header: float = 10
+    idle: float = 300
+    body: float = 30
+    answer: float = 30
+    look: float = 5
+    linger: float = 10
 
 
 class Deadlines:
@@ -132,26 +158,35 @@ class Gate:
     while a request is being answered, and as a WebSocket, it waits for nothing.
     """
 
-    def __init__(self, limits: ClientLimits, most: int) -> None:
+    def __init__(self, limits: ClientLimits, most: int, times: Times = Times()) -> None:
         self.limits = limits
         self.most = most
         self.open: set[Stream] = set()
-        self.headers = Deadlines(HEADER_SECONDS, self._closer("header_seconds"))
-        self.idle = Deadlines(IDLE_SECONDS, lambda stream: stream.close())
-        self.bodies = Deadlines(BODY_SECONDS, self._closer("body_seconds"))
-        self.unread = Deadlines(LOOK_SECONDS, self._look_at_unread)
-        self.lingering = Deadlines(LINGER_SECONDS, lambda stream: stream.close())
+        self.headers = Deadlines(times.header, self._closer("header_seconds"))
+        self.idle = Deadlines(times.idle, lambda stream: stream.close())
+        self.bodies = Deadlines(times.body, self._look_at_body)
+        self._close_quiet_body = self._closer("body_seconds")
+        self.unread = Deadlines(times.look, self._look_at_unread)
+        self.lingering = Deadlines(times.linger, lambda stream: stream.close())
+        self._answer_seconds = times.answer
         self._tidying: asyncio.TimerHandle | None = None
+        self._tidy_seconds = TIDY_SECONDS
+        self._least_bytes = resident_bytes()
 
     def work_is_done(self) -> None:
-        """Some seconds after it, memory that was used for it goes back to the system: by itself the C library keeps
-        what lies between things that are still in use."""
+        """Some seconds after it, the memory that it took is looked at."""
         if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
+            self._tidying = asyncio.get_running_loop().call_later(self._tidy_seconds, self._tidy)
 
     def _tidy(self) -> None:
+        """Gives memory back to the system if much was taken; if that is of no use, it is tried again less soon."""
         self._tidying = None
-        trim_memory()
+        before = resident_bytes()
+        if before - self._least_bytes > WORTH_TIDYING_BYTES:
+            give_memory_back()
+            is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
+            self._tidy_seconds = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
+        self._least_bytes = min(self._least_bytes, resident_bytes())
 
     def make_place(self) -> bool:
         """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
@@ -160,11 +195,12 @@ class Gate:
 
     def give_up_one(self) -> bool:
         """Closes a connection in favour of another one; whether there was one to be closed."""
-        self.limits.refused.add("connections")
         stream = self._longest(self.headers, self.idle, self.lingering) or self._longest(self.bodies, self.unread)
-        if stream is not None:
-            stream.close()
-        return stream is not None
+        if stream is None:
+            return False
+        self.limits.refused.add("connections")
+        stream.close()
+        return True
 
     def close_waiting(self) -> None:
         """Closes all that have sent no whole request: the server stops."""
@@ -175,16 +211,8 @@ class Gate:
     def leave(self, stream: Stream) -> None:
         """It is closed."""
         self.open.discard(stream)
-        self.work_is_done()
-        self.wait_for_nothing(stream)
         self.unread.end(stream)
-
-    def wait_for_nothing(self, stream: Stream) -> None:
-        """A whole request is there."""
-        self.headers.end(stream)
-        self.idle.end(stream)
-        self.bodies.end(stream)
-        self.lingering.end(stream)
+        self.work_is_done()
 
     def _closer(self, reason: str) -> Callable[[Stream], None]:
         def close(stream: Stream) -> None:
@@ -193,8 +221,15 @@ class Gate:
 
         return close
 
+    def _look_at_body(self, stream: Stream) -> None:
+        """Before it is read, a body may have to wait for us: for a password to be checked."""
+        if stream.reading():
+            self._close_quiet_body(stream)
+        else:
+            self.bodies.begin(stream)
+
     def _look_at_unread(self, stream: Stream) -> None:
-        if stream.seconds_without_a_byte_taken() < ANSWER_SECONDS:
+        if stream.seconds_without_a_byte_taken() < self._answer_seconds:
             self.unread.begin(stream)
             return
         self.limits.refused.add("answer_seconds")
@@ -216,32 +251,46 @@ class Stream(IOStream):
         self._queued = 0
         self._taken_at = 0.0
         self._waiting_bytes = 0
-        self._is_idle = False
-        self._awaits_body = False
         self.is_websocket = False
-        super().__init__(connection, max_buffer_size=LARGEST_DISCARDED_BYTES)
+        # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
+        super().__init__(connection, read_chunk_size=FREE_BYTES)
         gate.open.add(self)
+        self._waits_in: Deadlines | None = None
+        self.wait_in(gate.headers)
 
-    def await_header(self, *, is_first: bool) -> None:
-        """The client is given the time for a header: from now on, or from its first byte on after an answer."""
-        self._is_idle = not is_first and not self._read_buffer_size
-        (self._gate.idle if self._is_idle else self._gate.headers).begin(self)
+    def wait_in(self, deadlines: Deadlines | None) -> None:
+        """What the client is expected to do from now on; None if it has done all."""
+        if self._waits_in is not None:
+            self._waits_in.end(self)
+        self._waits_in = deadlines
+        if deadlines is not None:
+            deadlines.begin(self)
 
-    def header_is_complete(self) -> None:
-        self._is_idle = False
-        self._gate.wait_for_nothing(self)
+    def await_next_header(self) -> None:
+        """After an answer the client is given the time for a header from its first byte on."""
+        self.wait_in(self._gate.headers if self._read_buffer_size else self._gate.idle)
 
-    def await_body(self, expected: bool) -> None:
-        """From now on, or no longer, each byte gives the client the time for the next."""
-        self._awaits_body = expected
-        if expected:
-            self._gate.bodies.begin(self)
-        else:
-            self._gate.bodies.end(self)
+    def await_body(self, length: int | None) -> None:
+        """Each byte gives the client the time for the next; nothing is awaited of a body that is here already."""
+        is_here = length is not None and length <= self._read_buffer_size
+        self.read_chunk_size = FREE_BYTES if is_here else BODY_CHUNK_BYTES
+        self.wait_in(None if is_here else self._gate.bodies)
+
+    def body_is_complete(self) -> None:
+        self.read_chunk_size = FREE_BYTES
+        self.wait_in(None)
+
+    def linger(self) -> None:
+        """Ends our side alone, and gives the client some time to end its own."""
+        self.wait_in(self._gate.lingering)
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
 
     def become_websocket(self) -> None:
         """From now on nothing has to come or go in time, and the feed counts the frames."""
-        self._gate.wait_for_nothing(self)
+        self.wait_in(None)
         self._count_unsent(0)
         self.is_websocket = True
 
@@ -257,6 +306,7 @@ class Stream(IOStream):
         if not self.closed() and isinstance(exc_info, UnsatisfiableReadError):
             self._refuse_header()
         super().close(exc_info)
+        self.wait_in(None)
         self._gate.leave(self)
         self._count_unsent(0)
         self._count_waiting(0)
@@ -286,11 +336,9 @@ class Stream(IOStream):
 
     def _read_to_buffer(self) -> int | None:
         read = super()._read_to_buffer()
-        if read and self._is_idle:
-            self._is_idle = False
-            self._gate.idle.end(self)
-            self._gate.headers.begin(self)
-        elif read and self._awaits_body:
+        if read and self._waits_in is self._gate.idle:
+            self.wait_in(self._gate.headers)
+        elif read and self._waits_in is self._gate.bodies:
             self._gate.bodies.begin(self)
         if self._read_buffer_size > FREE_BYTES or self._waiting_bytes:
             self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
@@ -343,18 +391,18 @@ def body_length(headers: HTTPHeaders) -> int | None:
         return None
     if "Content-Length" not in headers:
         return 0
-    lengths = set(re.split(r",[ \t]*", headers["Content-Length"]))
-    if len(lengths) != 1:
-        raise HTTPInputError("There are several unequal values of Content-Length.")
-    length = lengths.pop()
+    length = headers["Content-Length"]
+    if "," in length:
+        lengths = set(re.split(r",[ \t]*", length))
+        if len(lengths) != 1:
+            raise HTTPInputError("There are several unequal values of Content-Length.")
+        headers["Content-Length"] = length = lengths.pop()
     if len(length) > 18:
         raise HTTPInputError("Content-Length is too large.")
     try:
-        number = parse_int(length)
+        return parse_int(length)
     except ValueError:
         raise HTTPInputError("Content-Length is not a whole number.") from None
-    headers["Content-Length"] = length
-    return number
 
 
 class Connection(HTTP1Connection):
@@ -376,8 +424,8 @@ class Connection(HTTP1Connection):
         is_delegate_told = True
         try:
             header = await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
-            self.stream.header_is_complete()
             start_line, headers = self._understand(header)
+            self.stream.await_body(self._length)
             is_delegate_told = False
             await _logging(delegate.headers_received, start_line, headers)
             if self.stream is None:
@@ -418,13 +466,12 @@ class Connection(HTTP1Connection):
         if self._waits_to_continue and not self._headers_sent:
             self._waits_to_continue = False
             await self.stream.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if not self._is_lingering:
-            self.stream.await_body(True)
         if self._length is None:
             await self._read_chunked_body(delegate)
         else:
             await self._read_fixed_body(self._length, delegate)
-        self.stream.await_body(False)
+        if not self._is_lingering:
+            self.stream.body_is_complete()
 
     async def _deliver_body(self, delegate: HTTPMessageDelegate, data: bytes) -> None:
         if self._length is not None:
@@ -458,15 +505,9 @@ class Connection(HTTP1Connection):
         super()._finish_request(future)
 
     def _linger(self) -> None:
-        """Ends our side alone: closed at once, with a body still coming, the kernel would take the answer back."""
-        try:
-            self.stream.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.stream.close()
-            return
+        """Closed at once, with a body still coming, the kernel would take the answer back."""
         self._is_lingering = True
-        self.stream.await_body(False)
-        self._gate.lingering.begin(self.stream)
+        self.stream.linger()
         if not self._finish_future.done():
             self._finish_future.set_result(None)
 
@@ -477,10 +518,9 @@ class Connection(HTTP1Connection):
         if self._headers_sent or self.stream.closed():
             self.close()
             return
-        self.stream.await_body(False)
         self._headers_sent = self._write_finished = True
         try:
-            self._gate.lingering.begin(self.stream)
+            self.stream.wait_in(self._gate.lingering)
             await self.stream.write(raw_problem(400, _sentence(error)))
             self._linger()
             while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
@@ -523,9 +563,8 @@ class ServerConnection(HTTP1ServerConnection):
 
     async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
         try:
-            self.stream.await_header(is_first=True)
             while await self._serve_one(delegate):
-                self.stream.await_header(is_first=False)
+                self.stream.await_next_header()
                 await asyncio.sleep(0)
         finally:
             if not self.stream.is_websocket:
@@ -571,13 +610,24 @@ class Server(HTTPServer):
         def accept() -> None:
             try:
                 for _ in range(ACCEPTED_AT_ONCE):
-                    self._let_in(*listening.accept())
+                    connection, address = listening.accept()
+                    if not self._let_in(connection, address):
+                        go_on_after(DOOR_SECONDS, try_again, connection, address)
+                        return
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
-                loop.remove_reader(listening)
-                pause[:] = [loop.call_later(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)]
+                go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
                 self._cannot_accept(error)
+
+        def try_again(connection: socket.socket, address: Any) -> None:
+            if not self._let_in(connection, address):
+                self._refuse(connection)
+            loop.add_reader(listening, accept)
+
+        def go_on_after(seconds: float, call: Callable[..., object], *args: Any) -> None:
+            loop.remove_reader(listening)
+            pause[:] = [loop.call_later(seconds, call, *args)]
 
         def stop() -> None:
             for timer in pause:
@@ -587,18 +637,23 @@ class Server(HTTPServer):
         loop.add_reader(listening, accept)
         return stop
 
-    def _let_in(self, connection: socket.socket, address: Any) -> None:
+    def _let_in(self, connection: socket.socket, address: Any) -> bool:
+        """Whether there was a place for it."""
         if not self.gate.make_place():
-            with connection:
-                connection.setblocking(False)
-                with suppress(OSError):
-                    connection.send(raw_problem(503, "There are too many connections; try again shortly."))
-            return
+            return False
         stream = Stream(connection, self.gate)
         context = _HTTPRequestContext(stream, address, self.protocol, self.trusted_downstream)
         served = ServerConnection(stream, self.conn_params, context, self.gate)
         self._connections.add(served)
         served.start_serving(self)
+        return True
+
+    def _refuse(self, connection: socket.socket) -> None:
+        self.gate.limits.refused.add("connections")
+        with connection:
+            connection.setblocking(False)
+            with suppress(OSError):
+                connection.send(raw_problem(503, "There are too many connections; try again shortly."))
 
     def _cannot_accept(self, error: OSError) -> None:
         """Says so once a minute at most, and gives up the connection that is worth least, so that there is a place."""

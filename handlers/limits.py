@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from config import Limits
+from storage.turns import Turns
 
 
 class RefusedTally:
@@ -76,7 +77,7 @@ class Places:
 
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024
-AT_ONCE_BUILDING = 4
+AT_ONCE_BUILDING = 2
 FREE_BODY_BYTES = 4 * 1024
 QUIET_SECONDS = 1.0
 
@@ -252,14 +253,16 @@ class UnfinishedBodies:
 
 @dataclass(frozen=True)
 class ClientLimits:
-    """What all ways in pass. `building` bounds how many large answers are made at a time."""
+    """What all ways in pass."""
 
     refused: RefusedTally
     answers: UnreadAnswers
     bodies: UnfinishedBodies
     websockets: Places
     waiting_calls: Places
-    building: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
+    building: defaultdict[object, Turns] = field(default_factory=lambda: defaultdict(lambda: Turns(AT_ONCE_BUILDING)))
+    """How many answers of a kind are made at a time: what is read and not encoded yet has no other bound. A kind that
+    waits for its reads holds up no other."""
 
     @classmethod
     def of(cls, limits: Limits) -> ClientLimits:

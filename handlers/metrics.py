@@ -26,6 +26,7 @@ from jobs.model import Head
 from jobs.queue import TaskQueue
 from jobs.tally import TaskTally
 from storage.database import CommitTally, database_bytes
+from streams import dropped_lines
 
 WORKER_STATES = ("starting", "idle", "busy", "ending", "failed to start")
 _process = ProcessCollector(registry=None)
@@ -74,6 +75,8 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _gauge("hourglass_unread_bytes", "Answers and frames that clients have not read yet.", held)
     yield from _answers(services.answers)
     yield _refused(services.limits.refused)
+    dropped = dropped_lines()
+    yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
     yield from _commits(tasks.database.commits)
     yield from _disk(services, is_readable=head is not None)
 

@@ -86,7 +86,10 @@ class OpenApiHandler(ApiHandler):
 
     async def get(self) -> None:
         """Describes this API in OpenAPI 3.1."""
-        self.send(self.document())
+        await self.answer(self._described)
+
+    async def _described(self) -> Schema:
+        return self.document()
 
 
 class Components:

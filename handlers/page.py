@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tornado.web import RedirectHandler
@@ -27,15 +29,29 @@ POLICY = "; ".join(
 class HtmlHandler(ServiceHandler):
     """A page under the policy, compressed where the browser takes it so."""
 
+    content_type = "text/html; charset=UTF-8"
+
     def send_page(self, template: str, **names: Any) -> None:
         """Answers with a template that is filled in."""
+        self.finish(self._page(template, **names))
+
+    async def answer_page(self, template: str, names: Callable[[], Mapping[str, Any]]) -> None:
+        """As `send_page`, for a page that is large, or takes long to fill in: it waits for its turn."""
+
+        async def make() -> bytes:
+            await asyncio.sleep(0)  # others are served in between
+            return self._page(template, **names())
+
+        await self.answer_in_turn(make, 200, self.services.limits.building[type(self)].turn())
+
+    def _page(self, template: str, **names: Any) -> bytes:
         page = self.render_string(template, **names)
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Vary", "Accept-Encoding")
-        if takes_gzip(self.request):
-            self.set_header("Content-Encoding", "gzip")
-            page = compressed(page)
-        self.finish(page)
+        if not takes_gzip(self.request):
+            return page
+        self.set_header("Content-Encoding", "gzip")
+        return compressed(page)
 
 
 class PageHandler(HtmlHandler):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar
 
 from ceph.state import Image
+from ceph.watch import Reading
 from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler
 from handlers.ceph_views import ImageListView, ImageView, image_view
 from handlers.operations import Operation
@@ -55,15 +57,16 @@ class ImagesHandler(ClusterHandler):
         """Lists the images of all pools."""
         watch = await self.watch(fsid)
         reading = await self.reading(watch.images)
+        await self.answer(partial(self._page, fsid, reading))
+
+    async def _page(self, fsid: str, reading: Reading[list[Image]]) -> ImageListView:
         wanted = self.wanted("pool")
         kept = await self.services.tasks.images.kept(fsid)
         rows = [image_view(image, kept.get(image.path)) for image in self._of_pool(reading.value)]
         rows = found(rows, wanted.search, lambda image: f"{image.pool}/{image.name}")
         rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda image: (image.pool, image.name))
-        self.send(
-            ImageListView(
-                **self.pages(wanted, len(rows)), as_of=str(iso_time(reading.as_of)), results=[*cut(rows, wanted)]
-            )
+        return ImageListView(
+            **self.pages(wanted, len(rows)), as_of=str(iso_time(reading.as_of)), results=[*cut(rows, wanted)]
         )
 
     def _of_pool(self, images: list[Image]) -> list[Image]:

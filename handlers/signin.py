@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from config import Auth
+from handlers.limits import RefusedTally
 from jobs.errors import ServiceStopping, TooManyAttempts
 from storage.accounts import Accounts, Identity
 from storage.passwords import NOBODY, can_be_password, verify
@@ -28,7 +29,7 @@ log = logging.getLogger("hourglass.signin")
 
 WINDOW_MS = 60_000
 MOST_KEPT = 10_000
-LONGEST_LINE = 2400
+LONGEST_LINE = 1500
 LONGEST_LINE_OF_ONE = 1200
 """A thousand people may stand behind one proxy, and sign in at the same time after a restart."""
 LONGEST_KEY_CHARACTERS = 65
@@ -65,7 +66,7 @@ class FailureTable:
     def __init__(self, most_wrong: int, lockout_seconds: float) -> None:
         self._most_wrong = most_wrong
         self._lockout_ms = round(lockout_seconds * 1000)
-        self._open: OrderedDict[Who, deque[int]] = OrderedDict()
+        self._open: OrderedDict[Who, list[int]] = OrderedDict()
         """The times of the last wrong passwords, the newest last."""
         self._shut: OrderedDict[Who, int] = OrderedDict()
         """Until when no password is looked at; the first to open is the first."""
@@ -81,11 +82,9 @@ class FailureTable:
 
     def wrong(self, who: Who, now: int) -> bool:
         """Notes one more wrong password; returns whether it has shut the door."""
-        times = self._open.setdefault(who, deque())
+        times = [*(time for time in self._open.get(who, ()) if time > now - WINDOW_MS), now]
+        self._open[who] = times
         self._open.move_to_end(who)
-        times.append(now)
-        while times[0] <= now - WINDOW_MS:
-            times.popleft()
         shuts = len(times) >= self._most_wrong
         if shuts:
             del self._open[who]
@@ -153,12 +152,43 @@ class Line(Generic[Item]):
         return longest.pop()
 
 
+class Lines(Generic[Item]):
+    """Two lines that take turns: one for networks that gave a wrong password within a minute, one for all others.
+
+    So a crowd of guessers, however many addresses it has, delays those who come with the right password by a few turns.
+    """
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        self._good: Line[Item] = Line(most, most_of_one)
+        self._bad: Line[Item] = Line(most, most_of_one)
+        self._next = (self._good, self._bad)
+        self._wrong_at: OrderedDict[str, int] = OrderedDict()
+
+    def wrong(self, network: str, now: int) -> None:
+        """Notes a wrong password."""
+        self._wrong_at[network] = now
+        self._wrong_at.move_to_end(network)
+        if len(self._wrong_at) > MOST_KEPT:
+            self._wrong_at.popitem(last=False)
+
+    def join(self, network: str, item: Item, now: int) -> Item | None:
+        """As Line.join. Raises TooManyAttempts."""
+        is_bad = now - self._wrong_at.get(network, now - WINDOW_MS) < WINDOW_MS
+        return (self._bad if is_bad else self._good).join(network, item)
+
+    def next(self, is_over: Callable[[Item], bool]) -> Item | None:
+        """As Line.next."""
+        first, second = self._next
+        self._next = (second, first)
+        item = first.next(is_over)
+        return item if item is not None else second.next(is_over)
+
+
 @dataclass(eq=False)
 class Attempt:
     """A name and a password that wait for their turn. What is right is remembered under `key`, if there is one."""
 
     who: Who
-    name: str
     password: str
     address: str
     key: bytes | None
@@ -197,15 +227,22 @@ def _stays() -> bool:
 class SignIn:
     """Checks passwords for the handlers."""
 
-    def __init__(self, accounts: Accounts, settings: Auth, clock: Callable[[], int] = monotonic_clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        settings: Auth,
+        clock: Callable[[], int] = monotonic_clock,
+        refused: RefusedTally | None = None,
+    ) -> None:
         self._accounts = accounts
+        self._refused = refused or RefusedTally()
         self._clock = clock
         self._basic_ms = round(settings.basic_seconds * 1000)
         self._failures = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
         self._impossible = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
         """Of what cannot be a password: it costs no time, so a flood of it must not push out what was guessed."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
-        self._line: Line[Attempt] = Line(LONGEST_LINE, LONGEST_LINE_OF_ONE)
+        self._line: Lines[Attempt] = Lines(LONGEST_LINE, LONGEST_LINE_OF_ONE)
         self._serving: asyncio.Task[None] | None = None
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
@@ -213,7 +250,7 @@ class SignIn:
     async def check(
         self, name: str, password: str, address: str, is_gone: Callable[[], bool] = _stays
     ) -> Identity | None:
-        """Who that is; None where the name or the password is wrong. Raises TooManyAttempts.
+        """Who that is; None if the name or the password is wrong. Raises TooManyAttempts.
 
         `is_gone` says whether the one who asks has gone; the password is not looked at then.
         """
@@ -237,20 +274,28 @@ class SignIn:
         self, name: str, password: str, address: str, is_gone: Callable[[], bool], key: bytes | None
     ) -> Identity | None:
         """Looks again when the turn comes: those before may have shut the door, or answered the question."""
-        who = _who(name, address)
+        who = _who(name, address)  # all that is kept of a name while it waits: no user has a longer one
         self._check_doors(who)
         if not can_be_password(password):
             self._count_wrong(self._impossible, who, address)
             return None
-        attempt = Attempt(who, name, password, address, key, is_gone)
-        displaced = self._line.join(who[1], attempt)
-        if displaced is not None:
-            displaced.resolve(TooManyAttempts(1))
+        attempt = Attempt(who, password, address, key, is_gone)
+        self._join(attempt)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve(), context=Context())
         identity = await attempt.answer
         # Changed since it was looked at: it was right a moment ago, and is no longer.
         return identity if identity is not None and self._accounts.is_valid(identity) else None
+
+    def _join(self, attempt: Attempt) -> None:
+        try:
+            displaced = self._line.join(attempt.who[1], attempt, self._clock())
+        except TooManyAttempts:
+            self._refused.add("sign_ins")
+            raise
+        if displaced is not None:
+            self._refused.add("sign_ins")
+            displaced.resolve(TooManyAttempts(1))
 
     async def _serve(self) -> None:
         """Looks at one password after the other. What has begun counts, even if the one who asked goes meanwhile."""
@@ -265,14 +310,14 @@ class SignIn:
 
     async def _look_at(self, attempt: Attempt) -> Identity | None:
         self._check_doors(attempt.who)
-        known = self._recall(attempt.key, attempt.name) if attempt.key is not None else None
+        known = self._recall(attempt.key, attempt.who[0]) if attempt.key is not None else None
         identity = known or await self._verify(attempt)
         if attempt.key is not None and identity is not None and known is None:
             self._remember(attempt.key, identity)
         return identity
 
     async def _verify(self, attempt: Attempt) -> Identity | None:
-        user = self._accounts.user(attempt.name)
+        user = self._accounts.user(attempt.who[0])
         password_hash = user.password_hash if user else NOBODY
         loop = asyncio.get_running_loop()
         is_right = await loop.run_in_executor(self._executor, verify, password_hash, attempt.password)
@@ -280,7 +325,7 @@ class SignIn:
             attempt.context.run(self._count_wrong, self._failures, attempt.who, attempt.address)
             return None
         self._failures.right(attempt.who)
-        identity = self._accounts.by_password(attempt.name)
+        identity = self._accounts.by_password(attempt.who[0])
         # Changed while it was being looked at.
         return identity if identity is not None and identity.credentials == user.credentials else None
 
@@ -290,7 +335,9 @@ class SignIn:
         self._impossible.check(who, now)
 
     def _count_wrong(self, table: FailureTable, who: Who, address: str) -> None:
-        if table.wrong(who, self._clock()):
+        now = self._clock()
+        self._line.wrong(who[1], now)
+        if table.wrong(who, now):
             # What is no user's name may be a password, typed into the wrong field.
             known = who[0] if self._accounts.user(who[0]) else "an unknown name"
             log.warning("too many wrong passwords for %s from %s", known, address)

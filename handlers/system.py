@@ -125,6 +125,7 @@ class RetentionHandler(ApiHandler):
                 failed=await self._due(FAILED, keeping.failed_days, until),
                 changes_days=keeping.changes_days,
                 rounds_per_task=keeping.rounds_per_task,
+                rounds_mb_per_task=keeping.rounds_mb_per_task,
             )
         )
 

@@ -12,11 +12,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NoReturn
 
+import logs
 from jobs.descriptors import restore_descriptor_limit
 
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,10 +37,36 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def begin(main: Callable[[socket.socket, Any], None], channel: socket.socket, settings: Any, descriptors: int) -> None:
-    """Runs `main` in a process that was just spawned, with as many descriptors as the server itself was given."""
+def begin(
+    main: Callable[[socket.socket, Any], None],
+    channel: socket.socket,
+    settings: Any,
+    descriptors: int,
+    names: socket.socket,
+    outputs: Sequence[Connection],
+) -> None:
+    """Runs `main` in a process that was just spawned, with as many descriptors as the server itself was given.
+
+    What is printed and what is logged there goes to the two outputs, if there are any.
+    """
     restore_descriptor_limit(descriptors)
+    _use_tracker(names)
+    if outputs:
+        printed, logged = outputs
+        os.dup2(printed.fileno(), 2)
+        logs.send_to_server(os.dup(logged.fileno()))  # not inherited by what a job starts
+        for output in outputs:
+            output.close()
     main(channel, settings)
+
+
+def _use_tracker(names: socket.socket) -> None:
+    """From now on multiprocessing tells the server what is shared by name, see `SharedNames`."""
+    tracker = resource_tracker._resource_tracker
+    inherited = tracker._fd  # type: ignore[attr-defined]
+    tracker._fd = names.detach()  # type: ignore[attr-defined]
+    if inherited is not None:
+        os.close(inherited)
 
 
 def become_child(channel: socket.socket, server_pid: int) -> None:
@@ -75,6 +105,8 @@ def _redirect_streams() -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a worker that is killed has said what it printed
 
 
 def _offer_to_oom_killer() -> None:

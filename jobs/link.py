@@ -18,6 +18,7 @@ from typing import Literal, NoReturn
 from msgspec.structs import replace
 
 from jobs.frames import Frames, framed
+from jobs.lifecycle import error_text
 from jobs.messages import (
     LARGEST_MESSAGE_BYTES,
     Abort,
@@ -39,6 +40,7 @@ log = logging.getLogger("hourglass.worker")
 # then at most one such batch waits here and one at the server, less than 0.2 s of work.
 LONG_ROUND_SECONDS = 0.05
 MOST_GATHERED_BYTES = 256 * 1024
+LEAST_ROUND_BYTES = 64
 RECEIVE_BYTES = 64 * 1024
 UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be told", "traceback": ""}'
 
@@ -58,6 +60,7 @@ class Link:
         self._gathered_seconds = 0.0
         self._gathered_bytes = 0
         self._outstanding = False
+        self._failure: Exception | None = None
         self.stop_wanted: Stop | None = None
         """How the task shall end before its next round; None while it may go on."""
 
@@ -71,11 +74,14 @@ class Link:
             return order
 
     def report(self, done: RoundRecord) -> None:
-        """Sends the round, now or with the next ones, and waits where the server has to catch up."""
+        """Sends the round, now or with the next ones, and waits where the server has to catch up. Raises what kept
+        this one, or those before it, from being sent."""
         with self._changed:
             self._gather(done)
             if not self._outstanding:
                 self._send_gathered()
+            if self._failure:
+                raise self._failure
             if done.seconds >= LONG_ROUND_SECONDS:
                 self._changed.wait_for(lambda: self.stop_wanted or not self._outstanding)
             elif self._is_full():
@@ -85,12 +91,24 @@ class Link:
         """The last word about the task, and the rounds that have not been sent yet."""
         with self._changed:
             self._task = None
-            try:
-                message = encode(replace(ended, rounds=self._gathered))
-            except Exception:  # noqa: BLE001  what a job left in the way must not keep its task from ending
-                message = encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE))
-            self._send(message)
+            self._send(self._last_word(ended))
             self._forget_gathered()
+
+    def _last_word(self, ended: Ended) -> bytes:
+        """What a job left in the way must not keep its task from ending."""
+        try:
+            if self._failure and ended.how == "returned":
+                raise self._failure
+            return encode(replace(ended, rounds=self._gathered))
+        except Exception as error:  # noqa: BLE001
+            return self._last_resort(ended, error)
+
+    def _last_resort(self, ended: Ended, error: Exception) -> bytes:
+        try:
+            text = error_text(type(error).__name__, f"its last rounds cannot be sent: {error}"[:1_000])
+            return encode(Ended(task=ended.task, how="raised", rounds=[], error=text, left=ended.left))
+        except Exception:  # noqa: BLE001
+            return encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE, left=ended.left))
 
     def send(self, report: Report) -> None:
         self._send(encode(report))
@@ -103,19 +121,26 @@ class Link:
             os._exit(1)
 
     def _gather(self, done: RoundRecord) -> None:
-        """Only what can be sent: else it would stand in the way of all that is said of the task later."""
-        self._gathered_bytes += len(encode(done))
         self._gathered.append(done)
         self._gathered_seconds += done.seconds
+        self._gathered_bytes += (
+            LEAST_ROUND_BYTES + len(done.message) + len(done.output or "") + len(done.checkpoint or "")
+        )
 
     def _is_full(self) -> bool:
         return self._gathered_seconds >= LONG_ROUND_SECONDS or self._gathered_bytes >= MOST_GATHERED_BYTES
 
     def _send_gathered(self) -> None:
+        """What stands in the way is kept: it ends the task, and nothing else, also in the thread that listens."""
         assert self._task is not None
-        self.send(Reported(self._task, self._gathered))
+        try:
+            message = encode(Reported(self._task, self._gathered))
+        except Exception as error:  # noqa: BLE001  a job can change what is encoded, and what encodes
+            self._failure = error
+        else:
+            self._send(message)
+            self._outstanding = True
         self._forget_gathered()
-        self._outstanding = True
 
     def _forget_gathered(self) -> None:
         self._gathered = []
@@ -161,6 +186,7 @@ class Link:
         self._order = order
         self._task = order.task
         self._outstanding = False
+        self._failure = None
         self.stop_wanted = None
 
     def _acknowledged(self) -> None:

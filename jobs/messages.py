@@ -48,7 +48,9 @@ Order = Start | Acknowledge | Abort | Quit
 
 
 class Ready(Struct, frozen=True, tag=True):
-    """The worker has imported its jobs and waits for a task."""
+    """The worker has imported its jobs and waits for a task. `code_changed`: they are not those of the server."""
+
+    code_changed: bool = False
 
 
 class BootFailed(Struct, frozen=True, tag=True):
@@ -68,7 +70,8 @@ class Ended(Struct, frozen=True, tag=True, kw_only=True):
     """The last word about a task, with the rounds not yet reported.
 
     `how`: it returned (`result`), raised (`error`), was stopped by an Abort, or was interrupted by Quit.
-    Where it was stopped and its clean-up raised, `error` says so as well.
+    Where it was stopped and its clean-up raised, `error` says so as well. `left` is what it has left in its worker, in
+    words, so that the worker is not as it was.
     """
 
     task: int
@@ -76,6 +79,7 @@ class Ended(Struct, frozen=True, tag=True, kw_only=True):
     rounds: RoundRecords
     result: str | None = None
     error: str | None = None
+    left: Annotated[str, Meta(max_length=1_000)] = ""
 
 
 class Unfit(Struct, frozen=True):

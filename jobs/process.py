@@ -13,18 +13,23 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any, Generic, TypeVar
 
 import msgspec
 import psutil
 
+import streams
 from jobs.child import HELD_SIGNALS, begin
 from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.shared_names import SharedNames
+from relay import ChildPipe
 
 RECEIVE_BYTES = 256 * 1024
 # More than the kernel holds for a pipe: a process that escaped and goes on writing must not hold up another's end.
@@ -64,12 +69,11 @@ class ChildProcess(Generic[Message]):
         self._decode = decode
         self._on_message = on_message
         self._on_end = on_end
+        self._names = SharedNames(self._loop, resource_tracker)
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
-        self._process = spawning.Process(target=begin, args=(main, theirs, settings, limit_at_start()), name=name)
-        self._start(theirs)
-        assert self._process.pid
-        self.pid: int = self._process.pid
+        self._printed_and_logged: list[ChildPipe] = []
+        self._process, self.pid = self._start(main, theirs, settings, name)
         self.is_doomed = False
         self.ended = asyncio.Event()
         self._started_at = self._loop.time()
@@ -82,16 +86,45 @@ class ChildProcess(Generic[Message]):
         self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(self.pid)
+        self._names.listen()
         self._loop.add_reader(self._channel, self._receive)
         self._loop.add_reader(self._pidfd, self._end)
 
-    def _start(self, theirs: socket.socket) -> None:
-        try:
-            with theirs, signals_held():
-                self._process.start()
-        except OSError:
-            self._channel.close()
-            raise
+    def _start(
+        self, main: Callable[[socket.socket, Any], None], theirs: socket.socket, settings: object, name: str
+    ) -> tuple[SpawnProcess, int]:
+        ours: list[int] = []
+        with ExitStack() as stack:
+            stack.enter_context(theirs)
+            try:
+                outputs = [stack.enter_context(self._pipe(ours)) for _ in range(2)] if streams.current else []
+                its_names = stack.enter_context(self._names.theirs)
+                process = spawning.Process(
+                    target=begin, args=(main, theirs, settings, limit_at_start(), its_names, outputs), name=name
+                )
+                with signals_held():
+                    process.start()
+            except OSError:
+                self._channel.close()
+                self._names.discard()
+                for descriptor in ours:
+                    os.close(descriptor)
+                raise
+        assert process.pid
+        _waited_for.add(process.pid)
+        if streams.current:
+            takes = (streams.current.printed_by(f"{name} {process.pid}"), streams.current.logged_by_child())
+            self._printed_and_logged = [ChildPipe(*one) for one in zip(ours, takes, strict=True)]
+            for pipe in self._printed_and_logged:
+                streams.current.relay.take(pipe)
+        return process, process.pid
+
+    @staticmethod
+    def _pipe(ours: list[int]) -> Connection:
+        """Makes a pipe; adds our end to `ours` and returns theirs."""
+        read, write = os.pipe()
+        ours.append(read)
+        return Connection(write, readable=False)
 
     def send(self, message: object) -> None:
         self._unsent += framed(encode(message))
@@ -206,6 +239,8 @@ class ChildProcess(Generic[Message]):
             return
         self._close()
         self._process.join()
+        _waited_for.discard(self.pid)
+        reap_orphans()  # those that came behind this one
         reason = self._reason or death_in_words(self._process.exitcode)
         self._process.close()
         self._on_end(reason)
@@ -229,7 +264,27 @@ class ChildProcess(Generic[Message]):
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
         self._channel.close()
+        self._names.free()
         os.close(self._pidfd)
+        for pipe in self._printed_and_logged:
+            if streams.current:
+                streams.current.relay.let_go(pipe)
+
+
+_waited_for: set[int] = set()
+"""The processes that a ChildProcess waits for."""
+
+
+def reap_orphans() -> None:
+    """Waits for ended children that nobody here has started, without blocking; call it on SIGCHLD.
+
+    As process 1 of a container, or as a subreaper, this process inherits what jobs have left behind.
+    """
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in _waited_for:
+                return  # whose end is seen soon, and then it is looked again
+            os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
 
 
 @contextmanager

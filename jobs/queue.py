@@ -124,14 +124,19 @@ class TaskQueue:
 
         Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
         """
-        known = await self.known(key)
-        return known or (await self._take_in([self._draft(submission, by)], key))[0]
+        try:
+            draft = self._checked_draft(submission, by)
+        except HourglassError:
+            known = await self.known(key)
+            if known is None:
+                raise
+            return known
+        # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
+        return (await self._take_in([draft], key))[0]
 
     def check(self, submission: Submission) -> None:
         """Raises what `submit` would, as far as that is known beforehand: for callers that do something first."""
-        self._draft(submission, by=None)
-        if self.stopping:
-            raise ServiceStopping
+        self._checked_draft(submission, by=None)
 
     async def known(self, key: RequestKey | None) -> Created | None:
         """What a request has created that was sent before: whatever has changed since, it is not refused now."""
@@ -225,6 +230,10 @@ class TaskQueue:
         """Their states alone; psutil is not asked."""
         return self._engine.worker_states()
 
+    def changed_workers(self) -> int:
+        """How many workers run other code than the server."""
+        return self._engine.changed_workers()
+
     def worker_usage(self) -> list[WorkerUsage]:
         """What the process in each worker's place has used."""
         return self._engine.worker_usage()
@@ -278,6 +287,12 @@ class TaskQueue:
                 self._wait(one.task)
         self._dispatch()
         return created
+
+    def _checked_draft(self, submission: Submission, by: str | None) -> Draft:
+        draft = self._draft(submission, by)
+        if self.stopping:
+            raise ServiceStopping
+        return draft
 
     def _draft(self, submission: Submission, by: str | None) -> Draft:
         job = self._known_job(submission.job)

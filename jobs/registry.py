@@ -33,6 +33,7 @@ from jobs.params import (
     shown,
     validate,
 )
+from logs import undisturbed_logging
 
 LONGEST_DESCRIPTION = 300
 LIBRARY = "jobs.library"
@@ -527,7 +528,8 @@ def _library_modules() -> list[str]:
 
 def _imported(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        with undisturbed_logging():
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # code of others may do anything while it is imported
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise StartError(f"The job module {name} cannot be imported: {reason}") from error

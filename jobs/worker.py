@@ -14,10 +14,13 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
 from typing import Literal, NoReturn
+
+from msgspec.structs import replace
 
 import logs
 from jobs.child import become_child, hold_lock, leave
@@ -28,6 +31,8 @@ from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
+from jobs.sources import Sources
+from jobs.surroundings import Surroundings
 
 log = logging.getLogger("hourglass.worker")
 
@@ -48,6 +53,8 @@ class WorkerSettings:
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provided: Sequence[Provided] = ()
+    sources: Sources | None = None
+    """What the server has loaded."""
     memory_limit_mb: int = 0
     log_level: str = "info"
     log_style: logs.Style = "text"
@@ -57,13 +64,20 @@ class WorkerSettings:
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
     become_child(channel, settings.server_pid)
-    logs.set_up(settings.log_level, settings.log_style)
+    logs.set_up_child(settings.log_level, settings.log_style)
     link = Link(channel)
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
-    link.send(Ready())
+    surroundings = Surroundings()
+    is_changed = settings.sources is not None and settings.sources.differ_from_loaded(settings.modules)
+    link.send(Ready(code_changed=is_changed))
+    logging_state = logs.LoggingState()
     while order := link.next_order():
-        link.end(run_task(order, registry, link, settings.memory_limit_mb))
+        with logs.current_task(order.task):
+            # In a context of its own: what a job sets in one, as the precision of decimals, ends with its task.
+            ended = copy_context().run(run_task, order, registry, link, settings.memory_limit_mb)
+        logging_state.restore()
+        link.end(replace(ended, left=surroundings.restore()))
     leave(0)
 
 
@@ -87,7 +101,6 @@ def _boot_failure(error: BaseException) -> str:
 def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
     """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
     run = TaskRun(order, link)
-    logs.current_task.set(order.task)
     try:
         run.memory_limit_mb = memory_limit_of(registry, order.job, order.params, memory_limit_mb)
         with memory_limited(run.memory_limit_mb):

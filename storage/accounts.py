@@ -10,7 +10,9 @@ import hmac
 import os
 import re
 import secrets
+import shlex
 import sqlite3
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -32,7 +34,8 @@ Connection = Transaction | sqlite3.Connection
 Result = TypeVar("Result")
 
 FIRST_ADMIN = "admin"
-MOST_SESSIONS_A_USER = 100
+MOST_SESSIONS_A_USER = 2000
+"""A thousand browsers may be one user."""
 SESSION_BYTES = 32
 KEY_BYTES = 32
 COOKIE_NAME_CHARACTERS = 8
@@ -177,6 +180,7 @@ def run_beside_server(data_dir: Path, operation: Callable[[sqlite3.Connection], 
     the operation raises; in all cases nothing is left behind.
     """
     try:
+        check_key_is_private(data_dir)
         with closing(_connect(data_dir)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             result = operation(connection)
@@ -299,9 +303,11 @@ class Accounts:
             now = self._clock()
             session = Session(_hash(cookie), user.name, user.credentials, now + round(seconds * 1000))
             write = partial(_insert_session, session=session, instead_of=_sessions_of(instead_of), now=now)
-            self._forget(await self._database.write(write))
+            ended = await self._database.write(write)
+            self._forget(ended)
             self._sessions[session.id_hash] = session
-        self.on_change()
+        if ended:
+            self.on_change()
         return cookie
 
     async def close_sessions(self, identities: Sequence[Identity]) -> None:
@@ -366,8 +372,8 @@ def _nothing(_: Connection) -> None: ...
 
 
 def _key_in(data_dir: Path) -> bytes:
-    """The key, made on first use. Raises StartError where it cannot be made or is not one."""
-    path = data_dir / "secret.key"
+    """The key, made on first use. Raises StartError if it cannot be made, is not one, or others may read it."""
+    path = _key_path(data_dir)
     try:
         if not path.exists():
             _make_key(path)
@@ -376,7 +382,24 @@ def _key_in(data_dir: Path) -> bytes:
         raise StartError(f"[storage] data_dir: expected to read or make {path} ({error.strerror})") from error
     if len(key) != KEY_BYTES:
         raise StartError(f"{path}: expected a key of {KEY_BYTES} bytes, got {len(key)}; remove it to renew all tokens")
+    check_key_is_private(data_dir)
     return key
+
+
+def check_key_is_private(data_dir: Path) -> None:
+    """Raises StartError if the key is there and others may read or write it: whoever has it can make every token."""
+    path = _key_path(data_dir)
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise StartError(
+                f"{path}: expected a file that only its owner can read, got mode {mode:04o}; "
+                f"run: chmod 600 {shlex.quote(str(path))}"
+            )
+
+
+def _key_path(data_dir: Path) -> Path:
+    return data_dir / "secret.key"
 
 
 def _make_key(path: Path) -> None:

@@ -22,6 +22,7 @@ import aiosqlite
 
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
+from storage.turns import Turns
 from storage.words import has_words, split_words
 
 log = logging.getLogger("hourglass.storage")
@@ -83,12 +84,20 @@ class _Read:
 
 
 class Database:
-    """One SQLite file with one writer and two readers."""
+    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, lists: aiosqlite.Connection) -> None:
+    def __init__(
+        self,
+        writer: aiosqlite.Connection,
+        reader: aiosqlite.Connection,
+        lists: aiosqlite.Connection,
+        searches: aiosqlite.Connection,
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._lists = lists
+        self._searches = searches
+        self._turns = {lists: Turns(), searches: Turns()}
         self._limits: set[asyncio.Timeout] = set()
         self._reads_end_at: float | None = None
         self._waiting: list[Waiting] = []
@@ -120,17 +129,31 @@ class Database:
     async def read_list(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
         """Runs a read that may take longer, on a connection where it holds up only its like.
 
-        For a client it takes at most so many seconds, those included in which it waits for its turn. Raises
-        ReadTooLong when they are over, ServiceStopping if `end_reads` has cut them short.
+        For a client it takes at most so many seconds, those included in which it waits for its turn; clients take turns
+        by whom they are `asked_by`. Raises ReadTooLong when the time is over, ServiceStopping if `end_reads` has cut it
+        short.
         """
+        return await self._read_in_turn(self._lists, function, seconds)
+
+    async def search(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
+        """As `read_list`, for what may take longest: it holds up only other searches."""
+        return await self._read_in_turn(self._searches, function, seconds)
+
+    async def _read_in_turn(
+        self,
+        connection: aiosqlite.Connection,
+        function: Callable[[sqlite3.Connection], Result],
+        seconds: float | None,
+    ) -> Result:
         if seconds is None:
-            return await _read(self._lists, function)
+            return await _read(connection, function)
         limit = asyncio.timeout(seconds)
         self._limits.add(limit)
         try:
             async with limit:
                 self._cut_short(limit)
-                return await _read(self._lists, function)
+                async with self._turns[connection].turn():
+                    return await _read(connection, function)
         except TimeoutError:
             raise (ReadTooLong(seconds) if self._reads_end_at is None else ServiceStopping()) from None
         finally:
@@ -156,7 +179,7 @@ class Database:
         """Commits what waits, then closes."""
         while self._committing is not None:
             await self._committing
-        for connection in (self._lists, self._reader, self._writer):
+        for connection in (self._searches, self._lists, self._reader, self._writer):
             await connection.close()
 
     async def _commit_waiting(self) -> None:
@@ -373,7 +396,7 @@ async def open_database(data_dir: Path) -> Database:
     path = data_dir / DATABASE_NAME
     try:
         prepare_database(path)
-        connections = [await _open(path, query_only) for query_only in (False, True, True)]
+        connections = [await _open(path, query_only) for query_only in (False, True, True, True)]
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"[storage] data_dir: expected a directory to write to, got {data_dir} ({error})") from error
     return Database(*connections)

@@ -79,16 +79,47 @@ UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, perce
     rounds = :rounds, checkpoint_round = :checkpoint_round, message = :message, started = :started,
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
     result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
-    interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision
+    interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision,
+    rounds_bytes = coalesce(rounds_bytes, :rounds_bytes_before) + :rounds_bytes_added
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
+RETURNING rounds_bytes
 
 -- name: delete_task
 DELETE FROM tasks WHERE id = :id
 
--- name: forget_rounds
--- Some of a task's oldest rounds.
-DELETE FROM rounds WHERE task = :id AND number IN (
-    SELECT number FROM rounds WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit)
+-- name: bytes_of_rounds
+-- What some rounds of a task take, by their numbers as a JSON array.
+SELECT coalesce(sum(100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0)), 0) FROM rounds
+WHERE task = :id AND number IN (SELECT value FROM json_each(:numbers))
+
+-- name: oldest_rounds
+-- The rounds of a task before a number that are not left over, each with what it takes; read until there are enough.
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number < :before AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+ORDER BY number
+
+-- name: newest_rounds
+-- The same, the other way round.
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number < :before AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+ORDER BY number DESC
+
+-- name: delete_rounds
+DELETE FROM rounds
+WHERE task = :id AND number <= :up_to AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
+
+-- name: subtract_rounds_bytes
+UPDATE tasks SET rounds_bytes = rounds_bytes - :bytes WHERE id = :id
+
+-- name: set_rounds_bytes
+UPDATE tasks SET rounds_bytes = :bytes WHERE id = :id
+
+-- name: rounds_left_over
+SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
+WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit
+
+-- name: delete_rounds_left_over
+DELETE FROM rounds WHERE task = :id AND number <= :up_to
 
 -- name: set_leftover
 -- Rounds up to a number that nobody sees any more, or that are too many.
@@ -114,6 +145,10 @@ INSERT OR REPLACE INTO applied (setting, value) VALUES (:setting, :value)
 -- name: tasks_with_too_many_rounds
 -- Tasks whose rounds are numbered beyond what is kept, and up to which number they go.
 SELECT id, round - :most FROM tasks WHERE id > :first AND id <= :last AND round > :most
+
+-- name: tasks_with_rounds
+-- Tasks with so many rounds that those may be too large.
+SELECT id FROM tasks WHERE id > :first AND id <= :last AND round > :few
 
 -- name: delete_large_result
 DELETE FROM large_results WHERE task = :id
@@ -352,8 +387,8 @@ DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
 
 -- name: delete_surplus_sessions
 -- All of a user's sessions but those that last longest.
-DELETE FROM sessions WHERE user = :user AND id_hash NOT IN (
-    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT :keep)
+DELETE FROM sessions WHERE id_hash IN (
+    SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT -1 OFFSET :keep)
 RETURNING id_hash
 
 -- name: task_with_request

@@ -26,6 +26,7 @@ from storage import (
     writes,
 )
 from storage.database import Database, Joint, Transaction
+from storage.kept_rounds import ALL_ROUNDS_KEPT, RoundBounds
 from storage.minutes import read_minutes, write_minutes
 from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from storage.rows import (
@@ -52,13 +53,15 @@ FARTHEST_RESUMPTION = 20_000
 class SqliteStore:
     """The KeepingStore on a Database. See storage/__init__.py for what each method promises.
 
-    Of a task's rounds the newest `most_rounds` are kept, 0 keeps them all. What only clients read takes at most
-    `read_seconds`, None is as long as it likes.
+    Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
+    None is as long as it likes.
     """
 
-    def __init__(self, database: Database, most_rounds: int = 0, read_seconds: float | None = None) -> None:
+    def __init__(
+        self, database: Database, bounds: RoundBounds = ALL_ROUNDS_KEPT, read_seconds: float | None = None
+    ) -> None:
         self._database = database
-        self._most_rounds = most_rounds
+        self._bounds = bounds
         self._read_seconds = read_seconds
         self.on_commit: Callable[[int], None] = lambda revision: None
         database.before_commit = _finish
@@ -71,7 +74,7 @@ class SqliteStore:
         return await self._database.read(partial(writes.created_with, key))
 
     async def change(self, task_id: int, *steps: Step) -> Task | None:
-        return await self._database.write(partial(writes.change, task_id, steps, self._most_rounds))
+        return await self._database.write(partial(writes.change, task_id, steps, self._bounds))
 
     async def task(self, task_id: int) -> Task:
         return await self._database.read(lambda reader: whole(reader, read_task(reader, task_id)))
@@ -115,10 +118,12 @@ class SqliteStore:
         return await self._database.write(partial(upkeep.forget_changes, before, limit))
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        return await self._database.read_list(partial(listing.list_tasks, query), self._read_seconds)
+        read = self._database.search if query.search else self._database.read_list
+        return await read(partial(listing.list_tasks, query), self._read_seconds)
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
-        return await self._database.read_list(partial(listing.matching, query, limit), self._read_seconds)
+        read = self._database.search if query.search else self._database.read_list
+        return await read(partial(listing.matching, query, limit), self._read_seconds)
 
     async def interruptions(self, task_id: int) -> list[Interruption]:
         return await self._database.read_list(partial(_interruptions, task_id), self._read_seconds)
@@ -138,7 +143,7 @@ class SqliteStore:
         return await self._database.write(partial(upkeep.remove_due, statuses, before, at, limit))
 
     async def find_leftovers(self) -> None:
-        await upkeep.find_leftovers(self._database, self._most_rounds)
+        await upkeep.find_leftovers(self._database, self._bounds)
 
     async def forget_leftovers(self, limit: int) -> int:
         return await self._database.write(partial(upkeep.forget_leftovers, limit))

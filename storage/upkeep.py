@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from heapq import merge
 
 from jobs.model import Status
 from storage import Due, DueTask
 from storage.database import Database, Transaction
+from storage.kept_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, RoundBounds, forget_rounds
 from storage.rows import Reader, read_task
 from storage.statements import SQL
-from storage.writes import forget_rounds, remove
+from storage.writes import ALL_ROUNDS, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000
 ROUNDS_SETTING = "rounds_per_task"
+ROUNDS_BYTES_SETTING = "rounds_bytes_per_task"
+LARGEST_ROUND_BYTES = 1024 * 1024 + 8192
+"""A round has an output of at most 1 MiB, and a message of at most 1,000 characters."""
 
 
 def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Connection) -> Due:
@@ -70,33 +76,79 @@ def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
     return forgotten
 
 
-async def find_leftovers(database: Database, most_rounds: int) -> None:
+async def find_leftovers(database: Database, bounds: RoundBounds) -> None:
     """See KeepingStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
-    if await database.read_list(_applied_rounds) != most_rounds:
-        last: int = await database.read_list(lambda reader: reader.execute(SQL["last_task"]).fetchone()[0] or 0)
-        for first in range(0, last if most_rounds else 0, TASKS_A_LOOK):
-            values = {"first": first, "last": first + TASKS_A_LOOK, "most": most_rounds}
-            await database.write(partial(_leave_over, await database.read_list(partial(_with_too_many_rounds, values))))
-        await database.write(partial(_set_applied_rounds, most_rounds))
+    if await database.read_list(partial(_applied, ROUNDS_SETTING)) != bounds.most:
+        if bounds.most:
+            async for span in _spans(database):
+                too_many = partial(_with_too_many_rounds, {**span, "most": bounds.most})
+                await database.write(partial(_leave_over, await database.read_list(too_many)))
+        await database.write(partial(_set_applied, ROUNDS_SETTING, bounds.most))
+    if await database.read_list(partial(_applied, ROUNDS_BYTES_SETTING)) != bounds.most_bytes:
+        if bounds.most_bytes:
+            async for span in _spans(database):
+                few = {**span, "few": bounds.most_bytes // LARGEST_ROUND_BYTES}
+                for task_id in await database.read_list(partial(_with_rounds, few)):
+                    await _find_too_large(database, task_id, bounds.most_bytes)
+        await database.write(partial(_set_applied, ROUNDS_BYTES_SETTING, bounds.most_bytes))
 
 
-def _applied_rounds(reader: sqlite3.Connection) -> int:
+async def _spans(database: Database) -> AsyncIterator[dict[str, int]]:
+    """The ids of all tasks, some at a time."""
+    last: int = await database.read_list(lambda reader: reader.execute(SQL["last_task"]).fetchone()[0] or 0)
+    for first in range(0, last, TASKS_A_LOOK):
+        yield {"first": first, "last": first + TASKS_A_LOOK}
+
+
+async def _find_too_large(database: Database, task_id: int, most_bytes: int) -> None:
+    """Adds up the rounds of a task from the newest on, some at a time; those beyond the bound are left over."""
+    before, total = ALL_ROUNDS + 1, 0
+    while True:
+        began = time.perf_counter()
+        rounds = await database.read_list(partial(_some_newest_rounds, task_id, before))
+        for number, size in rounds:
+            if total and total + size > most_bytes:
+                await database.write(partial(_leave_over, [(task_id, number)]))
+                return
+            before, total = number, total + size
+        if not rounds:
+            return
+        await asyncio.sleep(time.perf_counter() - began)
+
+
+def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -> list[tuple[int, int]]:
+    rounds, bytes_read = [], 0
+    for number, size in reader.execute(SQL["newest_rounds"], {"id": task_id, "before": before}):
+        rounds.append((number, size))
+        bytes_read += size
+        if len(rounds) == MOST_ROUNDS_AT_ONCE or bytes_read > MOST_BYTES_AT_ONCE:
+            break
+    return rounds
+
+
+def _applied(setting: str, reader: sqlite3.Connection) -> int:
     """What held when all tasks were looked through; without a limit nothing was too much."""
-    row = reader.execute(SQL["applied"], {"setting": ROUNDS_SETTING}).fetchone()
+    row = reader.execute(SQL["applied"], {"setting": setting}).fetchone()
     return row[0] if row else 0
 
 
-def _set_applied_rounds(most_rounds: int, transaction: Transaction) -> None:
-    transaction.execute(SQL["set_applied"], {"setting": ROUNDS_SETTING, "value": most_rounds})
+def _set_applied(setting: str, value: int, transaction: Transaction) -> None:
+    transaction.execute(SQL["set_applied"], {"setting": setting, "value": value})
 
 
 def _with_too_many_rounds(values: dict[str, int], reader: sqlite3.Connection) -> list[tuple[int, int]]:
     return reader.execute(SQL["tasks_with_too_many_rounds"], values).fetchall()
 
 
+def _with_rounds(values: dict[str, int], reader: sqlite3.Connection) -> list[int]:
+    return [row[0] for row in reader.execute(SQL["tasks_with_rounds"], values)]
+
+
 def _leave_over(tasks: Sequence[tuple[int, int]], transaction: Transaction) -> None:
+    """What is left over does not count any more; what else a task has is counted with its next round."""
     for task_id, up_to in tasks:
         transaction.execute(SQL["set_leftover"], {"task": task_id, "up_to": up_to})
+        transaction.execute(SQL["set_rounds_bytes"], {"id": task_id, "bytes": None})
 
 
 def forget_leftovers(limit: int, transaction: Transaction) -> int:
@@ -107,9 +159,11 @@ def forget_leftovers(limit: int, transaction: Transaction) -> int:
         if row is None:
             break
         task_id, up_to = row
-        forgotten += forget_rounds(transaction, task_id, up_to, limit - forgotten)
-        if forgotten < limit:
-            transaction.execute(SQL["delete_leftover"], {"task": task_id})
+        count, all_gone = forget_rounds(transaction, task_id, up_to, limit - forgotten)
+        forgotten += count
+        if not all_gone:
+            break
+        transaction.execute(SQL["delete_leftover"], {"task": task_id})
     return forgotten
 
 

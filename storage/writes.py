@@ -14,13 +14,13 @@ from jobs.lifecycle import Change, Removed, Step
 from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from storage import KEYS_LAST_MS, Created, Draft, RequestKey
 from storage.database import Transaction
+from storage.kept_rounds import MOST_ROUNDS_AT_ONCE, RoundBounds, bytes_added, forget_rounds, keep_newest
 from storage.minutes import count_created, count_step
 from storage.room import LARGEST_INLINE_BYTES
 from storage.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, whole, with_columns
 from storage.statements import SQL
 from storage.words import split_words
 
-MOST_ROUNDS_AT_ONCE = 1000
 ALL_ROUNDS = 2**53
 
 _PENDING_WITH_KEY = with_columns("pending_with_key")
@@ -172,22 +172,25 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def change(task_id: int, steps: Sequence[Step], most_rounds: int, transaction: Transaction) -> Task | None:
-    """See TaskStore.change. Of more than `most_rounds` rounds the oldest go; 0 keeps them all."""
+def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction: Transaction) -> Task | None:
+    """See TaskStore.change. Of more rounds than the bounds allow the oldest go."""
     before = task = read_task(transaction, task_id)
+    rounds: list[RoundRecord] = []
+    added = 0
     for step in steps:
         outcome = _outcome(step, task, transaction)
         if isinstance(outcome, Removed):
             remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
         if outcome is not None:
+            rounds += outcome.rounds
+            added += bytes_added(transaction, task, outcome.rounds)
             task = _apply(transaction, task, outcome)
     if task is before:
         return whole(transaction, task)
-    _update(transaction, before, task)
-    if most_rounds and task.round > most_rounds and task.round > before.round:
-        limit = task.round - before.round + MOST_ROUNDS_AT_ONCE
-        forget_rounds(transaction, task.id, task.round - most_rounds, limit)
+    rounds_bytes = _update(transaction, before, task, added)
+    if rounds:
+        keep_newest(transaction, task, rounds, rounds_bytes, bounds)
     return whole(transaction, task)
 
 
@@ -212,18 +215,23 @@ def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
     return task
 
 
-def _update(transaction: Transaction, before: Task, task: Task) -> None:
+def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_added: int) -> int | None:
+    """Writes the row, and returns what the rounds of the task take, None where that is not known."""
     values = asdict(task)
     if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
         values["result"] = None
     values |= {"expected_status": before.status, "expected_revision": before.revision}
-    changed = transaction.execute(SQL["update_task"], values).rowcount
-    assert changed == 1, f"task {task.id} was changed by somebody else than the writer"
+    has_no_rounds = before.round == 0 and before.interruptions == 0
+    values |= {"rounds_bytes_before": 0 if has_no_rounds else None, "rounds_bytes_added": rounds_bytes_added}
+    changed = transaction.execute(SQL["update_task"], values).fetchall()
+    assert len(changed) == 1, f"task {task.id} was changed by somebody else than the writer"
     if task.is_final and task.checkpoint_round:
         transaction.execute(SQL["delete_checkpoint"], {"id": task.id})
     _count(transaction, before, -1)
     _count(transaction, task, +1)
+    rounds_bytes: int | None = changed[0][0]
+    return rounds_bytes
 
 
 def remove(transaction: Transaction, task: Task, at: int) -> None:
@@ -234,14 +242,10 @@ def remove(transaction: Transaction, task: Task, at: int) -> None:
         transaction.execute(SQL[statement], {"id": task.id})
     if task.params_bytes > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["delete_large_params"], {"id": task.id})
-    if forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE) == MOST_ROUNDS_AT_ONCE:
+    _, all_gone = forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE)
+    if not all_gone:
         transaction.execute(SQL["set_leftover"], {"task": task.id, "up_to": ALL_ROUNDS})
     _count(transaction, task, -1)
-
-
-def forget_rounds(transaction: Transaction, task_id: int, up_to: int, limit: int) -> int:
-    """Removes at most `limit` rounds of a task, from the oldest on to number `up_to`; returns how many."""
-    return transaction.execute(SQL["forget_rounds"], {"id": task_id, "up_to": up_to, "limit": limit}).rowcount
 
 
 def _insert_transition(transaction: Transaction, before: Status | None, task: Task) -> None:

@@ -19,10 +19,18 @@ from urllib.error import HTTPError
 EXIT_CODES = {"Finished": 0, "Exception": 1, "Aborted": 2}
 GIVEN_UP = 3
 PAUSE_SECONDS = 1
+# What a service that stops says, or a proxy in front of one that is away.
+AWAY = (502, 503, 504)
+LONGEST_REASON = 300
+LONGEST_ANSWER = 100_000
 
 
 class GivenUp(Exception):
     """Nothing more can be done; the message says why."""
+
+
+class Away(Exception):
+    """The service cannot answer at the moment."""
 
 
 class Service:
@@ -41,18 +49,30 @@ class Service:
         give_up_at = time.monotonic() + self._patience_seconds
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=90) as answer:
-                    return json.load(answer)
-            except HTTPError as error:
-                reason = error.read().decode(errors="replace")
-                if error.code != 503:
-                    raise GivenUp(reason) from error
-            except (OSError, HTTPException) as error:
-                reason = str(error)
+                return self._answer(request)
+            except (OSError, HTTPException, Away) as error:
+                reason = str(error)[:LONGEST_REASON]
             if time.monotonic() >= give_up_at:
                 raise GivenUp(f"{self._api} does not answer: {reason}")
-            print(f"Waiting for the service: {reason}", file=sys.stderr, flush=True)
+            say(f"Waiting for the service: {reason}", sys.stderr)
             time.sleep(PAUSE_SECONDS)
+
+    @staticmethod
+    def _answer(request):
+        try:
+            with urllib.request.urlopen(request, timeout=90) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            reason = error.read(LONGEST_ANSWER).decode(errors="replace")
+            if error.code in AWAY:
+                raise Away(f"{error.code} {error.reason}: {reason}") from error
+            raise GivenUp(reason) from error
+
+
+def say(text, stream=sys.stdout):
+    """One line, in which nothing steers the terminal: what it says may come from anybody."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    print(shown, file=stream, flush=True)
 
 
 def follow(service, task):
@@ -68,29 +88,32 @@ def follow(service, task):
         for task in (one for one in changes["tasks"] if one["id"] == task_id):
             status, line = task["status"], f"{task['percent']:3}% {task['message']}"
             if line != shown:
-                print(shown := line, flush=True)
+                say(shown := line)
         for move in (one for one in changes["transitions"] if one["task"] == task_id):
             status = move["to"]  # told even where the task has been deleted since
     return status, task["outcome"]
 
 
 def main(arguments, environment):
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
     try:
         job, *given = arguments
         params = {name: json.loads(value) for name, value in (one.split("=", 1) for one in given)}
         service = Service(environment)
     except ValueError as error:
-        print(f"{__doc__}\nExpected JOB and NAME=JSON, e.g. times=5 or 'pool=\"rbd\"': {error}", file=sys.stderr)
+        print(__doc__, file=sys.stderr)
+        say(f"Expected JOB and NAME=JSON, e.g. times=5 or 'pool=\"rbd\"': {error}", sys.stderr)
         return GIVEN_UP
     try:  # however often the request has to be sent, the key makes it one task
         key = {"Idempotency-Key": str(uuid.uuid4())}
         task = service.call("POST", "taskqueue", {"job": job, "params": params}, **key)
-        print(f"Task {task['id']}: {task['description']}", flush=True)
+        say(f"Task {task['id']}: {task['description']}")
         status, outcome = follow(service, task)
     except (GivenUp, ValueError) as error:
-        print(error, file=sys.stderr)
+        say(str(error), sys.stderr)
         return GIVEN_UP
-    print(outcome or status)
+    say(outcome or status)
     return EXIT_CODES[status]
 
 

@@ -10,6 +10,7 @@ import { askPermission } from "./notify.js";
 import * as openTask from "./opentask.js";
 import { HOME, NO_CURVES, atTab } from "./place.js";
 import * as preferences from "./preferences.js";
+import { newestRounds } from "./roundloader.js";
 import * as change from "./state.js";
 import { isPending } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
@@ -21,7 +22,7 @@ import { withNote, without } from "./toasts.js";
  */
 export function makeActions({ getState, update, react, go, failed, enter, leave, tellFailure, askForFrame }) {
   const place = () => getState().place;
-  const note = (text) => react((state) => change.withToasts(state, withNote(state.toasts, text, Date.now())));
+  const note = (text) => react((state) => change.withToasts(state, withNote(state.toasts, text, performance.now())));
 
   /** What a person asks of the server by a click. A refusal is told in a toast that says what did not happen. */
   async function attempt(what, act) {
@@ -72,7 +73,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     closeHelp: () => react(change.withHelp, false),
     reload: () => react(change.reloadAsked),
     reloadPage: () => location.reload(),
-    applyUpdates: () => react(change.updatesApplied),
+    applyUpdates: (name) => react(change.updatesApplied, name),
     leaveTable: askForFrame,
   };
 
@@ -87,7 +88,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     askToDelete: () => react(deleting.asked),
     askToDeleteTask: (task) => react(deleting.askedAbout, task),
     typeConfirmation: (text) => react(deleting.typed, text),
-    keepTasks: () => react(deleting.cancelled, Date.now()),
+    keepTasks: () => react(deleting.cancelled, performance.now()),
     closeReport: () => react(deleting.reportClosed),
 
     async deleteTasks() {
@@ -100,7 +101,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
           react(deleting.progressed, results);
           if (!deleting.goesOn(getState(), confirm)) break;
         }
-        react(deleting.done, Date.now());
+        react(deleting.done, performance.now());
       } catch (problem) {
         failed(problem, (text) => deleting.isStill(getState(), confirm) && react(deleting.failed, text));
       }
@@ -129,7 +130,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
       }
       fill(jobform.startBegan);
       try {
-        showCreated(await api.createTask(jobform.submission(job, start)));
+        showCreated(await api.createTask(jobform.submission(job, start, getState().preferences.zone)));
       } catch (problem) {
         failed(problem, () => fill(jobform.startRefused, problem));
       }
@@ -163,7 +164,8 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     async loadEarlierRounds() {
       const { open } = getState();
       update(change.withOpen, open.id, openTask.loadingEarlier);
-      const earlier = await attempt("Earlier rounds", () => api.getRounds(open.id, openTask.earlierAfter(open)));
+      const load = () => newestRounds(open.id, openTask.earlierAfter(open), open.from);
+      const earlier = await attempt("Earlier rounds", load);
       update(change.withOpen, open.id, (now) => openTask.withEarlier(now, earlier));
     },
     async copy(text) {

@@ -16,16 +16,23 @@ export class Problem extends Error {
   }
 }
 
-async function call(method, path, body, patience = LONGEST_MILLISECONDS) {
-  const answer = await sent(method, path, body, patience);
-  if (answer.status === 204) return null;
-  const content = await answer.json().catch(() => ({}));
+/** Is called with what each answer tells of the server: its `Date`, and the revision that it is as of, if it has one. */
+let noted = () => {};
+
+export function onAnswer(callback) {
+  noted = callback;
+}
+
+async function call(method, path, body, signal = AbortSignal.timeout(LONGEST_MILLISECONDS)) {
+  const answer = await sent(method, path, body, signal);
+  const content = answer.status === 204 ? null : await answer.json().catch(() => ({}));
+  noted(answer.headers.get("Date"), content?.revision);
   if (!answer.ok) throw new Problem(answer.status, content);
   return content;
 }
 
-async function sent(method, path, body, patience) {
-  const request = { method, cache: "no-store", signal: AbortSignal.timeout(patience) };
+async function sent(method, path, body, signal) {
+  const request = { method, cache: "no-store", signal };
   if (body !== undefined) {
     request.headers = { "Content-Type": "application/json" };
     request.body = JSON.stringify(body);
@@ -45,9 +52,14 @@ export function signOut() {
   return call("DELETE", "auth");
 }
 
-/** Throws a Problem unless we are signed in and the server is there. */
+/** The store and its revision. Throws a Problem unless we are signed in and the server is there. */
 export function ask() {
-  return call("GET", "taskqueue?pageSize=1", undefined, QUICK_MILLISECONDS);
+  return call("GET", "taskqueue?pageSize=1", undefined, AbortSignal.timeout(QUICK_MILLISECONDS));
+}
+
+/** What changed after a revision, as a frame; waits for something for at most so many seconds. */
+export function getChanges(since, wait, signal) {
+  return call("GET", `taskqueue/changes?since=${since}&wait=${wait}`, undefined, signal);
 }
 
 // Tasks.
@@ -74,8 +86,10 @@ export function getTask(id) {
   return call("GET", `taskqueue/${id}`);
 }
 
+/** `{ results, next }`: rounds after a number; `next` is null where there are no others after these. */
 export async function getRounds(id, after) {
-  return (await call("GET", `taskqueue/${id}/rounds?after=${after}`)).results;
+  const { results, next = null } = await call("GET", `taskqueue/${id}/rounds?after=${after}`);
+  return { results, next };
 }
 
 export async function getInterruptions(id) {
@@ -129,6 +143,11 @@ export async function listJobs() {
 
 export function getWorkers() {
   return call("GET", "workers");
+}
+
+/** `{ status, version, problems }`: what is wrong with the service, in sentences. It is no part of the API. */
+export function getHealth() {
+  return call("GET", "../health");
 }
 
 export function getStatistics() {

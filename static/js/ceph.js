@@ -13,7 +13,7 @@ import { pathOf } from "./images.js";
 import { isAnyChanging } from "./pools.js";
 import { NOTHING, keptTo } from "./selection.js";
 import { isPending } from "./statuses.js";
-import { isSame } from "./tasklist.js";
+import { isSame, refusal } from "./tasklist.js";
 import { MEASURES_IMAGES, VIEWS } from "./viewlist.js";
 
 const JOBS = ["pool_pgs", "pool_create", MEASURES_IMAGES];
@@ -66,7 +66,7 @@ function following(list, query) {
   if (query === null || list === null || list.query.view !== query.view || list.query.fsid !== query.fsid) {
     return query === null ? null : listOf(query);
   }
-  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", isStale: true };
+  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", searchError: "", isStale: true };
 }
 
 function listOf(query) {
@@ -80,6 +80,7 @@ function listOf(query) {
     isStale: true,
     loading: null,
     error: "",
+    searchError: "",
   };
 }
 
@@ -106,7 +107,7 @@ export function withAnswer(ceph, number, page, isHeld, now) {
   if (list?.loading?.number !== number) return ceph;
   const keepsPlaces = isHeld && isSame(list.answered, list.query);
   const results = keepsPlaces ? inPlace(list.results, page.results, keyOf(list)) : page.results;
-  const answered = { results, count: page.count, asOf: page.as_of, answered: list.query, answeredAt: now, loading: null, error: "" };
+  const answered = { results, count: page.count, asOf: page.as_of, answered: list.query, answeredAt: now, loading: null, error: "", searchError: "" };
   return pruned(withList(ceph, answered));
 }
 
@@ -120,8 +121,8 @@ export function keyOf({ query: { view } }) {
   return view === "pools" ? ({ id }) => id : pathOf;
 }
 
-export function loadFailed(ceph, number, error) {
-  return ceph.list?.loading?.number === number ? withList(ceph, { loading: null, error }) : ceph;
+export function loadFailed(ceph, number, error, errors = {}) {
+  return ceph.list?.loading?.number === number ? withList(ceph, { loading: null, ...refusal(error, errors) }) : ceph;
 }
 
 /** To be asked for again: at once, or when they are old enough. */
@@ -131,7 +132,7 @@ export function reloadAsked(ceph) {
 
 export function aged(ceph, now) {
   const { list } = ceph;
-  if (list === null || list.isStale || list.loading !== null || list.error || now - list.answeredAt < lasting(ceph)) return ceph;
+  if (list === null || list.isStale || list.loading !== null || list.error || list.searchError || now - list.answeredAt < lasting(ceph)) return ceph;
   return withList(ceph, { isStale: true });
 }
 
@@ -169,17 +170,21 @@ function pruned(ceph) {
 
 // Tasks.
 
-/** The ids of tasks that work on pools of the list, and of which nothing is known. */
+/** The ids of tasks of which nothing is known, or not what they were given: such parameters are too large for lists. */
 export function unknownTasks({ list, tasks }) {
-  const ids = (list?.results ?? []).map(({ task }) => task).filter((id) => Number.isInteger(id) && !tasks.has(id));
-  return [...new Set(ids)];
+  const named = (list?.results ?? []).map(({ task }) => task).filter((id) => Number.isInteger(id) && !tasks.has(id));
+  const cut = [...tasks.values()].filter(({ params }) => params === null).map(({ id }) => id);
+  return [...new Set([...named, ...cut])];
 }
 
-/** With tasks as the server told them; one that we know better stays. */
+/** With tasks as the server told them; one that we know better stays, and so do parameters that are left out. */
 export function withTasks(ceph, news) {
   if (news.length === 0) return ceph;
   const tasks = new Map(ceph.tasks);
-  for (const task of news) if (!(tasks.get(task.id)?.revision > task.revision)) tasks.set(task.id, task);
+  for (const task of news) {
+    const known = tasks.get(task.id);
+    if (!(known?.revision > task.revision)) tasks.set(task.id, { ...task, params: task.params ?? known?.params ?? null });
+  }
   return { ...ceph, tasks };
 }
 

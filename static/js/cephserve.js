@@ -31,7 +31,7 @@ export function serveClusters({ getState, set, update, failed, isInRows, conside
   });
   const serveNames = keepAsking(loadClusters, isSeen, CLUSTERS_MILLISECONDS);
   const serveAge = keepAsking(
-    async () => update(change.withCeph, ceph.aged, Date.now()),
+    async () => update(change.withCeph, ceph.aged, performance.now()),
     () => isSeen() && list() !== null,
     AGEING_MILLISECONDS,
   );
@@ -50,10 +50,10 @@ export function serveClusters({ getState, set, update, failed, isInRows, conside
     const { query, loading: { number } } = list();
     try {
       const page = await api.listOfCluster(query);
-      update(change.withViewAnswer, number, page, isInRows(), Date.now());
+      update(change.withViewAnswer, number, page, isInRows(), performance.now());
       await loadTasks(query);
     } catch (problem) {
-      failed(problem, (text) => update(change.withCeph, ceph.loadFailed, number, text));
+      failed(problem, (text) => update(change.withCeph, ceph.loadFailed, number, text, problem.errors));
     }
   }
 

@@ -5,8 +5,7 @@
  * with its `figures`, as many numbers as there are samples, null where the cluster did not tell.
  */
 
-import { bytes, number } from "./format.js";
-import { shortDuration } from "./opentask.js";
+import { bytes, duration, number } from "./format.js";
 
 /** How many curves can be told from each other. */
 export const MOST_CURVES = 8;
@@ -17,7 +16,7 @@ const TENTH = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 export const MEASURES = {
   ops: { title: "Operations", unit: "per second", figure: (side) => `${side}_ops`, text: rate },
   bytes: { title: "Bytes", unit: "per second", figure: (side) => `${side}_bytes`, text: bytesRate },
-  latency: { title: "Latency", unit: "per operation", figure: (side) => `${side}_latency_seconds`, text: shortDuration },
+  latency: { title: "Latency", unit: "per operation", figure: (side) => `${side}_latency_seconds`, text: duration },
 };
 export const SIDES = {
   both: { title: "Reads and writes" },

@@ -3,7 +3,7 @@
  *
  * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person
  * saw them, or those that match as a whole (selection.js), which the person confirms by typing. `results` are the server's words so
- * far. `report` is null or `{summary, left, more, lines}`: what was left alone by name (`more` are not named), and each task.
+ * far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each task, as `{id, text}`.
  */
 
 import { NOTHING } from "./selection.js";
@@ -83,11 +83,12 @@ export function done(state, now) {
   if (state.confirm === null) return state;
   const { tasks, results } = state.confirm;
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const left = results.map((result) => reportSentence(byId.get(result.id), result)).filter(Boolean);
+  const told = (say) => (result) => ({ id: result.id, text: say(byId.get(result.id), result) });
+  const left = results.map(told(reportSentence)).filter(({ text }) => text !== null);
   const summary = deletionSummary(results);
   const next = { ...state, confirm: null, selection: NOTHING };
   if (left.length === 0) return { ...next, toasts: withNote(state.toasts, summary, now) };
-  const lines = results.slice(0, MOST_LINES).map((result) => outcomeSentence(byId.get(result.id), result));
+  const lines = results.slice(0, MOST_LINES).map(told(outcomeSentence));
   const more = Math.max(0, left.length - MOST_LINES);
   return { ...next, report: { summary, left: left.slice(0, MOST_LINES), more, lines } };
 }

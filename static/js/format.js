@@ -44,6 +44,11 @@ function isSame(name, one, other) {
   return formatted(name, one) === formatted(name, other);
 }
 
+/** The day of a moment, in the zone of the page. */
+export function dateOf(moment) {
+  return formatted("date", new Date(moment));
+}
+
 export function number(value) {
   return NUMBER.format(value);
 }
@@ -107,19 +112,28 @@ function dayOf(date, now) {
   return formatted(isSame("year", date, now) ? "day" : "date", date);
 }
 
-/** `1 h 04 m`: the two largest units. */
+/** The one way to say how long something takes: `0.4 ms`, `400 ms`, `1.2 s`, `14 s`, `3 m 07 s`, `1 h 04 m`, `2 d`: as
+ * exact as two digits, or the two largest units, a second one only where it is not zero. */
 export function duration(seconds) {
-  if (seconds < 1) return "< 1 s";
+  if (seconds <= 0) return "0 s";
+  if (seconds < 0.00005) return `< ${number(0.1)} ms`;
+  if (seconds < 0.9995) return `${twoDigits(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${twoDigits(seconds)} s`;
   const whole = Math.round(seconds);
-  if (whole < SECONDS_A_MINUTE) return `${whole} s`;
+  if (whole < SECONDS_A_MINUTE) return `${number(whole)} s`;
   if (whole < SECONDS_AN_HOUR) return twoUnits(whole, SECONDS_A_MINUTE, "m", 1, "s");
   if (whole < SECONDS_A_DAY) return twoUnits(whole, SECONDS_AN_HOUR, "h", SECONDS_A_MINUTE, "m");
   return twoUnits(whole, SECONDS_A_DAY, "d", SECONDS_AN_HOUR, "h");
 }
 
+function twoDigits(value) {
+  return number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
+}
+
 function twoUnits(seconds, large, largeName, small, smallName) {
+  const first = `${number(Math.floor(seconds / large))} ${largeName}`;
   const rest = Math.floor((seconds % large) / small);
-  return `${number(Math.floor(seconds / large))} ${largeName} ${String(rest).padStart(2, "0")} ${smallName}`;
+  return rest === 0 ? first : `${first} ${String(rest).padStart(2, "0")} ${smallName}`;
 }
 
 /** From its first start to its end; null where it never started or has not ended. */

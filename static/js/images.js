@@ -11,12 +11,14 @@ export function pathOf({ pool, name }) {
 
 /** The pending tasks that get data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
-  const isOurs = ({ job, params, status }) => job === MEASURES_IMAGES && params.fsid === fsid && isPending(status);
+  const isOurs = ({ job, metadata, status }) => job === MEASURES_IMAGES && metadata.fsid === fsid && isPending(status);
   return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
 }
 
-/** Whether a task gets data of an image. Without any named, it does of all. */
-export function covers({ params: { pools = [], images = [] } }, image) {
+/** Whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name nothing. */
+export function covers({ params }, image) {
+  if (params === null) return false;
+  const { pools = [], images = [] } = params;
   if (pools.length === 0 && images.length === 0) return true;
   return pools.includes(image.pool) || images.includes(pathOf(image));
 }

@@ -5,6 +5,8 @@
  * the server says what is wrong with it in the words that REST uses. Pure.
  */
 
+import { timeTyped } from "./localtime.js";
+
 const LONGEST_SHOWN = 60;
 const LONGEST_LINE = 72;
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
@@ -409,19 +411,19 @@ export function unreadable(job, form) {
   return paramsFrom(fieldsOf(job.parameters), form.values).errors;
 }
 
-/** The body of `POST taskqueue`. */
-export function submission(job, form) {
+/** The body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
+export function submission(job, form, zone) {
   const { params } = paramsFrom(fieldsOf(job.parameters), form.values);
   const body = { job: job.job, params };
   if (form.priority.trim() !== "") body.priority = numberFrom("integer", form.priority);
-  if (form.notBefore !== "") body.not_before = utc(form.notBefore);
+  if (form.notBefore !== "") body.not_before = utc(form.notBefore, zone);
   return body;
 }
 
-/** `2025-11-24T12:00` in the zone of the browser, as the server wants it. */
-function utc(local) {
-  const moment = new Date(local);
-  return Number.isNaN(moment.getTime()) ? local : moment.toISOString();
+/** `2025-11-24T12:00` as the server wants it. */
+function utc(text, zone) {
+  const { at } = timeTyped(text, zone);
+  return at === null ? text : new Date(at).toISOString();
 }
 
 /**

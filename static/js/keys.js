@@ -1,10 +1,11 @@
-/** The keys that work everywhere: `?` for help, `/` to search. Those of the table are with the table. */
+/** The keys that work everywhere, unless they are switched off: `?` for help, `/` to search. Those of the table are with
+ * the table. */
 
 export function listenToKeys(getState, act) {
   document.addEventListener("keydown", (event) => {
-    const { user, confirm, isHelpOpen, place, ceph } = getState();
+    const { user, confirm, isHelpOpen, place, ceph, preferences } = getState();
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (user === "" || !isPlain || isHelpOpen || isWriting(event.target)) return;
+    if (user === "" || !preferences.shortcuts || !isPlain || isHelpOpen || isWriting(event.target)) return;
     if (event.key === "?") {
       event.preventDefault();
       act.openHelp();

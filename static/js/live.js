@@ -1,120 +1,223 @@
-/** Keeps a WebSocket open to the server's changes, and opens another one when it is lost. */
+/**
+ * Keeps a way open to the server's changes, and opens another one when it is lost: a WebSocket, or requests that wait
+ * for changes where the server answers but no WebSocket gets through. While frames come it asks for nothing itself.
+ */
 
-import { SERVER_STOPS, afterClose, delayBefore, eventsUrl } from "./reconnect.js";
+import { startPolling } from "./polling.js";
+import * as rules from "./reconnect.js";
+import { openSocket } from "./socket.js";
 
-/** After so long without a word from the server it is asked whether it is still there: a network that has gone says nothing. */
-const QUIET_MILLISECONDS = 20000;
+const { SERVER_STOPS, afterEnd, delayBefore, delayBeforeProbe, eventsUrl } = rules;
+const UNAUTHORISED = 401;
 
 /**
- * Begins, and returns `stop`, `restart` and `send`.
+ * Begins, and returns `stop`, `restart`, `send` and `noticed`.
  *
- * `since()` says from which revision to go on (null: from the present), `ask()` rejects with `status` 401 where the
- * sign-in has ended, and 0 where the server cannot be reached. Told are `onMessage(frame)`, `onLost(serverStops)`,
- * `onAttemptFailed()` and `onSignedOut()`.
+ * `since()` says from which revision to go on (null: from the present), `ask()` and `poll()` are as in polling.js and
+ * reject with `status` 401 where the sign-in has ended. Told are `onMessage(frame)`, `onLost(serverStops,
+ * millisecondsAgo)` (not where the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
+ * begin by polling; `onHopeless(isHopeless)` is told when that changes.
  */
-export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSignedOut }) {
-  let socket = null;
+export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, onLost, onAttemptFailed, onSignedOut }) {
+  let way = null;
   let attempt = 0;
+  let failures = isHopeless ? rules.MOST_FAILURES : 0;
   let timer = null;
-  let quiet = null;
+  let grace = null;
+  let probe = null;
+  let probes = 0;
+  let isFollowing = false;
+  let lastFrame = 0;
+  let noticedRevision = 0;
+  let noticedTimer = null;
 
   function connect() {
     clearTimeout(timer);
     timer = null;
-    const opened = new WebSocket(eventsUrl(location.href, since()));
-    let wasOpen = false;
-    socket = opened;
-    opened.onmessage = ({ data }) => {
-      if (socket !== opened) return;
-      wasOpen = true;
-      attempt = 0;
-      listen(QUIET_MILLISECONDS);
-      onMessage(JSON.parse(data));
-    };
-    opened.onclose = ({ code }) => {
-      if (socket === opened) lost(code, wasOpen);
-    };
+    isFollowing = false;
+    way = rules.isHopeless(failures) ? polled() : socketed();
   }
 
-  function lost(code, wasOpen) {
-    socket = null;
-    clearTimeout(quiet);
-    const next = afterClose(code, wasOpen);
-    if (next === "sign-in") {
-      stop();
-      onSignedOut();
-      return;
+  // By WebSocket.
+
+  function socketed() {
+    return openSocket(eventsUrl(location.href, since()), { onFrame: heard, onEnd: socketEnded });
+  }
+
+  function socketEnded(end) {
+    way = null;
+    const next = afterEnd(end);
+    if (next === "sign-in") signedOut();
+    else if (next === "ask") askLater(end);
+    else {
+      countFailure(end);
+      lost(end.code === SERVER_STOPS);
+      timer = setTimeout(connect, nextDelay());
     }
-    wasOpen ? onLost(code === SERVER_STOPS) : onAttemptFailed();
-    connectLater(next === "ask");
   }
 
-  function connectLater(askFirst) {
-    timer = setTimeout(askFirst ? askThenConnect : connect, delayBefore(attempt, Math.random()));
-    attempt += 1;
+  /** A handshake came to nothing, and a browser does not say why: we may be signed out, the server gone, or a proxy in
+   * between may not pass it. */
+  function askLater(end) {
+    attemptFailed();
+    timer = setTimeout(() => askThenConnect(end), nextDelay());
   }
 
-  /** A handshake was refused, and a browser does not say why: it may be that we are not signed in any more. */
-  async function askThenConnect() {
+  async function askThenConnect(end) {
     const asking = timer;
     try {
       await ask();
-      if (timer === asking) connect();
+      if (timer !== asking) return;
+      countFailure(end);
+      connect();
     } catch (problem) {
       if (timer !== asking) return;
-      if (problem.status === 401) {
-        stop();
-        onSignedOut();
-      } else {
-        onAttemptFailed();
-        connectLater(true);
-      }
+      failures = 0;
+      if (problem.status === UNAUTHORISED) signedOut();
+      else askLater(end);
     }
   }
 
-  function listen(milliseconds) {
-    clearTimeout(quiet);
-    quiet = setTimeout(checkQuiet, milliseconds);
+  function countFailure(end) {
+    failures = rules.failuresAfter(failures, end);
+    if (rules.isHopeless(failures)) onHopeless(true);
   }
 
-  /** Nothing was heard for long: is the server still there? While nobody looks, that can wait. */
-  async function checkQuiet() {
-    const silent = socket;
-    if (silent === null || document.hidden) return;
-    const asked = quiet;
-    try {
-      await ask();
-      if (quiet === asked) listen(QUIET_MILLISECONDS);
-    } catch (problem) {
-      if (socket === silent && quiet === asked && problem.status === 0) abandon();
+  // By polling.
+
+  function polled() {
+    if (probe === null) probeLater();
+    return startPolling({ since, ask, poll, onFrame: heard, onEnd: pollingEnded });
+  }
+
+  function pollingEnded(problem) {
+    way = null;
+    if (problem.status === UNAUTHORISED) return signedOut();
+    lost(false);
+    timer = setTimeout(connect, nextDelay());
+  }
+
+  /** Now and then a WebSocket is tried beside it: if a frame comes, it is done that way again. */
+  function probeLater() {
+    const probing = setTimeout(probeNow, delayBeforeProbe(probes, Math.random()));
+    probe = { close: () => clearTimeout(probing) };
+  }
+
+  function probeNow() {
+    probes += 1;
+    probe = openSocket(eventsUrl(location.href, since()), { onFrame: passes, onEnd: probeLater });
+  }
+
+  function passes() {
+    stopProbing();
+    failures = 0;
+    onHopeless(false);
+    way?.close();
+    connect();
+  }
+
+  function stopProbing() {
+    probe?.close();
+    probe = null;
+    probes = 0;
+  }
+
+  // Lost and found.
+
+  function heard(frame) {
+    lastFrame = performance.now();
+    if (frame.type === "hello") found();
+    onMessage(frame);
+    if (frame.type === "alive") noticed(frame.revision);
+  }
+
+  function found() {
+    attempt = 0;
+    isFollowing = true;
+    noticedRevision = 0;
+    clearTimeout(grace);
+    grace = null;
+  }
+
+  /** What is back at once is not told: nobody needs to know, and a reader of the screen would hear it each time. */
+  function lost(serverStops) {
+    if (grace !== null) return;
+    if (serverStops) onLost(true, 0);
+    else grace = setTimeout(tellLost, rules.GRACE_MILLISECONDS, rules.GRACE_MILLISECONDS);
+  }
+
+  function tellLost(millisecondsAgo) {
+    grace = null;
+    onLost(false, millisecondsAgo);
+  }
+
+  function attemptFailed() {
+    if (grace === null) onAttemptFailed();
+  }
+
+  function nextDelay() {
+    return delayBefore(attempt++, Math.random());
+  }
+
+  // What answers tell of the socket.
+
+  /** An answer is as of this revision: where frames do not bring it soon, they will not come any more. */
+  function noticed(revision) {
+    noticedRevision = Math.max(noticedRevision, revision);
+    if (noticedTimer === null && isBehind()) {
+      noticedTimer = setTimeout(checkNoticed, rules.BEHIND_MILLISECONDS, performance.now());
     }
   }
+
+  function isBehind() {
+    return way?.giveUp !== undefined && isFollowing && since() !== null && since() < noticedRevision;
+  }
+
+  function checkNoticed(noticedAt) {
+    noticedTimer = null;
+    if (!isBehind()) return;
+    if (lastFrame > noticedAt) return noticed(noticedRevision);
+    way.giveUp();
+  }
+
+  // What the browser tells.
 
   /** The network is there again, or somebody looks: there is no point in waiting on. */
   function hurry() {
-    if (document.hidden) return;
-    if (timer !== null) connect();
-    else if (socket?.readyState === WebSocket.OPEN) listen(0);
+    if (!document.hidden && timer !== null) connect();
   }
 
-  /** The network has gone: the socket would not notice for minutes. */
+  /** The network has gone: the socket would not notice for half a minute. */
   function abandon() {
-    if (socket === null) return;
-    const abandoned = socket;
-    lost(0, true);
-    abandoned.close();
+    if (way === null) return;
+    way.close();
+    way = null;
+    clearTimeout(grace);
+    tellLost(0);
+    timer = setTimeout(connect, nextDelay());
+  }
+
+  function signedOut() {
+    stop();
+    onSignedOut();
   }
 
   function stop() {
-    clearTimeout(timer);
-    clearTimeout(quiet);
-    timer = null;
-    const closing = socket;
-    socket = null;
-    closing?.close();
+    for (const one of [timer, grace, noticedTimer]) clearTimeout(one);
+    timer = grace = noticedTimer = null;
+    stopProbing();
+    way?.close();
+    way = null;
     removeEventListener("online", hurry);
     removeEventListener("offline", abandon);
     document.removeEventListener("visibilitychange", hurry);
+  }
+
+  /** Begins anew, the same way. */
+  function restart() {
+    if (way !== null) lost(false);
+    way?.close();
+    connect();
   }
 
   addEventListener("online", hurry);
@@ -122,17 +225,5 @@ export function follow({ since, ask, onMessage, onLost, onAttemptFailed, onSigne
   document.addEventListener("visibilitychange", hurry);
   connect();
 
-  function restart() {
-    const closing = socket;
-    socket = null;
-    closing?.close();
-    connect();
-  }
-
-  /** Tells the server something, where there is a connection at the moment. */
-  function send(order) {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
-  }
-
-  return { stop, restart, send };
+  return { stop, restart, send: (order) => way?.send(order), noticed };
 }

@@ -12,7 +12,7 @@ const SHARE = 4;
  * Loads lists one request at a time: at once where the person has asked for something else or where nothing was loaded
  * for a while, else after a gap, so that a busy server is not asked for each change.
  *
- * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld()` whether its rows wait
+ * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld(name)` whether its rows wait
  * for the person, `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
  */
 export function keepLists({ visible, getList, isHeld, load, retry }) {
@@ -28,6 +28,7 @@ export function keepLists({ visible, getList, isHeld, load, retry }) {
   function serveOne(name) {
     const list = getList(name);
     if (list === null || document.hidden) return;
+    if (list.searchError) return;
     if (list.error) return later(name, RETRY_GAP, () => retry(name));
     if (!list.isStale || list.loading !== null) return;
     if (isAnswered(list)) return later(name, gapBefore(name), () => serveNow(name));
@@ -40,7 +41,7 @@ export function keepLists({ visible, getList, isHeld, load, retry }) {
   }
 
   function gapBefore(name) {
-    const gap = Math.max(gaps.get(name) ?? 0, isHeld() ? HELD_GAP : SHORTEST_GAP);
+    const gap = Math.max(gaps.get(name) ?? 0, isHeld(name) ? HELD_GAP : SHORTEST_GAP);
     return Math.max(0, (lastEnd.get(name) ?? 0) + gap - performance.now());
   }
 

@@ -4,20 +4,23 @@ import { makeActions } from "./actions.js";
 import * as announce from "./announce.js";
 import * as api from "./api.js";
 import { serveClusters } from "./cephserve.js";
+import * as clock from "./clock.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
 import { keepAsking, keepLists } from "./loader.js";
-import { failuresSeen, onFailuresSeenElsewhere, rememberFailuresSeen } from "./memory.js";
+import * as memory from "./memory.js";
 import { notifyEnded } from "./notify.js";
 import * as openTask from "./opentask.js";
 import { addressOf, isAtHome, placeFrom } from "./place.js";
 import * as preferences from "./preferences.js";
+import { newestRounds } from "./roundloader.js";
 import * as change from "./state.js";
 import { NOT_STARTED, countOf, isFinal } from "./statuses.js";
 import { requestOf } from "./tasklist.js";
 import { current, held, nextEnd, released, withFailure } from "./toasts.js";
-import { draw, isInTable, isInViewRows } from "./views/page.js";
+import { draw } from "./views/page.js";
+import { isInList, isInViewRows } from "./views/reading.js";
 import { areToastsInUse } from "./views/toasts.js";
 import { showInTab } from "./windowtab.js";
 
@@ -27,6 +30,7 @@ const RETRY_MILLISECONDS = 5000;
 const WORKERS_MILLISECONDS = 2000;
 const WAITING_MILLISECONDS = 3000;
 const STATISTICS_MILLISECONDS = 5000;
+const HEALTH_MILLISECONDS = 10000;
 /** Times on the screen are relative, and go on while nothing happens. */
 const TICK_MILLISECONDS = 10000;
 const SIGNED_OUT = "You are signed out. Sign in to go on.";
@@ -38,6 +42,8 @@ let live = null;
 let frameAsked = false;
 let wakeTimer = null;
 let watched = null;
+let roundsAsked = false;
+let serverClock = clock.UNKNOWN;
 let opening = null;
 let formAsked = null;
 
@@ -61,6 +67,11 @@ function go(place, how = "pushState") {
   drawNow();
 }
 
+/** The time as the server has it: all that people read goes by it. How long something stays goes by `performance.now()`. */
+function serverNow() {
+  return clock.timeOf(serverClock, performance.now(), Date.now());
+}
+
 // Drawing.
 
 function askForFrame() {
@@ -77,13 +88,13 @@ function drawFrame() {
 }
 
 function drawNow() {
-  const now = Date.now();
+  const now = performance.now();
   const seenBefore = state.unseen.seen;
-  state = change.seen(change.settle(state, isInTable()));
-  if (state.store !== null && state.unseen.seen > seenBefore) rememberFailuresSeen(state.store, state.unseen.seen);
+  state = change.seen(change.settle(state, isInList));
+  if (state.store !== null && state.unseen.seen > seenBefore) memory.rememberFailuresSeen(state.store, state.unseen.seen);
   state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
   state = change.spoken(state, now);
-  draw(state, actions, now);
+  draw(state, actions, serverNow());
   showInTab(state);
   serveNeeds();
   wakeAt(Math.min(now + TICK_MILLISECONDS, nextEnd(state.toasts), announce.dueAt(state.announcement)), now);
@@ -99,12 +110,13 @@ function wakeAt(time, now) {
 const serveLists = keepLists({
   visible: () => change.visibleLists(state),
   getList: (name) => state.lists[name],
-  isHeld: () => change.isHeld(state, isInTable()),
+  isHeld: (name) => change.isHeld(state, name, isInList),
   load: loadList,
   retry: () => update(change.reloadAsked),
 });
 const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isHomeWanted, WORKERS_MILLISECONDS);
 const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isHomeWanted, STATISTICS_MILLISECONDS);
+const serveHealth = keepAsking(() => load("health", api.getHealth), isHomeWanted, HEALTH_MILLISECONDS);
 /** Why a task waits, and its place in the line, change without a revision. */
 const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
 const serveCeph = serveClusters({
@@ -124,11 +136,13 @@ function serveNeeds() {
   serveLists();
   serveWorkers();
   serveStatistics();
+  serveHealth();
   serveOpen();
   serveWaiting();
   serveStart();
   serveCeph();
   serveWatch();
+  serveRounds();
 }
 
 function isHomeWanted() {
@@ -153,13 +167,13 @@ async function loadList(name) {
   try {
     update(change.withAnswer, name, number, await api.listTasks(requestOf(query)));
   } catch (problem) {
-    failed(problem, (text) => update(change.loadFailed, name, number, text));
+    failed(problem, (text) => update(change.loadFailed, name, number, text, problem.errors));
   }
 }
 
 async function loadFailed() {
   if (state.store === null) return;
-  state = change.failedBegan(state, failuresSeen(state.store));
+  state = change.failedBegan(state, memory.failuresSeen(state.store));
   if (countOf("failed", state.counts) === 0) return;
   const query = { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: FAILURES_KNOWN };
   try {
@@ -185,9 +199,9 @@ async function serveOpen() {
   const tell = (apply) => update(change.withOpen, open.id, apply);
   try {
     const task = await api.getTask(open.id);
-    const rounds = open.isLoaded ? null : await api.getRounds(open.id, openTask.firstAfter(task));
+    const found = open.isLoaded ? null : await newestRounds(open.id, openTask.firstAfter(task), task.round);
     const interruptions = task.interruptions > 0 ? await api.getInterruptions(open.id) : [];
-    tell((known) => openTask.loaded(known, task, rounds, interruptions));
+    tell((known) => openTask.loaded(known, task, found, interruptions));
   } catch (problem) {
     const withProblem = problem.status === NOT_FOUND ? openTask.withMissing : openTask.withOpenError;
     failed(problem, (text) => tell((known) => withProblem(known, text)));
@@ -228,13 +242,27 @@ async function serveStart() {
 /** The open task's rounds come with the frames, as long as somebody looks. */
 function serveWatch() {
   const { open, phase } = state;
-  if (phase !== "live") watched = null;
   const isWanted = open?.isLoaded && !open.gone && phase === "live" && !document.hidden;
   const wanted = isWanted ? open.id : null;
-  if (wanted === watched || (phase !== "live" && wanted === null)) return;
+  if (wanted === watched || phase !== "live") return;
   if (watched !== null) live.send({ type: "unwatch", task: watched });
   if (wanted !== null) live.send({ type: "watch", task: wanted, after: openTask.lastNumber(open) });
   watched = wanted;
+}
+
+/** The same by a request where frames do not bear rounds: those of polling. */
+async function serveRounds() {
+  const { open, phase, isPolling } = state;
+  if (!isPolling || phase !== "live" || roundsAsked || document.hidden || !openTask.lacksRounds(open)) return;
+  roundsAsked = true;
+  const { revision } = open.task;
+  try {
+    const found = await newestRounds(open.id, openTask.followingAfter(open), open.task.round);
+    update(change.withOpen, open.id, (now) => openTask.withLater(now, found, revision));
+  } catch (problem) {
+    failed(problem, () => update(change.withOpen, open.id, (now) => openTask.withLater(now, null, revision)));
+  }
+  roundsAsked = false;
 }
 
 /** A call did not work: where we are not signed in any more the page says so, else the caller does. */
@@ -250,15 +278,20 @@ function enter() {
   live = follow({
     since: () => state.revision,
     ask: api.ask,
+    poll: api.getChanges,
+    isHopeless: memory.areSocketsHopeless(),
+    onHopeless: memory.rememberSockets,
     onMessage: heard,
-    onLost: (serverStops) => update(change.disconnected, serverStops, Date.now()),
+    onLost: (serverStops, millisecondsAgo) => update(change.disconnected, serverStops, serverNow() - millisecondsAgo),
     onAttemptFailed: () => update(change.attemptFailed),
     onSignedOut: () => leave(SIGNED_OUT),
   });
 }
 
 function heard(frame) {
-  update(change.withMessage, frame, Date.now());
+  serverClock = clock.withFrame(serverClock, frame, performance.now());
+  if (frame.type === "hello") watched = null;
+  update(change.withMessage, frame, performance.now());
   if (frame.type !== "changes" || !state.preferences.notify) return;
   const ended = new Set(frame.transitions.filter(({ to }) => isFinal(to)).map(({ task }) => task));
   const own = frame.tasks.filter((task) => ended.has(task.id) && task.created_by === state.user);
@@ -284,9 +317,13 @@ const actions = makeActions({
   askForFrame,
 });
 
+api.onAnswer((date, revision) => {
+  serverClock = clock.withDate(serverClock, date, performance.now());
+  if (Number.isInteger(revision)) live?.noticed(revision);
+});
 addEventListener("popstate", () => react(change.went, placeFrom(location.search)));
 document.addEventListener("visibilitychange", () => update((same) => same));
-onFailuresSeenElsewhere((store, seen) => {
+memory.onFailuresSeenElsewhere((store, seen) => {
   if (store === state.store) update(change.withSeen, seen);
 });
 preferences.onChangedElsewhere((changed) => {

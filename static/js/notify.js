@@ -1,5 +1,6 @@
 /** Desktop notifications of tasks that ended. Where the browser has none, nothing happens. */
 
+import { isolated } from "./bidi.js";
 import { endedSummary, endedTitle, someNames } from "./words.js";
 
 const ICON = "/openattic/static/img/hourglass.svg";
@@ -55,5 +56,5 @@ function counts(tasks) {
 }
 
 function body(tasks) {
-  return tasks.length === 1 ? tasks[0].outcome : someNames(tasks.length, tasks.map((task) => task.description));
+  return tasks.length === 1 ? `${isolated(tasks[0].outcome)} (#${tasks[0].id})` : someNames(tasks.length, tasks.map((task) => task.description));
 }

@@ -2,7 +2,7 @@
  * The open task, with its rounds and interruptions, as `state.open`. Pure.
  *
  * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
- * most `most` are kept, the newest. `gone`: it no longer exists, and what was known of it stays. `error` says why it
+ * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it
  * could not be loaded.
  */
 
@@ -16,9 +16,13 @@ const EARLIER_ROUNDS = 1000;
 /** How many rounds are kept, and how many where the person asked for earlier ones. */
 export const MOST_ROUNDS = 500;
 export const MOST_ROUNDS_ASKED = 2000;
+/** How much of what they found is kept, as JSON. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
+const sizes = new WeakMap();
+const INVISIBLE_TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const ROUNDS_IN_CHART = 200;
-/** Lists and frames leave out results that are larger. */
-const LARGE_RESULT_BYTES = 16 * 1024;
+/** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
+const NULL_BYTES = 4;
 
 /** A task that was opened by its number; `known` is what a list says of it, or null. */
 export function opened(id, known) {
@@ -29,9 +33,11 @@ export function opened(id, known) {
     gone: false,
     error: "",
     rounds: [],
+    roundsAsOf: 0,
     from: 0,
     most: MOST_ROUNDS,
     hasEarlier: false,
+    isFull: false,
     isLoadingEarlier: false,
     interruptions: [],
   };
@@ -44,9 +50,13 @@ export function isLacking(open) {
   return !open.gone && open.error === "" && (!open.isLoaded || needsTask(open));
 }
 
-/** Whether it has ended since it was loaded with a result that frames leave out. */
+/** Whether it lacks something that only the task alone bears: large parameters, or its result. */
 export function needsTask({ task }) {
-  return task !== null && isFinal(task.status) && task.result === null && task.result_bytes > LARGE_RESULT_BYTES;
+  return task !== null && (task.params === null || isResultLeftOut(task));
+}
+
+function isResultLeftOut({ status, result, result_bytes: size }) {
+  return isFinal(status) && result === null && size > NULL_BYTES;
 }
 
 /** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
@@ -54,14 +64,14 @@ export function firstAfter({ job, round }) {
   return Math.max(0, round - (job === MEASURES_IMAGES ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
-/** With what was loaded; `rounds` after `firstAfter(task)`, or null where they were not asked for. */
-export function loaded(open, task, rounds, interruptions) {
+/** With what was loaded; `found` are `rounds` and after which number (roundloader.js), or null where none were asked for. */
+export function loaded(open, task, found, interruptions) {
   const next = withInterruptions(withTask({ ...open, error: "" }, task), interruptions);
-  return rounds === null ? next : withNewest({ ...next, isLoaded: true }, firstAfter(task), rounds);
+  return found === null ? next : withNewest({ ...next, isLoaded: true, roundsAsOf: task.revision }, found);
 }
 
 /** Rounds that do not reach back to those we had leave a gap, so those go. */
-function withNewest(open, after, rounds) {
+function withNewest(open, { after, rounds }) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
   const most = open.task.job === MEASURES_IMAGES ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
@@ -82,12 +92,16 @@ export function withOpenError(open, text) {
   return { ...open, error: text };
 }
 
-/** As the server knows it now, or knew it earlier. A result that was loaded stays where a list leaves it out. */
+/** As the server knows it now, or knew it earlier. What was loaded stays where a list or a frame leaves it out. */
 export function withTask(open, task) {
-  if (open.task === null) return { ...open, task };
-  if (task.revision < open.task.revision) return open;
-  const isLeftOut = task.result === null && task.result_bytes > 0 && task.result_bytes === open.task.result_bytes;
-  return { ...open, task: isLeftOut ? { ...task, result: open.task.result } : task };
+  const { task: known } = open;
+  if (known === null) return { ...open, task };
+  if (task.revision < known.revision) return open;
+  return { ...open, task: { ...task, params: task.params ?? known.params, result: task.result ?? resultOf(known, task) } };
+}
+
+function resultOf(known, task) {
+  return known.result_bytes === task.result_bytes ? known.result : null;
 }
 
 // Rounds.
@@ -99,16 +113,52 @@ export function withRounds(open, rounds) {
   return bounded({ ...open, rounds: [...byNumber.values()].sort((one, other) => one.number - other.number) });
 }
 
+/** The newest, as far as there is room: for so many, and for so much of what they found. */
 function bounded(open) {
-  const isTooLong = open.rounds.length > open.most;
-  const rounds = isTooLong ? open.rounds.slice(-open.most) : open.rounds;
-  const from = isTooLong ? rounds[0].number - 1 : open.from;
-  return { ...open, rounds, from, hasEarlier: from > 0 };
+  const { rounds, most } = open;
+  const first = firstKept(rounds, most);
+  if (first === 0) return { ...open, isFull: false, hasEarlier: open.from > 0 };
+  const isFull = rounds.length - first < most;
+  return { ...open, rounds: rounds.slice(first), from: rounds[first].number - 1, isFull, hasEarlier: true };
+}
+
+function firstKept(rounds, most) {
+  const least = Math.max(0, rounds.length - most);
+  let first = rounds.length;
+  let characters = 0;
+  while (first > least) {
+    characters += sizeOf(rounds[first - 1]);
+    if (characters > MOST_CHARACTERS && first < rounds.length) break;
+    first -= 1;
+  }
+  return first;
+}
+
+/** Each is measured once. */
+function sizeOf(round) {
+  if (!sizes.has(round)) sizes.set(round, round.output == null ? 0 : JSON.stringify(round.output).length);
+  return sizes.get(round);
 }
 
 /** The number of the newest round that we have: those after it are still to come. */
 export function lastNumber(open) {
   return open.rounds.at(-1)?.number ?? open.from;
+}
+
+/** Whether there may be later rounds, where no frame bears them. */
+export function lacksRounds(open) {
+  return open !== null && open.isLoaded && !open.gone && open.task.revision > open.roundsAsOf;
+}
+
+/** After which number to ask for them; anew where the task has begun again. */
+export function followingAfter(open) {
+  return open.task.round < lastNumber(open) ? firstAfter(open.task) : lastNumber(open);
+}
+
+/** With the answer to that, which is as of a revision of the task; null where there was none. */
+export function withLater(open, found, asOf) {
+  const next = { ...open, roundsAsOf: asOf };
+  return found === null ? next : withNewest(next, found);
 }
 
 export function loadingEarlier(open) {
@@ -120,12 +170,12 @@ export function earlierAfter({ from }) {
   return Math.max(0, from - EARLIER_ROUNDS);
 }
 
-/** With the answer to that; null where there was none. */
-export function withEarlier(open, rounds) {
+/** With the answer to that, `rounds` and after which number; null where there was none. */
+export function withEarlier(open, found) {
   const next = { ...open, isLoadingEarlier: false };
-  if (rounds === null) return next;
-  const earlier = rounds.filter((round) => round.number <= open.from);
-  const from = earlier.length === 0 && isWithoutHoles(open) ? 0 : earlierAfter(open);
+  if (found === null) return next;
+  const earlier = found.rounds.filter((round) => round.number <= open.from);
+  const from = earlier.length === 0 && isWithoutHoles(open) ? 0 : found.after;
   return withRounds({ ...next, from, most: MOST_ROUNDS_ASKED }, earlier);
 }
 
@@ -136,7 +186,7 @@ function isWithoutHoles({ rounds }) {
 
 /** Whether there are earlier rounds, and room for them. */
 export function canShowEarlier(open) {
-  return open.hasEarlier && open.rounds.length < MOST_ROUNDS_ASKED;
+  return open.hasEarlier && !open.isFull && open.rounds.length < MOST_ROUNDS_ASKED;
 }
 
 // Interruptions: `{at, resumed}`, rising; `resumed` is null until the task runs again.
@@ -186,8 +236,8 @@ export function durations({ rounds }) {
 export function durationsText({ rounds }) {
   if (rounds.length < 2) return "";
   const longest = rounds.reduce((one, other) => (other.seconds > one.seconds ? other : one));
-  const usual = shortDuration(median(rounds.map((round) => round.seconds)));
-  return `median ${usual}, longest ${shortDuration(longest.seconds)} (round ${number(longest.number)})`;
+  const usual = duration(median(rounds.map((round) => round.seconds)));
+  return `median ${usual}, longest ${duration(longest.seconds)} (round ${number(longest.number)})`;
 }
 
 export function median(values) {
@@ -196,30 +246,13 @@ export function median(values) {
   return (rising[Math.floor(middle)] + rising[Math.ceil(middle) - 1]) / 2;
 }
 
-/** As exact as rounds deserve: `0.4 ms`, `60 ms`, `1.2 s`, `14 s`, `1 m 04 s`. */
-export function shortDuration(seconds) {
-  if (seconds === 0) return "0 s";
-  if (seconds < 0.9995) return `${twoDigits(seconds * 1000)} ms`;
-  return seconds < 9.95 ? `${twoDigits(seconds)} s` : duration(seconds);
-}
-
-function twoDigits(value) {
-  return number(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));
-}
-
-/** `14 min`, `20 s`: for what need not be exact. */
-export function roughDuration(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return minutes >= 1 && minutes < 60 ? `${minutes} min` : shortDuration(seconds);
-}
-
 // Why it does not go on.
 
-/** `stalled: no round for 14 min, usually 20 s a round`; `since` is its last sign of life. */
+/** `stalled: no round for 14 m, usually 20 s a round`; `since` is its last sign of life. */
 export function stalledText(task, now, since = task.last_modified) {
   const silence = Math.max(0, (now - Date.parse(since)) / 1000);
-  const usual = task.pace_seconds === null ? "" : `, usually ${roughDuration(task.pace_seconds)} a round`;
-  return `stalled: no round for ${roughDuration(silence)}${usual}`;
+  const usual = task.pace_seconds === null ? "" : `, usually ${duration(task.pace_seconds)} a round`;
+  return `stalled: no round for ${duration(silence)}${usual}`;
 }
 
 /** When its last round ended, or it began or went on after that: becoming stalled changes `last_modified`. */
@@ -299,8 +332,13 @@ function between(from, to) {
 
 // JSON as text.
 
-/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. */
+/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. What
+ * would turn the direction of text is escaped. */
 export function readable(value, most = Infinity) {
-  const text = JSON.stringify(value, null, 2);
+  const text = escaped(JSON.stringify(value, null, 2));
   return { text: text.slice(0, most), length: text.length };
+}
+
+function escaped(json) {
+  return json.replace(INVISIBLE_TURNS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -14,8 +14,8 @@ import { PAGE_SIZES, TABS } from "./statuses.js";
 import { VIEWS } from "./viewlist.js";
 
 const ADDRESS = "/openattic/";
-const LONGEST_SEARCH = 500;
-
+/** In characters: an address bears no more either. */
+export const LONGEST_SEARCH = 500;
 const MOST_CURVES_NAMED = 20;
 
 /** What is drawn unless the person says otherwise. */

@@ -7,10 +7,11 @@ export const CHOICES = Object.freeze({
   theme: ["system", "light", "dark"],
   zone: ["local", "utc"],
   notify: [false, true],
+  shortcuts: [true, false],
   pageSize: [10, 25, 50, 100],
 });
 
-const DEFAULTS = Object.freeze({ theme: "system", zone: "local", notify: false, pageSize: 50 });
+const DEFAULTS = Object.freeze({ theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 });
 
 /** What could not be stored. */
 let kept = null;

@@ -3,14 +3,32 @@
 export const SERVER_STOPS = 1001;
 export const CREDENTIALS_ENDED = 1008;
 
+/** A socket that has been silent for so long is dead: the server says something each 25 seconds. */
+export const QUIET_MILLISECONDS = 30000;
+/** For how long a handshake, and the first frame after it, are waited for. */
+export const HELLO_MILLISECONDS = 8000;
+/** A connection that is back by then was not lost, to whoever looks. */
+export const GRACE_MILLISECONDS = 3000;
+/** Frames need no longer than this to bring what an answer knows already. */
+export const BEHIND_MILLISECONDS = 5000;
+
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15000;
+const FIRST_PROBE = 30000;
+const LONGEST_PROBE = 600000;
+/** So many handshakes in a row have to be refused, or sockets fall silent, before it is done without them. */
+export const MOST_FAILURES = 3;
 
 /** How long to wait before attempt number `attempt` (from 0), in milliseconds: doubling, and never the same for all
  * pages that lost the same server. `random` is from 0 to 1. */
 export function delayBefore(attempt, random) {
   const ceiling = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt);
   return ceiling / 2 + (random * ceiling) / 2;
+}
+
+/** How long to poll before a WebSocket is tried again, for the time number `probe` (from 0), in milliseconds. */
+export function delayBeforeProbe(probe, random) {
+  return Math.min(LONGEST_PROBE, FIRST_PROBE * 2 ** probe) * (1 + random / 4);
 }
 
 /** Where the events are, going on from `since` if something is known already. */
@@ -21,8 +39,25 @@ export function eventsUrl(pageUrl, since) {
   return url.href;
 }
 
-/** What a closed socket asks for: to sign in, to ask whether we are still signed in, or to connect again. */
-export function afterClose(code, wasOpen) {
+/**
+ * What a socket that has ended asks for: "sign-in", "connect" again, or "ask" by REST whether we are still signed in and
+ * the server is there. `code` is that of its end, `wasHeard` whether a frame came.
+ */
+export function afterEnd({ code, wasHeard }) {
   if (code === CREDENTIALS_ENDED) return "sign-in";
-  return wasOpen ? "connect" : "ask";
+  return wasHeard ? "connect" : "ask";
+}
+
+/**
+ * How often in a row sockets have failed although the server answers. One that hangs counts for all: something swallows
+ * it, and a person has waited long enough. So does a socket on which frames stop coming, if that happens each time.
+ */
+export function failuresAfter(failures, { wasHeard, isSilent, wasLong }) {
+  if (wasHeard) return isSilent && !wasLong ? failures + 1 : 0;
+  return isSilent ? MOST_FAILURES : failures + 1;
+}
+
+/** Whether to follow the changes by polling. */
+export function isHopeless(failures) {
+  return failures >= MOST_FAILURES;
 }

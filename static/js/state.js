@@ -1,8 +1,10 @@
 /**
  * All that the page knows, as one plain object, and the pure functions that change it.
  *
- * `place` is what is open (place.js). `revision` is how far we have followed the server's changes. `lists` are those
- * on the screen (tasklist.js): the dialog's, and on Home the pending tasks and the latest failures. `open` is the open
+ * `place` is what is open (place.js). `revision` is how far we have followed the server's changes; `isPolling`: by asking
+ * for them again and again, since no WebSocket gets through. `lists` are those
+ * on the screen (tasklist.js): the dialog's, and on Home the pending tasks and the latest failures, of which
+ * `unseenShown` says which are new: as `unseen`, unless somebody is reading them. `open` is the open
  * task (opentask.js), `start` the form of a new one (jobform.js), `confirm` and `report` are about deletions
  * (deleting.js), `ceph` is what is known of clusters (ceph.js). `needs` is what the functions ask of whoever runs them:
  * "failed" to be loaded (what this browser has not seen), "connect" to begin anew without what was known, "address" to
@@ -39,6 +41,7 @@ export function initial(user, role, version, place, preferences) {
     notice: "",
     signIn: { busy: false, error: "" },
     phase: "connecting",
+    isPolling: false,
     dataAt: null,
     isUpdated: false,
     store: null,
@@ -46,6 +49,7 @@ export function initial(user, role, version, place, preferences) {
     counts: null,
     pendingPercent: 0,
     unseen: unseenSince(""),
+    unseenShown: unseenSince(""),
     place,
     lists: { dialog: null, pending: null, failures: null },
     loads: 0,
@@ -60,6 +64,7 @@ export function initial(user, role, version, place, preferences) {
     start: null,
     workers: null,
     statistics: null,
+    health: null,
     errors: {},
     needs: NO_NEEDS,
     toasts: [],
@@ -129,9 +134,9 @@ export function withPreferences(state, preferences) {
 
 // The connection.
 
-/** It is lost. What we show is as old as the moment at which it was. */
-export function disconnected(state, serverStops, now) {
-  const dataAt = state.phase === "live" || state.phase === "stopping" ? now : state.dataAt;
+/** It is lost. What we show is as old as the moment at which it was: `lostAt`, by the clock of the server. */
+export function disconnected(state, serverStops, lostAt) {
+  const dataAt = state.phase === "live" || state.phase === "stopping" ? lostAt : state.dataAt;
   return { ...state, dataAt, phase: serverStops ? "stopping" : "reconnecting" };
 }
 
@@ -152,8 +157,9 @@ function hello(state, frame) {
   const next = {
     ...state,
     phase: "live",
+    isPolling: frame.way === "polling",
     dataAt: null,
-    isUpdated: frame.version !== state.version,
+    isUpdated: (frame.version ?? state.version) !== state.version,
     store: frame.store,
     revision: frame.revision,
     counts: frame.counts,
@@ -254,9 +260,9 @@ function inBounds(state, name) {
   return page === null ? state : went({ ...state, needs: { ...state.needs, address: true } }, { ...state.place, page });
 }
 
-export function loadFailed(state, name, number, error) {
+export function loadFailed(state, name, number, error, errors) {
   const list = state.lists[name];
-  return list === null ? state : withList(state, name, tasklist.loadFailed(list, number, error));
+  return list === null ? state : withList(state, name, tasklist.loadFailed(list, number, error, errors));
 }
 
 /** Asked for again, by the person or since some time has passed. */
@@ -292,22 +298,28 @@ export function seen(state) {
 
 // The rows on the screen.
 
-/** Before each picture: the table follows the list unless a person is in it. `inTable`: pointer or focus is there. */
-export function settle(state, inTable) {
-  return Object.keys(state.lists).reduce((next, name) => {
-    const list = next.lists[name];
-    return list === null || (name === "dialog" && isHeld(state, inTable)) ? next : withList(next, name, tasklist.settled(list));
-  }, state);
+/** Before each picture: the rows follow their list unless a person is in them, as `isIn(name)` says. */
+export function settle(state, isIn) {
+  const free = Object.keys(state.lists).filter((name) => state.lists[name] !== null && !isHeld(state, name, isIn));
+  return free.reduce((next, name) => withSettled(next, name), state);
 }
 
-/** Whether rows are selected, or something lies over the table that the person will come back from. */
-export function isHeld({ selection, place, confirm }, inTable) {
-  return inTable || selection.ids.size > 0 || place.task !== null || confirm !== null;
+/** Whether a list stands still: a person is in it, or, in the dialog, has selected rows, or looks at something over it
+ * that they will come back from. */
+export function isHeld({ selection, place, confirm }, name, isIn) {
+  const isLeftOpen = selection.ids.size > 0 || place.task !== null || confirm !== null;
+  return isIn(name) || (name === "dialog" && isLeftOpen);
 }
 
 /** The person wants the rows as they are now. */
-export function updatesApplied(state) {
-  return pruned(withList(state, "dialog", tasklist.settled(state.lists.dialog)));
+export function updatesApplied(state, name) {
+  return pruned(withSettled(state, name));
+}
+
+/** Which failures are new goes with the rows that show them. */
+function withSettled(state, name) {
+  const next = withList(state, name, tasklist.settled(state.lists[name]));
+  return name === "failures" && next.unseenShown !== next.unseen ? { ...next, unseenShown: next.unseen } : next;
 }
 
 // What is open.
@@ -349,11 +361,11 @@ export function selectAllClicked(state) {
   return { ...state, selection: allClicked(state.selection, chooseable(state.lists.dialog)) };
 }
 
-/** All that match, on whatever page, as of what the person sees. */
+/** All that match what the rows answer, on whatever page, as of what the person sees. */
 export function allMatchingChosen(state) {
   const { dialog } = state.lists;
-  const { query, count, isExact, countedAt } = dialog;
-  return { ...state, selection: allMatching(chooseable(dialog), { query, count, isExact, asOf: countedAt }) };
+  const { answered, count, isExact, countedAt } = dialog;
+  return { ...state, selection: allMatching(chooseable(dialog), { query: answered, count, isExact, asOf: countedAt }) };
 }
 
 export function selectionCleared(state) {
@@ -377,7 +389,7 @@ export function withOpen(state, id, apply) {
   return state.open?.id === id ? { ...state, open: apply(state.open) } : state;
 }
 
-/** Something that was loaded: `jobs`, `workers` or `statistics`; an error leaves what was there. */
+/** Something that was loaded: `jobs`, `workers`, `statistics` or `health`; an error leaves what was there. */
 export function withLoaded(state, name, value) {
   return { ...state, [name]: value, errors: { ...state.errors, [name]: "" } };
 }

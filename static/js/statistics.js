@@ -4,9 +4,6 @@ import { duration, number, timeOfDay } from "./format.js";
 
 const MINUTE_MILLISECONDS = 60000;
 const SECONDS_A_MINUTE = 60;
-const SECONDS_AN_HOUR = 3600;
-const SECONDS_A_DAY = 86400;
-const TWO_DIGITS = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 2 });
 
 /** How far each minute lies back: -59 to 0, the minute that is not over yet. */
 function minutesBack(minutes) {
@@ -46,11 +43,11 @@ export function throughputText(minutes) {
   return `${number(ended)} ended in the last hour, ${failed === 0 ? "none" : number(failed)} failed`;
 }
 
-/** `Tasks waited 0.4 s on average`. */
+/** `Tasks waited 400 ms on average`. */
 export function waitingText(minutes) {
   const seconds = meanWaitingSeconds(minutes);
   if (seconds === null) return "No task was started in the last hour.";
-  return `Tasks waited ${shortDuration(seconds)} on average`;
+  return `Tasks waited ${duration(seconds)} on average`;
 }
 
 /** The moment of a minute that lies so far back, as `14:32:00`. */
@@ -60,18 +57,7 @@ export function minuteText(minutes, back) {
 
 /** For the axis: how far it lies back. */
 export function backText(back) {
-  return back === 0 ? "now" : `${number(-back)} min ago`;
-}
-
-/** `4 ms`, `0.4 s`, `12 s`, `5 m`, `1 h 30 m`: short ones exactly enough, and no second unit where it is zero. */
-export function shortDuration(seconds) {
-  if (seconds === 0) return "0 s";
-  if (seconds < 0.1) return `${TWO_DIGITS.format(seconds * 1000)} ms`;
-  if (Math.round(seconds) < SECONDS_A_MINUTE) return `${TWO_DIGITS.format(seconds)} s`;
-  if (seconds % SECONDS_A_DAY === 0) return `${number(seconds / SECONDS_A_DAY)} d`;
-  if (seconds % SECONDS_AN_HOUR === 0) return `${number(seconds / SECONDS_AN_HOUR)} h`;
-  if (seconds < SECONDS_AN_HOUR && seconds % SECONDS_A_MINUTE === 0) return `${number(seconds / SECONDS_A_MINUTE)} m`;
-  return duration(seconds);
+  return back === 0 ? "now" : `${duration(-back * SECONDS_A_MINUTE)} ago`;
 }
 
 /** `2 of 4 busy`. */

@@ -5,6 +5,7 @@
  * screen; they become those of `next` when they are `settled`, which does not happen while a person is in them, so
  * that no row moves away from under the pointer. What a frame may have changed of the page makes the list stale.
  * `answered` is the query that the rows answer, `query` the one that is asked for; `loading` a request under way.
+ * `searchError` is what the server has against the search of the query, `error` why there was no answer else.
  */
 
 import { ESTIMATED, TABS } from "./statuses.js";
@@ -35,6 +36,7 @@ export function listOf(query) {
     isStale: true,
     loading: null,
     error: "",
+    searchError: "",
   };
 }
 
@@ -42,7 +44,7 @@ export function listOf(query) {
 export function following(list, query) {
   if (query === null) return null;
   if (list === null || list.query.tab !== query.tab) return listOf(query);
-  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", isStale: true };
+  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", searchError: "", isStale: true };
 }
 
 export function isSame(query, other) {
@@ -102,6 +104,7 @@ export function withAnswer(list, number, page) {
     isStale: list.isStale || hasMore,
     loading: null,
     error: "",
+    searchError: "",
   };
   return frames.reduce(withFrame, answered);
 }
@@ -113,8 +116,14 @@ function remembered(list, page) {
   return others.map((task) => [task.id, list.hasGap ? { gone: NOT_LISTED, ...task } : task]);
 }
 
-export function loadFailed(list, number, error) {
-  return list.loading?.number === number ? { ...list, loading: null, error } : list;
+/** `errors` are what the server says of single parameters: one that is about the search is told at its field. */
+export function loadFailed(list, number, error, errors = {}) {
+  return list.loading?.number === number ? { ...list, loading: null, ...refusal(error, errors) } : list;
+}
+
+/** `{ error, searchError }` of a list, from what a Problem says. */
+export function refusal(error, { search = [] }) {
+  return search.length > 0 ? { error: "", searchError: search.join(" ") } : { error, searchError: "" };
 }
 
 /** Changes were missed, or may have been: an answer under way is not for us. */

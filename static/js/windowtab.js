@@ -3,13 +3,14 @@
 import { countOf } from "./statuses.js";
 import { iconHref, pageTitle } from "./tabicon.js";
 import { unseenCount } from "./unseen.js";
+import { numbered } from "./words.js";
 
 let shown = "";
 
 export function showInTab({ counts, unseen, open, place }) {
   const pending = counts === null ? 0 : countOf("pending", counts);
   const failed = counts === null ? 0 : unseenCount(unseen, counts);
-  const name = open?.task?.description ?? (place.tab === null ? undefined : "Background-Tasks");
+  const name = open?.task ? numbered(open.task) : (place.tab === null ? undefined : "Background-Tasks");
   const title = pageTitle(pending, failed, name ? `${name} · Hourglass` : undefined);
   if (document.title !== title) document.title = title;
   const href = iconHref(pending, failed);

@@ -1,11 +1,18 @@
 /** What the page says: sentences that are made from numbers and tasks. Pure. */
 
+import { isolated } from "./bidi.js";
 import { exactMoment, moment, number, percent, timeOfDay } from "./format.js";
+import { offsetText, timeTyped } from "./localtime.js";
 import { ABORTED, EXCEPTION, FINISHED, TABS, countOf, isPending } from "./statuses.js";
 
 /** `1 task`, `3 tasks`. */
 export function tasks(count) {
   return count === 1 ? "1 task" : `${number(count)} tasks`;
+}
+
+/** `Counting to 5 #17`: several tasks may have the same description. */
+export function numbered({ id, description }) {
+  return `${isolated(description)} #${id}`;
 }
 
 /** The text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
@@ -16,7 +23,7 @@ export function buttonText(pending, failed, atLeast = false) {
 }
 
 export function buttonTooltip(pending, pendingPercent) {
-  return pending > 0 ? `${percent(pendingPercent)} done in average` : "No tasks running";
+  return pending > 0 ? `${percent(pendingPercent)} done on average` : "No tasks running";
 }
 
 /** How far the sand has run: empty, start, half or end. */
@@ -37,12 +44,12 @@ export function emptyText(tab) {
 }
 
 export function notFoundText(tab, search) {
-  return `No ${tab} task matches “${search}”.`;
+  return `No ${tab} task matches “${isolated(search)}”.`;
 }
 
-/** How old is what I see. `dataAt` is when it was last known to be true, in milliseconds. */
-export function freshnessText(phase, dataAt) {
-  if (phase === "live") return "Live";
+/** How old is what I see. `dataAt` is when it was last known to be true, in milliseconds since 1970. */
+export function freshnessText({ phase, dataAt, isPolling }) {
+  if (phase === "live") return isPolling ? "Live by polling: it seems that a proxy does not pass WebSockets" : "Live";
   if (phase === "stopping") return "Server is stopping";
   if (dataAt === null) return phase === "connecting" ? "Connecting…" : "Reconnecting…";
   return `Reconnecting… data from ${timeOfDay(dataAt)}`;
@@ -55,12 +62,12 @@ export const WARNING =
 export function deleteSentence(chosen) {
   if (chosen.length > 1) return `You are about to delete ${tasks(chosen.length)}.`;
   const [{ description, status, last_modified: modified }] = chosen;
-  return `You are about to delete ${description} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
+  return `You are about to delete ${isolated(description)} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
 }
 
 /** The same for all that match a list's query, wherever they are. */
 export function matchingSentence({ query, count, isExact }) {
-  const which = query.search === "" ? "" : ` that match “${query.search}”`;
+  const which = query.search === "" ? "" : ` that match “${isolated(query.search)}”`;
   return `You are about to delete ${isExact ? "all" : "more than"} ${number(count)} ${query.tab} tasks${which}.`;
 }
 
@@ -70,7 +77,7 @@ export function mayRollNothingBack(chosen) {
 
 /** What became of a task that was not touched; null where it was. `task` is as the person saw it, if they did. */
 export function reportSentence(task, { id, outcome, status }) {
-  const name = task?.description ?? `Task ${id}`;
+  const name = task ? isolated(task.description) : `Task ${id}`;
   if (outcome === "missing") return `${name} had already been deleted`;
   if (outcome !== "changed") return null;
   return task ? `${name} changed from ${task.status} to ${status ?? "deleted"}` : `${name} is ${status ?? "deleted"} by now`;
@@ -78,7 +85,7 @@ export function reportSentence(task, { id, outcome, status }) {
 
 /** What became of a task, whatever that was. */
 export function outcomeSentence(task, result) {
-  return reportSentence(task, result) ?? `${task?.description ?? `Task ${result.id}`}: ${result.outcome}`;
+  return reportSentence(task, result) ?? `${task ? isolated(task.description) : `Task ${result.id}`}: ${result.outcome}`;
 }
 
 /** `2 tasks deleted, 1 aborted, 1 left alone`. */
@@ -97,7 +104,7 @@ const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "abort
 
 /** A toast's title: one task by its name, several by their number. */
 export function endedTitle(status, count, names) {
-  if (count === 1) return `${names[0]} ${status === ABORTED ? "was aborted" : ENDED[status]}`;
+  if (count === 1) return `${isolated(names[0])} ${status === ABORTED ? "was aborted" : ENDED[status]}`;
   return `${tasks(count)} ${status === ABORTED ? "were aborted" : ENDED[status]}`;
 }
 
@@ -108,7 +115,7 @@ export function endedNames(count, names) {
 
 /** `Task 3, Task 2 (+1 more)`. */
 export function someNames(count, names) {
-  const shown = names.slice(0, 2);
+  const shown = names.slice(0, 2).map(isolated);
   const more = count - shown.length;
   return shown.join(", ") + (more > 0 ? ` (${moreText(more)})` : "");
 }
@@ -144,6 +151,23 @@ export function estimateOf({ estimated, stalled }, now) {
   const left = Date.parse(estimated) - now;
   if (left >= SOON_MILLISECONDS) return "ahead";
   return left > -SOON_MILLISECONDS ? "soon" : "late";
+}
+
+/** How far a running task is: `round 7 of 20`, or that none has ended yet. */
+export function underWayText(task) {
+  return roundText(task) || "first round under way";
+}
+
+/** When a task would start at the earliest, from what was typed as a time: with its offset, and what is odd about it. */
+export function startText(typed, zone) {
+  const { at, kind } = timeTyped(typed, zone);
+  if (at === null) return "";
+  const when = zone === "utc" ? exactMoment(at) : `${exactMoment(at)}, ${offsetText(at, zone)}`;
+  const oddity = {
+    skipped: ": the clocks are set forward over the time that you typed",
+    doubled: ", the first of two: the clocks are set back then. With the times set to UTC in the settings you can choose the second",
+  }[kind];
+  return `Not before ${when}${oddity ?? ""}.`;
 }
 
 /** `round 7 of 20`, or as much of it as is known. */

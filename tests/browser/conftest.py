@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -66,12 +67,28 @@ class Page:
         self.forgiven += texts
 
 
-@pytest.fixture
-def tab(browser, service):
+@contextmanager
+def opened(browser, service, *forgiven, **options):
     """A tab of a fresh browser; its console must have said nothing when the test ends."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
     tab = Page(context, service)
+    tab.forgive(*forgiven)
     yield tab
     context.close()
     assert [said for said in tab.said if not any(text in said for text in tab.forgiven)] == []
     assert [url for url in tab.asked if not url.startswith(service.base) and not url.startswith("data:")] == []
+
+
+@pytest.fixture
+def tab(browser, service):
+    """See opened."""
+    with opened(browser, service) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A service for all tests of a module: they begin with steps.sign_in_afresh, which deletes what there is."""
+    service = Service(tmp_path_factory.mktemp("shared")).start("--set", "test_task.round_seconds=0.1")
+    yield service
+    service.close()

@@ -16,6 +16,7 @@ from jobs.model import Status, Watch
 from storage import ListQuery
 from storage import database as database_module
 from storage.database import MIGRATIONS, Joint, open_database
+from storage.kept_rounds import RoundBounds
 from storage.room import LARGEST_FRAME_BYTES
 from storage.sqlite import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, running
@@ -352,7 +353,7 @@ def test_the_store_keeps_its_name(run, store, tmp_path):
 def test_rounds_beyond_a_lowered_setting_are_found_once_and_go_in_small_steps(run, store):
     task = running(run, store)
     run(store.change(task.id, lifecycle.reported([done(number) for number in range(1, 31)], 2000)))
-    lowered = SqliteStore(store.inner._database, most_rounds=10)
+    lowered = SqliteStore(store.inner._database, RoundBounds(most=10))
 
     assert run(lowered.forget_leftovers(100)) == 0
     run(lowered.find_leftovers())
@@ -365,7 +366,7 @@ def test_rounds_beyond_a_lowered_setting_are_found_once_and_go_in_small_steps(ru
 
 
 def test_a_task_keeps_its_newest_rounds_as_they_come(run, store):
-    keeping = SqliteStore(store.inner._database, most_rounds=10)
+    keeping = SqliteStore(store.inner._database, RoundBounds(most=10))
     task = running(run, store)
     for first in range(1, 60, 7):
         run(keeping.change(task.id, lifecycle.reported([done(number) for number in range(first, first + 7)], 2000)))

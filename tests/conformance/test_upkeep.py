@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from msgspec.structs import replace
 
 from jobs import lifecycle
 from jobs.errors import NoSuchTask
 from jobs.model import Status, Watch
-from storage import DueTask, Minute
+from storage import DueTask, Minute, kept_rounds, upkeep
 from storage.database import open_database
+from storage.kept_rounds import RoundBounds
 from storage.sqlite import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, key, running
 
@@ -24,10 +27,10 @@ class Opened:
         self.run, self.directory = run, directory
         self.store = None
 
-    def __call__(self, most_rounds=0):
+    def __call__(self, most_rounds=0, most_bytes=0):
         self.close()
         self.database = self.run(open_database(self.directory))
-        self.store = SqliteStore(self.database, most_rounds)
+        self.store = SqliteStore(self.database, RoundBounds(most_rounds, most_bytes))
         return self.store
 
     def close(self):
@@ -189,6 +192,119 @@ def test_a_task_that_is_removed_while_leftovers_are_looked_for_leaves_no_rounds(
 
     assert [run(store.forget_leftovers(1000)) for _ in range(2)] == [500, 0]
     assert rows(run, store, "rounds") == 0
+
+
+def with_outputs(run, store, sizes, first=1, at_once=1):
+    """Reports rounds whose outputs take so many bytes, from number `first` on."""
+    task = running(run, store)
+    report(run, store, task.id, sizes, first, at_once)
+    return task
+
+
+def report(run, store, task_id, sizes, first=1, at_once=1):
+    rounds = [done(first + place, output=json.dumps("x" * (size - 2))) for place, size in enumerate(sizes)]
+    for place in range(0, len(rounds), at_once):
+        run(store.change(task_id, lifecycle.reported(rounds[place : place + at_once], 2000)))
+
+
+def rounds_bytes(run, store, task_id):
+    """What is noted of a task's rounds, and what they take."""
+    return run(
+        store._database.write(
+            lambda transaction: transaction.execute(
+                "SELECT rounds_bytes, (SELECT sum(100 + length(message) + length(output)) FROM rounds WHERE task = ?1) "
+                "FROM tasks WHERE id = ?1",
+                (task_id,),
+            ).fetchone()
+        )
+    )
+
+
+KIB = 1024
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 20])
+def test_of_a_task_as_many_bytes_of_the_newest_rounds_are_kept(run, opened, at_once):
+    store = opened(most_bytes=5 * 2 * KIB)
+    task = with_outputs(run, store, [2 * KIB - 200] * 20, at_once=at_once)
+
+    assert numbers(run, store, task.id) == [16, 17, 18, 19, 20]
+    noted, taken = rounds_bytes(run, store, task.id)
+    assert noted == taken <= 10 * KIB
+
+
+def test_the_newest_round_is_kept_however_large_it_is(run, opened):
+    store = opened(most_bytes=KIB)
+    task = with_outputs(run, store, [10, 10, 100 * KIB])
+    assert numbers(run, store, task.id) == [3]
+
+    report(run, store, task.id, [10], first=4)
+    assert numbers(run, store, task.id) == [4]
+
+
+def test_both_bounds_hold_together_and_0_is_all(run, opened):
+    store = opened(most_rounds=3, most_bytes=4 * KIB)
+    task = with_outputs(run, store, [10, 10, 10, 10, 3 * KIB, 10, 2 * KIB])
+    assert numbers(run, store, task.id) == [6, 7]
+
+    all_kept = opened()
+    task = with_outputs(run, all_kept, [10] * 50)
+    assert numbers(run, all_kept, task.id) == list(range(1, 51))
+
+
+def test_rounds_that_are_done_again_count_once(run, opened):
+    store = opened(most_bytes=100 * KIB)
+    task = with_outputs(run, store, [KIB] * 10)
+    run(store.change(task.id, lifecycle.interrupted(3000, "the server stopped", True), lifecycle.taken(3001)))
+    report(run, store, task.id, [2 * KIB] * 5)
+
+    noted, taken = rounds_bytes(run, store, task.id)
+    assert noted == taken
+
+
+def test_what_nobody_has_counted_is_counted_with_the_next_round(run, opened):
+    """As of a task of the version before, which runs on."""
+    task = with_outputs(run, opened(), [KIB] * 20)
+    store = opened(most_bytes=5 * KIB)
+    run(store._database.write(lambda transaction: transaction.execute("UPDATE tasks SET rounds_bytes = NULL")))
+
+    report(run, store, task.id, [10], first=21)
+    run(store.forget_leftovers(1000))
+
+    assert numbers(run, store, task.id) == [17, 18, 19, 20, 21]
+    noted, taken = rounds_bytes(run, store, task.id)
+    assert noted == taken
+
+
+def test_rounds_that_are_too_large_for_a_setting_that_was_lowered_are_found_and_forgotten(run, opened, monkeypatch):
+    monkeypatch.setattr(upkeep, "LARGEST_ROUND_BYTES", 2 * KIB)
+    monkeypatch.setattr(upkeep, "MOST_BYTES_AT_ONCE", 3 * KIB)
+    store = opened()
+    large, small = with_outputs(run, store, [KIB] * 20), with_outputs(run, store, [10] * 20)
+    store = opened(most_bytes=5 * KIB)
+
+    run(store.find_leftovers())
+    while run(store.forget_leftovers(3)):
+        pass
+
+    assert numbers(run, store, large.id) == [17, 18, 19, 20]
+    assert numbers(run, store, small.id) == list(range(1, 21))
+    for number in (21, 22):
+        report(run, store, large.id, [KIB], first=number)
+        run(store.forget_leftovers(1000))
+        assert numbers(run, store, large.id) == list(range(number - 3, number + 1))
+
+
+def test_not_too_many_bytes_are_removed_at_once(run, opened, monkeypatch):
+    monkeypatch.setattr(kept_rounds, "MOST_BYTES_AT_ONCE", 3 * KIB)
+    store = opened()
+    task = with_outputs(run, store, [KIB] * 20)
+    run(store.change(task.id, lifecycle.returned("1", 3000), lifecycle.deleted("ann", 4000, None, False)))
+    assert rows(run, store, "rounds") == 17
+
+    while run(store.forget_leftovers(1000)):
+        pass
+    assert (rows(run, store, "rounds"), rows(run, store, "leftovers")) == (0, 0)
 
 
 # Keys.

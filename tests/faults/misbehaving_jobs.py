@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -140,6 +141,17 @@ def fails(message: str = "no such pool", rounds: Times = 0) -> Iterator[Round]:
     for number in range(1, rounds + 1):
         yield Round(number)
     raise ValueError(message)
+
+
+@job(description="Logging an error")
+def logs_an_error(message: str) -> Iterator[Round]:
+    """Logs it with its traceback, and prints it."""
+    try:
+        raise ValueError(message)
+    except ValueError:
+        logging.getLogger("a.job").exception("failed: %s", message)
+        print(message, file=sys.stderr)
+    yield Round(1)
 
 
 class Unspeakable(Exception):
@@ -334,6 +346,23 @@ def prints(text: str) -> Iterator[Round]:
     os.write(1, f"{text}\n".encode())
     subprocess.run(["/bin/echo", text], check=True)
     yield Round(1, message=f"read {sys.stdin.read()!r}")
+
+
+@job(description="Printing {lines} lines")
+def prints_much(lines: int) -> Iterator[Round]:
+    """Writes to stdout and stderr, also as another program does."""
+    for number in range(lines):
+        print(f"line {number} of what a job prints", file=(sys.stdout, sys.stderr)[number % 2])
+    subprocess.run(["/bin/sh", "-c", f"seq {lines}; seq {lines} >&2"], check=True)
+    yield Round(1)
+
+
+@job(description="Leaving an orphan")
+def leaves_an_orphan(seconds: Seconds, record_path: str) -> Iterator[Round]:
+    """Starts a process of its own session whose parent ends at once."""
+    command = f"sleep {seconds} & echo $! >> {record_path}"
+    subprocess.run(["/bin/sh", "-c", command], check=True, start_new_session=True)
+    yield Round(1)
 
 
 # Jobs that harm their process

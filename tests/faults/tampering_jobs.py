@@ -53,7 +53,7 @@ def breaks_encoder() -> Iterator[Round]:
     yield Round()
 
     def encode(message: object) -> bytes:
-        if isinstance(message, Ended) and message.error != jobs.link.UNSPEAKABLE:
+        if not isinstance(message, Ended) or message.error != jobs.link.UNSPEAKABLE:
             raise OverflowError("no")
         return msgspec.msgpack.encode(message)
 

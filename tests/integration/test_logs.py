@@ -155,3 +155,38 @@ async def test_requests_of_one_connection_have_an_id_each(shared_service):
     answers = [await ask(shared_service, "/health") for _ in range(3)]
 
     assert len({answer.headers["X-Request-Id"] for answer in answers}) == 3
+
+
+async def test_code_of_a_job_silences_neither_the_server_nor_its_worker_nor_the_next_task(service):
+    options = ("--set", "log.format=json", "--set", "log.level=debug", "--set", "workers.count=1")
+    client = Client(service.start("--set", "jobs.modules=tests.faults.silencing_jobs", *options))
+    silent = await client.create("silences")
+    await client.ended(silent["id"])
+    loud = await client.create("logs_in_threads", text="heard")
+    await client.ended(loud["id"])
+    service.stop()
+    lines = json_lines(service)
+
+    assert messages(lines, logger="hourglass")[-1] == "stopped"
+    assert "its clean-up raised" in messages(lines, logger="hourglass.worker", task=silent["id"])[0]
+    assert messages(lines, logger="hourglass.queue", task=silent["id"])
+    assert messages(lines, logger="a.job", task=loud["id"]) == [f"heard {where}" for where in WHERE_IT_LOGS]
+    assert messages(lines, logger="hourglass.http", level="debug")
+    assert not [line for line in lines if "nobody reads this" in line["message"]]
+
+
+WHERE_IT_LOGS = ("main", "new", "early", "asyncio")
+
+
+async def test_an_error_with_line_ends_forges_no_line_of_the_log(service):
+    client = Client(service.start("--set", "log.level=debug"))
+    forged = "2026-01-31 12:00:00,250 INFO hourglass: all is well"
+    for job in ("fails", "logs_an_error"):
+        task = await client.create(job, message=f"no such pool\n{forged}\r{forged}\x1b[2J\u2028{forged}")
+        await client.ended(task["id"])
+    service.stop()
+
+    assert forged in log_of(service)
+    for line in log_of(service).split("\n"):
+        assert line.isprintable()
+        assert not line.startswith(forged)

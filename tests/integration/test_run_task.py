@@ -205,10 +205,11 @@ async def test_after_a_history_that_is_no_longer_kept_it_looks_at_the_task_itsel
 
 
 class LosingProxy:
-    """Passes everything on to the service, but the first answer of all is lost on its way back."""
+    """Passes everything on to the service, but the first answer of all is lost on its way back, or is another one."""
 
-    def __init__(self, port):
+    def __init__(self, port, *instead):
         self._port = port
+        self._instead = [*instead]
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.lost = 0
@@ -227,7 +228,9 @@ class LosingProxy:
             with near, socket.create_connection(("127.0.0.1", self._port)) as far:
                 threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
                 answer = b"".join(iter(lambda: far.recv(65536), b""))
-                if self.lost:
+                if self._instead:
+                    near.sendall(self._instead.pop(0))
+                elif self.lost:
                     near.sendall(answer)
                 else:
                     self.lost = len(answer)
@@ -253,3 +256,42 @@ async def test_a_creation_whose_answer_was_lost_is_repeated_and_creates_one_task
     assert proxy.lost
     assert "Waiting for the service" in script.lines[0]
     assert (await client.get("taskqueue"))["count"] == 1
+
+
+def bad_gateway(status):
+    body = b"<html>\x1b[2JBad Gateway\n</html>"
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body)
+
+
+async def test_a_proxy_that_cannot_reach_the_service_is_asked_again(service, started):
+    client = Client(service.start())
+    proxy = LosingProxy(port_of(service), bad_gateway(b"502 Bad Gateway"), bad_gateway(b"504 Gateway Timeout"))
+    proxy.lost = 1
+    script = started(proxy.address, "test_task", "times=1")
+    code = await script.end()
+    proxy.close()
+
+    assert code == 0
+    assert [line.partition(": ")[2][:3] for line in script.lines[:2]] == ["502", "504"]
+    assert all(line.isprintable() for line in script.lines)
+    assert (await client.get("taskqueue"))["count"] == 1
+
+
+async def test_a_proxy_that_never_reaches_it_is_given_up(service, started):
+    service.start()
+    proxy = LosingProxy(port_of(service), bad_gateway(b"502 Bad Gateway"))
+    script = started(proxy.address, "test_task", "times=1", HOURGLASS_PATIENCE="0")
+    code = await script.end()
+    proxy.close()
+
+    assert code == 3
+    assert "does not answer: 502 Bad Gateway" in script.lines[-1]
+
+
+async def test_what_messages_contain_is_printed_without_what_steers_a_terminal(client, started):
+    text = "\\u001b[2J\\r\\n\\u202eFinished"
+    script = started(client.service.base, "fails", f'message="{text}"')
+
+    assert await script.end() == 1
+    assert "\\x1b[2J" in script.lines[-1]
+    assert all(line.isprintable() for line in script.lines)

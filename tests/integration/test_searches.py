@@ -9,7 +9,7 @@ from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 
 from tests.support.monitoring import ask
@@ -104,6 +104,24 @@ async def test_a_search_ends_with_its_client(long_texts, method):
 
     await until_counted(client, rf'requests_total{{method="{method}",route="/openattic/api/taskqueue",status="499"}} 1')
     assert (await client.get("taskqueue?pageSize=1"))["count"] == MANY + 2 * LONG
+    assert long_texts.stop() == 0
+
+
+async def test_lists_and_statistics_wait_for_no_search(long_texts):
+    long_texts.start("--set", "limits.read_seconds=3600")
+    client = Client(long_texts)
+    streams = [await asking(long_texts, "GET", SLOW) for _ in range(20)]
+    last = asyncio.ensure_future(streams[-1].read_bytes(1))
+
+    assert (await client.get("taskqueue?pageSize=1"))["count"] == MANY + 2 * LONG
+    await client.get("statistics")
+    await client.get("retention")
+
+    assert not last.done()
+    for stream in streams:
+        stream.close()
+    await asyncio.wait([last])
+    assert isinstance(last.exception(), StreamClosedError)
     assert long_texts.stop() == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import time
@@ -174,6 +175,31 @@ async def test_ten_wrong_passwords_shut_the_door_for_that_name_before_any_is_loo
     assert (await Client(service, cookie).call("GET", "taskqueue")).status == 200
 
 
+async def guess_from(service, address, name):
+    """Begins to sign in from an address of loopback; the connection."""
+    port = service.base.rpartition(":")[2]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    body = json.dumps({"username": name, "password": "wrong"}).encode()
+    head = (
+        f"POST /openattic/api/auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    )
+    writer.write(head.encode() + b"\r\n\r\n" + body)
+    return reader, writer
+
+
+async def test_a_crowd_that_guesses_keeps_nobody_else_out(service):
+    service.start()
+    crowd = [await guess_from(service, "127.0.0.7", f"n{number}") for number in range(100)]
+    await crowd[0][0].readline()  # the first has its answer, the others wait
+
+    answers = [await Client(service, {}).call("POST", "auth", RIGHT) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert not crowd[-1][0].at_eof()
+    for _, writer in crowd:
+        writer.close()
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -252,7 +278,7 @@ async def test_the_name_of_the_cookie_stays_over_restarts_and_ports_and_is_anoth
     for _ in range(2):
         service.start()
         names.append(cookie_of(await sign_in(Client(service, {})))["Cookie"].partition("=")[0])
-        service.stop()
+        service.kill()
     names.append(cookie_of(await sign_in(nobody))["Cookie"].partition("=")[0])
 
     assert names[0] == names[1] != names[2]
@@ -296,6 +322,13 @@ async def test_signing_out_everywhere_ends_all_sessions_of_the_user(nobody):
     assert (await Client(nobody.service, cookie_of(of_eve)).call("GET", "taskqueue")).status == 200
     assert (await mine[0].call("DELETE", "auth?everywhere=true")).status == 401
     assert (await mine[0].call("DELETE", "auth?everywhere=false")).status == 204
+
+
+async def test_the_description_of_the_api_names_the_cookie(nobody):
+    answer = await sign_in(nobody)
+    schemes = (await Client(nobody.service, cookie_of(answer)).get("openapi.json"))["components"]["securitySchemes"]
+
+    assert schemes["session"]["name"] == answer.headers["Set-Cookie"].partition("=")[0]
 
 
 # What counts
@@ -378,30 +411,29 @@ async def begin(service, method, path, headers, body):
     return SlowRequest(reader, writer, body[-1:])
 
 
-@pytest.mark.parametrize("change", [("remove", "{}"), ("role", "{}", "viewer"), ("password", "{}")])
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "taskqueue/test_task", b'{"times": 1}'),
-        ("POST", "taskqueue", b'[{"job": "test_task", "params": {"times": 1}}]'),
-        ("POST", "taskqueue/delete", b'{"ids": [1]}'),
-        ("PUT", "taskqueue/1", b'{"pinned": true}'),
-        ("DELETE", "taskqueue/1", b"{}"),
-        ("POST", "taskqueue/1/retry", b"{}"),
-    ],
-)
-async def test_who_may_no_longer_when_the_body_is_complete_changes_nothing(client, method, path, body, change):
-    name = f"u{time.monotonic_ns()}"
-    service = client.service
+CHANGING = [
+    ("POST", "taskqueue/test_task", b'{"times": 1}'),
+    ("POST", "taskqueue", b'[{"job": "test_task", "params": {"times": 1}}]'),
+    ("POST", "taskqueue/delete", b'{"ids": [1]}'),
+    ("PUT", "taskqueue/1", b'{"pinned": true}'),
+    ("DELETE", "taskqueue/1", b"{}"),
+    ("POST", "taskqueue/1/retry", b"{}"),
+]
+
+
+@pytest.mark.parametrize("change", ["remove", "role", "password"])
+async def test_who_may_no_longer_when_the_body_is_complete_changes_nothing(client, change):
+    name, service = f"slow-{change}", client.service
     assert service.user("add", name, "--role", "admin", given="pw\n").returncode == 0
-    slow = await begin(service, method, path, basic(name, "pw"), body)
+    slow = [await begin(service, method, path, basic(name, "pw"), body) for method, path, body in CHANGING]
     before = (await client.get("taskqueue?pageSize=1"))["revision"]
-    assert service.user(*(word.format(name) for word in change), given="new\n").returncode == 0
+    words = [change, name, *(["viewer"] if change == "role" else [])]
+    assert service.user(*words, given="new\n").returncode == 0
 
-    status, problem = await slow.answer()
-
-    assert (status, b"sign in again" in problem) == (401, True)
-    assert (await client.get(f"taskqueue/changes?since={before}"))["tasks"] == []
+    for one in slow:
+        status, problem = await one.answer()
+        assert (status, b"sign in again" in problem) == (401, True)
+    assert (await client.get(f"taskqueue/changes?since={before}"))["transitions"] == []
 
 
 async def test_a_session_that_ends_before_the_body_is_complete_changes_nothing(client, nobody):
@@ -415,25 +447,26 @@ async def test_a_session_that_ends_before_the_body_is_complete_changes_nothing(c
 WAITS = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
 
 
-@pytest.mark.parametrize("change", [("remove", "{}"), ("role", "{}", "viewer")])
-async def test_waiting_calls_of_one_who_may_no_longer_end_at_once(service, change):
+async def test_waiting_calls_of_one_who_may_no_longer_end_at_once(service):
     admin = Client(service.start())
-    assert service.user("add", "tim", "--role", "admin", given="pw\n").returncode == 0
     task = (await admin.call("POST", "taskqueue", WAITS)).json
-    tim = Client(service, basic("tim", "pw"))
-    calls = [
-        asyncio.ensure_future(tim.call("GET", f"taskqueue/{task['id']}?wait=60")),
-        asyncio.ensure_future(tim.call("POST", "taskqueue", WAITS, Prefer="wait=60")),
-    ]
-    while (head := await admin.get("taskqueue?pageSize=1"))["count"] < 2:
-        await admin.get(f"taskqueue/changes?since={head['revision']}&wait=10")
-    calls.append(asyncio.ensure_future(tim.call("GET", f"taskqueue/changes?since={head['revision']}&wait=60")))
-    assert (await tim.call("GET", "jobs")).status == 200
-    assert service.user(*(word.format("tim") for word in change)).returncode == 0
+    for number, change in enumerate(["remove", "role"]):
+        name = f"who-{change}"
+        assert service.user("add", name, "--role", "admin", given="pw\n").returncode == 0
+        client = Client(service, basic(name, "pw"))
+        calls = [
+            asyncio.ensure_future(client.call("GET", f"taskqueue/{task['id']}?wait=60")),
+            asyncio.ensure_future(client.call("POST", "taskqueue", WAITS, Prefer="wait=60")),
+        ]
+        while (head := await admin.get("taskqueue?pageSize=1"))["count"] < number + 2:
+            await admin.get(f"taskqueue/changes?since={head['revision']}&wait=10")
+        calls.append(asyncio.ensure_future(client.call("GET", f"taskqueue/changes?since={head['revision']}&wait=60")))
+        assert (await client.call("GET", "jobs")).status == 200
+        words = [change, name, *(["viewer"] if change == "role" else [])]
+        assert service.user(*words).returncode == 0
 
-    answers = await asyncio.wait_for(asyncio.gather(*calls), 30)
-
-    assert [(answer.status, answer.kind) for answer in answers] == [(401, "application/problem+json")] * 3
+        answers = await asyncio.wait_for(asyncio.gather(*calls), 30)
+        assert [(answer.status, answer.kind) for answer in answers] == [(401, "application/problem+json")] * 3
 
 
 async def test_waiting_calls_and_sockets_of_a_session_end_when_its_time_is_up(service):

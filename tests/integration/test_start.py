@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -124,3 +125,51 @@ def test_the_printed_password_signs_in(tmp_path):
     finally:
         server.terminate()
         server.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_key_that_others_can_read_is_refused_with_what_to_run(tmp_path, mode):
+    key = tmp_path / "secret.key"
+    key.write_bytes(b"x" * 32)
+    key.chmod(mode)
+
+    answer = started(directory=tmp_path)
+    assert_refused(answer, f"got mode {mode:04o}", f"chmod 600 {key}")
+    user = [sys.executable, str(ROOT / "server.py"), "user", "list", f"--data-dir={tmp_path}"]
+    command = subprocess.run(user, capture_output=True, text=True, check=False, timeout=60)
+    assert_refused(command, f"chmod 600 {key}")
+    subprocess.run(answer.stderr.partition("run: ")[2], shell=True, check=True)
+    service = Service(tmp_path)
+    (tmp_path / "data").symlink_to(tmp_path)
+    service.start()
+    assert service.stop() == 0
+
+
+def test_a_refusal_with_control_characters_is_one_line_that_steers_no_terminal(tmp_path):
+    answer = started("--set", "workers.count=\x1b[2J\u202e\n2026 INFO hourglass: all is well", directory=tmp_path)
+
+    (line,) = answer.stderr.split("\n")[:-1]
+    assert line.isprintable()
+
+
+def test_the_first_lines_of_a_start_name_the_data_directory_and_the_address(tmp_path):
+    service = Service(tmp_path).start()
+    assert service.stop() == 0
+    first = (tmp_path / "server.log").read_text().splitlines()[0]
+
+    assert str(tmp_path / "data") in first
+    assert service.address in first
+
+
+def test_a_start_that_waits_has_named_the_data_directory_before(tmp_path):
+    (tmp_path / "data").mkdir()
+    with open(tmp_path / "data" / "workers.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={tmp_path / 'data'}"]
+        server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            assert str(tmp_path / "data") in server.stderr.readline()
+            assert "Waiting for workers of an earlier server" in server.stderr.readline()
+        finally:
+            server.kill()
+            server.communicate()

@@ -443,6 +443,18 @@ async def test_of_many_rounds_the_newest_are_kept(service):
     assert (task["round"], task["outcome"]) == (3000, "Finished after 3000 rounds")
 
 
+@pytest.mark.parametrize(("times", "size"), [(60, 100_000), pytest.param(600, 1_000_000, marks=pytest.mark.slow)])
+async def test_of_large_rounds_the_newest_are_kept_that_fit_and_the_database_stays_small(service, times, size):
+    client = Client(service.start("--set", "retention.rounds_mb_per_task=1"))
+    task = await client.ended((await client.create("floods", times=times, output_bytes=size))["id"])
+
+    rounds = (await client.get(f"taskqueue/{task['id']}/rounds"))["results"]
+
+    first = times - max(1, 2**20 // (size + 200)) + 1
+    assert [one["number"] for one in rounds] == list(range(first, times + 1))
+    assert (service.directory / "data" / "hourglass.db").stat().st_size < 20 * 2**20
+
+
 async def test_what_will_be_removed_is_told_before_with_its_time_and_then_happens(service):
     client = Client(service.start("--set", "retention.finished_days=1", "--set", "retention.failed_days=0"))
     first, second, pinned = [await finished(client, times) for times in (1, 2, 3)]
@@ -450,8 +462,9 @@ async def test_what_will_be_removed_is_told_before_with_its_time_and_then_happen
     failed = (await client.ended((await client.create("fails"))["id"]))["id"]
 
     foresight = await client.get("retention?limit=1")
-    assert set(foresight) == {"until", "finished", "failed", "changes_days", "rounds_per_task"}
+    assert set(foresight) == {"until", "finished", "failed", "changes_days", "rounds_per_task", "rounds_mb_per_task"}
     assert (foresight["changes_days"], foresight["rounds_per_task"]) == (30, 100_000)
+    assert foresight["rounds_mb_per_task"] == 256
     assert foresight["failed"] == {"days": 0, "count": 0, "count_exact": True, "results": []}
     due = foresight["finished"]
     assert (due["days"], due["count"], due["count_exact"]) == (1, 2, True)

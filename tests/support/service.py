@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,14 @@ class Service:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.options: list[str] = []
+        self.program = [sys.executable, str(ROOT / "server.py")]
         self.server: subprocess.Popen[str] | None = None
         self.address = ""
         self.base = ""
 
     def start(self, *options: str) -> Service:
         self.options = list(options) or self.options
-        command = [sys.executable, str(ROOT / "server.py"), "--port=0", f"--data-dir={self.directory / 'data'}"]
+        command = [*self.program, "--port=0", f"--data-dir={self.directory / 'data'}"]
         settings = ["--set", f"jobs.modules={JOBS}", "--set", "test_task.round_seconds=0.06", *self.options]
         self.log = open(self.directory / "server.log", "a")  # noqa: SIM115  the server has it as long as it lives
         self.server = subprocess.Popen(
@@ -68,6 +70,14 @@ class Service:
     def close(self) -> None:
         if self.server is not None and self.server.returncode is None:
             self.kill()
+
+    def log_with(self, words: str) -> str:
+        """All that is logged, as soon as these words are: lines are written beside what they tell of."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while words not in (told := (self.directory / "server.log").read_text()):
+            assert time.monotonic() < end, f"{words!r} was not logged: {told[-2000:]}"
+            time.sleep(0.02)
+        return told
 
     def user(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "server.py"), "user", *words, f"--data-dir={self.directory / 'data'}"]

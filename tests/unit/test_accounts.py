@@ -11,7 +11,7 @@ import pytest
 
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError
 from storage import accounts as kept
-from storage.accounts import MOST_SESSIONS_A_USER, Accounts, run_beside_server
+from storage.accounts import Accounts, run_beside_server
 from storage.database import open_database
 from storage.passwords import verify
 from tests.faults.support import in_a_loop
@@ -225,7 +225,8 @@ async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in
         accounts.on_change = lambda: changes.append(accounts.is_valid(identity))
         await accounts.reload()
         await accounts.close_sessions([identity])
-        await accounts.open_session("ann", HOUR_SECONDS)
+        other = accounts.by_session(await accounts.open_session("ann", HOUR_SECONDS))
+        await accounts.open_session("ann", HOUR_SECONDS, instead_of=[other])
         await accounts.close_all_sessions("ann")
 
         assert changes == [True, False, False, False]
@@ -321,14 +322,15 @@ async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path)
 
 
 @in_a_loop
-async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path):
+async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "MOST_SESSIONS_A_USER", 100)
     add(tmp_path)
     add(tmp_path, "bob")
     clock = Clock()
     async with a_server(tmp_path, clock) as accounts:
         of_bob = await accounts.open_session("bob", 1)
         cookies = []
-        for _ in range(MOST_SESSIONS_A_USER):
+        for _ in range(100):
             cookies.append(await accounts.open_session("ann", HOUR_SECONDS))
             clock.advance(0.001)
         short = await accounts.open_session("ann", 10)

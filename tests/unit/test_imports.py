@@ -12,7 +12,7 @@ FILES = [
     path.relative_to(ROOT)
     for folder in ("jobs", "storage", "handlers", "ceph")
     for path in (ROOT / folder).rglob("*.py")
-] + [Path("server.py"), Path("config.py"), Path("histogram.py"), Path("logs.py")]  # fmt: skip
+] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams", "relay")]  # fmt: skip
 PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",
         "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py"]  # fmt: skip
 OF_WORKERS = [
@@ -20,6 +20,8 @@ OF_WORKERS = [
     "jobs/child.py",
     "jobs/link.py",
     "jobs/rounds.py",
+    "jobs/json_text.py",
+    "jobs/surroundings.py",
     "jobs/frames.py",
     "jobs/registry.py",
     "jobs/params.py",

@@ -68,19 +68,49 @@ def test_a_json_line_has_the_task_as_a_number_and_the_traceback_as_a_member():
     assert line["exception"].endswith("ValueError: no such pool\nat all")
 
 
-def test_a_traceback_follows_a_text_line():
+def test_a_traceback_follows_a_text_line_indented():
     first, *rest = as_text(task=17, exc_info=an_exception(ValueError("no such pool"))).splitlines()
 
     assert first.endswith("all is well task=17")
-    assert (rest[0], rest[-1]) == ("Traceback (most recent call last):", "ValueError: no such pool")
+    assert (rest[0], rest[-1]) == ("    Traceback (most recent call last):", "    ValueError: no such pool")
 
 
-@pytest.mark.parametrize("text", ["two\nlines", "\r\x1b[31m", "\x00", "\u2028", "\x85", "\ud800", '"}', "häßlich"])
+ODD_TEXTS = ["two\nlines", "\r\x1b[31m", "\x00", "\x7f", "\u2028", "\u202e", "\x85", "\x9b31m", '"}', "häßlich"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
 def test_whatever_a_message_holds_it_is_one_line_and_forges_none(text):
     assert as_json("%s", text)["message"] == text
     line = as_text("%s", text, task=text)
     assert line.isprintable()
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_an_exception_forges_no_line_and_steers_no_terminal(text):
+    forged = f"{text}\n2026-01-31 12:00:00,250 INFO hourglass: all is well"
+    _, *rest = as_text(exc_info=an_exception(ValueError(forged))).split("\n")
+
+    assert all(line.startswith("    ") and line.isprintable() for line in rest)
+    assert rest[-1].endswith("all is well")
+    assert as_json(exc_info=an_exception(ValueError(forged)))["exception"].endswith(forged)
+
+
+def test_half_a_surrogate_pair_which_is_no_text_is_shown_by_its_number():
+    assert as_json("%s", "\ud800", task="\ud800") | {"time": ""} == {
+        "time": "",
+        "level": "info",
+        "logger": "hourglass.queue",
+        "message": "\\ud800",
+        "task": "\\ud800",
+    }
+
+
+def test_a_line_is_bounded_whatever_it_tells():
+    line = as_text("%s", "x" * 10**6, task="y" * 10**6, exc_info=an_exception(ValueError("z" * 10**6)))
+
+    assert len(line) < 50_000
+    assert "characters left out" in line
 
 
 @pytest.mark.parametrize(
@@ -112,10 +142,10 @@ def test_task_and_request_of_the_context_are_in_each_line_until_the_request_is_o
     def inside():
         request = Request("ab12")
         current_request.set(request)
-        current_task.set(17)
-        during = as_json()
-        request.over()
-        return during, as_json(), as_json(task=18)
+        with current_task(17):
+            during = as_json()
+            request.over()
+            return during, as_json(), as_json(task=18)
 
     during, after, other = copy_context().run(inside)
     assert (during["request"], during["task"]) == ("ab12", 17)

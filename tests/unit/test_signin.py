@@ -13,7 +13,7 @@ import pytest
 
 from config import Auth
 from handlers import signin
-from handlers.signin import MOST_KEPT, FailureTable, Line, SignIn, network_of
+from handlers.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, network_of
 from jobs.errors import InvalidInput, TooManyAttempts
 from storage import accounts as kept
 from storage.accounts import Accounts, run_beside_server
@@ -39,7 +39,8 @@ class Clock:
 class Verifications:
     """Counts the passwords that are looked at, and holds them up where the gate is shut."""
 
-    def __init__(self):
+    def __init__(self, verify=verify):
+        self.verify = verify
         self.count = 0
         self.at_once = 0
         self.most_at_once = 0
@@ -54,12 +55,21 @@ class Verifications:
         self.at_gate.set()
         self.gate.wait(PATIENCE_SECONDS)
         self.at_once -= 1
-        return verify(password_hash, password)
+        return self.verify(password_hash, password)
 
 
 @pytest.fixture
 def verifications(monkeypatch):
     counting = Verifications()
+    monkeypatch.setattr(signin, "verify", counting)
+    yield counting
+    counting.gate.set()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """As `verifications`, without argon2, for tests of who comes when."""
+    counting = Verifications(lambda _, password: password == "right")
     monkeypatch.setattr(signin, "verify", counting)
     yield counting
     counting.gate.set()
@@ -237,6 +247,17 @@ def test_when_all_places_are_taken_the_longest_line_gives_way_to_a_shorter_one()
     assert order_of(line) == ["a1", "b1", "a2"]
 
 
+def test_networks_that_have_guessed_wrong_share_every_other_turn():
+    lines = Lines(100, 100)
+    for network in "abc":
+        lines.wrong(network, 0)
+        lines.join(network, Someone(f"{network}1"), 59_999)
+    lines.join("a", Someone("a2"), 60_000)
+    lines.join("d", Someone("d1"), 59_999)
+
+    assert order_of(lines) == ["a2", "a1", "d1", "b1", "c1"]
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
@@ -349,8 +370,7 @@ async def test_long_names_fill_no_memory_and_share_a_door(tmp_path):
 
 
 @in_a_loop
-async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, monkeypatch):
-    monkeypatch.setattr(signin, "verify", lambda _, password: password == "right")
+async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
         found = await outcomes(*(sign_in.check(ANN, "right", HERE) for _ in range(1000)))
 
@@ -358,17 +378,17 @@ async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, mon
 
 
 @in_a_loop
-async def test_a_line_that_is_too_long_is_not_joined(tmp_path, verifications, monkeypatch):
+async def test_a_line_that_is_too_long_is_not_joined(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(signin, "LONGEST_LINE_OF_ONE", 5)
     async with a_sign_in(tmp_path) as (sign_in, _):
-        verifications.gate.clear()
+        quick.gate.clear()
         waiting = [asyncio.create_task(sign_in.check("first", "x", HERE))]
-        await asyncio.to_thread(verifications.at_gate.wait)
+        await asyncio.to_thread(quick.at_gate.wait)
         waiting += [asyncio.create_task(sign_in.check(str(number), "x", HERE)) for number in range(5)]
         await asyncio.sleep(0)
         with pytest.raises(TooManyAttempts) as refused:
             await sign_in.check(ANN, "right", HERE)
-        verifications.gate.set()
+        quick.gate.set()
         await asyncio.gather(*waiting)
 
         assert refused.value.retry_after_seconds == 1
@@ -376,45 +396,45 @@ async def test_a_line_that_is_too_long_is_not_joined(tmp_path, verifications, mo
 
 
 @in_a_loop
-async def test_a_crowd_from_one_address_delays_nobody_from_another(tmp_path, verifications):
+async def test_a_crowd_from_one_address_delays_nobody_from_another(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
-        verifications.gate.clear()
+        quick.gate.clear()
         crowd = [asyncio.create_task(sign_in.check(str(number), "x", HERE)) for number in range(8)]
-        await asyncio.to_thread(verifications.at_gate.wait)
+        await asyncio.to_thread(quick.at_gate.wait)
         honest = asyncio.create_task(sign_in.check(ANN, "right", ELSEWHERE))
         await asyncio.sleep(0)
-        verifications.gate.set()
+        quick.gate.set()
 
         assert await honest
-        assert verifications.count <= 4
+        assert quick.count <= 4
         await asyncio.gather(*crowd)
 
 
 @in_a_loop
-async def test_the_password_of_one_who_has_gone_is_not_looked_at(tmp_path, verifications):
+async def test_the_password_of_one_who_has_gone_is_not_looked_at(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
-        verifications.gate.clear()
+        quick.gate.clear()
         first = asyncio.create_task(sign_in.check(ANN, "right", HERE))
-        await asyncio.to_thread(verifications.at_gate.wait)
+        await asyncio.to_thread(quick.at_gate.wait)
         gone = [asyncio.create_task(sign_in.check(ANN, "right", HERE, is_gone=lambda: True)) for _ in range(10)]
         await asyncio.sleep(0)
-        verifications.gate.set()
+        quick.gate.set()
 
         assert await first
         assert await asyncio.gather(*gone) == [None] * 10
-        assert verifications.count == 1
+        assert quick.count == 1
 
 
 @in_a_loop
-async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_path, verifications):
+async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_path, quick):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
-        verifications.gate.clear()
+        quick.gate.clear()
         guess = asyncio.create_task(sign_in.check(ANN, "wrong", HERE))
-        await asyncio.to_thread(verifications.at_gate.wait)
+        await asyncio.to_thread(quick.at_gate.wait)
         guess.cancel()
         after = asyncio.create_task(sign_in.check(ANN, "right", HERE))
         await asyncio.sleep(0)
-        verifications.gate.set()
+        quick.gate.set()
 
         with pytest.raises(TooManyAttempts):
             await after
@@ -422,17 +442,17 @@ async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_
 
 @pytest.mark.parametrize("password", ["", "x" * 1025, "\ud800"])
 @in_a_loop
-async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(tmp_path, verifications, password):
+async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(tmp_path, quick, password):
     async with a_sign_in(tmp_path, wrong_passwords=2) as (sign_in, _):
         assert [await sign_in.check(ANN, password, HERE) for _ in range(2)] == [None, None]
         with pytest.raises(TooManyAttempts):
             await sign_in.check(ANN, "right", HERE)
 
-    assert verifications.count == 0
+    assert quick.count == 0
 
 
 @in_a_loop
-async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path):
+async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, quick):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check(ANN, "wrong", HERE)
         for number in range(MOST_KEPT + 400):

@@ -14,9 +14,15 @@ const told = (...distances) => distances.map((seconds) => relative(after(seconds
 
 afterEach(() => useZone("local"));
 
-test("a duration is told in its two largest units", () => {
-  const told = [0.4, 1, 59, 60, 187, 3599, 3840, 86399, 183600].map(duration);
-  assert.deepEqual(told, ["< 1 s", "1 s", "59 s", "1 m 00 s", "3 m 07 s", "59 m 59 s", "1 h 04 m", "23 h 59 m", "2 d 03 h"]);
+test("a short duration is told in two digits", () => {
+  const told = [0, 0.00001, 0.0004, 0.06, 0.4, 0.9994, 0.9999, 1.24, 9.94].map(duration);
+  assert.deepEqual(told, ["0 s", "< 0.1 ms", "0.4 ms", "60 ms", "400 ms", "999 ms", "1 s", "1.2 s", "9.9 s"]);
+});
+
+test("a long duration is told in its two largest units, of which none is zero", () => {
+  const told = [9.96, 59, 59.6, 60, 187, 3599, 3600, 3840, 86399, 86400, 183600].map(duration);
+  const expected = ["10 s", "59 s", "1 m", "1 m", "3 m 07 s", "59 m 59 s", "1 h", "1 h 04 m", "23 h 59 m", "1 d", "2 d 03 h"];
+  assert.deepEqual(told, expected);
 });
 
 test("a time of day has seconds and 24 hours", () => {

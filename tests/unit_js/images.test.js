@@ -4,7 +4,8 @@ import * as images from "../../static/js/images.js";
 import { task } from "./support.js";
 
 const disk = { pool: "rbd", name: "disk1" };
-const measuring = (id, params, fields = {}) => task(id, { job: "rbd_performance", params: { fsid: "f", ...params }, ...fields });
+const measuring = (id, params, fields = {}) =>
+  task(id, { job: "rbd_performance", params, metadata: { fsid: params?.fsid ?? "f" }, ...fields });
 
 test("the pending tasks of this cluster get data, the newest first", () => {
   const tasks = [
@@ -12,7 +13,7 @@ test("the pending tasks of this cluster get data, the newest first", () => {
     measuring(2, {}, { status: "Finished" }),
     measuring(3, { fsid: "other" }),
     measuring(4, {}, { status: "Not Started" }),
-    task(5, { job: "pool_pgs", params: { fsid: "f" } }),
+    task(5, { job: "pool_pgs", metadata: { fsid: "f" } }),
   ];
   const known = new Map(tasks.map((one) => [one.id, one]));
   assert.deepEqual(images.samplings(known, "f").map(({ id }) => id), [4, 1]);

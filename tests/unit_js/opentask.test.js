@@ -6,15 +6,17 @@ import { NOW, at, frame, task } from "./support.js";
 const round = (number, fields = {}) => ({ number, at: at(number % 60), seconds: 1, ...fields });
 const rounds = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => round(from + index));
 const numbers = (open) => open.rounds.map(({ number }) => number);
-const running = (fields) => task(7, { round: 0, result: null, result_bytes: null, interruptions: 0, ...fields });
-const loaded = (fields, newest = []) => opentask.loaded(opentask.opened(7, null), running(fields), newest, []);
+const running = (fields) => task(7, { round: 0, params: {}, result: null, result_bytes: null, interruptions: 0, ...fields });
+const found = (all, after = opentask.firstAfter(running({ round: all.at(-1)?.number ?? 0 }))) => ({ after, rounds: all });
+const loaded = (fields, newest = []) =>
+  opentask.loaded(opentask.opened(7, null), running(fields), found(newest, opentask.firstAfter(running(fields))), []);
 const transition = (from, to, revision, second) => ({ task: 7, from, to, at: at(second), revision });
 
 test("a task that was opened from a list is known, but still to be loaded", () => {
   const open = opentask.opened(7, running());
   assert.equal(open.task.id, 7);
   assert.ok(opentask.isLacking(open));
-  assert.ok(!opentask.isLacking(opentask.loaded(open, running(), [], [])));
+  assert.ok(!opentask.isLacking(opentask.loaded(open, running(), found([]), [])));
 });
 
 test("the newest 200 rounds are asked for, and those before them can be had", () => {
@@ -42,12 +44,19 @@ test("of many rounds the newest stay", () => {
   assert.ok(open.hasEarlier);
 });
 
+test("of large rounds as many stay as there is room for, at least one", () => {
+  const large = (number, megabytes) => round(number, { output: "x".repeat(megabytes * 1024 * 1024) });
+  const open = loaded({ round: 3 }, [large(1, 20), large(2, 20), large(3, 1)]);
+  assert.deepEqual([numbers(open), open.from, opentask.canShowEarlier(open)], [[2, 3], 1, false]);
+  assert.deepEqual(numbers(opentask.withRounds(open, [large(4, 40)])), [4]);
+});
+
 test("earlier rounds join those that are there, until there is no more room", () => {
   let open = loaded({ round: 5000 }, rounds(4801, 5000));
   assert.equal(opentask.earlierAfter(open), 3800);
-  open = opentask.withEarlier(opentask.loadingEarlier(open), rounds(3801, 4800));
+  open = opentask.withEarlier(opentask.loadingEarlier(open), found(rounds(3801, 4800), 3800));
   assert.deepEqual([open.rounds.length, open.isLoadingEarlier, opentask.canShowEarlier(open)], [1200, false, true]);
-  open = opentask.withEarlier(open, rounds(2801, 3800));
+  open = opentask.withEarlier(open, found(rounds(2801, 3800), 2800));
   assert.equal(open.rounds.length, opentask.MOST_ROUNDS_ASKED);
   assert.ok(open.hasEarlier && !opentask.canShowEarlier(open));
 });
@@ -58,13 +67,13 @@ test("earlier rounds that could not be loaded can be asked for again", () => {
 });
 
 test("there are no earlier rounds where the server has forgotten them", () => {
-  const open = opentask.withEarlier(loaded({ round: 2300 }, rounds(2101, 2300)), rounds(2101, 2300));
+  const open = opentask.withEarlier(loaded({ round: 2300 }, rounds(2101, 2300)), found(rounds(2101, 2300), 1100));
   assert.ok(!open.hasEarlier);
 });
 
 test("rounds that left holes in their numbers are looked for further back", () => {
   const sparse = [round(4000), round(5000)];
-  const open = opentask.withEarlier(loaded({ round: 4100 }, sparse), sparse);
+  const open = opentask.withEarlier(loaded({ round: 4100 }, sparse), found(sparse, 2900));
   assert.ok(open.hasEarlier);
   assert.equal(opentask.earlierAfter(open), 1900);
 });
@@ -72,9 +81,9 @@ test("rounds that left holes in their numbers are looked for further back", () =
 test("after a gap, rounds that do not join the new ones go", () => {
   const gap = (open) => opentask.withGap(open);
   const before = gap(loaded({ round: 10 }, rounds(1, 10)));
-  const far = opentask.loaded(before, running({ round: 500 }), rounds(301, 500), []);
+  const far = opentask.loaded(before, running({ round: 500 }), found(rounds(301, 500), 300), []);
   assert.deepEqual([numbers(far)[0], far.hasEarlier], [301, true]);
-  const near = opentask.loaded(before, running({ round: 12 }), rounds(1, 12), []);
+  const near = opentask.loaded(before, running({ round: 12 }), found(rounds(1, 12), 0), []);
   assert.deepEqual([near.rounds.length, near.hasEarlier], [12, false]);
 });
 
@@ -93,6 +102,26 @@ test("a large result that a frame leaves out is loaded once, and stays", () => {
   const tasks = [running({ ...ended, revision: 31, pinned: true })];
   const pinned = opentask.withFrame(whole, frame(30, 31, { tasks }));
   assert.deepEqual([pinned.task.result, pinned.task.pinned], [["long"], true]);
+});
+
+test("large parameters that a list leaves out are loaded, and stay", () => {
+  const open = opentask.opened(7, running({ params: null, params_bytes: 20000 }));
+  assert.ok(opentask.needsTask(open));
+  const whole = opentask.loaded(open, running({ params: { a: 1 } }), found([]), []);
+  const next = opentask.withTask(whole, running({ params: null, revision: 40 }));
+  assert.deepEqual([next.task.params, next.task.revision, opentask.isLacking(next)], [{ a: 1 }, 40, false]);
+});
+
+test("where frames bear no rounds, those after the last one are asked for when the task has changed", () => {
+  const open = loaded({ round: 3, revision: 20 }, rounds(1, 3));
+  assert.ok(!opentask.lacksRounds(open));
+  const next = opentask.withTask(open, running({ round: 5, revision: 21 }));
+  assert.deepEqual([opentask.lacksRounds(next), opentask.followingAfter(next)], [true, 3]);
+  const later = opentask.withLater(next, found(rounds(4, 5), 3), 21);
+  assert.deepEqual([numbers(later), opentask.lacksRounds(later)], [[1, 2, 3, 4, 5], false]);
+  const again = opentask.withTask(later, running({ round: 1, revision: 22 }));
+  assert.equal(opentask.followingAfter(again), 0);
+  assert.ok(!opentask.lacksRounds(opentask.withLater(again, null, 22)));
 });
 
 test("a job that returned nothing lacks no result", () => {
@@ -120,7 +149,7 @@ test("a task that could not be loaded is not asked for until there is a reason",
 });
 
 test("interruptions are told by frames, and join those that the server lists", () => {
-  const open = opentask.loaded(opentask.opened(7, null), running(), [], [{ at: at(1), resumed: at(2) }]);
+  const open = opentask.loaded(opentask.opened(7, null), running(), found([]), [{ at: at(1), resumed: at(2) }]);
   const frameOf = (...change) => frame(10, 12, { transitions: [transition(...change)] });
   const after = (known, ...change) => opentask.withFrame(known, frameOf(...change));
   const stopped = after(open, "Running", "Not Started", 11, 5);
@@ -142,20 +171,14 @@ test("the median of an even number of values lies between the two in the middle"
   assert.equal(opentask.median([3, 1, 2]), 2);
 });
 
-test("durations of rounds are as exact as they deserve", () => {
-  const texts = [0, 0.0004, 0.06, 0.9999, 1.24, 9.96, 64].map(opentask.shortDuration);
-  assert.deepEqual(texts, ["0 s", "0.4 ms", "60 ms", "1 s", "1.2 s", "10 s", "1 m 04 s"]);
-  assert.deepEqual([59, 850, 4000].map(opentask.roughDuration), ["59 s", "14 min", "1 h 06 m"]);
-});
-
 test("a stalled task says for how long it has been silent, and what is usual where that is known", () => {
   const since = new Date(NOW - 14 * 60000).toISOString();
   assert.equal(
     opentask.stalledText(running({ pace_seconds: 20 }), NOW, since),
-    "stalled: no round for 14 min, usually 20 s a round",
+    "stalled: no round for 14 m, usually 20 s a round",
   );
   const early = running({ pace_seconds: null, last_modified: since });
-  assert.equal(opentask.stalledText(early, NOW), "stalled: no round for 14 min");
+  assert.equal(opentask.stalledText(early, NOW), "stalled: no round for 14 m");
 });
 
 test("the last sign of life is the last round, or the start or resumption after it", () => {
@@ -210,5 +233,6 @@ test("a task that was aborted before it started shows how long it had waited", (
 
 test("JSON for people is indented, and cut where it is too long", () => {
   assert.deepEqual(opentask.readable({ a: [1] }), { text: '{\n  "a": [\n    1\n  ]\n}', length: 22 });
+  assert.equal(opentask.readable("a\u202eb גיבוי").text, '"a\\u202eb גיבוי"');
   assert.deepEqual(opentask.readable("abcdef", 3), { text: '"ab', length: 8 });
 });

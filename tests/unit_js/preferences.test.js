@@ -3,8 +3,8 @@ import { beforeEach, test } from "node:test";
 import { load, onChangedElsewhere, save } from "../../static/js/preferences.js";
 
 const KEY = "hourglass.preferences";
-const DEFAULTS = { theme: "system", zone: "local", notify: false, pageSize: 50 };
-const CHOSEN = { theme: "dark", zone: "utc", notify: true, pageSize: 10 };
+const DEFAULTS = { theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 };
+const CHOSEN = { theme: "dark", zone: "utc", notify: true, shortcuts: false, pageSize: 10 };
 
 /** A browser's storage, as far as it is used, and its window. */
 function storage(items = {}) {
@@ -44,7 +44,7 @@ test("what was chosen is there on the next visit", () => {
 });
 
 test("garbage in the store is as if nothing had been chosen", () => {
-  const wrong = '{"theme": "pink", "zone": 3, "notify": "yes", "pageSize": 1000}';
+  const wrong = '{"theme": "pink", "zone": 3, "notify": "yes", "shortcuts": 0, "pageSize": 1000}';
   for (const text of ["{", "null", "7", '"dark"', "[]", wrong]) {
     stored(text);
     assert.deepEqual(load(), DEFAULTS, text);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { afterClose, delayBefore, eventsUrl } from "../../static/js/reconnect.js";
+import { afterEnd, delayBefore, delayBeforeProbe, eventsUrl, failuresAfter, isHopeless } from "../../static/js/reconnect.js";
 
 test("the delay doubles up to a limit, and chance keeps it between half and all of it", () => {
   const ceilings = [0, 1, 2, 3, 4, 5, 60].map((attempt) => delayBefore(attempt, 1));
@@ -15,8 +15,34 @@ test("the events are asked for from where we are, on a socket as safe as the pag
 });
 
 test("ended credentials lead to the sign-in, a refused handshake to a question", () => {
-  assert.equal(afterClose(1008, true), "sign-in");
-  assert.equal(afterClose(1001, true), "connect");
-  assert.equal(afterClose(1006, true), "connect");
-  assert.equal(afterClose(1006, false), "ask");
+  assert.equal(afterEnd({ code: 1008, wasHeard: true }), "sign-in");
+  assert.equal(afterEnd({ code: 1001, wasHeard: true }), "connect");
+  assert.equal(afterEnd({ code: 0, wasHeard: true }), "connect");
+  assert.equal(afterEnd({ code: 1006, wasHeard: false }), "ask");
+});
+
+const REFUSED = { wasHeard: false, isSilent: false, wasLong: false };
+const CUT = { wasHeard: true, isSilent: false, wasLong: false };
+const after = (...ends) => ends.reduce(failuresAfter, 0);
+
+test("a few handshakes that are refused, or one that hangs, and it is done without", () => {
+  assert.ok(!isHopeless(after(REFUSED, REFUSED)));
+  assert.ok(isHopeless(after(REFUSED, REFUSED, REFUSED)));
+  assert.ok(isHopeless(after({ ...REFUSED, isSilent: true })));
+});
+
+test("sockets that begin well and fall silent each time are done without, too", () => {
+  const silent = { ...CUT, isSilent: true };
+  assert.ok(isHopeless(after(silent, silent, silent)));
+  assert.ok(!isHopeless(after(silent, silent, { ...silent, wasLong: true }, silent)));
+});
+
+test("a connection that is cut from time to time is opened again for ever", () => {
+  assert.equal(after(REFUSED, REFUSED, CUT), 0);
+  assert.ok(!isHopeless(after(...Array.from({ length: 99 }, () => CUT))));
+});
+
+test("a WebSocket is tried again after half a minute, and then ever more rarely up to a limit", () => {
+  const delays = [0, 1, 2, 3, 4, 20].map((probe) => delayBeforeProbe(probe, 0) / 60000);
+  assert.deepEqual(delays, [0.5, 1, 2, 4, 8, 10]);
 });

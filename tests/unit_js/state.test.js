@@ -94,17 +94,17 @@ test("an answer after the dialog was closed changes nothing", () => {
 test("rows stay while some are selected, a person is in the table or a task lies over it, and move then", () => {
   const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
   const state = change.withMessage(looking(), ended, NOW);
-  assert.deepEqual(ids(change.settle(state, true)), [2, 1]);
+  assert.deepEqual(ids(change.settle(state, () => true)), [2, 1]);
   const selected = change.rowClicked(state, 2, false);
-  assert.deepEqual(ids(change.settle(selected, false)), [2, 1]);
-  assert.deepEqual(ids(change.settle(change.went(state, { ...state.place, task: 2 }), false)), [2, 1]);
-  assert.deepEqual(ids(change.settle(change.rowClicked(selected, 2, false), false)), [2]);
+  assert.deepEqual(ids(change.settle(selected, () => false)), [2, 1]);
+  assert.deepEqual(ids(change.settle(change.went(state, { ...state.place, task: 2 }), () => false)), [2, 1]);
+  assert.deepEqual(ids(change.settle(change.rowClicked(selected, 2, false), () => false)), [2]);
 });
 
 test("one click applies the updates although rows are selected", () => {
   const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
   const state = change.withMessage(change.rowClicked(looking(), 2, false), ended, NOW);
-  const applied = change.updatesApplied(state);
+  const applied = change.updatesApplied(state, "dialog");
   assert.deepEqual([ids(applied), [...applied.selection.ids]], [[2], [2]]);
 });
 
@@ -124,6 +124,55 @@ test("a page that has gone gives way to the last one, and the address says so", 
   const state = answered(far, [], { count: 60 });
   assert.deepEqual([state.place.page, state.needs.address, state.lists.dialog.isStale], [2, true, true]);
   assert.equal(change.addressSaid(state).needs.address, false);
+});
+
+/** Home shows tasks 2 and 1 as pending, and 4 and 3 as failed. */
+function atHome() {
+  return ["pending", "failures"].reduce((state, name, index) => {
+    const asked = change.loadBegan(state, name);
+    const status = index === 0 ? "Running" : "Exception";
+    const rows = [2, 1].map((id) => task(id + 2 * index, { status, ended: index === 0 ? null : `2025-11-24T12:00:0${id}.000Z` }));
+    return change.withAnswer(asked, name, asked.loads, page(rows));
+  }, following());
+}
+
+test("on Home as well the rows stay while a person is in them, and go on when they say so or leave", () => {
+  const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })], deleted: [4] });
+  const state = change.withMessage(change.settle(atHome(), () => false), ended, NOW);
+  const idsOf = (next, name) => rows(next.lists[name]).map(({ id }) => id);
+  const held = change.settle(state, (name) => name === "pending");
+  assert.deepEqual([idsOf(held, "pending"), idsOf(held, "failures")], [[2, 1], [3]]);
+  assert.deepEqual(idsOf(change.updatesApplied(held, "pending"), "pending"), [2]);
+  assert.deepEqual(idsOf(change.settle(held, () => false), "pending"), [2]);
+});
+
+test("failures that were looked at elsewhere stay on Home while somebody reads them there", () => {
+  const state = change.withSeen(change.settle(atHome(), () => false), "2025-11-24T12:00:05.000Z");
+  const held = change.settle(state, (name) => name === "failures");
+  assert.equal(held.unseenShown.seen, "");
+  assert.equal(change.settle(held, () => false).unseenShown.seen, "2025-11-24T12:00:05.000Z");
+});
+
+test("what the server has against a search is told at its field, and goes with the next one", () => {
+  const errors = { search: ["expected at most 20 different words, got 21"] };
+  const asked = change.loadBegan(looking(), "dialog");
+  const refused = change.loadFailed(asked, "dialog", asked.loads, "One mistake.", errors).lists.dialog;
+  assert.deepEqual([refused.searchError, refused.error], [errors.search[0], ""]);
+  const failed = change.loadFailed(asked, "dialog", asked.loads, "No answer.", {}).lists.dialog;
+  assert.deepEqual([failed.searchError, failed.error], ["", "No answer."]);
+  const next = change.went({ ...asked, lists: { ...asked.lists, dialog: refused } }, { ...asked.place, search: "a" });
+  assert.equal(next.lists.dialog.searchError, "");
+});
+
+test("all that match are those of the answer that is seen, not of what is being typed", () => {
+  const typing = change.went(answered(looking(), [task(2)], { count: 900 }), { ...atTab("pending"), search: "new" });
+  assert.equal(change.allMatchingChosen(typing).selection.matching.query.search, "");
+});
+
+test("a page that polls says so until a socket is there again", () => {
+  const polled = change.withMessage(following(), hello({ way: "polling", version: undefined }), NOW);
+  assert.deepEqual([polled.phase, polled.isPolling, polled.isUpdated], ["live", true, false]);
+  assert.equal(change.withMessage(polled, hello(), NOW).isPolling, false);
 });
 
 // Selecting.
@@ -194,7 +243,7 @@ test("a deletion is about the tasks as they were when it was asked for", () => {
   assert.deepEqual(state.confirm.tasks.map(({ status }) => status), ["Running", "Running"]);
   const results = [{ id: 1, outcome: "changed", status: "Finished" }, { id: 2, outcome: "aborted", status: "Aborted" }];
   state = deleting.done(deleting.progressed(deleting.began(state), results), NOW);
-  assert.deepEqual(state.report.left, ["Task 1 changed from Running to Finished"]);
+  assert.deepEqual(state.report.left, [{ id: 1, text: "Task 1 changed from Running to Finished" }]);
   assert.equal(state.report.summary, "1 task aborted, 1 left alone");
   assert.deepEqual([state.confirm, state.selection.ids.size], [null, 0]);
 });

@@ -4,7 +4,7 @@ import { HOME } from "../../static/js/place.js";
 import { initial, withMessage } from "../../static/js/state.js";
 
 export const NOW = Date.parse("2025-11-24T12:00:00.000Z");
-export const PREFERENCES = { theme: "system", zone: "local", notify: false, pageSize: 50 };
+export const PREFERENCES = { theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 };
 export const COUNTS = { "Not Started": 0, Running: 0, Finished: 0, Exception: 0, Aborted: 0 };
 
 export function at(second) {

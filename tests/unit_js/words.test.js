@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { useZone } from "../../static/js/format.js";
 import * as words from "../../static/js/words.js";
 import { COUNTS, task } from "./support.js";
 
@@ -11,7 +12,7 @@ test("the button counts pending tasks, and failed ones before them", () => {
 
 test("the tooltip tells the mean percent while something is pending", () => {
   assert.equal(words.buttonTooltip(0, 0), "No tasks running");
-  assert.equal(words.buttonTooltip(2, 37), "37% done in average");
+  assert.equal(words.buttonTooltip(2, 37), "37% done on average");
 });
 
 test("the hourglass fills in thirds", () => {
@@ -27,9 +28,11 @@ test("a tab tells its count once it is known", () => {
 
 test("the freshness line tells from when the data is", () => {
   const then = new Date(2025, 10, 24, 12, 3, 11).getTime();
-  assert.equal(words.freshnessText("live", null), "Live");
-  assert.equal(words.freshnessText("reconnecting", then), "Reconnecting… data from 12:03:11");
-  assert.equal(words.freshnessText("stopping", then), "Server is stopping");
+  const text = (phase, dataAt, isPolling = false) => words.freshnessText({ phase, dataAt, isPolling });
+  assert.equal(text("live", null), "Live");
+  assert.match(text("live", null, true), /^Live by polling: .*proxy.*WebSocket/);
+  assert.equal(text("reconnecting", then), "Reconnecting… data from 12:03:11");
+  assert.equal(text("stopping", then), "Server is stopping");
 });
 
 test("a deletion is asked about by name, or by number", () => {
@@ -49,6 +52,20 @@ test("what was not deleted is reported with its change", () => {
   assert.equal(changed, "Task 1 changed from Running to Finished");
   assert.equal(words.reportSentence(task(1), { id: 1, outcome: "aborted", status: "Aborted" }), null);
   assert.match(words.reportSentence(task(1), { id: 1, outcome: "missing", status: null }), /already been deleted/);
+});
+
+test("the earliest start is told with its offset, and what is odd about it", () => {
+  process.env.TZ = "Europe/Berlin";
+  useZone("local");
+  assert.match(words.startText("2025-10-25T02:30", "local"), /^Not before .*2025.*02:30:00, UTC\+02:00\.$/);
+  assert.match(words.startText("2025-10-26T02:30", "local"), /02:30:00, UTC\+02:00, the first of two: the clocks are set back/);
+  assert.match(words.startText("2025-03-30T02:30", "local"), /03:30:00, UTC\+02:00: the clocks are set forward/);
+  assert.equal(words.startText("", "local"), "");
+});
+
+test("a running task is in its first round until one has ended", () => {
+  assert.equal(words.underWayText({ round: 0, rounds: 5 }), "first round under way");
+  assert.equal(words.underWayText({ round: 1, rounds: 5 }), "round 1 of 5");
 });
 
 test("two are named, and the others counted", () => {

@@ -3,13 +3,15 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { clusterOf, pagesOf } from "../ceph.js";
+import { isolated } from "../bidi.js";
 import { moment, number } from "../format.js";
 import { isSame } from "../tasklist.js";
 import { VIEWS } from "../viewlist.js";
 import { imagesSort, imagesTable, imagesTools } from "./images.js";
+import { named } from "./name.js";
 import { pagerView } from "./pager.js";
 import { poolsSort, poolsTable, poolsTools } from "./pools.js";
-import { searchField } from "./sorting.js";
+import { notSearched, searchField } from "./sorting.js";
 
 const HEALTH = {
   HEALTH_OK: { icon: "bi-check-circle-fill", tone: "finished" },
@@ -40,7 +42,7 @@ export function clusterView(state, act, now) {
 // Which cluster, and how it is.
 
 function clusterChoice(clusters, { name }, act) {
-  if (clusters.length === 1) return html`<span class="cluster-name">Cluster <strong>${name}</strong></span>`;
+  if (clusters.length === 1) return html`<span class="cluster-name">Cluster <strong>${named(name)}</strong></span>`;
   return html`
     <label class="cluster-name">Cluster
       <select class="form-select form-select-sm" .value=${live(name)} @change=${(event) => act.chooseCluster(event.target.value)}>
@@ -70,7 +72,7 @@ function age({ list }, cluster, now) {
 /** What does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
-  const title = reachable ? `Not all of ${name} answers` : `Cluster ${name} cannot be reached`;
+  const title = reachable ? `Not all of ${isolated(name)} answers` : `Cluster ${isolated(name)} cannot be reached`;
   const isThere = list?.answered !== null && list !== null;
   return html`
     <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
@@ -116,7 +118,7 @@ function content(state, cluster, act, now) {
     <section class="home-card view-card" aria-label=${VIEWS[view.name].title}>
       <div class="tools">
         ${role === "admin" ? parts.tools(state, act) : nothing}
-        ${searchField("view-search", view.search, act.searchView)}
+        ${searchField("view-search", view.search, list.searchError, act.searchView)}
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
@@ -128,12 +130,13 @@ function content(state, cluster, act, now) {
 
 function rowsOf(state, cluster, parts, act, now) {
   const { ceph: { list } } = state;
+  if (list.searchError) return notSearched(() => act.searchView(""));
   if (list.answered === null) return list.error || cluster.error ? nothing : loading();
   if (list.results.length > 0) return parts.table(state, isSame(list.answered, list.query), act, now);
   if (list.answered.search === "") return html`<div class="empty"><p>${parts.none}</p></div>`;
   return html`
     <div class="empty">
-      <p>No ${parts.one} matches “${list.answered.search}”.</p>
+      <p>No ${parts.one} matches “${isolated(list.answered.search)}”.</p>
       <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.searchView("")}>Clear the search</button>
     </div>
   `;

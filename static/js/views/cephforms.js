@@ -3,6 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { errorsAt, isLacking, maySet, preflightOf, samplesOf } from "../cephforms.js";
+import { isolated } from "../bidi.js";
 import { number } from "../format.js";
 import { LEAST_PGS, MOST_PGS, isWhole, meaning, pgsText, powersAround, typedNumber } from "../pools.js";
 import { alert, care, invalidity, mistakes } from "./fields.js";
@@ -11,7 +12,7 @@ const APPLICATIONS = ["rbd", "cephfs", "rgw"];
 const WHOLE_HINT = `A whole number from ${LEAST_PGS} to ${number(MOST_PGS)}`;
 const INTERVAL_HINT = "The cluster itself has new figures every few seconds.";
 const FORMS = {
-  pgs: { title: ({ pool }) => `Number of PGs${pool ? ` of pool ${pool.name}` : ""}`, body: pgsBody, button: pgsButton, submit: "setPgs" },
+  pgs: { title: ({ pool }) => `Number of PGs${pool ? ` of pool ${isolated(pool.name)}` : ""}`, body: pgsBody, button: pgsButton, submit: "setPgs" },
   create: { title: () => "Create pool", body: createBody, button: () => "Create pool", submit: "createPool" },
   performance: {
     title: () => "Get RBD performance data",
@@ -85,7 +86,7 @@ function pgsBody(form, selection, act) {
   if (form.pool === null) return alert([form.error]);
   const { pool } = form;
   return html`
-    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; pool ${pool.name} has ${pgsText(pool.pg_num_target)}.`, act, {
+    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; pool ${isolated(pool.name)} has ${pgsText(pool.pg_num_target)}.`, act, {
       isFirst: true,
       isNumber: true,
     })}
@@ -171,7 +172,7 @@ function performanceBody(form, { ids }, act) {
 }
 
 function selectedText(paths) {
-  return paths.length === 1 ? `Image ${paths[0]}` : `The ${number(paths.length)} selected images`;
+  return paths.length === 1 ? `Image ${isolated(paths[0])}` : `The ${number(paths.length)} selected images`;
 }
 
 function samplesHint(form) {

@@ -4,6 +4,7 @@
  */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
+import { named } from "./name.js";
 
 /** Of its builds the smallest, which is a plain script. */
 const LIBRARY = "/openattic/vendor/uplot/uPlot.iife.min.js";
@@ -154,7 +155,7 @@ function frame(options, hovered, isTableOpen, toggled) {
 function keyOf({ name, tone, kind, isDashed, values }, hovered, { formatY }) {
   return html`
     <span class=${`chart-series tone-${tone}`}>
-      <span class="chart-mark" data-kind=${kind} ?data-dashed=${isDashed}></span>${name}
+      <span class="chart-mark" data-kind=${kind} ?data-dashed=${isDashed}></span>${named(name)}
       <strong>${valueAt(values, hovered, formatY)}</strong>
     </span>
   `;
@@ -171,7 +172,7 @@ function figures({ label, x, series, formatX, formatY }) {
   return html`
     <div class="chart-scroll" role="region" aria-label=${`${label}, as a table`} tabindex="0">
       <table>
-        <thead><tr><td></td>${series.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+        <thead><tr><td></td>${series.map(({ name }) => html`<th scope="col">${named(name)}</th>`)}</tr></thead>
         <tbody>
           ${x.map((at, index) => html`<tr>
             <th scope="row">${formatX(at)}</th>

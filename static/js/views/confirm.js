@@ -5,6 +5,7 @@ import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { mayDelete, wordToType } from "../deleting.js";
 import { exactMoment, number } from "../format.js";
 import { WARNING, deleteSentence, deletionSummary, matchingSentence, mayRollNothingBack, tasks as tasksText } from "../words.js";
+import { named } from "./name.js";
 import { statusIcon, statusTone } from "./status.js";
 
 export function confirmView({ confirm }, act, extras) {
@@ -29,6 +30,7 @@ function content(confirm, act, { freshness, toasts }) {
     <header class="layer-head"><h2 id="confirm-title">Delete ${what}</h2></header>
     <div class="confirm-body" id="confirm-text">
       <p>${matching === null ? deleteSentence(tasks) : matchingSentence(matching)}</p>
+      ${tasks.length === 1 && matching === null ? html`<p class="muted">It is task #${tasks[0].id}.</p>` : nothing}
       ${mayRollNothingBack(tasks) ? warning() : nothing}
       ${tasks.length > 1 && matching === null ? list(tasks) : nothing}
       ${matching === null ? nothing : typing(confirm, act)}
@@ -69,7 +71,9 @@ function list(tasks) {
 function chosen(task) {
   return html`
     <li class=${`tone-${statusTone(task.status)}`}>
-      <span class="chosen-name">${task.description}</span>
+      <span class="chosen-what">
+        <span class="chosen-name">${named(task.description)}</span> <span class="task-number">#${task.id}</span>
+      </span>
       <span class="tone-text"><i class=${`bi ${statusIcon(task.status)}`} aria-hidden="true"></i> ${task.status}</span>
       <span class="muted chosen-time">last modified on <time datetime=${task.last_modified}>${exactMoment(task.last_modified)}</time></span>
     </li>

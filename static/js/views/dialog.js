@@ -4,11 +4,12 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../format.js";
 import { countChosen } from "../selection.js";
 import { TABS, countOf } from "../statuses.js";
-import { heldBack, isAnswered, isEmpty, pagesOf } from "../tasklist.js";
+import { isAnswered, isEmpty, pagesOf } from "../tasklist.js";
 import { emptyText, notFoundText, tabTitle, tasks } from "../words.js";
 import { pagerView } from "./pager.js";
+import { paused } from "./paused.js";
 import { reportView } from "./report.js";
-import { searchField } from "./sorting.js";
+import { notSearched, searchField } from "./sorting.js";
 import { table, tasksSortChoice } from "./table.js";
 import { taskView } from "./task.js";
 
@@ -89,8 +90,8 @@ function toolbar({ role, place, selection, lists: { dialog: list } }, act) {
   return html`
     <div class="tools">
       ${role === "admin" ? deleteButton(selection, act) : nothing}
-      ${paused(list, act)}
-      ${searchField("search", place.search, act.search)}
+      ${paused("dialog", list, act)}
+      ${searchField("search", place.search, list.searchError, act.search)}
       ${tasksSortChoice(list, act)}
     </div>
   `;
@@ -106,20 +107,10 @@ function deleteButton(selection, act) {
   `;
 }
 
-/** While a person is in the rows they stay; what waits is told, and one click shows it. */
-function paused(list, act) {
-  const { count, hasMoved } = heldBack(list);
-  if (!hasMoved || !isAnswered(list)) return nothing;
-  return html`
-    <button class="btn btn-sm btn-outline-secondary paused" type="button" title="Show the list as it is now" @click=${act.applyUpdates}>
-      <i class="bi bi-pause-circle" aria-hidden="true"></i> Updates paused${count > 0 ? ` · ${number(count)} new` : ""}
-    </button>
-  `;
-}
-
 /** Once all on the page are selected: all others that match as well. */
 function allMatching({ selection, lists: { dialog: list } }, act) {
   const { matching, ids } = selection;
+  if (!isAnswered(list)) return nothing;
   if (matching !== null) {
     return html`<p class="matching">All ${amount(matching)} that match are selected.
       <button class="btn btn-sm btn-link" type="button" @click=${act.clearSelection}>Clear the selection</button></p>`;
@@ -145,6 +136,7 @@ function problem(list, act) {
 
 function panelContent(state, act, now) {
   const { place, role, lists: { dialog: list } } = state;
+  if (list.searchError) return notSearched(() => act.search(""));
   if (list.answered === null) return list.error ? nothing : html`<p class="loading" role="status">Loading…</p>`;
   if (!isEmpty(list)) return table(state, act, now);
   return list.answered.search === "" ? nothingYet(place.tab, role, act) : notFound(list.answered, act);

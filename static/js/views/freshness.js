@@ -3,12 +3,20 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { freshnessText } from "../words.js";
 
-export function freshness({ phase, dataAt, isUpdated }, act) {
+export function freshness(state, act) {
+  const { phase, isPolling, isUpdated, isHelpOpen } = state;
   return html`
     <p class="freshness" data-phase=${phase} aria-live="polite">
-      <span class="freshness-dot" aria-hidden="true"></span><span>${freshnessText(phase, dataAt)}</span>
+      <span class="freshness-dot" aria-hidden="true"></span><span>${freshnessText(state)}</span>
     </p>
+    ${phase === "live" && isPolling && !isHelpOpen ? why(act) : nothing}
     ${isUpdated ? updated(act) : nothing}
+  `;
+}
+
+function why(act) {
+  return html`
+    <button class="btn btn-link freshness-why" type="button" aria-label="Why? It is polling" @click=${act.openHelp}>Why?</button>
   `;
 }
 

@@ -1,13 +1,13 @@
 /** The keys, and what the signs of the statuses mean. */
 
-import { html } from "/openattic/vendor/lit-html/lit-html.js";
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING } from "../statuses.js";
 import { statusIcon, statusTone } from "./status.js";
 
 /** Each of its keys does what the line says. */
 const KEYS = [
-  { keys: ["?"], does: "This help" },
-  { keys: ["/"], does: "Search" },
+  { keys: ["?"], does: "This help", isSingle: true },
+  { keys: ["/"], does: "Search", isSingle: true },
   { keys: ["←", "→", "Home", "End"], does: "From tab to tab" },
   { keys: ["↑", "↓"], does: "From row to row" },
   { keys: ["Space"], does: "Select the row, or no longer" },
@@ -16,6 +16,8 @@ const KEYS = [
   { keys: ["Del"], does: "Delete the selected tasks, after a question" },
   { keys: ["Esc"], does: "Close what is on top" },
 ];
+
+const SWITCH = "Shortcuts of a single key, ? and /, can be switched off in the settings.";
 
 const SIGNS = [
   sign(NOT_STARTED, "Waits for a worker, for another task or for its time."),
@@ -28,6 +30,18 @@ const SIGNS = [
   amberSign("bi-exclamation-circle-fill", "Stalled", "A round takes far longer than usual."),
 ];
 
+const FRESHNESS = [
+  ["Live", "Each change is here as soon as it has happened."],
+  [
+    "Live by polling",
+    "The same, a moment later. The server answers, but no WebSocket gets through to it: most often a proxy in between " +
+      "does not pass them. How to set it up is in docs/operating.md, “Behind a reverse proxy”. A WebSocket is tried again " +
+      "every few minutes.",
+  ],
+  ["Reconnecting…", "The server cannot be reached. The page is as it was then, and catches up by itself."],
+  ["Server is stopping", "It ends, or starts again. Tasks go on after that."],
+];
+
 function sign(status, means) {
   return { icon: statusIcon(status), tone: statusTone(status), word: status, means };
 }
@@ -36,38 +50,52 @@ function amberSign(icon, word, means) {
   return { icon, tone: "amber", word, means };
 }
 
-export function helpView(act, { freshness, toasts }) {
+export function helpView({ isHelpOpen, preferences }, act, extras) {
   return html`
     <dialog class="layer help-dialog" id="help-dialog" aria-labelledby="help-title"
       @close=${(event) => event.target.open || act.closeHelp()}>
-      <header class="layer-head">
-        <h2 id="help-title">Help</h2>
-        <button class="btn-close" type="button" aria-label="Close" @click=${() => act.closeHelp()}></button>
-      </header>
-      <div class="help-body" tabindex="0" role="group" aria-label="Keys and statuses">
-        <section>
-          <h3 id="help-keys">Keys</h3>
-          <table class="help-table" aria-labelledby="help-keys">
-            <thead><tr><th scope="col">Key</th><th scope="col">What it does</th></tr></thead>
-            <tbody>${KEYS.map(keyRow)}</tbody>
-          </table>
-        </section>
-        <section>
-          <h3 id="help-signs">Statuses</h3>
-          <table class="help-table" aria-labelledby="help-signs">
-            <thead><tr><th scope="col">Status</th><th scope="col">What it means</th></tr></thead>
-            <tbody>${SIGNS.map(signRow)}</tbody>
-          </table>
-        </section>
-      </div>
-      <footer class="layer-foot">${freshness}</footer>
-      ${toasts}
+      ${isHelpOpen ? content(preferences, act, extras) : nothing}
     </dialog>
   `;
 }
 
-function keyRow({ keys, does }) {
-  return html`<tr><th scope="row">${keys.map((key) => html`<kbd>${key}</kbd> `)}</th><td>${does}</td></tr>`;
+function content(preferences, act, { freshness, toasts }) {
+  return html`
+    <header class="layer-head">
+      <h2 id="help-title">Help</h2>
+      <button class="btn-close" type="button" aria-label="Close" @click=${() => act.closeHelp()}></button>
+    </header>
+    <div class="help-body" tabindex="0" role="group" aria-label="Keys and signs">
+      ${helpTable("keys", "Keys", ["Key", "What it does"], KEYS.map((key) => keyRow(key, preferences)), SWITCH)}
+      ${helpTable("signs", "Statuses", ["Status", "What it means"], SIGNS.map(signRow))}
+      ${helpTable("freshness", "How fresh it is", ["At the bottom", "What it means"], FRESHNESS.map(wordRow))}
+    </div>
+    <footer class="layer-foot">${freshness}</footer>
+    ${toasts}
+  `;
+}
+
+function helpTable(name, title, [first, second], rows, note = "") {
+  return html`
+    <section>
+      <h3 id=${`help-${name}`}>${title}</h3>
+      <table class="help-table" aria-labelledby=${`help-${name}`}>
+        <thead><tr><th scope="col">${first}</th><th scope="col">${second}</th></tr></thead>
+        <tbody>${rows}</tbody>
+      </table>
+      ${note ? html`<p class="help-note">${note}</p>` : nothing}
+    </section>
+  `;
+}
+
+function keyRow({ keys, does, isSingle }, { shortcuts }) {
+  const isOff = isSingle && !shortcuts;
+  return html`
+    <tr>
+      <th scope="row">${keys.map((key) => html`<kbd>${key}</kbd> `)}</th>
+      <td>${does}${isOff ? html` <span class="muted">(switched off)</span>` : nothing}</td>
+    </tr>
+  `;
 }
 
 function signRow({ icon, tone, word, means }) {
@@ -77,4 +105,8 @@ function signRow({ icon, tone, word, means }) {
       <td>${means}</td>
     </tr>
   `;
+}
+
+function wordRow([word, means]) {
+  return html`<tr><th scope="row">${word}</th><td>${means}</td></tr>`;
 }

@@ -3,13 +3,12 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { number, percent } from "../format.js";
+import { duration, number, percent } from "../format.js";
 import {
   backText,
   meanWaitingSeconds,
   minuteText,
   pendingText,
-  shortDuration,
   sumOf,
   throughput,
   throughputText,
@@ -21,6 +20,8 @@ import { estimateOf, tasks } from "../words.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { completeBar } from "./complete.js";
 import { follow } from "./links.js";
+import { taskLink } from "./name.js";
+import { paused } from "./paused.js";
 import { statusLine, statusTone } from "./status.js";
 import { timeView } from "./time.js";
 import { workersView } from "./workers.js";
@@ -32,8 +33,9 @@ const LARGE = 9999;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
 /**
- * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, pending, failures, workers, statistics,
- * errors: { workers, statistics } }`. What is not known yet is null, and its place is kept free.
+ * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
+ * atLeast }, workers, statistics, health, errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
+ * free. `lists` are those of the state, for what is held back of them.
  */
 export function home(data, act, now) {
   const isFirst = data.counts !== null && Object.values(data.counts).every((count) => count === 0);
@@ -42,6 +44,7 @@ export function home(data, act, now) {
     <div class="home-head">
       <div><h1 class="home-title">${title(data.counts)}</h1><p class="lead">${lead(data)}</p></div>
     </div>
+    ${trouble(data.health)}
     <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
     <div class="home-columns">
       <div class="home-column">
@@ -56,6 +59,17 @@ export function home(data, act, now) {
   `;
 }
 
+/** What is wrong with the service, in its own words. */
+function trouble(health) {
+  if (!health?.problems.length) return nothing;
+  return html`
+    <div class="alert alert-warning trouble" role="status">
+      <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+      <div>${health.problems.map((problem) => html`<p class="trouble-words">${problem}</p>`)}</div>
+    </div>
+  `;
+}
+
 function title(counts) {
   if (counts === null) return "Hourglass";
   const pending = countOf("pending", counts);
@@ -66,7 +80,7 @@ function lead({ counts, pendingPercent }) {
   if (counts === null) return "Looking how things stand…";
   const pending = countOf("pending", counts);
   if (pending === 0) return "Nothing is waiting and nothing is running.";
-  return `${percent(pendingPercent)} done${pending === 1 ? "" : " in average"}.`;
+  return `${percent(pendingPercent)} done${pending === 1 ? "" : " on average"}.`;
 }
 
 function startButton(act) {
@@ -112,12 +126,13 @@ function unseenNote(count, atLeast) {
 
 // What is going on.
 
-function pendingCard({ counts, pending }, act, now) {
+function pendingCard({ counts, pending, lists }, act, now) {
   const count = countOf("pending", counts);
+  const isEmpty = count === 0 && !pending?.length;
   return html`
     <section class="home-card" aria-labelledby="pending-title">
-      <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2></div>
-      ${count === 0 ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
+      <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
+      ${isEmpty ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
       ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
     </section>
   `;
@@ -132,7 +147,7 @@ function noPending() {
 function pendingList(pending, count, act, now) {
   if (pending === null) return placeholders(Math.min(count, MOST_PENDING));
   return html`
-    <ul class="home-tasks">
+    <ul class="home-tasks" data-list="pending" @focusout=${act.leaveTable}>
       ${repeat(pending.slice(0, MOST_PENDING), (task) => task.id, (task) => pendingRow(task, act, now))}
     </ul>
   `;
@@ -142,7 +157,7 @@ function pendingRow(task, act, now) {
   return html`
     <li class="home-task" data-state=${statusTone(task.status)}>
       <div class="home-task-what">
-        ${taskLink(task, act)}
+        ${nameLine(task, act)}
         ${statusLine(task, "pending", now)}
       </div>
       <div class="home-task-how">
@@ -153,10 +168,9 @@ function pendingRow(task, act, now) {
   `;
 }
 
-function taskLink({ id, description }, act) {
-  return html`
-    <a class="home-task-name" href=${`?task=${id}`} data-task=${id} @click=${follow(() => act.openTask(id))}>${description}</a>
-  `;
+function nameLine(task, act) {
+  const link = taskLink(task, "home-task-name", `?task=${task.id}`, () => act.openTask(task.id));
+  return html`<div class="home-task-line">${link}</div>`;
 }
 
 /** Nothing where the line of its status says why it waits. */
@@ -178,16 +192,17 @@ function more(tab, text, act) {
 
 // What went wrong.
 
-function failuresCard({ failures, unseenCount, unseenAtLeast }, act, now) {
-  const shown = failures?.slice(0, unseenAtLeast ? MOST_FAILURES : Math.min(unseenCount, MOST_FAILURES));
-  if (unseenCount === 0 || shown?.length === 0) return nothing;
+function failuresCard({ failures: { known, count, atLeast }, lists }, act, now) {
+  const shown = known?.slice(0, atLeast ? MOST_FAILURES : Math.min(count, MOST_FAILURES));
+  if (count === 0 || shown?.length === 0) return nothing;
   return html`
     <section class="home-card" aria-labelledby="failures-title">
       <div class="home-card-head">
         <h2 id="failures-title">Failures not yet looked at</h2>
-        <span class="muted">${number(unseenCount)}${unseenAtLeast ? "+" : ""}</span>
+        <span class="muted">${number(count)}${atLeast ? "+" : ""}</span>
+        ${paused("failures", lists.failures, act)}
       </div>
-      ${shown ? failureList(shown, act, now) : placeholders(Math.min(unseenCount, MOST_FAILURES))}
+      ${shown ? failureList(shown, act, now) : placeholders(Math.min(count, MOST_FAILURES))}
       ${more("failed", "All failed tasks", act)}
     </section>
   `;
@@ -195,7 +210,7 @@ function failuresCard({ failures, unseenCount, unseenAtLeast }, act, now) {
 
 function failureList(failures, act, now) {
   return html`
-    <ul class="home-tasks">${repeat(failures, (task) => task.id, (task) => failureRow(task, act, now))}</ul>
+    <ul class="home-tasks" data-list="failures" @focusout=${act.leaveTable}>${repeat(failures, (task) => task.id, (task) => failureRow(task, act, now))}</ul>
   `;
 }
 
@@ -203,7 +218,7 @@ function failureRow(task, act, now) {
   return html`
     <li class="home-task is-failure" data-state=${statusTone(task.status)}>
       <div class="home-task-what">
-        ${taskLink(task, act)}
+        ${nameLine(task, act)}
         ${statusLine(task, "pending", now)}
       </div>
       <div class="home-task-when">${timeView(task.ended, now)}</div>
@@ -257,7 +272,7 @@ function waitingChart(minutes) {
   const { x, seconds } = waiting(minutes);
   const series = [{ name: "waited", values: seconds, tone: "running", kind: "line" }];
   const label = "How long tasks waited until they were started, by minute";
-  return chart({ label, x, series, ...axes(minutes), formatY: shortDuration, steps: SECOND_STEPS });
+  return chart({ label, x, series, ...axes(minutes), formatY: duration, steps: SECOND_STEPS });
 }
 
 function axes(minutes) {

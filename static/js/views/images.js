@@ -3,14 +3,15 @@
 import { html, nothing, svg } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { isolated } from "../bidi.js";
 import { bytesRate, rate } from "../curves.js";
-import { bytes, percent } from "../format.js";
+import { bytes, duration, percent } from "../format.js";
 import { covers, isMeasured, pathOf, samplings, sparkline, sparklineText, usedShare } from "../images.js";
-import { shortDuration } from "../opentask.js";
 import { NO_CURVES, addressOf } from "../place.js";
 import { isAll } from "../selection.js";
 import { completeBar } from "./complete.js";
 import { follow } from "./links.js";
+import { named, taskLink } from "./name.js";
 import { heading, selectAll, selectOne, sortChoice } from "./sorting.js";
 import { statusLine } from "./status.js";
 import { timeView } from "./time.js";
@@ -18,8 +19,8 @@ import { timeView } from "./time.js";
 const WIDTH = 120;
 const HEIGHT = 28;
 const COLUMNS = [
-  { title: "Pool", kind: "word", by: "pool", first: "", cell: ({ pool }) => pool },
-  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${name}</span>` },
+  { title: "Pool", kind: "word", by: "pool", first: "", cell: ({ pool }) => named(pool) },
+  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${named(name)}</span>` },
   { title: "Used", kind: "used", by: "used_bytes", first: "-", cell: usedCell },
   { title: "Operations", kind: "spark", by: null, cell: sparkCell },
   { title: "Reads", kind: "rate", by: "read_ops", first: "-", cell: (image) => rateCell(image, "read") },
@@ -73,7 +74,7 @@ function row(image, choice, context, { zone }) {
   const minute = Math.floor(context.now / 10000);
   return html`
     <tr class=${isSelected ? "is-selected" : ""}>
-      ${choice ? selectOne(path, isSelected, false, (withShift) => context.act.clickImage(path, withShift)) : nothing}
+      ${choice ? selectOne(isolated(path), isSelected, false, (withShift) => context.act.clickImage(path, withShift)) : nothing}
       ${guard([image, sampling, context.place, minute, zone], () => COLUMNS.map(({ title, kind, cell }) =>
         html`<td class=${`cell-${kind}`} data-label=${title}>${cell(image, { ...context, sampling })}</td>`))}
     </tr>
@@ -87,8 +88,9 @@ function samplingLines(running, { place, act, now }) {
       ${repeat(running, ({ id }) => id, (task) => html`
         <li class="home-task">
           <div class="home-task-what">
-            <a class="home-task-name" href=${addressOf({ ...place, task: task.id })} data-task=${task.id}
-              @click=${follow(() => act.openTask(task.id))}>${task.description}</a>
+            <div class="home-task-line">
+              ${taskLink(task, "home-task-name", addressOf({ ...place, task: task.id }), () => act.openTask(task.id))}
+            </div>
             ${statusLine(task, "pending", now)}
           </div>
           <div class="home-task-how">${completeBar(task)}</div>
@@ -107,7 +109,7 @@ function usedCell(image) {
   }
   return html`
     <div class="used-text">${bytes(image.used_bytes)} of ${size}</div>
-    <progress class="used" max="1" value=${share} aria-label=${`Used of ${pathOf(image)}: ${percent(share * 100)}`}></progress>
+    <progress class="used" max="1" value=${share} aria-label=${`Used of ${isolated(pathOf(image))}: ${percent(share * 100)}`}></progress>
   `;
 }
 
@@ -133,7 +135,7 @@ function rateCell({ performance }, side) {
 
 function latencyCell({ performance }) {
   if (!isMeasured(performance)) return none("–");
-  const text = (side) => (performance[`${side}_ops`].mean > 0 ? shortDuration(performance[`${side}_latency_seconds`].mean) : "–");
+  const text = (side) => (performance[`${side}_ops`].mean > 0 ? duration(performance[`${side}_latency_seconds`].mean) : "–");
   return html`
     <div><span class="muted">read</span> ${text("read")}</div>
     <div><span class="muted">write</span> ${text("write")}</div>
@@ -153,7 +155,7 @@ function curvesLink(image, task, place, act) {
   const curves = { ...NO_CURVES, images: [path] };
   return html`
     <a href=${addressOf({ ...place, task, curves })} data-task=${task}
-      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${path}</span></a>
+      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${isolated(path)}</span></a>
   `;
 }
 

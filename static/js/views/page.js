@@ -20,7 +20,6 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-const canHover = matchMedia("(hover: hover)");
 let drawn = { isSignedIn: false, task: null };
 
 export function draw(state, act, now) {
@@ -50,10 +49,10 @@ function page(state, act, now) {
     ${extras("page").toasts}
     ${settingsView(state.preferences, { canNotify: canNotify(), permission: permission() }, act)}
     ${dialogView(state, act, now, extras("tasks"))}
-    ${startView(state.start, state.jobs, act, extras("start"))}
+    ${startView(state, act, extras("start"))}
     ${cephFormView(state, act, extras("ceph"))}
     ${confirmView(state, act, extras("confirm"))}
-    ${helpView(act, extras("help"))}
+    ${helpView(state, act, extras("help"))}
   `;
 }
 
@@ -84,19 +83,22 @@ function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
 }
 
 function homeData(state) {
-  const { user, role, counts, pendingPercent, unseen, lists, workers, statistics, errors } = state;
-  const failures = known(lists.failures)?.filter((task) => task.ended > unseen.seen) ?? null;
+  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, health, errors } = state;
+  const failures = known(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
+  const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
   return {
     user,
     role,
     counts,
     pendingPercent,
-    unseenCount: counts === null ? 0 : unseenCount(unseen, counts),
+    unseenCount: count(unseen),
     unseenAtLeast: unseen.atLeast,
+    lists,
     pending: known(lists.pending),
-    failures,
+    failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
     workers,
     statistics,
+    health,
     errors,
   };
 }
@@ -138,19 +140,4 @@ function focusLinkTo(task) {
 
 function fallback(layer) {
   return layer.querySelector("[role=tab][aria-selected=true]") ?? layer.querySelector("button");
-}
-
-/** Whether a person has the pointer or the focus in the rows of the table. */
-export function isInTable() {
-  return isIn(document.querySelector("#tasks-dialog tbody"));
-}
-
-/** The same for the table of a view. */
-export function isInViewRows() {
-  return isIn(document.querySelector(".view-card tbody"));
-}
-
-function isIn(body) {
-  if (body === null) return false;
-  return (canHover.matches && body.matches(":hover")) || body.contains(document.activeElement);
 }

@@ -4,11 +4,12 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { isolated } from "../bidi.js";
 import { MEASURES, MOST_CURVES, SIDES, dataOf, drawn, picture, summaries } from "../curves.js";
-import { bytes, number, timeOfDay } from "../format.js";
-import { shortDuration } from "../opentask.js";
+import { bytes, duration, number, timeOfDay } from "../format.js";
 import { isFinal } from "../statuses.js";
 import { chart } from "./chart.js";
+import { named } from "./name.js";
 
 const HEIGHT = 240;
 const MOST_ROWS = 200;
@@ -73,7 +74,7 @@ function curvesChart(data, paths, measure, side) {
   const { title, unit, text } = MEASURES[measure];
   const { x, curves } = picture(data, paths, measure, side);
   return chart({
-    label: `${title} ${unit}, ${SIDES[side].title.toLowerCase()}, of ${paths.join(", ")}`,
+    label: `${title} ${unit}, ${SIDES[side].title.toLowerCase()}, of ${paths.map(isolated).join(", ")}`,
     x,
     series: curves.map(({ path, values }, index) => ({
       name: path,
@@ -83,7 +84,7 @@ function curvesChart(data, paths, measure, side) {
       isDashed: index % 2 === 1,
     })),
     formatX: (seconds) => timeOfDay(data.at[0] + seconds * 1000),
-    formatTick: shortDuration,
+    formatTick: duration,
     formatY: text,
     steps: measure === "bytes" ? BYTE_STEPS : STEPS,
     height: HEIGHT,
@@ -118,9 +119,9 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
     <tr>
       <th scope="row">
         <label class=${`curve-image ${at < 0 ? "" : `tone-curve-${at + 1}`}`}>
-          <input class="form-check-input" type="checkbox" aria-label=${`Draw ${path}`} .checked=${live(at >= 0)}
+          <input class="form-check-input" type="checkbox" aria-label=${`Draw ${isolated(path)}`} .checked=${live(at >= 0)}
             ?disabled=${at < 0 && isFull} @change=${() => act.drawImage(paths, path)}>
-          <span class="chart-mark" data-kind="line" ?data-dashed=${at % 2 === 1}></span><span>${path}</span>
+          <span class="chart-mark" data-kind="line" ?data-dashed=${at % 2 === 1}></span>${named(path)}
         </label>
       </th>
       <td>${used === null ? "–" : `${bytes(used)} of ${bytes(size)}`}</td>

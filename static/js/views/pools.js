@@ -2,17 +2,19 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { isolated } from "../bidi.js";
 import { bytes, number, percent } from "../format.js";
 import { addressOf } from "../place.js";
 import { pgsOf, stepText } from "../pools.js";
 import { RUNNING } from "../statuses.js";
 import { follow } from "./links.js";
+import { named } from "./name.js";
 import { heading, sortChoice } from "./sorting.js";
 import { statusIcon, statusTone } from "./status.js";
 
 const AUTOSCALE = { on: "on", off: "off", warn: "warns" };
 const COLUMNS = [
-  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${name}</span>` },
+  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${named(name)}</span>` },
   { title: "PGs", kind: "pgs", by: "pg_num", first: "-", cell: pgsCell },
   { title: "Application", kind: "word", by: "application", first: "", cell: ({ application }) => application ?? none("none") },
   { title: "Replicas", kind: "number", by: "size", first: "-", cell: ({ size }) => number(size) },
@@ -58,7 +60,7 @@ export function poolsTable({ ceph, place, role }, isAnswered, act) {
 function changeButton({ id, name }, act) {
   return html`
     <button class="btn btn-sm btn-outline-secondary" type="button" aria-haspopup="dialog"
-      aria-label=${`Set number of PGs of pool ${name}`} @click=${() => act.openPgsForm(id)}>Set number of PGs</button>
+      aria-label=${`Set number of PGs of pool ${isolated(name)}`} @click=${() => act.openPgsForm(id)}>Set number of PGs</button>
   `;
 }
 
@@ -86,7 +88,7 @@ function arrow({ kind, from, to }) {
 function bar({ name }, task) {
   return html`
     <span class=${`complete ${task.status === RUNNING ? "is-moving" : ""}`}>
-      <progress max="100" value=${task.percent} aria-label=${`PGs of pool ${name}`}></progress>
+      <progress max="100" value=${task.percent} aria-label=${`PGs of pool ${isolated(name)}`}></progress>
       <span class="complete-text">${percent(task.percent)}</span>
     </span>
   `;
@@ -97,7 +99,7 @@ function note(pool, pgs, task) {
   const steps = stepText(pool, pgs);
   if (pgs.kind === "moves") return [steps, "not by a task here"].filter(Boolean).join(", ");
   if (pgs.kind === "waits") return "waits for its turn";
-  if (pgs.kind === "creates") return `being created${task.message ? `: ${task.message}` : ""}`;
+  if (pgs.kind === "creates") return `being created${task.message ? `: ${isolated(task.message)}` : ""}`;
   return steps || "looking whether it holds";
 }
 

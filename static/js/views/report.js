@@ -8,7 +8,7 @@ export function reportView({ summary, left, more, lines }, act) {
     <div class="alert alert-warning report" role="alert">
       <div>
         <strong>${summary}. Not touched, because of what changed meanwhile:</strong>
-        <ul>${left.map(line)}${more > 0 ? line(`and ${number(more)} more`) : nothing}</ul>
+        <ul>${left.map(line)}${more > 0 ? html`<li>and ${number(more)} more</li>` : nothing}</ul>
         ${lines.length > left.length ? html`<details><summary>Each task</summary><ul>${lines.map(line)}</ul></details>` : nothing}
       </div>
       <button class="btn-close" type="button" aria-label="Close report" @click=${act.closeReport}></button>
@@ -16,6 +16,6 @@ export function reportView({ summary, left, more, lines }, act) {
   `;
 }
 
-function line(text) {
-  return html`<li>${text}</li>`;
+function line({ id, text }) {
+  return html`<li><span>${text}</span> <span class="task-number">#${id}</span></li>`;
 }

@@ -3,8 +3,8 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { exactMoment, number } from "../format.js";
-import { MOST_ROUNDS_ASKED, canShowEarlier, durations, durationsText, shortDuration } from "../opentask.js";
+import { dateOf, duration, exactMoment, number } from "../format.js";
+import { canShowEarlier, durations, durationsText } from "../opentask.js";
 import { isFinal } from "../statuses.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { jsonDetails } from "./json.js";
@@ -32,7 +32,7 @@ function emptyText({ task, isLoaded, error }) {
 
 /** Rows are drawn again when this changes: the zone of all times, and from which day on they bear their date. */
 function datesKey(now) {
-  return exactMoment(EPOCH) + new Date(now).toDateString();
+  return exactMoment(EPOCH) + dateOf(now);
 }
 
 function durationsView(open) {
@@ -47,7 +47,7 @@ function durationsView(open) {
       series: [{ name: "Duration of a round", values: y, tone: "running", kind: "bars" }],
       formatX: (round) => `round ${number(round)}`,
       formatTick: number,
-      formatY: shortDuration,
+      formatY: duration,
       steps: SECOND_STEPS,
       height: 96,
     })}
@@ -74,7 +74,7 @@ function cells(id, round, act, now) {
   return html`
     <th scope="row"><span class="visually-hidden">Round </span>${number(round.number)}</th>
     <td>${exactTime(round.at, now)}</td>
-    <td>${shortDuration(round.seconds)}</td>
+    <td>${duration(round.seconds)}</td>
     <td class="round-said">
       ${round.message || (round.output === null ? html`<span class="muted">nothing</span>` : nothing)}
       ${round.output === null ? nothing : jsonDetails(round.output, "Output", label, source, act)}
@@ -94,8 +94,8 @@ function earlier(open, act) {
   `;
 }
 
-function endText({ id }) {
-  return html`The newest ${number(MOST_ROUNDS_ASKED)} rounds. <a href=${`/openattic/api/taskqueue/${id}/rounds?after=0`}
+function endText({ id, rounds }) {
+  return html`The newest ${number(rounds.length)} rounds. <a href=${`/openattic/api/taskqueue/${id}/rounds?after=0`}
     target="_blank" rel="noopener">Earlier ones</a> are in the REST API.`;
 }
 

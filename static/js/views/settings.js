@@ -38,6 +38,7 @@ export function settingsView(preferences, notices, act) {
       <h2 id="settings-title">Settings</h2>
       ${choice("Theme", "theme", THEMES, preferences.theme, act)}
       ${choice("Times", "zone", ZONES, preferences.zone, act)}
+      ${shortcuts(preferences, act)}
       ${notifications(preferences, notices, act)}
     </div>
   `;
@@ -56,6 +57,21 @@ function choice(legend, name, options, chosen, act) {
           </label>
         `)}
       </div>
+    </fieldset>
+  `;
+}
+
+/** Who talks to the computer, or hits keys by chance, does not want them. */
+function shortcuts({ shortcuts: areOn }, act) {
+  return html`
+    <fieldset>
+      <legend>Keys</legend>
+      <label class="notices">
+        <input class="form-check-input" type="checkbox" aria-describedby="shortcuts-hint" .checked=${live(areOn)}
+          @change=${(event) => act.setPreference("shortcuts", event.target.checked)}>
+        Single-key shortcuts
+      </label>
+      <p class="hint" id="shortcuts-hint">? for help and / to search, wherever one is.</p>
     </fieldset>
   `;
 }

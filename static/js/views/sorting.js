@@ -1,7 +1,8 @@
 /** Headings that sort a table, and the same choice where there is no room for headings. */
 
-import { html } from "/openattic/vendor/lit-html/lit-html.js";
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
+import { LONGEST_SEARCH } from "../place.js";
 
 /**
  * A column: `title`, `kind` (for its looks), `by` what the server sorts by (none: it cannot), and `first` the direction
@@ -40,15 +41,28 @@ export function sortChoice(columns, ordering, sortBy) {
   `;
 }
 
-/** The field that searches a table: Esc empties it, and only in an empty one does what Esc does around it. */
-export function searchField(id, text, search) {
+/** The field that searches a table: Esc empties it, and only in an empty one does what Esc does around it. `error` is
+ * what the server has against the text. */
+export function searchField(id, text, error, search) {
   return html`
     <label class="search"><span class="visually-hidden">Search</span>
       <i class="bi bi-search" aria-hidden="true"></i>
       <input class="form-control form-control-sm" type="search" id=${id} placeholder="Search" autocomplete="off"
-        spellcheck="false" .value=${live(text)} @input=${(event) => search(event.target.value)}
-        @keydown=${(event) => clearSearch(event, search)}>
+        spellcheck="false" maxlength=${LONGEST_SEARCH} aria-invalid=${error ? "true" : "false"}
+        aria-describedby=${error ? `${id}-error` : nothing} .value=${live(text)}
+        @input=${(event) => search(event.target.value)} @keydown=${(event) => clearSearch(event, search)}>
     </label>
+    ${error ? html`<p class="search-error start-error" id=${`${id}-error`} role="alert">${error}</p>` : nothing}
+  `;
+}
+
+/** In place of the rows while the server does not take what stands in the field. */
+export function notSearched(clear) {
+  return html`
+    <div class="empty">
+      <p>Nothing was searched for: see what is said at the field.</p>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${clear}>Clear the search</button>
+    </div>
   `;
 }
 

@@ -3,21 +3,23 @@
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { isolated } from "../bidi.js";
 import { INCOMPLETE, canStart, emptyText, fieldsOf, jobNamed, placed } from "../jobform.js";
+import { startText } from "../words.js";
 import { alert, care, invalidity, mistakes } from "./fields.js";
 
 const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-export function startView(start, jobs, act, extras) {
+export function startView(state, act, extras) {
   return html`
     <dialog class="layer start-dialog" id="start-dialog" aria-labelledby="start-title"
       @close=${(event) => event.target.open || act.closeStart()}>
-      ${start === null ? nothing : content(start, jobs, act, extras)}
+      ${state.start === null ? nothing : content(state, act, extras)}
     </dialog>
   `;
 }
 
-function content(start, jobs, act, { freshness, toasts }) {
+function content({ start, jobs, preferences: { zone } }, act, { freshness, toasts }) {
   return html`
     <header class="layer-head">
       <h2 id="start-title">${start.from === null ? "Start a task" : "Run again with changed parameters"}</h2>
@@ -25,7 +27,7 @@ function content(start, jobs, act, { freshness, toasts }) {
     <form class="start-form" id="start-form" novalidate autocomplete="off"
       @submit=${(event) => submit(event, start, jobs, act)} @keydown=${submitByKey}>
       <div class="start-body">
-        ${jobs === null ? loading(start) : html`<div ${care(start.refusals)}>${fieldsets(start, jobs, act)}</div>`}
+        ${jobs === null ? loading(start) : html`<div ${care(start.refusals)}>${fieldsets(start, jobs, zone, act)}</div>`}
       </div>
       <footer class="layer-foot">${freshness}${buttons(start, jobs, act)}</footer>
     </form>
@@ -69,20 +71,20 @@ function submitByKey(event) {
 
 // What is in the form.
 
-function fieldsets(start, jobs, act) {
+function fieldsets(start, jobs, zone, act) {
   const job = jobNamed(jobs, start.job);
   const fields = job === null ? [] : fieldsOf(job.parameters);
   const places = placed(fields, start.errors);
   return html`
     ${generalErrors(start, job, places)}
     ${jobField(start, jobs, job, act, places.job)}
-    ${job === null ? nothing : parameters(start, job, fields, act, places)}
+    ${job === null ? nothing : parameters(start, job, fields, zone, act, places)}
   `;
 }
 
 /** The message of the server repeats the mistakes that are told beside their fields. */
 function generalErrors({ job: name, error, errors }, job, { general }) {
-  const isGone = name !== "" && job === null ? [`There is no job “${name}”. Choose one that there is.`] : [];
+  const isGone = name !== "" && job === null ? [`There is no job “${isolated(name)}”. Choose one that there is.`] : [];
   const message = error !== "" && Object.keys(errors).length === 0 ? [error] : [];
   return alert([...isGone, ...message, ...general]);
 }
@@ -126,7 +128,7 @@ function withCode(text) {
   return parts.map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part));
 }
 
-function parameters(start, job, fields, act, places) {
+function parameters(start, job, fields, zone, act, places) {
   return html`
     ${fields.length === 0 ? html`<p class="muted">This job takes no parameters.</p>` : nothing}
     ${repeat(
@@ -134,7 +136,7 @@ function parameters(start, job, fields, act, places) {
       (field) => `${job.job} ${field.name}`,
       (field, index) => parameter(field, index, start, act, places.fields.get(field.name) ?? []),
     )}
-    ${options(start, act, places)}
+    ${options(start, zone, act, places)}
   `;
 }
 
@@ -248,7 +250,7 @@ function sentence(words) {
 
 // When and how soon.
 
-function options(start, act, places) {
+function options(start, zone, act, places) {
   return html`
     <details class="start-options">
       <summary>When and how soon</summary>
@@ -268,8 +270,10 @@ function options(start, act, places) {
           .value=${start.notBefore === INCOMPLETE ? noChange : live(start.notBefore)}
           @input=${(event) => act.setStartOption("notBefore", event.target.value)}>
         <p id="start-not-before-hint" class="start-hint">
-          In the time of this browser, ${ZONE}; empty means as soon as it can.
+          ${zone === "utc" ? "In UTC, as all times of this page" : `In the time of this browser, ${ZONE}`}; empty means as soon
+          as it can.
         </p>
+        <p class="start-meaning" aria-live="polite">${startText(start.notBefore, zone)}</p>
         ${mistakes("start-not-before-error", places.not_before)}
       </div>
     </details>

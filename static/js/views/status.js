@@ -1,9 +1,10 @@
 /** A status by icon, word and tone: never by its colour alone. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { isolated } from "../bidi.js";
 import { moment } from "../format.js";
 import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING, isFailed } from "../statuses.js";
-import { roundText, waitingText } from "../words.js";
+import { roundText, underWayText, waitingText } from "../words.js";
 
 const LOOKS = {
   [NOT_STARTED]: { icon: "bi-clock", tone: "waiting" },
@@ -44,9 +45,9 @@ function look(task, tab, now) {
 function running(task, plain, now) {
   if (task.stalled) {
     const since = `no progress since ${moment(task.last_modified, now)}`;
-    return { ...plain, tone: "amber", icon: "bi-exclamation-circle-fill", text: joined(roundText(task), since) };
+    return { ...plain, tone: "amber", icon: "bi-exclamation-circle-fill", text: joined(underWayText(task), since) };
   }
-  return { ...plain, text: joined(roundText(task), task.message) };
+  return { ...plain, text: joined(underWayText(task), isolated(task.message)) };
 }
 
 function waiting(task, plain, now) {

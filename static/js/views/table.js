@@ -9,9 +9,9 @@ import { isAll } from "../selection.js";
 import { chooseable } from "../state.js";
 import { ESTIMATED, isFinal } from "../statuses.js";
 import { isAnswered, rows } from "../tasklist.js";
-import { estimateOf } from "../words.js";
+import { estimateOf, numbered } from "../words.js";
 import { completeBar } from "./complete.js";
-import { follow } from "./links.js";
+import { taskLink } from "./name.js";
 import { moveInRows } from "./rowkeys.js";
 import { heading, selectAll, selectOne, sortChoice } from "./sorting.js";
 import { statusLine, statusTone } from "./status.js";
@@ -87,14 +87,13 @@ function changeable(task, { created, place, zone, choice, now }) {
   return [task, choice?.selection.ids.has(task.id), task.id === created, place, zone, Math.floor(now / TICK_MILLISECONDS)];
 }
 
-function selectTask({ id, description, gone }, isSelected, act) {
-  return selectOne(description, isSelected, Boolean(gone), (withShift) => act.clickRow(id, withShift));
+function selectTask(task, isSelected, act) {
+  return selectOne(numbered(task), isSelected, Boolean(task.gone), (withShift) => act.clickRow(task.id, withShift));
 }
 
 function nameCell(task, { tab, place, now, act }) {
   return html`
-    <a class="task-name" href=${addressOf({ ...place, task: task.id })} data-task=${task.id}
-      @click=${follow(() => act.openTask(task.id))}>${task.description}</a>
+    ${taskLink(task, "task-name", addressOf({ ...place, task: task.id }), () => act.openTask(task.id))}
     ${statusLine(task, tab, now)}
   `;
 }

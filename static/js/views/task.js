@@ -3,13 +3,15 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
+import { balanced, isolated } from "../bidi.js";
 import { bytes, moment, number, percent } from "../format.js";
 import { lastSign, needsTask, ordinal, readable, stalledText } from "../opentask.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../statuses.js";
 import { MEASURES_IMAGES } from "../viewlist.js";
-import { estimateOf, roundText } from "../words.js";
+import { estimateOf, roundText, underWayText } from "../words.js";
 import { copyButton, jsonBlock, textBlock } from "./json.js";
 import { follow } from "./links.js";
+import { named } from "./name.js";
 import { csvButton, performanceView } from "./performance.js";
 import { roundsView } from "./rounds.js";
 import { statusIcon, statusTone } from "./status.js";
@@ -26,7 +28,7 @@ export function taskView(open, { role, place }, act, now, { heading, back }) {
   const context = { level: Number(heading[1]), isAdmin: role === "admin", curves: place.curves, back, act, now };
   const isMissing = open.task === null && open.gone;
   return keyed(open.id, html`
-    <article class=${`task ${isMissing ? "is-missing" : ""}`} aria-labelledby="task-title">
+    <article class=${`task ${isMissing ? "is-missing" : ""}`} aria-labelledby="task-title task-id">
       ${isMissing ? html`<i class="bi bi-search" aria-hidden="true"></i>` : notices(open, context)}
       <header class="task-head">
         <div class="task-name-line">
@@ -63,13 +65,13 @@ function missing({ back, act }) {
 
 function known(open, context) {
   const { task } = open;
-  const copyParameters = copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
+  const copyParameters = () => copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
     ${progress(open, context)}
     ${task.job === MEASURES_IMAGES ? performance(open, context) : nothing}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
-      ${section("Parameters", context, parameters(task), copyParameters)}
+      ${section("Parameters", context, parameters(task), task.params === null ? nothing : copyParameters())}
     </div>
     ${section("Rounds", context, roundsView(open, context.act, context.now), roundsNote(open))}
     ${outcomeSection(open, context)}
@@ -110,9 +112,9 @@ function problem(text, { act }) {
 
 /** It takes the focus when the view opens. */
 function title(text, { level }) {
-  if (level === 1) return html`<h1 class="task-title" id="task-title" tabindex="-1">${text}</h1>`;
-  if (level === 2) return html`<h2 class="task-title" id="task-title" tabindex="-1">${text}</h2>`;
-  return html`<h3 class="task-title" id="task-title" tabindex="-1">${text}</h3>`;
+  if (level === 1) return html`<h1 class="task-title" id="task-title" tabindex="-1">${named(text)}</h1>`;
+  if (level === 2) return html`<h2 class="task-title" id="task-title" tabindex="-1">${named(text)}</h2>`;
+  return html`<h3 class="task-title" id="task-title" tabindex="-1">${named(text)}</h3>`;
 }
 
 function section(name, { level }, body, aside = nothing) {
@@ -137,7 +139,7 @@ function facts(open, context) {
   return html`
     <p class="task-facts">
       <span class=${`task-status tone-${tone}`}><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
-      <span class="task-id">#${task.id}${copyId(task.id, context)}</span>
+      <span class="task-id"><span id="task-id">#${task.id}</span>${copyId(task.id, context)}</span>
       <span>${whoAndWhen(task, context.now)}</span>
     </p>
   `;
@@ -197,7 +199,8 @@ function keepButton(task, act) {
 function progress(open, context) {
   const { task } = open;
   const isMoving = task.status === RUNNING && !task.stalled && !open.gone;
-  const text = isPending(task.status) ? [roundText(task), task.message].filter(Boolean).join(" · ") : "";
+  const far = task.status === RUNNING ? underWayText(task) : roundText(task);
+  const text = isPending(task.status) ? [far, isolated(task.message)].filter(Boolean).join(" · ") : "";
   return html`
     <section class=${`task-progress tone-${standing(open).tone} ${isMoving ? "is-moving" : ""}`} aria-label="Progress">
       <div class="task-progress-line">
@@ -212,7 +215,7 @@ function progress(open, context) {
 
 function next(open, context) {
   const { task, gone } = open;
-  const outcome = task.outcome || task.status;
+  const outcome = isolated(task.outcome || task.status);
   if (task.stopping) return `${outcome}. Its last round ends by itself; what was done is not rolled back.`;
   if (isFinal(task.status)) return outcome;
   if (gone) return "It was deleted before it ended.";
@@ -257,7 +260,8 @@ function taskLink(id, act) {
 
 function parameters(task) {
   return guard([task.params, task.metadata, task.job], () => html`
-    ${definitions([["job", html`<code>${task.job}</code>`], ...entries(task.params, "Parameter")])}
+    ${definitions([["job", html`<code>${task.job}</code>`], ...entries(task.params ?? {}, "Parameter")])}
+    ${task.params === null ? html`<p class="muted">Loading ${bytes(task.params_bytes)}…</p>` : nothing}
     ${Object.keys(task.metadata).length === 0 ? nothing : html`
       <p class="muted task-subtitle">What it concerns</p>
       ${definitions(entries(task.metadata, "Metadata"))}
@@ -317,9 +321,9 @@ function copyError({ type, message, traceback }, { act }) {
 }
 
 function errorView({ type, message, traceback }) {
-  const said = message ? html`: <span class="text-value">${message}</span>` : nothing;
+  const said = message ? html`: <bdi class="text-value">${balanced(message)}</bdi>` : nothing;
   return html`
-    <p class="task-error tone-exception"><strong class="tone-text">${type}</strong>${said}</p>
+    <p class="task-error tone-exception"><strong class="tone-text">${named(type)}</strong>${said}</p>
     ${traceback ? textBlock(traceback, "Traceback") : nothing}
   `;
 }

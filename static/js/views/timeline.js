@@ -1,8 +1,8 @@
 /** What happened to a task, from its creation on: moments, and what lies between them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { fullMoment, moment } from "../format.js";
-import { roughDuration, timeline } from "../opentask.js";
+import { duration, fullMoment, moment } from "../format.js";
+import { timeline } from "../opentask.js";
 import { RUNNING } from "../statuses.js";
 import { statusIcon, statusTone } from "./status.js";
 
@@ -35,8 +35,8 @@ function eventView(event, task, now) {
 
 function tookText({ kind, seconds }) {
   if (seconds === undefined) return "";
-  if (kind === "ended") return `took ${roughDuration(seconds)} in all`;
-  return kind === "resumed" ? `after ${roughDuration(seconds)}` : roughDuration(seconds);
+  if (kind === "ended") return `took ${duration(seconds)} in all`;
+  return kind === "resumed" ? `after ${duration(seconds)}` : duration(seconds);
 }
 
 /** Where many moments are told apart, the time of day says more than `2 minutes ago`. */

@@ -61,13 +61,13 @@ function look(toast) {
 function titleView(toast, act) {
   if (toast.status === null) return title(toast);
   const id = taskOf(toast);
-  if (id !== null) return link(`?task=${id}`, title(toast), () => act.openTask(id));
+  if (id !== null) return link(`?task=${id}`, title(toast), () => act.openTask(id), `${title(toast)}, #${id}`);
   const tab = isFailed(toast.status) ? "failed" : "finished";
   return link(`?tab=${tab}`, title(toast), () => act.openTab(tab));
 }
 
-function link(href, text, open) {
-  return html`<a class="toast-link" href=${href} @click=${follow(open)}>${text}</a>`;
+function link(href, text, open, label = nothing) {
+  return html`<a class="toast-link" href=${href} aria-label=${label} @click=${follow(open)}>${text}</a>`;
 }
 
 /** By keyboard the focus goes on to the next message, where there is one. */

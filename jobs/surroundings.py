@@ -1,0 +1,276 @@
+"""What a task has changed in its worker process: put back before the next one, or named: then the worker is replaced.
+
+Only what costs little is looked at, since it is after each task, and nothing is closed or ended: what is left may
+belong to a library that still relies on it.
+"""
+
+from __future__ import annotations
+
+import gc
+import locale
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+LOOKS = 20
+PAUSE_SECONDS = 0.005
+"""A thread that was joined is still there for a moment, and what a cycle of objects holds until it is collected."""
+MOST_CHARACTERS = 1_000
+MOST_NAMED = 5
+LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
+TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+
+
+class Surroundings:
+    """How a worker process is when this is made, and shall be before each task. Belongs to the main thread."""
+
+    def __init__(self) -> None:
+        self._settings = [(what, get, put, get()) for what, get, put in SETTINGS]
+        self._status_file = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+        self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        self._identity = _identity()
+        status = self._read_status()
+        self._status = status
+        self._caught = [number for number in self._handlers if _has(status.caught, number)]
+        self._threads = status.threads
+        self._descriptors = os.listdir("/proc/self/fd")
+        self._targets = _targets()
+
+    def restore(self) -> str:
+        """Puts back what can be, and says in words what is left; "" if all is as it was."""
+        try:
+            left = self._put_back() or self._look()
+        except Exception as error:  # noqa: BLE001  what cannot even be looked at is not as it was
+            left = [f"something that keeps it from being looked at ({type(error).__name__}: {error})"]
+        return ", ".join(left)[:MOST_CHARACTERS]
+
+    def close(self) -> None:
+        """A worker needs its own as long as it lives; others are of no use any more."""
+        os.close(self._status_file)
+
+    def _put_back(self) -> list[str]:
+        """The names of what could not be."""
+        left = []
+        for what, get, put, before in self._settings:
+            try:
+                if not _is(before, get):
+                    put(before)
+            except (OSError, ValueError, locale.Error):
+                left.append(what)
+        return left
+
+    def _look(self) -> list[str]:
+        if _identity() != self._identity:
+            return ["another user, root directory, process group or standard stream"]
+        status = self._read_status()
+        if status.privileges != self._status.privileges:
+            return ["other privileges"]
+        if not self._has_its_handlers(status) and not self._put_handlers(status):
+            return ["other signal handlers"]
+        if self._has_nothing_left(status):
+            return []
+        return self._left_in_the_end()
+
+    def _read_status(self) -> _Status:
+        found = _FIELDS.search(os.pread(self._status_file, 16 * 1024, 0))
+        if found is None:
+            raise OSError("/proc/self/status is not as expected")
+        return _Status(int(found[1]), int(found[2], 16), int(found[3], 16), found[4])
+
+    # Signals
+
+    def _has_its_handlers(self, status: _Status) -> bool:
+        """By the kernel's account; of those that have a handler of Python's, also whether it is the same."""
+        before = self._status
+        return (status.ignored, status.caught) == (before.ignored, before.caught) and all(
+            signal.getsignal(number) == self._handlers[number] for number in self._caught
+        )
+
+    def _put_handlers(self, status: _Status) -> bool:
+        """A handler that is none of Python's shows in the kernel's account alone."""
+        differing = (status.ignored ^ self._status.ignored) | (status.caught ^ self._status.caught)
+        for number, handler in self._handlers.items():
+            if handler is not None and (_has(differing, number) or signal.getsignal(number) != handler):
+                with suppress(OSError, ValueError):
+                    signal.signal(number, handler)
+        return self._has_its_handlers(self._read_status())
+
+    # What is left
+
+    def _has_nothing_left(self, status: _Status) -> bool:
+        self._threads = min(self._threads, status.threads)
+        return (
+            status.threads == self._threads and not _has_children() and os.listdir("/proc/self/fd") == self._descriptors
+        )
+
+    def _left_in_the_end(self) -> list[str]:
+        gc.collect()
+        for _ in range(LOOKS):
+            if self._has_nothing_left(self._read_status()):
+                return []
+            time.sleep(PAUSE_SECONDS)
+        return self._name_what_is_left()
+
+    def _name_what_is_left(self) -> list[str]:
+        left = []
+        if (threads := self._read_status().threads - self._threads) > 0:
+            others = [thread.name for thread in threading.enumerate() if thread.name not in ("MainThread", "listener")]
+            left.append(_counted(threads, "thread", others))
+        if _has_children():
+            left.append("a child process")
+        now = _targets()
+        if opened := [now[number] for number in now if number not in self._targets]:
+            left.append(_counted(len(opened), "descriptor", opened))
+        if closed := [number for number in self._targets if number not in now]:
+            left.append(f"{_counted(len(closed), 'descriptor')} closed that it had not opened")
+        return left
+
+
+# What can be read and put back
+
+
+def _is(before: object, get: Callable[[], object]) -> bool:
+    try:
+        return get() == before
+    except OSError:  # a working directory that was removed
+        return False
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _environment() -> dict[bytes, bytes]:
+    """As os.environ holds it: a tenth of the time that it takes to read it."""
+    return dict(vars(os.environ)["_data"])
+
+
+def _put_environment(environment: Mapping[bytes, bytes]) -> None:
+    os.environb.clear()
+    os.environb.update(environment)
+    time.tzset()
+
+
+def _put_limits(limits: Sequence[tuple[int, int]]) -> None:
+    for limit, value in zip(LIMITS, limits, strict=True):
+        resource.setrlimit(limit, value)
+
+
+def _stop_timers(_before: bool) -> None:
+    for timer in TIMERS:
+        signal.setitimer(timer, 0)
+
+
+def _put_path(path: Sequence[str]) -> None:
+    sys.path[:] = path
+
+
+def _put_streams(streams: tuple[Any, Any, Any]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = streams
+
+
+def _put_collector(collector: tuple[bool, tuple[int, int, int]]) -> None:
+    enabled, thresholds = collector
+    gc.set_threshold(*thresholds)
+    (gc.enable if enabled else gc.disable)()
+
+
+SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
+    ("another working directory", os.getcwd, os.chdir),
+    ("another umask", _umask, os.umask),
+    ("another environment", _environment, _put_environment),
+    ("another time zone", lambda: time.tzname, lambda _: time.tzset()),
+    (
+        "another signal mask",
+        lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        lambda mask: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+    ),
+    ("a timer", lambda: any(signal.getitimer(timer)[0] for timer in TIMERS), _stop_timers),
+    ("another resource limit", lambda: [resource.getrlimit(limit) for limit in LIMITS], _put_limits),
+    (
+        "another locale",
+        lambda: locale.setlocale(locale.LC_ALL),
+        lambda name: locale.setlocale(locale.LC_ALL, name),
+    ),
+    (
+        "another niceness",
+        lambda: os.getpriority(os.PRIO_PROCESS, 0),
+        lambda niceness: os.setpriority(os.PRIO_PROCESS, 0, niceness),
+    ),
+    ("other CPUs", lambda: os.sched_getaffinity(0), lambda cpus: os.sched_setaffinity(0, cpus)),
+    (
+        "another way of being scheduled",
+        lambda: os.sched_getscheduler(0),
+        lambda policy: os.sched_setscheduler(0, policy, os.sched_param(0)),
+    ),
+    ("another sys.path", sys.path.copy, _put_path),
+    ("other streams", lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
+    ("another trace function", sys.gettrace, sys.settrace),
+    ("another profile function", sys.getprofile, sys.setprofile),
+    ("another recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    ("another limit of digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    ("another switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    ("another default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    ("another collector of garbage", lambda: (gc.isenabled(), gc.get_threshold()), _put_collector),
+)
+
+
+# What can only be looked at
+
+
+def _identity() -> tuple[object, ...]:
+    root = os.stat("/")
+    users = os.getresuid(), os.getresgid(), os.getgroups()
+    streams = [(stream.st_dev, stream.st_ino) for stream in map(os.fstat, (0, 1, 2))]
+    return *users, root.st_dev, root.st_ino, *streams, os.getpgid(0), os.getsid(0)
+
+
+class _Status(NamedTuple):
+    """What the kernel says of the process: it knows threads and handlers of which Python does not."""
+
+    threads: int
+    ignored: int
+    caught: int
+    privileges: bytes
+
+
+_FIELDS = re.compile(rb"\nThreads:\t(\d+)\n.*\nSigIgn:\t(\w+)\nSigCgt:\t(\w+)\n(CapInh:.*\nSeccomp:\t\d+)", re.DOTALL)
+
+
+def _has(signals: int, number: int) -> bool:
+    return bool(signals >> number - 1 & 1)
+
+
+def _has_children() -> bool:
+    """Running, or ended and not waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _targets() -> dict[str, str]:
+    """What each descriptor is of, but for the one by which they are listed, which is gone then."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            target = os.readlink(f"/proc/self/fd/{number}")
+            found[number] = target.encode(errors="backslashreplace").decode()[:100]
+    return found
+
+
+def _counted(count: int, noun: str, names: Sequence[str] = ()) -> str:
+    """`2 threads (pump, Thread-3)`"""
+    named = f" ({', '.join(names[:MOST_NAMED])})" if names else ""
+    return f"{count} {noun}{'' if count == 1 else 's'}{named}"

@@ -1,0 +1,38 @@
+/** What a date and time that somebody typed means in the zone of the page, also where clocks are set. Pure but for the zone
+ * of the browser. */
+
+const MINUTE_MILLISECONDS = 60000;
+const HALF_A_DAY = 12 * 60 * MINUTE_MILLISECONDS;
+
+/**
+ * `{ at, kind }` of a text like `2025-10-26T02:30`: `at` in milliseconds since 1970, null where the text is no time.
+ * `kind` is "plain", "skipped" where clocks are set forward over it (it is as much later), or "doubled" where they are set
+ * back and it comes twice (it is the first). `zone` is "local" or "utc", as in the preferences.
+ */
+export function timeTyped(text, zone) {
+  const asUtc = Date.parse(`${text}Z`);
+  if (Number.isNaN(asUtc)) return { at: null, kind: "plain" };
+  return zone === "utc" ? { at: asUtc, kind: "plain" } : localTime(asUtc);
+}
+
+function localTime(asUtc) {
+  const [before, after] = [-HALF_A_DAY, HALF_A_DAY].map((distance) => asUtc + minutesBehind(asUtc + distance) * MINUTE_MILLISECONDS);
+  if (before === after) return { at: before, kind: "plain" };
+  const isTime = (at) => asUtc + minutesBehind(at) * MINUTE_MILLISECONDS === at;
+  const times = [before, after].filter(isTime);
+  if (times.length === 0) return { at: before, kind: "skipped" };
+  return { at: Math.min(...times), kind: times.length === 2 ? "doubled" : "plain" };
+}
+
+function minutesBehind(at) {
+  return new Date(at).getTimezoneOffset();
+}
+
+/** `UTC+02:00`, `UTC-03:30`, `UTC`: how far the zone is from UTC at a moment. */
+export function offsetText(at, zone) {
+  const minutes = zone === "utc" ? 0 : -minutesBehind(at);
+  if (minutes === 0) return "UTC";
+  const two = (count) => String(count).padStart(2, "0");
+  const distance = Math.abs(minutes);
+  return `UTC${minutes < 0 ? "-" : "+"}${two(Math.floor(distance / 60))}:${two(distance % 60)}`;
+}

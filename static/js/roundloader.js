@@ -1,0 +1,31 @@
+/** Loads rounds of a task, the newest of them where they are too large to be loaded all. */
+
+import { getRounds } from "./api.js";
+
+/** An answer of large rounds holds fewer of them: so many further ones are asked for. */
+const MOST_FURTHER_ANSWERS = 3;
+
+/**
+ * The rounds after number `after` up to about number `last`: `{ after, rounds }`. Where an answer does not hold them all
+ * only the newest come, about as many as it held, and `after` is where they begin.
+ */
+export async function newestRounds(id, after, last, get = getRounds) {
+  const first = await get(id, after);
+  if (isEnough(first, last)) return { after, rounds: first.results };
+  const from = Math.max(after, last - first.results.length);
+  return { after: from, rounds: await roundsAfter(from === after ? first : await get(id, from), id, last, get) };
+}
+
+async function roundsAfter(first, id, last, get) {
+  const rounds = [...first.results];
+  let answer = first;
+  for (let more = 0; !isEnough(answer, last) && more < MOST_FURTHER_ANSWERS; more += 1) {
+    answer = await get(id, rounds.at(-1).number);
+    rounds.push(...answer.results);
+  }
+  return rounds;
+}
+
+function isEnough({ results, next }, last) {
+  return next === null || results.length === 0 || results.at(-1).number >= last;
+}
