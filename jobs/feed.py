@@ -321,7 +321,9 @@ class Feed:
         group, waking = self._waiting_for_end[task_id], _waking(seconds)
         group.add(waking)
         try:
-            if not await self._answers.get(("is final", task_id, self._revision), partial(self._is_final, task_id)):
+            key = ("is final", task_id, self._revision)
+            is_final = await self._answers.get(key, partial(self._is_final, task_id))
+            if not is_final and not self._stopping:
                 await waking
         finally:
             waking.cancel()
@@ -338,7 +340,7 @@ class Feed:
         tasks = await self._store.tasks([task_id])
         if not tasks:
             raise NoSuchTask(task_id)
-        return tasks[0].is_final or self._stopping
+        return tasks[0].is_final
 
     def task_is_final(self, task_id: int) -> None:
         """Wakes those who wait for this task."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
+from contextlib import ExitStack
 
 import pytest
 
 from tests.support.attack import (
-    MEGABYTE,
     assert_honest_are_served,
     connections,
     memory_bounded,
@@ -86,19 +85,16 @@ async def test_sockets_at_different_revisions_that_do_not_read_are_bounded_in_su
         await client.call("POST", "taskqueue", [{"job": "carries", "params": {"text": "x" * 15_000}}] * 60)
     task = await client.create("floods", times=8, output_bytes=1_000_000)
     await client.ended(task["id"])
-    before = memory_of(service)
 
-    with memory_bounded(service, most_mb=30):
+    with memory_bounded(service, most_mb=30), ExitStack() as stuck:
         for since in range(0, 120, 2):
-            stuck = connections(service, 1, handshake(since), receive_bytes=SMALL_BUFFER)
-            stuck.__enter__()
+            stuck.enter_context(connections(service, 1, handshake(since), receive_bytes=SMALL_BUFFER))
         honest = await client.events(0)
         honest.socket.write_message(json.dumps({"type": "watch", "task": task["id"]}))
         newest = (await client.create("test_task", times=1))["id"]
         await honest.until(lambda events: events.tasks.get(newest, {}).get("status") == "Finished")
         await honest.until(lambda events: len(events.rounds.get(str(task["id"]), ())) == 8)
         honest.close()
-    assert memory_of(service) - before < 60 * MEGABYTE
 
 
 @pytest.mark.parametrize("count", [200, pytest.param(2000, marks=pytest.mark.slow)])
@@ -131,7 +127,4 @@ async def test_a_stop_is_done_within_its_grace_with_sockets_that_do_not_read(ser
     with connections(service, count, handshake(), receive_bytes=SMALL_BUFFER):
         await until_open(client, count)
         await create_large(client, 200, size=15_000)
-        began = time.monotonic()
-        code = await asyncio.to_thread(service.stop)
-        print("stopped after", time.monotonic() - began)
-    assert code == 0
+        assert await asyncio.to_thread(service.stop) == 0
