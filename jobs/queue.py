@@ -308,18 +308,7 @@ class TaskQueue:
         arguments = self._registry.arguments(job, parts[0].params)
         for part in parts:
             part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
-        errors: dict[str, list[str]] = {}
-        locks: tuple[str, ...] = ()
-        try:
-            locks = composition.locks_of(self._registry, parts)
-        except InvalidInput as error:
-            errors |= error.errors
-        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
-        size = len(metadata.encode())
-        if size > LARGEST_METADATA_BYTES:
-            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
-        if errors:
-            raise InvalidInput(errors=errors)
+        locks, metadata = self._locks_and_metadata(parts)
         check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
@@ -335,6 +324,24 @@ class TaskQueue:
             retry_of=submission.retry_of,
             rounds=job.rounds_of(arguments),
         )
+
+    def _locks_and_metadata(self, parts: Sequence[composition.Part]) -> tuple[tuple[str, ...], str]:
+        """What a task of these parts holds in memory and in lists. Raises InvalidInput with all that is too long."""
+        errors: dict[str, list[str]] = {}
+        locks: tuple[str, ...] = ()
+        try:
+            locks = composition.locks_of(self._registry, parts)
+        except InvalidInput as error:
+            errors |= error.errors
+        own = parts[0]
+        metadata = _json(own.job.metadata_of(self._registry.arguments(own.job, own.params)))
+        metadata = with_replacement_marks(metadata)
+        size = len(metadata.encode())
+        if size > LARGEST_METADATA_BYTES:
+            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
+        if errors:
+            raise InvalidInput(errors=errors)
+        return locks, metadata
 
     def _known_job(self, name: str) -> Job:
         """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
@@ -409,7 +416,12 @@ class TaskQueue:
     async def _read_and_start(self, run: Run) -> None:
         order: Start | None = None
         try:
-            order = await self._read_order(run)
+            task = await self._store.task(run.task_id)
+            mistake = self._over_limit(task)
+            if mistake is not None:
+                await self._end_over_limit(run, mistake)
+                return
+            order = await self._read_order(run, task)
         except HourglassError as error:
             log.warning("task %d could not be read: %s", run.task_id, error, extra={"task": run.task_id})
         self._starting -= 1
@@ -418,8 +430,31 @@ class TaskQueue:
         else:
             self._start(run, order)
 
-    async def _read_order(self, run: Run) -> Start:
-        task = await self._store.task(run.task_id)
+    def _over_limit(self, task: Task) -> str | None:
+        """What of a stored task is too long by the present code of its jobs; whatever else is wrong its worker says."""
+        try:
+            parts = composition.parts_of(self._registry, task.job, json.loads(task.params))
+        except HourglassError:
+            return None
+        try:
+            self._locks_and_metadata(parts)
+        except InvalidInput as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001  code of others
+            log.warning("task %d: its locks are not known: %s", task.id, error, extra={"task": task.id})
+        return None
+
+    async def _end_over_limit(self, run: Run, mistake: str) -> None:
+        """Ends a task before it runs. Raises StorageUnavailable, NoSuchTask."""
+        task = await self._store.change(run.task_id, lifecycle.over_limit(self._clock(), f"it cannot run: {mistake}"))
+        self._starting -= 1
+        self._forget_run(run)
+        run.decided.set()
+        self._note_end_of(task)
+        self.on_final(run.task_id)
+        self._dispatch()
+
+    async def _read_order(self, run: Run, task: Task) -> Start:
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
             recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))

@@ -357,6 +357,8 @@ def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], con
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StorageUnavailable(_words(error)) from error
+    finally:
+        connection.set_progress_handler(None, STEPS_BETWEEN_LOOKS)
 
 
 _REASONS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import json
 import os
@@ -318,6 +319,24 @@ async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_
     outcome = "Failed: it cannot run: expected a lock of at most 1000 characters, got 900005"
     assert (task.status, task.outcome, task.params) == (Status.EXCEPTION, outcome, stored.params)
     assert json.loads(task.error)["type"] == "LimitExceeded"
+
+
+@in_a_house
+async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_when_its_turn_comes(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    last = await house.submit()
+    jobs = {**REGISTRY._jobs, "locked": dataclasses.replace(REGISTRY.job("locked"), lock="l" * 1001)}
+    after = House(store=house.store, registry=Registry(jobs).configure({}))
+    await after.queue.recover()
+    await after.settle()
+    after.engine.finish(1)
+    await after.settle()
+
+    task = await after.task(waits)
+    outcome = "Failed: it cannot run: lock: expected a lock of at most 1000 characters, got 1001"
+    assert (task.status, task.outcome) == (Status.EXCEPTION, outcome)
+    assert list(after.engine.running) == [last]
 
 
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
