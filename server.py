@@ -172,6 +172,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     from ceph.clusters import Clusters
     from jobs.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
+    from jobs.sources import Sources
     from jobs.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
@@ -180,6 +181,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         modules=config.modules,
         sections=config.job_sections,
         provided=[Clusters(config.clusters)],
+        sources=Sources.loaded(config.modules),
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,
@@ -290,6 +292,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     """Opens what answers requests, and the bell by which commands report changes of users."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
+    from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
@@ -304,7 +307,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:

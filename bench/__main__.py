@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import creating, estimates, idle, lists, million, page, report, running, starting
+from bench import creating, estimates, idle, lists, million, page, report, running, starting, workers
 from bench.databases import Databases
 from bench.figures import Row
 from bench.peer import PeerMissing
@@ -25,6 +25,7 @@ GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
     "12": starting.measure,
     "page": page.measure,
     "search": page.measure_search,
+    "workers": workers.measure,
 }
 MILLION = "million"
 ESTIMATES = "estimates"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 from tornado.escape import parse_qs_bytes
@@ -13,10 +13,12 @@ from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.problems import problem
 from handlers.query import truth
+from handlers.signin import LONGEST_KEY_CHARACTERS
 from jobs.errors import InvalidInput
 from jobs.params import Parameter, json_schema, validate
 from jobs.views import encode
 from storage.accounts import Identity
+from storage.passwords import LONGEST_PASSWORD_CHARACTERS
 
 SECONDS_A_DAY = 86_400
 PAGE = "/openattic"
@@ -28,16 +30,19 @@ _STAY = Parameter("stay_signed_in", bool, False)
 class CredentialsHandler(ApiHandler):
     """A call that is signed in by name and password in its body."""
 
-    def credentials(self, *more: Parameter) -> dict[str, object]:
+    def credentials(self, *more: Parameter) -> dict[str, Any]:
         """What the body says. Raises InvalidInput."""
-        return validate((*_CREDENTIALS, *more), self._given(), "a sign-in")
+        given: dict[str, Any] = validate((*_CREDENTIALS, *more), self._given(), "a sign-in")
+        self.forget_body()
+        # It may have to wait for its turn; what is longer is neither a name nor a password.
+        given["username"] = given["username"][:LONGEST_KEY_CHARACTERS]
+        given["password"] = given["password"][: LONGEST_PASSWORD_CHARACTERS + 1]
+        return given
 
-    async def check(self, given: dict[str, object]) -> Identity | None:
+    async def check(self, given: dict[str, Any]) -> Identity | None:
         """Who that is; None, and answered, where it is nobody."""
         address = self.request.remote_ip or ""
-        identity = await self.services.sign_in.check(
-            str(given["username"]), str(given["password"]), address, self.has_gone
-        )
+        identity = await self.services.sign_in.check(given["username"], given["password"], address, self.has_gone)
         if identity is None:
             texts = ["Unable to log in with provided credentials."]
             refused = InvalidInput("Unable to log in with provided credentials.")

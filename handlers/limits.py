@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from config import Limits
+from storage.turns import Turns
 
 
 class RefusedTally:
@@ -264,9 +265,7 @@ class ClientLimits:
     bodies: UnfinishedBodies
     websockets: Places
     waiting_calls: Places
-    building: defaultdict[object, asyncio.Semaphore] = field(
-        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_ONCE_BUILDING))
-    )
+    building: defaultdict[object, Turns] = field(default_factory=lambda: defaultdict(lambda: Turns(AT_ONCE_BUILDING)))
     """How many answers of a kind are made at a time: what is read and not encoded yet has no other bound. A kind that
     waits for its reads holds up no other."""
 

@@ -44,7 +44,7 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self._storage_problems(), *_worker_problems(self.services.tasks.queue.worker_states())]
+        problems = [*self.services.tasks.database.problems, *self._worker_problems()]
         self.send(
             {
                 "status": "degraded" if problems else "ok",
@@ -54,12 +54,19 @@ class HealthHandler(MonitoringHandler):
             }
         )
 
-    def _storage_problems(self) -> list[str]:
-        reason = self.services.tasks.database.write_problem
-        return [f"Nothing could be stored when it was last tried: {reason}."] if reason else []
+    def _worker_problems(self) -> list[str]:
+        queue = self.services.tasks.queue
+        states = queue.worker_states()
+        problems = _start_problems(states)
+        if count := queue.changed_workers():
+            problems.append(
+                f"{count} of {len(states)} workers run other code than the server: it was replaced on disk after the "
+                "start. Restart the server."
+            )
+        return problems
 
 
-def _worker_problems(states: list[str]) -> list[str]:
+def _start_problems(states: list[str]) -> list[str]:
     reasons = Counter(state.removeprefix(f"{FAILED}: ") for state in states if state.startswith(FAILED))
     return [
         f"{count} of {len(states)} workers cannot start: {reason.rstrip('.')}. It is tried again by itself."
@@ -90,9 +97,10 @@ class ReadyHandler(MonitoringHandler):
 
     async def _database_problem(self) -> str | None:
         """A write is tried only where the last one failed: while nothing goes on, nothing is written."""
-        if await self.head_of_store() is None:
-            return "The database cannot be read at the moment; the log says more."
         database = self.services.tasks.database
+        await database.look_at_files()
+        if await self.head_of_store() is None:
+            return database.write_problem or "The database cannot be read at the moment; the log says more."
         if database.write_problem:
             await database.try_to_write()
         return f"Nothing can be stored at the moment: {database.write_problem}." if database.write_problem else None
@@ -103,7 +111,7 @@ class ReadyHandler(MonitoringHandler):
         is_replaced = self.services.tasks.queue.workers_have_come_up and len(failed) < len(states)
         if is_replaced or not all(state.startswith(NOT_UP) for state in states):
             return None
-        return _worker_problems(states)[0] if failed else "No worker has come up yet; try again in a moment."
+        return _start_problems(states)[0] if failed else "No worker has come up yet; try again in a moment."
 
 
 class MetricsHandler(MonitoringHandler):

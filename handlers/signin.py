@@ -29,7 +29,7 @@ log = logging.getLogger("hourglass.signin")
 
 WINDOW_MS = 60_000
 MOST_KEPT = 10_000
-LONGEST_LINE = 2400
+LONGEST_LINE = 1500
 LONGEST_LINE_OF_ONE = 1200
 """A thousand people may stand behind one proxy, and sign in at the same time after a restart."""
 LONGEST_KEY_CHARACTERS = 65
@@ -153,7 +153,7 @@ class Line(Generic[Item]):
 
 
 class Lines(Generic[Item]):
-    """Two lines that take turns: one for networks that have given a wrong password within a minute, one for all others.
+    """Two lines that take turns: one for networks that gave a wrong password within a minute, one for all others.
 
     So a crowd of guessers, however many addresses it has, delays those who come with the right password by a few turns.
     """
@@ -189,7 +189,6 @@ class Attempt:
     """A name and a password that wait for their turn. What is right is remembered under `key`, if there is one."""
 
     who: Who
-    name: str
     password: str
     address: str
     key: bytes | None
@@ -251,7 +250,7 @@ class SignIn:
     async def check(
         self, name: str, password: str, address: str, is_gone: Callable[[], bool] = _stays
     ) -> Identity | None:
-        """Who that is; None where the name or the password is wrong. Raises TooManyAttempts.
+        """Who that is; None if the name or the password is wrong. Raises TooManyAttempts.
 
         `is_gone` says whether the one who asks has gone; the password is not looked at then.
         """
@@ -275,12 +274,12 @@ class SignIn:
         self, name: str, password: str, address: str, is_gone: Callable[[], bool], key: bytes | None
     ) -> Identity | None:
         """Looks again when the turn comes: those before may have shut the door, or answered the question."""
-        who = _who(name, address)
+        who = _who(name, address)  # all that is kept of a name while it waits: no user has a longer one
         self._check_doors(who)
         if not can_be_password(password):
             self._count_wrong(self._impossible, who, address)
             return None
-        attempt = Attempt(who, name, password, address, key, is_gone)
+        attempt = Attempt(who, password, address, key, is_gone)
         self._join(attempt)
         if self._serving is None:
             self._serving = asyncio.create_task(self._serve(), context=Context())
@@ -311,14 +310,14 @@ class SignIn:
 
     async def _look_at(self, attempt: Attempt) -> Identity | None:
         self._check_doors(attempt.who)
-        known = self._recall(attempt.key, attempt.name) if attempt.key is not None else None
+        known = self._recall(attempt.key, attempt.who[0]) if attempt.key is not None else None
         identity = known or await self._verify(attempt)
         if attempt.key is not None and identity is not None and known is None:
             self._remember(attempt.key, identity)
         return identity
 
     async def _verify(self, attempt: Attempt) -> Identity | None:
-        user = self._accounts.user(attempt.name)
+        user = self._accounts.user(attempt.who[0])
         password_hash = user.password_hash if user else NOBODY
         loop = asyncio.get_running_loop()
         is_right = await loop.run_in_executor(self._executor, verify, password_hash, attempt.password)
@@ -326,7 +325,7 @@ class SignIn:
             attempt.context.run(self._count_wrong, self._failures, attempt.who, attempt.address)
             return None
         self._failures.right(attempt.who)
-        identity = self._accounts.by_password(attempt.name)
+        identity = self._accounts.by_password(attempt.who[0])
         # Changed while it was being looked at.
         return identity if identity is not None and identity.credentials == user.credentials else None
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, NoReturn
@@ -41,6 +42,7 @@ def begin(
     channel: socket.socket,
     settings: Any,
     descriptors: int,
+    names: socket.socket,
     outputs: Sequence[Connection],
 ) -> None:
     """Runs `main` in a process that was just spawned, with as many descriptors as the server itself was given.
@@ -48,6 +50,7 @@ def begin(
     What is printed and what is logged there goes to the two outputs, if there are any.
     """
     restore_descriptor_limit(descriptors)
+    _use_tracker(names)
     if outputs:
         printed, logged = outputs
         os.dup2(printed.fileno(), 2)
@@ -55,6 +58,15 @@ def begin(
         for output in outputs:
             output.close()
     main(channel, settings)
+
+
+def _use_tracker(names: socket.socket) -> None:
+    """From now on multiprocessing tells the server what is shared by name, see `SharedNames`."""
+    tracker = resource_tracker._resource_tracker
+    inherited = tracker._fd  # type: ignore[attr-defined]
+    tracker._fd = names.detach()  # type: ignore[attr-defined]
+    if inherited is not None:
+        os.close(inherited)
 
 
 def become_child(channel: socket.socket, server_pid: int) -> None:

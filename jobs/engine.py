@@ -62,6 +62,9 @@ class Engine(Protocol):
     def worker_states(self) -> list[str]:
         """Their states alone, at no cost; the order is that of `workers`."""
 
+    def changed_workers(self) -> int:
+        """How many run other code than the server: it was replaced on disk after the start."""
+
     def worker_usage(self) -> list[WorkerUsage]:
         """What they have used, in the same order."""
 

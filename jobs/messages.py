@@ -48,7 +48,9 @@ Order = Start | Acknowledge | Abort | Quit
 
 
 class Ready(Struct, frozen=True, tag=True):
-    """The worker has imported its jobs and waits for a task."""
+    """The worker has imported its jobs and waits for a task. `code_changed`: they are not those of the server."""
+
+    code_changed: bool = False
 
 
 class BootFailed(Struct, frozen=True, tag=True):

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from jobs.engine import EngineListener, WorkerUsage
 from jobs.messages import (
@@ -99,6 +99,9 @@ class WorkerPool:
     def worker_states(self) -> list[str]:
         return [worker.state for worker in self._workers]
 
+    def changed_workers(self) -> int:
+        return sum(worker.code_changed for worker in self._workers)
+
     def worker_usage(self) -> list[WorkerUsage]:
         return [worker.process.used() if worker.process else WorkerUsage() for worker in self._workers]
 
@@ -141,6 +144,8 @@ class Worker:
         self.order: Start | None = None
         self._pool = pool
         self._booted = False
+        self.code_changed = False
+        """Whether it runs other code than the server."""
         self._boot_failure: str | None = None
         self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         self._unacknowledged = False
@@ -153,6 +158,7 @@ class Worker:
     def boot(self) -> None:
         """Starts a process; its state is told anew when it is ready, or has failed."""
         self._booted = False
+        self.code_changed = False
         self._boot_failure = None
         try:
             self.process = ChildProcess(
@@ -213,14 +219,15 @@ class Worker:
             memory_bytes=memory_bytes,
             uptime_seconds=process.uptime_seconds() if process else None,
             tasks_done=self.tasks_done if process else 0,
+            code_changed=True if self.code_changed else UNSET,
         )
 
     # What the process says
 
     def _take(self, report: Report) -> None:
         match report:
-            case Ready() if not self._booted:
-                self._become_ready()
+            case Ready(code_changed) if not self._booted:
+                self._become_ready(code_changed)
             case BootFailed(reason) if not self._booted:
                 self._boot_failure = reason
             case Reported(task=task) if self._runs(task) and not self._unacknowledged:
@@ -272,8 +279,9 @@ class Worker:
     def _runs(self, task_id: int) -> bool:
         return self.order is not None and self.order.task == task_id
 
-    def _become_ready(self) -> None:
+    def _become_ready(self, code_changed: bool) -> None:
         self._booted = True
+        self.code_changed = code_changed
         self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         self._become_free()
 

@@ -28,6 +28,7 @@ from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
 from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.shared_names import SharedNames
 from relay import ChildPipe
 
 RECEIVE_BYTES = 256 * 1024
@@ -68,6 +69,7 @@ class ChildProcess(Generic[Message]):
         self._decode = decode
         self._on_message = on_message
         self._on_end = on_end
+        self._names = SharedNames(self._loop, resource_tracker)
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
         self._printed_and_logged: list[ChildPipe] = []
@@ -84,6 +86,7 @@ class ChildProcess(Generic[Message]):
         self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd = os.pidfd_open(self.pid)
+        self._names.listen()
         self._loop.add_reader(self._channel, self._receive)
         self._loop.add_reader(self._pidfd, self._end)
 
@@ -95,13 +98,15 @@ class ChildProcess(Generic[Message]):
             stack.enter_context(theirs)
             try:
                 outputs = [stack.enter_context(self._pipe(ours)) for _ in range(2)] if streams.current else []
+                its_names = stack.enter_context(self._names.theirs)
                 process = spawning.Process(
-                    target=begin, args=(main, theirs, settings, limit_at_start(), outputs), name=name
+                    target=begin, args=(main, theirs, settings, limit_at_start(), its_names, outputs), name=name
                 )
                 with signals_held():
                     process.start()
             except OSError:
                 self._channel.close()
+                self._names.discard()
                 for descriptor in ours:
                     os.close(descriptor)
                 raise
@@ -259,6 +264,7 @@ class ChildProcess(Generic[Message]):
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
         self._channel.close()
+        self._names.free()
         os.close(self._pidfd)
         for pipe in self._printed_and_logged:
             if streams.current:

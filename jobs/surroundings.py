@@ -52,6 +52,10 @@ class Surroundings:
             left = [f"something that keeps it from being looked at ({type(error).__name__}: {error})"]
         return ", ".join(left)[:MOST_CHARACTERS]
 
+    def close(self) -> None:
+        """A worker needs its own as long as it lives; others are of no use any more."""
+        os.close(self._status_file)
+
     def _put_back(self) -> list[str]:
         """The names of what could not be."""
         left = []

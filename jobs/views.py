@@ -182,6 +182,9 @@ class WorkerView(Struct, frozen=True, kw_only=True):
     memory_bytes: Count | None
     uptime_seconds: Amount | None
     tasks_done: Count
+    code_changed: Annotated[
+        Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
+    ] = UNSET
 
 
 class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):

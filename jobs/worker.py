@@ -31,6 +31,7 @@ from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.registry import Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
+from jobs.sources import Sources
 from jobs.surroundings import Surroundings
 
 log = logging.getLogger("hourglass.worker")
@@ -52,6 +53,8 @@ class WorkerSettings:
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provided: Sequence[Provided] = ()
+    sources: Sources | None = None
+    """What the server has loaded."""
     memory_limit_mb: int = 0
     log_level: str = "info"
     log_style: logs.Style = "text"
@@ -66,7 +69,8 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     threading.Thread(target=link.listen, name="listener", daemon=True).start()
     registry = _booted(link, settings)
     surroundings = Surroundings()
-    link.send(Ready())
+    is_changed = settings.sources is not None and settings.sources.differ_from_loaded(settings.modules)
+    link.send(Ready(code_changed=is_changed))
     logging_state = logs.LoggingState()
     while order := link.next_order():
         with logs.current_task(order.task):

@@ -118,10 +118,12 @@ class SqliteStore:
         return await self._database.write(partial(upkeep.forget_changes, before, limit))
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        return await self._database.read_list(partial(listing.list_tasks, query), self._read_seconds)
+        read = self._database.search if query.search else self._database.read_list
+        return await read(partial(listing.list_tasks, query), self._read_seconds)
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
-        return await self._database.read_list(partial(listing.matching, query, limit), self._read_seconds)
+        read = self._database.search if query.search else self._database.read_list
+        return await read(partial(listing.matching, query, limit), self._read_seconds)
 
     async def interruptions(self, task_id: int) -> list[Interruption]:
         return await self._database.read_list(partial(_interruptions, task_id), self._read_seconds)

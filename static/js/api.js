@@ -145,6 +145,11 @@ export function getWorkers() {
   return call("GET", "workers");
 }
 
+/** `{ status, version, problems }`: what is wrong with the service, in sentences. It is no part of the API. */
+export function getHealth() {
+  return call("GET", "../health");
+}
+
 export function getStatistics() {
   return call("GET", "statistics");
 }

@@ -30,6 +30,7 @@ const RETRY_MILLISECONDS = 5000;
 const WORKERS_MILLISECONDS = 2000;
 const WAITING_MILLISECONDS = 3000;
 const STATISTICS_MILLISECONDS = 5000;
+const HEALTH_MILLISECONDS = 10000;
 /** Times on the screen are relative, and go on while nothing happens. */
 const TICK_MILLISECONDS = 10000;
 const SIGNED_OUT = "You are signed out. Sign in to go on.";
@@ -115,6 +116,7 @@ const serveLists = keepLists({
 });
 const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isHomeWanted, WORKERS_MILLISECONDS);
 const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isHomeWanted, STATISTICS_MILLISECONDS);
+const serveHealth = keepAsking(() => load("health", api.getHealth), isHomeWanted, HEALTH_MILLISECONDS);
 /** Why a task waits, and its place in the line, change without a revision. */
 const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
 const serveCeph = serveClusters({
@@ -134,6 +136,7 @@ function serveNeeds() {
   serveLists();
   serveWorkers();
   serveStatistics();
+  serveHealth();
   serveOpen();
   serveWaiting();
   serveStart();

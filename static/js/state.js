@@ -64,6 +64,7 @@ export function initial(user, role, version, place, preferences) {
     start: null,
     workers: null,
     statistics: null,
+    health: null,
     errors: {},
     needs: NO_NEEDS,
     toasts: [],
@@ -388,7 +389,7 @@ export function withOpen(state, id, apply) {
   return state.open?.id === id ? { ...state, open: apply(state.open) } : state;
 }
 
-/** Something that was loaded: `jobs`, `workers` or `statistics`; an error leaves what was there. */
+/** Something that was loaded: `jobs`, `workers`, `statistics` or `health`; an error leaves what was there. */
 export function withLoaded(state, name, value) {
   return { ...state, [name]: value, errors: { ...state.errors, [name]: "" } };
 }

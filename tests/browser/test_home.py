@@ -75,6 +75,15 @@ def test_the_focus_returns_to_the_task_that_was_opened_from_home(tab):
     expect(link).to_be_focused()
 
 
+def test_what_is_wrong_with_the_service_is_said_in_its_words(tab):
+    problem = "Nothing could be stored when it was last tried: the disk is full."
+    answer = {"status": "degraded", "version": "0", "uptime_seconds": 1, "problems": [problem]}
+    tab.page.route("**/openattic/health", lambda route: route.fulfill(json=answer))
+    sign_in(tab)
+
+    expect(tab.page.get_by_role("status").filter(has_text=problem)).to_be_visible()
+
+
 def test_a_tile_opens_its_tab(tab):
     sign_in(tab)
     submit_finished(tab, 1)

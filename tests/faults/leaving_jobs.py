@@ -170,6 +170,15 @@ def leaves_what_goes() -> Iterator[Round]:
     return len(vars(circle))
 
 
+@job(description="Sharing memory for a while")
+def shares_and_gives_back() -> Iterator[Round]:
+    """As it should be done."""
+    memory = SharedMemory(create=True, size=1024)
+    memory.close()
+    memory.unlink()
+    yield Round()
+
+
 @job(description="Sharing memory")
 def shares_memory(names_path: str, until: str = "") -> Iterator[Round]:
     """Writes the names of what it has in /dev/shm, and waits to be killed."""

@@ -174,9 +174,11 @@ def wait_readable(descriptor: int) -> None:
 
 
 @asynccontextmanager
-async def another_server(folder: Path, job: str, **params: object) -> AsyncIterator[asyncio.subprocess.Process]:
+async def another_server(
+    folder: Path, job: str, modules: Sequence[str] = MODULES, **params: object
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process of its own with a pool whose one worker runs the job; it is killed in the end."""
-    code = f"from tests.faults.support import serve; serve({str(folder)!r}, {job!r}, {params!r})"
+    code = f"from tests.faults.support import serve; serve({str(folder)!r}, {job!r}, {modules!r}, {params!r})"
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
     try:
         yield server
@@ -186,9 +188,9 @@ async def another_server(folder: Path, job: str, **params: object) -> AsyncItera
         await server.wait()
 
 
-def serve(folder: str, job: str, params: dict[str, object]) -> None:
+def serve(folder: str, job: str, modules: Sequence[str], params: dict[str, object]) -> None:
     async def run() -> None:
-        async with a_pool(Path(folder)) as (pool, told):
+        async with a_pool(Path(folder), modules=modules) as (pool, told):
             pool.start_task(order(1, job, **params))
             await told.end_of(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import time
@@ -172,6 +173,31 @@ async def test_ten_wrong_passwords_shut_the_door_for_that_name_before_any_is_loo
     assert (await client.call("POST", "auth", RIGHT)).status == 429
     assert (await Client(service).call("GET", "taskqueue")).status == 429
     assert (await Client(service, cookie).call("GET", "taskqueue")).status == 200
+
+
+async def guess_from(service, address, name):
+    """Begins to sign in from an address of loopback; the connection."""
+    port = service.base.rpartition(":")[2]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    body = json.dumps({"username": name, "password": "wrong"}).encode()
+    head = (
+        f"POST /openattic/api/auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    )
+    writer.write(head.encode() + b"\r\n\r\n" + body)
+    return reader, writer
+
+
+async def test_a_crowd_that_guesses_keeps_nobody_else_out(service):
+    service.start()
+    crowd = [await guess_from(service, "127.0.0.7", f"n{number}") for number in range(100)]
+    await crowd[0][0].readline()  # the first has its answer, the others wait
+
+    answers = [await Client(service, {}).call("POST", "auth", RIGHT) for _ in range(3)]
+
+    assert [answer.status for answer in answers] == [200] * 3
+    assert not crowd[-1][0].at_eof()
+    for _, writer in crowd:
+        writer.close()
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ class ScriptedEngine:
     def worker_states(self) -> list[str]:
         return ["busy"] * len(self.running) + ["idle"] * self.free_workers
 
+    def changed_workers(self) -> int:
+        return 0
+
     def worker_usage(self) -> list[WorkerUsage]:
         return [WorkerUsage() for _ in range(self.count)]
 

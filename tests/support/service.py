@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,14 @@ class Service:
     def close(self) -> None:
         if self.server is not None and self.server.returncode is None:
             self.kill()
+
+    def log_with(self, words: str) -> str:
+        """All that is logged, as soon as these words are: lines are written beside what they tell of."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while words not in (told := (self.directory / "server.log").read_text()):
+            assert time.monotonic() < end, f"{words!r} was not logged: {told[-2000:]}"
+            time.sleep(0.02)
+        return told
 
     def user(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "server.py"), "user", *words, f"--data-dir={self.directory / 'data'}"]

@@ -20,6 +20,8 @@ OF_WORKERS = [
     "jobs/child.py",
     "jobs/link.py",
     "jobs/rounds.py",
+    "jobs/json_text.py",
+    "jobs/surroundings.py",
     "jobs/frames.py",
     "jobs/registry.py",
     "jobs/params.py",

@@ -8,6 +8,7 @@ let asked;
 let told;
 let revision;
 let current;
+let now;
 
 class Socket {
   static OPEN = 1;
@@ -35,13 +36,14 @@ const HELLO = { type: "hello", revision: 10 };
 const ALIVE = { type: "alive", revision: 10 };
 
 beforeEach(() => {
-  [sockets, asked, told, revision] = [[], [], [], null];
+  [sockets, asked, told, revision, now] = [[], [], [], null, 0];
   const listening = { addEventListener: () => {}, removeEventListener: () => {} };
   Object.assign(globalThis, listening, { WebSocket: Socket, location: { href: "http://h/openattic/" } });
   globalThis.document = { hidden: false, ...listening };
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout"] });
   mock.method(Math, "random", () => 1);
+  mock.method(performance, "now", () => now);
 });
 
 function begin(isHopeless = false) {
@@ -72,6 +74,7 @@ function begin(isHopeless = false) {
 /** Lets time pass in small steps, and promises be kept between them. */
 async function pass(seconds) {
   for (let step = 0; step < seconds * 4; step += 1) {
+    now += 250;
     mock.timers.tick(250);
     for (let turn = 0; turn < 10; turn += 1) await null;
   }
@@ -105,6 +108,15 @@ test("a connection that does not come back soon is told of, with the time when i
   assert.deepEqual([sockets.length, told], [2, []]);
   await pass(2);
   assert.deepEqual(told, [["lost", false, 3000]]);
+});
+
+test("what is shown is as old as the last frame where a silence has ended", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  await pass(10);
+  sockets[0].says(ALIVE);
+  await pass(34);
+  assert.deepEqual(told, [["lost", false, 33000]]);
 });
 
 test("a server that stops is told of at once", () => {

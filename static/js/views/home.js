@@ -34,7 +34,7 @@ const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-tria
 
 /**
  * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
- * atLeast }, workers, statistics, errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
+ * atLeast }, workers, statistics, health, errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
  * free. `lists` are those of the state, for what is held back of them.
  */
 export function home(data, act, now) {
@@ -44,6 +44,7 @@ export function home(data, act, now) {
     <div class="home-head">
       <div><h1 class="home-title">${title(data.counts)}</h1><p class="lead">${lead(data)}</p></div>
     </div>
+    ${trouble(data.health)}
     <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
     <div class="home-columns">
       <div class="home-column">
@@ -55,6 +56,17 @@ export function home(data, act, now) {
       </div>
     </div>
     ${isAdmin && !isFirst ? byRest(data) : nothing}
+  `;
+}
+
+/** What is wrong with the service, in its own words. */
+function trouble(health) {
+  if (!health?.problems.length) return nothing;
+  return html`
+    <div class="alert alert-warning trouble" role="status">
+      <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+      <div>${health.problems.map((problem) => html`<p class="trouble-words">${problem}</p>`)}</div>
+    </div>
   `;
 }
 

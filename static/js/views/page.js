@@ -83,7 +83,7 @@ function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
 }
 
 function homeData(state) {
-  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, errors } = state;
+  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, health, errors } = state;
   const failures = known(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
   const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
   return {
@@ -98,6 +98,7 @@ function homeData(state) {
     failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
     workers,
     statistics,
+    health,
     errors,
   };
 }

@@ -27,21 +27,9 @@ export function workersView(workers, error, names, act) {
         <h2 id="workers-title">Workers</h2>
         <span class="muted">${all?.length ? workersText(all) : nothing}</span>
       </div>
-      ${all !== null && isCodeChanged(workers) ? codeChanged() : nothing}
       ${error ? html`<p class="home-note">The workers cannot be asked at the moment: ${error}</p>` : nothing}
       ${all?.length === 0 ? noWorkers() : table(all, error, names, act)}
     </section>
-  `;
-}
-
-function isCodeChanged({ code_changed: isChanged, results }) {
-  return isChanged === true || results.some((worker) => worker.code_changed === true);
-}
-
-function codeChanged() {
-  return html`
-    <p class="home-note worker-note"><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
-      The code on disk is not the one that the server began with: new workers run it already. Start the server again.</p>
   `;
 }
 

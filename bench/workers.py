@@ -1,0 +1,22 @@
+"""What a worker looks at after each task, so that the next one finds it as it was."""
+
+from __future__ import annotations
+
+from bench.databases import Databases
+from bench.figures import Row
+from bench.running import JOBS
+from bench.service import serving
+
+LOOKS = 2_000
+MOST_MICROSECONDS = 50
+
+
+def measure(databases: Databases) -> list[Row]:
+    """In a real worker, in the middle of a task: there is as much to look at as after it."""
+    with serving(databases.empty("workers"), **JOBS) as service:
+        task = service.call("POST", "taskqueue", {"job": "looks", "params": {"times": LOOKS}})
+        ended = service.call("GET", f"taskqueue/{task['id']}?wait=50")
+    taken = ended["result"]
+    what = f"what a worker looks at and puts back after each task, median of {LOOKS:,} ÷ its limit"
+    limit = f"{MOST_MICROSECONDS} µs"
+    return [Row("W1", what, f"{taken:.0f} µs", limit, taken / MOST_MICROSECONDS, "≤ 1.0")]
