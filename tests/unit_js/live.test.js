@@ -186,6 +186,14 @@ test("beside polling a socket is tried now and then, and used once a frame has c
   assert.deepEqual(told, [["polling"], ["hopeless", false]]);
 });
 
+test("what is no frame ends the socket, and another one is opened", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  sockets[0].onmessage({ data: "<html>" });
+  await pass(1);
+  assert.deepEqual([sockets[0].isClosed, sockets.length, told], [true, 2, []]);
+});
+
 test("what is stopped stays stopped", async () => {
   begin();
   sockets[0].says(HELLO);
