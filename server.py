@@ -292,6 +292,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     """Opens what answers requests, and the bell by which commands report changes of users."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
+    from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
@@ -304,7 +305,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
