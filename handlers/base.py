@@ -433,6 +433,10 @@ class ApiHandler(ServiceHandler):
         """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
         return self.check_sign_in(self.identity).name
 
+    def check_actor(self) -> None:
+        """The same, for what is done some time later."""
+        self.check_sign_in(self.identity)
+
     async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
         """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""
         identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
