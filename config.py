@@ -197,6 +197,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see --help")
 
+    def print_help(self, file: object = None) -> None:
+        """Prints it to standard output, as far as that can be written."""
+        try:
+            print(self.format_help(), end="", flush=True)
+        except OSError:  # the interpreter would try again when it ends, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
 
 def load_config(argv: Sequence[str]) -> Config:
     """The configuration by the options in `argv` (without the program's name). Raises ConfigError."""

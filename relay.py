@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import threading
@@ -16,6 +17,8 @@ MOST_LEFT_BYTES = 1024 * 1024
 REST_FACTOR = 1
 LONGEST_REST_SECONDS = 0.05
 FLUSH_SECONDS = 0.5
+
+log = logging.getLogger("hourglass.log")
 
 
 class Lines:
@@ -105,11 +108,14 @@ class Relay:
         """How many bytes were read; 0 if there are none, at the moment or for good."""
         try:
             data = os.read(pipe.descriptor, READ_BYTES)
+            pipe.lines.feed(data)
         except BlockingIOError:
             return 0
-        if data:
-            pipe.lines.feed(data)
-        else:
+        except Exception:
+            # The edge of this thread: without it every child would wait for a reader in the end.
+            log.exception("a defect in what reads a child's output")
+            data = b""
+        if not data:
             self._close(pipe)
         return len(data)
 

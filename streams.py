@@ -31,6 +31,8 @@ MOST_LOGGED_BYTES = 512 * 1024
 WHOLE_WRITE_BYTES = select.PIPE_BUF
 LAST_LINES_SECONDS = 3.0
 NO_PROGRESS_SECONDS = 0.5
+# So long what a child prints in a flood waits for the writer, which is slower; a slow reader holds it up no longer.
+PATIENCE_SECONDS = 0.05
 SENTENCE_SECONDS = 2.0
 # Clients can cause as many lines of these as they like. By name and level, so many at once and so many a second pass.
 LIMITED_LOGGERS = ("tornado", "asyncio", "hourglass.http", "hourglass.signin")
@@ -52,6 +54,7 @@ class LineWriter:
         self._waiting_bytes = 0
         self._untold = 0
         self._is_writing = False
+        self._flows = True
         threading.Thread(target=self._run, name="log writer", daemon=True).start()
 
     def put(self, line: bytes, share: float = 1.0) -> None:
@@ -68,6 +71,13 @@ class LineWriter:
     def has_room(self, share: float = 1.0) -> bool:
         """Whether less than this share of the queue is taken."""
         return self._waiting_bytes <= share * MOST_WAITING_BYTES and len(self._lines) < share * MOST_WAITING_LINES
+
+    def wait_for_room(self, share: float) -> bool:
+        """Whether there is room, at the latest after a moment: unless lines flow it is not waited again."""
+        with self._changed:
+            while not self.has_room(share) and self._flows:
+                self._flows = self._changed.wait(PATIENCE_SECONDS)
+            return self.has_room(share)
 
     def drop(self) -> None:
         """Counts a line that finds no room."""
@@ -125,6 +135,7 @@ class LineWriter:
         return lines
 
     def _note(self, lines: Sequence[tuple[bytes, int]], is_written: bool) -> None:
+        self._flows = is_written
         if is_written:
             if self._untold and not self._lines:
                 self._put_notice()
@@ -209,11 +220,12 @@ class ServerLog:
         """Writes a line for a person between those of the log."""
         self._writer.put(f"{logs.on_one_line(text)}\n".encode(errors="backslashreplace"))
 
-    def printed_by(self, who: str) -> Lines:
+    def printed_by(self, who: str, *, waits: bool = True) -> Lines:
         """Makes lines of the log of what a process prints: they are in its format, and forge none."""
+        has_room = self._writer.wait_for_room if waits else self._writer.has_room
 
         def take(line: bytes) -> None:
-            if not self._writer.has_room(SHARE_OF_CHILDREN):
+            if not has_room(SHARE_OF_CHILDREN):
                 self._writer.drop()
             elif text := line.decode(errors="backslashreplace").rstrip():
                 record = _record(f"{who} printed: {text}", "hourglass.print", logging.INFO)
@@ -223,9 +235,12 @@ class ServerLog:
 
     def logged_by_child(self) -> Lines:
         """Passes on the lines of a child's own log, which are formatted already."""
-        return Lines(
-            lambda record: self._writer.put(record + b"\n", SHARE_OF_CHILDREN), MOST_LOGGED_BYTES, logs.RECORD_END
-        )
+
+        def take(record: bytes) -> None:
+            self._writer.wait_for_room(SHARE_OF_CHILDREN)
+            self._writer.put(record + b"\n", SHARE_OF_CHILDREN)
+
+        return Lines(take, MOST_LOGGED_BYTES, logs.RECORD_END)
 
     def flush(self) -> None:
         """Waits until all is written, but not for ever."""
@@ -259,7 +274,7 @@ def serving(level: str, style: logs.Style) -> Iterator[ServerLog]:
     current = ServerLog(style)
     logs.set_up(level, current.handler, logs.SERVER_LOGGERS)
     before = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = _stream(current.printed_by("the server"))
+    sys.stdout = sys.stderr = _stream(current.printed_by("the server", waits=False))
     try:
         yield current
     finally:

@@ -44,7 +44,7 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self._storage_problems(), *self._worker_problems()]
+        problems = [*self.services.tasks.database.problems, *self._worker_problems()]
         self.send(
             {
                 "status": "degraded" if problems else "ok",
@@ -53,10 +53,6 @@ class HealthHandler(MonitoringHandler):
                 "problems": problems,
             }
         )
-
-    def _storage_problems(self) -> list[str]:
-        reason = self.services.tasks.database.write_problem
-        return [f"Nothing could be stored when it was last tried: {reason}."] if reason else []
 
     def _worker_problems(self) -> list[str]:
         queue = self.services.tasks.queue
@@ -101,9 +97,10 @@ class ReadyHandler(MonitoringHandler):
 
     async def _database_problem(self) -> str | None:
         """A write is tried only where the last one failed: while nothing goes on, nothing is written."""
-        if await self.head_of_store() is None:
-            return "The database cannot be read at the moment; the log says more."
         database = self.services.tasks.database
+        await database.look_at_files()
+        if await self.head_of_store() is None:
+            return database.write_problem or "The database cannot be read at the moment; the log says more."
         if database.write_problem:
             await database.try_to_write()
         return f"Nothing can be stored at the moment: {database.write_problem}." if database.write_problem else None

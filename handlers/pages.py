@@ -48,7 +48,8 @@ def _sought(search: str) -> list[str]:
 def found(rows: Sequence[Row], search: str, name_of: Callable[[Row], str]) -> list[Row]:
     """Those whose name has each of the words; case does not matter."""
     words = _sought(search)
-    return [row for row in rows if all(word in fold(name_of(row)) for word in words)]
+    names = (fold(name_of(row)) for row in rows)
+    return [row for row, name in zip(rows, names, strict=True) if all(word in name for word in words)]
 
 
 def ordered(rows: Sequence[Row], ordering: str, keys: Mapping[str, Key[Row]], tie: Key[Row]) -> list[Row]:

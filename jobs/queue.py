@@ -28,7 +28,7 @@ from jobs.errors import (
 )
 from jobs.forecast import TREND_ROUNDS
 from jobs.json_text import check_json, with_replacement_marks
-from jobs.lifecycle import Expected, Step
+from jobs.lifecycle import Change, Expected, Removed, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
 from jobs.registry import Job, Registry
@@ -59,6 +59,14 @@ class Submission(Struct, frozen=True, kw_only=True):
     priority: int = 0
     not_before: int | None = None
     retry_of: int | None = None
+
+
+Check = Callable[[], object]
+"""Raises if whoever asks may do so no longer. It is called in the transaction, in any thread."""
+
+
+def always() -> None:
+    """The check of those who need none."""
 
 
 def wall_clock() -> int:
@@ -160,8 +168,10 @@ class TaskQueue:
         mistakes.raise_if_any()
         return await self._take_in(drafts)
 
-    async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
-        """A new task with the same job and parameters. Raises Conflict where the old one is pending still."""
+    async def retry(
+        self, task_id: int, by: str | None, key: RequestKey | None = None, check: Check = always
+    ) -> Created:
+        """A new task with the same job and parameters. Raises Conflict if the old one is pending still."""
         known = await self.known(key)
         if known is not None:
             return known
@@ -170,23 +180,26 @@ class TaskQueue:
             raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
         params = json.loads(task.params)
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
+        check()
         try:
             return await self.submit(submission, by, key)
         except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
-    async def pin(self, task_id: int, value: bool) -> Task:
+    async def pin(self, task_id: int, value: bool, check: Check = always) -> Task:
         """Keeps a task from retention, or no longer. Raises NoSuchTask, StorageUnavailable."""
-        task = await self._store.change(task_id, lifecycle.pinned(value))
+        task = await self._store.change(task_id, _checked(lifecycle.pinned(value), check))
         assert task is not None
         return task
 
-    async def delete(self, task_id: int, by: str, expected: Expected | None = None, force: bool = False) -> Task | None:
+    async def delete(
+        self, task_id: int, by: str, expected: Expected | None = None, force: bool = False, check: Check = always
+    ) -> Task | None:
         """Aborts a pending task, removes a final one (then None). With force a round under way is not waited for.
 
-        Raises NoSuchTask, StatusChanged where it is not `expected`, StorageUnavailable.
+        Raises NoSuchTask, StatusChanged if it is not `expected`, StorageUnavailable.
         """
-        step = lifecycle.deleted(by, self._clock(), expected, force)
+        step = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
         run = await self._begun_run(task_id)
         task = await (self._delete_waiting(task_id, step) if run is None else self._writer.write_for_person(run, step))
         log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
@@ -308,18 +321,7 @@ class TaskQueue:
         arguments = self._registry.arguments(job, parts[0].params)
         for part in parts:
             part.job.expected_seconds_of(self._registry.arguments(part.job, part.params))
-        errors: dict[str, list[str]] = {}
-        locks: tuple[str, ...] = ()
-        try:
-            locks = composition.locks_of(self._registry, parts)
-        except InvalidInput as error:
-            errors |= error.errors
-        metadata = with_replacement_marks(_json(job.metadata_of(arguments)))
-        size = len(metadata.encode())
-        if size > LARGEST_METADATA_BYTES:
-            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
-        if errors:
-            raise InvalidInput(errors=errors)
+        locks, metadata = self._locks_and_metadata(parts)
         check_json(metadata, "its metadata", LARGEST_METADATA_BYTES)
         return Draft(
             job=job.name,
@@ -335,6 +337,24 @@ class TaskQueue:
             retry_of=submission.retry_of,
             rounds=job.rounds_of(arguments),
         )
+
+    def _locks_and_metadata(self, parts: Sequence[composition.Part]) -> tuple[tuple[str, ...], str]:
+        """What a task of these parts holds in memory and in lists. Raises InvalidInput with all that is too long."""
+        errors: dict[str, list[str]] = {}
+        locks: tuple[str, ...] = ()
+        try:
+            locks = composition.locks_of(self._registry, parts)
+        except InvalidInput as error:
+            errors |= error.errors
+        own = parts[0]
+        metadata = _json(own.job.metadata_of(self._registry.arguments(own.job, own.params)))
+        metadata = with_replacement_marks(metadata)
+        size = len(metadata.encode())
+        if size > LARGEST_METADATA_BYTES:
+            errors["metadata"] = [f"expected at most {LARGEST_METADATA_BYTES} bytes of metadata, got {size}"]
+        if errors:
+            raise InvalidInput(errors=errors)
+        return locks, metadata
 
     def _known_job(self, name: str) -> Job:
         """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
@@ -409,7 +429,12 @@ class TaskQueue:
     async def _read_and_start(self, run: Run) -> None:
         order: Start | None = None
         try:
-            order = await self._read_order(run)
+            task = await self._store.task(run.task_id)
+            mistake = self._over_limit(task)
+            if mistake is not None:
+                await self._end_over_limit(run, mistake)
+                return
+            order = await self._read_order(run, task)
         except HourglassError as error:
             log.warning("task %d could not be read: %s", run.task_id, error, extra={"task": run.task_id})
         self._starting -= 1
@@ -418,8 +443,31 @@ class TaskQueue:
         else:
             self._start(run, order)
 
-    async def _read_order(self, run: Run) -> Start:
-        task = await self._store.task(run.task_id)
+    def _over_limit(self, task: Task) -> str | None:
+        """What of a stored task is too long by the present code of its jobs; whatever else is wrong its worker says."""
+        try:
+            parts = composition.parts_of(self._registry, task.job, json.loads(task.params))
+        except HourglassError:
+            return None
+        try:
+            self._locks_and_metadata(parts)
+        except InvalidInput as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001  code of others
+            log.warning("task %d: its locks are not known: %s", task.id, error, extra={"task": task.id})
+        return None
+
+    async def _end_over_limit(self, run: Run, mistake: str) -> None:
+        """Ends a task before it runs. Raises StorageUnavailable, NoSuchTask."""
+        task = await self._store.change(run.task_id, lifecycle.over_limit(self._clock(), f"it cannot run: {mistake}"))
+        self._starting -= 1
+        self._forget_run(run)
+        run.decided.set()
+        self._note_end_of(task)
+        self.on_final(run.task_id)
+        self._dispatch()
+
+    async def _read_order(self, run: Run, task: Task) -> Start:
         checkpoint = await self._store.checkpoint(run.task_id)
         if task.interruptions:
             recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
@@ -634,6 +682,16 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
+
+
+def _checked(step: Step, check: Check) -> Step:
+    """The step, as far as it may still be done when it is."""
+
+    def perform(task: Task) -> Change | Removed | None:
+        check()
+        return step(task)
+
+    return perform
 
 
 def _entry(task: Task) -> Entry:

@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,8 @@ import aiosqlite
 
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
+from storage.files import FilesLost, OpenFiles
+from storage.mark import look, take_over
 from storage.turns import Turns
 from storage.words import has_words, split_words
 
@@ -33,6 +35,7 @@ BUSY_TIMEOUT_MS = 2000
 LARGEST_BATCH = 500
 STEPS_BETWEEN_LOOKS = 1_000
 """Of SQLite's virtual machine, between two looks at whether anybody still waits for a read: some dozen rows."""
+LOOK_AFTER_FILES_SECONDS = 5.0
 DATABASE_NAME = "hourglass.db"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -84,7 +87,8 @@ class _Read:
 
 
 class Database:
-    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches."""
+    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches. Made in the
+    event loop."""
 
     def __init__(
         self,
@@ -92,12 +96,15 @@ class Database:
         reader: aiosqlite.Connection,
         lists: aiosqlite.Connection,
         searches: aiosqlite.Connection,
+        files: OpenFiles,
     ) -> None:
         self._writer = writer
         self._reader = reader
         self._lists = lists
         self._searches = searches
         self._turns = {lists: Turns(), searches: Turns()}
+        self._files = files
+        self._care = asyncio.create_task(self._look_after_files(), context=Context())
         self._limits: set[asyncio.Timeout] = set()
         self._reads_end_at: float | None = None
         self._waiting: list[Waiting] = []
@@ -105,8 +112,25 @@ class Database:
         self.before_commit: Callable[[Transaction], None] = _nothing
         self.after_commit: Callable[[Transaction], None] = _nothing
         self.commits = CommitTally()
-        self.write_problem: str | None = None
-        """Why the last write could not be committed, in a few words; None when it could."""
+        self._write_problem: str | None = None
+
+    @property
+    def write_problem(self) -> str | None:
+        """Why nothing can be written, in a few words: the files are not those that were opened, or the last commit
+        failed. None when all is well."""
+        return self._files.problem or self._write_problem
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in sentences."""
+        found = []
+        if self._files.problem:
+            found.append(f"Nothing can be stored: {self._files.problem}.")
+        elif self._write_problem:
+            found.append(f"Nothing could be stored when it was last tried: {self._write_problem}.")
+        if self._files.log_problem:
+            found.append(f"{self._files.log_problem}.")
+        return found
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Runs `operation` in the writer's next transaction and returns after the commit. It may be run again, on the
@@ -124,7 +148,7 @@ class Database:
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs a short read in one snapshot. Cancelled, it is interrupted, as is `read_list`."""
-        return await _read(self._reader, function)
+        return await self._read(self._reader, function)
 
     async def read_list(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
         """Runs a read that may take longer, on a connection where it holds up only its like.
@@ -146,18 +170,28 @@ class Database:
         seconds: float | None,
     ) -> Result:
         if seconds is None:
-            return await _read(connection, function)
+            return await self._read(connection, function)
         limit = asyncio.timeout(seconds)
         self._limits.add(limit)
         try:
             async with limit:
                 self._cut_short(limit)
                 async with self._turns[connection].turn():
-                    return await _read(connection, function)
+                    return await self._read(connection, function)
         except TimeoutError:
             raise (ReadTooLong(seconds) if self._reads_end_at is None else ServiceStopping()) from None
         finally:
             self._limits.discard(limit)
+
+    async def _read(self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Runs a read in its turn. One that nobody waits for any more is not begun, and is interrupted if it runs."""
+        if self._files.is_mixed:
+            raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
+        read = _Read()
+        try:
+            return await run_in_thread(connection, partial(_snapshot, read, function))
+        finally:
+            read.abandoned = True
 
     def end_reads(self, seconds: float) -> None:
         """The server stops: from now on, reads for clients have no more than so many seconds together."""
@@ -170,17 +204,34 @@ class Database:
         if self._reads_end_at is not None and when is not None and self._reads_end_at < when:
             limit.reschedule(self._reads_end_at)
 
+    async def look_at_files(self) -> None:
+        """Brings `write_problem` up to date as far as that can be done without a write."""
+        await run_in_thread(self._writer, self._files.look)
+
     async def try_to_write(self) -> None:
         """Brings `write_problem` up to date by a write to the disk that changes nothing."""
         with suppress(StorageUnavailable):
             await self.write(_touch)
 
     async def close(self) -> None:
-        """Commits what waits, then closes."""
+        """Commits what waits, then closes. A second time it does nothing."""
         while self._committing is not None:
             await self._committing
+        if not self._care.cancel():
+            return
+        await asyncio.wait([self._care])
+        await run_in_thread(self._writer, self._files.settle)
         for connection in (self._searches, self._lists, self._reader, self._writer):
             await connection.close()
+        self._files.close()
+
+    async def _look_after_files(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AFTER_FILES_SECONDS)
+            try:
+                await run_in_thread(self._writer, self._files.look_after)
+            except Exception:
+                log.critical("a defect in what looks after the files", exc_info=True)
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -193,16 +244,19 @@ class Database:
         operations = [operation for operation, _ in group]
         began = time.perf_counter()
         try:
-            transaction, outcomes = await run_in_thread(self._writer, partial(_commit, operations, self.before_commit))
+            transaction, outcomes = await run_in_thread(
+                self._writer, partial(_commit, operations, self.before_commit, self._files)
+            )
         except Exception as error:  # noqa: BLE001  a group that is lost fails all its callers
             outcomes = [error] * len(group)
             self.commits.failed += 1
-            self.write_problem = _reason(error)
+            if not isinstance(error.__cause__, FilesLost):
+                self._write_problem = _reason(error)
         else:
             self.commits.seconds.add(time.perf_counter() - began)
             self.commits.operations.add(len(group))
             if transaction.has_written:
-                self.write_problem = None
+                self._write_problem = None
             self._publish(transaction)
         for (_, future), outcome in zip(group, outcomes, strict=True):
             _answer(future, outcome)
@@ -250,7 +304,10 @@ class _Refused(Exception):
 
 
 def _commit(
-    operations: list[Operation[Any]], finish: Callable[[Transaction], None], connection: sqlite3.Connection
+    operations: list[Operation[Any]],
+    finish: Callable[[Transaction], None],
+    files: OpenFiles,
+    connection: sqlite3.Connection,
 ) -> tuple[Transaction, list[Any]]:
     """Runs all operations in one transaction: the result of each, or the exception that it raised.
 
@@ -258,14 +315,15 @@ def _commit(
     statement gives Python's lock away and has to wait for it again.
     """
     try:
-        return _run(operations, finish, connection, _perform_all)
+        return _run(operations, finish, files, connection, _perform_all)
     except _Refused:
-        return _run(operations, finish, connection, _attempt_all)
+        return _run(operations, finish, files, connection, _attempt_all)
 
 
 def _run(
     operations: list[Operation[Any]],
     finish: Callable[[Transaction], None],
+    files: OpenFiles,
     connection: sqlite3.Connection,
     perform: Callable[[list[Operation[Any]], Transaction], list[Any]],
 ) -> tuple[Transaction, list[Any]]:
@@ -275,10 +333,15 @@ def _run(
         changes_before = connection.total_changes
         outcomes = perform(operations, transaction)
         finish(transaction)
-        connection.execute("COMMIT")
         transaction.has_written |= connection.total_changes > changes_before
+        if transaction.has_written:
+            files.take_step(connection)
+        files.check(connection)
+        connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StorageUnavailable(_words(error)) from error
+    except FilesLost as error:
+        raise StorageUnavailable(f"Nothing can be stored: {error}.") from error
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -336,15 +399,6 @@ def _attempt(operation: Operation[Result], transaction: Transaction) -> Result |
     return outcome
 
 
-async def _read(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
-    """Runs a read in its turn. One that nobody waits for any more is not begun, and is interrupted if it runs."""
-    read = _Read()
-    try:
-        return await run_in_thread(connection, partial(_snapshot, read, function))
-    finally:
-        read.abandoned = True
-
-
 def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
     if read.abandoned:
         raise StorageUnavailable  # nobody hears it
@@ -357,6 +411,8 @@ def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], con
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StorageUnavailable(_words(error)) from error
+    finally:
+        connection.set_progress_handler(None, STEPS_BETWEEN_LOOKS)
 
 
 _REASONS = {
@@ -395,15 +451,34 @@ async def open_database(data_dir: Path) -> Database:
     """
     path = data_dir / DATABASE_NAME
     try:
-        prepare_database(path)
-        connections = [await _open(path, query_only) for query_only in (False, True, True, True)]
+        return await _open_all(path)
     except (OSError, sqlite3.Error) as error:
-        raise StartError(f"[storage] data_dir: expected a directory to write to, got {data_dir} ({error})") from error
-    return Database(*connections)
+        raise start_error(path, error) from error
 
 
-async def _open(path: Path, query_only: bool) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
+def start_error(path: Path, error: OSError | sqlite3.Error) -> StartError:
+    """Why a database cannot be opened, and what to do."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StartError(f"[storage] data_dir: {path} is damaged, or not a database: restore a backup ({error})")
+    return StartError(f"[storage] data_dir: expected a directory to write to, got {path.parent} ({error})")
+
+
+async def _open_all(path: Path) -> Database:
+    """The writer first, and to stay: the last connection that closes merges the log, and takes it away."""
+    async with AsyncExitStack() as stack:
+        found = look(path)
+        _make_file(path)
+        writer = await _open(path, False, stack)
+        await run_in_thread(writer, _migrate)
+        await run_in_thread(writer, partial(take_over, path=path, found=found))
+        reader, lists, searches = [await _open(path, True, stack) for _ in range(3)]
+        files = OpenFiles(path)
+        stack.pop_all()
+    return Database(writer, reader, lists, searches, files)
+
+
+async def _open(path: Path, query_only: bool, stack: AsyncExitStack) -> aiosqlite.Connection:
+    connection = await stack.enter_async_context(aiosqlite.connect(path, isolation_level=None, cached_statements=256))
     await run_in_thread(connection, partial(_set_pragmas, query_only=query_only))
     return connection
 
@@ -421,19 +496,27 @@ def _set_pragmas(connection: sqlite3.Connection, query_only: bool = False) -> No
 def connect(path: Path) -> sqlite3.Connection:
     """A plain connection with our settings, for what runs beside the server (`server.py user …`)."""
     connection = sqlite3.connect(path, isolation_level=None)
-    _set_pragmas(connection)
+    try:
+        _set_pragmas(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def prepare_database(path: Path) -> None:
     """Makes the file, readable by its owner alone, and brings it to the present version."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
+    _make_file(path)
     connection = connect(path)
     try:
         _migrate(connection)
     finally:
         connection.close()
+
+
+def _make_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from jobs.errors import StartError
 
@@ -22,7 +23,7 @@ def server_lock(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holders = " and ".join(map(str, _holders(descriptor))) or "unknown"
+            holders = " and ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
             raise StartError(
                 f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
                 f"which another server (process {holders}) is using"
@@ -69,13 +70,17 @@ def _try_alone(descriptor: int) -> bool:
     return True
 
 
+def lock_holders(path: Path) -> list[int]:
+    """The processes that hold a lock of SQLite's kind on the file."""
+    return _holders(os.stat(path), "POSIX")
+
+
 def _names(descriptor: int) -> str:
-    return ", ".join(map(str, _holders(descriptor))) or "unknown"
+    return ", ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
 
 
-def _holders(descriptor: int) -> list[int]:
-    """The processes that hold a lock on the file, as /proc/locks tells them: proc(5)."""
-    status = os.fstat(descriptor)
+def _holders(status: os.stat_result, kind: Literal["FLOCK", "POSIX"]) -> list[int]:
+    """The processes that hold a lock of this kind on the file, as /proc/locks tells them: proc(5)."""
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     lines = Path("/proc/locks").read_text().splitlines()
-    return sorted(int(words[4]) for words in map(str.split, lines) if words[5:6] == [place] and words[1] == "FLOCK")
+    return sorted({int(words[4]) for words in map(str.split, lines) if words[5:6] == [place] and words[1] == kind})

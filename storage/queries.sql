@@ -465,3 +465,30 @@ DELETE FROM image_results WHERE fsid = :fsid AND pool = :pool AND (at, task) < (
 -- name: forget_image_results
 DELETE FROM image_results WHERE (fsid, pool, image) IN (
     SELECT fsid, pool, image FROM image_results WHERE at < :before ORDER BY at LIMIT :limit)
+
+-- name: mark
+-- See storage/mark.py.
+SELECT run, step, base FROM head
+
+-- name: begin_run
+UPDATE head SET run = :run, step = 1, base = 0
+
+-- name: next_step
+-- With each commit. If all before it is in the main file, the log begins here.
+UPDATE head SET step = step + 1, base = CASE WHEN :is_checkpointed THEN step ELSE base END
+
+-- name: store_name
+SELECT store FROM head
+
+-- name: rename_store
+-- A copy: no revision that a client has seen of the original is one of this database, nor will be.
+UPDATE head SET store = lower(hex(randomblob(8))), revision = revision + 1000000000, oldest = revision + 1000000000
+
+-- name: begin_ids
+-- The row that SQLite makes for the first task.
+INSERT INTO sqlite_sequence (name, seq) SELECT 'tasks', 0
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'tasks')
+
+-- name: skip_ids
+-- Those that the original may have given to tasks which this copy does not know.
+UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'tasks'

@@ -64,6 +64,8 @@ _SIGNS = _Signs()
 def fold(text: str) -> str:
     """The text without regard to case and to how its characters are written. All letters i are one, with a dot or
     without: which of them are a pair depends on the language, which nobody knows."""
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold().replace("ı", "i")
     if "\u0307" in folded:
         folded = _DOT_OF_I.sub(r"\1", unicodedata.normalize("NFD", folded))

@@ -354,6 +354,7 @@ export function startOpened(jobs, job = "", task = null) {
     multiline: [],
     priority: task?.priority ? String(task.priority) : "",
     notBefore: "",
+    isSecondStart: false,
     errors: {},
     error: "",
     busy: false,
@@ -383,9 +384,10 @@ export function valueSet(start, name, value) {
   return { ...start, values: { ...start.values, [name]: value } };
 }
 
-/** `name` is "priority" or "notBefore". */
+/** `name` is "priority", "notBefore", or "isSecondStart": of a time that comes twice, the second is meant. */
 export function optionSet(start, name, value) {
-  return { ...start, [name]: value };
+  const isOtherTime = name === "notBefore" && value !== start.notBefore;
+  return { ...start, ...(isOtherTime ? { isSecondStart: false } : {}), [name]: value };
 }
 
 /** The mistakes of the last attempt stay in sight until there is an answer: nothing moves meanwhile. */
@@ -416,14 +418,14 @@ export function submission(job, form, zone) {
   const { params } = paramsFrom(fieldsOf(job.parameters), form.values);
   const body = { job: job.job, params };
   if (form.priority.trim() !== "") body.priority = numberFrom("integer", form.priority);
-  if (form.notBefore !== "") body.not_before = utc(form.notBefore, zone);
+  if (form.notBefore !== "") body.not_before = utc(form, zone);
   return body;
 }
 
 /** `2025-11-24T12:00` as the server wants it. */
-function utc(text, zone) {
-  const { at } = timeTyped(text, zone);
-  return at === null ? text : new Date(at).toISOString();
+function utc({ notBefore, isSecondStart }, zone) {
+  const { at } = timeTyped(notBefore, zone, isSecondStart);
+  return at === null ? notBefore : new Date(at).toISOString();
 }
 
 /**

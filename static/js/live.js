@@ -51,7 +51,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
     else if (next === "ask") askLater(end);
     else {
       countFailure(end);
-      lost(end.code === SERVER_STOPS);
+      lost(end.code === SERVER_STOPS, end.isSilent ? lastFrame : performance.now());
       timer = setTimeout(connect, nextDelay());
     }
   }
@@ -93,7 +93,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   function pollingEnded(problem) {
     way = null;
     if (problem.status === UNAUTHORISED) return signedOut();
-    lost(false);
+    lost(false, performance.now());
     timer = setTimeout(connect, nextDelay());
   }
 
@@ -139,16 +139,17 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
     grace = null;
   }
 
-  /** What is back at once is not told: nobody needs to know, and a reader of the screen would hear it each time. */
-  function lost(serverStops) {
+  /** What is back at once is not told: nobody needs to know, and a reader of the screen would hear it each time. `at` is
+   * until when what we have was true. */
+  function lost(serverStops, at) {
     if (grace !== null) return;
     if (serverStops) onLost(true, 0);
-    else grace = setTimeout(tellLost, rules.GRACE_MILLISECONDS, rules.GRACE_MILLISECONDS);
+    else grace = setTimeout(tellLost, rules.GRACE_MILLISECONDS, at);
   }
 
-  function tellLost(millisecondsAgo) {
+  function tellLost(at) {
     grace = null;
-    onLost(false, millisecondsAgo);
+    onLost(false, performance.now() - at);
   }
 
   function attemptFailed() {
@@ -182,9 +183,11 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
 
   // What the browser tells.
 
-  /** The network is there again, or somebody looks: there is no point in waiting on. */
+  /** The network is there again, or somebody looks: there is no point in waiting on. A hidden page has slow timers. */
   function hurry() {
-    if (!document.hidden && timer !== null) connect();
+    if (document.hidden) return;
+    if (timer !== null) connect();
+    else if (isFollowing && performance.now() - lastFrame > rules.QUIET_MILLISECONDS) way.giveUp?.();
   }
 
   /** The network has gone: the socket would not notice for half a minute. */
@@ -193,7 +196,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
     way.close();
     way = null;
     clearTimeout(grace);
-    tellLost(0);
+    tellLost(performance.now());
     timer = setTimeout(connect, nextDelay());
   }
 
@@ -215,7 +218,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
 
   /** Begins anew, the same way. */
   function restart() {
-    if (way !== null) lost(false);
+    if (way !== null) lost(false, performance.now());
     way?.close();
     connect();
   }

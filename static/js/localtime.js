@@ -7,21 +7,22 @@ const HALF_A_DAY = 12 * 60 * MINUTE_MILLISECONDS;
 /**
  * `{ at, kind }` of a text like `2025-10-26T02:30`: `at` in milliseconds since 1970, null where the text is no time.
  * `kind` is "plain", "skipped" where clocks are set forward over it (it is as much later), or "doubled" where they are set
- * back and it comes twice (it is the first). `zone` is "local" or "utc", as in the preferences.
+ * back and it comes twice: it is the first, unless `isSecondMeant`. `zone` is "local" or "utc", as in the preferences.
  */
-export function timeTyped(text, zone) {
+export function timeTyped(text, zone, isSecondMeant = false) {
   const asUtc = Date.parse(`${text}Z`);
   if (Number.isNaN(asUtc)) return { at: null, kind: "plain" };
-  return zone === "utc" ? { at: asUtc, kind: "plain" } : localTime(asUtc);
+  return zone === "utc" ? { at: asUtc, kind: "plain" } : localTime(asUtc, isSecondMeant);
 }
 
-function localTime(asUtc) {
+function localTime(asUtc, isSecondMeant) {
   const [before, after] = [-HALF_A_DAY, HALF_A_DAY].map((distance) => asUtc + minutesBehind(asUtc + distance) * MINUTE_MILLISECONDS);
   if (before === after) return { at: before, kind: "plain" };
   const isTime = (at) => asUtc + minutesBehind(at) * MINUTE_MILLISECONDS === at;
   const times = [before, after].filter(isTime);
   if (times.length === 0) return { at: before, kind: "skipped" };
-  return { at: Math.min(...times), kind: times.length === 2 ? "doubled" : "plain" };
+  const at = isSecondMeant ? Math.max(...times) : Math.min(...times);
+  return { at, kind: times.length === 2 ? "doubled" : "plain" };
 }
 
 function minutesBehind(at) {

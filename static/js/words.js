@@ -158,16 +158,22 @@ export function underWayText(task) {
   return roundText(task) || "first round under way";
 }
 
-/** When a task would start at the earliest, from what was typed as a time: with its offset, and what is odd about it. */
-export function startText(typed, zone) {
-  const { at, kind } = timeTyped(typed, zone);
+/** When a task would start at the earliest, by what is typed in a form: with its offset, and what is odd about it. */
+export function startText({ notBefore, isSecondStart }, zone) {
+  const { at, kind } = timeTyped(notBefore, zone, isSecondStart);
   if (at === null) return "";
   const when = zone === "utc" ? exactMoment(at) : `${exactMoment(at)}, ${offsetText(at, zone)}`;
   const oddity = {
     skipped: ": the clocks are set forward over the time that you typed",
-    doubled: ", the first of two: the clocks are set back then. With the times set to UTC in the settings you can choose the second",
+    doubled: `, the ${isSecondStart ? "second" : "first"} of two: the clocks are set back then`,
   }[kind];
   return `Not before ${when}${oddity ?? ""}.`;
+}
+
+/** The other choice that a time has which comes twice; "" where there is none. */
+export function secondStartText({ notBefore }, zone) {
+  const { at, kind } = timeTyped(notBefore, zone, true);
+  return kind === "doubled" ? `The second of the two, ${offsetText(at, zone)}` : "";
 }
 
 /** `round 7 of 20`, or as much of it as is known. */

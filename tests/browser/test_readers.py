@@ -97,6 +97,8 @@ def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(
         sign_in_afresh(tab, address="?start=test_task")
         form = start_at(tab, "2098-10-26T02:30")
         expect(form.get_by_text(re.compile(r"02:30:00, UTC\+02:00, the first of two"))).to_be_visible()
+        form.get_by_label("The second of the two, UTC+01:00").check()
+        expect(form.get_by_text(re.compile(r"02:30:00, UTC\+01:00, the second of two"))).to_be_visible()
         start_at(tab, "2098-03-30T02:30")
         expect(form.get_by_text(re.compile(r"03:30:00, UTC\+02:00: the clocks are set forward"))).to_be_visible()
         form.get_by_role("button", name="Start task").click()

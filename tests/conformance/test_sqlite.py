@@ -15,7 +15,7 @@ from jobs.lifecycle import Change
 from jobs.model import Status, Watch
 from storage import ListQuery
 from storage import database as database_module
-from storage.database import MIGRATIONS, Joint, open_database
+from storage.database import MIGRATIONS, Joint, open_database, prepare_database
 from storage.kept_rounds import RoundBounds
 from storage.room import LARGEST_FRAME_BYTES
 from storage.sqlite import SqliteStore
@@ -143,7 +143,7 @@ def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkey
         (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
         before.setattr(database_module, "MIGRATIONS", older)
-        run(run_and_close(tmp_path))
+        prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         columns = ("id", "lock", *OLD_TASK)
         values = [(1, 'pool "rbd"', *OLD_TASK.values()), (2, None, *OLD_TASK.values())]

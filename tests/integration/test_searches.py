@@ -12,6 +12,8 @@ import pytest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpclient import TCPClient
 
+from bench.fill import fill
+from tests.support.attack import assert_honest_are_served, memory_bounded, memory_of, wait_until_memory_is_back
 from tests.support.monitoring import ask
 from tests.support.older import make_older
 from tests.support.service import Client, Service, basic
@@ -177,7 +179,7 @@ async def test_a_task_is_found_by_a_part_of_a_run_and_without_regard_to_case(cli
 async def test_the_words_of_an_older_database_are_made_anew_after_the_start_whatever_kills_it(service):
     descriptions = ["每日备份任务", "pool rbd"] * 1500
     make_older(service.directory / "data", descriptions)
-    for _ in range(3):
+    for _ in range(2):
         assert (await Client(service.start()).get("taskqueue?search=pool&pageSize=1"))["count"] == 1500
         service.kill()
     client = Client(service.start())
@@ -192,3 +194,32 @@ async def test_the_words_of_an_older_database_are_made_anew_after_the_start_what
 def tables(service: Service) -> set[str]:
     with closing(sqlite3.connect(service.directory / "data" / "hourglass.db")) as connection:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+
+
+ATTACKS = [
+    " ".join(f"word{number}" for number in range(2000)),
+    " ".join(["pool"] * 2000),
+    "image in pool performance of getting d i g p o g ge get im po pe per perf perfo",
+    "每日备份任务" * 300,
+    "a" + "\u0301\u0316" * 3000,
+]
+
+
+@pytest.mark.parametrize(("tasks", "clients"), [(2000, 10), pytest.param(20_000, 60, marks=pytest.mark.slow)])
+async def test_searches_as_an_attack_hold_up_nobody_and_take_no_memory(service, tasks, clients):
+    fill(service.directory / "data", tasks)
+    service.start()
+    before = memory_of(service)
+    searches = [f"taskqueue?{urlencode({'search': text, 'ordering': '-description'})}" for text in ATTACKS]
+
+    with memory_bounded(service):
+        for _ in range(3):
+            streams = [await asking(service, "GET", searches[one % len(searches)]) for one in range(clients)]
+            await assert_honest_are_served(service)
+            for stream in streams:
+                stream.close()
+
+    statuses = [(await Client(service).call("GET", search)).status for search in searches]
+    assert statuses == [400, 200, 200, 200, 200]
+    wait_until_memory_is_back(service, before)
+    assert await asyncio.to_thread(service.stop) == 0

@@ -314,3 +314,14 @@ async def test_no_descriptor_is_left(tmp_path):
 
 async def nothing():
     pass
+
+
+@pytest.mark.parametrize(("redirect", "code"), [(">/dev/full", 1), (">&-", 0)])
+def test_an_output_that_cannot_be_written_is_no_traceback(tmp_path, redirect, code):
+    accept(tmp_path, "add", "ann", given=b"x\n")
+    for words in ("user list", "user --help", "--help"):
+        command = f"{sys.executable} {ROOT / 'server.py'} {words} {redirect}"
+        command += f" --data-dir={tmp_path}" if words == "user list" else ""
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+        assert "Traceback" not in done.stderr
+        assert done.returncode == (code if words == "user list" else 0)

@@ -29,11 +29,15 @@ class UnreadableStore(MemoryStore):
         raise StorageUnavailable
 
 
+async def no_look():
+    """There are no files to look at."""
+
+
 @pytest.fixture
 def app() -> Application:
     registry = load_registry()
     queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
-    database = SimpleNamespace(write_problem=None, commits=CommitTally())
+    database = SimpleNamespace(write_problem=None, problems=[], look_at_files=no_look, commits=CommitTally())
     return make_application(
         SimpleNamespace(
             config=SimpleNamespace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import json
 import os
@@ -320,6 +321,24 @@ async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_
     assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
+@in_a_house
+async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_when_its_turn_comes(house):
+    await house.submit()
+    waits = await house.submit("locked", pool="rbd")
+    last = await house.submit()
+    jobs = {**REGISTRY._jobs, "locked": dataclasses.replace(REGISTRY.job("locked"), lock="l" * 1001)}
+    after = House(store=house.store, registry=Registry(jobs).configure({}))
+    await after.queue.recover()
+    await after.settle()
+    after.engine.finish(1)
+    await after.settle()
+
+    task = await after.task(waits)
+    outcome = "Failed: it cannot run: lock: expected a lock of at most 1000 characters, got 1001"
+    assert (task.status, task.outcome) == (Status.EXCEPTION, outcome)
+    assert list(after.engine.running) == [last]
+
+
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
 
 
@@ -390,3 +409,24 @@ async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
     await house.settle()
 
     assert (await house.derived(task)).pace_seconds == 1.0
+
+
+@in_a_house
+async def test_what_somebody_may_no_longer_do_when_it_is_written_is_not_done(house):
+    waits = await house.submit()
+    ended = await house.submit()
+    await house.queue.delete(ended, "ann")
+
+    def check():
+        raise InvalidInput("not you")
+
+    for act in (
+        house.queue.delete(waits, "ann", check=check),
+        house.queue.delete(ended, "ann", check=check),
+        house.queue.pin(ended, value=True, check=check),
+        house.queue.retry(ended, "ann", check=check),
+    ):
+        with pytest.raises(InvalidInput, match="not you"):
+            await act
+    first, second = [await house.store.task(task_id) for task_id in (waits, ended)]
+    assert (first.is_pending, second.status, second.pinned) == (True, Status.ABORTED, False)

@@ -92,6 +92,23 @@ def test_children_leave_room_for_the_lines_of_the_server(pipe):
     assert writer.dropped == 1
 
 
+def test_a_flood_waits_while_lines_flow_and_is_dropped_where_they_do_not(pipe):
+    read, write = pipe
+    writer = LineWriter(write, notice)
+    while writer.wait_for_room(0.5):
+        writer.put(b"x" * 1000 + b"\n")
+    assert writer.dropped == 0
+    reader = threading.Thread(target=lines_until, args=(read, b"last\n"))
+    reader.start()
+    assert writer.flush(30)
+    for _ in range(5000):
+        assert writer.wait_for_room(0.5)
+        writer.put(b"x" * 1000 + b"\n", 0.5)
+    writer.put(b"last\n")
+    reader.join()
+    assert writer.dropped == 0
+
+
 def test_where_nobody_can_read_any_more_all_is_counted(pipe):
     read, write = pipe
     writer = LineWriter(write, notice)

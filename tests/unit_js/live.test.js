@@ -8,6 +8,8 @@ let asked;
 let told;
 let revision;
 let current;
+let now;
+let listeners;
 
 class Socket {
   static OPEN = 1;
@@ -35,13 +37,15 @@ const HELLO = { type: "hello", revision: 10 };
 const ALIVE = { type: "alive", revision: 10 };
 
 beforeEach(() => {
-  [sockets, asked, told, revision] = [[], [], [], null];
-  const listening = { addEventListener: () => {}, removeEventListener: () => {} };
+  [sockets, asked, told, revision, now] = [[], [], [], null, 0];
+  listeners = {};
+  const listening = { addEventListener: (name, listener) => (listeners[name] = listener), removeEventListener: () => {} };
   Object.assign(globalThis, listening, { WebSocket: Socket, location: { href: "http://h/openattic/" } });
   globalThis.document = { hidden: false, ...listening };
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout"] });
   mock.method(Math, "random", () => 1);
+  mock.method(performance, "now", () => now);
 });
 
 function begin(isHopeless = false) {
@@ -72,6 +76,7 @@ function begin(isHopeless = false) {
 /** Lets time pass in small steps, and promises be kept between them. */
 async function pass(seconds) {
   for (let step = 0; step < seconds * 4; step += 1) {
+    now += 250;
     mock.timers.tick(250);
     for (let turn = 0; turn < 10; turn += 1) await null;
   }
@@ -105,6 +110,15 @@ test("a connection that does not come back soon is told of, with the time when i
   assert.deepEqual([sockets.length, told], [2, []]);
   await pass(2);
   assert.deepEqual(told, [["lost", false, 3000]]);
+});
+
+test("what is shown is as old as the last frame where a silence has ended", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  await pass(10);
+  sockets[0].says(ALIVE);
+  await pass(34);
+  assert.deepEqual(told, [["lost", false, 33000]]);
 });
 
 test("a server that stops is told of at once", () => {
@@ -172,6 +186,33 @@ test("beside polling a socket is tried now and then, and used once a frame has c
   await pass(20);
   assert.deepEqual([sockets[1].isClosed, sockets[2].isClosed], [true, false]);
   assert.deepEqual(told, [["polling"], ["hopeless", false]]);
+});
+
+test("who looks again finds a socket that has been silent for too long replaced at once, and waits for none", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, false);
+  now += 40000;
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, true);
+  listeners.online();
+  assert.equal(sockets.length, 2);
+});
+
+test("a network that has gone is told of at once", () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.offline();
+  assert.deepEqual([sockets[0].isClosed, told], [true, [["lost", false, 0]]]);
+});
+
+test("what is no frame ends the socket, and another one is opened", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  sockets[0].onmessage({ data: "<html>" });
+  await pass(1);
+  assert.deepEqual([sockets[0].isClosed, sockets.length, told], [true, 2, []]);
 });
 
 test("what is stopped stays stopped", async () => {

@@ -26,6 +26,8 @@ test("an hour that is skipped is as much later, one that comes twice is the firs
   inZone("Europe/Berlin", () => {
     assert.deepEqual(told("2025-03-30T02:30"), ["2025-03-30T01:30", "skipped"]);
     assert.deepEqual(told("2025-10-26T02:30"), ["2025-10-26T00:30", "doubled"]);
+    assert.equal(timeTyped("2025-10-26T02:30", "local", true).at, Date.UTC(2025, 9, 26, 1, 30));
+    assert.equal(timeTyped("2025-10-26T04:30", "local", true).at, Date.UTC(2025, 9, 26, 3, 30));
   });
   inZone("America/New_York", () => {
     assert.deepEqual(told("2025-03-09T02:00"), ["2025-03-09T07:00", "skipped"]);

@@ -35,7 +35,7 @@ const FRESHNESS = [
   [
     "Live by polling",
     "The same, a moment later. The server answers, but no WebSocket gets through to it: most often a proxy in between " +
-      "does not pass them. How to set it up is in docs/operating.md, “Behind a reverse proxy”. A WebSocket is tried again " +
+      "does not pass them, or too many are open. How to set it up is in docs/operating.md, “Behind a reverse proxy”. A WebSocket is tried again " +
       "every few minutes.",
   ],
   ["Reconnecting…", "The server cannot be reached. The page is as it was then, and catches up by itself."],

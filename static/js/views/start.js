@@ -5,7 +5,7 @@ import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
 import { INCOMPLETE, canStart, emptyText, fieldsOf, jobNamed, placed } from "../jobform.js";
-import { startText } from "../words.js";
+import { secondStartText, startText } from "../words.js";
 import { alert, care, invalidity, mistakes } from "./fields.js";
 
 const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -273,9 +273,22 @@ function options(start, zone, act, places) {
           ${zone === "utc" ? "In UTC, as all times of this page" : `In the time of this browser, ${ZONE}`}; empty means as soon
           as it can.
         </p>
-        <p class="start-meaning" aria-live="polite">${startText(start.notBefore, zone)}</p>
+        <p class="start-meaning" aria-live="polite">${startText(start, zone)}</p>
+        ${secondStart(start, zone, act)}
         ${mistakes("start-not-before-error", places.not_before)}
       </div>
     </details>
+  `;
+}
+
+function secondStart(start, zone, act) {
+  const text = secondStartText(start, zone);
+  if (text === "") return nothing;
+  return html`
+    <div class="start-check start-second">
+      <label class="form-label" for="start-second">${text}</label>
+      <input class="form-check-input" type="checkbox" id="start-second" .checked=${live(start.isSecondStart)}
+        @change=${(event) => act.setStartOption("isSecondStart", event.target.checked)}>
+    </div>
   `;
 }

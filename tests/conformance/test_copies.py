@@ -1,0 +1,293 @@
+"""A database that was copied, restored, or left by a killed server: told apart at the next start, and never mixed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from jobs.errors import StartError
+from storage import ListQuery, mark
+from storage.database import open_database
+from storage.mark import write_beside
+from tests.conformance.test_stores import create, draft
+from tests.support.service import ROOT
+from tests.support.stores import open_sqlite
+
+TWO_RUNS_OF_A_SERVER = """
+import asyncio, os, sqlite3, subprocess, sys, traceback
+from contextlib import closing
+from pathlib import Path
+from storage import Draft
+from storage.database import open_database, run_in_thread
+from storage.sqlite import SqliteStore
+
+folder = Path(sys.argv[1])
+source = folder / "data" / "hourglass.db"
+
+def back_up(moment):
+    with closing(sqlite3.connect(source)) as connection:
+        connection.execute("VACUUM INTO ?", [str(folder / f"vacuumed {moment}")])
+        with closing(sqlite3.connect(folder / f"backed up {moment}")) as other:
+            connection.backup(other)
+    subprocess.run(["cp", source, folder / f"copied {moment}"], check=True)
+
+async def run():
+    database = await open_database(source.parent)
+    store = SqliteStore(database)
+    async def create(name):
+        await store.create([Draft(job="plain", params="{}", description=name, created=1)])
+    return database, create
+
+async def both_runs():
+    database, create = await run()
+    await create("one")
+    back_up("in an earlier run")
+    await database.close()
+    database, create = await run()
+    await create("two")
+    back_up("before a checkpoint")
+    await create("three")
+    await run_in_thread(database._writer, checkpoint)
+    await create("four")
+    back_up("after it")
+    await create("five")
+
+def checkpoint(connection):
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+async def run_and_die():
+    try:
+        await both_runs()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+asyncio.run(run_and_die())
+"""
+MOMENTS = {"in an earlier run": 1, "before a checkpoint": 2, "after it": 4}
+BACKUPS = [(way, moment) for way in ("vacuumed", "backed up") for moment in MOMENTS]
+
+
+@pytest.fixture(scope="module")
+def left_behind(tmp_path_factory):
+    """The data directory of a server that was killed in its second run, and backups of several moments."""
+    folder = tmp_path_factory.mktemp("left")
+    subprocess.run([sys.executable, "-c", TWO_RUNS_OF_A_SERVER, str(folder)], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture
+def data(left_behind, tmp_path):
+    """The same directory, as if it had always been this one."""
+    return as_the_original(left_behind / "data", tmp_path / "data")
+
+
+def as_the_original(source: Path, folder: Path) -> Path:
+    shutil.copytree(source, folder)
+    beside = mark.read_beside(folder)
+    assert beside is not None
+    write_beside(folder, replace(beside, inode=(folder / "hourglass.db").stat().st_ino))
+    return folder
+
+
+def remove_log(folder):
+    for suffix in ("wal", "shm"):
+        (folder / f"hourglass.db-{suffix}").unlink()
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def opened(run, folder):
+    """The names, revision and descriptions that a server finds there, and the id of its next task."""
+    store = run(open_sqlite(folder))
+    head = run(store.head())
+    names = [task.description for task in run(store.inner.list_tasks(ListQuery(ordering="id"))).tasks]
+    task = create(run, store)
+    run(store.close())
+    with closing(sqlite3.connect(folder / "hourglass.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    return head, names, task.id
+
+
+def store_name(folder):
+    with closing(sqlite3.connect(f"file:{folder}/hourglass.db?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT store FROM head").fetchone()[0]
+
+
+ALL = ["one", "two", "three", "four", "five"]
+
+
+def test_what_a_killed_server_has_left_is_the_same_database(run, data):
+    name = store_name(data)
+    head, names, next_id = opened(run, data)
+
+    assert (head.store, names, next_id, head.oldest) == (name, ALL, 6, 0)
+    assert opened(run, data)[0].store == name, "after a stop in good order, too"
+
+
+@pytest.mark.parametrize(("way", "moment"), BACKUPS)
+@pytest.mark.parametrize("how", ["over it", "in its place"])
+def test_a_backup_beside_the_log_of_another_database_is_refused_and_nothing_is_touched(
+    run, left_behind, data, way, moment, how
+):
+    backup = left_behind / f"{way} {moment}"
+    if how == "over it":
+        shutil.copyfile(backup, data / "hourglass.db")
+    else:
+        shutil.copyfile(backup, data / "new")
+        os.replace(data / "new", data / "hourglass.db")
+    before = contents(data)
+
+    for _ in range(2):
+        with pytest.raises(StartError, match=r"hourglass\.db-wal beside it do not belong together.*remove"):
+            run(open_database(data))
+    assert contents(data) == before
+
+
+@pytest.mark.parametrize(("way", "moment"), [*BACKUPS, *(("copied", moment) for moment in MOMENTS)])
+def test_a_backup_alone_is_taken_as_restored_so_that_clients_load_again(run, left_behind, data, way, moment):
+    name = store_name(data)
+    remove_log(data)
+    shutil.copyfile(left_behind / f"{way} {moment}", data / "hourglass.db")
+    head, names, next_id = opened(run, data)
+
+    assert head.store != name
+    assert names == ALL[: len(names)]
+    assert way == "copied" or len(names) == MOMENTS[moment]
+    assert head.oldest == head.revision > 1_000_000, "no `since` of the original is answered"
+    assert next_id > 1_000_000, "no id of the original is given again"
+    assert opened(run, data)[0].store == head.store, "once"
+
+
+def test_a_copied_directory_is_another_database_and_the_original_stays_the_same(run, data, tmp_path):
+    name = store_name(data)
+    shutil.copytree(data, tmp_path / "elsewhere")
+    there, names, _ = opened(run, tmp_path / "elsewhere")
+
+    assert names == ALL
+    assert there.store != name == opened(run, data)[0].store
+
+
+def test_the_file_beside_it_is_the_way_out_where_both_files_were_copied_from_a_snapshot(run, left_behind, data):
+    shutil.copyfile(left_behind / "backed up after it", data / "hourglass.db")
+    (data / "database.json").unlink()
+
+    assert opened(run, data)[1] == ALL
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b'{"run": 1}', b"\xff"])
+def test_without_a_sound_file_beside_it_a_database_counts_as_copied(run, data, text, caplog):
+    name = store_name(data)
+    (data / "database.json").write_bytes(text)
+    head, names, _ = opened(run, data)
+
+    assert (head.store != name, names) == (True, ALL)
+    assert "database.json" in caplog.text
+
+
+def test_a_log_without_its_database_is_refused(run, data):
+    (data / "hourglass.db").unlink()
+    before = contents(data)
+
+    with pytest.raises(StartError, match=r"is missing.*hourglass\.db-wal is there: put the database back"):
+        run(open_database(data))
+    assert contents(data) == before
+
+
+@pytest.mark.parametrize("size", [0, 100, 4096, 50_000])
+def test_a_database_that_was_cut_off_is_refused(run, data, size):
+    opened(run, data)
+    os.truncate(data / "hourglass.db", size)
+
+    with pytest.raises(StartError, match=r"data_dir.*(is empty|damaged)"):
+        run(open_database(data))
+
+
+def test_without_any_of_its_files_an_empty_database_is_made_and_the_log_says_so(run, data, caplog):
+    remove_log(data)
+    (data / "hourglass.db").unlink()
+
+    assert opened(run, data)[1:] == ([], 1)
+    assert "is missing: a new database is made" in caplog.text
+
+
+def moments_of(data, folder, found, monkeypatch):
+    """What a kill may leave of a start: after each statement, and after each write beside the database."""
+    moments = []
+
+    def leave(*_):
+        moments.append(as_the_original(data, folder / f"moment {len(moments)}"))
+
+    def write_and_leave(*values):
+        write_beside(*values)
+        leave()
+
+    with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as connection:
+        monkeypatch.setattr(mark, "write_beside", write_and_leave)
+        connection.set_trace_callback(lambda _: leave() if moments else None)
+        mark.take_over(connection, data / "hourglass.db", found)
+        leave()
+        connection.set_trace_callback(None)
+        monkeypatch.undo()
+    assert len(moments) > 8
+    return moments
+
+
+@pytest.mark.parametrize("was_killed", [True, False])
+def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
+    run, data, tmp_path, was_killed, monkeypatch
+):
+    if not was_killed:
+        opened(run, data)
+    name = store_name(data)
+    moments = moments_of(data, tmp_path, "own", monkeypatch)
+
+    assert {opened(run, folder)[0].store for folder in moments} == {name}
+
+
+def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_all_the_same(
+    run, data, tmp_path, monkeypatch
+):
+    name = store_name(data)
+    moments = moments_of(data, tmp_path, "copy", monkeypatch)
+
+    assert name not in {opened(run, folder)[0].store for folder in moments}
+
+
+def test_a_reader_beside_a_start_and_a_stop_changes_nothing(run, data):
+    name = store_name(data)
+    with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT store FROM head").fetchall()
+        store = run(open_sqlite(data))
+        create(run, store)
+        run(store.close())
+        left = as_the_original(data, data.parent / "left while it reads")
+        reader.execute("COMMIT")
+
+    assert opened(run, left)[0].store == name
+    assert opened(run, data)[0].store == name
+
+
+def test_checkpoints_of_other_programs_make_no_copy_of_a_database(run, data):
+    """Each may let the next commit begin the log anew."""
+    name = store_name(data)
+    store = run(open_sqlite(data))
+    with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
+        for number, kind in enumerate(["PASSIVE", "FULL", "RESTART", "TRUNCATE"] * 2):
+            other.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
+            run(store.create([draft()]))
+            left = as_the_original(data, data.parent / f"left {number}")
+            assert opened(run, left)[0].store == name
+    run(store.close())

@@ -1,0 +1,186 @@
+"""The files of the database under a running server: whoever removes, replaces or overwrites them is told at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.support.monitoring import ask, ask_until, scrape
+from tests.support.service import Client, Service
+
+pytestmark = pytest.mark.gen_test
+
+
+@pytest.fixture
+def service(tmp_path):
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+def database(service):
+    return service.directory / "data" / "hourglass.db"
+
+
+def log(service):
+    return service.directory / "data" / "hourglass.db-wal"
+
+
+def remove(service):
+    database(service).unlink()
+
+
+def remove_all(service):
+    for path in database(service).parent.glob("hourglass.db*"):
+        path.unlink()
+
+
+def remove_directory(service):
+    shutil.rmtree(database(service).parent)
+
+
+def move_directory(service):
+    database(service).parent.rename(service.directory / "moved")
+
+
+def replace(service):
+    shutil.copyfile(database(service), service.directory / "copy")
+    os.replace(service.directory / "copy", database(service))
+
+
+def remove_log(service):
+    log(service).unlink()
+
+
+def overwrite(service):
+    """With a sound database of another time, as `cp backup hourglass.db` does."""
+    with closing(sqlite3.connect(service.directory / "other", isolation_level=None)) as other:
+        other.execute("CREATE TABLE others (id)")
+    shutil.copyfile(service.directory / "other", database(service))
+
+
+def cut_off(service):
+    os.truncate(database(service), 0)
+
+
+LARGE_TASK = {
+    "job": "counts",
+    "params": {"times": 1, "record_path": "x" * 900_000},
+    "not_before": "2999-01-01T00:00:00Z",
+}
+FAULTS = [remove, remove_all, remove_directory, move_directory, replace, remove_log, overwrite, cut_off]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_what_would_be_gone_after_a_restart_is_refused_and_health_and_ready_say_so(service, fault):
+    client = Client(service.start())
+    task = await client.create("test_task", times=1000)
+    fault(service)
+
+    refused = await client.call("POST", "taskqueue/test_task", {"times": 1})
+    assert (refused.status, refused.kind) == (503, "application/problem+json")
+    assert "while the server runs" in refused.json["detail"]
+    assert (await client.call("DELETE", f"taskqueue/{task['id']}")).status == 503
+    ready = await ask(service, "/ready")
+    assert (ready.status, "while the server runs" in ready.json["detail"]) == (503, True)
+    health = (await ask(service, "/health")).json
+    assert (health["status"], "while the server runs" in health["problems"][0]) == ("degraded", True)
+    assert (await scrape(client)).of("database_writable") == 0
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("fault", [remove, overwrite])
+async def test_an_idle_server_says_so_by_itself(service, fault):
+    service.start()
+    fault(service)
+
+    await ask_until(service, "/health", lambda answer: answer.json["status"] == "degraded")
+
+
+async def test_what_is_moved_away_can_be_read_and_goes_on_when_it_is_back(service):
+    client = Client(service.start())
+    task = await client.create("counts", times=30, round_seconds=0.05)
+    await client.until(task["id"], lambda task: task["round"] >= 1)
+    database(service).parent.rename(service.directory / "moved")
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
+    assert (await client.get(f"taskqueue/{task['id']}"))["status"] == "Running"
+
+    (service.directory / "moved").rename(database(service).parent)
+    assert (await client.ended(task["id"]))["status"] == "Finished"
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 200
+    assert (await ask(service, "/ready")).status == 200
+    assert (await ask(service, "/health")).json["problems"] == []
+
+
+async def test_an_overwritten_database_is_not_read_either(service):
+    client = Client(service.start())
+    overwrite(service)
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
+
+    answer = await client.call("GET", "taskqueue")
+    assert (answer.status, "was overwritten" in answer.json["detail"]) == (503, True)
+
+
+async def test_a_stop_leaves_alone_what_was_put_in_its_place(service):
+    """What it would merge into it, and take away, belongs to another database."""
+    service.start()
+    overwrite(service)
+    await ask_until(service, "/ready", lambda answer: answer.status == 503)
+    before = database(service).read_bytes()
+    assert service.stop() == 0
+    assert (database(service).read_bytes(), log(service).exists()) == (before, True)
+
+
+async def test_a_restart_after_the_log_was_removed_loses_nothing(service):
+    client = Client(service.start())
+    task = await client.create("test_task", times=1)
+    name = (await client.get("taskqueue"))["store"]
+    remove_log(service)
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
+    assert service.stop() == 0
+
+    service.start()
+    page = await client.get("taskqueue")
+    assert ([one["id"] for one in page["results"]], page["store"]) == ([task["id"]], name)
+
+
+async def test_a_killed_server_goes_on_as_the_same_database_and_clients_miss_nothing(service):
+    client = Client(service.start())
+    events = await (await client.events()).until(lambda events: events.last == "hello")
+    task = await client.create("test_task", times=3)
+    await events.until(lambda events: task["id"] in events.tasks)
+    revision = events.revision
+    service.kill()
+
+    service.start()
+    again = await client.events(since=revision)
+    await again.until(lambda events: events.tasks.get(task["id"], {}).get("status") == "Finished")
+    assert (again.store, again.frames[0]["revision"]) == (events.store, revision)
+
+
+# The log
+
+
+async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(service):
+    client = Client(service.start())
+    with closing(sqlite3.connect(database(service), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tasks").fetchone()
+        for _ in range(8):
+            answer = await client.call("POST", "taskqueue", LARGE_TASK)
+            assert answer.status == 201, answer.body
+        size = log(service).stat().st_size
+        assert size > 5_000_000
+        health = await ask_until(service, "/health", lambda answer: answer.json["problems"])
+        (problem,) = health.json["problems"]
+        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB" in problem
+        assert f"process {os.getpid()} reads the database" in problem
+        assert (await ask(service, "/ready")).status == 200, "nothing is refused"
+        reader.execute("COMMIT")
+
+    await ask_until(service, "/health", lambda answer: not answer.json["problems"])
+    assert log(service).stat().st_size < 1_000_000
