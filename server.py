@@ -301,30 +301,30 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     """Opens what answers requests, and the bell by which commands report changes of users."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
+    from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
+    from jobs.descriptors import descriptor_limit
     from storage.bell import listen
 
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
-    limits = ClientLimits.of(config.limits)
+    processes = config.workers.count + len(config.clusters)
+    limits = ClientLimits.of(config.limits, descriptor_limit(), processes)
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
-    from handlers.http_server import Gate, Server, most_connections
+    from handlers.http_server import Gate, Server
     from handlers.routes import make_application
-    from jobs.descriptors import descriptor_limit
 
-    config = services.config
-    processes = config.workers.count + len(config.clusters)
-    gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
-    http = Server.with_limits(make_application(services, _proxies(config)), gate)
+    gate = Gate(services.limits)
+    http = Server.with_limits(make_application(services, _proxies(services.config)), gate)
     http.add_sockets(sockets)
     return http
 

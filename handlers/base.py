@@ -18,7 +18,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.compression import compressed, takes_gzip
-from handlers.limits import LimitReached, Places
+from handlers.limits import SMALL_ANSWER_BYTES, LimitReached, Places
 from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
@@ -29,6 +29,7 @@ from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
+from storage.room import row_bytes, without_large_fields
 from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
@@ -211,7 +212,7 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[type(self)].turn())
+        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn())
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -244,6 +245,10 @@ class ServiceHandler(IdentifiedHandler):
                         return
                 size = len(body)
                 del body
+
+    def kind(self) -> object:
+        """Which answers are made a few at a time together with this one."""
+        return type(self)
 
     def who(self) -> str:
         """For whom this is done: a user at an address, or all strangers there."""
@@ -284,6 +289,10 @@ class ServiceHandler(IdentifiedHandler):
     def _send_packed(self, body: bytes, status: int) -> None:
         self.set_status(status)
         self.set_header("Content-Type", self.content_type)
+        if len(body) > SMALL_ANSWER_BYTES:
+            # With its headers it would be copied into one text; by itself the same bytes go to all who get them.
+            self.set_header("Content-Length", str(len(body)))
+            self.flush()
         self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
@@ -298,7 +307,8 @@ class ServiceHandler(IdentifiedHandler):
 
     def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
         if isinstance(error, StatusChanged) and error.task is not None:
-            members["task"] = self.view(error.task)
+            has_room = self.services.limits.answers.has_room(row_bytes(error.task))
+            members["task"] = self.view(error.task if has_room else without_large_fields(error.task))
         if isinstance(error, ReadTooLong):
             self.services.refused.add("read_seconds")
         super().send_problem(error, status, **members)
@@ -422,6 +432,10 @@ class ApiHandler(ServiceHandler):
     def actor(self) -> str:
         """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
         return self.check_sign_in(self.identity).name
+
+    def check_actor(self) -> None:
+        """The same, for what is done some time later."""
+        self.check_sign_in(self.identity)
 
     async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
         """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""

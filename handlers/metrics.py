@@ -69,6 +69,10 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", tasks.queue.waiting_counts())
     yield from _workers(tasks.queue)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
+    waiting = services.limits.waiting_calls.taken
+    yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
+    held = services.limits.answers.held_bytes
+    yield _gauge("hourglass_unread_bytes", "Answers and frames that clients have not read yet.", held)
     yield from _answers(services.answers)
     yield _refused(services.limits.refused)
     dropped = dropped_lines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, cast
@@ -32,7 +33,7 @@ from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
-from storage.room import Room
+from storage.room import Room, without_large_fields
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55
@@ -113,7 +114,27 @@ def _submission_of(name: str, params: Schema) -> Schema:
     return schema
 
 
-class CreatingHandler(ApiHandler):
+class AnsweringHandler(ApiHandler):
+    """A call whose answer is one task, whole."""
+
+    async def answer_task(self, task: Task, status: int = 200) -> None:
+        """Answers with the task; if that is large, it is read again when its turn has come."""
+        light = without_large_fields(task)
+        if light is task:
+            self.send(self.view(task), status)
+            return
+        del task
+        await self.answer(lambda: self._whole_view(light), status)
+
+    async def _whole_view(self, light: Task) -> TaskView:
+        """The task as it is now; one that is gone as it was, without large fields."""
+        try:
+            return self.view(await self.services.tasks.store.task(light.id))
+        except NoSuchTask:
+            return self.view(light)
+
+
+class CreatingHandler(AnsweringHandler):
     """A call that creates a task: at most one for a key, and it may wait for its end."""
 
     task_headers: ClassVar[Sequence[str]] = ("Location",)
@@ -124,7 +145,16 @@ class CreatingHandler(ApiHandler):
         refused creates nothing."""
         key, wait = self.request_key(), self.preferred_wait()
         created = await submit(key)
-        await self._answer(created, status if created.is_new else 200, wait)
+        status = status if created.is_new else 200
+        self.forget_body()
+        if wait is None:
+            self._name(created.task)
+            await self.answer_task(created.task, status)
+            return
+        task = without_large_fields(created.task)
+        del created  # nobody who waits holds what is large
+        await self.as_preferred(task, wait)
+        await self.answer(lambda: self._whole_view(task), status)
 
     def request_key(self) -> RequestKey | None:
         """What makes this request the same as an earlier one. Raises InvalidInput."""
@@ -136,27 +166,17 @@ class CreatingHandler(ApiHandler):
         body_hash = sha256(body).hexdigest()
         return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
-    async def _answer(self, created: Created, status: int, wait: float | None) -> None:
-        self.send(self.view(await self.as_preferred(created.task, wait)), status)
-
-    async def as_preferred(self, task: Task, wait: float | None) -> Task:
-        """The task, at once or when it is final, as the client prefers; the headers say which it is."""
+    async def as_preferred(self, task: Task, wait: float | None) -> None:
+        """Goes on at once, or when the task is final or gone, as the client prefers; the headers name the task."""
+        self._name(task)
         if wait is not None:
-            task = await self._final(task, wait)
+            with self.ending_with_client(), suppress(NoSuchTask):
+                await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait))
             self.set_header("Preference-Applied", f"wait={wait:g}")
+
+    def _name(self, task: Task) -> None:
         for name in self.task_headers:
             self.set_header(name, f"{API}/taskqueue/{task.id}")
-        return task
-
-    async def _final(self, task: Task, wait_seconds: float) -> Task:
-        """A task that is deleted meanwhile is answered as it was created."""
-        tasks = self.services.tasks
-        try:
-            with self.ending_with_client():
-                await self.while_signed_in(tasks.feed.wait_for_end(task.id, wait_seconds))
-            return await tasks.store.task(task.id)
-        except NoSuchTask:
-            return task
 
     def preferred_wait(self) -> float | None:
         """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
@@ -176,7 +196,9 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
+        self.send(
+            DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.actor, force, self.check_actor))
+        )
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -217,31 +239,37 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         ),
     }
 
+    def kind(self) -> object:
+        """A search may take seconds: lists do not wait for it."""
+        return type(self), "search" in self.values
+
     async def get(self) -> None:
         """Lists tasks."""
+        await self.answer(self._page)
+
+    async def _page(self) -> TaskListView:
         query = self._list_query()
         page = await self.services.tasks.store.list_tasks(query)
         after = page.next_after and Cursor(query.ordering, page.next_after.key, page.next_after.id)
-        self.send(
-            TaskListView(
-                count=page.count,
-                count_exact=page.count_exact,
-                next=self._page_url(query.page + 1, after) if after else None,
-                previous=self._page_url(query.page - 1) if query.page > 1 else None,
-                store=page.head.store,
-                revision=page.head.revision,
-                results=[self.view(task) for task in page.tasks],
-            )
+        return TaskListView(
+            count=page.count,
+            count_exact=page.count_exact,
+            next=self._page_url(query.page + 1, after) if after else None,
+            previous=self._page_url(query.page - 1) if query.page > 1 else None,
+            store=page.head.store,
+            revision=page.head.revision,
+            results=[self.view(task) for task in page.tasks],
         )
 
     async def post(self) -> None:
         """Creates a task of any job, or all tasks of an array."""
-        given = self.json()
-        if isinstance(given, list):
-            await self._create_all(given)
+        if isinstance(self.json(), list):
+            await self._create_all(self.json())
         else:
-            submission = self._submission(given)
-            await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key))
+            await self.create(self._submit)
+
+    async def _submit(self, key: RequestKey | None) -> Created:
+        return await self.services.tasks.queue.submit(self._submission(self.json()), self.actor, key)
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
@@ -271,7 +299,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             raise CountChanged(believed, found.count)
         return [(task_id, self.value("if_status", "final" if final else "pending")) for task_id, final in found.ids]
 
-    async def _create_all(self, given: list[Any]) -> None:
+    async def _create_all(self, given: Any) -> None:
         if len(given) > LARGEST_ARRAY:
             raise InvalidInput(f"Expected at most {LARGEST_ARRAY} tasks at once, got {len(given)}.")
         if "Idempotency-Key" in self.request.headers:
@@ -378,11 +406,14 @@ class TestTaskHandler(CreatingHandler):
 
     async def post(self) -> None:
         """Creates a test task."""
+        await self.create(self._submit, 200)
+
+    async def _submit(self, key: RequestKey | None) -> Created:
         submission = Submission(job="test_task", params=self.json())
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key), 200)
+        return await self.services.tasks.queue.submit(submission, self.actor, key)
 
 
-class TaskHandler(ApiHandler):
+class TaskHandler(AnsweringHandler):
     """One task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
@@ -410,18 +441,23 @@ class TaskHandler(ApiHandler):
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
         values = validate(_PIN, self.json(), "a change of a task")
-        self.send(self.view(await self.services.tasks.queue.pin(number, values["pinned"] is True)))
+        pinned = await self.services.tasks.queue.pin(number, values["pinned"] is True, self.check_actor)
+        await self.answer_task(pinned)
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
-        task: Task | None = await self.services.tasks.queue.delete(
-            _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
+        await self._answer_deletion(
+            await self.services.tasks.queue.delete(
+                _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False), self.check_actor
+            )
         )
-        if task is None:
+
+    async def _answer_deletion(self, task: Task | None) -> None:
+        if task is not None:
+            await self.answer_task(task)
+        else:
             self.set_status(204)
             self.finish()
-        else:
-            self.send(self.view(task))
 
 
 class DeleteHandler(DeletingHandler):
@@ -458,7 +494,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key, self.check_actor))
 
 
 class RoundsHandler(ApiHandler):
@@ -475,9 +511,12 @@ class RoundsHandler(ApiHandler):
     async def get(self, task_id: str) -> None:
         """Shows at most 1,000 rounds, fewer if they are large."""
         number = _task_id(task_id)
-        page = await self.services.tasks.store.rounds(number, self.value("after", 0))
-        following = f"{API}/taskqueue/{number}/rounds?after={page.rounds[-1].number}" if page.has_more else None
-        self.send(RoundListView([round_view(done) for done in page.rounds], following))
+        await self.answer(lambda: self._page(number))
+
+    async def _page(self, task_id: int) -> RoundListView:
+        page = await self.services.tasks.store.rounds(task_id, self.value("after", 0))
+        following = f"{API}/taskqueue/{task_id}/rounds?after={page.rounds[-1].number}" if page.has_more else None
+        return RoundListView([round_view(done) for done in page.rounds], following)
 
 
 class InterruptionsHandler(ApiHandler):

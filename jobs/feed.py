@@ -57,7 +57,7 @@ LARGEST_WATCH_LIST = 100
 ROOM_FOR_ROUNDS_BYTES = 3 * 1024 * 1024
 """A frame with rounds ends with the round that reaches this: with the largest, of 1 MiB, it has 4 MiB."""
 QUIET_SECONDS = 25.0
-WOKEN_AT_ONCE = 50
+WOKEN_AT_ONCE = 10
 """So many answers at a time, and then whatever else has come in between."""
 RETRY_SECONDS = 1.0
 GOODBYE_SECONDS = 2.0
@@ -309,21 +309,24 @@ class Feed:
     async def wait_beyond(self, revision: int, seconds: float) -> None:
         """Returns when something was committed after `revision`, when the time is up, or when the server stops."""
         if revision == self._revision and not self._stopping:
-            waking = _future()
+            waking = _waking(seconds)
             self._waiting.add(waking)
             try:
-                await asyncio.wait([waking], timeout=seconds)
+                await waking
             finally:
                 self._waiting.discard(waking)
 
     async def wait_for_end(self, task_id: int, seconds: float) -> None:
         """Returns when the task is final or gone, when the time is up, or when the server stops. Raises NoSuchTask."""
-        group, waking = self._waiting_for_end[task_id], _future()
+        group, waking = self._waiting_for_end[task_id], _waking(seconds)
         group.add(waking)
         try:
-            if not await self._answers.get(("is final", task_id, self._revision), partial(self._is_final, task_id)):
-                await asyncio.wait([waking], timeout=seconds)
+            key = ("is final", task_id, self._revision)
+            is_final = await self._answers.get(key, partial(self._is_final, task_id))
+            if not is_final and not self._stopping:
+                await waking
         finally:
+            waking.cancel()
             group.discard(waking)
             if not group:
                 self._waiting_for_end.pop(task_id, None)
@@ -337,7 +340,7 @@ class Feed:
         tasks = await self._store.tasks([task_id])
         if not tasks:
             raise NoSuchTask(task_id)
-        return tasks[0].is_final or self._stopping
+        return tasks[0].is_final
 
     def task_is_final(self, task_id: int) -> None:
         """Wakes those who wait for this task."""
@@ -557,14 +560,23 @@ def _now() -> str:
     return str(iso_time(time.time_ns() // 1_000_000))
 
 
-def _future() -> asyncio.Future[None]:
-    return asyncio.get_running_loop().create_future()
+def _waking(seconds: float) -> asyncio.Future[None]:
+    """A future that is done after so many seconds, unless it is done before."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_later(seconds, _wake, future)
+    future.add_done_callback(lambda _: timer.cancel())
+    return future
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _wake_all(futures: Sequence[asyncio.Future[None]]) -> None:
     """Some at a time: each of them makes an answer, and nobody else would be served until the last one is made."""
     for future in futures[:WOKEN_AT_ONCE]:
-        if not future.done():
-            future.set_result(None)
+        _wake(future)
     if len(futures) > WOKEN_AT_ONCE:
         asyncio.get_running_loop().call_soon(_wake_all, futures[WOKEN_AT_ONCE:])

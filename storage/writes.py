@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from jobs.errors import Conflict
+from jobs.errors import Conflict, StatusChanged
 from jobs.lifecycle import Change, Removed, Step
 from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from storage import KEYS_LAST_MS, Created, Draft, RequestKey
@@ -178,7 +178,7 @@ def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction
     rounds: list[RoundRecord] = []
     added = 0
     for step in steps:
-        outcome = step(task)
+        outcome = _outcome(step, task, transaction)
         if isinstance(outcome, Removed):
             remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
@@ -192,6 +192,14 @@ def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction
     if rounds:
         keep_newest(transaction, task, rounds, rounds_bytes, bounds)
     return whole(transaction, task)
+
+
+def _outcome(step: Step, task: Task, transaction: Transaction) -> Change | Removed | None:
+    """What a step makes of a task; if it refuses what the task has become, that is told whole."""
+    try:
+        return step(task)
+    except StatusChanged as error:
+        raise StatusChanged(whole(transaction, task)) from error
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:

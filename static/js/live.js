@@ -183,9 +183,11 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
 
   // What the browser tells.
 
-  /** The network is there again, or somebody looks: there is no point in waiting on. */
+  /** The network is there again, or somebody looks: there is no point in waiting on. A hidden page has slow timers. */
   function hurry() {
-    if (!document.hidden && timer !== null) connect();
+    if (document.hidden) return;
+    if (timer !== null) connect();
+    else if (isFollowing && performance.now() - lastFrame > rules.QUIET_MILLISECONDS) way.giveUp?.();
   }
 
   /** The network has gone: the socket would not notice for half a minute. */

@@ -487,3 +487,9 @@ def sends_garbage() -> Iterator[Round]:
 def holds(name: str) -> Iterator[Round]:
     """Holds a lock of any length."""
     yield Round()
+
+
+@job(description="Carrying a text")
+def carries(text: str) -> Iterator[Round]:
+    """Has parameters of any length."""
+    yield Round(message=f"{len(text)} characters")

@@ -110,7 +110,7 @@ async def dropped(service):
 async def until_dropped(service):
     """Waits until the server has tried to write what was printed, which may be after its task has ended."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await dropped(service):
+        while not await dropped(service):  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.02)
 
 

@@ -9,6 +9,7 @@ let told;
 let revision;
 let current;
 let now;
+let listeners;
 
 class Socket {
   static OPEN = 1;
@@ -37,7 +38,8 @@ const ALIVE = { type: "alive", revision: 10 };
 
 beforeEach(() => {
   [sockets, asked, told, revision, now] = [[], [], [], null, 0];
-  const listening = { addEventListener: () => {}, removeEventListener: () => {} };
+  listeners = {};
+  const listening = { addEventListener: (name, listener) => (listeners[name] = listener), removeEventListener: () => {} };
   Object.assign(globalThis, listening, { WebSocket: Socket, location: { href: "http://h/openattic/" } });
   globalThis.document = { hidden: false, ...listening };
   mock.timers.reset();
@@ -184,6 +186,33 @@ test("beside polling a socket is tried now and then, and used once a frame has c
   await pass(20);
   assert.deepEqual([sockets[1].isClosed, sockets[2].isClosed], [true, false]);
   assert.deepEqual(told, [["polling"], ["hopeless", false]]);
+});
+
+test("who looks again finds a socket that has been silent for too long replaced at once, and waits for none", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, false);
+  now += 40000;
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, true);
+  listeners.online();
+  assert.equal(sockets.length, 2);
+});
+
+test("a network that has gone is told of at once", () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.offline();
+  assert.deepEqual([sockets[0].isClosed, told], [true, [["lost", false, 0]]]);
+});
+
+test("what is no frame ends the socket, and another one is opened", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  sockets[0].onmessage({ data: "<html>" });
+  await pass(1);
+  assert.deepEqual([sockets[0].isClosed, sockets.length, told], [true, 2, []]);
 });
 
 test("what is stopped stays stopped", async () => {
