@@ -29,6 +29,7 @@ LAST_ANSWERS_SECONDS = 5.0
 INTERRUPTED = 130
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
+LAST_WORDS_SECONDS = 0.2
 LAST_READS_SECONDS = 1.0
 
 
@@ -218,7 +219,6 @@ async def _run(config: Config, admin_password: str | None) -> None:
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
-        _reap_orphans(stack)
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
         accounts: list[Accounts] = []
@@ -243,6 +243,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
+        _reap_orphans(stack)
         _collect_rarely()
         log.info("serves %s", address)
         streams.say(address, streams.STANDARD_OUTPUT, seconds=0)
@@ -346,13 +347,19 @@ def _proxies(config: Config) -> Proxies:
 def _stop_on_signals() -> Event:
     """Set by SIGTERM or SIGINT; a second one ends at once."""
     import asyncio
+    import logging
     import os
     import signal
+
+    import streams
 
     stop = asyncio.Event()
 
     def on_signal() -> None:
         if stop.is_set():
+            logging.getLogger("hourglass").warning("ends at once, by a second signal")
+            if streams.current:
+                streams.current.flush(LAST_WORDS_SECONDS)
             os._exit(1)
         stop.set()
 
