@@ -251,13 +251,19 @@ class ClusterWatch:
             raise NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
         return reading.value, pool
 
-    async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
-        """The pool as it is then. Raises ClusterError, and Conflict where there is one of that name."""
+    async def create_pool(
+        self, name: str, pg_num: int, application: str | None, check: Callable[[], object] = lambda: None
+    ) -> Pool:
+        """The pool as it is then. Raises ClusterError, and Conflict where there is one of that name.
+
+        Raises what `check` does, which is called when the cluster is told to create it and not before.
+        """
         if name in self._creating:
             raise Conflict(f"Another request creates pool {name} at the moment.")
         self._creating.add(name)
         try:
             await self._refuse_taken(name)
+            check()
             return await self._create(name, pg_num, application)
         finally:
             self._creating.discard(name)

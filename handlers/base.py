@@ -212,7 +212,7 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[type(self)].turn())
+        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn())
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -245,6 +245,10 @@ class ServiceHandler(IdentifiedHandler):
                         return
                 size = len(body)
                 del body
+
+    def kind(self) -> object:
+        """Which answers are made a few at a time together with this one."""
+        return type(self)
 
     def who(self) -> str:
         """For whom this is done: a user at an address, or all strangers there."""
@@ -428,6 +432,10 @@ class ApiHandler(ServiceHandler):
     def actor(self) -> str:
         """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
         return self.check_sign_in(self.identity).name
+
+    def check_actor(self) -> None:
+        """The same, for what is done some time later."""
+        self.check_sign_in(self.identity)
 
     async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
         """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""

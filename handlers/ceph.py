@@ -162,8 +162,9 @@ class PoolListHandler(ClusterHandler):
         params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
         submission = Submission(job=CREATES, params=params)
         self.services.tasks.queue.check(submission)
-        actor = self.actor  # whatever becomes of the sign-in while the cluster works, the pool gets its task
-        pool = await watch.create_pool(given["name"], given["pg_num"], given["application"] or None)
+        actor = self.actor  # whatever becomes of the sign-in once the cluster is at work, the pool gets its task
+        application = given["application"] or None
+        pool = await watch.create_pool(given["name"], given["pg_num"], application, self.check_actor)
         try:
             return await self.services.tasks.queue.submit(submission, actor, key), pool
         except HourglassError as error:
@@ -206,7 +207,9 @@ class PoolHandler(ClusterHandler):
         wait = self.preferred_wait()
         state, pool = await watch.pool(_pool_id(pool_id), fresh=True)
         if dry_run:
-            self.send(preflight(state, pool, given["pg_num"], await self.pending(fsid, pool)))
+            told = preflight(state, pool, given["pg_num"], await self.pending(fsid, pool))
+            self.check_actor()
+            self.send(told)
             return
         async with watch.deciding:
             created = await self._change(fsid, state, pool, given["pg_num"])

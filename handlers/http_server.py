@@ -38,7 +38,6 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.web import Application
 
-from config import Limits
 from handlers.limits import ClientLimits
 from handlers.problems import Refusal, problem
 from jobs.views import encode
@@ -62,21 +61,11 @@ LARGEST_KEPT_OPEN_BYTES = 1024 * 1024
 """The rest of a body that is read to its end after a refusal, so that the connection can stay open."""
 LARGEST_DISCARDED_BYTES = 16 * 1024 * 1024
 """The rest that is read while the connection closes: a client that still sends would lose the answer."""
-MOST_CONNECTIONS = 5000
-"""Where descriptors would allow more: an idle one takes about 10 KB."""
-RESERVED_DESCRIPTORS = 64
-DESCRIPTORS_A_PROCESS = 6
 ACCEPTED_AT_ONCE = 128
 LONGEST_REASON_CHARACTERS = 200
 
 END_OF_HEADER = rb"\r?\n\r?\n"
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
-    """How many connections may be open: as config.ini says, as far as the descriptors allow."""
-    allowed = max(8, descriptors - RESERVED_DESCRIPTORS - DESCRIPTORS_A_PROCESS * processes)
-    return min(limits.connections or MOST_CONNECTIONS, allowed)
 
 
 def resident_bytes() -> int:
@@ -158,9 +147,9 @@ class Gate:
     while a request is being answered, and as a WebSocket, it waits for nothing.
     """
 
-    def __init__(self, limits: ClientLimits, most: int, times: Times = Times()) -> None:
+    def __init__(self, limits: ClientLimits, times: Times = Times()) -> None:
         self.limits = limits
-        self.most = most
+        self.most = limits.connections
         self.open: set[Stream] = set()
         self.headers = Deadlines(times.header, self._closer("header_seconds"))
         self.idle = Deadlines(times.idle, lambda stream: stream.close())

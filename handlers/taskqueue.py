@@ -196,7 +196,9 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(DeletionsView(await delete_all(self.services.tasks.queue, wanted, lambda: self.actor, force)))
+        self.send(
+            DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.actor, force, self.check_actor))
+        )
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -236,6 +238,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             problems=(403, 412),
         ),
     }
+
+    def kind(self) -> object:
+        """A search may take seconds: lists do not wait for it."""
+        return type(self), "search" in self.values
 
     async def get(self) -> None:
         """Lists tasks."""
@@ -435,13 +441,14 @@ class TaskHandler(AnsweringHandler):
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
         values = validate(_PIN, self.json(), "a change of a task")
-        await self.answer_task(await self.services.tasks.queue.pin(number, values["pinned"] is True))
+        pinned = await self.services.tasks.queue.pin(number, values["pinned"] is True, self.check_actor)
+        await self.answer_task(pinned)
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         await self._answer_deletion(
             await self.services.tasks.queue.delete(
-                _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False)
+                _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False), self.check_actor
             )
         )
 
@@ -487,7 +494,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key))
+        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key, self.check_actor))
 
 
 class RoundsHandler(ApiHandler):

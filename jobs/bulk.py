@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from jobs.errors import NoSuchTask, StatusChanged
 from jobs.lifecycle import Expected
 from jobs.model import Status
-from jobs.queue import TaskQueue
+from jobs.queue import Check, TaskQueue, always
 
 AT_ONCE = 100
 """So many go in one transaction, or few: what others write in between does not wait for all."""
@@ -26,27 +26,25 @@ class Deletion(Struct, frozen=True):
 
 
 async def delete_all(
-    queue: TaskQueue, wanted: Sequence[tuple[int, Expected | None]], by: Callable[[], str], force: bool
+    queue: TaskQueue, wanted: Sequence[tuple[int, Expected | None]], by: str, force: bool, check: Check = always
 ) -> list[Deletion]:
-    """Deletes each task that is still as it is expected to be, in their order.
-
-    `by` names who asks; it is called again for each transaction, and ends the whole where it raises because that person
-    may no longer. Raises StorageUnavailable.
-    """
+    """Deletes each task that is still as it is expected to be, in their order. Raises StorageUnavailable, and what
+    `check` raises; what was deleted before that is gone."""
     done: list[Deletion] = []
     for first in range(0, len(wanted), AT_ONCE):
-        name = by()
         some = wanted[first : first + AT_ONCE]
         results = await asyncio.gather(
-            *(_delete(queue, task_id, expected, name, force) for task_id, expected in some), return_exceptions=True
+            *(_delete(queue, task_id, expected, by, force, check) for task_id, expected in some), return_exceptions=True
         )
         done += map(_or_raise, results)
     return done
 
 
-async def _delete(queue: TaskQueue, task_id: int, expected: Expected | None, by: str, force: bool) -> Deletion:
+async def _delete(
+    queue: TaskQueue, task_id: int, expected: Expected | None, by: str, force: bool, check: Check
+) -> Deletion:
     try:
-        task = await queue.delete(task_id, by, expected, force)
+        task = await queue.delete(task_id, by, expected, force, check)
     except NoSuchTask:
         return Deletion(task_id, "missing", None)
     except StatusChanged as changed:

@@ -28,7 +28,7 @@ from jobs.errors import (
 )
 from jobs.forecast import TREND_ROUNDS
 from jobs.json_text import check_json, with_replacement_marks
-from jobs.lifecycle import Expected, Step
+from jobs.lifecycle import Change, Expected, Removed, Step
 from jobs.messages import Ended, Start
 from jobs.model import RoundRecord, Status, Task
 from jobs.registry import Job, Registry
@@ -59,6 +59,14 @@ class Submission(Struct, frozen=True, kw_only=True):
     priority: int = 0
     not_before: int | None = None
     retry_of: int | None = None
+
+
+Check = Callable[[], object]
+"""Raises if whoever asks may do so no longer. It is called in the transaction, in any thread."""
+
+
+def always() -> None:
+    """The check of those who need none."""
 
 
 def wall_clock() -> int:
@@ -160,8 +168,10 @@ class TaskQueue:
         mistakes.raise_if_any()
         return await self._take_in(drafts)
 
-    async def retry(self, task_id: int, by: str | None, key: RequestKey | None = None) -> Created:
-        """A new task with the same job and parameters. Raises Conflict where the old one is pending still."""
+    async def retry(
+        self, task_id: int, by: str | None, key: RequestKey | None = None, check: Check = always
+    ) -> Created:
+        """A new task with the same job and parameters. Raises Conflict if the old one is pending still."""
         known = await self.known(key)
         if known is not None:
             return known
@@ -170,23 +180,26 @@ class TaskQueue:
             raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
         params = json.loads(task.params)
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
+        check()
         try:
             return await self.submit(submission, by, key)
         except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
-    async def pin(self, task_id: int, value: bool) -> Task:
+    async def pin(self, task_id: int, value: bool, check: Check = always) -> Task:
         """Keeps a task from retention, or no longer. Raises NoSuchTask, StorageUnavailable."""
-        task = await self._store.change(task_id, lifecycle.pinned(value))
+        task = await self._store.change(task_id, _checked(lifecycle.pinned(value), check))
         assert task is not None
         return task
 
-    async def delete(self, task_id: int, by: str, expected: Expected | None = None, force: bool = False) -> Task | None:
+    async def delete(
+        self, task_id: int, by: str, expected: Expected | None = None, force: bool = False, check: Check = always
+    ) -> Task | None:
         """Aborts a pending task, removes a final one (then None). With force a round under way is not waited for.
 
-        Raises NoSuchTask, StatusChanged where it is not `expected`, StorageUnavailable.
+        Raises NoSuchTask, StatusChanged if it is not `expected`, StorageUnavailable.
         """
-        step = lifecycle.deleted(by, self._clock(), expected, force)
+        step = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
         run = await self._begun_run(task_id)
         task = await (self._delete_waiting(task_id, step) if run is None else self._writer.write_for_person(run, step))
         log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
@@ -669,6 +682,16 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
+
+
+def _checked(step: Step, check: Check) -> Step:
+    """The step, as far as it may still be done when it is."""
+
+    def perform(task: Task) -> Change | Removed | None:
+        check()
+        return step(task)
+
+    return perform
 
 
 def _entry(task: Task) -> Entry:

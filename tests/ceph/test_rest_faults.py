@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.ceph_service import Checked, has_librados, options_for
 from tests.support.cluster import wait_until
-from tests.support.service import Service
+from tests.support.service import Service, basic
 
 pytestmark = pytest.mark.gen_test
 
@@ -108,6 +108,29 @@ async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client,
         await waiting
 
     assert answered == [("tasks", 200), ("a task", 200)] * 5 + [("the cluster", 503)]
+
+
+async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, new_pool):
+    pool_id = cluster.pool(new_pool())["pool_id"]
+    client = Checked(service.start(*options_for({"main": cluster.conf}, mon_timeout_seconds=60)))
+    await reachable(client)
+    assert service.user("add", "tim", "--role", "admin", given="pw\n").returncode == 0
+    tim = Checked(service, basic("tim", "pw"))
+    await tim.description()
+    base = f"ceph/{cluster.fsid}/pools"
+
+    with cluster.stopped("mon.a"):
+        asked = [
+            asyncio.create_task(tim.call("POST", base, {"name": "not-now", "pg_num": 8})),
+            asyncio.create_task(tim.call("PUT", f"{base}/{pool_id}", {"pg_num": 16})),
+            asyncio.create_task(tim.call("PUT", f"{base}/{pool_id}?dry_run=true", {"pg_num": 16})),
+        ]
+        assert (await tim.call("GET", "jobs")).status == 200
+        assert service.user("remove", "tim").returncode == 0
+
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [401] * 3
+    assert (await client.get("taskqueue"))["count"] == 0
+    assert "not-now" not in [pool["name"] for pool in (await client.get(base))["results"]]
 
 
 async def test_with_a_manager_that_hangs_the_cluster_is_there_and_says_so(client, cluster, new_pool):

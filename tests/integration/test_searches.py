@@ -179,7 +179,7 @@ async def test_a_task_is_found_by_a_part_of_a_run_and_without_regard_to_case(cli
 async def test_the_words_of_an_older_database_are_made_anew_after_the_start_whatever_kills_it(service):
     descriptions = ["每日备份任务", "pool rbd"] * 1500
     make_older(service.directory / "data", descriptions)
-    for _ in range(3):
+    for _ in range(2):
         assert (await Client(service.start()).get("taskqueue?search=pool&pageSize=1"))["count"] == 1500
         service.kill()
     client = Client(service.start())

@@ -13,10 +13,6 @@ from jobs.model import Status
 from tests.unit.test_queue import in_a_house
 
 
-def ann():
-    return "ann"
-
-
 @in_a_house
 async def test_each_task_is_told_in_the_order_that_was_asked_for(house):
     running = await house.submit()
@@ -24,7 +20,7 @@ async def test_each_task_is_told_in_the_order_that_was_asked_for(house):
     ended = await house.submit()
     await house.queue.delete(ended, "ann")
 
-    done = await delete_all(house.queue, [(ended, None), (4711, None), (running, None), (waits, None)], ann, False)
+    done = await delete_all(house.queue, [(ended, None), (4711, None), (running, None), (waits, None)], "ann", False)
 
     assert done == [
         Deletion(ended, "deleted", None),
@@ -45,7 +41,7 @@ async def test_a_task_that_ends_between_the_look_and_its_turn_is_left_alone(hous
         return await change(task_id, *steps)
 
     house.store.change = end_the_last_meanwhile
-    done = await delete_all(house.queue, [(task_id, "pending") for task_id in ids], ann, False)
+    done = await delete_all(house.queue, [(task_id, "pending") for task_id in ids], "ann", False)
 
     assert {one.outcome for one in done[:-1]} == {"aborted"}
     assert done[-1] == Deletion(last, "changed", Status.ABORTED)
@@ -66,7 +62,7 @@ async def test_no_more_than_a_few_are_deleted_at_once(house):
         return await change(task_id, *steps)
 
     house.store.change = count
-    done = await delete_all(house.queue, [(task_id, None) for task_id in ids], ann, False)
+    done = await delete_all(house.queue, [(task_id, None) for task_id in ids], "ann", False)
 
     assert [one.id for one in done] == ids
     assert most == AT_ONCE
@@ -79,7 +75,7 @@ async def test_where_nothing_can_be_written_the_caller_is_told(house):
     house.store.unavailable = True
 
     with pytest.raises(StorageUnavailable):
-        await delete_all(house.queue, [(waits, None)], ann, False)
+        await delete_all(house.queue, [(waits, None)], "ann", False)
 
     house.store.unavailable = False
     assert (await house.task(waits)).status is Status.NOT_STARTED
@@ -88,16 +84,16 @@ async def test_where_nothing_can_be_written_the_caller_is_told(house):
 @in_a_house
 async def test_who_may_no_longer_delete_goes_no_further(house):
     ids = [await house.submit() for _ in range(AT_ONCE + 1)]
-    names = iter(["ann"])
+    checks = iter([None] * AT_ONCE)
 
-    def by():
+    def check():
         try:
-            return next(names)
+            next(checks)
         except StopIteration as error:
             raise Conflict from error
 
     with pytest.raises(Conflict):
-        await delete_all(house.queue, [(task_id, None) for task_id in ids], by, False)
+        await delete_all(house.queue, [(task_id, None) for task_id in ids], "ann", False, check)
 
     assert [(await house.store.task(task_id)).is_final for task_id in (ids[0], ids[AT_ONCE - 1])] == [True, True]
     assert not (await house.store.task(ids[AT_ONCE])).is_final

@@ -15,8 +15,8 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from config import Limits
-from handlers.http_server import Gate, Server, Times, body_length, most_connections
-from handlers.limits import ClientLimits
+from handlers.http_server import Gate, Server, Times, body_length
+from handlers.limits import ClientLimits, most_connections
 from tests.faults.support import in_a_loop
 
 LARGE = b"x" * 20_000_000
@@ -48,7 +48,7 @@ class Echo(RequestHandler):
 
 @asynccontextmanager
 async def a_server(times=LONG, most=100):
-    gate = Gate(ClientLimits.of(Limits()), most, times)
+    gate = Gate(ClientLimits.of(Limits(connections=most)), times)
     server = Server.with_limits(Application([("/.*", Echo)], log_function=lambda handler: None), gate)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)

@@ -409,3 +409,24 @@ async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
     await house.settle()
 
     assert (await house.derived(task)).pace_seconds == 1.0
+
+
+@in_a_house
+async def test_what_somebody_may_no_longer_do_when_it_is_written_is_not_done(house):
+    waits = await house.submit()
+    ended = await house.submit()
+    await house.queue.delete(ended, "ann")
+
+    def check():
+        raise InvalidInput("not you")
+
+    for act in (
+        house.queue.delete(waits, "ann", check=check),
+        house.queue.delete(ended, "ann", check=check),
+        house.queue.pin(ended, value=True, check=check),
+        house.queue.retry(ended, "ann", check=check),
+    ):
+        with pytest.raises(InvalidInput, match="not you"):
+            await act
+    first, second = [await house.store.task(task_id) for task_id in (waits, ended)]
+    assert (first.is_pending, second.status, second.pinned) == (True, Status.ABORTED, False)
