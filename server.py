@@ -110,6 +110,7 @@ async def open_tasks(
     from jobs.image_results import ImageResults
     from jobs.queue import TaskQueue
     from jobs.registry import load_registry
+    from jobs.rest import Rest
     from storage.database import open_database
     from storage.images import ImageResultStore
     from storage.kept_rounds import RoundBounds
@@ -138,6 +139,7 @@ async def open_tasks(
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
     feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
+    rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -151,7 +153,14 @@ async def open_tasks(
     images.start()
     stack.push_async_callback(images.stop)
     return Tasks(
-        database=database, store=store, queue=queue, feed=feed, registry=registry, clusters=clusters, images=images
+        database=database,
+        store=store,
+        queue=queue,
+        feed=feed,
+        registry=registry,
+        clusters=clusters,
+        images=images,
+        rest=rest,
     )
 
 
@@ -226,7 +235,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
-            tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
+            tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days), tasks.rest
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
