@@ -85,7 +85,10 @@ async def test_a_worker_that_dies_while_its_last_words_are_looked_at_has_said_th
 async def test_an_encoder_that_was_patched_is_found_out(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "patches_encoder"))
-        assert "the job's result is not JSON" in error_of(await told.end_of(1))["message"]
+        ended = await told.end_of(1)
+        assert "the job's result is not JSON" in error_of(ended)["message"]
+        assert ended.left == "an encoder that makes no JSON", "the next task must not suffer from it"
+        await assert_next_runs(pool, told)
         pool.start_task(order(2, "breaks_encoder"))
         assert error_of(await told.end_of(2))["message"] == "what it ended with cannot be told"
         assert not told.deaths
