@@ -269,7 +269,13 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self.create(self._submit)
 
     async def _submit(self, key: RequestKey | None) -> Created:
-        return await self.services.tasks.queue.submit(self._submission(self.json()), self.actor, key)
+        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key)
+
+    def _take_submission(self) -> Submission:
+        """What the body asks for, which is not held any longer."""
+        submission = self._submission(self.json())
+        self.forget_body()
+        return submission
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""

@@ -139,6 +139,7 @@ class TaskQueue:
             if known is None:
                 raise
             return known
+        del submission  # the draft has it as a text
         # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
         return (await self._take_in([draft], key))[0]
 

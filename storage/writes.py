@@ -199,7 +199,8 @@ def _outcome(step: Step, task: Task, transaction: Transaction) -> Change | Remov
     try:
         return step(task)
     except StatusChanged as error:
-        raise StatusChanged(whole(transaction, task)) from error
+        error.task = whole(transaction, task)
+        raise
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
