@@ -29,6 +29,7 @@ LAST_ANSWERS_SECONDS = 5.0
 INTERRUPTED = 130
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
+LAST_WORDS_SECONDS = 0.2
 LAST_READS_SECONDS = 1.0
 
 
@@ -109,6 +110,7 @@ async def open_tasks(
     from jobs.image_results import ImageResults
     from jobs.queue import TaskQueue
     from jobs.registry import load_registry
+    from jobs.rest import Rest
     from storage.database import open_database
     from storage.images import ImageResultStore
     from storage.kept_rounds import RoundBounds
@@ -137,6 +139,7 @@ async def open_tasks(
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
     feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
+    rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
     images = ImageResults(store, ImageResultStore(database, read_seconds))
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
@@ -150,7 +153,14 @@ async def open_tasks(
     images.start()
     stack.push_async_callback(images.stop)
     return Tasks(
-        database=database, store=store, queue=queue, feed=feed, registry=registry, clusters=clusters, images=images
+        database=database,
+        store=store,
+        queue=queue,
+        feed=feed,
+        registry=registry,
+        clusters=clusters,
+        images=images,
+        rest=rest,
     )
 
 
@@ -209,7 +219,6 @@ async def _run(config: Config, admin_password: str | None) -> None:
 
     log = logging.getLogger("hourglass")
     async with AsyncExitStack() as stack:
-        _reap_orphans(stack)
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
         accounts: list[Accounts] = []
@@ -226,7 +235,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
-            tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days)
+            tasks.store, tasks.images, Keeping(kept.finished_days, kept.failed_days, kept.changes_days), tasks.rest
         )
         forgetting = asyncio.create_task(retention.go_on())
         stack.callback(forgetting.cancel)
@@ -234,6 +243,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         stack.callback(renewing.cancel)
         http = _listen(services, sockets)
         stop = _stop_on_signals()
+        _reap_orphans(stack)
         _collect_rarely()
         log.info("serves %s", address)
         streams.say(address, streams.STANDARD_OUTPUT, seconds=0)
@@ -296,12 +306,14 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
+    from jobs.descriptors import descriptor_limit
     from storage.bell import listen
 
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
-    limits = ClientLimits.of(config.limits)
+    processes = config.workers.count + len(config.clusters)
+    limits = ClientLimits.of(config.limits, descriptor_limit(), processes)
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
@@ -309,14 +321,12 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
-    from handlers.http_server import Gate, Server, most_connections
+    from handlers.http_server import Gate, Server
+    from handlers.overflow import Overflow
     from handlers.routes import make_application
-    from jobs.descriptors import descriptor_limit
 
-    config = services.config
-    processes = config.workers.count + len(config.clusters)
-    gate = Gate(services.limits, most_connections(config.limits, descriptor_limit(), processes))
-    http = Server.with_limits(make_application(services, _proxies(config)), gate)
+    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir))
+    http = Server.with_limits(make_application(services, _proxies(services.config)), gate)
     http.add_sockets(sockets)
     return http
 
@@ -338,13 +348,19 @@ def _proxies(config: Config) -> Proxies:
 def _stop_on_signals() -> Event:
     """Set by SIGTERM or SIGINT; a second one ends at once."""
     import asyncio
+    import logging
     import os
     import signal
+
+    import streams
 
     stop = asyncio.Event()
 
     def on_signal() -> None:
         if stop.is_set():
+            logging.getLogger("hourglass").warning("ends at once, by a second signal")
+            if streams.current:
+                streams.current.flush(LAST_WORDS_SECONDS)
             os._exit(1)
         stop.set()
 

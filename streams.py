@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 import logs
-from relay import Lines, Relay
+from relay import FLUSH_SECONDS, Lines, Relay
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -95,7 +96,7 @@ class LineWriter:
         give_up_at = time.monotonic() + seconds
         with self._changed:
             while not self._is_idle() and time.monotonic() < give_up_at:
-                if not self._changed.wait(NO_PROGRESS_SECONDS):
+                if not self._changed.wait(min(seconds, NO_PROGRESS_SECONDS)):
                     break
             return self._is_idle()
 
@@ -242,13 +243,14 @@ class ServerLog:
 
         return Lines(take, MOST_LOGGED_BYTES, logs.RECORD_END)
 
-    def flush(self) -> None:
+    def flush(self, seconds: float = LAST_LINES_SECONDS) -> None:
         """Waits until all is written, but not for ever."""
-        self.relay.flush()
-        self._writer.flush()
+        self.relay.flush(min(seconds, FLUSH_SECONDS))
+        self._writer.flush(seconds)
 
     def _line(self, record: logging.LogRecord) -> bytes:
-        return f"{self._formatter.format(record)}\n".encode(errors="backslashreplace")
+        """A line in the name of no request, whoever happens to make it."""
+        return f"{Context().run(self._formatter.format, record)}\n".encode(errors="backslashreplace")
 
     def _notice(self, count: int) -> bytes:
         return self._line(_record(f"{count:,} lines were dropped: standard error did not take them"))

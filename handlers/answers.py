@@ -127,6 +127,10 @@ class RetentionView(Struct, frozen=True, kw_only=True):
     changes_days: Amount
     rounds_per_task: Count
     rounds_mb_per_task: Count
+    resting_until: Annotated[
+        Time | UnsetType, Meta(description="only while nothing is removed, since the clock may be wrong")
+    ] = UNSET
+    resting_because: Annotated[str | UnsetType, Meta(description="only then: why")] = UNSET
 
 
 class UserView(Struct, frozen=True):

@@ -212,7 +212,7 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[type(self)].turn())
+        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn())
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -245,6 +245,10 @@ class ServiceHandler(IdentifiedHandler):
                         return
                 size = len(body)
                 del body
+
+    def kind(self) -> object:
+        """Which answers are made a few at a time together with this one."""
+        return type(self)
 
     def who(self) -> str:
         """For whom this is done: a user at an address, or all strangers there."""

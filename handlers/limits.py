@@ -75,6 +75,10 @@ class Places:
         raise LimitReached(status, sentence)
 
 
+MOST_CONNECTIONS = 5000
+"""If descriptors would allow more: with all that belongs to it a connection takes some 10 KB."""
+RESERVED_DESCRIPTORS = 64
+DESCRIPTORS_A_PROCESS = 6
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024
 AT_ONCE_BUILDING = 2
@@ -127,6 +131,8 @@ class UnreadAnswers:
         self._most_of_large = most_bytes * 3 // 4
         self._held = 0
         self._small, self._large = Line(), Line()
+        self.on_wait: Callable[[], None] = lambda: None
+        """Called when somebody begins to wait."""
 
     @property
     def held_bytes(self) -> int:
@@ -148,6 +154,7 @@ class UnreadAnswers:
             self._held += size
             return
         future = self._line(size).join(size, user)
+        self.on_wait()
         try:
             await future
         except asyncio.CancelledError:
@@ -253,8 +260,9 @@ class UnfinishedBodies:
 
 @dataclass(frozen=True)
 class ClientLimits:
-    """What all ways in pass."""
+    """What all ways in pass. `connections` is how many may be open."""
 
+    connections: int
     refused: RefusedTally
     answers: UnreadAnswers
     bodies: UnfinishedBodies
@@ -265,13 +273,24 @@ class ClientLimits:
     waits for its reads holds up no other."""
 
     @classmethod
-    def of(cls, limits: Limits) -> ClientLimits:
-        """By the section of config.ini."""
+    def of(cls, limits: Limits, descriptors: int = 65_536, processes: int = 0) -> ClientLimits:
+        """By the section of config.ini, as far as the descriptors allow. A tenth of the connections is left to requests
+        that are soon over."""
         refused = RefusedTally()
+        connections = most_connections(limits, descriptors, processes)
+        lasting = connections * 9 // 10
+        websockets, calls = min(limits.websockets, lasting), min(limits.waiting_calls, lasting)
         return cls(
+            connections,
             refused,
             UnreadAnswers(limits.answers_mb * MEGABYTE),
             UnfinishedBodies(limits.bodies_mb * MEGABYTE),
-            Places("WebSockets", limits.websockets, limits.websockets_per_user, "websockets", refused),
-            Places("waiting calls", limits.waiting_calls, limits.waiting_calls_per_user, "waiting_calls", refused),
+            Places("WebSockets", websockets, limits.websockets_per_user, "websockets", refused),
+            Places("waiting calls", calls, limits.waiting_calls_per_user, "waiting_calls", refused),
         )
+
+
+def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
+    """How many connections may be open: as config.ini says, as far as the descriptors allow."""
+    allowed = max(8, descriptors - RESERVED_DESCRIPTORS - DESCRIPTORS_A_PROCESS * processes)
+    return min(limits.connections or MOST_CONNECTIONS, allowed)

@@ -45,6 +45,8 @@ class HealthHandler(MonitoringHandler):
 
     async def get(self) -> None:
         problems = [*self.services.tasks.database.problems, *self._worker_problems()]
+        if resting := self.services.tasks.rest.reason:
+            problems.append(resting)
         self.send(
             {
                 "status": "degraded" if problems else "ok",

@@ -16,6 +16,7 @@ from jobs.feed import Feed
 from jobs.image_results import ImageResults
 from jobs.queue import TaskQueue
 from jobs.registry import Registry
+from jobs.rest import Rest
 from storage import KeepingStore
 from storage.accounts import Accounts
 from storage.database import Database
@@ -32,6 +33,7 @@ class Tasks:
     registry: Registry
     clusters: ClusterWatches
     images: ImageResults
+    rest: Rest
 
 
 @dataclass(frozen=True)

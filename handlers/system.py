@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from msgspec import UNSET
+
 from handlers.answers import (
     DueTaskView,
     DueView,
@@ -21,7 +23,8 @@ from handlers.query import number, whole
 from jobs.composition import schema_of
 from jobs.model import Status, iso_time
 from jobs.queue import wall_clock
-from jobs.retention import DAY_MS, FAILED, FINISHED, MINUTE_MS
+from jobs.rest import DAY_MS
+from jobs.retention import FAILED, FINISHED, MINUTE_MS
 from storage import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
@@ -118,6 +121,7 @@ class RetentionHandler(ApiHandler):
         """Tells which ended tasks will be removed, and when: those that go first."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
         keeping = self.services.config.retention
+        rest = self.services.tasks.rest
         self.send(
             RetentionView(
                 until=str(iso_time(until)),
@@ -126,6 +130,8 @@ class RetentionHandler(ApiHandler):
                 changes_days=keeping.changes_days,
                 rounds_per_task=keeping.rounds_per_task,
                 rounds_mb_per_task=keeping.rounds_mb_per_task,
+                resting_until=iso_time(rest.ends) or UNSET,
+                resting_because=rest.reason or UNSET,
             )
         )
 

@@ -239,6 +239,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         ),
     }
 
+    def kind(self) -> object:
+        """A search may take seconds: lists do not wait for it."""
+        return type(self), "search" in self.values
+
     async def get(self) -> None:
         """Lists tasks."""
         await self.answer(self._page)

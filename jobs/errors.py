@@ -13,6 +13,7 @@ HourglassError
 ├── RevisionUnknown         what happened after a revision is no longer, or not yet, known: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
+├── NotJson                 what encodes JSON in a worker no longer does
 ├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
 ├── ClusterError            what a Ceph cluster said, or did not say, with its errno
 │   ├── ClusterUnavailable  it does not answer, or refuses the key: 503
@@ -178,6 +179,10 @@ class IllegalTransition(HourglassError):
 
 class LimitExceeded(HourglassError):
     """The job sent more than a task may keep; send less, or write it to a file of its own."""
+
+
+class NotJson(HourglassError, TypeError):
+    """What was encoded is not JSON: a job has changed the encoder."""
 
 
 class TooManyAttempts(HourglassError):

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
-from jobs.errors import LimitExceeded
+from jobs.errors import LimitExceeded, NotJson
 
 # Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was kept.
 MOST_LEVELS = 200
@@ -41,7 +41,7 @@ def with_escapes(text: str) -> str:
 
 
 def check_json(text: str, what: str, most_bytes: int, *, may_hold_halves: bool = False) -> None:
-    """Raises TypeError where `text` is no strict JSON, LimitExceeded where it is too large; `what` names it.
+    """Raises NotJson where `text` is no strict JSON, LimitExceeded where it is too large; `what` names it.
 
     `may_hold_halves`: halves of characters may stand there as escapes, which few can read but Python can.
     """
@@ -67,7 +67,7 @@ def _check_form(encoded: bytes, text: str, what: str, may_hold_halves: bool) -> 
         if may_hold_halves and (without := _ESCAPED_HALF.sub(_without_half, text)) != text:
             _check_form(without.encode(), without, what, may_hold_halves)
             return
-        raise TypeError(f"{what} is not JSON: {error}") from error
+        raise NotJson(f"{what} is not JSON: {error}") from error
 
 
 def _without_half(found: re.Match[str]) -> str:

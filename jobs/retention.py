@@ -13,14 +13,15 @@ from typing import Protocol
 from jobs.errors import StorageUnavailable
 from jobs.model import Status
 from jobs.queue import wall_clock
+from jobs.rest import DAY_MS, Rest
 from storage import KEYS_LAST_MS, KeepingStore
 
 log = logging.getLogger("hourglass.retention")
 
-DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 MINUTES_KEPT = 120
 LONGEST_SLEEP_SECONDS = 3600.0
+LONGEST_SLEEP_RESTING_SECONDS = 600.0
 SHORTEST_SLEEP_SECONDS = 1.0
 TASKS_AT_ONCE = 50
 ROWS_AT_ONCE = 1000
@@ -57,11 +58,18 @@ class Retention:
     """Looks each hour, and when the next task is due before that."""
 
     def __init__(
-        self, store: KeepingStore, results: KeptResults, keeping: Keeping, clock: Callable[[], int] = wall_clock
+        self,
+        store: KeepingStore,
+        results: KeptResults,
+        keeping: Keeping,
+        rest: Rest,
+        clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._store = store
         self._results = results
         self._keeping = keeping
+        self._rest = rest
+        self._was_resting = False
         self._clock = clock
 
     async def go_on(self) -> None:
@@ -73,7 +81,8 @@ class Retention:
                 if not looked_for_leftovers:
                     await self._store.find_leftovers()
                     looked_for_leftovers = True
-                await self.forget()
+                if not await self._rests():
+                    await self.forget()
                 sleep_seconds = await self._seconds_to_next()
             except StorageUnavailable as error:
                 log.warning("what is old is kept for now: %s", error)
@@ -82,6 +91,16 @@ class Retention:
                 log.critical("a defect in what forgets", exc_info=True)
                 sleep_seconds = LONGEST_SLEEP_SECONDS
             await asyncio.sleep(sleep_seconds)
+
+    async def _rests(self) -> bool:
+        """Notes how much is left, for the next start."""
+        left_ms = self._rest.left_ms()
+        if left_ms or self._was_resting:
+            await self._store.keep_rest(left_ms)
+        if left_ms and not self._was_resting:
+            log.warning("%s", self._rest.reason)
+        self._was_resting = left_ms > 0
+        return self._was_resting
 
     async def forget(self) -> None:
         """Removes all that is due. Raises StorageUnavailable."""
@@ -103,6 +122,9 @@ class Retention:
 
     async def _seconds_to_next(self) -> float:
         """Until the next ended task is due; not more than an hour, and not more than a task is kept at all."""
+        left_ms = self._rest.left_ms()
+        if left_ms:
+            return min(left_ms / 1000 + SHORTEST_SLEEP_SECONDS, LONGEST_SLEEP_RESTING_SECONDS)
         seconds = LONGEST_SLEEP_SECONDS
         for statuses, days in self._keeping.tasks:
             first = await self._store.first_due(statuses)

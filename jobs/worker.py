@@ -25,7 +25,7 @@ from msgspec.structs import replace
 import logs
 from jobs.child import become_child, hold_lock, leave
 from jobs.composition import memory_limit_mb as memory_limit_of
-from jobs.errors import HourglassError
+from jobs.errors import HourglassError, NotJson
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
@@ -77,7 +77,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
             # In a context of its own: what a job sets in one, as the precision of decimals, ends with its task.
             ended = copy_context().run(run_task, order, registry, link, settings.memory_limit_mb)
         logging_state.restore()
-        link.end(replace(ended, left=surroundings.restore()))
+        link.end(replace(ended, left=ended.left or surroundings.restore()))
     leave(0)
 
 
@@ -142,7 +142,8 @@ class TaskRun:
         """The end of a task whose job raised, or sent what it may not."""
         described = describe(error, self.rounds, self.memory_limit_mb)
         self._log(self._closing_error())
-        return self._ended("raised", error=described)
+        left = "an encoder that makes no JSON" if isinstance(error, NotJson) else ""
+        return replace(self._ended("raised", error=described), left=left)
 
     def _stopped(self, stop: Stop) -> Ended:
         error = self._closing_error()

@@ -239,6 +239,15 @@ class KeepingStore(TaskStore, Protocol):
     async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
         """Removes the first `limit` of them, at this time, as a deletion does; returns how many."""
 
+    async def newest_change(self) -> int | None:
+        """When a task was last changed; None while there was none."""
+
+    async def rest_left(self) -> int:
+        """What `keep_rest` was given last, 0 if nothing."""
+
+    async def keep_rest(self, left_ms: int) -> None:
+        """Notes for how long retention still rests."""
+
     async def find_leftovers(self) -> None:
         """Looks for tasks that have more rounds than are kept of one, as they may after a change of the setting."""
 

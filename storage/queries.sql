@@ -139,6 +139,19 @@ SELECT max(id) FROM tasks
 -- name: applied
 SELECT value FROM applied WHERE setting = :setting
 
+-- name: newest_change
+-- When the last change was made, of each kind.
+SELECT max(at) FROM (
+    SELECT at FROM (SELECT at FROM transitions ORDER BY revision DESC LIMIT 1)
+    UNION ALL
+    SELECT at FROM (SELECT at FROM deletions ORDER BY revision DESC LIMIT 1)
+    UNION ALL
+    SELECT at FROM (SELECT last_modified AS at FROM tasks WHERE status IN ('Not Started', 'Running')
+        ORDER BY revision DESC LIMIT 1)
+    UNION ALL
+    SELECT at FROM (SELECT last_modified AS at FROM tasks WHERE status IN ('Finished', 'Exception', 'Aborted')
+        ORDER BY revision DESC LIMIT 1))
+
 -- name: set_applied
 INSERT OR REPLACE INTO applied (setting, value) VALUES (:setting, :value)
 

@@ -142,6 +142,15 @@ class SqliteStore:
     async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
         return await self._database.write(partial(upkeep.remove_due, statuses, before, at, limit))
 
+    async def newest_change(self) -> int | None:
+        return await self._database.read_list(lambda reader: reader.execute(SQL["newest_change"]).fetchone()[0])
+
+    async def rest_left(self) -> int:
+        return await self._database.read_list(upkeep.rest_left)
+
+    async def keep_rest(self, left_ms: int) -> None:
+        await self._database.write(partial(upkeep.keep_rest, left_ms))
+
     async def find_leftovers(self) -> None:
         await upkeep.find_leftovers(self._database, self._bounds)
 

@@ -19,6 +19,7 @@ from storage.writes import ALL_ROUNDS, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000
+REST_SETTING = "rest_left_ms"
 ROUNDS_SETTING = "rounds_per_task"
 ROUNDS_BYTES_SETTING = "rounds_bytes_per_task"
 LARGEST_ROUND_BYTES = 1024 * 1024 + 8192
@@ -124,6 +125,16 @@ def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -
         if len(rounds) == MOST_ROUNDS_AT_ONCE or bytes_read > MOST_BYTES_AT_ONCE:
             break
     return rounds
+
+
+def rest_left(reader: sqlite3.Connection) -> int:
+    """See KeepingStore.rest_left."""
+    return _applied(REST_SETTING, reader)
+
+
+def keep_rest(left_ms: int, transaction: Transaction) -> None:
+    """See KeepingStore.keep_rest."""
+    _set_applied(REST_SETTING, left_ms, transaction)
 
 
 def _applied(setting: str, reader: sqlite3.Connection) -> int:

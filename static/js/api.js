@@ -3,6 +3,8 @@
 const BASE = "/openattic/api/";
 const LONGEST_MILLISECONDS = 30000;
 const QUICK_MILLISECONDS = 8000;
+/** A proxy, say, with a page of its own. */
+const NOT_OURS = { detail: "Something between this page and the server answered in its place." };
 const MOST_DELETED = 10000;
 const MOST_IDS = 1000;
 
@@ -25,9 +27,10 @@ export function onAnswer(callback) {
 
 async function call(method, path, body, signal = AbortSignal.timeout(LONGEST_MILLISECONDS)) {
   const answer = await sent(method, path, body, signal);
-  const content = answer.status === 204 ? null : await answer.json().catch(() => ({}));
+  const content = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Problem(answer.status, content ?? {});
+  if (content === null && answer.status !== 204) throw new Problem(answer.status, NOT_OURS);
   noted(answer.headers.get("Date"), content?.revision);
-  if (!answer.ok) throw new Problem(answer.status, content);
   return content;
 }
 

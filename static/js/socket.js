@@ -18,11 +18,13 @@ export function openSocket(url, { onFrame, onEnd }) {
 
   socket.onmessage = ({ data }) => {
     if (isOver) return;
+    const frame = parsed(data);
+    if (frame === null) return end(0, false);
     wasHeard = true;
     wasLong ||= performance.now() - began > QUIET_MILLISECONDS;
     clearTimeout(timer);
     timer = setTimeout(fallSilent, QUIET_MILLISECONDS);
-    onFrame(JSON.parse(data));
+    onFrame(frame);
   };
   socket.onclose = ({ code }) => end(code, false);
 
@@ -48,4 +50,13 @@ export function openSocket(url, { onFrame, onEnd }) {
   }
 
   return { send, close, giveUp: fallSilent };
+}
+
+/** Null where it is no frame: whoever sends that is not the server. */
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
 }

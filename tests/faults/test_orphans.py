@@ -25,7 +25,7 @@ runpy.run_path("server.py", run_name="__main__")
 """
 
 
-@pytest.fixture(params=["uvloop", "asyncio"])
+@pytest.fixture(params=["uvloop", pytest.param("asyncio", marks=pytest.mark.slow)])
 def service(request, tmp_path):
     one = Service(tmp_path)
     one.program = [sys.executable, "-c", AS_SUBREAPER, request.param]

@@ -85,7 +85,10 @@ async def test_a_worker_that_dies_while_its_last_words_are_looked_at_has_said_th
 async def test_an_encoder_that_was_patched_is_found_out(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "patches_encoder"))
-        assert "the job's result is not JSON" in error_of(await told.end_of(1))["message"]
+        ended = await told.end_of(1)
+        assert "the job's result is not JSON" in error_of(ended)["message"]
+        assert ended.left == "an encoder that makes no JSON", "the next task must not suffer from it"
+        await assert_next_runs(pool, told)
         pool.start_task(order(2, "breaks_encoder"))
         assert error_of(await told.end_of(2))["message"] == "what it ended with cannot be told"
         assert not told.deaths
@@ -105,6 +108,15 @@ async def test_a_round_out_of_bounds_ends_its_task_and_its_worker(tmp_path: Path
         pool.start_task(order(9, "sends_rounds", rounds=[{"of": "0x10000000000000000"}]))
         assert error_of(await told.end_of(9))["type"] == "OverflowError", "its own worker cannot even send that"
         assert not told.deaths
+
+
+@in_a_loop
+async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: Path) -> None:
+    async with a_pool(tmp_path, modules=MODULES) as (pool, told):
+        for number, how in enumerate(("stopped", "interrupted"), 1):
+            message = await refusal_of(pool, told, number, "ends_as", how=how)
+            assert message == f"{NOT_KEPT}that it was {how}, which nobody had asked for"
+            assert told.numbers_of(number) == [1]
 
 
 @in_a_loop

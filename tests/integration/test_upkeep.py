@@ -9,6 +9,7 @@ import sqlite3
 
 import pytest
 
+from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
 pytestmark = pytest.mark.gen_test
@@ -484,6 +485,30 @@ async def test_what_will_be_removed_is_told_before_with_its_time_and_then_happen
     service.start()
     await client.until_gone(first)
     assert [task["id"] for task in (await client.get("taskqueue?ordering=id"))["results"]] == [second, pinned, failed]
+
+
+async def test_a_clock_far_ahead_of_the_last_change_removes_nothing_at_first_and_says_so(service):
+    """Seen from the database: it is set back instead."""
+    client = Client(service.start("--set", "retention.finished_days=1"))
+    first = await finished(client, 1)
+    service.stop()
+    with sqlite3.connect(service.directory / "data" / "hourglass.db") as database:
+        for table, column in (("tasks", "last_modified"), ("transitions", "at")):
+            database.execute(f"UPDATE {table} SET {column} = {column} - ?", [400 * DAY_MS])
+    database.close()
+
+    service.start()
+    foresight = await client.get("retention")
+    assert "the clock is 400 days ahead of the last change" in foresight["resting_because"]
+    assert foresight["resting_until"] > foresight["finished"]["results"][0]["removed"]
+    health = await ask(service, "/health")
+    assert health.json["problems"] == [foresight["resting_because"]]
+
+    await finished(client, 1)
+    service.kill()
+    service.start()
+    assert "resting_until" in await client.get("retention"), "though the last change is new"
+    assert (await client.call("GET", f"taskqueue/{first}")).status == 200
 
 
 @pytest.mark.parametrize(

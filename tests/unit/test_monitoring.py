@@ -16,6 +16,7 @@ from handlers.routes import make_application
 from jobs.errors import StorageUnavailable
 from jobs.queue import TaskQueue
 from jobs.registry import load_registry
+from jobs.rest import Rest
 from storage.database import CommitTally
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
@@ -44,7 +45,9 @@ def app() -> Application:
                 monitoring=Monitoring(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
             ),
             version="1",
-            tasks=SimpleNamespace(store=queue._store, queue=queue, database=database, registry=registry),
+            tasks=SimpleNamespace(
+                store=queue._store, queue=queue, database=database, registry=registry, rest=Rest(None)
+            ),
             connections=Connections(),
             answers=HttpTally(),
             limits=ClientLimits.of(Limits()),

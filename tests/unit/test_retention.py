@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from jobs.errors import StorageUnavailable
-from jobs.retention import DAY_MS, MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
+from jobs.rest import DAY_MS, Rest
+from jobs.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
 from storage import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
@@ -31,6 +32,9 @@ class ForgettingStore:
 
     async def first_due(self, statuses):
         return self._first_due.get(statuses[0])
+
+    async def keep_rest(self, left_ms):
+        self._ask("keep_rest", left_ms)
 
     async def find_leftovers(self):
         self._ask("find_leftovers")
@@ -83,9 +87,9 @@ def sleeps(monkeypatch):
     return seconds
 
 
-def go_on(store, keeping):
+def go_on(store, keeping, rest=None):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, store, keeping, clock=lambda: NOW).go_on())
+        asyncio.run(Retention(store, store, keeping, rest or Rest(None), clock=lambda: NOW).go_on())
 
 
 @pytest.mark.parametrize(
@@ -109,14 +113,14 @@ def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, keepi
 
 def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, FOR_EVER, clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, FOR_EVER, Rest(None), clock=lambda: NOW).forget())
 
     assert [asked[0] for asked in store.asked] == ["forget_leftovers", "forget_keys", "forget_minutes"]
 
 
 def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, store, Keeping(1, 2, 3), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, Keeping(1, 2, 3), Rest(None), clock=lambda: NOW).forget())
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
@@ -135,7 +139,7 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
 @pytest.mark.parametrize("keeping", [Keeping(0, 365, 30), Keeping(90, 0, 30)])
 def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, keeping):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, keeping, clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, keeping, Rest(None), clock=lambda: NOW).forget())
 
     assert store.count("forget_results") == 0
 
@@ -154,3 +158,31 @@ def test_leftovers_are_looked_for_once_as_soon_as_that_is_possible(sleeps):
 
     assert store.count("find_leftovers") == 2
     assert store.count("forget_leftovers") == 4
+
+
+class SetRest(Rest):
+    """A rest of which so much is left with each look."""
+
+    def __init__(self, *left_ms):
+        super().__init__(None)
+        self._left = list(left_ms)
+
+    def left_ms(self):
+        return self._left[0] if len(self._left) == 1 else self._left.pop(0)
+
+
+def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
+    store = ForgettingStore(rows=1)
+    go_on(store, Keeping(1, 2, 3), SetRest(5000))
+
+    assert {asked[0] for asked in store.asked} == {"find_leftovers", "keep_rest"}
+    assert ("keep_rest", 5000) in store.asked
+    assert sleeps == [6] * 5
+
+
+def test_when_the_rest_is_over_it_goes_on(sleeps):
+    store = ForgettingStore()
+    go_on(store, Keeping(1, 2, 3), SetRest(5000, 5000, 5000, 0))
+
+    assert [asked for asked in store.asked if asked[0] == "keep_rest"] == [("keep_rest", 5000), ("keep_rest", 0)]
+    assert store.count("remove_due") > 0

@@ -9,6 +9,7 @@ let told;
 let revision;
 let current;
 let now;
+let listeners;
 
 class Socket {
   static OPEN = 1;
@@ -37,7 +38,8 @@ const ALIVE = { type: "alive", revision: 10 };
 
 beforeEach(() => {
   [sockets, asked, told, revision, now] = [[], [], [], null, 0];
-  const listening = { addEventListener: () => {}, removeEventListener: () => {} };
+  listeners = {};
+  const listening = { addEventListener: (name, listener) => (listeners[name] = listener), removeEventListener: () => {} };
   Object.assign(globalThis, listening, { WebSocket: Socket, location: { href: "http://h/openattic/" } });
   globalThis.document = { hidden: false, ...listening };
   mock.timers.reset();
@@ -146,17 +148,26 @@ test("an answer whose changes come soon ends nothing", async () => {
   assert.deepEqual([sockets[0].isClosed, sockets.length], [false, 1]);
 });
 
-test("a handshake that hangs is given up for polling, also while answers know more", async () => {
+test("handshakes that hang are given up for polling, also while answers know more", async () => {
   begin();
   sockets[0].says(HELLO);
   sockets[0].ends();
-  await pass(1);
-  for (let time = 0; time < 12; time += 1) {
+  for (let time = 0; time < 32; time += 1) {
     current.noticed(20 + time);
     await pass(1);
   }
-  assert.equal(sockets.length, 2);
+  assert.equal(sockets.length, 4);
   assert.deepEqual(told.filter(([what]) => what !== "lost" && what !== "failed"), [["hopeless", true], ["polling"]]);
+  await pass(6);
+  sockets[4].says(HELLO);
+  sockets[5].says(HELLO);
+  assert.deepEqual(told.at(-1), ["hopeless", false]);
+});
+
+test("where no socket has worked yet, the first handshake that hangs is enough", async () => {
+  begin();
+  await pass(10);
+  assert.deepEqual([sockets.length, told.at(-1)], [1, ["polling"]]);
 });
 
 test("handshakes that are refused are tried three times, and the server asked in between", async () => {
@@ -184,6 +195,33 @@ test("beside polling a socket is tried now and then, and used once a frame has c
   await pass(20);
   assert.deepEqual([sockets[1].isClosed, sockets[2].isClosed], [true, false]);
   assert.deepEqual(told, [["polling"], ["hopeless", false]]);
+});
+
+test("who looks again finds a socket that has been silent for too long replaced at once, and waits for none", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, false);
+  now += 40000;
+  listeners.visibilitychange();
+  assert.equal(sockets[0].isClosed, true);
+  listeners.online();
+  assert.equal(sockets.length, 2);
+});
+
+test("a network that has gone is told of at once", () => {
+  begin();
+  sockets[0].says(HELLO);
+  listeners.offline();
+  assert.deepEqual([sockets[0].isClosed, told], [true, [["lost", false, 0]]]);
+});
+
+test("what is no frame ends the socket, and another one is opened", async () => {
+  begin();
+  sockets[0].says(HELLO);
+  sockets[0].onmessage({ data: "<html>" });
+  await pass(1);
+  assert.deepEqual([sockets[0].isClosed, sockets.length, told], [true, 2, []]);
 });
 
 test("what is stopped stays stopped", async () => {
