@@ -322,9 +322,10 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
     from handlers.http_server import Gate, Server
+    from handlers.overflow import Overflow
     from handlers.routes import make_application
 
-    gate = Gate(services.limits)
+    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir))
     http = Server.with_limits(make_application(services, _proxies(services.config)), gate)
     http.add_sockets(sockets)
     return http

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import creating, estimates, idle, lists, million, page, report, running, starting, workers
+from bench import creating, estimates, idle, limits, lists, million, page, report, running, starting, workers
 from bench.databases import Databases
 from bench.figures import Row
 from bench.peer import PeerMissing
@@ -26,6 +26,7 @@ GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
     "page": page.measure,
     "search": page.measure_search,
     "workers": workers.measure,
+    "limits": limits.measure,
 }
 MILLION = "million"
 ESTIMATES = "estimates"

@@ -39,12 +39,18 @@ from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.web import Application
 
 from handlers.limits import ClientLimits
+from handlers.overflow import Overflow, Spooled
 from handlers.problems import Refusal, problem
 from jobs.views import encode
 from logs import Request
 
 log = logging.getLogger("hourglass.http")
 
+RELIEF_SECONDS = 0.1
+UNREAD_SECONDS = 1.0
+"""An answer that a client has begun to read is not waited for; one that takes longer than this may be."""
+SPOOLED_AT_LEAST_BYTES = 256 * 1024
+SPOOL_CHUNK_BYTES = 64 * 1024
 TIDY_SECONDS = 5.0
 LONGEST_TIDY_SECONDS = 30.0
 WORTH_TIDYING_BYTES = 16 * 1024 * 1024
@@ -147,7 +153,12 @@ class Gate:
     while a request is being answered, and as a WebSocket, it waits for nothing.
     """
 
-    def __init__(self, limits: ClientLimits, times: Times = Times()) -> None:
+    def __init__(
+        self,
+        limits: ClientLimits,
+        times: Times = Times(),
+        overflow: Overflow | None = None,
+    ) -> None:
         self.limits = limits
         self.most = limits.connections
         self.open: set[Stream] = set()
@@ -158,6 +169,9 @@ class Gate:
         self.unread = Deadlines(times.look, self._look_at_unread)
         self.lingering = Deadlines(times.linger, lambda stream: stream.close())
         self._answer_seconds = times.answer
+        self.overflow = overflow or Overflow()
+        self._relief: asyncio.TimerHandle | None = None
+        limits.answers.on_wait = self._relieve_soon
         self._tidying: asyncio.TimerHandle | None = None
         self._tidy_seconds = TIDY_SECONDS
         self._least_bytes = resident_bytes()
@@ -176,6 +190,21 @@ class Gate:
             is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
             self._tidy_seconds = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
         self._least_bytes = min(self._least_bytes, resident_bytes())
+
+    def _relieve_soon(self) -> None:
+        if self._relief is None:
+            self._relief = asyncio.get_running_loop().call_later(RELIEF_SECONDS, self._relieve)
+
+    def _relieve(self) -> None:
+        """While somebody waits for its turn: the answer that its client has not read for longest goes to the disk."""
+        self._relief = None
+        if not self.limits.answers.waiting_count:
+            return
+        now = time.monotonic()
+        for stream in self.unread.all():
+            if now - stream.unread_since >= UNREAD_SECONDS and stream.spool():
+                break
+        self._relieve_soon()
 
     def make_place(self) -> bool:
         """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
@@ -239,6 +268,8 @@ class Stream(IOStream):
         self._sent = 0
         self._queued = 0
         self._taken_at = 0.0
+        self.unread_since = 0.0
+        self._spooled: Spooled | None = None
         self._waiting_bytes = 0
         self.is_websocket = False
         # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
@@ -295,22 +326,65 @@ class Stream(IOStream):
         if not self.closed() and isinstance(exc_info, UnsatisfiableReadError):
             self._refuse_header()
         super().close(exc_info)
+        self._end_spool()
         self.wait_in(None)
         self._gate.leave(self)
         self._count_unsent(0)
         self._count_waiting(0)
 
+    def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        """What comes after an answer on the disk goes there as well."""
+        if self._spooled is None or self.closed():
+            return super().write(data)
+        self._spooled.append(data)
+        self._total_write_index += len(data)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._write_futures.append((self._total_write_index, future))
+        return future
+
+    def spool(self) -> bool:
+        """Moves what has not left to the disk but for the next bytes; whether it did."""
+        if self._spooled is not None or self._unsent < SPOOLED_AT_LEAST_BYTES or self.is_websocket:
+            return False
+        pieces = [memoryview(piece) for _, piece in self._write_buffer._buffers]
+        pieces[0] = pieces[0][self._write_buffer._first_pos :]
+        first = bytes(pieces[0][:SPOOL_CHUNK_BYTES])
+        pieces[0] = pieces[0][len(first) :]
+        self._spooled = self._gate.overflow.put(pieces, self._unsent)
+        for piece in pieces:
+            piece.release()
+        if self._spooled is None:
+            return False
+        self._write_buffer.clear()
+        self._write_buffer.append(first)
+        self._count_unsent(len(first))
+        return True
+
     def _handle_write(self) -> None:
         super()._handle_write()
+        try:
+            while self._spooled is not None and self._write_buffer is not None and not self._write_buffer:
+                self._write_buffer.append(self._spooled.take(SPOOL_CHUNK_BYTES))
+                if not self._write_buffer:
+                    self._end_spool()
+                super()._handle_write()
+        except OSError as error:
+            self.close(exc_info=error)
         unsent = len(self._write_buffer) if self._write_buffer else 0
         if unsent != self._unsent and not self.is_websocket:
             self._count_unsent(unsent)
+
+    def _end_spool(self) -> None:
+        if self._spooled is not None:
+            self._spooled.close()
+            self._spooled = None
 
     def _count_unsent(self, unsent: int) -> None:
         before, self._unsent = self._unsent, unsent
         if unsent and not before:
             self._sent, self._queued = self._total_write_done_index, self._bytes_in_kernel()
-            self._taken_at = time.monotonic()
+            self._taken_at = self.unread_since = time.monotonic()
             self._gate.unread.begin(self)
         elif not unsent:
             self._gate.unread.end(self)

@@ -131,6 +131,8 @@ class UnreadAnswers:
         self._most_of_large = most_bytes * 3 // 4
         self._held = 0
         self._small, self._large = Line(), Line()
+        self.on_wait: Callable[[], None] = lambda: None
+        """Called when somebody begins to wait."""
 
     @property
     def held_bytes(self) -> int:
@@ -152,6 +154,7 @@ class UnreadAnswers:
             self._held += size
             return
         future = self._line(size).join(size, user)
+        self.on_wait()
         try:
             await future
         except asyncio.CancelledError:

@@ -172,7 +172,7 @@ class Unread:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._frames: set[Frame] = set()
+        self.frames: set[Frame] = set()
         self.bytes = 0
         self.on_change: Callable[[int], None] = lambda by: None
 
@@ -180,15 +180,21 @@ class Unread:
     def is_full(self) -> bool:
         return self.bytes >= self._most_bytes
 
+    @property
+    def is_full_for_long(self) -> bool:
+        """Whether it is full even when those have left who have been told to go."""
+        going = sum(len(frame.data) for frame in self.frames if frame.is_cut)
+        return self.bytes - going >= self._most_bytes
+
     def add(self, frame: Frame) -> None:
-        self._frames.add(frame)
+        self.frames.add(frame)
         self._change(len(frame.data))
 
     def left(self, frame: Frame, subscriber: Subscriber) -> None:
         """A client has taken it, or has gone."""
         frame.readers.discard(subscriber)
-        if not frame.readers and frame in self._frames:
-            self._frames.remove(frame)
+        if not frame.readers and frame in self.frames:
+            self.frames.remove(frame)
             self._change(-len(frame.data))
 
     def _change(self, by: int) -> None:
@@ -198,7 +204,7 @@ class Unread:
     def stuck(self, now: float) -> tuple[Frame | None, float | None]:
         """The large frame for which the most bytes a client are held, of those that have not left for long; and when
         the next one will be such a frame."""
-        large = [frame for frame in self._frames if len(frame.data) > SMALL_FRAME_BYTES and not frame.is_cut]
+        large = [frame for frame in self.frames if len(frame.data) > SMALL_FRAME_BYTES and not frame.is_cut]
         old = [frame for frame in large if frame.began + STUCK_SECONDS <= now]
         worst = max(old, key=lambda frame: len(frame.data) / len(frame.readers), default=None)
         return worst, min((frame.began + STUCK_SECONDS for frame in large), default=None)
@@ -482,7 +488,7 @@ class Feed:
     def _make_room(self) -> None:
         """Tells whoever holds a large frame for long to come again, if somebody waits for the room: that one is looked
         for again as long as it is so."""
-        if not any(one.unread and not one.sending for one in self._subscribers):
+        if not self.unread.is_full_for_long or not any(one.unread and not one.sending for one in self._subscribers):
             return
         frame, next_stuck = self.unread.stuck(asyncio.get_running_loop().time())
         if frame is not None:

@@ -36,6 +36,7 @@ from jobs.params import (
 from logs import undisturbed_logging
 
 LONGEST_DESCRIPTION = 300
+MOST_REASON_CHARACTERS = 500
 LIBRARY = "jobs.library"
 
 JobFunction = Callable[..., Iterator["Round"]]
@@ -495,7 +496,11 @@ class Registry(Provided):
         job = self.job(name)
         if job.name in self._switched_off:
             return f"switched off by [{name}] {ENABLED.name}"
-        return job.unavailable_because(self)
+        try:
+            reason = job.unavailable_because(self)
+        except Exception as error:  # noqa: BLE001  one job must not make the list of all of them unreadable
+            reason = f"it cannot say whether it can run: {type(error).__name__}: {error}"
+        return None if reason is None else with_replacement_marks(str(reason))[:MOST_REASON_CHARACTERS]
 
 
 def _settings(job: Job, values: Mapping[str, object], origins: Origins) -> object:

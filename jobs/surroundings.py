@@ -41,8 +41,9 @@ class Surroundings:
         self._status = status
         self._caught = [number for number in self._handlers if _has(status.caught, number)]
         self._threads = status.threads
-        self._descriptors = os.listdir("/proc/self/fd")
         self._targets = _targets()
+        self._files = self._read_files()
+        self._descriptors = os.listdir("/proc/self/fd")
 
     def restore(self) -> str:
         """Puts back what can be, and says in words what is left; "" if all is as it was."""
@@ -69,7 +70,7 @@ class Surroundings:
 
     def _look(self) -> list[str]:
         if _identity() != self._identity:
-            return ["another user, root directory, process group or standard stream"]
+            return ["another user, root directory or process group"]
         status = self._read_status()
         if status.privileges != self._status.privileges:
             return ["other privileges"]
@@ -108,8 +109,15 @@ class Surroundings:
     def _has_nothing_left(self, status: _Status) -> bool:
         self._threads = min(self._threads, status.threads)
         return (
-            status.threads == self._threads and not _has_children() and os.listdir("/proc/self/fd") == self._descriptors
+            status.threads == self._threads
+            and not _has_children()
+            and os.listdir("/proc/self/fd") == self._descriptors
+            and self._read_files() == self._files
         )
+
+    def _read_files(self) -> list[Sequence[int]]:
+        """Of what the descriptors are that the worker had in the beginning: file and device."""
+        return [os.fstat(int(number))[1:3] for number in self._targets]
 
     def _left_in_the_end(self) -> list[str]:
         gc.collect()
@@ -131,6 +139,8 @@ class Surroundings:
             left.append(_counted(len(opened), "descriptor", opened))
         if closed := [number for number in self._targets if number not in now]:
             left.append(f"{_counted(len(closed), 'descriptor')} closed that it had not opened")
+        elif self._read_files() != self._files:
+            left.append("a descriptor of the worker's own that is of another file")
         return left
 
 
@@ -231,8 +241,7 @@ SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
 def _identity() -> tuple[object, ...]:
     root = os.stat("/")
     users = os.getresuid(), os.getresgid(), os.getgroups()
-    streams = [(stream.st_dev, stream.st_ino) for stream in map(os.fstat, (0, 1, 2))]
-    return *users, root.st_dev, root.st_ino, *streams, os.getpgid(0), os.getsid(0)
+    return *users, root.st_dev, root.st_ino, os.getpgid(0), os.getsid(0)
 
 
 class _Status(NamedTuple):

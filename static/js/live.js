@@ -22,6 +22,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   let way = null;
   let attempt = 0;
   let failures = isHopeless ? rules.MOST_FAILURES : 0;
+  let hasWorked = false;
   let timer = null;
   let grace = null;
   let probe = null;
@@ -79,7 +80,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   }
 
   function countFailure(end) {
-    failures = rules.failuresAfter(failures, end);
+    failures = rules.failuresAfter(failures, end, hasWorked);
     if (rules.isHopeless(failures)) onHopeless(true);
   }
 
@@ -99,7 +100,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
 
   /** Now and then a WebSocket is tried beside it: if a frame comes, it is done that way again. */
   function probeLater() {
-    const probing = setTimeout(probeNow, delayBeforeProbe(probes, Math.random()));
+    const probing = setTimeout(probeNow, delayBeforeProbe(probes, hasWorked, Math.random()));
     probe = { close: () => clearTimeout(probing) };
   }
 
@@ -134,6 +135,7 @@ export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, on
   function found() {
     attempt = 0;
     isFollowing = true;
+    hasWorked ||= way?.giveUp !== undefined;
     noticedRevision = 0;
     clearTimeout(grace);
     grace = null;

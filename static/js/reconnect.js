@@ -15,6 +15,7 @@ export const BEHIND_MILLISECONDS = 5000;
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15000;
 const FIRST_PROBE = 30000;
+const FIRST_PROBE_AGAIN = 5000;
 const LONGEST_PROBE = 600000;
 /** So many handshakes in a row have to be refused, or sockets fall silent, before it is done without them. */
 export const MOST_FAILURES = 3;
@@ -26,9 +27,11 @@ export function delayBefore(attempt, random) {
   return ceiling / 2 + (random * ceiling) / 2;
 }
 
-/** How long to poll before a WebSocket is tried again, for the time number `probe` (from 0), in milliseconds. */
-export function delayBeforeProbe(probe, random) {
-  return Math.min(LONGEST_PROBE, FIRST_PROBE * 2 ** probe) * (1 + random / 4);
+/** How long to poll before a WebSocket is tried again, for the time number `probe` (from 0), in milliseconds: sooner where
+ * one `hasWorked` on this page. */
+export function delayBeforeProbe(probe, hasWorked, random) {
+  const first = hasWorked ? FIRST_PROBE_AGAIN : FIRST_PROBE;
+  return Math.min(LONGEST_PROBE, first * 2 ** probe) * (1 + random / 4);
 }
 
 /** Where the events are, going on from `since` if something is known already. */
@@ -49,12 +52,13 @@ export function afterEnd({ code, wasHeard }) {
 }
 
 /**
- * How often in a row sockets have failed although the server answers. One that hangs counts for all: something swallows
- * it, and a person has waited long enough. So does a socket on which frames stop coming, if that happens each time.
+ * How often in a row sockets have failed although the server answers. Where none `hasWorked` on this page, one that hangs
+ * counts for all: something swallows it, and a person has waited long enough. A socket on which frames stop coming has
+ * failed as well, if that happens each time.
  */
-export function failuresAfter(failures, { wasHeard, isSilent, wasLong }) {
+export function failuresAfter(failures, { wasHeard, isSilent, wasLong }, hasWorked) {
   if (wasHeard) return isSilent && !wasLong ? failures + 1 : 0;
-  return isSilent ? MOST_FAILURES : failures + 1;
+  return isSilent && !hasWorked ? MOST_FAILURES : failures + 1;
 }
 
 /** Whether to follow the changes by polling. */

@@ -117,6 +117,17 @@ def _leave_descriptor_above_a_gap() -> None:
     first.close()
 
 
+def _put_standard_error_elsewhere() -> None:
+    with open("/dev/null", "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+
+
+def _take_place_of_lock() -> None:
+    number = next(n for n in os.listdir("/proc/self/fd") if os.readlink(f"/proc/self/fd/{n}").endswith("/lock"))
+    with open("/dev/null") as nothing:
+        os.dup2(nothing.fileno(), int(number), inheritable=False)
+
+
 def _leave_thread() -> None:
     threading.Thread(target=threading.Event().wait, name="pump", daemon=True).start()
 
@@ -139,7 +150,8 @@ LEAVINGS: Mapping[str, Callable[[], object]] = {
     "child": _leave_child,
     "zombie": _leave_zombie,
     "privileges": lambda: ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
-    "standard error": lambda: os.dup2(os.open("/dev/null", os.O_WRONLY), 2),
+    "standard error": _put_standard_error_elsewhere,
+    "the lock's place": _take_place_of_lock,
     "session": lambda: os.setpgid(0, os.getppid()),
 }
 

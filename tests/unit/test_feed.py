@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import lifecycle
-from jobs.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, Feed, Pacer
+from jobs.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
 from jobs.model import RoundRecord
 from jobs.views import Derived
 from storage import Draft
@@ -41,7 +41,7 @@ def in_a_feed(test):
 class House:
     def __init__(self):
         self.store = MemoryStore()
-        self.feed = Feed(self.store, lambda task: Derived(), "9.9")
+        self.feed = Feed(self.store, lambda task: Derived(), "9.9", most_unread_bytes=1_000_000)
 
     async def create(self, count=1):
         drafts = [Draft(job="plain", params="{}", description="Counting", created=1000) for _ in range(count)]
@@ -50,6 +50,12 @@ class House:
     async def run_rounds(self, task_id, *numbers):
         done = [RoundRecord(number=number, at=2000, seconds=1, message=f"round {number}") for number in numbers]
         await self.store.change(task_id, lifecycle.reported(done, 2000))
+
+    def be_quiet_for(self, seconds):
+        """As if nothing had been sent to anybody for so long."""
+        for subscriber in self.feed._quiet:
+            self.feed._quiet[subscriber] -= seconds
+        self.feed._on_quiet()
 
     async def client(self, since=None, reads=True):
         client = Client(reads)
@@ -84,8 +90,13 @@ class Client:
         self.reads, stuck, self.stuck = True, self.stuck, None
         stuck.set_result(None)
 
+    def leave(self):
+        """The connection is lost."""
+        self.stuck.set_exception(ConnectionError())
+
     def close(self, code, reason):
         self.closed = code
+        self._heard.set()
 
     async def until(self, holds):
         while not holds(self):
@@ -242,6 +253,156 @@ async def test_more_rounds_than_a_frame_holds_come_in_several(house):
     await client.until(lambda client: len(client.rounds(task_id)) == 2500)
 
     assert client.rounds(task_id) == list(range(1, 2501))
+
+
+@in_a_feed
+async def test_clients_that_watch_the_same_task_share_one_read_and_the_same_bytes(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.taken(1500))
+    await house.run_rounds(task_id, 1, 2, 3)
+    clients = [await house.client() for _ in range(10)]
+    for number, client in enumerate(clients):
+        await client.until(lambda client: client.frames)
+        house.feed.watch(client.subscriber, task_id, number % 3)
+        await client.until(lambda client: client.rounds(task_id)[-1:] == [3])
+    await house.run_rounds(task_id, 4)
+    for client in clients:
+        await client.until(lambda client: client.rounds(task_id)[-1:] == [4])
+    calls = count_calls(house, "watched_rounds")
+    await house.run_rounds(task_id, 5)
+    for client in clients:
+        await client.until(lambda client: client.rounds(task_id)[-1:] == [5])
+
+    assert len({id(client.raw[-1]) for client in clients}) == 1
+    assert len(calls) == 1
+    assert [client.rounds(task_id) for client in clients[:3]] == [[1, 2, 3, 4, 5], [2, 3, 4, 5], [3, 4, 5]]
+
+
+@in_a_feed
+async def test_large_rounds_come_one_or_few_in_a_frame(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.taken(1500))
+    output = json.dumps("x" * 900_000)
+    done = [RoundRecord(number=number, at=2000, seconds=1, output=output) for number in range(1, 11)]
+    await house.store.change(task_id, lifecycle.reported(done, 2000))
+    client = await house.client()
+    house.feed.watch(client.subscriber, task_id, 0)
+    await client.until(lambda client: len(client.rounds(task_id)) == 10)
+
+    assert client.rounds(task_id) == list(range(1, 11))
+    assert max(map(len, client.raw)) <= 4 * 1024 * 1024
+
+
+def leave_all(clients):
+    """A stop would wait for them."""
+    for client in clients:
+        if client.stuck is not None and not client.stuck.done():
+            client.leave()
+
+
+async def stuck_clients(house, count):
+    """Clients that do not read, each with a large frame of its own: so many that there is no room left."""
+    drafts = [Draft(job="plain", params=json.dumps("x" * 15_000), description="Large", created=1000)] * 20
+    stuck = []
+    for _ in range(count):
+        client = await (await house.client()).until(lambda client: client.frames)
+        client.reads = False
+        await house.store.create(drafts)
+        await client.until(lambda client: client.stuck is not None)
+        stuck.append(client)
+    return stuck
+
+
+@in_a_feed
+async def test_when_unread_frames_take_all_their_room_others_get_small_frames_and_miss_nothing(house):
+    stuck = await stuck_clients(house, 4)
+    held = house.feed.unread.bytes
+    client = await house.client(since=0)
+    head = await house.store.head()
+    await client.until(lambda client: client.revision() == head.revision)
+
+    assert 1_000_000 <= held <= 1_000_000 + 2 * 1024 * 1024
+    assert client.transitions() == list(range(1, head.revision + 1))
+    assert max(map(len, client.raw)) < 40_000
+    assert_gapless(client)
+    for one in stuck:
+        one.read_on()
+        await one.until(lambda one: one.revision() == head.revision)
+        assert one.closed is None
+    await asyncio.sleep(0)
+    assert house.feed.unread.bytes == 0
+
+
+@in_a_feed
+async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_is_told_to_come_again(house):
+    (task_id,) = await house.create()
+    await house.store.change(task_id, lifecycle.taken(1500))
+    stuck = await stuck_clients(house, 4)
+    client = await house.client()
+    house.feed.watch(client.subscriber, task_id, 0)
+    await house.run_rounds(task_id, 1)
+    await client.until(lambda client: client.revision() == 83)
+    assert client.rounds(task_id) == []
+
+    for frame in house.feed.unread.frames:
+        frame.began -= STUCK_SECONDS
+    await house.run_rounds(task_id, 2)
+    told = [asyncio.create_task(one.until(lambda one: one.closed is not None)) for one in stuck]
+    (first,), others = await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+    first.result().leave()
+    for other in others:
+        other.cancel()
+    await client.until(lambda client: client.rounds(task_id) == [1, 2])
+
+    assert [one.closed for one in stuck].count(1013) == 1
+    leave_all(stuck)
+
+
+@in_a_feed
+async def test_a_socket_that_has_been_quiet_is_told_that_all_is_well_in_one_encoding(house):
+    await house.create(3)
+    clients = [await house.client() for _ in range(5)]
+    for client in clients:
+        await client.until(lambda client: client.frames)
+    await asyncio.sleep(0)
+    house.be_quiet_for(QUIET_SECONDS)
+    for client in clients:
+        await client.until(lambda client: client.frames[-1]["type"] == "alive")
+
+    (alive,) = {json.dumps(client.frames[-1]) for client in clients}
+    assert json.loads(alive) == {"type": "alive", "revision": 3, "now": json.loads(alive)["now"]}
+    assert len({id(client.raw[-1]) for client in clients}) == 1
+
+
+@in_a_feed
+async def test_who_has_not_taken_its_last_frame_or_has_just_got_one_is_told_nothing(house):
+    quiet, stuck = await house.client(), await house.client()
+    for client in (quiet, stuck):
+        await client.until(lambda client: client.frames)
+    stuck.reads = False
+    await asyncio.sleep(0)
+    house.be_quiet_for(QUIET_SECONDS - 1)
+    await house.create()
+    for client in (quiet, stuck):
+        await client.until(lambda client: client.revision() == 1)
+    await asyncio.sleep(0)
+    house.feed._on_quiet()
+
+    assert [frame["type"] for frame in quiet.frames] == ["hello", "changes"]
+    house.be_quiet_for(QUIET_SECONDS)
+    await quiet.until(lambda client: client.frames[-1]["type"] == "alive")
+    assert [frame["type"] for frame in stuck.frames] == ["hello", "changes"]
+    leave_all([stuck])
+
+
+@in_a_feed
+async def test_without_clients_there_is_no_timer(house):
+    client = await (await house.client()).until(lambda client: client.frames)
+    await asyncio.sleep(0)
+    assert house.feed._quiet_timer is not None
+
+    house.feed.unsubscribe(client.subscriber)
+    assert house.feed._quiet_timer is None
 
 
 @in_a_feed

@@ -16,10 +16,11 @@ from tornado.web import Application, RequestHandler, stream_request_body
 
 from config import Limits
 from handlers.http_server import Gate, Server, Times, body_length
-from handlers.limits import ClientLimits, most_connections
+from handlers.limits import MEGABYTE, ClientLimits, most_connections
+from handlers.overflow import Overflow
 from tests.faults.support import in_a_loop
 
-LARGE = b"x" * 20_000_000
+LARGE = bytes(range(256)) * 80_000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 LONG = Times(header=60, idle=60, body=60, answer=60, look=60, linger=60)
@@ -47,8 +48,8 @@ class Echo(RequestHandler):
 
 
 @asynccontextmanager
-async def a_server(times=LONG, most=100):
-    gate = Gate(ClientLimits.of(Limits(connections=most)), times)
+async def a_server(times=LONG, most=100, overflow=None):
+    gate = Gate(ClientLimits.of(Limits(connections=most, answers_mb=8)), times, overflow)
     server = Server.with_limits(Application([("/.*", Echo)], log_function=lambda handler: None), gate)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
@@ -171,6 +172,38 @@ async def test_an_answer_that_nobody_reads_is_given_up_and_one_that_is_read_slow
             silent.close()
         await until(lambda: not server.gate.open)
         assert server.gate.limits.answers.held_bytes == 0
+
+
+@in_a_loop
+async def test_an_answer_that_is_not_read_goes_to_the_disk_when_others_wait_and_arrives_whole(tmp_path):
+    loop = asyncio.get_running_loop()
+    overflow = Overflow(tmp_path)
+    async with a_server(overflow=overflow) as server:
+        answers = server.gate.limits.answers
+        with await unread(server) as slow:
+            await until(lambda: answers.held_bytes > MEGABYTE)
+            await answers.reserve(4 * MEGABYTE, "somebody who reads")
+
+            assert overflow.held_bytes > MEGABYTE
+            answers.release(4 * MEGABYTE)
+            got = bytearray()
+            while not got.endswith(LARGE[-100:]) or len(got) < len(LARGE):
+                got += await loop.sock_recv(slow, 1_000_000)
+        assert got.partition(b"\r\n\r\n")[2] == LARGE
+        await until(lambda: not server.gate.open)
+        assert (overflow.held_bytes, answers.held_bytes, list(tmp_path.iterdir())) == (0, 0, [])
+
+
+@in_a_loop
+async def test_where_the_disk_has_no_room_whoever_waits_goes_on_to_wait(tmp_path):
+    async with a_server(overflow=Overflow(tmp_path / "missing")) as server:
+        answers = server.gate.limits.answers
+        with await unread(server):
+            await until(lambda: answers.held_bytes > MEGABYTE)
+            waiting = asyncio.create_task(answers.reserve(4 * MEGABYTE, "ada"))
+            await asyncio.sleep(1.3)
+            assert not waiting.done()
+        await waiting  # the client has gone
 
 
 @in_a_loop

@@ -314,6 +314,18 @@ def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(roun
     assert declared.rounds_of(declared.validate({"pool": "rbd"})) == count
 
 
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        (lambda _registry: 1 / 0, "it cannot say whether it can run: ZeroDivisionError: division by zero"),
+        (lambda _registry: "\udce9" + "x" * 1_000, "\ufffd" + "x" * 499),
+    ],
+)
+def test_why_a_job_is_unavailable_is_a_bounded_text_whatever_its_function_does(why: Any, reason: str) -> None:
+    registry = Registry({"fill": declare(fill.function, unavailable_because=why)}).configure({})
+    assert registry.unavailable_because("fill") == reason
+
+
 def test_the_seconds_of_a_round_are_a_number_or_a_function() -> None:
     assert declare(fill.function).expected_seconds_of({"pool": "rbd"}) == 0
     assert declare(fill.function, expected_round_seconds=60).expected_seconds_of({"pool": "rbd"}) == 60

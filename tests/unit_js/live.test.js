@@ -148,17 +148,26 @@ test("an answer whose changes come soon ends nothing", async () => {
   assert.deepEqual([sockets[0].isClosed, sockets.length], [false, 1]);
 });
 
-test("a handshake that hangs is given up for polling, also while answers know more", async () => {
+test("handshakes that hang are given up for polling, also while answers know more", async () => {
   begin();
   sockets[0].says(HELLO);
   sockets[0].ends();
-  await pass(1);
-  for (let time = 0; time < 12; time += 1) {
+  for (let time = 0; time < 32; time += 1) {
     current.noticed(20 + time);
     await pass(1);
   }
-  assert.equal(sockets.length, 2);
+  assert.equal(sockets.length, 4);
   assert.deepEqual(told.filter(([what]) => what !== "lost" && what !== "failed"), [["hopeless", true], ["polling"]]);
+  await pass(6);
+  sockets[4].says(HELLO);
+  sockets[5].says(HELLO);
+  assert.deepEqual(told.at(-1), ["hopeless", false]);
+});
+
+test("where no socket has worked yet, the first handshake that hangs is enough", async () => {
+  begin();
+  await pass(10);
+  assert.deepEqual([sockets.length, told.at(-1)], [1, ["polling"]]);
 });
 
 test("handshakes that are refused are tried three times, and the server asked in between", async () => {

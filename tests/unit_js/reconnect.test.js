@@ -23,12 +23,14 @@ test("ended credentials lead to the sign-in, a refused handshake to a question",
 
 const REFUSED = { wasHeard: false, isSilent: false, wasLong: false };
 const CUT = { wasHeard: true, isSilent: false, wasLong: false };
-const after = (...ends) => ends.reduce(failuresAfter, 0);
+const after = (...ends) => ends.reduce((failures, end) => failuresAfter(failures, end, false), 0);
 
 test("a few handshakes that are refused, or one that hangs, and it is done without", () => {
   assert.ok(!isHopeless(after(REFUSED, REFUSED)));
   assert.ok(isHopeless(after(REFUSED, REFUSED, REFUSED)));
-  assert.ok(isHopeless(after({ ...REFUSED, isSilent: true })));
+  const hangs = { ...REFUSED, isSilent: true };
+  assert.ok(isHopeless(after(hangs)));
+  assert.ok(!isHopeless(failuresAfter(failuresAfter(0, hangs, true), hangs, true)));
 });
 
 test("sockets that begin well and fall silent each time are done without, too", () => {
@@ -43,6 +45,7 @@ test("a connection that is cut from time to time is opened again for ever", () =
 });
 
 test("a WebSocket is tried again after half a minute, and then ever more rarely up to a limit", () => {
-  const delays = [0, 1, 2, 3, 4, 20].map((probe) => delayBeforeProbe(probe, 0) / 60000);
+  const delays = [0, 1, 2, 3, 4, 20].map((probe) => delayBeforeProbe(probe, false, 0) / 60000);
+  assert.deepEqual([0, 1].map((probe) => delayBeforeProbe(probe, true, 0)), [5000, 10000]);
   assert.deepEqual(delays, [0.5, 1, 2, 4, 8, 10]);
 });

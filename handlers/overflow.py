@@ -1,0 +1,71 @@
+"""Where an answer waits that its client does not read, while others need the memory: in files without a name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_BYTES = 1024 * 1024 * 1024
+SHARE_OF_FREE_SPACE = 10
+"""A tenth of it at most: the disk is there for the tasks."""
+
+
+class Overflow:
+    """All such answers. Without a directory there is no room."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self.held_bytes = 0
+
+    def put(self, pieces: Iterable[memoryview], size: int) -> Spooled | None:
+        """The pieces as a file; None if there is no room for them, or the disk refuses."""
+        if self._directory is None or self.held_bytes + size > MOST_BYTES:
+            return None
+        try:
+            if (self.held_bytes + size) * SHARE_OF_FREE_SPACE > shutil.disk_usage(self._directory).free:
+                return None
+            file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115  Spooled closes it
+        except OSError:
+            return None
+        spooled = Spooled(self, file)
+        try:
+            for piece in pieces:
+                spooled.append(piece)
+        except OSError:
+            spooled.close()
+            return None
+        return spooled
+
+
+class Spooled:
+    """The rest of one answer."""
+
+    def __init__(self, overflow: Overflow, file: BinaryIO) -> None:
+        self._overflow = overflow
+        self._file = file
+        self._read = 0
+        self._size = 0
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Raises OSError."""
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(self._file.fileno(), rest, self._size)
+            self._size += written
+            self._overflow.held_bytes += written
+            rest = rest[written:]
+
+    def take(self, most: int) -> bytes:
+        """The next bytes; none at the end. Raises OSError."""
+        data = os.pread(self._file.fileno(), most, self._read)
+        self._read += len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        self._overflow.held_bytes -= self._size
+        self._size = 0
