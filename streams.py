@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 import logs
@@ -248,7 +249,8 @@ class ServerLog:
         self._writer.flush(seconds)
 
     def _line(self, record: logging.LogRecord) -> bytes:
-        return f"{self._formatter.format(record)}\n".encode(errors="backslashreplace")
+        """A line in the name of no request, whoever happens to make it."""
+        return f"{Context().run(self._formatter.format, record)}\n".encode(errors="backslashreplace")
 
     def _notice(self, count: int) -> bytes:
         return self._line(_record(f"{count:,} lines were dropped: standard error did not take them"))
