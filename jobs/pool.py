@@ -261,11 +261,17 @@ class Worker:
     def _act_on(self, report: Reported | Ended, refusal: Refusal | None) -> None:
         if refusal:
             self._refuse(refusal)
+        elif isinstance(report, Ended) and not self._may_end(report):
+            self._refuse(Refusal(f"that it was {report.how}, which nobody had asked for", report.rounds))
         elif isinstance(report, Ended):
             self._end_task(report)
         else:
             self._round = report.rounds[-1].number if report.rounds else self._round
             self._pool.listener.rounds_reported(report.task, report.rounds)
+
+    def _may_end(self, ended: Ended) -> bool:
+        """A task that is not aborted would stay Running if it were believed to have stopped."""
+        return {"stopped": self._aborted, "interrupted": self._pool.stopping}.get(ended.how, True)
 
     def _refuse(self, refusal: Refusal) -> None:
         """The task ends as an Exception, and the worker with it: what else it says is not to be believed either."""

@@ -73,6 +73,13 @@ def sends_rounds(rounds: list[dict[str, Any]]) -> Iterator[Round]:
         yield Round()
 
 
+@job(description="Ending as {how}")
+def ends_as(how: Literal["stopped", "interrupted"]) -> Iterator[Round]:
+    """As if somebody had asked for it."""
+    yield Round()
+    jobs.link.replace = lambda ended, **fields: replace(ended, **{**fields, "how": how})
+
+
 FILE_NAME = os.fsdecode(b"caf\xe9")
 """As Python gives the name of a file that is not UTF-8."""
 

@@ -111,6 +111,15 @@ async def test_a_round_out_of_bounds_ends_its_task_and_its_worker(tmp_path: Path
 
 
 @in_a_loop
+async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: Path) -> None:
+    async with a_pool(tmp_path, modules=MODULES) as (pool, told):
+        for number, how in enumerate(("stopped", "interrupted"), 1):
+            message = await refusal_of(pool, told, number, "ends_as", how=how)
+            assert message == f"{NOT_KEPT}that it was {how}, which nobody had asked for"
+            assert told.numbers_of(number) == [1]
+
+
+@in_a_loop
 async def test_a_file_name_that_is_not_utf_8_is_shown_and_comes_back_as_it_was(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "backs_up", path="/srv"))
