@@ -14,7 +14,7 @@ import shlex
 import sqlite3
 import stat
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError, StorageUnavailable
-from storage.database import Database, Transaction, connect, prepare_database
+from storage.database import DATABASE_NAME, Database, Transaction, write_beside_server
 from storage.passwords import hash_password
 from storage.statements import SQL
 
@@ -39,7 +39,6 @@ MOST_SESSIONS_A_USER = 2000
 SESSION_BYTES = 32
 KEY_BYTES = 32
 COOKIE_NAME_CHARACTERS = 8
-COMMAND_BUSY_TIMEOUT_MS = 10_000
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
@@ -181,24 +180,11 @@ def run_beside_server(data_dir: Path, operation: Callable[[sqlite3.Connection], 
     """
     try:
         check_key_is_private(data_dir)
-        with closing(_connect(data_dir)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            result = operation(connection)
-            connection.execute("COMMIT")
+        return write_beside_server(data_dir / DATABASE_NAME, operation)
     except sqlite3.Error as error:
         raise StorageUnavailable(f"The database cannot be used: {error}. Nothing was changed.") from error
     except OSError as error:
         raise StartError(f"[storage] data_dir: expected a directory to write to, got {data_dir} ({error})") from error
-    return result
-
-
-def _connect(data_dir: Path) -> sqlite3.Connection:
-    path = data_dir / "hourglass.db"
-    prepare_database(path)
-    connection = connect(path)
-    # A busy server leaves only short gaps between its transactions; a person can wait for one.
-    connection.execute(f"PRAGMA busy_timeout = {COMMAND_BUSY_TIMEOUT_MS}")
-    return connection
 
 
 # The server's view: what is asked with each request costs no I/O

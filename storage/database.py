@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ import aiosqlite
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from storage.files import FilesLost, OpenFiles
-from storage.mark import look, take_over
+from storage.locks import command_lock
+from storage.mark import LogIndex, index_path, look, settle, take_over, take_step
 from storage.turns import Turns
 from storage.words import has_words, split_words
 
@@ -32,6 +34,7 @@ log = logging.getLogger("hourglass.storage")
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_MS = 2000
+COMMAND_BUSY_TIMEOUT_MS = 10_000
 LARGEST_BATCH = 500
 STEPS_BETWEEN_LOOKS = 1_000
 """Of SQLite's virtual machine, between two looks at whether anybody still waits for a read: some dozen rows."""
@@ -504,6 +507,31 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def write_beside_server(path: Path, operation: Callable[[sqlite3.Connection], Result]) -> Result:
+    """Runs `operation` in a transaction of its own, for commands. If no server runs, none starts meanwhile, and what it
+    finds is the database that was there. Raises StartError, sqlite3.Error, OSError, and what the operation raises."""
+    with command_lock(path.parent) as is_alone:
+        found = look(path) if is_alone else None
+        prepare_database(path)
+        connection, index = connect(path), -1
+        try:
+            index = os.open(index_path(path), os.O_RDONLY | os.O_CLOEXEC)
+            # A busy server leaves only short gaps between its transactions; a person can wait for one.
+            connection.execute(f"PRAGMA busy_timeout = {COMMAND_BUSY_TIMEOUT_MS}")
+            connection.execute("BEGIN IMMEDIATE")
+            result = operation(connection)
+            if connection.total_changes:
+                take_step(connection, LogIndex.is_checkpointed_in(index))
+            connection.execute("COMMIT")
+            if found == "own":
+                settle(connection, path)
+        finally:
+            connection.close()
+            if index >= 0:
+                os.close(index)  # after it: this takes the locks of SQLite on the file away
+    return result
+
+
 def prepare_database(path: Path) -> None:
     """Makes the file, readable by its owner alone, and brings it to the present version."""
     _make_file(path)
@@ -532,7 +560,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     for step in steps[version:]:
         for statement in _statements(step.read_text(encoding="utf-8")):
             connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(steps)}")
+    if steps[version:]:
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
     connection.execute("COMMIT")
 
 

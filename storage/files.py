@@ -63,8 +63,7 @@ class OpenFiles:
 
     def take_step(self, connection: sqlite3.Connection) -> None:
         """Takes the step of a transaction that has written something."""
-        index = LogIndex.read(self._index_descriptor)
-        mark.take_step(connection, is_checkpointed=index is not None and index.is_checkpointed)
+        mark.take_step(connection, LogIndex.is_checkpointed_in(self._index_descriptor))
 
     def _missing(self) -> str | None:
         lost = [file for file, identity in self._identities.items() if _identity(file) != identity]

@@ -14,28 +14,39 @@ from jobs.errors import StartError
 
 LOOK_AGAIN_SECONDS = 0.05
 TELL_AFTER_SECONDS = 1.0
+COMMAND_PATIENCE_SECONDS = 15.0
 
 
 @contextmanager
 def server_lock(data_dir: Path) -> Iterator[None]:
-    """Holds the directory for this server. Raises StartError where another one has it."""
+    """Holds the directory for this server; waits for commands. Raises StartError where another server has it."""
     with _open(data_dir / "server.lock") as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holders = " and ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
-            raise StartError(
-                f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
-                f"which another server (process {holders}) is using"
-            ) from None
+        deadline = time.monotonic() + COMMAND_PATIENCE_SECONDS
+        while not _try(descriptor, fcntl.LOCK_EX):
+            only_commands_have_it = _try(descriptor, fcntl.LOCK_SH)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            if not only_commands_have_it or time.monotonic() > deadline:
+                holders = " and ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
+                raise StartError(
+                    f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
+                    f"which another server (process {holders}) is using"
+                )
+            time.sleep(LOOK_AGAIN_SECONDS)
         yield
+
+
+@contextmanager
+def command_lock(data_dir: Path) -> Iterator[bool]:
+    """For commands: whether no server has the directory. Then none gets it while this is held."""
+    with _open(data_dir / "server.lock") as descriptor:
+        yield _try(descriptor, fcntl.LOCK_SH)
 
 
 def wait_for_old_workers(data_dir: Path, tell: Callable[[str], None]) -> None:
     """Waits until no worker of an earlier server holds the shared lock; tells for whom if that takes a while."""
     with _open(workers_lock_path(data_dir)) as descriptor:
         tell_at = time.monotonic() + TELL_AFTER_SECONDS
-        while not _try_alone(descriptor):
+        while not _try(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > tell_at:
                 tell(f"Waiting for workers of an earlier server to end: process {_names(descriptor)}")
                 tell_at = float("inf")
@@ -62,9 +73,9 @@ def _open(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _try_alone(descriptor: int) -> bool:
+def _try(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -166,7 +166,7 @@ def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
         return read_file(path)[0]
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
-            raise StartError(f"[storage] data_dir: {path} is not a database: put a backup in its place") from error
+            return None
         return in_log
 
 
@@ -239,10 +239,11 @@ class LogIndex(NamedTuple):
         (attempted,) = struct.unpack_from("=I", data, 128)
         return cls(frames, checkpointed, attempted, data[32:40])
 
-    @property
-    def is_checkpointed(self) -> bool:
+    @classmethod
+    def is_checkpointed_in(cls, descriptor: int) -> bool:
         """Whether all of the log is in the main file: the next commit may begin the log anew."""
-        return self.checkpointed_frames >= self.frames
+        index = cls.read(descriptor)
+        return index is not None and index.checkpointed_frames >= index.frames
 
 
 def _was_never_checkpointed(path: Path, beside: Beside) -> bool:

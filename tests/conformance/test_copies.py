@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from msgspec.structs import replace
 
 from jobs.errors import StartError
 from storage import ListQuery, mark
-from storage.database import open_database
+from storage.database import open_database, write_beside_server
+from storage.locks import command_lock, server_lock
 from storage.mark import write_beside
 from tests.conformance.test_stores import create, draft
 from tests.support.service import ROOT
@@ -23,7 +25,7 @@ from tests.support.stores import open_sqlite
 
 TWO_RUNS_OF_A_SERVER = """
 import asyncio, os, sqlite3, subprocess, sys, traceback
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from storage import Draft
 from storage.database import open_database, run_in_thread
@@ -291,3 +293,73 @@ def test_checkpoints_of_other_programs_make_no_copy_of_a_database(run, data):
             left = as_the_original(data, data.parent / f"left {number}")
             assert opened(run, left)[0].store == name
     run(store.close())
+
+
+# Commands, without a server.
+
+
+def add_user(connection):
+    connection.execute("INSERT INTO users VALUES ('ann', 'viewer', '', '', '', 1)")
+
+
+def list_users(connection):
+    return connection.execute("SELECT name FROM users").fetchall()
+
+
+@pytest.mark.parametrize("operation", [add_user, list_users])
+def test_a_command_after_a_kill_or_a_stop_leaves_the_database_what_it_is(run, data, operation):
+    name = store_name(data)
+    write_beside_server(data / "hourglass.db", operation)
+    assert opened(run, data)[:2][1] == ALL
+
+    write_beside_server(data / "hourglass.db", lambda connection: connection.execute("DELETE FROM users"))
+    assert opened(run, data)[0].store == name
+
+
+def test_a_command_refuses_what_a_start_refuses(left_behind, data):
+    shutil.copyfile(left_behind / "backed up before a checkpoint", data / "hourglass.db")
+    before = contents(data)
+
+    with pytest.raises(StartError, match="do not belong together"):
+        write_beside_server(data / "hourglass.db", add_user)
+    assert contents(data).items() - {("server.lock", b"")} == before.items()
+
+
+@pytest.mark.parametrize(("way", "moment"), BACKUPS)
+def test_a_command_does_not_hide_that_a_backup_was_restored(run, left_behind, data, way, moment):
+    name = store_name(data)
+    remove_log(data)
+    shutil.copyfile(left_behind / f"{way} {moment}", data / "hourglass.db")
+    write_beside_server(data / "hourglass.db", add_user)
+
+    assert opened(run, data)[0].store != name
+
+
+def test_a_command_beside_a_server_leaves_the_database_what_it_is_though_it_begins_the_log_anew(run, data):
+    name = store_name(data)
+    with server_lock(data):
+        store = run(open_sqlite(data))
+        with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
+            other.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        write_beside_server(data / "hourglass.db", add_user)
+        left = as_the_original(data, data.parent / "left")
+        run(store.close())
+
+    assert opened(run, left)[0].store == name
+
+
+def test_a_start_waits_for_a_command_and_refuses_a_second_server(data):
+    entered, started = [], ExitStack()
+    with command_lock(data) as is_alone:
+        assert is_alone
+        start = threading.Thread(target=lambda: entered.append(started.enter_context(server_lock(data))))
+        start.start()
+        start.join(0.2)
+        assert not entered
+    start.join()
+
+    with command_lock(data) as is_alone:
+        assert not is_alone
+    with pytest.raises(StartError, match=f"process {os.getpid()}"), server_lock(data):
+        pass
+    started.close()
