@@ -212,7 +212,7 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn())
+        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn)
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -228,17 +228,21 @@ class ServiceHandler(IdentifiedHandler):
             self.set_header("Content-Encoding", "gzip")
             return text.form("gzip", partial(compressed, quickly=True))
 
-        await self.answer_in_turn(make, 200, nullcontext())
+        await self.answer_in_turn(make, 200, nullcontext)
 
     async def answer_in_turn(
-        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+        self,
+        make: Callable[[], Awaitable[bytes]],
+        status: int,
+        building: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
-        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds; again if it had to
+        wait for its turn."""
         answers = self.services.limits.answers
         user, size = self.who(), 0
         with self.ending_with_client():
             while True:
-                async with answers.turn(size, user), building:
+                async with answers.turn(size, user), building():
                     body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
