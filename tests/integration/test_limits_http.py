@@ -275,6 +275,15 @@ def test_refusals_of_long_addresses_cost_the_log_nothing(shared_service, count):
     assert log_of(shared_service) == before
 
 
+def test_a_body_in_pieces_that_are_none_leaves_no_trace_in_the_log_either(shared_service):
+    before = log_of(shared_service)
+    for piece in (b"zz\r\n", b"5;" + b"x" * 1000 + b"\r\n", b"-5\r\n", b"5\r\nhelloo\r\n"):
+        with connect(shared_service) as connection:
+            connection.sendall(SIGN_IN + b"Transfer-Encoding: chunked\r\n\r\n" + piece)
+            assert not connection.recv(4096) or connection.recv(4096) == b""
+    assert log_of(shared_service) == before
+
+
 REFUSED = [
     ("GET", f"{API}/taskqueue?nope=1", {**basic(), **JSON}, 400),
     ("GET", f"{API}/taskqueue", {}, 401),
