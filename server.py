@@ -219,7 +219,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
-    # Until it serves: asyncio's own handler would wait for a turn, which a start that waits for old workers never gives.
+    # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
