@@ -324,7 +324,7 @@ class Stream(IOStream):
 
     def close(self, exc_info: Any = False) -> None:
         if not self.closed() and isinstance(exc_info, UnsatisfiableReadError):
-            self._refuse_header()
+            self._refuse_unreadable()
         super().close(exc_info)
         self._end_spool()
         self.wait_in(None)
@@ -420,12 +420,14 @@ class Stream(IOStream):
         if not bodies.add_unread(waiting - before):
             self.io_loop.add_callback(self.close)
 
-    def _refuse_header(self) -> None:
-        self._gate.limits.refused.add("header_bytes")
-        try:
-            self.socket.send(raw_problem(431, f"Address and headers are larger than {LARGEST_HEADER_BYTES} bytes."))
-        except OSError:
+    def _refuse_unreadable(self) -> None:
+        """What is to be read does not end where it must: a header, or the line before a piece of a body."""
+        if self._waits_in not in (self._gate.headers, self._gate.idle):
+            self._gate.limits.refused.add("malformed")
             return
+        self._gate.limits.refused.add("header_bytes")
+        with suppress(OSError):
+            self.socket.send(raw_problem(431, f"Address and headers are larger than {LARGEST_HEADER_BYTES} bytes."))
 
 
 def raw_problem(status: int, detail: str) -> bytes:
@@ -656,8 +658,6 @@ class Server(HTTPServer):
         server.gate = gate
         server.conn_params.header_timeout = None
         server._logged_at = -ACCEPT_LOG_SECONDS
-        # One line for each broken request would let anybody fill the log; they are counted.
-        logging.getLogger("tornado.general").setLevel(logging.WARNING)
         return server
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:

@@ -5,7 +5,7 @@ import { endedSummary } from "./words.js";
 
 const GATHERED_MILLISECONDS = 2000;
 
-/** Nothing to say. `since` is when the first of them ended, in milliseconds. */
+/** Nothing to say. `since` is when the first of them ended, as `performance.now()` tells it. */
 export const NOTHING = Object.freeze({ since: null, counts: { [FINISHED]: 0, [EXCEPTION]: 0, [ABORTED]: 0 } });
 
 /** With the tasks that ended in a frame. */
@@ -17,7 +17,7 @@ export function withFrame(announcement, frame, now) {
   return { since: announcement.since ?? now, counts };
 }
 
-/** When it is to be said, in milliseconds since 1970; Infinity where there is nothing to say. */
+/** When it is to be said, as `performance.now()` tells it; Infinity where there is nothing to say. */
 export function dueAt(announcement) {
   return announcement.since === null ? Infinity : announcement.since + GATHERED_MILLISECONDS;
 }

@@ -2,8 +2,9 @@
  * From the question whether tasks shall be deleted to the report of what became of each. Pure; changes `state`.
  *
  * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person
- * saw them, or those that match as a whole (selection.js), which the person confirms by typing. `results` are the server's words so
- * far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each task, as `{id, text}`.
+ * saw them, or those that match as a whole (selection.js), which the person confirms by typing. `results` are the server's
+ * words so far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each
+ * task, as `{id, text}`.
  */
 
 import { NOTHING } from "./selection.js";

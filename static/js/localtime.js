@@ -16,9 +16,10 @@ export function timeTyped(text, zone, isSecondMeant = false) {
 }
 
 function localTime(asUtc, isSecondMeant) {
-  const [before, after] = [-HALF_A_DAY, HALF_A_DAY].map((distance) => asUtc + minutesBehind(asUtc + distance) * MINUTE_MILLISECONDS);
+  const withOffsetOf = (at) => asUtc + minutesBehind(at) * MINUTE_MILLISECONDS;
+  const [before, after] = [asUtc - HALF_A_DAY, asUtc + HALF_A_DAY].map(withOffsetOf);
   if (before === after) return { at: before, kind: "plain" };
-  const isTime = (at) => asUtc + minutesBehind(at) * MINUTE_MILLISECONDS === at;
+  const isTime = (at) => withOffsetOf(at) === at;
   const times = [before, after].filter(isTime);
   if (times.length === 0) return { at: before, kind: "skipped" };
   const at = isSecondMeant ? Math.max(...times) : Math.min(...times);

@@ -2,8 +2,9 @@
  * The open task, with its rounds and interruptions, as `state.open`. Pure.
  *
  * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
- * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it
- * could not be loaded.
+ * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when
+ * they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it could not be
+ * loaded.
  */
 
 import { duration, number, runtimeSeconds } from "./format.js";

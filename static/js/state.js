@@ -2,13 +2,12 @@
  * All that the page knows, as one plain object, and the pure functions that change it.
  *
  * `place` is what is open (place.js). `revision` is how far we have followed the server's changes; `isPolling`: by asking
- * for them again and again, since no WebSocket gets through. `lists` are those
- * on the screen (tasklist.js): the dialog's, and on Home the pending tasks and the latest failures, of which
- * `unseenShown` says which are new: as `unseen`, unless somebody is reading them. `open` is the open
- * task (opentask.js), `start` the form of a new one (jobform.js), `confirm` and `report` are about deletions
- * (deleting.js), `ceph` is what is known of clusters (ceph.js). `needs` is what the functions ask of whoever runs them:
- * "failed" to be loaded (what this browser has not seen), "connect" to begin anew without what was known, "address" to
- * say where we are now.
+ * for them again and again, since no WebSocket gets through. `lists` are those on the screen (tasklist.js): the dialog's,
+ * and on Home the pending tasks and the latest failures, of which `unseenShown` says which are new: as `unseen`, unless
+ * somebody is reading them. `open` is the open task (opentask.js), `start` the form of a new one (jobform.js), `confirm`
+ * and `report` are about deletions (deleting.js), `ceph` is what is known of clusters (ceph.js). `needs` is what the
+ * functions ask of whoever runs them: "failed" to be loaded (what this browser has not seen), "connect" to begin anew
+ * without what was known, "address" to say where we are now.
  */
 
 import * as announce from "./announce.js";

@@ -1,7 +1,7 @@
 /**
  * Short messages about what happened: tasks that ended, one message per status, calls that failed, and notes. Pure.
  *
- * The newest is the last. `until` is when a message goes, in milliseconds since 1970. While they are held, because
+ * The newest is the last. `until` is when a message goes, as `performance.now()` tells it. While they are held, because
  * somebody is reading them, time stands still: each has `left`, the milliseconds it has left, instead.
  */
 
@@ -78,7 +78,7 @@ export function current(toasts, now) {
   return toasts.every(({ until }) => until > now) ? toasts : toasts.filter(({ until }) => until > now);
 }
 
-/** When the next one goes, in milliseconds since 1970; Infinity if none does. */
+/** When the next one goes, as `performance.now()` tells it; Infinity if none does. */
 export function nextEnd(toasts) {
   return Math.min(Infinity, ...toasts.map(({ until }) => until));
 }

@@ -77,6 +77,11 @@ def test_a_search_that_the_server_refuses_is_explained_at_its_field(tab):
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("20 different words"))
     expect(dialog.get_by_text("20 different words")).to_be_visible()
+    asked = len([url for url in tab.asked if "search=w1" in url])
+    for more in range(2, 6):
+        submit_waiting(tab, more)
+        expect(dialog.get_by_role("tab", name=f"Pending ({more})")).to_be_visible()
+    assert len([url for url in tab.asked if "search=w1" in url]) == asked
     field.fill("round")
     expect(row(dialog, "of 1 round")).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "false")
