@@ -210,6 +210,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     """Opens in order, serves until a signal, and stops: answers first, then the database."""
     import asyncio
     import logging
+    import signal
     from contextlib import AsyncExitStack
     from functools import cache
 
@@ -218,6 +219,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
+    # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"

@@ -7,8 +7,8 @@ import base64
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -211,7 +211,20 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn)
+        await self.answer_in_turn(make, status, self._turn_in_time)
+
+    @asynccontextmanager
+    async def _turn_in_time(self) -> AsyncIterator[None]:
+        """A turn to read and make an answer. Raises ReadTooLong if that takes too long, the wait included; what a call
+        has done is told however long that takes."""
+        seconds = self.services.config.limits.read_seconds
+        has_only_read = self.request.method in READS
+        try:
+            async with asyncio.timeout(seconds if has_only_read else None):
+                async with self.services.limits.building[self.kind()].turn():
+                    yield
+        except TimeoutError:
+            raise ReadTooLong(seconds) from None
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
