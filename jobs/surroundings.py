@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 LOOKS = 20
 PAUSE_SECONDS = 0.005
 """A thread that was joined is still there for a moment, and what a cycle of objects holds until it is collected."""
+DESCRIPTORS = "/proc/self/fd"
 MOST_CHARACTERS = 1_000
 MOST_NAMED = 5
 LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
@@ -47,7 +48,8 @@ class Surroundings:
         self._targets = _targets()
         self._numbers = list(map(int, self._targets))
         self._files = self._read_files()
-        self._descriptors = os.listdir("/proc/self/fd")
+        self._kernel_counts = os.stat(DESCRIPTORS).st_size == len(self._targets)
+        self._open = self._read_open()
 
     def restore(self) -> str:
         """Puts back what can be, and says in words what is left; "" if all is as it was."""
@@ -115,9 +117,13 @@ class Surroundings:
         return (
             status.threads == self._threads
             and not _has_children()
-            and os.listdir("/proc/self/fd") == self._descriptors
+            and self._read_open() == self._open
             and self._read_files() == self._files
         )
+
+    def _read_open(self) -> object:
+        """What differs if there is one descriptor more or less: since Linux 6.2 the kernel counts them."""
+        return os.stat(DESCRIPTORS).st_size if self._kernel_counts else os.listdir(DESCRIPTORS)
 
     def _read_files(self) -> list[Sequence[int]]:
         """Of what the descriptors are that the worker had in the beginning: file and device."""
@@ -282,9 +288,9 @@ def _has_children() -> bool:
 def _targets() -> dict[str, str]:
     """What each descriptor is of, but for the one by which they are listed, which is gone then."""
     found = {}
-    for number in os.listdir("/proc/self/fd"):
+    for number in os.listdir(DESCRIPTORS):
         with suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{number}")
+            target = os.readlink(f"{DESCRIPTORS}/{number}")
             found[number] = target.encode(errors="backslashreplace").decode()[:100]
     return found
 

@@ -223,9 +223,12 @@ class Database:
         if not self._care.cancel():
             return
         await asyncio.wait([self._care])
-        await run_in_thread(self._writer, self._files.settle)
-        for connection in (self._searches, self._lists, self._reader, self._writer):
+        may_merge_log = await run_in_thread(self._writer, self._files.settle)
+        for connection in (self._searches, self._lists, self._reader):
             await connection.close()
+        if may_merge_log:
+            self._files.release_log()
+        await self._writer.close()
         self._files.close()
 
     async def _look_after_files(self) -> None:
