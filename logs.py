@@ -137,8 +137,9 @@ class OwnLogger(logging.Logger):
 # In each of our processes; and those of libraries that tell of the server's own faults.
 OUR_LOGGERS = ("hourglass", "jobs")
 SERVER_LOGGERS = (*OUR_LOGGERS, "tornado", "asyncio", "aiosqlite")
-# At debug it tells each call of the database with its values.
-LEAST_LEVELS = {"aiosqlite": logging.INFO}
+# At debug one tells each call of the database with its values; the other, below warnings, what clients send that is no
+# HTTP, which is counted instead.
+LEAST_LEVELS = {"aiosqlite": logging.INFO, "tornado.general": logging.WARNING}
 
 
 def formatter(style: Style) -> logging.Formatter:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+KEPT_FOR_OTHERS = 2000
+"""Descriptors that are neither for connections nor for answers on the disk."""
 INTERRUPTED = 130
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
@@ -210,6 +212,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
     """Opens in order, serves until a signal, and stops: answers first, then the database."""
     import asyncio
     import logging
+    import signal
     from contextlib import AsyncExitStack
     from functools import cache
 
@@ -218,6 +221,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from jobs.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
+    # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     async with AsyncExitStack() as stack:
         sockets = _bind(config)
         address = f"http://{_shown_host(config.server.host)}:{sockets[0].getsockname()[1]}/openattic/"
@@ -324,8 +329,10 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     from handlers.http_server import Gate, Server
     from handlers.overflow import Overflow
     from handlers.routes import make_application
+    from jobs.descriptors import descriptor_limit
 
-    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir))
+    spare = descriptor_limit() - services.limits.connections - KEPT_FOR_OTHERS
+    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir, spare))
     http = Server.with_limits(make_application(services, _proxies(services.config)), gate)
     http.add_sockets(sockets)
     return http

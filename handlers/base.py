@@ -7,8 +7,8 @@ import base64
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -23,13 +23,12 @@ from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
 from jobs.model import Task
 from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
-from storage.room import row_bytes, without_large_fields
 from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
@@ -116,7 +115,7 @@ class IdentifiedHandler(RequestHandler):
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
 
-    content_type: ClassVar[str] = "application/json"
+    content_type = "application/json"
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -212,7 +211,20 @@ class ServiceHandler(IdentifiedHandler):
         async def make() -> bytes:
             return await self._packed_apart(encode(await read()))
 
-        await self.answer_in_turn(make, status, self.services.limits.building[self.kind()].turn())
+        await self.answer_in_turn(make, status, self._turn_in_time)
+
+    @asynccontextmanager
+    async def _turn_in_time(self) -> AsyncIterator[None]:
+        """A turn to read and make an answer. Raises ReadTooLong if that takes too long, the wait included; what a call
+        has done is told however long that takes."""
+        seconds = self.services.config.limits.read_seconds
+        has_only_read = self.request.method in READS
+        try:
+            async with asyncio.timeout(seconds if has_only_read else None):
+                async with self.services.limits.building[self.kind()].turn():
+                    yield
+        except TimeoutError:
+            raise ReadTooLong(seconds) from None
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
         """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
@@ -228,17 +240,20 @@ class ServiceHandler(IdentifiedHandler):
             self.set_header("Content-Encoding", "gzip")
             return text.form("gzip", partial(compressed, quickly=True))
 
-        await self.answer_in_turn(make, 200, nullcontext())
+        await self.answer_in_turn(make, 200, nullcontext)
 
     async def answer_in_turn(
-        self, make: Callable[[], Awaitable[bytes]], status: int, building: AbstractAsyncContextManager[None]
+        self,
+        make: Callable[[], Awaitable[bytes]],
+        status: int,
+        building: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
         answers = self.services.limits.answers
         user, size = self.who(), 0
         with self.ending_with_client():
             while True:
-                async with answers.turn(size, user), building:
+                async with answers.turn(size, user), building():
                     body = await make()
                     if len(body) <= size or answers.has_room(len(body) - size):
                         self._send_packed(body, status)
@@ -306,9 +321,6 @@ class ServiceHandler(IdentifiedHandler):
         return compressed(body, quickly=True)
 
     def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
-        if isinstance(error, StatusChanged) and error.task is not None:
-            has_room = self.services.limits.answers.has_room(row_bytes(error.task))
-            members["task"] = self.view(error.task if has_room else without_large_fields(error.task))
         if isinstance(error, ReadTooLong):
             self.services.refused.add("read_seconds")
         super().send_problem(error, status, **members)

@@ -77,7 +77,7 @@ class Places:
 
 MOST_CONNECTIONS = 5000
 """If descriptors would allow more: with all that belongs to it a connection takes some 10 KB."""
-RESERVED_DESCRIPTORS = 64
+RESERVED_DESCRIPTORS = 80
 DESCRIPTORS_A_PROCESS = 6
 SMALL_ANSWER_BYTES = 64 * 1024
 MEGABYTE = 1024 * 1024

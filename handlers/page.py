@@ -42,7 +42,7 @@ class HtmlHandler(ServiceHandler):
             await asyncio.sleep(0)  # others are served in between
             return self._page(template, **names())
 
-        await self.answer_in_turn(make, 200, self.services.limits.building[type(self)].turn())
+        await self.answer_in_turn(make, 200, self.services.limits.building[type(self)].turn)
 
     def _page(self, template: str, **names: Any) -> bytes:
         page = self.render_string(template, **names)

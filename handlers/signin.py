@@ -39,6 +39,7 @@ Who = tuple[str, str]
 """A name, and the address that it comes from."""
 
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 def monotonic_clock() -> int:
@@ -153,35 +154,50 @@ class Line(Generic[Item]):
 
 
 class Lines(Generic[Item]):
-    """Two lines that take turns: one for networks that gave a wrong password within a minute, one for all others.
+    """Three lines that take turns: for networks from which a right password has come, for those that gave a wrong one
+    within a minute, and for all others.
 
-    So a crowd of guessers, however many addresses it has, delays those who come with the right password by a few turns.
+    So a crowd of guessers, however many addresses it has, delays those who come with right passwords by a few turns.
     """
 
     def __init__(self, most: int, most_of_one: int) -> None:
-        self._good: Line[Item] = Line(most, most_of_one)
-        self._bad: Line[Item] = Line(most, most_of_one)
-        self._next = (self._good, self._bad)
+        self._known, self._bad, self._others = (Line[Item](most, most_of_one) for _ in range(3))
+        self._turns = deque([self._known, self._others, self._bad])
+        self._right: OrderedDict[str, None] = OrderedDict()
         self._wrong_at: OrderedDict[str, int] = OrderedDict()
+
+    def right(self, network: str) -> None:
+        """Notes a right password."""
+        _note(self._right, network, None)
 
     def wrong(self, network: str, now: int) -> None:
         """Notes a wrong password."""
-        self._wrong_at[network] = now
-        self._wrong_at.move_to_end(network)
-        if len(self._wrong_at) > MOST_KEPT:
-            self._wrong_at.popitem(last=False)
+        _note(self._wrong_at, network, now)
 
     def join(self, network: str, item: Item, now: int) -> Item | None:
         """As Line.join. Raises TooManyAttempts."""
-        is_bad = now - self._wrong_at.get(network, now - WINDOW_MS) < WINDOW_MS
-        return (self._bad if is_bad else self._good).join(network, item)
+        return self._line_of(network, now).join(network, item)
 
     def next(self, is_over: Callable[[Item], bool]) -> Item | None:
         """As Line.next."""
-        first, second = self._next
-        self._next = (second, first)
-        item = first.next(is_over)
-        return item if item is not None else second.next(is_over)
+        for line in list(self._turns):
+            self._turns.rotate(-1)
+            item = line.next(is_over)
+            if item is not None:
+                return item
+        return None
+
+    def _line_of(self, network: str, now: int) -> Line[Item]:
+        if now - self._wrong_at.get(network, now - WINDOW_MS) < WINDOW_MS:
+            return self._bad
+        return self._known if network in self._right else self._others
+
+
+def _note(table: OrderedDict[str, Value], network: str, value: Value) -> None:
+    table[network] = value
+    table.move_to_end(network)
+    if len(table) > MOST_KEPT:
+        table.popitem(last=False)
 
 
 @dataclass(eq=False)
@@ -325,6 +341,7 @@ class SignIn:
             attempt.context.run(self._count_wrong, self._failures, attempt.who, attempt.address)
             return None
         self._failures.right(attempt.who)
+        self._line.right(attempt.who[1])
         identity = self._accounts.by_password(attempt.who[0])
         # Changed while it was being looked at.
         return identity if identity is not None and identity.credentials == user.credentials else None

@@ -37,6 +37,7 @@ from logs import undisturbed_logging
 
 LONGEST_DESCRIPTION = 300
 MOST_REASON_CHARACTERS = 500
+MOST_MEMORY_MB = 16_777_216
 LIBRARY = "jobs.library"
 
 JobFunction = Callable[..., Iterator["Round"]]
@@ -261,8 +262,8 @@ def job(
                 unavailable_because=unavailable_because,
                 unique=unique,
                 resumes=_resumes(on_interrupt),
-                round_timeout_seconds=round_timeout_seconds,
-                memory_limit_mb=memory_limit_mb,
+                round_timeout_seconds=expect_seconds("round_timeout_seconds", round_timeout_seconds),
+                memory_limit_mb=_memory_limit(memory_limit_mb),
             )
             _check_templates(declared)
             declared.schema()
@@ -287,6 +288,12 @@ def _resumes(on_interrupt: str) -> bool:
 
 def _expected(seconds: SecondsTemplate | None) -> SecondsTemplate | None:
     return seconds if callable(seconds) else expect_seconds("expected_round_seconds", seconds)
+
+
+def _memory_limit(megabytes: int | None) -> int | None:
+    if megabytes is None or (type(megabytes) is int and 0 <= megabytes <= MOST_MEMORY_MB):
+        return megabytes
+    raise TypeError(f"memory_limit_mb is a whole number from 0 to {MOST_MEMORY_MB}, or None, not {shown(megabytes)}")
 
 
 def _signature(function: JobFunction) -> inspect.Signature:

@@ -88,7 +88,7 @@ def _checked_number(number: int, previous: int) -> int:
 def _of(value: Round, number: int, declared: int | None) -> int | None:
     if value.of is not None:
         return value.of
-    return declared if declared is not None and number <= declared else None
+    return declared if declared is not None and number <= declared <= LARGEST_NUMBER else None
 
 
 def _percent(given: int | None, number: int, of: int | None) -> int | None:

@@ -18,7 +18,7 @@ from typing import Protocol
 FOLDER = "/dev/shm/"  # noqa: S108
 PREFIXES = {"shared_memory": "", "semaphore": "sem."}
 MOST_NAMES = 10_000
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 20
 LONGEST_MESSAGE_BYTES = 1024
 
 Name = tuple[str, str]

@@ -9,9 +9,17 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.attack import MEGABYTE, assert_honest_are_served, memory_bounded, memory_of
+from tests.support.attack import (
+    MEGABYTE,
+    assert_honest_are_served,
+    connections,
+    memory_bounded,
+    memory_of,
+    read_answer,
+    request,
+)
 from tests.support.attack import wait_until_memory_is_back as memory_is_back
-from tests.support.service import Client, Service
+from tests.support.service import Client, Service, basic
 
 pytestmark = pytest.mark.gen_test
 
@@ -183,3 +191,16 @@ async def test_the_last_page_of_rounds_says_that_it_is_the_last(client: Client):
 
     assert (await client.get(f"taskqueue/{task['id']}/rounds"))["next"] is None
     assert await client.get(f"taskqueue/{task['id']}/rounds?after=3") == {"results": [], "next": None}
+
+
+async def test_large_answers_for_which_there_is_no_room_yet_come_when_there_is(service: Service):
+    client = Client(service.start("--set", "limits.answers_mb=8"))
+    task = await client.ended((await client.create("floods", times=4, output_bytes=900_000))["id"])
+    asked = request("GET", f"/openattic/api/taskqueue/{task['id']}/rounds", basic())
+
+    with connections(service, 8, asked, receive_bytes=4096) as opened:
+        await assert_honest_are_served(service)
+        answers = await asyncio.gather(*(asyncio.to_thread(read_answer, one) for one in opened))
+
+    assert [status for status, _, _ in answers] == [200] * 8
+    assert {len(json.loads(body)["results"]) for _, _, body in answers} == {4}

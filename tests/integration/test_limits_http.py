@@ -275,6 +275,15 @@ def test_refusals_of_long_addresses_cost_the_log_nothing(shared_service, count):
     assert log_of(shared_service) == before
 
 
+def test_a_body_in_pieces_that_are_none_leaves_no_trace_in_the_log_either(shared_service):
+    before = log_of(shared_service)
+    for piece in (b"zz\r\n", b"5;" + b"x" * 1000 + b"\r\n", b"-5\r\n", b"5\r\nhelloo\r\n"):
+        with connect(shared_service) as connection:
+            connection.sendall(SIGN_IN + b"Transfer-Encoding: chunked\r\n\r\n" + piece)
+            assert not connection.recv(4096) or connection.recv(4096) == b""
+    assert log_of(shared_service) == before
+
+
 REFUSED = [
     ("GET", f"{API}/taskqueue?nope=1", {**basic(), **JSON}, 400),
     ("GET", f"{API}/taskqueue", {}, 401),
@@ -321,7 +330,14 @@ async def test_large_answers_that_are_not_read_wait_for_their_turn(large, count)
     with memory_bounded(service), connections(service, count, asks, receive_bytes=4096):
         for _ in range(3):
             await assert_honest_are_served(service)
+        with connect(service) as honest:
+            honest.sendall(asks)
+            status, _, body = read_answer(honest)
+        assert (status, len(body) > 9_000_000) == (200, True), "its turn comes although nobody before it reads"
+        for path in ("/openattic/docs/", f"{API}/openapi.json"):
+            assert answer(service, "GET", path, basic())[0] == 200
     wait_until_memory_is_back(service, before)
+    assert "Traceback" not in log_of(service)
 
 
 async def test_a_stop_under_attack_ends_in_good_order(service):

@@ -160,13 +160,16 @@ async def test_requests_of_one_connection_have_an_id_each(shared_service):
 async def test_code_of_a_job_silences_neither_the_server_nor_its_worker_nor_the_next_task(service):
     options = ("--set", "log.format=json", "--set", "log.level=debug", "--set", "workers.count=1")
     client = Client(service.start("--set", "jobs.modules=tests.faults.silencing_jobs", *options))
+    before = await client.get("workers")
     silent = await client.create("silences")
     await client.ended(silent["id"])
     loud = await client.create("logs_in_threads", text="heard")
     await client.ended(loud["id"])
+    after = await client.get("workers")
     service.stop()
     lines = json_lines(service)
 
+    assert after["results"][0]["pid"] == before["results"][0]["pid"], "it is the worker that was silenced"
     assert messages(lines, logger="hourglass")[-1] == "stopped"
     assert "its clean-up raised" in messages(lines, logger="hourglass.worker", task=silent["id"])[0]
     assert messages(lines, logger="hourglass.queue", task=silent["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -161,7 +162,7 @@ def test_the_first_lines_of_a_start_name_the_data_directory_and_the_address(tmp_
     assert service.address in first
 
 
-def test_a_start_that_waits_has_named_the_data_directory_before(tmp_path):
+def test_a_start_that_waits_has_named_the_data_directory_before_and_can_be_interrupted(tmp_path):
     (tmp_path / "data").mkdir()
     with open(tmp_path / "data" / "workers.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
@@ -170,6 +171,9 @@ def test_a_start_that_waits_has_named_the_data_directory_before(tmp_path):
         try:
             assert str(tmp_path / "data") in server.stderr.readline()
             assert "Waiting for workers of an earlier server" in server.stderr.readline()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=60) == 130
+            assert server.stderr.read() == ""
         finally:
             server.kill()
             server.communicate()

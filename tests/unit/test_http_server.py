@@ -316,7 +316,7 @@ def test_a_length_that_a_proxy_has_doubled_counts_once():
 
 @pytest.mark.parametrize(
     ("setting", "descriptors", "processes", "most"),
-    [(0, 256, 2, 180), (0, 65_536, 2, 5000), (100, 256, 2, 100), (1000, 256, 2, 180), (0, 20, 2, 8)],
+    [(0, 256, 2, 164), (0, 65_536, 2, 5000), (100, 256, 2, 100), (1000, 256, 2, 164), (0, 20, 2, 8)],
 )
 def test_the_number_of_connections_follows_from_the_descriptors(setting, descriptors, processes, most):
     assert most_connections(Limits(connections=setting), descriptors, processes) == most

@@ -346,6 +346,14 @@ def test_seconds_of_a_round_that_are_none_are_refused(seconds: object) -> None:
         Round(expected_seconds=seconds)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("limit", [-1, "5", float("nan"), float("inf"), 2**60, True])
+def test_limits_that_are_no_numbers_within_bounds_are_refused(limit: Any) -> None:
+    with pytest.raises(TypeError, match="round_timeout_seconds is a number from 0 to 31536000, or None, not"):
+        declare(fill.function, round_timeout_seconds=limit)
+    with pytest.raises(TypeError, match="memory_limit_mb is a whole number from 0 to 16777216, or None, not"):
+        declare(fill.function, memory_limit_mb=limit)
+
+
 @pytest.mark.parametrize("count", [-1, 2.0, True, "5", 2**53 + 1])
 def test_rounds_that_are_no_number_of_rounds_are_refused(count: object) -> None:
     with pytest.raises(TypeError, match="rounds of the job fill is a whole number of at least 0, or None, not"):

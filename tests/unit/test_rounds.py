@@ -16,6 +16,7 @@ from jobs.rounds import checked_round
         (Round(percent=10), 4, 4, 10),
         (Round(), 1, None, None),
         (Round(), None, None, None),
+        (Round(), 2**62, None, None),
     ],
 )
 def test_the_rounds_that_were_declared_hold_where_a_round_does_not_say(

@@ -247,15 +247,27 @@ def test_when_all_places_are_taken_the_longest_line_gives_way_to_a_shorter_one()
     assert order_of(line) == ["a1", "b1", "a2"]
 
 
-def test_networks_that_have_guessed_wrong_share_every_other_turn():
+def test_networks_that_guess_and_networks_that_are_not_known_share_turns_with_known_ones():
     lines = Lines(100, 100)
     for network in "abc":
         lines.wrong(network, 0)
         lines.join(network, Someone(f"{network}1"), 59_999)
-    lines.join("a", Someone("a2"), 60_000)
-    lines.join("d", Someone("d1"), 59_999)
+    lines.right("d")
+    for name in ("d1", "d2", "e1", "f1", "g1"):
+        lines.join(name[0], Someone(name), 59_999)
 
-    assert order_of(lines) == ["a2", "a1", "d1", "b1", "c1"]
+    assert order_of(lines) == ["d1", "e1", "a1", "d2", "f1", "b1", "g1", "c1"]
+
+
+def test_a_wrong_password_makes_a_network_wait_longer_for_a_minute():
+    lines = Lines(100, 100)
+    lines.right("a")
+    lines.wrong("a", 0)
+    lines.join("a", Someone("a1"), 59_999)
+    lines.join("a", Someone("a2"), 60_000)
+    lines.join("b", Someone("b1"), 60_000)
+
+    assert order_of(lines) == ["a2", "b1", "a1"]
 
 
 @pytest.mark.parametrize(
