@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
+KEPT_FOR_OTHERS = 2000
+"""Descriptors that are neither for connections nor for answers on the disk."""
 INTERRUPTED = 130
 BACKLOG = 1024
 """How many connections the kernel keeps for us; with fewer, one that came in a crowd is tried again after a second."""
@@ -327,8 +329,10 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     from handlers.http_server import Gate, Server
     from handlers.overflow import Overflow
     from handlers.routes import make_application
+    from jobs.descriptors import descriptor_limit
 
-    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir))
+    spare = descriptor_limit() - services.limits.connections - KEPT_FOR_OTHERS
+    gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir, spare))
     http = Server.with_limits(make_application(services, _proxies(services.config)), gate)
     http.add_sockets(sockets)
     return http

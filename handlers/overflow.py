@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 1024 * 1024 * 1024
-MOST_FILES = 16
+FEWEST_FILES = 16
 """The descriptors that are held back from connections leave room for these."""
 SHARE_OF_FREE_SPACE = 10
 """A tenth of it at most: the disk is there for the tasks."""
 
 
 class Overflow:
-    """All such answers. Without a directory there is no room."""
+    """All such answers: each takes a descriptor of those that are to spare. Without a directory there is no room."""
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, spare_descriptors: int = 0) -> None:
         self._directory = directory
+        self._most_files = max(FEWEST_FILES, spare_descriptors)
         self.held_bytes = 0
         self.file_count = 0
 
     def put(self, pieces: Iterable[memoryview], size: int) -> Spooled | None:
         """The pieces as a file; None if there is no room for them, or the disk refuses."""
-        if self._directory is None or self.file_count >= MOST_FILES or self.held_bytes + size > MOST_BYTES:
+        if self._directory is None or self.file_count >= self._most_files or self.held_bytes + size > MOST_BYTES:
             return None
         try:
             if (self.held_bytes + size) * SHARE_OF_FREE_SPACE > shutil.disk_usage(self._directory).free:

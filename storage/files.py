@@ -13,7 +13,7 @@ from pathlib import Path
 
 from storage import mark
 from storage.locks import lock_holders
-from storage.mark import LogIndex
+from storage.mark import LogIndex, Mark
 
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
@@ -44,8 +44,11 @@ class OpenFiles:
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
         self._written = _written(path)
         self._in_file, self._schema_in_file = mark.read_file(path)
+        self._run: str | None = None
         self._looks_held_up = 0
-        self._holder: sqlite3.Connection | None = None
+        # The last connection that closes merges the log into the file and removes it, unless it is one that only reads.
+        self._last = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        self._last.execute("SELECT count(*) FROM sqlite_schema").fetchall()
 
     @property
     def is_lost(self) -> bool:
@@ -86,7 +89,6 @@ class OpenFiles:
             self._written = written
             return None
         self.is_mixed = True
-        self._hold()
         return (
             f"{self._path.name} was overwritten while the server runs: stop the server, "
             f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
@@ -102,19 +104,17 @@ class OpenFiles:
         last = self._in_file
         if in_log is None or schema not in (our_schema, self._schema_in_file):
             return False
-        is_of_this_run = (
-            in_file is not None and in_file.run == in_log.run and in_log.base <= in_file.step <= in_log.step
-        )
-        if in_file != last and not is_of_this_run:
+        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log)):
             return False
         self._in_file, self._schema_in_file = in_file, schema
         return True
 
-    def _hold(self) -> None:
-        """The last connection that closes merges the log into the file, unless it is one that only reads."""
-        self._holder = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        with suppress(sqlite3.Error):
-            self._holder.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    def _may_be_there(self, in_file: Mark, in_log: Mark) -> bool:
+        """Whether a checkpoint can have brought that mark into the file: the one before the log began, or one of it."""
+        index = LogIndex.read(self._index_descriptor)
+        was_checkpointed = index is None or index.frames == 0 or index.attempted_frames > 0
+        last_step = in_log.step if was_checkpointed else in_log.base
+        return in_file.run == in_log.run and in_log.base <= in_file.step <= last_step
 
     # From time to time
 
@@ -126,9 +126,21 @@ class OpenFiles:
     def look_after(self, connection: sqlite3.Connection) -> None:
         """Looks at the files, and makes the log small again if that can be."""
         self.look(connection)
-        if self.problem is None:
-            with suppress(OSError, sqlite3.Error):  # if nothing can be written, the next write says so
+        if self.problem is not None:
+            return
+        with suppress(OSError, sqlite3.Error):  # if nothing can be written, the next write says so
+            if not self._is_taken_over(connection):
                 self._shrink_log(connection)
+
+    def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
+        """Whether another server has begun a run: then somebody has removed the locks from the directory."""
+        seen = mark.mark_of(connection)
+        self._run = self._run or (seen.run if seen else None)
+        if seen is None or seen.run == self._run:
+            return False
+        self.is_mixed = True
+        self.problem = "another server has taken over the database, since server.lock was removed: stop one of them"
+        return True
 
     def _shrink_log(self, connection: sqlite3.Connection) -> None:
         if self._log.stat().st_size <= SMALL_LOG_BYTES or mark.confirm(connection, self._path):
@@ -152,17 +164,28 @@ class OpenFiles:
 
     # In the end
 
-    def settle(self, connection: sqlite3.Connection) -> None:
-        """Before the connections are closed."""
-        if not self.is_lost:
-            with suppress(OSError, sqlite3.Error):  # then the next start takes the database for a copy
-                mark.settle(connection, self._path)
+    def settle(self, connection: sqlite3.Connection) -> bool:
+        """Before the connections are closed: whether the writer may merge the log into the file.
+
+        Not into a file that is another one now; nor if it cannot be noted how far the database is, so that the next
+        start sees it by the log.
+        """
+        if self.is_lost:
+            return False
+        try:
+            mark.settle(connection, self._path)
+        except (OSError, sqlite3.Error):
+            return False
+        return True
+
+    def release_log(self) -> None:
+        """The next connection that closes may be the last."""
+        self._last.close()
 
     def close(self) -> None:
         """After the connections are closed."""
+        self._last.close()
         os.close(self._index_descriptor)
-        if self._holder is not None:
-            self._holder.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -156,7 +156,9 @@ def _is_own(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | Non
         return True
     if beside.was_copy or (seen.run if seen else None) != beside.run:
         return False
-    return in_log is not None or (seen.step if seen else None) == beside.step
+    # A log that is there but empty was merged by a checkpoint just before the server was killed.
+    has_log = in_log is not None or (beside.step is None and log_path(path).exists())
+    return has_log or (seen.step if seen else None) == beside.step
 
 
 def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:

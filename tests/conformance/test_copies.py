@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from jobs.errors import StartError
+from jobs.errors import StartError, StorageUnavailable
 from storage import ListQuery, mark
-from storage.database import open_database, write_beside_server
+from storage.database import open_database, run_in_thread, write_beside_server
 from storage.locks import command_lock, server_lock
 from storage.mark import write_beside
 from tests.conformance.test_stores import create, draft
@@ -170,6 +170,29 @@ def test_a_backup_alone_is_taken_as_restored_so_that_clients_load_again(run, lef
     assert head.oldest == head.revision > 1_000_000, "no `since` of the original is answered"
     assert next_id > 1_000_000, "no id of the original is given again"
     assert opened(run, data)[0].store == head.store, "once"
+
+
+def test_a_kill_between_a_checkpoint_and_the_next_commit_makes_no_copy_of_a_database(run, data):
+    name = store_name(data)
+    with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        left = as_the_original(data, data.parent / "left")
+
+    assert opened(run, left)[0].store == name
+
+
+def test_if_a_stop_cannot_note_how_far_the_database_is_the_next_start_sees_it_by_the_log(run, data, monkeypatch):
+    name = store_name(data)
+    store = run(open_sqlite(data))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as while_it_stops:
+        while_it_stops.setattr(mark, "write_beside", full)
+        run(store.close())
+
+    assert opened(run, data)[0].store == name
 
 
 def test_a_copied_directory_is_another_database_and_the_original_stays_the_same(run, data, tmp_path):
@@ -363,3 +386,45 @@ def test_a_start_waits_for_a_command_and_refuses_a_second_server(data):
     with pytest.raises(StartError, match=f"process {os.getpid()}"), server_lock(data):
         pass
     started.close()
+
+
+# The log of an open database.
+
+
+def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(run, tmp_path):
+    database = run(open_database(tmp_path))
+    log = tmp_path / "hourglass.db-wal"
+
+    def look_after():
+        run(run_in_thread(database._writer, database._files.look_after))
+        return database.problems
+
+    with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT store FROM head").fetchall()
+        run(database.write(lambda transaction: transaction.execute("CREATE TABLE large (data)")))
+        run(database.write(lambda transaction: transaction.execute("INSERT INTO large VALUES (randomblob(6000000))")))
+        size = log.stat().st_size
+
+        assert look_after() == [], "it may be over at once"
+        (problem,) = look_after()
+        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something reads the" in problem
+        assert database.write_problem is None
+        reader.execute("COMMIT")
+
+    assert look_after() == []
+    assert log.stat().st_size < 100_000
+    run(database.close())
+
+
+def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_first(run, tmp_path):
+    database = run(open_database(tmp_path))
+    run(run_in_thread(database._writer, database._files.look_after))
+    other = run(open_database(tmp_path))
+
+    run(run_in_thread(database._writer, database._files.look_after))
+    assert "another server has taken over the database" in database.problems[0]
+    with pytest.raises(StorageUnavailable, match="taken over"):
+        run(database.write(lambda transaction: transaction.execute("UPDATE head SET oldest = 0")))
+    run(other.close())
+    run(database.close())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -63,22 +65,29 @@ def overwrite(service):
     shutil.copyfile(service.directory / "other", database(service))
 
 
+def overwrite_with_itself(service):
+    """With a backup of a moment ago."""
+    source = service.directory / "data" / "hourglass.db"
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))"
+    subprocess.run([sys.executable, "-c", code, source, service.directory / "other"], check=True)
+    shutil.copyfile(service.directory / "other", source)
+
+
 def cut_off(service):
     os.truncate(database(service), 0)
 
 
-LARGE_TASK = {
-    "job": "counts",
-    "params": {"times": 1, "record_path": "x" * 900_000},
-    "not_before": "2999-01-01T00:00:00Z",
-}
-FAULTS = [remove, remove_all, remove_directory, move_directory, replace, remove_log, overwrite, cut_off]
+LATER = {"job": "counts", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+LARGE = {**LATER, "params": {"times": 1, "record_path": "x" * 900_000}}
+QUICK = ("--set", "server.grace_seconds=0", "--set", "workers.count=1")
+FAULTS = [remove, move_directory, remove_log, overwrite_with_itself]
+MORE_FAULTS = [remove_all, remove_directory, replace, overwrite, cut_off]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*FAULTS, *(pytest.param(fault, marks=pytest.mark.slow) for fault in MORE_FAULTS)])
 async def test_what_would_be_gone_after_a_restart_is_refused_and_health_and_ready_say_so(service, fault):
-    client = Client(service.start())
-    task = await client.create("test_task", times=1000)
+    client = Client(service.start(*QUICK))
+    task = (await client.call("POST", "taskqueue", LATER)).json
     fault(service)
 
     refused = await client.call("POST", "taskqueue/test_task", {"times": 1})
@@ -93,9 +102,9 @@ async def test_what_would_be_gone_after_a_restart_is_refused_and_health_and_read
     assert service.stop() == 0
 
 
-@pytest.mark.parametrize("fault", [remove, overwrite])
+@pytest.mark.parametrize("fault", [remove, pytest.param(overwrite, marks=pytest.mark.slow)])
 async def test_an_idle_server_says_so_by_itself(service, fault):
-    service.start()
+    service.start(*QUICK)
     fault(service)
 
     await ask_until(service, "/health", lambda answer: answer.json["status"] == "degraded")
@@ -116,28 +125,22 @@ async def test_what_is_moved_away_can_be_read_and_goes_on_when_it_is_back(servic
     assert (await ask(service, "/health")).json["problems"] == []
 
 
-async def test_an_overwritten_database_is_not_read_either(service):
-    client = Client(service.start())
+async def test_an_overwritten_database_is_not_read_either_and_a_stop_leaves_alone_what_is_there(service):
+    """What a stop would merge into it, and take away, belongs to another database."""
+    client = Client(service.start(*QUICK))
     overwrite(service)
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
-
     answer = await client.call("GET", "taskqueue")
     assert (answer.status, "was overwritten" in answer.json["detail"]) == (503, True)
 
-
-async def test_a_stop_leaves_alone_what_was_put_in_its_place(service):
-    """What it would merge into it, and take away, belongs to another database."""
-    service.start()
-    overwrite(service)
-    await ask_until(service, "/ready", lambda answer: answer.status == 503)
     before = database(service).read_bytes()
     assert service.stop() == 0
     assert (database(service).read_bytes(), log(service).exists()) == (before, True)
 
 
 async def test_a_restart_after_the_log_was_removed_loses_nothing(service):
-    client = Client(service.start())
-    task = await client.create("test_task", times=1)
+    client = Client(service.start(*QUICK))
+    task = (await client.call("POST", "taskqueue", LATER)).json
     name = (await client.get("taskqueue"))["store"]
     remove_log(service)
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503
@@ -165,13 +168,14 @@ async def test_a_killed_server_goes_on_as_the_same_database_and_clients_miss_not
 # The log
 
 
+@pytest.mark.slow
 async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(service):
     client = Client(service.start())
     with closing(sqlite3.connect(database(service), isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM tasks").fetchone()
         for _ in range(8):
-            answer = await client.call("POST", "taskqueue", LARGE_TASK)
+            answer = await client.call("POST", "taskqueue", LARGE)
             assert answer.status == 201, answer.body
         size = log(service).stat().st_size
         assert size > 5_000_000

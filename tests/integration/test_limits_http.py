@@ -330,7 +330,14 @@ async def test_large_answers_that_are_not_read_wait_for_their_turn(large, count)
     with memory_bounded(service), connections(service, count, asks, receive_bytes=4096):
         for _ in range(3):
             await assert_honest_are_served(service)
+        with connect(service) as honest:
+            honest.sendall(asks)
+            status, _, body = read_answer(honest)
+        assert (status, len(body) > 9_000_000) == (200, True), "its turn comes although nobody before it reads"
+        for path in ("/openattic/docs/", f"{API}/openapi.json"):
+            assert answer(service, "GET", path, basic())[0] == 200
     wait_until_memory_is_back(service, before)
+    assert "Traceback" not in log_of(service)
 
 
 async def test_a_stop_under_attack_ends_in_good_order(service):

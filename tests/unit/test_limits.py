@@ -1,10 +1,12 @@
 """What clients may cost: places, in all and for each user."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
-from handlers.limits import MEGABYTE, LimitReached, Places, RefusedTally, UnreadAnswers
+from handlers import limits
+from handlers.limits import MEGABYTE, LimitReached, Places, RefusedTally, UnfinishedBodies, UnreadAnswers
 from tests.faults.support import in_a_loop
 
 
@@ -100,3 +102,57 @@ async def test_who_goes_while_it_waits_leaves_its_place_to_the_next():
     first.cancel()
     await second
     assert answers.held_bytes == 5 * MEGABYTE
+
+
+class Upload:
+    """A request whose body is on its way."""
+
+    def __init__(self):
+        self.is_given_up = False
+
+    def give_up_body(self):
+        self.is_given_up = True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time in seconds, which only the test moves."""
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now.seconds)
+    return now
+
+
+def test_the_body_that_has_been_quiet_for_longest_makes_room(clock):
+    bodies = UnfinishedBodies(2 * MEGABYTE)
+    quiet, steady, new = Upload(), Upload(), Upload()
+    assert bodies.take(quiet, MEGABYTE)
+    assert bodies.take(steady, MEGABYTE // 2)
+    clock.seconds = 5
+    assert bodies.take(steady, MEGABYTE)
+
+    assert bodies.take(new, MEGABYTE)
+
+    assert (quiet.is_given_up, steady.is_given_up) == (True, False)
+    bodies.leave(steady)
+    bodies.leave(new)
+    assert bodies.held_bytes == 0
+
+
+def test_a_body_is_refused_while_all_others_go_on_and_a_small_one_never_is(clock):
+    bodies = UnfinishedBodies(2 * MEGABYTE)
+    others = [Upload(), Upload()]
+    assert all(bodies.take(one, MEGABYTE) for one in others)
+
+    assert not bodies.take(Upload(), MEGABYTE)
+    assert bodies.take(Upload(), 4000)
+    assert not any(one.is_given_up for one in others)
+
+
+def test_who_is_refused_is_not_given_up_for_its_own_sake(clock):
+    bodies = UnfinishedBodies(2 * MEGABYTE)
+    alone = Upload()
+    assert bodies.take(alone, 2 * MEGABYTE)
+    clock.seconds = 100
+
+    assert not bodies.take(alone, 3 * MEGABYTE)
+    assert not alone.is_given_up
