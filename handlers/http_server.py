@@ -486,6 +486,7 @@ class Connection(HTTP1Connection):
         self._waits_to_continue = False
         self._headers_sent = False
         self._is_lingering = False
+        self._delivered_bytes = 0
         self._discarded_bytes = 0
 
     async def _read_message_inner(self, delegate: HTTPMessageDelegate, num_1xx: int = 0) -> bool:
@@ -545,6 +546,10 @@ class Connection(HTTP1Connection):
         if self._length is not None:
             self._length -= len(data)
         if not self._write_finished:
+            # Handlers refuse much earlier. This is for one that forgets to.
+            self._delivered_bytes += len(data)
+            if self._delivered_bytes > LARGEST_DISCARDED_BYTES:
+                raise HTTPInputError("The body is too large.")
             await _logging(delegate.data_received, data)
             return
         self._discarded_bytes += len(data)
