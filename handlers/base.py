@@ -23,13 +23,12 @@ from handlers.operations import Operation
 from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
-from jobs.errors import InvalidInput, ReadTooLong, StatusChanged, TooManyAttempts
+from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
 from jobs.model import Task
 from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
-from storage.room import row_bytes, without_large_fields
 from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
@@ -116,7 +115,7 @@ class IdentifiedHandler(RequestHandler):
 class ServiceHandler(IdentifiedHandler):
     """A handler with the services, and with what every answer bears."""
 
-    content_type: ClassVar[str] = "application/json"
+    content_type = "application/json"
 
     def initialize(self, services: Services) -> None:
         self.services = services
@@ -322,9 +321,6 @@ class ServiceHandler(IdentifiedHandler):
         return compressed(body, quickly=True)
 
     def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
-        if isinstance(error, StatusChanged) and error.task is not None:
-            has_room = self.services.limits.answers.has_room(row_bytes(error.task))
-            members["task"] = self.view(error.task if has_room else without_large_fields(error.task))
         if isinstance(error, ReadTooLong):
             self.services.refused.add("read_seconds")
         super().send_problem(error, status, **members)

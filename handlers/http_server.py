@@ -53,7 +53,7 @@ SPOOLED_AT_LEAST_BYTES = 256 * 1024
 SPOOL_CHUNK_BYTES = 64 * 1024
 TIDY_SECONDS = 5.0
 LONGEST_TIDY_SECONDS = 30.0
-MOST_TIME_FOR_TIDYING = 0.005
+MOST_TIME_FOR_TIDYING = 0.01
 WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 DOOR_SECONDS = 0.1
@@ -376,7 +376,18 @@ class Stream(IOStream):
             self.close(exc_info=error)
         unsent = len(self._write_buffer) if self._write_buffer else 0
         if unsent != self._unsent and not self.is_websocket:
+            self._let_go()
             self._count_unsent(unsent)
+
+    def _let_go(self) -> None:
+        """Tornado holds a text until its last byte has left: when half of it has, only the rest is held."""
+        buffer = self._write_buffer
+        if not buffer or buffer._first_pos < SPOOL_CHUNK_BYTES:
+            return
+        is_text, text = buffer._buffers[0]
+        if is_text and buffer._first_pos > len(text) // 2:
+            buffer._buffers[0] = (True, memoryview(bytes(text[buffer._first_pos :])))
+            buffer._first_pos = 0
 
     def _end_spool(self) -> None:
         if self._spooled is not None:

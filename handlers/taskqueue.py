@@ -17,15 +17,17 @@ from handlers.answers import (
     DeletionsView,
     InterruptionListView,
     InterruptionView,
+    ProblemView,
     RoundListView,
     TaskListView,
 )
 from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
+from handlers.problems import problem
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
-from jobs.errors import CountChanged, InvalidInput, Mistakes, NoSuchTask, NotFound
+from jobs.errors import CountChanged, HourglassError, InvalidInput, Mistakes, NoSuchTask, NotFound, StatusChanged
 from jobs.lifecycle import Expected
 from jobs.model import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
@@ -33,7 +35,7 @@ from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
-from storage.room import Room, without_large_fields
+from storage.room import Room, is_whole, without_large_fields
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55
@@ -120,7 +122,7 @@ class AnsweringHandler(ApiHandler):
     async def answer_task(self, task: Task, status: int = 200) -> None:
         """Answers with the task; if that is large, it is read again when its turn has come."""
         light = without_large_fields(task)
-        if light is task:
+        if light is task and is_whole(task):
             self.send(self.view(task), status)
             return
         del task
@@ -269,7 +271,13 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self.create(self._submit)
 
     async def _submit(self, key: RequestKey | None) -> Created:
-        return await self.services.tasks.queue.submit(self._submission(self.json()), self.actor, key)
+        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key)
+
+    def _take_submission(self) -> Submission:
+        """What the body asks for, which is not held any longer."""
+        submission = self._submission(self.json())
+        self.forget_body()
+        return submission
 
     async def delete(self) -> None:
         """Aborts the pending and deletes the final ones of many tasks: by ids, or all that match the filters."""
@@ -446,11 +454,26 @@ class TaskHandler(AnsweringHandler):
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
-        await self._answer_deletion(
-            await self.services.tasks.queue.delete(
-                _task_id(task_id), self.actor, self.value("if_status"), self.value("force", False), self.check_actor
+        number, force = _task_id(task_id), self.value("force", False)
+        try:
+            await self._answer_deletion(
+                await self.services.tasks.queue.delete(
+                    number, self.actor, self.value("if_status"), force, self.check_actor
+                )
             )
-        )
+        except StatusChanged as error:
+            await self._refuse(error)
+
+    async def _refuse(self, error: StatusChanged) -> None:
+        """The problem shows the task as it is now, whole: that may be large."""
+        light = without_large_fields(error.task) if error.task is not None else None
+        told = HourglassError(str(error))
+
+        async def read() -> ProblemView:
+            return problem(told, 412, **({} if light is None else {"task": await self._whole_view(light)}))
+
+        self.content_type = "application/problem+json"
+        await self.answer(read, 412)
 
     async def _answer_deletion(self, task: Task | None) -> None:
         if task is not None:

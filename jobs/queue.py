@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jobs import composition, lifecycle
 from jobs.engine import Engine, WorkerUsage
@@ -139,6 +140,7 @@ class TaskQueue:
             if known is None:
                 raise
             return known
+        del submission  # the draft has it as a text
         # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
         return (await self._take_in([draft], key))[0]
 
@@ -378,7 +380,7 @@ class TaskQueue:
             recovered = await self._store.change(task.id, step)
             self._note_end_of(recovered)
         if recovered is not None and recovered.is_pending:
-            await self._let_wait_again(recovered, now)
+            await self._let_wait_again(replace(recovered, params=task.params), now)
 
     async def _let_wait_again(self, task: Task, now: int) -> None:
         impossible = self._impossible(task, now)

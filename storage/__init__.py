@@ -70,7 +70,8 @@ class TaskStore(Protocol):
 
     Each change of a task raises the store's revision by one and gives it to the task. A change of status also
     leaves a transition, a deletion a tombstone; both outlive the task. Writes that are refused leave nothing
-    behind and do not touch their neighbours. Where nothing can be written at all they raise StorageUnavailable.
+    behind and do not touch their neighbours. A write may return a task without large fields, unless it was given them.
+    Where nothing can be written at all they raise StorageUnavailable.
     """
 
     on_commit: Callable[[int], None]

@@ -147,7 +147,11 @@ class Database:
         if self._committing is None:
             # In a context of its own: it writes for many, and must not log in the name of one request.
             self._committing = asyncio.create_task(self._commit_waiting(), context=Context())
-        return await future
+        try:
+            return await future
+        finally:
+            # An exception would go round in a ring with this frame, and with it the task that it tells of.
+            del future
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs a short read in one snapshot. Cancelled, it is interrupted, as is `read_list`."""
@@ -402,7 +406,10 @@ def _attempt(operation: Operation[Result], transaction: Transaction) -> Result |
     transaction.execute("ROLLBACK TO attempt")
     transaction.execute("RELEASE attempt")
     transaction.state = state
-    return outcome
+    try:
+        return outcome
+    finally:
+        del outcome  # as in Database.write
 
 
 def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:

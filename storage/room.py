@@ -51,6 +51,11 @@ def without_large_fields(task: Task) -> Task:
     return _trimmed(task, LARGEST_INLINE_BYTES, LARGEST_INLINE_BYTES)
 
 
+def is_whole(task: Task) -> bool:
+    """Whether nothing of it is left out."""
+    return bool(task.params) and (task.result is not None or task.result_bytes is None)
+
+
 def row_bytes(task: Task) -> int:
     """About how much JSON a task is: all its texts; the fields of fixed size are some hundred bytes."""
     texts = (task.params, task.metadata, task.result, task.error, task.message, task.description, task.outcome)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from jobs.errors import Conflict, StatusChanged
+from jobs.errors import Conflict
 from jobs.lifecycle import Change, Removed, Step
 from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from storage import KEYS_LAST_MS, Created, Draft, RequestKey
@@ -17,7 +17,7 @@ from storage.database import Transaction
 from storage.kept_rounds import MOST_ROUNDS_AT_ONCE, RoundBounds, bytes_added, forget_rounds, keep_newest
 from storage.minutes import count_created, count_step
 from storage.room import LARGEST_INLINE_BYTES
-from storage.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, whole, with_columns
+from storage.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, with_columns
 from storage.statements import SQL
 from storage.words import split_words
 
@@ -125,14 +125,14 @@ def created_with(key: RequestKey, reader: Reader) -> Task | None:
         )
     if columns[0] is None:
         raise Conflict(f"The Idempotency-Key {key.key} stands for task {task_id}, which has been deleted since.")
-    return whole(reader, task_of(columns))
+    return task_of(columns)
 
 
 def _create_one(draft: Draft, transaction: Transaction) -> Created:
     if draft.unique_key is not None:
         equal = next(tasks_of(transaction.execute(_PENDING_WITH_KEY, {"unique_key": draft.unique_key})), None)
         if equal is not None:
-            return Created(whole(transaction, equal), is_new=False)
+            return Created(equal, is_new=False)
     revision = _next_revision(transaction)
     row = {**_row(draft), "locks": _locks_text(draft.locks), "revision": revision}
     task_id = transaction.execute(SQL["insert_task"], row).lastrowid
@@ -178,7 +178,7 @@ def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction
     rounds: list[RoundRecord] = []
     added = 0
     for step in steps:
-        outcome = _outcome(step, task, transaction)
+        outcome = step(task)
         if isinstance(outcome, Removed):
             remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
             return None
@@ -187,19 +187,11 @@ def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction
             added += bytes_added(transaction, task, outcome.rounds)
             task = _apply(transaction, task, outcome)
     if task is before:
-        return whole(transaction, task)
+        return task
     rounds_bytes = _update(transaction, before, task, added)
     if rounds:
         keep_newest(transaction, task, rounds, rounds_bytes, bounds)
-    return whole(transaction, task)
-
-
-def _outcome(step: Step, task: Task, transaction: Transaction) -> Change | Removed | None:
-    """What a step makes of a task; if it refuses what the task has become, that is told whole."""
-    try:
-        return step(task)
-    except StatusChanged as error:
-        raise StatusChanged(whole(transaction, task)) from error
+    return task
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:

@@ -300,7 +300,7 @@ def test_a_pin_is_a_change_that_leaves_the_time_of_the_last_one(run, store):
     pinned = run(store.change(task.id, lifecycle.pinned(True)))
 
     assert (pinned.pinned, pinned.last_modified, pinned.revision) == (True, task.last_modified, task.revision + 1)
-    assert pinned.result == large
+    assert run(store.task(task.id)).result == large
     assert run(store.change(task.id, lifecycle.pinned(True))) == pinned
     assert run(store.change(task.id, lifecycle.pinned(False))).pinned is False
 
