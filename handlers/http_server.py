@@ -53,7 +53,7 @@ SPOOLED_AT_LEAST_BYTES = 256 * 1024
 SPOOL_CHUNK_BYTES = 64 * 1024
 TIDY_SECONDS = 5.0
 LONGEST_TIDY_SECONDS = 30.0
-MOST_TIME_FOR_TIDYING = 0.005
+MOST_TIME_FOR_TIDYING = 0.01
 WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 DOOR_SECONDS = 0.1
@@ -497,6 +497,7 @@ class Connection(HTTP1Connection):
         self._waits_to_continue = False
         self._headers_sent = False
         self._is_lingering = False
+        self._delivered_bytes = 0
         self._discarded_bytes = 0
 
     async def _read_message_inner(self, delegate: HTTPMessageDelegate, num_1xx: int = 0) -> bool:
@@ -556,6 +557,10 @@ class Connection(HTTP1Connection):
         if self._length is not None:
             self._length -= len(data)
         if not self._write_finished:
+            # Handlers refuse much earlier. This is for one that forgets to.
+            self._delivered_bytes += len(data)
+            if self._delivered_bytes > LARGEST_DISCARDED_BYTES:
+                raise HTTPInputError("The body is too large.")
             await _logging(delegate.data_received, data)
             return
         self._discarded_bytes += len(data)
