@@ -278,7 +278,8 @@ def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
     name = store_name(data)
     moments = moments_of(data, tmp_path, "own", monkeypatch)
 
-    assert {opened(run, folder)[0].store for folder in moments} == {name}
+    assert {(mark.look(folder / "hourglass.db"), store_name(folder)) for folder in moments} == {("own", name)}
+    assert opened(run, moments[-1])[0].store == name
 
 
 def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_all_the_same(
@@ -287,7 +288,9 @@ def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_a
     name = store_name(data)
     moments = moments_of(data, tmp_path, "copy", monkeypatch)
 
-    assert name not in {opened(run, folder)[0].store for folder in moments}
+    seen = {(mark.look(folder / "hourglass.db"), store_name(folder) == name) for folder in moments}
+    assert seen == {("copy", True), ("own", False)}, "a copy until it has its new name"
+    assert opened(run, moments[0])[0].store != name
 
 
 def test_a_reader_beside_a_start_and_a_stop_changes_nothing(run, data):
