@@ -86,7 +86,12 @@ def look(path: Path) -> Found:
     if not _size(path):
         _refuse_lost(path, beside, has_log)
         return "new"
-    in_log = _mark_through_log(path) if has_log else None
+    try:
+        in_log = _mark_through_log(path) if has_log else None
+    except sqlite3.DatabaseError as error:
+        if not is_damaged(error):
+            raise
+        raise StartError(_mixed(path)) from error  # the pages of two databases
     in_file = _mark_in_file(path, in_log)
     if beside is None:
         return "own" if in_file is None else "copy"
@@ -167,9 +172,19 @@ def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
     try:
         return read_file(path)[0]
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+        if _code(error) == sqlite3.SQLITE_NOTADB:
             return None
         return in_log
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether SQLite could not make sense of what it read."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def read_file(path: Path) -> tuple[Mark | None, int]:
