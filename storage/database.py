@@ -131,8 +131,7 @@ class Database:
             found.append(f"Nothing can be stored: {self._files.problem}.")
         elif self._write_problem:
             found.append(f"Nothing could be stored when it was last tried: {self._write_problem}.")
-        if self._files.log_problem:
-            found.append(f"{self._files.log_problem}.")
+        found += [f"{problem}." for problem in (self._files.log_problem, self._files.key_problem) if problem]
         return found
 
     async def write(self, operation: Operation[Result]) -> Result:

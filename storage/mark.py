@@ -245,7 +245,7 @@ class LogIndex(NamedTuple):
 
     @classmethod
     def read(cls, descriptor: int) -> LogIndex | None:
-        """None where it is of another kind than is known here."""
+        """None if it is of another kind than is known here."""
         data = os.pread(descriptor, 136, 0)
         if len(data) < 136:
             return None
@@ -344,7 +344,7 @@ def take_step(connection: sqlite3.Connection, is_checkpointed: bool) -> None:
 
 def settle(connection: sqlite3.Connection, path: Path) -> None:
     """To be called before the last connection closes, which merges all into the main file: says beside it how far it
-    has come. Where a reader holds the checkpoint up, the log stays, and the next start sees by that."""
+    has come. If a reader holds the checkpoint up, the log stays, and the next start sees by that."""
     beside, mark = read_beside(path.parent), mark_of(connection)
     if beside is None or mark is None or mark.run not in (beside.run, beside.next_run) or not checkpoint(connection):
         return
@@ -374,7 +374,7 @@ def checkpoint(connection: sqlite3.Connection) -> bool:
 
 
 def read_beside(data_dir: Path) -> Beside | None:
-    """None where there is none; one that cannot be understood counts as none."""
+    """None if there is none; one that cannot be understood counts as none."""
     try:
         return msgspec.json.decode((data_dir / BESIDE_NAME).read_bytes(), type=Beside)
     except FileNotFoundError:
@@ -406,7 +406,7 @@ def write_beside(data_dir: Path, beside: Beside) -> None:
 
 
 def boot_id() -> str:
-    """Another one each time the machine is started; empty where that is not known."""
+    """Another one each time the machine is started; empty if that is not known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

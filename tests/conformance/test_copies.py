@@ -428,3 +428,16 @@ def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_first(ru
         run(database.write(lambda transaction: transaction.execute("UPDATE head SET oldest = 0")))
     run(other.close())
     run(database.close())
+
+
+def test_a_key_that_is_removed_is_told_of_until_it_is_back(run, tmp_path):
+    database = run(open_database(tmp_path))
+    key = tmp_path / "secret.key"
+    problems = []
+    for change in (lambda: None, key.touch, key.unlink, key.touch):
+        change()
+        run(run_in_thread(database._writer, database._files.look_after))
+        problems.append([problem.partition(":")[0] for problem in database.problems])
+    run(database.close())
+
+    assert problems == [[], [], ["secret.key was removed while the server runs"], []]
