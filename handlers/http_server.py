@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import errno
 import fcntl
 import gc
 import logging
@@ -72,7 +71,6 @@ ACCEPTED_AT_ONCE = 128
 LONGEST_REASON_CHARACTERS = 200
 
 END_OF_HEADER = rb"\r?\n\r?\n"
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def resident_bytes() -> int:
@@ -690,17 +688,20 @@ class Server(HTTPServer):
         pause: list[asyncio.TimerHandle] = []
 
         def accept() -> None:
-            try:
-                for _ in range(ACCEPTED_AT_ONCE):
+            for _ in range(ACCEPTED_AT_ONCE):
+                try:
                     connection, address = listening.accept()
-                    if not self._let_in(connection, address):
-                        go_on_after(DOOR_SECONDS, try_again, connection, address)
+                except (BlockingIOError, ConnectionAbortedError):
+                    return
+                except OSError as error:
+                    self._cannot_accept(error)
+                    if not self.gate.give_up_one():
+                        go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
                         return
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
-                self._cannot_accept(error)
+                    continue
+                if not self._let_in(connection, address):
+                    go_on_after(DOOR_SECONDS, try_again, connection, address)
+                    return
 
         def try_again(connection: socket.socket, address: Any) -> None:
             if not self._let_in(connection, address):
@@ -738,8 +739,7 @@ class Server(HTTPServer):
                 connection.send(raw_problem(503, "There are too many connections; try again shortly."))
 
     def _cannot_accept(self, error: OSError) -> None:
-        """Says so once a minute at most, and gives up the connection that is worth least, so that there is a place."""
-        self.gate.give_up_one()
+        """Says so, once a minute at most."""
         if time.monotonic() - self._logged_at >= ACCEPT_LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.error("no connection can be accepted at the moment, it is tried again: %s", error.strerror)
