@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import errno
 import fcntl
 import gc
 import logging
@@ -53,7 +52,7 @@ SPOOLED_AT_LEAST_BYTES = 256 * 1024
 SPOOL_CHUNK_BYTES = 64 * 1024
 TIDY_SECONDS = 5.0
 LONGEST_TIDY_SECONDS = 30.0
-MOST_TIME_FOR_TIDYING = 0.005
+MOST_TIME_FOR_TIDYING = 0.01
 WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 DOOR_SECONDS = 0.1
@@ -72,7 +71,6 @@ ACCEPTED_AT_ONCE = 128
 LONGEST_REASON_CHARACTERS = 200
 
 END_OF_HEADER = rb"\r?\n\r?\n"
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 def resident_bytes() -> int:
@@ -497,6 +495,7 @@ class Connection(HTTP1Connection):
         self._waits_to_continue = False
         self._headers_sent = False
         self._is_lingering = False
+        self._delivered_bytes = 0
         self._discarded_bytes = 0
 
     async def _read_message_inner(self, delegate: HTTPMessageDelegate, num_1xx: int = 0) -> bool:
@@ -556,6 +555,10 @@ class Connection(HTTP1Connection):
         if self._length is not None:
             self._length -= len(data)
         if not self._write_finished:
+            # Handlers refuse much earlier. This is for one that forgets to.
+            self._delivered_bytes += len(data)
+            if self._delivered_bytes > LARGEST_DISCARDED_BYTES:
+                raise HTTPInputError("The body is too large.")
             await _logging(delegate.data_received, data)
             return
         self._discarded_bytes += len(data)
@@ -685,17 +688,20 @@ class Server(HTTPServer):
         pause: list[asyncio.TimerHandle] = []
 
         def accept() -> None:
-            try:
-                for _ in range(ACCEPTED_AT_ONCE):
+            for _ in range(ACCEPTED_AT_ONCE):
+                try:
                     connection, address = listening.accept()
-                    if not self._let_in(connection, address):
-                        go_on_after(DOOR_SECONDS, try_again, connection, address)
+                except (BlockingIOError, ConnectionAbortedError):
+                    return
+                except OSError as error:
+                    self._cannot_accept(error)
+                    if not self.gate.give_up_one():
+                        go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
                         return
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                go_on_after(ACCEPT_PAUSE_SECONDS, loop.add_reader, listening, accept)
-                self._cannot_accept(error)
+                    continue
+                if not self._let_in(connection, address):
+                    go_on_after(DOOR_SECONDS, try_again, connection, address)
+                    return
 
         def try_again(connection: socket.socket, address: Any) -> None:
             if not self._let_in(connection, address):
@@ -733,8 +739,7 @@ class Server(HTTPServer):
                 connection.send(raw_problem(503, "There are too many connections; try again shortly."))
 
     def _cannot_accept(self, error: OSError) -> None:
-        """Says so once a minute at most, and gives up the connection that is worth least, so that there is a place."""
-        self.gate.give_up_one()
+        """Says so, once a minute at most."""
         if time.monotonic() - self._logged_at >= ACCEPT_LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.error("no connection can be accepted at the moment, it is tried again: %s", error.strerror)

@@ -245,9 +245,10 @@ class UnfinishedBodies:
         self._held -= self._bodies.pop(holder, (0, 0))[0]
 
     def add_unread(self, size: int) -> bool:
-        """Counts bytes that no holder has yet; whether they are within bounds, which are twice as wide for them."""
+        """Counts bytes that no holder has yet; whether they are within bounds. Those are a quarter wider for them, so
+        that a body that comes together with its header gets an answer where there is no room for it."""
         self._held += size
-        return size <= 0 or self._held <= 2 * self._most
+        return size <= 0 or self._held <= self._most * 5 // 4
 
     def _give_one_up(self, holder: BodyHolder, now: float) -> bool:
         quietest = next(iter(self._bodies), holder)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol
 
@@ -89,6 +90,7 @@ class Run:
         self.finished = asyncio.Event()
         self.stalled = False
         self._line: deque[_Write] = deque()
+        self._more = asyncio.Event()
         self._is_writing = False
 
 
@@ -150,6 +152,7 @@ class RunWriter:
 
     def _put(self, run: Run, write: _Write) -> None:
         run._line.append(write)
+        run._more.set()
         if not run._is_writing:
             run._is_writing = True
             self._background.begin(self._write_line(run))
@@ -170,7 +173,7 @@ class RunWriter:
                 self._note_written(run, group, task)
                 must_wait = False
             if must_wait:
-                await asyncio.sleep(delay)
+                await _sleep(delay, run)
             delay = min(2 * delay, LONGEST_RETRY_SECONDS) if must_wait else FIRST_RETRY_SECONDS
         run._is_writing = False
         if run.over:
@@ -187,7 +190,8 @@ class RunWriter:
 
     def _refuse(self, run: Run, group: Sequence[_Write], error: Exception) -> bool:
         """A person is told; a task that was deleted while it was stopping needs no more words. Otherwise, of several
-        writes each is tried by itself, and the one that is refused ends the task. False: that too is to be tried again.
+        writes each is tried by itself, and the one that is refused ends the task. False: that too is refused, and to be
+        tried again after a while.
         """
         if group[0].answer is not None:
             _fail(group[0].answer, error)
@@ -200,8 +204,11 @@ class RunWriter:
             log.error("task %d: %s", run.task_id, error, exc_info=error, extra={"task": run.task_id})
             if group[0].ends_refused:
                 self._unfinished.add(run.task_id)
+                others_wait = bool(run._line)
                 run._line.append(group[0])  # behind people, who may have better luck
-                return False
+                return others_wait
+            if any(write.ends_refused for write in run._line):
+                return True  # it ends already
             ending = self._listener.run_refused(run, error)
             run._line.appendleft(_Write(ending, goes_alone=True, ends_refused=True))
         return True
@@ -224,6 +231,14 @@ class RunWriter:
         if self._kept_back.pop(run.task_id, None) is not None and not self._kept_back:
             log.warning("Everything that was kept is written now.")
             self._listener.writing_works_again()
+
+
+async def _sleep(seconds: float, run: Run) -> None:
+    """Until something more is to be written, which may be what a person waits for."""
+    run._more.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await run._more.wait()
 
 
 def _next_group(line: deque[_Write]) -> list[_Write]:

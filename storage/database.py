@@ -25,7 +25,7 @@ from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from storage.files import FilesLost, OpenFiles
 from storage.locks import command_lock
-from storage.mark import LogIndex, index_path, look, settle, take_over, take_step
+from storage.mark import LogIndex, index_path, is_damaged, look, settle, take_over, take_step
 from storage.turns import Turns
 from storage.words import has_words, split_words
 
@@ -131,8 +131,7 @@ class Database:
             found.append(f"Nothing can be stored: {self._files.problem}.")
         elif self._write_problem:
             found.append(f"Nothing could be stored when it was last tried: {self._write_problem}.")
-        if self._files.log_problem:
-            found.append(f"{self._files.log_problem}.")
+        found += [f"{problem}." for problem in (self._files.log_problem, self._files.key_problem) if problem]
         return found
 
     async def write(self, operation: Operation[Result]) -> Result:
@@ -471,7 +470,7 @@ async def open_database(data_dir: Path) -> Database:
 
 def start_error(path: Path, error: OSError | sqlite3.Error) -> StartError:
     """Why a database cannot be opened, and what to do."""
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if is_damaged(error):
         return StartError(f"[storage] data_dir: {path} is damaged, or not a database: restore a backup ({error})")
     return StartError(f"[storage] data_dir: expected a directory to write to, got {path.parent} ({error})")
 

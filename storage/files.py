@@ -15,6 +15,7 @@ from storage import mark
 from storage.locks import lock_holders
 from storage.mark import LogIndex, Mark
 
+KEY_NAME = "secret.key"
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
 LARGE_LOG_BYTES = 4 * MIB
@@ -30,12 +31,14 @@ class OpenFiles:
     """The files of a database that has just been opened.
 
     `problem` is what was found last, None while all is well. `is_mixed` is set for good when the content of the
-    database was overwritten: then what is read means nothing either. `log_problem` says who keeps the log large.
+    database was overwritten: then what is read means nothing either. `log_problem` says who keeps the log large,
+    `key_problem` that the key of the tokens is missing.
     """
 
     def __init__(self, path: Path) -> None:
         self.problem: str | None = None
         self.log_problem: str | None = None
+        self.key_problem: str | None = None
         self.is_mixed = False
         self._path = path
         self._log = mark.log_path(path)
@@ -45,6 +48,7 @@ class OpenFiles:
         self._written = _written(path)
         self._in_file, self._schema_in_file = mark.read_file(path)
         self._run: str | None = None
+        self._key_was_there = False
         self._looks_held_up = 0
         # The last connection that closes merges the log into the file and removes it, unless it is one that only reads.
         self._last = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
@@ -125,12 +129,23 @@ class OpenFiles:
 
     def look_after(self, connection: sqlite3.Connection) -> None:
         """Looks at the files, and makes the log small again if that can be."""
+        self._look_at_key()
         self.look(connection)
         if self.problem is not None:
             return
         with suppress(OSError, sqlite3.Error):  # if nothing can be written, the next write says so
             if not self._is_taken_over(connection):
                 self._shrink_log(connection)
+
+    def _look_at_key(self) -> None:
+        is_there = (self._path.parent / KEY_NAME).exists()
+        self._key_was_there = self._key_was_there or is_there
+        self.key_problem = None
+        if self._key_was_there and not is_there:
+            self.key_problem = (
+                f"{KEY_NAME} was removed while the server runs: put it back, "
+                f"or the next start ends all sessions and makes every token another one"
+            )
 
     def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
         """Whether another server has begun a run: then somebody has removed the locks from the directory."""

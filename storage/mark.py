@@ -86,7 +86,12 @@ def look(path: Path) -> Found:
     if not _size(path):
         _refuse_lost(path, beside, has_log)
         return "new"
-    in_log = _mark_through_log(path) if has_log else None
+    try:
+        in_log = _mark_through_log(path) if has_log else None
+    except sqlite3.DatabaseError as error:
+        if not is_damaged(error):
+            raise
+        raise StartError(_mixed(path)) from error  # the pages of two databases
     in_file = _mark_in_file(path, in_log)
     if beside is None:
         return "own" if in_file is None else "copy"
@@ -167,9 +172,19 @@ def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
     try:
         return read_file(path)[0]
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+        if _code(error) == sqlite3.SQLITE_NOTADB:
             return None
         return in_log
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether SQLite could not make sense of what it read."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
 
 
 def read_file(path: Path) -> tuple[Mark | None, int]:
@@ -230,7 +245,7 @@ class LogIndex(NamedTuple):
 
     @classmethod
     def read(cls, descriptor: int) -> LogIndex | None:
-        """None where it is of another kind than is known here."""
+        """None if it is of another kind than is known here."""
         data = os.pread(descriptor, 136, 0)
         if len(data) < 136:
             return None
@@ -329,7 +344,7 @@ def take_step(connection: sqlite3.Connection, is_checkpointed: bool) -> None:
 
 def settle(connection: sqlite3.Connection, path: Path) -> None:
     """To be called before the last connection closes, which merges all into the main file: says beside it how far it
-    has come. Where a reader holds the checkpoint up, the log stays, and the next start sees by that."""
+    has come. If a reader holds the checkpoint up, the log stays, and the next start sees by that."""
     beside, mark = read_beside(path.parent), mark_of(connection)
     if beside is None or mark is None or mark.run not in (beside.run, beside.next_run) or not checkpoint(connection):
         return
@@ -359,7 +374,7 @@ def checkpoint(connection: sqlite3.Connection) -> bool:
 
 
 def read_beside(data_dir: Path) -> Beside | None:
-    """None where there is none; one that cannot be understood counts as none."""
+    """None if there is none; one that cannot be understood counts as none."""
     try:
         return msgspec.json.decode((data_dir / BESIDE_NAME).read_bytes(), type=Beside)
     except FileNotFoundError:
@@ -391,7 +406,7 @@ def write_beside(data_dir: Path, beside: Beside) -> None:
 
 
 def boot_id() -> str:
-    """Another one each time the machine is started; empty where that is not known."""
+    """Another one each time the machine is started; empty if that is not known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

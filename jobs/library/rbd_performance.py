@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import accumulate
 from typing import Annotated, TypeVar
 
 from msgspec import Meta
+from msgspec.json import encode
 
 from ceph.cluster import Cluster
 from ceph.clusters import AGAIN_AFTER_SECONDS, Clusters, why_unavailable
@@ -27,6 +29,8 @@ LONGEST_SILENCE_SECONDS = 300.0
 CHECKPOINT_SECONDS = 1.0
 """Between the sizes of so many images in a second the same ones need not be written down again and again."""
 GONE_ERRNO = 2
+MOST_NAMES_BYTES = 6000
+"""For the pools in metadata, and again for the images: 16 KiB are allowed in all."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Path = Annotated[
@@ -46,7 +50,16 @@ def _named(names: Sequence[str], noun: str) -> str:
 
 
 def metadata(fsid: str, pools: Sequence[str], images: Sequence[str], **_: object) -> dict[str, object]:
-    return {"fsid": fsid, "pools": list(pools), "images": list(images)}
+    """Names what it concerns, the first of very many: metadata are bounded, and the parameters have them all."""
+    names = {"pools": _first(pools), "images": _first(images)}
+    left_out = len(pools) + len(images) - sum(map(len, names.values()))
+    return {"fsid": fsid, **names, **({"and_more": left_out} if left_out else {})}
+
+
+def _first(names: Sequence[str]) -> list[str]:
+    """Returns as many of the first names as fit into metadata, whatever their characters take as JSON."""
+    sizes = accumulate(len(encode(name)) + 1 for name in names)
+    return [name for name, size in zip(names, sizes, strict=True) if size <= MOST_NAMES_BYTES]
 
 
 @job(description=describe, metadata=metadata, unavailable_because=why_unavailable)

@@ -278,7 +278,8 @@ def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
     name = store_name(data)
     moments = moments_of(data, tmp_path, "own", monkeypatch)
 
-    assert {opened(run, folder)[0].store for folder in moments} == {name}
+    assert {(mark.look(folder / "hourglass.db"), store_name(folder)) for folder in moments} == {("own", name)}
+    assert opened(run, moments[-1])[0].store == name
 
 
 def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_all_the_same(
@@ -287,7 +288,9 @@ def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_a
     name = store_name(data)
     moments = moments_of(data, tmp_path, "copy", monkeypatch)
 
-    assert name not in {opened(run, folder)[0].store for folder in moments}
+    seen = {(mark.look(folder / "hourglass.db"), store_name(folder) == name) for folder in moments}
+    assert seen == {("copy", True), ("own", False)}, "a copy until it has its new name"
+    assert opened(run, moments[0])[0].store != name
 
 
 def test_a_reader_beside_a_start_and_a_stop_changes_nothing(run, data):
@@ -428,3 +431,16 @@ def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_first(ru
         run(database.write(lambda transaction: transaction.execute("UPDATE head SET oldest = 0")))
     run(other.close())
     run(database.close())
+
+
+def test_a_key_that_is_removed_is_told_of_until_it_is_back(run, tmp_path):
+    database = run(open_database(tmp_path))
+    key = tmp_path / "secret.key"
+    problems = []
+    for change in (lambda: None, key.touch, key.unlink, key.touch):
+        change()
+        run(run_in_thread(database._writer, database._files.look_after))
+        problems.append([problem.partition(":")[0] for problem in database.problems])
+    run(database.close())
+
+    assert problems == [[], [], ["secret.key was removed while the server runs"], []]

@@ -115,6 +115,21 @@ async def test_half_headers_close_each_other_and_nobody_else(few_descriptors):
     assert len(log_of(few_descriptors)) < 10_000
 
 
+async def test_without_descriptors_strangers_make_place_and_the_log_gets_one_line(service):
+    service.start()
+    await assert_honest_are_served(service)
+    server = psutil.Process(service.server.pid)
+    used = sum(server.cpu_times()[:2])
+    server.rlimit(psutil.RLIMIT_NOFILE, (server.num_fds() + 10, server.rlimit(psutil.RLIMIT_NOFILE)[1]))
+
+    with connections(service, 60, HALF_HEADER):
+        for _ in range(3):
+            await assert_honest_are_served(service)
+
+    assert sum(server.cpu_times()[:2]) - used < 3
+    assert log_of(service).count("no connection can be accepted") == 1
+
+
 @pytest.mark.slow
 async def test_half_headers_are_given_up_after_ten_seconds_and_cost_no_cpu(few_descriptors):
     server = psutil.Process(few_descriptors.server.pid)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,19 @@ def test_a_database_of_a_newer_version_is_named(tmp_path):
     connection.close()
 
     assert_refused(started(directory=tmp_path), "data_dir", "version 99", "newer")
+
+
+def test_a_backup_beside_the_log_of_a_killed_server_is_refused_with_what_to_do(tmp_path):
+    service = Service(tmp_path).start()
+    service.kill()
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(backup)) as other:
+        other.execute("CREATE TABLE others (id)")
+    shutil.copyfile(backup, tmp_path / "data" / "hourglass.db")
+
+    words = ["do not belong together", "remove hourglass.db-wal and hourglass.db-shm"]
+    assert_refused(started(directory=tmp_path / "data"), *words)
+    assert_refused(started(directory=tmp_path / "data"), *words)
 
 
 def test_a_second_server_on_one_database_is_refused_with_the_first_ones_process(tmp_path):

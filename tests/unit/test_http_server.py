@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -15,9 +15,14 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from config import Limits
+from handlers.base import IdentifiedHandler, NotFoundHandler
+from handlers.docs import DocsHandler
+from handlers.files import CompressedFileHandler, FileHandler
 from handlers.http_server import Gate, Server, Times, body_length
 from handlers.limits import MEGABYTE, ClientLimits, most_connections
 from handlers.overflow import Overflow
+from handlers.page import PageHandler, ToPageHandler
+from handlers.routes import API_ROUTES, MONITORING_ROUTES
 from tests.faults.support import in_a_loop
 
 LARGE = bytes(range(256)) * 80_000
@@ -261,6 +266,24 @@ async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still
         assert (head[:12], body) == (b"HTTP/1.1 401", b"no")
         assert b"connection: close" in head.lower()
         writer.close()
+
+
+@in_a_loop
+async def test_a_handler_that_forgets_to_refuse_a_body_is_not_sent_it_without_end():
+    async with a_server() as server:
+        reader, writer = await connected(server, POST % 10**9)
+        with suppress(ConnectionError):
+            for _ in range(40):
+                writer.write(bytes(1_000_000))
+                await writer.drain()
+        assert (await until_closed(reader))[:12] in (b"HTTP/1.1 400", b"")
+        assert refused(server) == {"malformed": 1}
+
+
+def test_every_handler_throws_away_a_body_that_it_does_not_expect():
+    routes = [*API_ROUTES, *MONITORING_ROUTES]
+    others = [PageHandler, ToPageHandler, DocsHandler, FileHandler, CompressedFileHandler, NotFoundHandler]
+    assert all(issubclass(handler, IdentifiedHandler) for handler in [*others, *(handler for _, handler in routes)])
 
 
 @in_a_loop

@@ -115,6 +115,21 @@ async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_i
 
 
 @in_a_house
+async def test_an_earliest_start_is_not_missed_though_the_clock_jumps_over_it(house):
+    """Nothing tells of a jump: it looks again after a minute at the latest."""
+    params = {"times": 1}
+    submission = Submission(job="plain", params=params, not_before=house.now + 7_200_000)
+    task = (await house.queue.submit(submission, "ann")).task.id
+    timer = house.queue._due_timer
+    assert timer.when() <= asyncio.get_running_loop().time() + 60
+    house.now += 10_800_000
+    timer._run()
+    await house.settle()
+
+    assert (await house.task(task)).status is Status.RUNNING
+
+
+@in_a_house
 async def test_rounds_that_come_together_count_one_after_the_other(house):
     task = await house.submit(times=5)
     house.let_pass(3)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.json import encode
 
 from jobs.errors import ClusterUnavailable
 from jobs.library import rbd_performance
 from jobs.library.rbd_performance import Measuring
+from jobs.queue import LARGEST_METADATA_BYTES
 from jobs.registry import load_registry
 
 REGISTRY = load_registry()
@@ -46,6 +48,17 @@ def test_its_metadata_say_what_it_concerns():
     params = job.validate({"fsid": "a3f0", "images": ["rbd/disk1"]})
 
     assert job.metadata_of(REGISTRY.arguments(job, params)) == {"fsid": "a3f0", "pools": [], "images": ["rbd/disk1"]}
+
+
+def test_very_many_images_are_named_in_part_so_that_they_can_be_measured_together():
+    images = [f"rbd/disk-{number:05}-é" for number in range(4000)]
+    job = REGISTRY.job("rbd_performance")
+    params = job.validate({"fsid": "a3f0", "pools": ["ü" * 200] * 60, "images": images})
+    told = job.metadata_of(REGISTRY.arguments(job, params))
+
+    assert told["images"] == images[: len(told["images"])]
+    assert len(told["pools"]) + len(told["images"]) + told["and_more"] == 4060
+    assert len(encode(told)) <= LARGEST_METADATA_BYTES
 
 
 def test_a_silence_is_told_again_and_again_and_ends_it_after_five_minutes(monkeypatch):
