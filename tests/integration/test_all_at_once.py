@@ -41,7 +41,7 @@ def attacks(revision: int, result: int) -> dict[str, tuple[bytes, float]]:
     unfinished = request("POST", f"{API}/taskqueue", {**JSON, **basic(), "Content-Length": "1000000"}, b" " * 900_000)
     return {
         "half a header": (b"GET /health HTTP/1.1\r\nHost: x\r\nX-Half: ", 35),
-        "a long header": (waiting_call(revision)[:-2] + b"X-Long: " + b"x" * 60_000 + b"\r\n\r\n", 20),
+        "a call with long headers": (waiting_call(revision)[:-2] + b"X-Long: " + b"x" * 30_000 + b"\r\n\r\n", 20),
         "an unfinished sign-in": (sign_in, 30),
         "an unfinished body": (unfinished, 10),
         "many mistakes": (request("POST", f"{API}/taskqueue/test_task", {**JSON, **basic()}, unknown), 3),
@@ -50,7 +50,7 @@ def attacks(revision: int, result: int) -> dict[str, tuple[bytes, float]]:
         "a search": (request("GET", f"{API}/taskqueue?search={words}", basic()), 3),
         "a WebSocket": (handshake(0), 100),
         "a waiting call": (waiting_call(revision), 100),
-        "a file outside": (request("GET", f"/openattic/static/..%2f{'x' * 50_000}"), 10),
+        "a file outside": (request("GET", f"/openattic/static/..%2f{'x' * 30_000}"), 10),
     }
 
 
