@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -349,7 +349,8 @@ class ApiHandler(ServiceHandler):
         """Who has asked; None where nobody needs to be signed in."""
         self._body = bytearray()
         self.values: dict[str, list[object]] = {}
-        self._place = ExitStack()
+        self._waits_as: str | None = None
+        """Who has a place among the calls that wait for this one."""
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
@@ -365,7 +366,7 @@ class ApiHandler(ServiceHandler):
 
     def on_finish(self) -> None:
         super().on_finish()
-        self._place.close()
+        self._leave_waiting_place()
         self.forget_body()
         self.services.connections.request_ended(self)
 
@@ -373,11 +374,18 @@ class ApiHandler(ServiceHandler):
         self.forget_body()
         self.services.connections.request_ended(self)
         super().on_connection_close()
-        self._place.close()
+        self._leave_waiting_place()
 
     def take_waiting_place(self) -> None:
         """Takes a place among the calls that wait, until the request ends. Raises a Refusal if too many wait."""
-        self._place.enter_context(place(self.services.limits.waiting_calls, self.actor))
+        user = self.actor
+        take_place(self.services.limits.waiting_calls, user)
+        self._waits_as = user
+
+    def _leave_waiting_place(self) -> None:
+        user, self._waits_as = self._waits_as, None
+        if user is not None:
+            self.services.limits.waiting_calls.leave(user)
 
     def data_received(self, chunk: bytes) -> None:
         super().data_received(chunk)
@@ -487,17 +495,12 @@ class ApiHandler(ServiceHandler):
             raise Refusal(415, f"Send the body as {' or '.join(allowed)}, not as {kind or 'something unnamed'}.")
 
 
-@contextmanager
-def place(places: Places, user: str) -> Iterator[None]:
-    """Holds a place for the length of a block. Raises a Refusal if there is none."""
+def take_place(places: Places, user: str) -> None:
+    """Takes a place. Raises a Refusal if there is none."""
     try:
         places.take(user)
     except LimitReached as error:
         raise Refusal(error.status, str(error), Retry_After=str(RETRY_AFTER_SECONDS)) from error
-    try:
-        yield
-    finally:
-        places.leave(user)
 
 
 def _while_signed_in(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

@@ -15,7 +15,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from handlers.base import ServiceHandler, place
+from handlers.base import ServiceHandler, take_place
 from handlers.operations import Operation
 from handlers.problems import Refusal
 from handlers.query import read_query, whole
@@ -131,8 +131,12 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Tells each committed change as it happens."""
-        with place(self.services.limits.websockets, self.identity.name):
+        places, user = self.services.limits.websockets, self.identity.name
+        take_place(places, user)
+        try:
             await super().get(*args, **kwargs)
+        finally:
+            places.leave(user)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """As Tornado makes it, but ours."""

@@ -571,8 +571,12 @@ def _waking(seconds: float) -> asyncio.Future[None]:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
     timer = loop.call_later(seconds, _wake, future)
-    future.add_done_callback(lambda _: timer.cancel())
+    future.add_done_callback(partial(_cancel, timer))
     return future
+
+
+def _cancel(timer: asyncio.Handle, _: object) -> None:
+    timer.cancel()
 
 
 def _wake(future: asyncio.Future[None]) -> None:

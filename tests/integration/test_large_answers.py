@@ -142,7 +142,7 @@ async def test_an_array_of_tasks_is_answered_within_bounds(client: Client):
 
 @pytest.mark.parametrize("count", ROUND_COUNTS)
 async def test_rounds_come_in_answers_of_4_mib_and_next_leads_to_the_end(service: Service, count):
-    client = Client(service.start("--set", "workers.count=1"))
+    client = Client(service.start("--set", "workers.count=1", "--set", "retention.rounds_mb_per_task=1000"))
     task = await client.create("floods", times=count, output_bytes=1_000_000)
     await client.ended(task["id"])
     before = memory_of(service)
@@ -164,7 +164,7 @@ async def test_rounds_come_in_answers_of_4_mib_and_next_leads_to_the_end(service
 
 @pytest.mark.parametrize("count", ROUND_COUNTS)
 async def test_who_watches_a_task_with_large_rounds_gets_each_once_in_frames_of_4_mib(service: Service, count):
-    client = Client(service.start("--set", "workers.count=1"))
+    client = Client(service.start("--set", "workers.count=1", "--set", "retention.rounds_mb_per_task=1000"))
     task = await client.create("floods", times=count, output_bytes=1_000_000)
     await client.ended(task["id"])
     before = memory_of(service)

@@ -80,7 +80,8 @@ async def test_sockets_at_different_revisions_that_do_not_read_are_bounded_in_su
 
 @pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.slow)])
 async def test_calls_that_wait_and_are_woken_by_one_change_share_its_answer(service: Service, count):
-    client = Client(service.start("--set", "limits.waiting_calls=3000", "--set", "limits.waiting_calls_per_user=3000"))
+    client = Client(service.start())
+    await scrape(client)
     since = (await client.get("taskqueue?pageSize=1"))["revision"]
     before = memory_of(service)
 
