@@ -59,7 +59,9 @@ DOOR_SECONDS = 0.1
 """How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
 ACCEPT_LOG_SECONDS = 60.0
 
-LARGEST_HEADER_BYTES = 64 * 1024
+LARGEST_HEADER_BYTES = 32 * 1024
+"""A thousand ids in an address take up to 20 KB; nginx passes on as much as this."""
+MOST_HEADER_LINES = 100
 BODY_CHUNK_BYTES = 64 * 1024
 FREE_BYTES = 4 * 1024
 """What a connection may send without being counted."""
@@ -271,6 +273,7 @@ class Stream(IOStream):
         self._taken_at = 0.0
         self.unread_since = 0.0
         self._spooled: Spooled | None = None
+        self._header_bytes = 0
         self._waiting_bytes = 0
         self.is_websocket = False
         # While a request is being answered, what follows it is read as far as this, to see whether the client is there.
@@ -287,8 +290,14 @@ class Stream(IOStream):
         if deadlines is not None:
             deadlines.begin(self)
 
+    def hold_header(self, size: int) -> None:
+        """Counts a header until its request is over, that of a WebSocket until it closes: a call may wait for long."""
+        self._header_bytes = size
+        self._count_waiting()
+
     def await_next_header(self) -> None:
         """After an answer the client is given the time for a header from its first byte on."""
+        self.hold_header(0)
         self.wait_in(self._gate.headers if self._read_buffer_size else self._gate.idle)
 
     def await_body(self, length: int | None) -> None:
@@ -331,7 +340,7 @@ class Stream(IOStream):
         self.wait_in(None)
         self._gate.leave(self)
         self._count_unsent(0)
-        self._count_waiting(0)
+        self._count_waiting()
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
         """What comes after an answer on the disk goes there as well."""
@@ -415,21 +424,23 @@ class Stream(IOStream):
             self.wait_in(self._gate.headers)
         elif read and self._waits_in is self._gate.bodies:
             self._gate.bodies.begin(self)
-        if self._read_buffer_size > FREE_BYTES or self._waiting_bytes:
-            self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
+        self._count_waiting()
         return read
 
     def _consume(self, loc: int) -> bytes:
         data = super()._consume(loc)
-        if self._waiting_bytes:
-            self._count_waiting(max(0, self._read_buffer_size - FREE_BYTES))
+        self._count_waiting()
         return data
 
-    def _count_waiting(self, waiting: int) -> None:
-        """Bytes that are read and not understood yet: half a header, or a next request while one is answered."""
-        bodies, before = self._gate.limits.bodies, self._waiting_bytes
+    def _count_waiting(self) -> None:
+        """Counts what is read and no body: half a header, the header of what is being answered, the next request."""
+        before = self._waiting_bytes
+        waiting = 0 if self.closed() else max(0, self._read_buffer_size + self._header_bytes - FREE_BYTES)
+        if waiting == before:
+            return
         self._waiting_bytes = waiting
-        if not bodies.add_unread(waiting - before):
+        if not self._gate.limits.bodies.add_unread(waiting - before):
+            self._gate.limits.refused.add("header_bytes")
             self.io_loop.add_callback(self.close)
 
     def _refuse_unreadable(self) -> None:
@@ -482,6 +493,10 @@ def body_length(headers: HTTPHeaders) -> int | None:
         raise HTTPInputError("Content-Length is not a whole number.") from None
 
 
+class TooManyHeaders(HTTPInputError):
+    """Each takes far more memory than its bytes."""
+
+
 class Connection(HTTP1Connection):
     """One request and its answer. What is left of a body that nobody wants is read and thrown away, within bounds."""
 
@@ -501,8 +516,10 @@ class Connection(HTTP1Connection):
     async def _read_message_inner(self, delegate: HTTPMessageDelegate, num_1xx: int = 0) -> bool:
         is_delegate_told = True
         try:
-            header = await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
-            start_line, headers = self._understand(header)
+            start_line, headers = self._understand(
+                # Held by no name: this function goes on for as long as the request does.
+                await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
+            )
             self.stream.await_body(self._length)
             is_delegate_told = False
             await _logging(delegate.headers_received, start_line, headers)
@@ -529,6 +546,9 @@ class Connection(HTTP1Connection):
             self._clear_callbacks()
 
     def _understand(self, header: bytes) -> tuple[RequestStartLine, HTTPHeaders]:
+        if header.count(b"\n") > MOST_HEADER_LINES + 2:
+            raise TooManyHeaders(f"At most {MOST_HEADER_LINES} headers are taken.")
+        self.stream.hold_header(len(header))
         line, headers = self._parse_headers(header)
         start_line = parse_request_start_line(line)
         self._request_start_line, self._request_headers = start_line, headers
@@ -603,7 +623,8 @@ class Connection(HTTP1Connection):
         self._headers_sent = self._write_finished = True
         try:
             self.stream.wait_in(self._gate.lingering)
-            await self.stream.write(raw_problem(400, _sentence(error)))
+            status = 431 if isinstance(error, TooManyHeaders) else 400
+            await self.stream.write(raw_problem(status, _sentence(error)))
             self._linger()
             while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
                 self._discarded_bytes += len(await self.stream.read_bytes(65536, partial=True))

@@ -16,6 +16,7 @@ from tests.support.attack import (
     children_of,
     connect,
     connections,
+    handshake,
     is_closed,
     log_of,
     memory_bounded,
@@ -24,6 +25,7 @@ from tests.support.attack import (
     request,
     send_all_it_takes,
     wait_until_memory_is_back,
+    waiting_call,
 )
 from tests.support.service import JOBS, Service, basic
 
@@ -113,6 +115,39 @@ async def test_half_headers_close_each_other_and_nobody_else(few_descriptors):
         await assert_honest_are_served(few_descriptors)
         assert few_descriptors.stop() == 0
     assert len(log_of(few_descriptors)) < 10_000
+
+
+LASTING = {"calls that wait": waiting_call(1_000_000), "WebSockets": handshake(0)}
+BULKY = {
+    "a long one": b"X-Long: " + b"x" * 30_000 + b"\r\n",
+    "many short ones": b"".join(b"X-%d: y\r\n" % number for number in range(90))
+    + b"X-Long: "
+    + b"x" * 20_000
+    + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(1400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("lasting", LASTING.values(), ids=LASTING)
+@pytest.mark.parametrize("bulky", BULKY.values(), ids=BULKY)
+async def test_the_headers_of_what_lasts_are_bounded_in_sum(service, lasting, bulky, count):
+    service.start("--set", "limits.bodies_mb=2")
+    await assert_honest_are_served(service)
+    with memory_bounded(service, 60 if count < 1000 else 100):
+        with connections(service, count, lasting[:-2] + bulky + b"\r\n") as opened:
+            await assert_honest_are_served(service)
+            assert 0 < sum(map(is_closed, opened)) < count
+        assert (
+            'hourglass_refused_total{reason="header_bytes"}' in answer(service, "GET", "/metrics", basic())[2].decode()
+        )
+
+
+@pytest.mark.parametrize("header", [b"x" * 40_000, b"\r\n".join(b"X-%d: y" % number for number in range(200))])
+def test_headers_that_are_too_long_or_too_many_are_a_431(shared_service, header):
+    with connect(shared_service) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + header + b"\r\n\r\n")
+
+        assert problem_of(read_answer(connection))["status"] == 431
 
 
 async def test_without_descriptors_strangers_make_place_and_the_log_gets_one_line(service):
@@ -282,7 +317,7 @@ def test_refusals_of_long_addresses_cost_the_log_nothing(shared_service, count):
     with memory_bounded(shared_service, 30), connect(shared_service) as connection:
         for path, status in (
             (f"/openattic/static/{'..%2f' * 400}", 403),
-            (f"/openattic/static/{'..%2f' * 12_000}", 404),
+            (f"/openattic/static/{'..%2f' * 6_000}", 404),
         ):
             for _ in range(count):
                 connection.sendall(request("GET", path))

@@ -12,43 +12,21 @@ from tornado.websocket import WebSocketClosedError
 from tests.support.attack import (
     assert_honest_are_served,
     connections,
+    create_large,
+    handshake,
     memory_bounded,
     memory_of,
     read_answer,
-    request,
     wait_until_memory_is_back,
+    waiting_call,
 )
 from tests.support.monitoring import scrape
-from tests.support.service import Client, Service, basic
+from tests.support.service import Client, Service
 
 pytestmark = pytest.mark.gen_test
 
 SMALL_BUFFER = 4096
 COUNTS = [60, pytest.param(1000, marks=pytest.mark.slow)]
-
-
-def handshake(since: int | None = None) -> bytes:
-    query = "" if since is None else f"?since={since}"
-    headers = {
-        **basic(),
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
-    }
-    return request("GET", f"/openattic/api/taskqueue/events{query}", headers)
-
-
-def waiting_call(since: int) -> bytes:
-    return request("GET", f"/openattic/api/taskqueue/changes?since={since}&wait=60", basic())
-
-
-async def create_large(client: Client, count: int, size: int) -> None:
-    """In as few calls as a body of 1 MiB allows."""
-    together = max(1, 900_000 // size)
-    for first in range(0, count, together):
-        bodies = [{"job": "carries", "params": {"text": "x" * size}}] * min(together, count - first)
-        assert (await client.call("POST", "taskqueue", bodies)).status == 201
 
 
 async def until_there_are(client: Client, metric: str, count: int) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from tornado.httpclient import AsyncHTTPClient
 
-from tests.support.service import Client, Service
+from tests.support.service import Client, Service, basic
 
 MEGABYTE = 1024 * 1024
 HONEST_PATIENCE_SECONDS = 10
@@ -75,6 +75,32 @@ def request(method: str, path: str, headers: dict[str, str] | None = None, body:
     told = {"Host": "x", **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def handshake(since: int | None = None) -> bytes:
+    """Asks for a WebSocket, as admin."""
+    query = "" if since is None else f"?since={since}"
+    headers = {
+        **basic(),
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg==",
+    }
+    return request("GET", f"/openattic/api/taskqueue/events{query}", headers)
+
+
+def waiting_call(since: int) -> bytes:
+    """Waits for the next change, as admin."""
+    return request("GET", f"/openattic/api/taskqueue/changes?since={since}&wait=60", basic())
+
+
+async def create_large(client: Client, count: int, size: int) -> None:
+    """Creates tasks with parameters of `size` characters, in as few calls as a body of 1 MiB allows."""
+    together = max(1, 900_000 // size)
+    for first in range(0, count, together):
+        bodies = [{"job": "carries", "params": {"text": "x" * size}}] * min(together, count - first)
+        assert (await client.call("POST", "taskqueue", bodies)).status == 201
 
 
 def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceph.settings import ClusterSettings
@@ -263,6 +263,7 @@ def test_a_mistake_in_the_file_is_told_in_one_sentence(load: Load, content: str 
     assert sentence(lambda: load(content)) == expected
 
 
+@settings(deadline=None)  # it reads a file each time
 @given(st.lists(st.sampled_from(["[", "]", "server", "port", "=", ":", " ", "\n", "\t", "#", "1", "\x0b", "é"])))
 def test_whatever_stands_in_the_file_is_taken_or_refused_in_one_sentence(pieces: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
