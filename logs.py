@@ -203,6 +203,9 @@ class LoggingState:
         self._class = logging.getLoggerClass()
         self._raises = logging.raiseExceptions
         self._disabled = logging.root.manager.disable
+        self._levels = logging.getLevelNamesMapping()
+        # In a line; a level may have further names.
+        self._level_names = [(level, logging.getLevelName(level)) for level in {*self._levels.values()}]
         self._loggers = {logger: _state_of(logger) for logger in _others()}
 
     def restore(self, *, with_new: bool = True) -> None:
@@ -210,6 +213,9 @@ class LoggingState:
         logging.setLogRecordFactory(self._factory)
         logging.setLoggerClass(self._class)
         logging.raiseExceptions = self._raises
+        if not self._has_its_levels():
+            for level, name in (*((level, name) for name, level in self._levels.items()), *self._level_names):
+                logging.addLevelName(level, name)
         if logging.root.manager.disable != self._disabled:
             logging.disable(self._disabled)
         for logger in _others():
@@ -218,6 +224,11 @@ class LoggingState:
                 logger.disabled = False  # by dictConfig, as a rule
             elif _state_of(logger) != wanted:
                 _put_back(logger, *wanted)
+
+    def _has_its_levels(self) -> bool:
+        """Those that have come since do not matter."""
+        is_kept = self._levels.items() <= logging.getLevelNamesMapping().items()
+        return is_kept and all(logging.getLevelName(level) == name for level, name in self._level_names)
 
 
 _State = tuple[int, bool, bool, list[logging.Handler], list[Any]]
@@ -261,8 +272,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         places = "".join(f" {name}={on_one_line(str(value))}" for name, value in _places(record).items())
-        message = on_one_line(_message(record))
-        line = f"{self.formatTime(record)} {record.levelname} {on_one_line(record.name)}: {message}{places}"
+        level, logger, message = map(on_one_line, (str(record.levelname), record.name, _message(record)))
+        line = f"{self.formatTime(record)} {level} {logger}: {message}{places}"
         further = _exception(self, record).split("\n")
         return "\n".join([line, *(f"{CONTINUATION}{on_one_line(one)}" for one in further if one)])
 
@@ -274,7 +285,7 @@ class JsonFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         members = {
             "time": moment.replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
+            "level": str(record.levelname).lower(),
             "logger": record.name,
             "message": _message(record),
             **_places(record),

@@ -210,7 +210,14 @@ def _json(value: object) -> str:
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError):
+        return _repr(value)
+
+
+def _repr(value: object) -> str:
+    try:
         return repr(value)
+    except ValueError:  # a whole number of more digits than Python makes text of, perhaps inside of something
+        return f"something of type {type(value).__name__} that is too large to be shown"
 
 
 def validate(parameters: Sequence[Parameter], given: object, owner: str) -> dict[str, object]:

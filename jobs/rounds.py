@@ -98,6 +98,7 @@ def _percent(given: int | None, number: int, of: int | None) -> int | None:
 
 
 def _checked_text(name: str, text: str) -> str:
+    text = str.__str__(text)  # itself; of what is derived from str, which cannot be sent, the characters
     if len(text) > MOST_MESSAGE_CHARACTERS:
         raise LimitExceeded(
             f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import locale
+import logging
 import os
 import re
 import resource
@@ -17,10 +18,13 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 from itertools import count
-from typing import Any, NamedTuple
+from multiprocessing import get_start_method, set_start_method
+from typing import Any, NamedTuple, cast
 
 LOOKS = 20
 PAUSE_SECONDS = 0.005
@@ -201,14 +205,68 @@ def _put_path(path: Sequence[str]) -> None:
     sys.path[:] = path
 
 
-def _put_streams(streams: tuple[Any, Any, Any]) -> None:
-    sys.stdin, sys.stdout, sys.stderr = streams
+def _streams() -> tuple[tuple[Any, Any, Any], list[object]]:
+    """Raises ValueError where one has lost its file."""
+    streams = sys.stdin, sys.stdout, sys.stderr
+    return streams, [_form_of(stream) for stream in streams]
 
 
-def _put_collector(collector: tuple[bool, tuple[int, int, int]]) -> None:
-    enabled, thresholds = collector
+def _form_of(stream: object) -> object:
+    if not isinstance(stream, TextIOWrapper):
+        return None
+    if stream.closed:
+        raise ValueError("it was closed")
+    return stream.encoding, stream.errors, stream.line_buffering, stream.write_through
+
+
+def _put_streams(before: tuple[tuple[Any, Any, Any], Sequence[Any]]) -> None:
+    """Raises ValueError if what was closed or detached cannot be used any more."""
+    sys.stdin, sys.stdout, sys.stderr = before[0]
+    for stream, form in zip(*before, strict=True):
+        if form is not None and _form_of(stream) != form:
+            encoding, errors, line_buffering, write_through = form
+            stream.reconfigure(
+                encoding=encoding, errors=errors, line_buffering=line_buffering, write_through=write_through
+            )
+
+
+def _put_collector(collector: tuple[bool, tuple[int, int, int], int]) -> None:
+    enabled, thresholds, flags = collector
+    gc.set_debug(flags)
     gc.set_threshold(*thresholds)
     (gc.enable if enabled else gc.disable)()
+
+
+def _warnings() -> tuple[list[Any], list[Any], Any]:
+    filters = cast("list[Any]", warnings.filters)
+    return filters, [*filters], warnings.showwarning
+
+
+def _put_warnings(before: tuple[list[Any], Sequence[Any], Any]) -> None:
+    filters, values, show = before
+    logging.captureWarnings(capture=False)
+    warnings.showwarning = show
+    warnings.filters = filters
+    warnings.resetwarnings()  # also forgets what it has remembered of the other ones
+    filters[:] = values
+
+
+def _put_hooks(hooks: tuple[Any, Any, Any]) -> None:
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+
+
+def _put_functions_of_threads(functions: tuple[Any, Any]) -> None:
+    threading.settrace(functions[0])
+    threading.setprofile(functions[1])
+
+
+def _traces_memory() -> bool:
+    tracing = sys.modules.get("tracemalloc")
+    return tracing is not None and tracing.is_tracing()
+
+
+def _stop_tracing_memory(_before: bool) -> None:
+    sys.modules["tracemalloc"].stop()
 
 
 SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
@@ -240,14 +298,28 @@ SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
         lambda policy: os.sched_setscheduler(0, policy, os.sched_param(0)),
     ),
     ("another sys.path", sys.path.copy, _put_path),
-    ("other streams", lambda: (sys.stdin, sys.stdout, sys.stderr), _put_streams),
+    ("other streams", _streams, _put_streams),
     ("another trace function", sys.gettrace, sys.settrace),
     ("another profile function", sys.getprofile, sys.setprofile),
+    (
+        "other functions of threads",
+        lambda: (threading.gettrace(), threading.getprofile()),
+        _put_functions_of_threads,
+    ),
+    ("another stack size of threads", threading.stack_size, threading.stack_size),
+    ("other hooks", lambda: (sys.excepthook, threading.excepthook, sys.unraisablehook), _put_hooks),
+    ("other warnings", _warnings, _put_warnings),
+    ("traces of memory", _traces_memory, _stop_tracing_memory),
+    (
+        "another start method of processes",
+        lambda: get_start_method(allow_none=True),
+        lambda method: set_start_method(method, force=True),
+    ),
     ("another recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     ("another limit of digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     ("another switch interval", sys.getswitchinterval, sys.setswitchinterval),
     ("another default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    ("another collector of garbage", lambda: (gc.isenabled(), gc.get_threshold()), _put_collector),
+    ("another collector of garbage", lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()), _put_collector),
 )
 
 

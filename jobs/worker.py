@@ -26,6 +26,7 @@ import logs
 from jobs.child import become_child, hold_lock, leave
 from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError, NotJson
+from jobs.json_text import with_replacement_marks
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
@@ -91,7 +92,7 @@ def _booted(link: Link, settings: WorkerSettings) -> Registry:
 
 
 def _boot_failure(error: BaseException) -> str:
-    text = str(error) if isinstance(error, HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
+    text = str(error) if issubclass(type(error), HourglassError) else f"{_type_name(error)}: {_message(error, 0)}"
     return _clean(text[:MOST_ERROR_CHARACTERS])[:MOST_REASON_CHARACTERS]
 
 
@@ -142,7 +143,8 @@ class TaskRun:
         """The end of a task whose job raised, or sent what it may not."""
         described = describe(error, self.rounds, self.memory_limit_mb)
         self._log(self._closing_error())
-        left = "an encoder that makes no JSON" if isinstance(error, NotJson) else ""
+        # By its type: what a job raises may refuse to say of what class it is.
+        left = "an encoder that makes no JSON" if issubclass(type(error), NotJson) else ""
         return replace(self._ended("raised", error=described), left=left)
 
     def _stopped(self, stop: Stop) -> Ended:
@@ -246,7 +248,7 @@ def _text(error: BaseException) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+    return with_replacement_marks(text)
 
 
 def _traceback(error: BaseException, rounds: Rounds | None) -> str:

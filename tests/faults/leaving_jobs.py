@@ -7,6 +7,7 @@ import decimal
 import faulthandler
 import gc
 import locale
+import logging
 import os
 import resource
 import signal
@@ -15,8 +16,10 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from multiprocessing import get_context
+from multiprocessing import get_context, get_start_method, set_start_method
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -66,6 +69,19 @@ CHANGES: Mapping[str, Callable[[], object]] = {
     "digits": lambda: sys.set_int_max_str_digits(0),
     "timeout of sockets": lambda: socket.setdefaulttimeout(1),
     "garbage": gc.disable,
+    "streams' form": lambda: sys.stdout.reconfigure(encoding="ascii", errors="strict"),  # type: ignore[union-attr]
+    "warnings": lambda: warnings.simplefilter("error"),
+    "no warnings": warnings.resetwarnings,
+    "warnings that are not over": lambda: warnings.catch_warnings().__enter__(),
+    "captured warnings": lambda: logging.captureWarnings(capture=True),
+    "levels' names": lambda: logging.addLevelName(logging.WARNING, "FINE\nFORGED"),
+    "levels": lambda: logging.addLevelName(5, "WARNING"),
+    "hooks": lambda: setattr(threading, "excepthook", None),
+    "functions of threads": lambda: (threading.settrace(lambda *_: None), threading.setprofile(lambda *_: None)),
+    "stack size": lambda: threading.stack_size(1024 * 1024),
+    "traces of memory": tracemalloc.start,
+    "start method": lambda: set_start_method("fork", force=True),
+    "debugging of garbage": lambda: gc.set_debug(gc.DEBUG_SAVEALL),
     "trace function": lambda: sys.settrace(lambda *_: None),
     "decimals": lambda: setattr(decimal.getcontext(), "prec", 3),
 }
@@ -102,6 +118,10 @@ def looks() -> Iterator[Round]:
         "python": [
             list(sys.path), str(sys.stdout), sys.getrecursionlimit(), sys.get_int_max_str_digits(), gc.isenabled(),
             socket.getdefaulttimeout(), str(sys.gettrace()), decimal.getcontext().prec,
+            sys.stdout.encoding, len(warnings.filters), str(warnings.showwarning), str(threading.excepthook),
+            logging.getLevelName(logging.WARNING), logging.getLevelName("WARNING"), str(threading.gettrace()),
+            str(threading.getprofile()), threading.stack_size(), tracemalloc.is_tracing(), get_start_method(),
+            gc.get_debug(),
         ],
     }  # fmt: skip
 
@@ -149,6 +169,7 @@ LEAVINGS: Mapping[str, Callable[[], object]] = {
     "descriptor": _leave_descriptor,
     "descriptor above a gap": _leave_descriptor_above_a_gap,
     "closed descriptor": lambda: os.close(0),
+    "closed stream": sys.stdout.close,
     "thread": _leave_thread,
     "child": _leave_child,
     "zombie": _leave_zombie,

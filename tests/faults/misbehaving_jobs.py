@@ -159,8 +159,16 @@ class Unspeakable(Exception):
         raise RuntimeError("no words")
 
 
+class Classless(Exception):
+    @property
+    def __class__(self) -> type:
+        raise RuntimeError("no class")
+
+
 @job(description="Failing: {kind}")
-def raises(kind: Literal["empty", "unspeakable", "interrupt", "deep", "surrogate", "long"]) -> Iterator[Round]:
+def raises(
+    kind: Literal["empty", "unspeakable", "classless", "interrupt", "deep", "surrogate", "long"],
+) -> Iterator[Round]:
     """Raises what is hard to tell."""
     yield Round(1)
     match kind:
@@ -168,6 +176,8 @@ def raises(kind: Literal["empty", "unspeakable", "interrupt", "deep", "surrogate
             raise ValueError
         case "unspeakable":
             raise Unspeakable
+        case "classless":
+            raise Classless
         case "interrupt":
             raise KeyboardInterrupt
         case "deep":

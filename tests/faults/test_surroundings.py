@@ -37,6 +37,7 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
     cases = {
         "descriptor": "1 descriptor (/dev/null)",
         "descriptor above a gap": "1 descriptor (/dev/null)",
+        "closed stream": "other streams",
         "thread": "1 thread (pump)",
         "child": "a child process",
         "zombie": "a child process",

@@ -133,7 +133,7 @@ async def test_a_job_that_raises_is_told_with_its_own_frames(tmp_path: Path) -> 
         ("unspeakable", "tests.faults.misbehaving_jobs.Unspeakable", "(its message cannot be shown, RuntimeError)"),
         ("interrupt", "KeyboardInterrupt", ""),
         ("deep", "RecursionError", "maximum recursion depth exceeded"),
-        ("surrogate", "ValueError", "half a character: \\ud800"),
+        ("surrogate", "ValueError", "half a character: \ufffd"),
         ("long", "ValueError", "x" * 10_000),
     ],
 )
@@ -146,6 +146,16 @@ async def test_what_is_hard_to_tell_is_told(tmp_path: Path, kind: str, name: str
         assert len(error["traceback"].encode()) <= 64 * 1024
         assert "in raises" in error["traceback"]
         await assert_next_runs(pool, told)
+
+
+@in_a_loop
+async def test_an_exception_that_does_not_say_its_class_ends_its_task_and_not_its_worker(tmp_path: Path) -> None:
+    async with a_pool(tmp_path) as (pool, told):
+        pid = pool.workers()[0].pid
+        pool.start_task(order(1, "raises", kind="classless"))
+        assert error_of(await told.end_of(1))["message"] == "what the job raised cannot be shown, RuntimeError"
+        await assert_next_runs(pool, told)
+        assert pool.workers()[0].pid == pid
 
 
 @in_a_loop

@@ -30,7 +30,7 @@ OF_WORKERS = [
 ]
 OF_THE_SERVER = ["ceph/watch.py"]
 """What lies in a folder of workers, and is of the server alone."""
-KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py"]
+KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py", "jobs/surroundings.py"]
 
 
 def imports_of(path):

@@ -96,6 +96,11 @@ def test_an_exception_forges_no_line_and_steers_no_terminal(text):
     assert as_json(exc_info=an_exception(ValueError(forged)))["exception"].endswith(forged)
 
 
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_the_name_of_a_level_forges_no_line_either(text):
+    assert TextFormatter().format(record(levelname=text)).isprintable()
+
+
 def test_half_a_surrogate_pair_which_is_no_text_is_shown_by_its_number():
     assert as_json("%s", "\ud800", task="\ud800") | {"time": ""} == {
         "time": "",

@@ -102,6 +102,7 @@ def test_a_type_is_put_into_words(type_: object, words: str) -> None:
         ([1], "[1]"),
         (float("nan"), "nan"),
         (UNSET, "nothing"),
+        pytest.param(10**5000, "something of type int that is too large to be shown", id="of 5,001 digits"),
     ],
 )
 def test_what_is_no_whole_number_within_the_bounds_is_refused(value: object, got: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pytest
 
+from jobs.messages import Reported, encode
 from jobs.registry import Round
 from jobs.rounds import checked_round
 
@@ -24,3 +27,21 @@ def test_the_rounds_that_were_declared_hold_where_a_round_does_not_say(
 ) -> None:
     done = checked_round(given, 1, 0.0, declared)
     assert (done.number, done.of, done.percent) == (2, of, percent)
+
+
+class State(StrEnum):
+    """A text of a kind of its own."""
+
+    CLEAN = "all is clean"
+
+
+def test_what_is_derived_from_text_is_sent_as_text() -> None:
+    done = checked_round(Round(message=State.CLEAN, if_aborted=State.CLEAN), 0, 0.0)
+    assert encode(Reported(1, [done]))
+    assert (done.message, done.if_aborted) == ("all is clean", "all is clean")
+
+
+@pytest.mark.parametrize("name", ["number", "of", "percent"])
+def test_a_number_that_is_too_large_to_be_shown_is_told_its_bound(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} of a Round is a whole number from"):
+        Round(**{name: 10**5000})
