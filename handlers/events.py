@@ -248,7 +248,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
         Whether the client is still there.
         """
-        stream = self.ws_connection and self.ws_connection.stream
+        stream = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is None or stream.closed():
             return False
         stream_socket = stream.socket
