@@ -69,6 +69,7 @@ def _serve(argv: Sequence[str]) -> int:
     raise_descriptor_limit()
     # Out of the environment before anything is started: workers, readers and jobs would inherit it.
     admin_password = os.environ.pop("HOURGLASS_ADMIN_PASSWORD", None)
+    os.environ.pop("PYTHONMALLOC", None)
     with streams.serving(config.log.level, config.log.format), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             runner.run(_run(config, admin_password))
@@ -307,7 +308,6 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     """Opens what answers requests, and the bell by which commands report changes of users."""
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
-    from handlers.memory import Memory
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
@@ -322,7 +322,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     sign_in = SignIn(accounts, config.auth, refused=limits.refused)
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(Memory().has_gone), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
@@ -396,5 +396,22 @@ def _shown_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _use_system_allocator() -> None:
+    """Starts the program anew, in the same process, with the memory of the C library in place of Python's own.
+
+    Python gives memory back in pieces of 1 MiB in which nothing at all is left: after 2,000 calls that had waited, 32
+    of 41 MB stayed, and 11 with the C library, which is as fast. Workers go on with Python's own.
+    """
+    import os
+    from contextlib import suppress
+
+    if "PYTHONMALLOC" not in os.environ:
+        with suppress(OSError):
+            environment = {**os.environ, "PYTHONMALLOC": "malloc"}
+            os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606  it is this program
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] != ["user"]:
+        _use_system_allocator()
     sys.exit(main(sys.argv[1:]))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 
 class Connections:
     """All open WebSockets, and the requests that are being answered."""
 
-    def __init__(self, on_gone: Callable[[], None] = lambda: None) -> None:
-        """`on_gone` is called after each that has ended."""
-        self._on_gone = on_gone
+    def __init__(self) -> None:
         self._open: set[object] = set()
         self._requests: set[object] = set()
         self._quiet = asyncio.Event()
@@ -24,7 +21,6 @@ class Connections:
 
     def request_ended(self, request: object) -> None:
         self._requests.discard(request)
-        self._on_gone()
         if not self._requests:
             self._quiet.set()
 
@@ -38,7 +34,6 @@ class Connections:
 
     def remove(self, socket: object) -> None:
         self._open.discard(socket)
-        self._on_gone()
 
     @property
     def socket_count(self) -> int:

@@ -7,12 +7,9 @@ against the real server.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
-import gc
 import logging
 import re
-import resource
 import socket
 import struct
 import termios
@@ -38,6 +35,7 @@ from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.web import Application
 
 from handlers.limits import ClientLimits
+from handlers.memory import Memory
 from handlers.overflow import Overflow, Spooled
 from handlers.problems import Refusal, problem
 from jobs.views import encode
@@ -50,10 +48,6 @@ UNREAD_SECONDS = 1.0
 """An answer that a client has begun to read is not waited for; one that takes longer than this may be."""
 SPOOLED_AT_LEAST_BYTES = 256 * 1024
 SPOOL_CHUNK_BYTES = 64 * 1024
-TIDY_SECONDS = 5.0
-LONGEST_TIDY_SECONDS = 30.0
-MOST_TIME_FOR_TIDYING = 0.01
-WORTH_TIDYING_BYTES = 16 * 1024 * 1024
 ACCEPT_PAUSE_SECONDS = 0.5
 DOOR_SECONDS = 0.1
 """How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
@@ -73,26 +67,6 @@ ACCEPTED_AT_ONCE = 128
 LONGEST_REASON_CHARACTERS = 200
 
 END_OF_HEADER = rb"\r?\n\r?\n"
-
-
-def resident_bytes() -> int:
-    """How much memory the process takes; 0 where that cannot be told."""
-    with suppress(OSError, ValueError), open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
-    return 0
-
-
-def give_memory_back() -> None:
-    """Frees what only refers to itself, which is looked for rarely (`server.py`), and returns free memory.
-
-    By itself the C library keeps what lies between things that are still in use.
-    """
-    gc.collect()
-    if _malloc_trim is not None:
-        _malloc_trim(0)
-
-
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 @dataclass(frozen=True)
@@ -173,26 +147,7 @@ class Gate:
         self.overflow = overflow or Overflow()
         self._relief: asyncio.TimerHandle | None = None
         limits.answers.on_wait = self._relieve_soon
-        self._tidying: asyncio.TimerHandle | None = None
-        self._tidy_seconds = TIDY_SECONDS
-        self._least_bytes = resident_bytes()
-
-    def work_is_done(self) -> None:
-        """Some seconds after it, the memory that it took is looked at."""
-        if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(self._tidy_seconds, self._tidy)
-
-    def _tidy(self) -> None:
-        """Gives memory back to the system if much was taken. If that is of no use, or takes long since much is kept for
-        good reason, it is tried again less soon."""
-        self._tidying = None
-        before, began = resident_bytes(), time.monotonic()
-        if before - self._least_bytes > WORTH_TIDYING_BYTES:
-            give_memory_back()
-            is_of_use = before - resident_bytes() > WORTH_TIDYING_BYTES // 4
-            pause = TIDY_SECONDS if is_of_use else min(2 * self._tidy_seconds, LONGEST_TIDY_SECONDS)
-            self._tidy_seconds = max(pause, (time.monotonic() - began) / MOST_TIME_FOR_TIDYING)
-        self._least_bytes = min(self._least_bytes, resident_bytes())
+        self.memory = Memory()
 
     def _relieve_soon(self) -> None:
         if self._relief is None:
@@ -233,7 +188,7 @@ class Gate:
         """It is closed."""
         self.open.discard(stream)
         self.unread.end(stream)
-        self.work_is_done()
+        self.memory.work_is_done()
 
     def _closer(self, reason: str) -> Callable[[Stream], None]:
         def close(stream: Stream) -> None:
@@ -675,7 +630,7 @@ class ServerConnection(HTTP1ServerConnection):
             delegate.on_close(self)
 
     async def _serve_one(self, delegate: HTTPServerConnectionDelegate) -> bool:
-        self._gate.work_is_done()
+        self._gate.memory.work_is_done()
         connection = Connection(self.stream, self, self._gate)
         try:
             return await connection.read_response(delegate.start_request(self, connection))

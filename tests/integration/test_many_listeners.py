@@ -93,8 +93,7 @@ async def test_calls_that_wait_and_are_woken_by_one_change_share_its_answer(serv
         status, _, body = await asyncio.to_thread(read_answer, opened[0])
         assert (status, json.loads(body)["since"]) == (200, since)
     await assert_honest_are_served(service)
-    # Python gives its arenas of 1 MiB back only when nothing at all is left in them: 1,500 calls leave about 30 MB.
-    wait_until_memory_is_back(service, before, within_mb=40)
+    wait_until_memory_is_back(service, before)
 
 
 async def test_calls_whose_clients_have_gone_wait_no_longer(service: Service):

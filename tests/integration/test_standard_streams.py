@@ -132,7 +132,7 @@ async def test_a_standard_error_that_nobody_reads_holds_up_nothing_and_what_is_d
     await started.serves()
     client = Client(started)
     await delete_many(client)
-    printed = await client.create("prints_much", lines=3000)
+    printed = await client.create("prints_much", lines=20_000)
     assert (await client.ended(printed["id"]))["status"] == "Finished"
     await delete_many(client)
     await until_dropped(started)
