@@ -24,6 +24,7 @@ from storage.statements import SQL
 from storage.words import (
     finds_too_much,
     former_expression,
+    former_words,
     match_expression,
     sought_words,
     whole_words_expression,
@@ -110,6 +111,7 @@ class _Listing:
         self._is_filtered = bool(query.search or query.job is not None or query.created_by is not None)
         self._sought = sought_words(query.search or "")
         self._former_up_to = former_words_up_to(reader) if self._sought else 0
+        self._former = former_words(query.search or "") or self._sought
         self._filter = self._best_filter()
         self._descends = query.ordering.startswith("-")
 
@@ -275,12 +277,13 @@ class _Listing:
         return found
 
     def _by_words(self) -> _Filter:
-        """What only the pairs of a run find is compared with all of it."""
-        conditions = self._conditions(without="" if finds_too_much(self._sought) else "search")
+        """What only pairs of a run find is compared with all of it; so is what former words find in another form."""
+        is_exact = not finds_too_much(self._sought) and (not self._former_up_to or self._former == self._sought)
+        conditions = self._conditions(without="search" if is_exact else "")
         expressions = {
             "search": match_expression(self._sought),
             "whole_words": whole_words_expression(self._sought),
-            "former_search": former_expression(self._sought),
+            "former_search": former_expression(self._former),
             "former_up_to": self._former_up_to,
         }
         return _Filter(conditions, {**self._values(), **expressions}, by_words=True)

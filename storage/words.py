@@ -35,6 +35,7 @@ _UNSPACED = (
 classes ID, CJ and SA, and the scripts of Java and Bali). Korean has spaces, Tibetan has a sign between syllables."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
+_FORMER_WORD = re.compile(r"[^\W_]+")
 _LONE_MARKS = re.compile(r"\A\W+")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _PART = re.compile(rf"[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|[^{_UNSPACED}]+")
@@ -112,9 +113,17 @@ def whole_words_expression(sought: Sequence[str]) -> str:
     return _expression(sought, "")
 
 
-def former_expression(sought: Sequence[str]) -> str:
+def former_words(text: str) -> list[str]:
+    """What is searched for as an earlier version has split it, whose words ended at each mark: at most as many words as
+    may be searched for, which may find more than all would."""
+    cut = " ".join(piece[:LONGEST_SOUGHT] for piece in text.split())
+    found = _FORMER_WORD.findall(unicodedata.normalize("NFKC", cut).casefold())
+    return list(dict.fromkeys(found))[:MOST_WORDS]
+
+
+def former_expression(former: Sequence[str]) -> str:
     """The query for words that an earlier version has split: it kept a run as one word."""
-    return " AND ".join(f'"{word}"*' for word in sought)
+    return " AND ".join(f'"{word}"*' for word in former)
 
 
 def finds_too_much(sought: Sequence[str]) -> bool:

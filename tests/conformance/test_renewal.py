@@ -65,6 +65,9 @@ def test_every_search_finds_what_it_found_before_while_words_are_made_anew(older
         assert older.found("pool") == POOLS
         assert older.found("POO dat") == [2]
         assert older.found("每日备份") == [3]
+        assert older.found("İstanbul") == [4]
+        assert older.found("हिन्दी") == [7]
+        assert older.found("हि द") == []
         assert older.found("nothing") == []
         older.close()
         older.open()
