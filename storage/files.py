@@ -13,7 +13,7 @@ from pathlib import Path
 
 from storage import mark
 from storage.locks import lock_holders
-from storage.mark import LogIndex, Mark
+from storage.mark import LOG_HEADER_BYTES, LogIndex, Mark
 
 KEY_NAME = "secret.key"
 MIB = 1024 * 1024
@@ -45,6 +45,7 @@ class OpenFiles:
         self._index = mark.index_path(path)
         self._identities = {file: _identity(file) for file in (path, self._log, self._index)}
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
+        self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         self._written = _written(path)
         self._in_file, self._schema_in_file = mark.read_file(path)
         self._run: str | None = None
@@ -64,7 +65,7 @@ class OpenFiles:
     def check(self, connection: sqlite3.Connection) -> None:
         """Raises FilesLost if the files are not those that were opened."""
         if not self.is_mixed:
-            self.problem = self._missing() or self._overwritten(connection)
+            self.problem = self._missing() or self._log_overwritten() or self._overwritten(connection)
         if self.problem is not None:
             raise FilesLost(self.problem)
 
@@ -84,6 +85,18 @@ class OpenFiles:
         names = " and ".join(file.name for file in lost)
         return f"{names} was removed or replaced while the server runs: restart the server, nothing is lost"
 
+    def _log_overwritten(self) -> str | None:
+        """Whether the log has lost frames that its index has, or bears others: SQLite would go on behind them."""
+        index = LogIndex.read(self._index_descriptor)
+        if index is None or not index.frames:
+            return None
+        is_whole = os.fstat(self._log_descriptor).st_size >= index.log_bytes
+        if is_whole and os.pread(self._log_descriptor, LOG_HEADER_BYTES, 0)[16:24] == index.salts:
+            return None
+        if index != LogIndex.read(self._index_descriptor):
+            return None  # the log has been begun anew in between
+        return self._mixed(self._log)
+
     def _overwritten(self, connection: sqlite3.Connection) -> str | None:
         """Whether something was copied over the content of the file, to which checkpoints alone write."""
         written = _written(self._path)
@@ -92,9 +105,12 @@ class OpenFiles:
         if self._is_ours(connection):
             self._written = written
             return None
+        return self._mixed(self._path)
+
+    def _mixed(self, file: Path) -> str:
         self.is_mixed = True
         return (
-            f"{self._path.name} was overwritten while the server runs: stop the server, "
+            f"{file.name} was overwritten while the server runs: stop the server, "
             f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
         )
 
@@ -201,6 +217,7 @@ class OpenFiles:
         """After the connections are closed."""
         self._last.close()
         os.close(self._index_descriptor)
+        os.close(self._log_descriptor)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -30,6 +30,7 @@ log = logging.getLogger("hourglass.storage")
 
 BESIDE_NAME = "database.json"
 LOG_HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
 WAL_MODE = 2
 """Bytes 18 and 19 of a database whose changes go to a log first: https://www.sqlite.org/fileformat2.html#the_database_header"""
 INDEX_VERSION = 3_007_000
@@ -238,6 +239,7 @@ def _is_in_wal_mode(path: Path) -> bool:
 class LogIndex(NamedTuple):
     """What SQLite's `-shm` file says of the log."""
 
+    page_bytes: int
     frames: int
     checkpointed_frames: int
     attempted_frames: int
@@ -249,12 +251,17 @@ class LogIndex(NamedTuple):
         data = os.pread(descriptor, 136, 0)
         if len(data) < 136:
             return None
-        version, is_initialised, frames = struct.unpack_from("=I8xB3xI", data)
+        version, is_initialised, page_bytes, frames = struct.unpack_from("=I8xBxHI", data)
         if version != INDEX_VERSION or not is_initialised:
             return None
         (checkpointed,) = struct.unpack_from("=I", data, 96)
         (attempted,) = struct.unpack_from("=I", data, 128)
-        return cls(frames, checkpointed, attempted, data[32:40])
+        return cls(65_536 if page_bytes == 1 else page_bytes, frames, checkpointed, attempted, data[32:40])
+
+    @property
+    def log_bytes(self) -> int:
+        """How large the log is at least, as long as it has frames."""
+        return LOG_HEADER_BYTES + self.frames * (FRAME_HEADER_BYTES + self.page_bytes)
 
     @classmethod
     def is_checkpointed_in(cls, descriptor: int) -> bool:

@@ -77,11 +77,22 @@ def cut_off(service):
     os.truncate(database(service), 0)
 
 
+def cut_log_off(service):
+    os.truncate(log(service), 20_000)
+
+
+def overwrite_log(service):
+    """With that of another time, as `cp backup-wal hourglass.db-wal` does."""
+    with log(service).open("r+b") as file:
+        file.seek(16)
+        file.write(b"12345678")
+
+
 LATER = {"job": "counts", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
 LARGE = {**LATER, "params": {"times": 1, "record_path": "x" * 900_000}}
 QUICK = ("--set", "server.grace_seconds=0", "--set", "workers.count=1")
-FAULTS = [remove, move_directory, remove_log, overwrite_with_itself]
-MORE_FAULTS = [remove_all, remove_directory, replace, overwrite, cut_off]
+FAULTS = [remove, move_directory, remove_log, overwrite_with_itself, overwrite_log]
+MORE_FAULTS = [remove_all, remove_directory, replace, overwrite, cut_off, cut_log_off]
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, *(pytest.param(fault, marks=pytest.mark.slow) for fault in MORE_FAULTS)])
