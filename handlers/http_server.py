@@ -53,9 +53,10 @@ DOOR_SECONDS = 0.1
 """How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
 ACCEPT_LOG_SECONDS = 60.0
 
-LARGEST_HEADER_BYTES = 32 * 1024
-"""A thousand ids in an address take up to 20 KB; nginx passes on as much as this."""
+LARGEST_HEADER_BYTES = 64 * 1024
 MOST_HEADER_LINES = 100
+HEADER_COPIES = 2
+"""What a header takes when it is understood, by its bytes: measured."""
 BODY_CHUNK_BYTES = 64 * 1024
 FREE_BYTES = 4 * 1024
 """What a connection may send without being counted."""
@@ -503,7 +504,7 @@ class Connection(HTTP1Connection):
     def _understand(self, header: bytes) -> tuple[RequestStartLine, HTTPHeaders]:
         if header.count(b"\n") > MOST_HEADER_LINES + 2:
             raise TooManyHeaders(f"At most {MOST_HEADER_LINES} headers are taken.")
-        self.stream.hold_header(len(header))
+        self.stream.hold_header(HEADER_COPIES * len(header))
         line, headers = self._parse_headers(header)
         start_line = parse_request_start_line(line)
         self._request_start_line, self._request_headers = start_line, headers
@@ -549,6 +550,8 @@ class Connection(HTTP1Connection):
         asked = headers.get("Connection", "").lower() == "close"
         self._closes = self._disconnect_on_finish or asked or not (self._read_finished or self._can_stay_open())
         self._disconnect_on_finish = self._closes
+        if self._closes and not headers.get("Connection"):
+            headers["Connection"] = "close"  # Tornado leaves it out for HTTP/1.0
         return super().write_headers(start_line, headers, chunk)
 
     def _can_stay_open(self) -> bool:
