@@ -559,7 +559,9 @@ def _imported(name: str) -> ModuleType:
     try:
         with undisturbed_logging():
             return importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # code of others may do anything while it is imported
+    except KeyboardInterrupt:
+        raise  # by a person, as a rule
+    except BaseException as error:  # code of others may do anything while it is imported
         reason = " ".join(in_words(error).split())
         raise StartError(f"The job module {name} cannot be imported: {reason}") from error
 

@@ -558,6 +558,7 @@ def test_two_jobs_of_one_name_stop_the_start(written: Callable[[str, str], str])
         ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise GeneratorExit('now')", "GeneratorExit: now"),
         ("x = (", "SyntaxError: '(' was never closed (broken.py, line 1)"),
         (MODULE.replace("Greets", "{whom}"), "TypeError: job greet: description names {whom}, which is none of its"),
     ],
