@@ -557,6 +557,8 @@ class Connection(HTTP1Connection):
         asked = headers.get("Connection", "").lower() == "close"
         self._closes = self._disconnect_on_finish or asked or not (self._read_finished or self._can_stay_open())
         self._disconnect_on_finish = self._closes
+        if self._closes and not headers.get("Connection"):
+            headers["Connection"] = "close"  # Tornado leaves it out for HTTP/1.0
         return super().write_headers(start_line, headers, chunk)
 
     def _can_stay_open(self) -> bool:

@@ -32,6 +32,7 @@ PROBLEMS = {
     412: "No longer as the request believed; nothing was done.",
     413: f"The body is larger than {LARGEST_BODY_BYTES // 1024**2} MiB.",
     415: "The body is of another type.",
+    426: "Another version of the WebSocket protocol.",
     429: "Too many wrong passwords.",
     503: "Shutting down, the disk is full or locked, or the Ceph cluster does not answer or refuses the key.",
 }

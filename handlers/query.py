@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -67,14 +69,15 @@ def whole(least: int, most: int = 2**53) -> Query:
     return Query(read, {"type": "integer", "minimum": least, "maximum": most})
 
 
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+"""As JSON has it; `float` takes much else, 1_0 and the digits of other scripts."""
+
+
 def number(least: float, most: float, unit: str) -> Query:
     """A number within bounds; `unit` says of what: `a number of seconds`."""
 
     def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
+        value = float(text) if _NUMBER.fullmatch(text) else math.nan
         if not least <= value <= most:
             raise ValueError(f'expected {unit} from {least:g} to {most:g}, got "{text[:60]}"')
         return value

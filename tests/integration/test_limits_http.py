@@ -334,6 +334,81 @@ def test_a_body_in_pieces_that_are_none_leaves_no_trace_in_the_log_either(shared
     assert log_of(shared_service) == before
 
 
+UPGRADE = {**basic(), "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+           "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({"Sec-WebSocket-Version": "8"}, 426),
+        ({"Sec-WebSocket-Version": ""}, 426),
+        ({"Sec-WebSocket-Key": ""}, 400),
+        ({"Connection": "keep-alive"}, 400),
+        ({"Upgrade": "h2c"}, 400),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://\u2100"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_a_handshake_that_is_refused_is_a_problem_and_leaves_no_trace_in_the_log(shared_service, changed, status):
+    before = log_of(shared_service)
+    answered = answer(shared_service, "GET", f"{API}/taskqueue/events", UPGRADE | changed)
+
+    assert problem_of(answered)["status"] == status
+    assert (answered[1].get("sec-websocket-version") == "13") == (status == 426)
+    assert log_of(shared_service) == before
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://\u2100", "[", ""])
+@pytest.mark.parametrize("path", [f"{API}/taskqueue/test_task", f"{API}/auth", "/openattic/static/js/main.js", "/nope"])
+def test_an_origin_that_is_no_address_is_another_site(shared_service, path, origin):
+    before = log_of(shared_service)
+    answered = answer(shared_service, "POST", path, {**basic(), **JSON, "Origin": origin}, b"{}")
+
+    assert problem_of(answered)["status"] in (403, 404, 405)
+    assert log_of(shared_service) == before
+
+
+FRAMES = {
+    "text that is not UTF-8": b"\x81\x82\0\0\0\0\xff\xfe",
+    "reserved bits": b"\xc1\x80\0\0\0\0",
+    "an unknown kind": b"\x83\x80\0\0\0\0",
+    "a long ping": b"\x89\xfe\0\x7e\0\0\0\0" + b"x" * 126,
+    "a ping in pieces": b"\x09\x80\0\0\0\0",
+    "the rest of nothing": b"\x80\x80\0\0\0\0",
+    "one message within another": b"\x01\x81\0\0\0\0a\x81\x81\0\0\0\0b",
+    "2**63 bytes": b"\x81\xff" + b"\xff" * 8 + b"\0\0\0\0",
+    "much text": b"\x81\xff\0\0\0\0\0\x03\0\0\0\0\0\0" + b"x" * 196_608,
+    "no frame": b"GET / HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
+def test_frames_that_are_none_close_the_socket_with_a_code_that_arrives(shared_service, frame):
+    before = log_of(shared_service)
+    with connect(shared_service) as connection:
+        connection.sendall(handshake() + frame)
+        received = b""
+        while b"\x03\xebexpected" not in received:
+            more = connection.recv(65536)
+            assert more, f"closed after {received!r}"
+            received += more
+    assert log_of(shared_service) == before
+
+
+@pytest.mark.parametrize("lines", [b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n"])
+def test_a_client_of_http_1_0_is_told_that_the_connection_closes(shared_service, lines):
+    """It cannot become a WebSocket either."""
+    sign_in = f"Authorization: {basic()['Authorization']}\r\n".encode()
+    for path in ("/health", f"{API}/taskqueue/events"):
+        with connect(shared_service) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\n".encode() + sign_in + lines + b"\r\n")
+            status, headers, _ = read_answer(connection)
+            assert (status, headers["connection"]) == (200 if path == "/health" else 400, "close")
+            assert connection.recv(1) == b""
+
+
 REFUSED = [
     ("GET", f"{API}/taskqueue?nope=1", {**basic(), **JSON}, 400),
     ("GET", f"{API}/taskqueue", {}, 401),

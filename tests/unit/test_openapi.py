@@ -153,7 +153,7 @@ def test_a_path_has_the_parameters_of_its_groups():
         ("put", "/taskqueue/{task_id}", {"200", "400", "401", "403", "404", "413", "415", "429", "503"}),
         ("post", "/auth", {"200", "400", "403", "413", "415", "429", "503"}),
         ("delete", "/auth", {"204", "400", "401", "403", "429", "503"}),
-        ("get", "/taskqueue/events", {"101", "400", "401", "403", "429", "503"}),
+        ("get", "/taskqueue/events", {"101", "400", "401", "403", "426", "429", "503"}),
     ],
 )
 def test_what_an_operation_may_answer(method, path, statuses):

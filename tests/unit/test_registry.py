@@ -318,6 +318,7 @@ def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(roun
     ("why", "reason"),
     [
         (lambda _registry: 1 / 0, "it cannot say whether it can run: ZeroDivisionError: division by zero"),
+        (lambda _registry: sys.exit(3), "it cannot say whether it can run: RuntimeError: it raised SystemExit: 3"),
         (lambda _registry: "\udce9" + "x" * 1_000, "\ufffd" + "x" * 499),
     ],
 )
