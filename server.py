@@ -412,6 +412,10 @@ def _use_system_allocator() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["user"]:
-        _use_system_allocator()
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:2] == ["user"]:
+        sys.exit(main(sys.argv[1:]))
+    _use_system_allocator()
+    exit_code = main(sys.argv[1:])
+    from jobs.child import leave
+
+    leave(exit_code)

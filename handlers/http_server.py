@@ -246,10 +246,11 @@ class Stream(IOStream):
         if deadlines is not None:
             deadlines.begin(self)
 
-    def hold_header(self, size: int) -> None:
-        """Counts a header until its request is over, that of a WebSocket until it closes: a call may wait for long."""
+    def hold_header(self, size: int) -> bool:
+        """Counts a header until its request is over, that of a WebSocket until it closes: a call may wait for long.
+        Returns whether there is room for it."""
         self._header_bytes = size
-        self._count_waiting()
+        return self._count_waiting()
 
     def await_next_header(self) -> None:
         """After an answer the client is given the time for a header from its first byte on."""
@@ -380,24 +381,25 @@ class Stream(IOStream):
             self.wait_in(self._gate.headers)
         elif read and self._waits_in is self._gate.bodies:
             self._gate.bodies.begin(self)
-        self._count_waiting()
+        self._close_without_room()
         return read
 
     def _consume(self, loc: int) -> bytes:
         data = super()._consume(loc)
-        self._count_waiting()
+        self._close_without_room()
         return data
 
-    def _count_waiting(self) -> None:
+    def _close_without_room(self) -> None:
+        if not self._count_waiting():
+            self._gate.limits.refused.add("header_bytes")
+            self.io_loop.add_callback(self.close)
+
+    def _count_waiting(self) -> bool:
         """Counts what is read and no body: half a header, the header of what is being answered, the next request."""
         before = self._waiting_bytes
         waiting = 0 if self.closed() else max(0, self._read_buffer_size + self._header_bytes - FREE_BYTES)
-        if waiting == before:
-            return
         self._waiting_bytes = waiting
-        if not self._gate.limits.bodies.add_unread(waiting - before):
-            self._gate.limits.refused.add("header_bytes")
-            self.io_loop.add_callback(self.close)
+        return waiting == before or self._gate.limits.bodies.add_unread(waiting - before)
 
     def _refuse_unreadable(self) -> None:
         """What is to be read does not end where it must: a header, or the line before a piece of a body."""
@@ -449,8 +451,12 @@ def body_length(headers: HTTPHeaders) -> int | None:
         raise HTTPInputError("Content-Length is not a whole number.") from None
 
 
-class TooManyHeaders(HTTPInputError):
-    """Each takes far more memory than its bytes."""
+class HeaderRefused(HTTPInputError):
+    """A header that is not even taken apart: each line takes far more memory than its bytes, as does each copy."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 class Connection(HTTP1Connection):
@@ -503,8 +509,9 @@ class Connection(HTTP1Connection):
 
     def _understand(self, header: bytes) -> tuple[RequestStartLine, HTTPHeaders]:
         if header.count(b"\n") > MOST_HEADER_LINES + 2:
-            raise TooManyHeaders(f"At most {MOST_HEADER_LINES} headers are taken.")
-        self.stream.hold_header(HEADER_COPIES * len(header))
+            raise HeaderRefused(431, f"At most {MOST_HEADER_LINES} headers are taken.")
+        if not self.stream.hold_header(HEADER_COPIES * len(header)):
+            raise HeaderRefused(503, "Too many long headers are held at the moment; try again shortly.")
         line, headers = self._parse_headers(header)
         start_line = parse_request_start_line(line)
         self._request_start_line, self._request_headers = start_line, headers
@@ -573,7 +580,10 @@ class Connection(HTTP1Connection):
 
     async def _refuse(self, error: HTTPInputError) -> None:
         """Answers what is no HTTP, if nothing has been answered yet."""
-        self._gate.limits.refused.add("malformed")
+        status, reason, sentence = 400, "malformed", _sentence(error)
+        if isinstance(error, HeaderRefused):
+            status, reason, sentence = error.status, "header_bytes", str(error)
+        self._gate.limits.refused.add(reason)
         log.debug("Malformed HTTP message from %s: %s", self.context, error)
         if self._headers_sent or self.stream.closed():
             self.close()
@@ -581,8 +591,7 @@ class Connection(HTTP1Connection):
         self._headers_sent = self._write_finished = True
         try:
             self.stream.wait_in(self._gate.lingering)
-            status = 431 if isinstance(error, TooManyHeaders) else 400
-            await self.stream.write(raw_problem(status, _sentence(error)))
+            await self.stream.write(raw_problem(status, sentence))
             self._linger()
             while not self.stream.closed() and self._discarded_bytes <= LARGEST_DISCARDED_BYTES:
                 self._discarded_bytes += len(await self.stream.read_bytes(65536, partial=True))

@@ -106,7 +106,8 @@ def _redirect_streams() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a worker that is killed has said what it printed
+        # A worker that is killed has said what it printed; and names of files that are not UTF-8 can be printed.
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
 def _offer_to_oom_killer() -> None:

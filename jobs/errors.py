@@ -38,6 +38,15 @@ SILENCES = frozenset({ETIMEDOUT, ENOTCONN, ECONNREFUSED, ESHUTDOWN})
 """The errnos of librados for a cluster that does not answer."""
 
 
+def in_words(error: BaseException) -> str:
+    """`ValueError: no such pool`, whatever an exception of somebody else's code does when it is asked."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+        return text.encode(errors="backslashreplace").decode()
+    except BaseException:  # noqa: BLE001  it may even raise SystemExit
+        return "Exception: what was raised cannot be shown"
+
+
 class HourglassError(Exception):
     """Something went wrong; the server's log says more."""
 

@@ -26,6 +26,7 @@ from jobs.errors import (
     Mistakes,
     NotFound,
     ServiceStopping,
+    in_words,
 )
 from jobs.forecast import TREND_ROUNDS
 from jobs.json_text import check_json, with_replacement_marks
@@ -456,7 +457,7 @@ class TaskQueue:
         except InvalidInput as error:
             return str(error)
         except Exception as error:  # noqa: BLE001  code of others
-            log.warning("task %d: its locks are not known: %s", task.id, error, extra={"task": task.id})
+            log.warning("task %d: its locks are not known: %s", task.id, in_words(error), extra={"task": task.id})
         return None
 
     async def _end_over_limit(self, run: Run, mistake: str) -> None:
@@ -507,7 +508,8 @@ class TaskQueue:
             return composition.expected_round_seconds(self._registry, order.job, order.params, resumed=resumed)
         except Exception as error:  # noqa: BLE001  code of others
             about = {"task": order.task}
-            log.warning("task %d: how long a round should take is not known: %s", order.task, error, extra=about)
+            words = in_words(error)
+            log.warning("task %d: how long a round should take is not known: %s", order.task, words, extra=about)
             return 0
 
     # What the writer tells.
@@ -524,8 +526,7 @@ class TaskQueue:
     def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
         if not run.over:
             self._engine.kill_task(run.task_id)
-        reason = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
-        message = f"what its worker reported cannot be stored: {reason[:MOST_REASON_CHARACTERS]}"
+        message = f"what its worker reported cannot be stored: {in_words(error)[:MOST_REASON_CHARACTERS]}"
         return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
     def run_written(self, run: Run) -> None:
@@ -682,7 +683,7 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
         if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
             raise
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"[:MOST_REASON_CHARACTERS]
+        reason = in_words(error)[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
 
 

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar, cast
 from msgspec import Struct
 
 from jobs.composition import steps_parameters
-from jobs.errors import ConfigError, NotFound, StartError
+from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks
 from jobs.model import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
 from jobs.params import (
@@ -156,27 +156,30 @@ class Job:
 
     def describe(self, params: Mapping[str, object]) -> str:
         """One line for people, whatever the parameters hold."""
-        line = " ".join(with_replacement_marks(_rendered(self.description, params)).splitlines())
+        description = _rendered(self.description, params)
+        if not isinstance(description, str):
+            raise TypeError(f"the description of the job {self.name} is text, not {shown(description)}")
+        line = " ".join(with_replacement_marks(description).splitlines())
         return line.strip()[:LONGEST_DESCRIPTION].rstrip()
 
     def metadata_of(self, params: Mapping[str, object]) -> dict[str, object]:
         """What a task with these parameters concerns."""
         if callable(self.metadata):
-            return dict(self.metadata(**params))
+            return dict(_asked(self.metadata, **params))
         return {key: _rendered(template, params) for key, template in self.metadata.items()}
 
     def lock_of(self, params: Mapping[str, object]) -> str | None:
         """Tasks with the same lock run one after another; None runs beside all others."""
-        lock = self.lock(**params) if callable(self.lock) else self.lock and self.lock.format(**params)
+        lock = self.lock and _rendered(self.lock, params)
         if not isinstance(lock, str | None):
             raise TypeError(f"the lock of the job {self.name} is text or None, not {shown(lock)}")
-        return lock and with_escapes(lock)
+        return lock and with_escapes(str.__str__(lock))
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
         """How many rounds there will be with these parameters, as far as they tell. Raises TypeError for no number."""
         if self.rounds is None:
             return None
-        count = self.rounds(**params) if callable(self.rounds) else params[self.rounds[1:-1]]
+        count = _asked(self.rounds, **params) if callable(self.rounds) else params[self.rounds[1:-1]]
         if count is not None and (type(count) is not int or not 0 <= count <= LARGEST_NUMBER):
             raise TypeError(
                 f"rounds of the job {self.name} is a whole number of at least 0, or None, not {shown(count)}"
@@ -188,7 +191,7 @@ class Job:
         """How long a round should take with these parameters, 0 where that is not known. Raises TypeError."""
         seconds = self.expected_round_seconds
         if callable(seconds):
-            seconds = expect_seconds(f"expected_round_seconds of the job {self.name}", seconds(**params))
+            seconds = expect_seconds(f"expected_round_seconds of the job {self.name}", _asked(seconds, **params))
         return seconds or 0
 
     def begin(
@@ -209,8 +212,22 @@ class Job:
         return self(**(registry or Registry()).arguments(self, arguments))
 
 
-def _rendered(template: Template, params: Mapping[str, object]) -> str:
-    return template.format(**params) if isinstance(template, str) else template(**params)
+Said = TypeVar("Said")
+
+
+def _rendered(template: str | Callable[..., Said], params: Mapping[str, object]) -> str | Said:
+    return template.format(**params) if isinstance(template, str) else _asked(template, **params)
+
+
+def _asked(function: Callable[..., Said], *arguments: object, **params: object) -> Said:
+    """What a function of a job says, also in the server, which SystemExit and its like would end: they are errors like
+    others here."""
+    try:
+        return function(*arguments, **params)
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"it raised {in_words(error)}") from error
 
 
 # Declaring a job
@@ -504,10 +521,10 @@ class Registry(Provided):
         if job.name in self._switched_off:
             return f"switched off by [{name}] {ENABLED.name}"
         try:
-            reason = job.unavailable_because(self)
+            reason = _asked(job.unavailable_because, self)
+            return None if reason is None else with_replacement_marks(str(reason))[:MOST_REASON_CHARACTERS]
         except Exception as error:  # noqa: BLE001  one job must not make the list of all of them unreadable
-            reason = f"it cannot say whether it can run: {type(error).__name__}: {error}"
-        return None if reason is None else with_replacement_marks(str(reason))[:MOST_REASON_CHARACTERS]
+            return f"it cannot say whether it can run: {in_words(error)}"[:MOST_REASON_CHARACTERS]
 
 
 def _settings(job: Job, values: Mapping[str, object], origins: Origins) -> object:
@@ -542,8 +559,10 @@ def _imported(name: str) -> ModuleType:
     try:
         with undisturbed_logging():
             return importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # code of others may do anything while it is imported
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except KeyboardInterrupt:
+        raise  # by a person, as a rule
+    except BaseException as error:  # code of others may do anything while it is imported
+        reason = " ".join(in_words(error).split())
         raise StartError(f"The job module {name} cannot be imported: {reason}") from error
 
 

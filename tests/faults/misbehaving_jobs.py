@@ -353,6 +353,7 @@ def _nested(levels: int) -> list[object]:
 def prints(text: str) -> Iterator[Round]:
     """Writes to stdout in three ways, and reads from stdin."""
     print(text)
+    print("half a character: \ud83d")
     os.write(1, f"{text}\n".encode())
     subprocess.run(["/bin/echo", text], check=True)
     yield Round(1, message=f"read {sys.stdin.read()!r}")

@@ -192,3 +192,15 @@ def test_a_start_that_waits_has_named_the_data_directory_before_and_can_be_inter
         finally:
             server.kill()
             server.communicate()
+
+
+def test_a_thread_that_a_job_module_has_started_does_not_keep_the_server_from_ending(tmp_path, monkeypatch):
+    (tmp_path / "busy_jobs.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    service = Service(tmp_path).start("--set", "jobs.modules=busy_jobs")
+    try:
+        assert service.stop() == 0
+    finally:
+        service.close()

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import re
+import sys
 
 import pytest
 from msgspec.structs import replace
@@ -195,6 +196,18 @@ def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(seconds):
 ODD = os.fsdecode(b"caf\xe9")
 
 
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def raises(error):
+    def function():
+        raise error
+
+    return function
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -202,7 +215,14 @@ ODD = os.fsdecode(b"caf\xe9")
             {"description": lambda: 1 / 0},
             "The job odd cannot say what this task is: ZeroDivisionError: division by zero.",
         ),
-        ({"description": lambda: 5}, "The job odd cannot say what this task is: "),
+        ({"description": lambda: 5}, "TypeError: the description of the job odd is text, not 5."),
+        ({"description": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
+        ({"lock": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
+        ({"rounds": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
+        ({"metadata": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
+        ({"expected_round_seconds": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
+        ({"description": raises(ValueError(ODD))}, "this task is: ValueError: caf\\udce9."),
+        ({"description": raises(Unspeakable())}, "this task is: Exception: what was raised cannot be shown."),
         ({"lock": lambda: 5}, "TypeError: the lock of the job odd is text or None, not 5."),
         ({"rounds": lambda: 2**60}, "TypeError: rounds of the job odd is a whole number of at least 0, or None, not"),
         ({"metadata": lambda: {"a": float("nan")}}, "ValueError: Out of range float values are not JSON compliant"),

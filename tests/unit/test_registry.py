@@ -318,6 +318,7 @@ def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(roun
     ("why", "reason"),
     [
         (lambda _registry: 1 / 0, "it cannot say whether it can run: ZeroDivisionError: division by zero"),
+        (lambda _registry: sys.exit(3), "it cannot say whether it can run: RuntimeError: it raised SystemExit: 3"),
         (lambda _registry: "\udce9" + "x" * 1_000, "\ufffd" + "x" * 499),
     ],
 )
@@ -557,6 +558,7 @@ def test_two_jobs_of_one_name_stop_the_start(written: Callable[[str, str], str])
         ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise GeneratorExit('now')", "GeneratorExit: now"),
         ("x = (", "SyntaxError: '(' was never closed (broken.py, line 1)"),
         (MODULE.replace("Greets", "{whom}"), "TypeError: job greet: description names {whom}, which is none of its"),
     ],
