@@ -106,8 +106,11 @@ def _redirect_streams() -> None:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     if isinstance(sys.stdout, TextIOWrapper):
-        # A worker that is killed has said what it printed; and names of files that are not UTF-8 can be printed.
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+        # A worker that is killed has said what it printed; and names of files that are not UTF-8 can be printed. Made
+        # anew: the one that is there looks for its place in the file that the server's output may go to.
+        sys.stdout = open(  # noqa: SIM115
+            1, "w", buffering=1, encoding=sys.stdout.encoding, errors="backslashreplace", closefd=False
+        )
 
 
 def _offer_to_oom_killer() -> None:

@@ -204,6 +204,16 @@ async def test_a_start_with_closed_descriptors_or_an_output_that_cannot_be_writt
     assert await started.stop() == 0
 
 
+@pytest.mark.parametrize("redirects", [">output", ">output 2>&1"])
+async def test_workers_come_up_if_the_output_is_a_file(started, tmp_path, redirects):
+    started.start(shell_redirects=redirects.replace("output", f"{tmp_path}/output"))
+    await started.serves()
+    client = Client(started)
+    task = await client.create("prints_much", lines=10)
+    assert (await client.ended(task["id"]))["status"] == "Finished"
+    assert await started.stop() == 0
+
+
 async def test_what_a_job_prints_is_lines_of_the_log_that_forge_none(started):
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1024 * 1024)
