@@ -174,6 +174,7 @@ async def test_a_reader_that_has_gone_fails_neither_the_server_nor_a_job_that_pr
     assert await started.stop() == 0
 
 
+HALF_PRINTED = r"half a character: \ud83d"
 REDIRECTS = ["0<&- 1>&- 2>&-", ">/dev/full 2>&1"]
 MORE_REDIRECTS = [
     "1>&-",
@@ -229,4 +230,4 @@ async def test_what_a_job_prints_is_lines_of_the_log_that_forge_none(started):
     os.close(read)
 
     printed = [line["message"] for line in lines if line["logger"] == "hourglass.print"]
-    assert [one.partition(" printed: ")[2] for one in printed] == [text] * 3
+    assert [one.partition(" printed: ")[2] for one in printed] == [text, HALF_PRINTED, text, text]
