@@ -155,12 +155,11 @@ class ServiceHandler(IdentifiedHandler):
     async def identify(self) -> Identity | None:
         """Who asks. A token of ours counts first, then a session, and HTTP Basic only without both: what a proxy in
         front writes into the Authorization header for itself signs nobody out and is no guess."""
-        scheme, _, credentials = self.request.headers.get("Authorization", "").strip().partition(" ")
-        identity = self.services.accounts.by_token(credentials.strip()) if scheme.lower() in TOKEN_SCHEMES else None
-        identity = identity or self.session_identity()
-        if identity is None and scheme.lower() == "basic":
-            return await self._identify_basic(credentials)
-        return identity
+        given = [one.strip().partition(" ") for one in self.request.headers.get_list("Authorization")]
+        tokens = [credentials.strip() for scheme, _, credentials in given if scheme.lower() in TOKEN_SCHEMES]
+        identity = next(filter(None, map(self.services.accounts.by_token, tokens)), None) or self.session_identity()
+        basic = [credentials for scheme, _, credentials in given if scheme.lower() == "basic"]
+        return await self._identify_basic(basic[0]) if identity is None and basic else identity
 
     def check_sign_in(self, identity: Identity | None) -> Identity:
         """Who asks, as far as that holds at this moment. Raises a Refusal (401) otherwise."""

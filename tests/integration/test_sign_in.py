@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.support.attack import connect, read_answer
 from tests.support.service import PASSWORD, Client, basic
 
 pytestmark = pytest.mark.gen_test
@@ -366,6 +367,16 @@ async def test_a_token_of_ours_counts_before_the_session(nobody):
     client = Client(nobody.service, {**cookie_of(await sign_in(nobody)), "Authorization": f"Bearer {token}"})
 
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 403
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_token_of_ours_counts_beside_the_header_that_a_proxy_adds(nobody, order):
+    token = (await nobody.call("POST", "api-token-auth", RIGHT)).json["token"]
+    headers = ["Authorization: Basic cHJveHk6cHJveHk=", f"Authorization: Token {token}"][::order]
+    request = "\r\n".join(["GET /openattic/api/jobs HTTP/1.1", "Host: x", *headers, "", ""])
+    with connect(nobody.service) as connection:
+        connection.sendall(request.encode())
+        assert read_answer(connection)[0] == 200
 
 
 @pytest.mark.parametrize("header", ["", "Basic eDp5", "Bearer x", "Negotiate x"])
