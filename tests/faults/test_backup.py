@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -18,7 +17,6 @@ SECTION = (ROOT / "docs" / "operating.md").read_text().partition("## Backup")[2]
 COMMANDS = [line.strip() for line in SECTION.splitlines() if line.startswith("    ")]
 BACKUPS = [command for command in COMMANDS if "VACUUM INTO" in command]
 RESTORE = [command for command in COMMANDS if "VACUUM INTO" not in command]
-NEEDS_SQLITE = pytest.mark.skipif(not shutil.which("sqlite3"), reason="sqlite3 is not installed")
 
 
 @pytest.fixture
@@ -33,9 +31,7 @@ def run(service, command, file):
     subprocess.run(command, shell=True, cwd=ROOT, check=True, timeout=60)
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(one, marks=NEEDS_SQLITE if "sqlite3 DATA" in one else ()) for one in BACKUPS]
-)
+@pytest.mark.parametrize("command", BACKUPS)
 async def test_a_backup_ends_under_load_and_comes_back_as_another_database(service, command, tmp_path):
     client = Client(service.start())
     (before,) = [await client.create("counts", times=1) for _ in range(1)]

@@ -149,7 +149,16 @@ def test_a_module_that_is_gone_with_its_package_is_no_longer_linked(project):
 def test_all_that_the_tests_miss_is_named_at_once(project):
     missing = project.run("setup", "missing").stdout.split()
     daemons = ["ceph-mon", "ceph-mgr", "ceph-osd", "ceph-common"]
-    assert missing == [*daemons, "python3-rados", "python3-rbd", "chromium", "fonts-dejavu-core", "curl", "nginx"]
+    assert missing == [
+        *daemons,
+        "python3-rados",
+        "python3-rbd",
+        "chromium",
+        "fonts-dejavu-core",
+        "curl",
+        "sqlite3",
+        "nginx",
+    ]
 
 
 @pytest.fixture
@@ -174,7 +183,18 @@ def prepared(project):
 
 
 def install_all_but(project, *missing):
-    for name in ("ceph-mon", "ceph-mgr", "ceph-osd", "ceph", "rbd", "ceph-authtool", "chromium", "curl", "nginx"):
+    for name in (
+        "ceph-mon",
+        "ceph-mgr",
+        "ceph-osd",
+        "ceph",
+        "rbd",
+        "ceph-authtool",
+        "chromium",
+        "curl",
+        "sqlite3",
+        "nginx",
+    ):
         if name not in missing:
             project.program(name, "exit 0")
     project.have_modules(suffix())
@@ -227,6 +247,7 @@ def test_all_that_is_missing_is_installed_in_one_call(prepared):
         ("ceph-osd", "--ignore=tests/ceph"),
         ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
         ("curl", "--ignore=tests/integration/test_rest_docs.py --ignore=tests/ceph/test_docs.py"),
+        ("sqlite3", "--ignore=tests/faults/test_backup.py"),
         ("nginx", "--ignore=tests/integration/test_behind_nginx.py"),
     ],
 )
