@@ -23,7 +23,7 @@ def message_of(error, *notes):
         ("boom", ["in step 1 of 2: A", "in step 2 of 3: B"], "boom (in step 1 of 2: A; in step 2 of 3: B)"),
         ("boom\nand more", ["in step 1 of 2: A"], "boom (in step 1 of 2: A)\nand more"),
         ("", ["in step 1 of 2: A"], "in step 1 of 2: A"),
-        ("half \ud800", ["in step 1 of 2: A"], "half \\ud800 (in step 1 of 2: A)"),
+        ("half \ud800", ["in step 1 of 2: A"], "half \N{REPLACEMENT CHARACTER} (in step 1 of 2: A)"),
     ],
 )
 def test_notes_stand_at_the_end_of_the_first_line(text, notes, message):
