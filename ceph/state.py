@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -13,21 +14,34 @@ REPLICATED, ERASURE = 1, 3
 class Pool(Struct, frozen=True, kw_only=True):
     """A pool. The targets are what it was told to become; the manager carries that out step by step.
 
-    `size` is how many copies of each object there are (or chunks, where it is erasure coded), `used_bytes` what they
-    take on all OSDs together.
+    `size` is how many copies of each object there are (or chunks, if it is erasure coded), `used_bytes` what they
+    take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`.
     """
 
     id: int
     name: str
     size: int
-    application: str | None
+    applications: list[str]
     pg_num: int
     pg_num_target: int
     pg_num_pending: int
     pgp_num: int
     pgp_num_target: int
+    pg_num_min: int = 0
+    crush_rule: int = 0
+    flags: list[str] = []
     autoscale: str
     used_bytes: int
+
+    @property
+    def application(self) -> str | None:
+        """The first of its applications; None if it has none."""
+        return next(iter(self.applications), None)
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is one of the cluster's own, like `.mgr` and `.rgw.root`: their names begin with a dot."""
+        return self.name.startswith(".") or self.name == "device_health_metrics"
 
     @property
     def has_arrived(self) -> bool:
@@ -69,17 +83,52 @@ class ClusterState(Struct, frozen=True, kw_only=True):
         return next((pool for pool in self.pools if pool.name == name), None)
 
 
+class Trouble(Struct, frozen=True):
+    """Why something cannot be read: the cluster's own words, and its number of them."""
+
+    errno: int
+    text: str
+
+
 class Image(Struct, frozen=True, kw_only=True):
-    """An RBD image; `size_bytes` is what it is provisioned with."""
+    """An RBD image; `size_bytes` is what it is provisioned with, None if `error` says why that cannot be read."""
 
     pool: str
+    namespace: str = ""
     name: str
-    size_bytes: int
+    size_bytes: int | None = None
+    error: Trouble | None = None
 
     @property
     def path(self) -> str:
-        """`rbd/disk1`, as Ceph's own tools write it."""
-        return f"{self.pool}/{self.name}"
+        """Its path, as in `image_path`."""
+        return image_path(self.pool, self.namespace, self.name)
+
+
+class Unreadable(Struct, frozen=True):
+    """A pool whose images cannot be read: `state` is `inactive`, `not permitted` or `failed`, `text` says why."""
+
+    pool: str
+    state: str
+    text: str
+
+
+class Images(Struct, frozen=True):
+    """The images that could be listed, by pool, namespace and name, and the pools whose images could not."""
+
+    images: list[Image]
+    unreadable: list[Unreadable] = []
+
+
+def image_path(pool: str, namespace: str, name: str) -> str:
+    """Returns `rbd/disk1` or `rbd/team/disk1`. A `/` in a name is written as `%2F`, a `%` as `%25`."""
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (pool, namespace, name) if part)
+
+
+def parts_of_path(path: str) -> tuple[str, str, str]:
+    """Returns the pool, the namespace ("" by default) and the name in a path of `image_path`."""
+    first, *middle, last = path.split("/")
+    return unquote(first), unquote("/".join(middle)), unquote(last)
 
 
 def pools_of(listed: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> list[Pool]:
@@ -94,12 +143,15 @@ def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
         id=listed["pool_id"],
         name=listed["pool_name"],
         size=listed["size"],
-        application=next(iter(listed.get("application_metadata", {})), None),
+        applications=list(listed.get("application_metadata", {})),
         pg_num=listed["pg_num"],
         pg_num_target=listed["pg_num_target"],
         pg_num_pending=listed["pg_num_pending"],
         pgp_num=listed["pg_placement_num"],
         pgp_num_target=listed["pg_placement_num_target"],
+        pg_num_min=int(listed.get("options", {}).get("pg_num_min", 0)),
+        crush_rule=listed.get("crush_rule", 0),
+        flags=list(filter(None, listed.get("flags_names", "").split(","))),
         autoscale=listed.get("pg_autoscale_mode", "off"),
         used_bytes=used_bytes,
     )

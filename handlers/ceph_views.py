@@ -40,7 +40,9 @@ class PoolView(Struct, frozen=True, kw_only=True):
     id: Id
     name: str
     size: Annotated[Id, Meta(description="copies of each object")]
-    application: str | None
+    application: Annotated[str | None, Meta(description="the first of its applications")]
+    applications: list[str]
+    internal: Annotated[bool, Meta(description="whether it is one of the cluster's own, like .mgr")]
     pg_num: Id
     pg_num_target: Id
     pgp_num: Annotated[Id, Meta(description="PGs that are placed by themselves")]
@@ -89,7 +91,7 @@ class ImageView(Struct, frozen=True, kw_only=True):
 
     pool: str
     name: str
-    size_bytes: Annotated[Count, Meta(description="what it is provisioned with")]
+    size_bytes: Annotated[Count | None, Meta(description="what it is provisioned with")]
     used_bytes: Count | None
     used_as_of: Time | None
     performance: PerformanceView | None
@@ -130,6 +132,8 @@ def pool_view(pool: Pool, task: int | None) -> PoolView:
         name=pool.name,
         size=pool.size,
         application=pool.application,
+        applications=pool.applications,
+        internal=pool.internal,
         pg_num=pool.pg_num,
         pg_num_target=pool.pg_num_target,
         pgp_num=pool.pgp_num,

@@ -65,6 +65,8 @@ async def test_a_pool_is_shown_as_the_cluster_knows_it(client, cluster, pools, n
         "name": name,
         "size": known["size"],
         "application": "rbd",
+        "applications": ["rbd"],
+        "internal": False,
         "pg_num": 16,
         "pg_num_target": 16,
         "pgp_num": 16,

@@ -44,7 +44,7 @@ def a_pool(pg_num=8, pgp_num=None, target=64, **changed):
         id=3,
         name="rbd",
         size=3,
-        application="rbd",
+        applications=["rbd"],
         pg_num=pg_num,
         pg_num_target=target,
         pg_num_pending=pg_num,
