@@ -76,7 +76,13 @@ function kindOf(schema, definitions, isNullable = false) {
   if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
   if (schema.type === "string") return "text";
   if (schema.type === "array") return isPlainList(schema, definitions) ? "list" : "json";
+  if (isTextOrNumber(schema)) return "text";
   return SCALARS.includes(schema.type) ? schema.type : "json";
+}
+
+/** What can be a name or a number: what is typed is the name. */
+function isTextOrNumber({ anyOf = [] }) {
+  return anyOf.some(({ type }) => type === "string") && anyOf.every(({ type }) => ["string", "integer"].includes(type));
 }
 
 function isPlainList({ items, prefixItems }, definitions) {
