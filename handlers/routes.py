@@ -15,6 +15,7 @@ from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
+from handlers.choices import ChoicesHandler
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
@@ -66,6 +67,7 @@ API_ROUTES: list[tuple[str, type]] = [
     (rf"ceph/{FSID}/rbds", ImagesHandler),
     (rf"ceph/{FSID}/rbds/performance", PerformanceHandler),
     ("jobs", JobsHandler),
+    ("jobs/choices", ChoicesHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
     ("retention", RetentionHandler),

@@ -17,6 +17,7 @@ from typing import Literal, TypeVar, cast
 
 from msgspec import Struct
 
+from jobs.choices import Choices, choices_of
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks
@@ -122,6 +123,7 @@ class Job:
     settings_type: type | None
     provided: Mapping[str, type[Provided]]
     steps_parameters: tuple[str, ...]
+    choices: Mapping[str, Choices]
     description: Template
     metadata: MetadataTemplate
     lock: LockTemplate | None
@@ -147,8 +149,12 @@ class Job:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def schema(self) -> dict[str, object]:
-        """JSON Schema of its parameters."""
-        return json_schema(self.parameters)
+        """JSON Schema of its parameters, with the places where the choices of some can be asked for: `x-choices`."""
+        schema = json_schema(self.parameters)
+        properties = cast(dict[str, dict[str, object]], schema["properties"])
+        for name, choices in self.choices.items():
+            properties[name] = {**properties[name], "x-choices": choices.schema(self.name, name)}
+        return schema
 
     def validate(self, given: object) -> dict[str, object]:
         """The parameters of a task, defaults filled in. Raises InvalidInput with all mistakes at once."""
@@ -271,6 +277,7 @@ def job(
                 settings_type=_settings_type(signature),
                 provided=_provided(signature),
                 steps_parameters=steps_parameters(parameters),
+                choices=choices_of(parameters, _is_provided_type),
                 description=description,
                 metadata=metadata or {},
                 lock=lock,
@@ -343,7 +350,11 @@ def _article(noun: str) -> str:
 
 
 def _is_provided(parameter: inspect.Parameter) -> bool:
-    return isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Provided)
+    return _is_provided_type(parameter.annotation)
+
+
+def _is_provided_type(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Provided)
 
 
 def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, ...]:

@@ -11,7 +11,7 @@ from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course, own_pool
-from ceph.pools import Fsid, PgNum, PoolName, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
+from ceph.pools import Fsid, PgNum, PresentPool, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
 from ceph.state import Pool
 from jobs.registry import Round, job
 
@@ -34,7 +34,7 @@ def lock(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> str:
 )
 def pool_pgs(
     fsid: Fsid,
-    pool: PoolName,
+    pool: PresentPool,
     pg_num: PgNum,
     *,
     course: Course | None = None,

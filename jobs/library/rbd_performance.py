@@ -12,10 +12,12 @@ from typing import Annotated, TypeVar
 from msgspec import Meta
 from msgspec.json import encode
 
+from ceph import choices
 from ceph.cluster import Cluster
 from ceph.clusters import AGAIN_AFTER_SECONDS, Clusters, why_unavailable
 from ceph.images import image_pools, names_in, opened, sizes_of
 from ceph.performance import KEEP_ALIVE_SECONDS, PerformanceQuery
+from ceph.pools import Fsid
 from ceph.samples import Answer, Series, Sizes, packed_sizes, pool_in, sample_of, unpacked_sizes
 from ceph.summary import counted, in_bytes, message_of, output_of, result_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
@@ -64,9 +66,9 @@ def _first(names: Sequence[str]) -> list[str]:
 
 @job(description=describe, metadata=metadata, unavailable_because=why_unavailable)
 def rbd_performance(
-    fsid: Annotated[str, Meta(min_length=1, max_length=100)],
-    pools: tuple[Name, ...] = (),
-    images: tuple[Path, ...] = (),
+    fsid: Fsid,
+    pools: Annotated[tuple[Name, ...], Meta(extra={"choices": choices.image_pools})] = (),
+    images: Annotated[tuple[Path, ...], Meta(extra={"choices": choices.images})] = (),
     seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0,
     interval_seconds: Annotated[float, Meta(ge=1, le=60)] = 1.0,
     *,
