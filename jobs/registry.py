@@ -41,8 +41,8 @@ MOST_REASON_CHARACTERS = 500
 MOST_MEMORY_MB = 16_777_216
 LIBRARY = "jobs.library"
 
-JobFunction = Callable[..., Iterator["Round"]]
-Rounds = Generator["Round", None, object]
+JobFunction = Callable[..., Iterator["Round | Pause"]]
+Rounds = Generator["Round | Pause", None, object]
 Template = str | Callable[..., str]
 LockTemplate = str | Callable[..., str | None]
 RoundsTemplate = str | Callable[..., int | None]
@@ -93,6 +93,20 @@ class Round(_Numbered, frozen=True, kw_only=True):
         expect_seconds("expected_seconds of a Round", self.expected_seconds)
         if not isinstance(self.checkpoint, Mapping | None):
             raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
+
+
+class Pause(Struct, frozen=True):
+    """What a job yields to wait for some seconds, or, with 0, only to be stopped if that is wanted.
+
+    It is no round. An abort, or the end of the server, ends it and the task at once.
+    """
+
+    seconds: float = 0
+
+    def __post_init__(self) -> None:
+        """Checks the seconds here, where the mistake is in the traceback of the job that made it."""
+        if expect_seconds("seconds of a Pause", self.seconds) is None:
+            raise TypeError("seconds of a Pause is a number, not None")
 
 
 def _expect_text(name: str, value: object) -> None:

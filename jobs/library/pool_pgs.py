@@ -13,7 +13,7 @@ from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course, own_pool
 from ceph.pools import Fsid, PgNum, PresentPool, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
 from ceph.state import Pool
-from jobs.registry import Round, job
+from jobs.registry import Pause, Round, job
 
 GOES_ON = "the cluster goes on by itself"
 
@@ -40,7 +40,7 @@ def pool_pgs(
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
-) -> Generator[Round, None, dict[str, object]]:
+) -> Generator[Round | Pause, None, dict[str, object]]:
     """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
 
     `course` is what the first round has found, and whether the number has been set.
@@ -68,7 +68,7 @@ def course_of(pool: Pool, pg_num: int) -> Course:
     )
 
 
-def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
+def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:
     """Sets what is not set. One that timed out may have been carried out, so each attempt looks first."""
     before = Round(percent=0, if_aborted="the cluster may still do what it was told")
     has_set = yield from trying_again(lambda: set_unless_set(cluster, course), before)
