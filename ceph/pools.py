@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from ceph import choices
 from ceph.cluster import Cluster
 from ceph.placement import POOL_GONE_ERRNO, Osds, Pg
 from ceph.state import Pool, pool_of
@@ -15,8 +16,9 @@ from jobs.errors import ClusterRefused
 MOST_PGS = 65_536
 """More are refused by the monitors, whatever the cluster's size, unless they have been told otherwise."""
 
-Fsid = Annotated[str, Meta(min_length=1, max_length=100)]
+Fsid = Annotated[str, Meta(min_length=1, max_length=100, title="Cluster (fsid)", extra={"choices": choices.clusters})]
 PoolName = Annotated[str, Meta(min_length=1, max_length=200)]
+PresentPool = Annotated[PoolName, Meta(extra={"choices": choices.pools})]
 PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
 
 

@@ -16,6 +16,7 @@ from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
 from handlers.ceph_changes import ClusterChangesHandler
+from handlers.choices import ChoicesHandler
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
@@ -68,6 +69,7 @@ API_ROUTES: list[tuple[str, type]] = [
     (rf"ceph/{FSID}/rbds", ImagesHandler),
     (rf"ceph/{FSID}/rbds/performance", PerformanceHandler),
     ("jobs", JobsHandler),
+    ("jobs/choices", ChoicesHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
     ("retention", RetentionHandler),

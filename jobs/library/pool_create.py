@@ -15,7 +15,7 @@ from ceph.placement import Course
 from ceph.pools import Fsid, PgNum, PoolName, create_pool, find_pool, pool_lock, pool_named
 from ceph.state import Pool
 from jobs.errors import ClusterRefused
-from jobs.registry import Round, job
+from jobs.registry import Pause, Round, job
 
 POOL_EXISTS_ERRNO = 17
 GOES_ON = "the pool stays, and the cluster goes on by itself"
@@ -40,7 +40,7 @@ def pool_create(
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
-) -> Generator[Round, None, dict[str, object]]:
+) -> Generator[Round | Pause, None, dict[str, object]]:
     """Creates a replicated Ceph pool unless it is there, and follows its PGs until all of them are clean.
 
     `course` is what the first round has left: the pool is there since. An empty application is none.

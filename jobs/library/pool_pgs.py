@@ -11,9 +11,9 @@ from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course, own_pool
-from ceph.pools import Fsid, PgNum, PoolName, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
+from ceph.pools import Fsid, PgNum, PresentPool, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
 from ceph.state import Pool
-from jobs.registry import Round, job
+from jobs.registry import Pause, Round, job
 
 GOES_ON = "the cluster goes on by itself"
 
@@ -34,13 +34,13 @@ def lock(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> str:
 )
 def pool_pgs(
     fsid: Fsid,
-    pool: PoolName,
+    pool: PresentPool,
     pg_num: PgNum,
     *,
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
-) -> Generator[Round, None, dict[str, object]]:
+) -> Generator[Round | Pause, None, dict[str, object]]:
     """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
 
     `course` is what the first round has found, and whether the number has been set.
@@ -68,7 +68,7 @@ def course_of(pool: Pool, pg_num: int) -> Course:
     )
 
 
-def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
+def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:
     """Sets what is not set. One that timed out may have been carried out, so each attempt looks first."""
     before = Round(percent=0, if_aborted="the cluster may still do what it was told")
     has_set = yield from trying_again(lambda: set_unless_set(cluster, course), before)
