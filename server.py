@@ -105,6 +105,7 @@ async def open_tasks(
     """
     import logging
 
+    from ceph.choices import Seen
     from ceph.clusters import Clusters
     from handlers.events import text_frame
     from handlers.limits import MEGABYTE
@@ -122,7 +123,7 @@ async def open_tasks(
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)
-    registry = config.configure(load_registry(config.modules)).providing(provided)
+    registry = config.configure(load_registry(config.modules)).providing(provided, Seen(clusters))
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
 

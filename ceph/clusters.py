@@ -12,7 +12,7 @@ from ceph.placement import pause_seconds
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, InvalidInput, NotFound
-from jobs.registry import Provided, Registry, Round
+from jobs.registry import Pause, Provided, Registry, Round
 
 AGAIN_AFTER_SECONDS = 1.0
 Answer = TypeVar("Answer")
@@ -96,7 +96,7 @@ def why_unavailable(registry: Registry) -> str | None:
     return registry.provided(Clusters).unavailable_because()
 
 
-def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round, None, Answer]:
+def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:
     """What `ask` returns, as soon as the cluster answers: each silence is a round that says so, as `last` was else.
 
     A task outlives a monitor that hangs, and asks less often the longer that lasts. What the cluster refuses, the key
@@ -110,7 +110,7 @@ def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Genera
             if not error.is_silence:
                 raise
             yield _silent(error, last or Round())
-            time.sleep(pause_seconds(AGAIN_AFTER_SECONDS, time.monotonic() - began_at))
+            yield Pause(pause_seconds(AGAIN_AFTER_SECONDS, time.monotonic() - began_at))
 
 
 def _silent(error: ClusterUnavailable, last: Round) -> Round:

@@ -35,7 +35,7 @@ from ceph.placement import (
 from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, checks_of
 from jobs.errors import ClusterError, ClusterUnavailable
-from jobs.registry import Round
+from jobs.registry import Pause, Round
 
 STATES_COST_SHARE = 10
 
@@ -61,7 +61,7 @@ def told_before(course: Course | None, if_aborted: str) -> Round:
 
 def follow(
     cluster: Cluster, course: Course, settings: FollowSettings, if_aborted: str
-) -> Generator[Round, None, Journey]:
+) -> Generator[Round | Pause, None, Journey]:
     """Looks at the pool until it has been in place for long enough; returns its journey.
 
     `if_aborted` is what goes on without the task. Raises ClusterError: ClusterRefused where the pool is gone,
@@ -77,7 +77,7 @@ def follow(
         yield (last := _round(journey, settle, if_aborted))
         if journey.has_settled(settle):
             return journey
-        time.sleep(pause_seconds(settings.round_seconds, journey.still_seconds()))
+        yield Pause(pause_seconds(settings.round_seconds, journey.still_seconds()))
 
 
 def _round(journey: Journey, settle: float, if_aborted: str) -> Round:

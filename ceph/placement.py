@@ -239,11 +239,17 @@ def message(journey: Journey, settle_seconds: float) -> str:
 
 
 def _numbers_told(journey: Journey) -> str:
+    return f"{steps_text(journey)}, clean {journey.look.states.clean if journey.look.states else 'unknown'}"
+
+
+def steps_text(journey: Journey) -> str:
+    """`PGs 40 of 64, placed 22 of 64`, without a number that was told to become another one than the course says."""
     pool, target = journey.look.pool, journey.course.target
-    told = [f"PGs {_of(pool.pg_num, target)}"]
-    if not journey.course.pgp_num_from == pool.pgp_num == target:
+    told = []
+    if pool.pg_num_target == target:
+        told.append(f"PGs {_of(pool.pg_num, target)}")
+    if pool.pgp_num_target == target and not journey.course.pgp_num_from == pool.pgp_num == target:
         told.append(f"placed {_of(pool.pgp_num, target)}")
-    told.append(f"clean {journey.look.states.clean if journey.look.states else 'unknown'}")
     return ", ".join(told)
 
 
@@ -254,6 +260,11 @@ def _of(now: int, target: int) -> str:
 def _state_told(journey: Journey, settle_seconds: float) -> str:
     if journey.arrived_at is not None:
         return f"all in place, looking for {settle_seconds:g} s whether it stays so"
+    return standstill_text(journey)
+
+
+def standstill_text(journey: Journey) -> str:
+    """`nothing has moved for 20 s: no active mgr (MGR_DOWN)`; "" while something does."""
     if journey.still_seconds() < STANDSTILL_SECONDS:
         return ""
     return f"nothing has moved for {journey.still_seconds():.0f} s: {cause(journey.look)}"

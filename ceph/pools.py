@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from ceph import choices
 from ceph.cluster import Cluster
 from ceph.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
@@ -26,9 +27,10 @@ class PoolRef(Struct, frozen=True):
     name: str
 
 
-Fsid = Annotated[str, Meta(min_length=1, max_length=100)]
+Fsid = Annotated[str, Meta(min_length=1, max_length=100, title="Cluster (fsid)", extra={"choices": choices.clusters})]
 PoolName = Annotated[str, Meta(min_length=1, max_length=200)]
 PoolId = Annotated[int, Meta(ge=0, le=2**53)]
+PresentPool = Annotated[PoolName | PoolId, Meta(extra={"choices": choices.pools})]
 PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
 
 

@@ -16,10 +16,13 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import logs
+from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.images import images_of
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_order
+from ceph.placement import objects_away
 from ceph.pools import create_pool
+from ceph.progress import Details, details_of, events_of
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, checks_of, pools_of
 from jobs.child import become_child, leave
@@ -30,8 +33,6 @@ from jobs.messages import LARGEST_MESSAGE_BYTES, encode
 log = logging.getLogger("hourglass.ceph")
 
 RECEIVE_BYTES = 64 * 1024
-# So long a read waits for the manager at most: a silent one must not hold up what the monitors know.
-MANAGER_PATIENCE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,8 @@ class Reader:
         self._cluster: Cluster | None = None
         self._failure: ClusterError | None = None
         self._failed_at = 0.0
-        self._manager = ManagerCheck()
+        self._manager: Beside[str | None] = Beside(manager_error, None)
+        self._progress: Beside[Details] = Beside(details_of, {})
 
     def begin(self) -> None:
         """Tells which cluster this is, as far as the conf file says."""
@@ -97,7 +99,7 @@ class Reader:
                 create_pool(cluster, order.name, order.pg_num, order.application)
             if isinstance(order, Read) and order.what == "images":
                 return ImagesRead(order.number, images_of(cluster))
-            return StateRead(order.number, state_of(cluster, self._manager.error(cluster)))
+            return StateRead(order.number, state_of(cluster, self._manager, self._progress))
         except ClusterError as error:
             return Failed(
                 number=order.number,
@@ -128,43 +130,32 @@ class Reader:
             self._channel.sendall(framed(encode(report)))
 
 
-class ManagerCheck:
-    """Whether the manager answers: asked beside the reads, which go on with what was last known of that."""
-
-    def __init__(self) -> None:
-        self._error: str | None = None
-        self._asking: threading.Thread | None = None
-
-    def error(self, cluster: Cluster) -> str | None:
-        """In words why it does not answer; None where it does."""
-        if self._asking is None or not self._asking.is_alive():
-            self._asking = threading.Thread(target=self._ask, args=(cluster,), daemon=True)
-            self._asking.start()
-        self._asking.join(MANAGER_PATIENCE_SECONDS)
-        return self._error
-
-    def _ask(self, cluster: Cluster) -> None:
-        try:
-            cluster.ask("pg stat", passed_on=True)
-        except ClusterRefused:
-            self._error = None  # it did answer
-        except ClusterError as error:
-            self._error = error.words
-        else:
-            self._error = None
+def manager_error(cluster: Cluster) -> str | None:
+    """In words why the manager does not answer; None where it does."""
+    try:
+        cluster.ask("pg stat", passed_on=True)
+    except ClusterRefused:
+        return None  # it did answer
+    except ClusterError as error:
+        return error.words
+    return None
 
 
-def state_of(cluster: Cluster, manager_error: str | None = None) -> ClusterState:
-    """A cluster as its monitors know it. Raises ClusterError."""
+def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Details]) -> ClusterState:
+    """A cluster as its monitors know it, with what its manager adds. Raises ClusterError."""
     status = cluster.ask("status")
+    pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
+    events = status.get("progress_events")
     return ClusterState(
         fsid=status["fsid"],
         health=status["health"]["status"],
         checks=checks_of(status["health"]),
-        pools=pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail")),
+        pools=pools,
         osds_up=status["osdmap"]["num_up_osds"],
         osds_in=status["osdmap"]["num_in_osds"],
         most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
         release=status["monmap"]["min_mon_release_name"],
-        manager_error=manager_error,
+        manager_error=manager.answer(cluster),
+        objects_away=objects_away(status["pgmap"]),
+        events=events_of(events, progress.answer(cluster), pools) if events else [],
     )

@@ -58,8 +58,26 @@ class Check(Struct, frozen=True):
     summary: str
 
 
+class ProgressEvent(Struct, frozen=True, kw_only=True):
+    """Something that the cluster itself reports the progress of, like the removal of an image.
+
+    `percent` is None if it does not say how far it is, `began_at` (milliseconds since 1970) if it does not say since
+    when, `pool_id` if it concerns no pool. `is_of_pgs` marks what the autoscaler reports of a pool's number of PGs.
+    """
+
+    id: str
+    text: str
+    percent: int | None = None
+    pool_id: int | None = None
+    is_of_pgs: bool = False
+    began_at: int | None = None
+
+
 class ClusterState(Struct, frozen=True, kw_only=True):
-    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does."""
+    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does.
+
+    `objects_away` are not where they are to be, or lack copies.
+    """
 
     fsid: str
     health: str
@@ -70,6 +88,8 @@ class ClusterState(Struct, frozen=True, kw_only=True):
     most_pgs_per_osd: int
     release: str
     manager_error: str | None = None
+    objects_away: int = 0
+    events: list[ProgressEvent] = []
 
     @property
     def health_text(self) -> str:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from ceph import bindings
+from ceph.changes import Sightings, seen
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Image, Pool
@@ -223,6 +224,8 @@ class ClusterWatch:
         self._creating: set[str] = set()
         self.deciding = asyncio.Lock()
         """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
+        self.sightings = Sightings()
+        """What was seen to go on in it until the last look."""
         self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
         self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
 
@@ -298,6 +301,7 @@ class ClusterWatch:
         answer = await self._ask(order, self._limit_seconds)
         assert isinstance(answer, StateRead)
         self.fsid = answer.state.fsid
+        self.sightings = seen(self.sightings, answer.state, time.monotonic(), time.time())
         return answer.state
 
     async def _read_images(self) -> list[Image]:

@@ -366,9 +366,15 @@ class ApiHandler(ServiceHandler):
         if operation.needs_sign_in:
             await self._require_sign_in()
         self._require_json(operation.takes_form)
-        self.values = read_query(self.query_texts(), operation.query)
+        self.values = self._read_query(operation)
         if self.request.method in READS:
             self._ends_with_client = asyncio.current_task()
+
+    def _read_query(self, operation: Operation) -> dict[str, list[object]]:
+        given = self.query_texts()
+        if operation.other_query:
+            given = {name: texts for name, texts in given.items() if name in operation.query}
+        return read_query(given, operation.query)
 
     def on_finish(self) -> None:
         super().on_finish()

@@ -175,6 +175,8 @@ def words(schema: Schema) -> Words:
         case {"$ref": str(reference)}:
             name = reference.rpartition("/")[2]
             return [(name, name)]
+        case {"x-words": str(own_words)}:
+            return [(own_words, "")]
         case {"anyOf": [first, *others]}:
             return [*words(first), *(word for other in others for word in [(" or ", ""), *words(other)])]
         case {"const": value}:

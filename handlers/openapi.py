@@ -179,6 +179,7 @@ def _operation(name: str, handler: type[ApiHandler], method: str, registry: Regi
         "summary": _summary(getattr(handler, method.lower())),
         "parameters": [
             *(_parameter(name, "query", query) for name, query in operation.query.items()),
+            *([_other_query(operation.other_query)] if operation.other_query else []),
             *(_parameter(name, "header", query) for name, query in operation.headers.items()),
         ],
         "responses": _responses(operation, has_path_parameters="{" in name, components=components),
@@ -208,6 +209,20 @@ def _parameter(name: str, place: str, query: Query) -> Schema:
         "description": query.description,
         "required": query.required,
         "schema": {"type": "array", "items": schema} if query.repeatable else schema,
+    }
+
+
+def _other_query(description: str) -> Schema:
+    """Parameters whose names are not known beforehand: `?fsid=…`."""
+    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    return {
+        "name": "values",
+        "in": "query",
+        "description": description,
+        "required": False,
+        "style": "form",
+        "explode": True,
+        "schema": schema,
     }
 
 

@@ -11,6 +11,7 @@ from tornado.web import HTTPError
 
 from handlers.answers import ProblemView
 from jobs.errors import (
+    ChoicesUnavailable,
     ClusterError,
     ClusterUnavailable,
     Conflict,
@@ -37,6 +38,7 @@ STATUS_OF: dict[type[HourglassError], int] = {
     ClusterUnavailable: 503,
     ClusterError: 409,
     TooManyAttempts: 429,
+    ChoicesUnavailable: 503,
     ServiceStopping: 503,
     StorageUnavailable: 503,
 }

@@ -15,6 +15,8 @@ from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
+from handlers.ceph_changes import ClusterChangesHandler
+from handlers.choices import ChoicesHandler
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
@@ -63,9 +65,11 @@ API_ROUTES: list[tuple[str, type]] = [
     ("ceph", ClustersHandler),
     (rf"ceph/{FSID}/pools", PoolListHandler),
     (rf"ceph/{FSID}/pools/(\d+)", PoolHandler),
+    (rf"ceph/{FSID}/changes", ClusterChangesHandler),
     (rf"ceph/{FSID}/rbds", ImagesHandler),
     (rf"ceph/{FSID}/rbds/performance", PerformanceHandler),
     ("jobs", JobsHandler),
+    ("jobs/choices", ChoicesHandler),
     ("workers", WorkersHandler),
     ("statistics", StatisticsHandler),
     ("retention", RetentionHandler),

@@ -12,6 +12,7 @@ from handlers.connections import Connections
 from handlers.limits import ClientLimits, RefusedTally
 from handlers.sign_ins import SignIns
 from handlers.signin import SignIn
+from jobs.choosing import ChoiceFinder
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
 from jobs.queue import TaskQueue
@@ -48,6 +49,7 @@ class Services:
     sign_ins: SignIns
     connections: Connections
     limits: ClientLimits
+    choices: ChoiceFinder = field(default_factory=ChoiceFinder)
     answers: HttpTally = field(default_factory=HttpTally)
     started: float = field(default_factory=time.monotonic)
 

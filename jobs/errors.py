@@ -19,6 +19,7 @@ HourglassError
 │   ├── ClusterUnavailable  it does not answer, or refuses the key: 503
 │   ├── ClusterRefused      it answered, and refused: 409
 │   └── TargetChanged       somebody else wants something else of it
+├── ChoicesUnavailable      what can be chosen is not known: 503
 ├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
     └── ReadTooLong         a read took longer than a client may have: 503
@@ -227,6 +228,13 @@ class ClusterRefused(ClusterError):
 
 class TargetChanged(ClusterError):
     """Somebody else has set another target meanwhile; look at what the cluster does now."""
+
+
+class ChoicesUnavailable(HourglassError):
+    """What can be chosen is not known at the moment; give the value itself."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"What can be chosen is not known at the moment ({reason}): give the value itself.")
 
 
 class ServiceStopping(HourglassError):

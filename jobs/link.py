@@ -87,6 +87,11 @@ class Link:
             elif self._is_full():
                 self._changed.wait_for(lambda: self.stop_wanted or not self._gathered)
 
+    def pause(self, seconds: float) -> None:
+        """Waits until the time is up or the task shall stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.stop_wanted, seconds)
+
     def end(self, ended: Ended) -> None:
         """The last word about the task, and the rounds that have not been sent yet."""
         with self._changed:

@@ -1,7 +1,8 @@
 """Types with bounds: put into words, checked, described as JSON Schema, read from JSON and from lines of config.ini.
 
 One mechanism for the parameters of tasks and for all settings, so that a bound is written once and told the same way
-everywhere. `Meta(extra={"words": "…"})` replaces the words of a type that a pattern would not explain to anybody.
+everywhere. `Meta(extra={"words": "…"})` replaces the words of a type that a pattern would not explain to anybody; JSON
+Schema has them as `x-words`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Final, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Meta, Struct
 from msgspec import inspect as types
 
 from jobs.errors import ConfigError, InvalidInput, Mistakes
@@ -158,6 +160,18 @@ def check_text(text: str, type_: object) -> object:
             return _convert(text, type_, got=text, strict=False)
 
 
+def check_query(texts: Sequence[str], parameter: Parameter) -> object:
+    """The value that a parameter has behind the question mark of an address: a list is given item by item, all else
+    once, and its default if it is not there. Raises ValueError as `check` does."""
+    if not texts:
+        return check(parameter.default, parameter.type)
+    is_list = isinstance(_without_metadata(types.type_info(parameter.type)), types.ListType | types.VarTupleType)
+    if not is_list and len(texts) > 1:
+        raise ValueError(f"expected once, got {len(texts)} times")
+    value = list(texts) if is_list else texts[0]
+    return _convert(value, parameter.type, got=value, strict=False)
+
+
 def _convert(value: object, type_: object, *, got: object, words: str | None = None, strict: bool = True) -> object:
     """The words are made only where they are needed: it takes longer to find them than to convert."""
     try:
@@ -251,7 +265,7 @@ def _note_unknown_names(
 
 def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
     """JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type that JSON cannot hold."""
-    schemas, definitions = msgspec.json.schema_components([parameter.type for parameter in parameters])
+    schemas, definitions = msgspec.json.schema_components([_with_words(parameter.type) for parameter in parameters])
     schema: dict[str, object] = {
         "$schema": JSON_SCHEMA,
         "type": "object",
@@ -260,6 +274,20 @@ def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
         "additionalProperties": False,
     }
     return schema | {"$defs": definitions} if definitions else schema
+
+
+def _with_words(type_: Any) -> Any:
+    """The same type, whose own words are in its JSON Schema: msgspec leaves out what it does not know."""
+    origin, inside = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        inner, *metadata = inside
+        extras = [meta.extra or {} for meta in metadata if isinstance(meta, Meta)]
+        words = [Meta(extra_json_schema={"x-words": extra["words"]}) for extra in extras if "words" in extra]
+        return Annotated[(_with_words(inner), *metadata, *words)]
+    if origin in (None, Literal):
+        return type_
+    inner_types = tuple(map(_with_words, inside))
+    return Union[inner_types] if origin in (Union, UnionType) else origin[inner_types]  # noqa: UP007
 
 
 def _with_default(parameter: Parameter, schema: dict[str, object]) -> dict[str, object]:

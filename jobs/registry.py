@@ -17,6 +17,7 @@ from typing import Literal, TypeVar, cast
 
 from msgspec import Struct
 
+from jobs.choices import Choices, choices_of
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks
@@ -40,8 +41,8 @@ MOST_REASON_CHARACTERS = 500
 MOST_MEMORY_MB = 16_777_216
 LIBRARY = "jobs.library"
 
-JobFunction = Callable[..., Iterator["Round"]]
-Rounds = Generator["Round", None, object]
+JobFunction = Callable[..., Iterator["Round | Pause"]]
+Rounds = Generator["Round | Pause", None, object]
 Template = str | Callable[..., str]
 LockTemplate = str | Callable[..., "str | Locks | None"]
 RoundsTemplate = str | Callable[..., int | None]
@@ -106,6 +107,20 @@ class Round(_Numbered, frozen=True, kw_only=True):
             raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
 
 
+class Pause(Struct, frozen=True):
+    """What a job yields to wait for some seconds, or, with 0, only to be stopped if that is wanted.
+
+    It is no round. An abort, or the end of the server, ends it and the task at once.
+    """
+
+    seconds: float = 0
+
+    def __post_init__(self) -> None:
+        """Checks the seconds here, where the mistake is in the traceback of the job that made it."""
+        if expect_seconds("seconds of a Pause", self.seconds) is None:
+            raise TypeError("seconds of a Pause is a number, not None")
+
+
 def _expect_text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise TypeError(f"the {name} of a Round is text, not {shown(value)}")
@@ -138,6 +153,7 @@ class Job:
     settings_type: type | None
     provided: Mapping[str, type[Provided]]
     steps_parameters: tuple[str, ...]
+    choices: Mapping[str, Choices]
     description: Template
     metadata: MetadataTemplate
     lock: LockTemplate | None
@@ -163,8 +179,12 @@ class Job:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def schema(self) -> dict[str, object]:
-        """JSON Schema of its parameters."""
-        return json_schema(self.parameters)
+        """JSON Schema of its parameters, with the places where the choices of some can be asked for: `x-choices`."""
+        schema = json_schema(self.parameters)
+        properties = cast(dict[str, dict[str, object]], schema["properties"])
+        for name, choices in self.choices.items():
+            properties[name] = {**properties[name], "x-choices": choices.schema(self.name, name)}
+        return schema
 
     def validate(self, given: object) -> dict[str, object]:
         """The parameters of a task, defaults filled in. Raises InvalidInput with all mistakes at once."""
@@ -318,6 +338,7 @@ def job(
                 settings_type=_settings_type(signature),
                 provided=_provided(signature),
                 steps_parameters=steps_parameters(parameters),
+                choices=choices_of(parameters, _is_provided_type),
                 description=description,
                 metadata=metadata or {},
                 lock=lock,
@@ -390,7 +411,11 @@ def _article(noun: str) -> str:
 
 
 def _is_provided(parameter: inspect.Parameter) -> bool:
-    return isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Provided)
+    return _is_provided_type(parameter.annotation)
+
+
+def _is_provided_type(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Provided)
 
 
 def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, ...]:

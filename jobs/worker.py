@@ -30,7 +30,7 @@ from jobs.json_text import with_replacement_marks
 from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
-from jobs.registry import Provided, Registry, Rounds, load_registry
+from jobs.registry import Pause, Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
 from jobs.sources import Sources
 from jobs.surroundings import Surroundings
@@ -128,15 +128,19 @@ class TaskRun:
         """Round by round, until the job returns or is to stop. Raises what the job raises, and where it is refused."""
         assert self.rounds is not None
         number = self._order.round
+        began = perf_counter()
         while not (stop := self._link.stop_wanted):
-            began = perf_counter()
             try:
                 value = next(self.rounds)
             except StopIteration as end:
                 return self._ended("returned", result=checked_result(end.value))
+            if isinstance(value, Pause):
+                self._link.pause(value.seconds)
+                continue
             done = checked_round(value, number, perf_counter() - began, self._order.rounds)
             number = done.number
             self._link.report(done)
+            began = perf_counter()
         return self._stopped(stop)
 
     def raised(self, error: BaseException) -> Ended:

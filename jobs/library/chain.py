@@ -11,7 +11,7 @@ from msgspec import Struct
 from jobs.composition import Step, Steps, expected_at_start
 from jobs.errors import HourglassError
 from jobs.model import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
-from jobs.registry import Registry, Round, Rounds, job
+from jobs.registry import Pause, Registry, Round, Rounds, job
 from jobs.rounds import (
     MOST_CHECKPOINT_BYTES,
     MOST_RESULT_BYTES,
@@ -152,7 +152,7 @@ class Chain:
         self._results = tuple(results)
         self._count = count
 
-    def run(self, inner: Mapping[str, object] | None) -> Generator[Round, None, list[object]]:
+    def run(self, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, list[object]]:
         """All rounds that are left. An error bears a note with its place, as people count."""
         for link in self._links[len(self._results) :]:
             try:
@@ -163,7 +163,7 @@ class Chain:
             inner = None
         return list(self._results)
 
-    def _run_step(self, link: Link, inner: Mapping[str, object] | None) -> Generator[Round, None, None]:
+    def _run_step(self, link: Link, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, None]:
         is_saved = inner is not None
         with closing(self._registry.begin(link.step.job, link.step.params, inner)) as rounds:
             while True:
@@ -172,6 +172,9 @@ class Chain:
                 except StopIteration as end:
                     result = end.value
                     break
+                if isinstance(value, Pause):
+                    yield value
+                    continue
                 done = expect_round(value)
                 is_saved = done.checkpoint is not None
                 yield self._round(link, done)

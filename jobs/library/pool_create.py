@@ -27,7 +27,7 @@ from ceph.pools import (
 )
 from ceph.state import Pool
 from jobs.errors import ClusterRefused
-from jobs.registry import Locks, Round, job
+from jobs.registry import Locks, Pause, Round, job
 
 POOL_EXISTS_ERRNO = 17
 GOES_ON = "the pool stays, and the cluster goes on by itself"
@@ -63,7 +63,7 @@ def pool_create(
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
-) -> Generator[Round, None, dict[str, object]]:
+) -> Generator[Round | Pause, None, dict[str, object]]:
     """Creates a replicated Ceph pool unless it is there, and follows its PGs until all of them are clean.
 
     `course` is what the first round has left: the pool is there since. `pool_id` is the one that was created for this

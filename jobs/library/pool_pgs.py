@@ -17,6 +17,7 @@ from ceph.pools import (
     PoolId,
     PoolName,
     PoolRef,
+    PresentPool,
     all_pools,
     get_pool,
     is_created_by,
@@ -25,7 +26,7 @@ from ceph.pools import (
     set_pgp_num,
 )
 from ceph.state import Pool
-from jobs.registry import Locks, Round, job
+from jobs.registry import Locks, Pause, Round, job
 
 GOES_ON = "the cluster goes on by itself"
 
@@ -78,7 +79,7 @@ def lock(fsid: str, pool: str | int, pool_id: int | None, pool_name: str | None,
 )
 def pool_pgs(
     fsid: Fsid,
-    pool: PoolName | PoolId,
+    pool: PresentPool,
     pg_num: PgNum,
     pool_id: PoolId | None = None,
     pool_name: PoolName | None = None,
@@ -86,7 +87,7 @@ def pool_pgs(
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
-) -> Generator[Round, None, dict[str, object]]:
+) -> Generator[Round | Pause, None, dict[str, object]]:
     """Sets the number of PGs of a Ceph pool, named by its name or its id, and follows it until all of them are placed
     and clean.
 
@@ -115,7 +116,7 @@ def course_of(pool: Pool, pg_num: int) -> Course:
     )
 
 
-def setting(cluster: Cluster, course: Course) -> Generator[Round, None, Course]:
+def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:
     """Sets what is not set. One that timed out may have been carried out, so each attempt looks first."""
     before = Round(percent=0, if_aborted="the cluster may still do what it was told")
     has_set = yield from trying_again(lambda: set_unless_set(cluster, course), before)

@@ -12,14 +12,16 @@ from typing import Annotated, TypeVar
 from msgspec import Meta
 from msgspec.json import encode
 
+from ceph import choices
 from ceph.cluster import Cluster
 from ceph.clusters import AGAIN_AFTER_SECONDS, Clusters, why_unavailable
 from ceph.images import image_pools, names_in, opened, sizes_of
 from ceph.performance import KEEP_ALIVE_SECONDS, PerformanceQuery
+from ceph.pools import Fsid
 from ceph.samples import Answer, Series, Sizes, packed_sizes, pool_in, sample_of, unpacked_sizes
 from ceph.summary import counted, in_bytes, message_of, output_of, result_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from jobs.registry import Round, job
+from jobs.registry import Pause, Round, job
 
 MOST_IMAGES = 5000
 MOST_SAMPLES = 720
@@ -37,7 +39,7 @@ Path = Annotated[
     str, Meta(pattern=r"^[^/]+/[^/]+$", max_length=400, extra={"words": "an image of a pool, like rbd/disk1"})
 ]
 Found = TypeVar("Found")
-Rounds = Generator[Round, None, Found]
+Rounds = Generator[Round | Pause, None, Found]
 
 
 def describe(pools: Sequence[str], images: Sequence[str], **_: object) -> str:
@@ -64,9 +66,9 @@ def _first(names: Sequence[str]) -> list[str]:
 
 @job(description=describe, metadata=metadata, unavailable_because=why_unavailable)
 def rbd_performance(
-    fsid: Annotated[str, Meta(min_length=1, max_length=100)],
-    pools: tuple[Name, ...] = (),
-    images: tuple[Path, ...] = (),
+    fsid: Fsid,
+    pools: Annotated[tuple[Name, ...], Meta(extra={"choices": choices.image_pools})] = (),
+    images: Annotated[tuple[Path, ...], Meta(extra={"choices": choices.images})] = (),
     seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0,
     interval_seconds: Annotated[float, Meta(ge=1, le=60)] = 1.0,
     *,
@@ -220,9 +222,9 @@ class Measuring:
     def _wait(self) -> Rounds[None]:
         """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
         while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
-            time.sleep(KEEP_ALIVE_SECONDS)
+            yield Pause(KEEP_ALIVE_SECONDS)
             yield from self._patiently(self._ask)
-        time.sleep(max(0.0, left))
+        yield Pause(max(0.0, left))
 
     def _take(self, answers: Sequence[Answer]) -> Round:
         self._next_at = self._after_this()
@@ -235,7 +237,8 @@ class Measuring:
         self._percent = share + (100 - share) * taken / self._wanted
         gone = f"; {_listed(sorted(self._removed))} removed meanwhile" if self._removed else ""
         message = message_of(sample, self._there(), taken, self._wanted) + gone
-        return self._round(message, output_of(sample, self._there()), saved=True)
+        output = output_of(sample, self._there())
+        return self._round(message, output, saved=True, expected_seconds=self._interval_seconds)
 
     def _after_this(self) -> float:
         """Samples that were missed are missing: they are not made up for by a burst."""
@@ -269,9 +272,11 @@ class Measuring:
                 if not error.is_silence or time.monotonic() > began + LONGEST_SILENCE_SECONDS:
                     raise
                 yield self._round(f"{error}; trying again")
-                time.sleep(AGAIN_AFTER_SECONDS)
+                yield Pause(AGAIN_AFTER_SECONDS)
 
-    def _round(self, message: str, output: object = None, *, saved: bool = False) -> Round:
+    def _round(
+        self, message: str, output: object = None, *, saved: bool = False, expected_seconds: float | None = None
+    ) -> Round:
         """How many rounds there will be is known once samples are taken; then silence makes them more."""
         self._rounds += 1
         taken = self._series.taken
@@ -281,6 +286,7 @@ class Measuring:
             message=message,
             output=output,
             checkpoint=self._checkpoint() if saved else None,
+            expected_seconds=expected_seconds,
         )
 
     def _checkpoint(self) -> dict[str, object]:

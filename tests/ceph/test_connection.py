@@ -15,7 +15,7 @@ from ceph.clusters import Clusters, trying_again
 from ceph.images import images_in, images_of
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterRefused, ClusterUnavailable
-from jobs.registry import Round
+from jobs.registry import Pause, Round
 
 HASTY = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1, "osd_timeout_seconds": 1}
 
@@ -51,7 +51,7 @@ def test_monitor_and_manager_answer(connected):
     [
         ({"pool": "nosuch", "var": "pg_num", "val": "8"}, ENOENT, "unrecognized pool 'nosuch' (errno 2, ENOENT)"),
         ({"pool": "{pool}", "var": "pg_num", "val": "65537"}, ERANGE, "'pg_num' must be greater than 0"),
-        ({"pool": "{pool}", "var": "pg_num", "val": "2000"}, ERANGE, "which exceeds max"),
+        ({"pool": "{pool}", "var": "pg_num", "val": "2000"}, ERANGE, "mon_max_pg_per_osd"),
     ],
 )
 def test_a_refusal_has_the_errno_and_the_words_of_the_cluster(connected, new_pool, arguments, errno, words):
@@ -225,14 +225,14 @@ def test_a_silence_is_a_round_that_says_so_and_then_it_goes_on():
         return answer
 
     rounds = trying_again(ask, Round(percent=40, message="before", if_aborted="it goes on"))
-    silent = next(rounds)
+    silent, pause = next(rounds), next(rounds)
     with pytest.raises(StopIteration) as end:
         next(rounds)
 
     assert silent == Round(
         percent=40, message="no mon answered (errno 110, ETIMEDOUT); trying again", if_aborted="it goes on"
     )
-    assert end.value.value == "here"
+    assert (pause, end.value.value) == (Pause(1.0), "here")
 
 
 def test_a_key_that_is_refused_is_no_silence():

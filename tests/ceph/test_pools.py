@@ -255,8 +255,8 @@ def test_a_second_task_on_a_pool_waits_for_the_first(walks):
 @pytest.mark.parametrize(
     ("job", "pool", "pg_num", "words"),
     [
-        ("pool_pgs", None, 5000, "which exceeds max 1500 (mon_max_pg_per_osd 500 * num_in_osds 3) (errno 34, ERANGE)"),
-        ("pool_create", "large", 5000, "(errno 34, ERANGE)"),
+        ("pool_pgs", None, 5000, r"which exceeds .*\bmon_max_pg_per_osd\b.* \(errno 34, ERANGE\)"),
+        ("pool_create", "large", 5000, r"\(errno 34, ERANGE\)"),
     ],
 )
 async def test_what_the_cluster_refuses_ends_the_task_in_its_words(cluster, client, new_pool, job, pool, pg_num, words):
@@ -264,7 +264,7 @@ async def test_what_the_cluster_refuses_ends_the_task_in_its_words(cluster, clie
     task = await ended(client, task["id"])
 
     assert (task["status"], task["error"]["type"]) == ("Exception", "ClusterRefused")
-    assert task["error"]["message"].endswith(words)
+    assert re.search(f"{words}$", task["error"]["message"])
 
 
 async def test_a_cluster_that_is_not_configured_is_named(client):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import InvalidInput, LimitExceeded
 from jobs.library.chain import chain
-from jobs.registry import Registry, Round, job
+from jobs.registry import Pause, Registry, Round, job
 from jobs.rounds import checked_result, checked_round
 
 WORKED: list[str] = []
@@ -52,6 +52,14 @@ def now_and_then(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]
         work(name)
         yield Round(number, checkpoint=None if number % 2 else {"done": number})
     return end(name)
+
+
+@job(description="Pausing")
+def pausing() -> Iterator[Round | Pause]:
+    """Waits before and after its round."""
+    yield Pause(5)
+    yield Round()
+    yield Pause()
 
 
 @job(description="Telling {name}")
@@ -120,7 +128,7 @@ def slow(times: int = 2, counted: bool = True) -> Iterator[Round]:
 
 
 LEAVES = [saving, forgetting, now_and_then, telling]
-OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, slow, chain]
+OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, slow, pausing, chain]
 
 
 JOBS = {declared.name: declared for declared in [*LEAVES, *OTHERS]}
@@ -431,3 +439,9 @@ def test_a_checkpoint_of_a_step_with_names_that_are_not_text_is_refused(monkeypa
     message, notes = refused(TypeError, step("numbering"))
     assert message == "the round's checkpoint is {1: 2}, expected names that are text"
     assert notes == ["in step 1 of 1: Numbering"]
+
+
+def test_a_pause_of_a_step_is_one_of_the_chain_and_counts_as_no_round():
+    passed = list(REGISTRY.begin("chain", {"steps": [{"job": "pausing", "params": {}}]}, None))
+
+    assert [value.seconds if isinstance(value, Pause) else value.number for value in passed] == [5, 1, 0]

@@ -1,0 +1,107 @@
+"""Finds what can be chosen for a parameter, in the server: within a time, and in bounds of size and number."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+
+import msgspec
+
+from jobs.choices import Choice, Choices
+from jobs.errors import ChoicesUnavailable, HourglassError, in_words
+from jobs.json_text import with_replacement_marks
+from jobs.registry import Registry
+
+log = logging.getLogger("hourglass.choices")
+
+LONGEST_SECONDS = 10.0
+MOST_CHOICES = 50_000
+LONGEST_VALUE_BYTES = 4096
+LONGEST_NAME = 300
+MOST_THREADS = 4
+"""So many functions that are not asynchronous run at a time; one that never ends has its place for ever."""
+
+
+class ChoiceFinder:
+    """Calls the functions of job authors that find choices."""
+
+    def __init__(self, longest_seconds: float = LONGEST_SECONDS) -> None:
+        self._longest_seconds = longest_seconds
+        self._threads = 0
+
+    async def find(self, choices: Choices, needed: Mapping[str, object], registry: Registry) -> list[Choice]:
+        """Returns what can be chosen, with these values of the parameters that it needs.
+
+        Raises ChoicesUnavailable if that cannot be said, and what the function raises of our own errors.
+        """
+        provided: dict[str, object] = {name: registry.provided(type_) for name, type_ in choices.provided.items()}
+        find = partial(choices.find, **needed, **provided)
+        try:
+            async with asyncio.timeout(self._longest_seconds):
+                if inspect.iscoroutinefunction(choices.find):
+                    return _presentable(await find())
+                return await self._in_thread(lambda: _presentable(find()))
+        except (HourglassError, asyncio.CancelledError):
+            raise
+        except TimeoutError:
+            raise ChoicesUnavailable(f"it takes longer than {self._longest_seconds:g} s") from None
+        except BaseException as error:
+            log.warning("what can be chosen could not be found: %s", in_words(error), exc_info=error)
+            raise ChoicesUnavailable(in_words(error)) from error
+
+    async def _in_thread(self, find: Callable[[], list[Choice]]) -> list[Choice]:
+        """Runs it in a thread of its own, which ends with the process: an executor would wait for one that hangs."""
+        if self._threads >= MOST_THREADS:
+            raise ChoicesUnavailable("others are being asked for at the moment")
+        self._threads += 1
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[list[Choice]] = loop.create_future()
+
+        def ended(settle: Callable[[], None]) -> None:
+            self._threads -= 1
+            if not found.done():
+                settle()
+
+        def run() -> None:
+            try:
+                settle = partial(found.set_result, find())
+            except Exception as error:  # noqa: BLE001  whoever waits is told
+                settle = partial(found.set_exception, error)
+            except BaseException as error:  # noqa: BLE001  as SystemExit, which a future would raise in the loop
+                settle = partial(found.set_exception, RuntimeError(in_words(error)))
+            with suppress(RuntimeError):  # the server has stopped meanwhile
+                loop.call_soon_threadsafe(ended, settle)
+
+        threading.Thread(target=run, name="choices", daemon=True).start()
+        return await found
+
+
+def _presentable(found: Iterable[object]) -> list[Choice]:
+    """What was found, as it can be sent: a value that is no JSON, is none, or is too long is left out."""
+    choices = (one if isinstance(one, Choice) else Choice(one) for one in islice(found, MOST_CHOICES))
+    return [_named(one) for one in choices if _is_sendable(one.value)]
+
+
+def _is_sendable(value: object) -> bool:
+    try:
+        text = msgspec.json.encode(value)
+        return text != b"null" and len(text) <= LONGEST_VALUE_BYTES
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _named(choice: Choice) -> Choice:
+    name = choice.name or (
+        choice.value if isinstance(choice.value, str) else msgspec.json.encode(choice.value).decode()
+    )
+    return Choice(choice.value, _cut(name), _cut(choice.detail))
+
+
+def _cut(text: object) -> str:
+    return with_replacement_marks(str(text))[:LONGEST_NAME]

@@ -1,0 +1,125 @@
+"""Changes that were begun elsewhere, by REST: what goes on in a real cluster without a task."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.ceph_service import Checked
+from tests.support.service import basic
+
+pytestmark = pytest.mark.gen_test
+
+FIELDS = {"pool", "id", "from", "to", "percent", "text", "since"}
+TERABYTE = 1 << 40
+
+
+@pytest.fixture
+def client(shared_service):
+    return Checked(shared_service)
+
+
+@pytest.fixture(scope="module")
+def viewer(shared_service):
+    shared_service.user("add", "eve", "--role", "viewer", given="a password of eve\n")
+    return Checked(shared_service, headers=basic("eve", "a password of eve"))
+
+
+@pytest.fixture
+def path(cluster):
+    return f"ceph/{cluster.fsid}/changes"
+
+
+@pytest.fixture
+def set_elsewhere(cluster):
+    """Sets the number of PGs of a pool as `ceph osd pool set` does; returns the pool's id."""
+
+    def change(pool, pg_num):
+        cluster.command("osd pool set", pool=pool, var="pg_num", val=str(pg_num))
+        return cluster.pool(pool)["pool_id"]
+
+    return change
+
+
+@pytest.fixture
+def removal(cluster, new_pool):
+    """An image that the cluster itself removes, which takes it minutes: `(pool, text)`."""
+    pool = new_pool()
+    cluster.create_image(pool, "large", size_bytes=TERABYTE, features=1)
+    task = cluster.mgr_command("rbd task add remove", image_spec=f"{pool}/large")
+    yield pool, f"Removing image {pool}/large"
+    cluster.mgr_command("rbd task cancel", task_id=task["id"])
+
+
+async def change_of(client, path, pool):
+    """What goes on of a pool; None if nothing does."""
+    found = [change for change in (await client.get(path))["results"] if change["pool"] == pool]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+async def test_a_change_made_elsewhere_is_listed_until_it_is_through(cluster, client, path, new_pool, set_elsewhere):
+    pool = new_pool(pg_num=8)
+    assert await change_of(client, path, pool) is None
+    number = set_elsewhere(pool, 12)
+    first = await client.until(bool, lambda: change_of(client, path, pool))
+
+    assert set(first) == FIELDS
+    assert (first["id"], first["from"], first["to"]) == (number, 8, 12)
+    assert 0 <= first["percent"] <= 100
+    assert "of 12" in first["text"]
+
+    seen = [first]
+    while (now := await change_of(client, path, pool)) is not None:
+        seen.append(now)
+    assert cluster.pool(pool)["pg_placement_num"] == 12
+    assert [change["percent"] for change in seen] == sorted(change["percent"] for change in seen)
+    assert {(change["from"], change["to"], change["since"]) for change in seen} == {(8, 12, first["since"])}
+
+
+async def test_a_pool_that_shrinks_is_listed_as_well(client, path, new_pool, set_elsewhere):
+    pool = new_pool(pg_num=8)
+    set_elsewhere(pool, 4)
+    change = await client.until(bool, lambda: change_of(client, path, pool))
+
+    assert (change["from"], change["to"]) == (8, 4)
+    assert "down to 4" in change["text"]
+
+
+async def test_a_change_of_ours_is_not_listed_until_its_task_is_aborted(cluster, client, path, new_pool):
+    pool = new_pool(pg_num=16)
+    number = cluster.pool(pool)["pool_id"]
+    answer = await client.call("PUT", f"ceph/{cluster.fsid}/pools/{number}", {"pg_num": 4})
+    task = answer.json["task"]
+    await client.until(lambda found: found["pg_num_target"] == 4, lambda: client.pool(cluster.fsid, pool))
+    assert await change_of(client, path, pool) is None
+    await client.abort(task)
+
+    change = await client.until(bool, lambda: change_of(client, path, pool))
+    assert change["to"] == 4
+
+
+async def test_what_the_cluster_itself_reports_is_listed_with_its_pool(client, path, removal):
+    pool, text = removal
+    change = await client.until(bool, lambda: change_of(client, path, pool))
+
+    assert (change["text"], change["from"], change["to"]) == (text, None, None)
+    assert 0 <= change["percent"] <= 100
+    assert change["id"] == (await client.pool(path.split("/")[1], pool))["id"]
+
+
+async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client, viewer, path, new_pool, set_elsewhere):
+    pool = new_pool(pg_num=8)
+    with cluster.stopped("mgr.x"):
+        set_elsewhere(pool, 16)
+        before = await client.until(bool, lambda: change_of(viewer, path, pool))
+        with cluster.stopped("mon.a"):
+            problem = await client.until(lambda found: found.status != 200, lambda: viewer.call("GET", path))
+            stale = await viewer.get(f"{path}?stale=true")
+
+    assert problem.status == 503
+    assert "no mon answered" in problem.json["detail"]
+    assert [one for one in stale["results"] if one["pool"] == pool] == [before]
+
+
+async def test_an_unknown_cluster_is_not_found(client):
+    assert (await client.refused("GET", "ceph/no-such-cluster/changes"))["status"] == 404
