@@ -176,7 +176,7 @@ async def test_a_pool_that_an_earlier_step_creates_is_looked_up_when_its_turn_co
     task = (await client.call("POST", "taskqueue", {"job": "chain", "params": {"steps": steps}})).json
     try:
         assert task["params"]["steps"][1]["params"]["pool_id"] is None
-        await told(client, task["id"], "set to 8")
+        await told(client, task["id"], "PGs 8 of 8")
         await client.abort(task["id"])
         assert cluster.pool("by-chain")["pg_num_target"] == 8
     finally:
@@ -243,7 +243,7 @@ async def test_a_pool_that_is_renamed_while_a_task_waits_is_changed(client, clus
         task = (await client.call("POST", "taskqueue", change(cluster, pool, 9))).json
         cluster.command("osd pool rename", srcpool=pool, destpool=f"{pool}-renamed")
     try:
-        await told(client, task["id"], "set to 9")
+        await told(client, task["id"], "PGs 9 of 9")
         assert cluster.pool(f"{pool}-renamed")["pg_num_target"] == 9
         await client.abort(task["id"])
     finally:
@@ -323,7 +323,7 @@ async def test_waiting_tasks_of_the_version_before_are_looked_up_by_name_and_exc
         new = await client.task_of(await client.call("PUT", address, {"pg_num": 10}))
         for blocker in blockers:
             await client.call("DELETE", f"taskqueue/{blocker['id']}?force=true")
-        await told(client, old["id"], "set to 9")
+        await told(client, old["id"], "PGs 9 of 9")
         new = await client.get(f"taskqueue/{new['id']}")
 
         assert "Taskqueue-Location" not in same.headers
