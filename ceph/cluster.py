@@ -110,7 +110,7 @@ class Cluster:
             return
         if abs(code) in SILENCES:
             raise no_answer(silence, self.settings.mon_timeout_seconds, abs(code))
-        raise ClusterRefused(words or f"{prefix}: {os.strerror(abs(code))}", abs(code))
+        raise ClusterRefused(words.strip() or f"{prefix}: {os.strerror(abs(code))}", abs(code))
 
 
 def handle(settings: ClusterSettings) -> Any:
