@@ -144,6 +144,11 @@ export async function listJobs() {
   return (await call("GET", "jobs")).results;
 }
 
+/** A page of what can be chosen, at the address that JSON Schema has for it. */
+export function listChoices(url) {
+  return call("GET", url.slice(BASE.length));
+}
+
 export function getWorkers() {
   return call("GET", "workers");
 }

@@ -19,7 +19,10 @@ export const INCOMPLETE = "incomplete";
 
 // Fields, from a schema.
 
-/** What the job asks for, in its own order. `hint` says what is expected in the words of the server. */
+/**
+ * What the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` where values
+ * can be chosen from (choosing.js).
+ */
 export function fieldsOf(schema) {
   const required = schema.required ?? [];
   return Object.entries(schema.properties ?? {}).map(([name, own]) => ({
@@ -29,6 +32,7 @@ export function fieldsOf(schema) {
     isRequired: required.includes(name),
     hasDefault: "default" in own,
     default: own.default ?? null,
+    offers: own["x-choices"] ?? null,
     ...shapeOf(own, schema.$defs ?? {}),
   }));
 }
@@ -42,11 +46,13 @@ function labelOf(name) {
 function shapeOf(own, definitions) {
   const { schema, isNullable } = withoutNull(own);
   const plain = resolved(schema, definitions);
-  const kind = kindOf(plain, definitions, isNullable);
+  const isEither = "x-choices" in own && isScalarUnion(plain);
+  const kind = isEither ? "either" : kindOf(plain, definitions, isNullable);
   return {
     kind,
     isNullable,
-    hint: wordsOf(schema, definitions),
+    hint: own["x-words"] ?? wordsOf(schema, definitions),
+    words: own["x-words"] ?? plain["x-words"] ?? "",
     choices: kind === "choice" ? choicesOf(plain) : [],
     items: kind === "list" ? itemOf(plain.items, definitions) : null,
     example: kind === "json" ? jsonText(exampleOf(schema, definitions)) : "",
@@ -71,6 +77,11 @@ function nameOf({ $ref }) {
   return $ref.slice($ref.lastIndexOf("/") + 1);
 }
 
+/** As a name or a number, which are chosen and typed in the same field. */
+function isScalarUnion({ anyOf }) {
+  return anyOf?.every(({ type }) => ["integer", "number", "string"].includes(type)) ?? false;
+}
+
 function kindOf(schema, definitions, isNullable = false) {
   if (schema.enum !== undefined || schema.const !== undefined) return "choice";
   if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
@@ -86,7 +97,7 @@ function isPlainList({ items, prefixItems }, definitions) {
 
 function itemOf(items, definitions) {
   const plain = resolved(items, definitions);
-  return { kind: kindOf(plain, definitions), choices: choicesOf(plain) };
+  return { kind: kindOf(plain, definitions), choices: choicesOf(plain), words: plain["x-words"] ?? "" };
 }
 
 function choicesOf(schema) {
@@ -106,6 +117,7 @@ const OF_FORMAT = {
 };
 
 function wordsOf(schema, definitions) {
+  if (schema["x-words"] !== undefined) return schema["x-words"];
   if (schema.$ref !== undefined) return wordsOfReference(schema, definitions);
   if (schema.enum !== undefined || schema.const !== undefined) return `one of ${choicesOf(schema).join(", ")}`;
   if (schema.anyOf !== undefined) return schema.anyOf.map((member) => wordsOf(member, definitions)).join(" or ");
@@ -271,31 +283,45 @@ function listText(field, value) {
   return JSON.stringify(listFrom(field, lines)) === JSON.stringify(value) ? lines : JSON.stringify(value);
 }
 
-/** What people typed, as JSON. `errors`, by name, are for what cannot be sent at all. */
-export function paramsFrom(fields, values) {
-  const all = fields.map((field) => [field.name, read(field, values[field.name])]);
+/** The items of a list that is written so. */
+export function itemsOf(field, text) {
+  return isEmpty(field, text) ? [] : listFrom(field, text);
+}
+
+/** How a list with these items is written. */
+export function textOfItems(field, items) {
+  return listText(field, items);
+}
+
+/**
+ * What people typed, as JSON. `known` are values by field and text, where more than one value has that text. `errors`, by
+ * name, are for what cannot be sent at all.
+ */
+export function paramsFrom(fields, values, known = {}) {
+  const all = fields.map((field) => [field.name, read(field, values[field.name], known[field.name])]);
   return {
     params: Object.fromEntries(all.flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]]))),
     errors: Object.fromEntries(all.flatMap(([name, { error }]) => (error === undefined ? [] : [[name, [error]]]))),
   };
 }
 
-function read(field, typed) {
+function read(field, typed, known = {}) {
   if (field.kind === "boolean") return { value: typed === true };
   const text = typed ?? "";
   if (isEmpty(field, text)) return { value: emptyValue(field) };
+  if (field.kind === "either") return { value: Object.hasOwn(known, text) ? known[text].value : eitherFrom(text) };
   if (field.kind === "json") return jsonFrom(text);
   return { value: field.kind === "list" ? listFrom(field, text) : scalarFrom(field, text) };
 }
 
 function isEmpty(field, text) {
-  return (field.kind === "text" ? text : text.trim()) === "";
+  return (["text", "either"].includes(field.kind) ? text : text.trim()) === "";
 }
 
 /** Left out (undefined) only where that means the same, or where the field can show nothing that means it. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
-  if (field.kind === "text") return field.isRequired || field.default !== "" ? "" : undefined;
+  if (["text", "either"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
   if (field.kind === "list") return field.isRequired || field.default?.length !== 0 ? [] : undefined;
   return undefined;
 }
@@ -304,6 +330,11 @@ function scalarFrom({ kind, choices }, text) {
   if (kind === "integer" || kind === "number") return numberFrom(kind, text);
   if (kind === "text") return text;
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
+}
+
+/** A whole number is one, unless it was chosen as a text. */
+function eitherFrom(text) {
+  return /^\d+$/.test(text.trim()) ? numberFrom("integer", text) : text;
 }
 
 /** As text where it is no number, or where JavaScript's numbers would change it: whole ones beyond 2 ** 53. */
@@ -343,9 +374,12 @@ function reason(error) {
 
 // The form, as the page keeps it, and the request that it makes.
 
+const NOTHING_CHOSEN = Object.freeze({ choosing: null, known: {}, typed: {} });
+
 /**
  * A form that has just been opened; `jobs` is null while they are not known, `task` the one to run again. `given` are
- * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose.
+ * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose. `choosing`,
+ * `known` and `typed` are for fields with choices (choosing.js).
  */
 export function startOpened(jobs, job = "", task = null) {
   const form = {
@@ -361,6 +395,7 @@ export function startOpened(jobs, job = "", task = null) {
     refusals: 0,
     from: task?.id ?? null,
     given: task?.params ?? null,
+    ...NOTHING_CHOSEN,
   };
   return jobs === null ? form : jobsKnown(form, jobs);
 }
@@ -370,14 +405,22 @@ export function jobsKnown(start, jobs) {
   const available = jobs.filter((job) => job.available);
   const name = start.job === "" && available.length === 1 ? available[0].job : start.job;
   const job = jobNamed(jobs, name);
-  const filled = job === null ? {} : valuesFor(fieldsOf(job.parameters), start.given);
+  const fields = job === null ? [] : fieldsOf(job.parameters);
+  const filled = valuesFor(fields, start.given);
   const multiline = Object.keys(filled).filter((field) => /[\r\n]/.test(filled[field]));
-  return { ...start, job: name, values: { ...filled, ...start.values }, multiline, error: "" };
+  const known = { ...givenValues(fields, start.given ?? {}), ...start.known };
+  return { ...start, job: name, values: { ...filled, ...start.values }, multiline, known, error: "" };
+}
+
+/** What a task had stays what it was: 12 or "12". */
+function givenValues(fields, given) {
+  const eithers = fields.filter(({ kind, name }) => kind === "either" && typeof given[name] === "string");
+  return Object.fromEntries(eithers.map(({ name }) => [name, { [given[name]]: { value: given[name], name: given[name] } }]));
 }
 
 /** Another job than before: nothing of the form stays but when and how soon. */
 export function jobChosen(start, jobs, job) {
-  return jobsKnown({ ...start, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
+  return jobsKnown({ ...start, ...NOTHING_CHOSEN, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
 }
 
 export function valueSet(start, name, value) {
@@ -410,16 +453,29 @@ export function canStart(start, jobs) {
 
 /** What cannot be sent at all, by field: JSON that is none. */
 export function unreadable(job, form) {
-  return paramsFrom(fieldsOf(job.parameters), form.values).errors;
+  return paramsFrom(fieldsOf(job.parameters), form.values, form.known).errors;
 }
 
 /** The body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
 export function submission(job, form, zone) {
-  const { params } = paramsFrom(fieldsOf(job.parameters), form.values);
+  const fields = fieldsOf(job.parameters);
+  const { params } = paramsFrom(fields, valuesWithTyped(fields, form), form.known);
   const body = { job: job.job, params };
   if (form.priority.trim() !== "") body.priority = numberFrom("integer", form.priority);
   if (form.notBefore !== "") body.not_before = utc(form, zone);
   return body;
+}
+
+/** What stands in the field of a list, and has not become an item yet, is one. */
+function valuesWithTyped(fields, { values, typed = {} }) {
+  const lists = fields.filter(({ kind, name }) => kind === "list" && (typed[name] ?? "").trim() !== "");
+  const added = lists.map((field) => [field.name, withItem(field, values[field.name] ?? "", typed[field.name])]);
+  return { ...values, ...Object.fromEntries(added) };
+}
+
+/** The list with what was typed as its last item. */
+export function withItem(field, text, typed) {
+  return textOfItems(field, [...itemsOf(field, text), scalarFrom(field.items, typed)]);
 }
 
 /** `2025-11-24T12:00` as the server wants it. */

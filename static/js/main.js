@@ -4,6 +4,7 @@ import { makeActions } from "./actions.js";
 import * as announce from "./announce.js";
 import * as api from "./api.js";
 import { serveClusters } from "./cephserve.js";
+import { serveChoices } from "./choiceserve.js";
 import * as clock from "./clock.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
@@ -127,6 +128,11 @@ const serveCeph = serveClusters({
   isInRows: isInViewRows,
   consider: () => actions.consider(),
 });
+const serveOffers = serveChoices({
+  getState: () => state,
+  change: (apply) => update((now) => change.withStart(now, apply(now.start))),
+  failed,
+});
 
 function serveNeeds() {
   const { needs } = state;
@@ -140,6 +146,7 @@ function serveNeeds() {
   serveOpen();
   serveWaiting();
   serveStart();
+  serveOffers();
   serveCeph();
   serveWatch();
   serveRounds();
