@@ -3,18 +3,18 @@
  *
  * Of the form of a task (jobform.js): `choosing` is null, or `{ field, search, at, found }`: the name of the field whose
  * choices are open, what is searched, which one is pointed at (-1: none), and what was found: null, or
- * `{ url, results, count, error }`. `known` has by field, and by the text of a value, `{ value, name }` of what was
- * chosen. `typed` has by field what stands in the field of a list and is no item of it yet.
+ * `{ url, results, count, error }`. `known` has by field, and by how a value is written, the name of what was chosen.
+ * `typed` has by field what stands in the field of a list and is no item of it yet.
  */
 
-import { fieldsOf, itemsOf, jobNamed, paramsFrom, textOfItems, withItem } from "./jobform.js";
+import { fieldsOf, itemsOf, jobNamed, paramsFrom, textOfItems, textOfValue, withItem } from "./jobform.js";
 import { number } from "./format.js";
 
 const MOST_SHOWN = 50;
 const LONGEST_SEARCH = 200;
 /** A longer list is written as text, one a line. */
 const MOST_ITEMS = 200;
-const CHOOSABLE = ["text", "integer", "number", "either", "list"];
+const CHOOSABLE = ["text", "integer", "number", "name", "list"];
 
 /** Whether a field has choices that can be shown as such. */
 export function isChoosable(field, start) {
@@ -72,7 +72,7 @@ export function choicesWanted(start, jobs) {
   const query = new URLSearchParams({ pageSize: MOST_SHOWN });
   const search = start.choosing.search.trim().slice(0, LONGEST_SEARCH);
   if (search !== "") query.append("search", search);
-  const { params } = paramsFrom(fields, start.values, start.known);
+  const { params } = paramsFrom(fields, start.values);
   for (const name of field.offers.needs) for (const value of [params[name] ?? []].flat()) query.append(name, value);
   return `${field.offers.url}&${query}`;
 }
@@ -80,23 +80,29 @@ export function choicesWanted(start, jobs) {
 /** What the server found there, or why it cannot say; of what is no longer asked for, nothing. */
 export function choicesFound(start, jobs, url, { results = [], count = 0 }, error = "") {
   if (start === null || choicesWanted(start, jobs) !== url) return start;
-  const { field } = start.choosing;
-  const shown = results.find(({ value }) => String(value) === start.values[field]);
+  const field = fieldsOf(jobNamed(jobs, start.job).parameters).find(({ name }) => name === start.choosing.field);
   const next = { ...start, choosing: { ...start.choosing, at: -1, found: { url, results, count, error } } };
-  return shown === undefined ? next : withKnown(next, field, shown);
+  const taken = results.filter((choice) => isChosen(start, field, choice));
+  return taken.reduce((known, choice) => withKnown(known, field, choice), next);
 }
 
 function withKnown(start, field, { value, name }) {
-  return { ...start, known: { ...start.known, [field]: { ...start.known[field], [String(value)]: { value, name } } } };
+  const names = { ...start.known[field.name], [writtenIn(field, value)]: name };
+  return { ...start, known: { ...start.known, [field.name]: names } };
+}
+
+/** A value, or an item of a list, as it is written in this field. */
+function writtenIn({ kind, items }, value) {
+  return textOfValue({ kind: items?.kind ?? kind }, value);
 }
 
 // Choosing.
 
 /** A choice is the value, or an item of the list, from which it goes when it is chosen again. */
 export function choiceMade(start, field, choice) {
-  const next = withKnown(start, field.name, choice);
+  const next = withKnown(start, field, choice);
   if (field.kind !== "list") {
-    return choicesClosed({ ...next, values: { ...next.values, [field.name]: String(choice.value) } });
+    return choicesClosed({ ...next, values: { ...next.values, [field.name]: writtenIn(field, choice.value) } });
   }
   const items = itemsOf(field, textIn(start, field));
   const others = items.filter((item) => item !== choice.value);
@@ -139,7 +145,7 @@ export function choicesLeft(start, field) {
 /** The one choice that was found and has this name; a text that is itself a value stays one. */
 function choiceNamed({ choosing }, field, text) {
   const results = choosing?.field === field.name ? (choosing.found?.results ?? []) : [];
-  const itself = results.find(({ value }) => String(value) === text);
+  const itself = results.find(({ value }) => writtenIn(field, value) === text);
   if (itself !== undefined) return itself;
   const named = results.filter(({ name }) => name === text.trim());
   return named.length === 1 ? named[0] : undefined;
@@ -162,16 +168,12 @@ export function sentChoice(start, field) {
 
 /** The items of a list, by the names that are known of them. */
 export function shownItems(start, field) {
-  return itemsOf(field, textIn(start, field)).map((item) => nameOf(start, field, asText(item)));
+  return itemsOf(field, textIn(start, field)).map((item) => nameOf(start, field, writtenIn(field, item)));
 }
 
 function nameOf({ known }, { name }, text) {
   const own = known[name] ?? {};
-  return Object.hasOwn(own, text) ? own[text].name : text;
-}
-
-function asText(value) {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return Object.hasOwn(own, text) ? own[text] : text;
 }
 
 /** As an <input> has it. */
@@ -181,7 +183,7 @@ function inOneLine(text) {
 
 export function isChosen(start, field, { value }) {
   const text = textIn(start, field);
-  return field.kind === "list" ? itemsOf(field, text).includes(value) : text === String(value);
+  return field.kind === "list" ? itemsOf(field, text).includes(value) : text === writtenIn(field, value);
 }
 
 /** What is to be said of the choices that are open. */

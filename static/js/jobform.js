@@ -46,8 +46,7 @@ function labelOf(name) {
 function shapeOf(own, definitions) {
   const { schema, isNullable } = withoutNull(own);
   const plain = resolved(schema, definitions);
-  const isEither = "x-choices" in own && isScalarUnion(plain);
-  const kind = isEither ? "either" : kindOf(plain, definitions, isNullable);
+  const kind = kindOf(plain, definitions, isNullable);
   return {
     kind,
     isNullable,
@@ -77,17 +76,18 @@ function nameOf({ $ref }) {
   return $ref.slice($ref.lastIndexOf("/") + 1);
 }
 
-/** As a name or a number, which are chosen and typed in the same field. */
-function isScalarUnion({ anyOf }) {
-  return anyOf?.every(({ type }) => ["integer", "number", "string"].includes(type)) ?? false;
-}
-
 function kindOf(schema, definitions, isNullable = false) {
   if (schema.enum !== undefined || schema.const !== undefined) return "choice";
   if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
   if (schema.type === "string") return "text";
   if (schema.type === "array") return isPlainList(schema, definitions) ? "list" : "json";
+  if (isNameOrNumber(schema)) return "name";
   return SCALARS.includes(schema.type) ? schema.type : "json";
+}
+
+/** A name or the number of the same thing, like a pool's: digits are the number, unless they stand in quotes. */
+function isNameOrNumber({ anyOf = [] }) {
+  return ["string", "integer"].every((type) => anyOf.some((member) => member.type === type)) && anyOf.length === 2;
 }
 
 function isPlainList({ items, prefixItems }, definitions) {
@@ -269,7 +269,23 @@ function shownValue(field, params) {
   if (field.kind === "boolean") return value === true;
   if (value === null) return field.kind === "json" && !field.isNullable ? "null" : "";
   if (field.kind === "json") return jsonText(value);
-  return field.kind === "list" ? listText(field, value) : scalarText(value);
+  return field.kind === "list" ? listText(field, value) : textOfValue(field, value);
+}
+
+/** How a value is written that is no list. */
+export function textOfValue({ kind }, value) {
+  return kind === "name" ? nameText(value) : scalarText(value);
+}
+
+/** In quotes where it would be read as something else. */
+function nameText(value) {
+  return typeof value === "string" && nameFrom(value) !== value ? JSON.stringify(value) : scalarText(value);
+}
+
+function nameFrom(text) {
+  if (/^\s*\d+\s*$/.test(text)) return numberFrom("integer", text);
+  const quoted = text.startsWith('"') ? jsonFrom(text).value : undefined;
+  return typeof quoted === "string" ? quoted : text;
 }
 
 function scalarText(value) {
@@ -293,35 +309,31 @@ export function textOfItems(field, items) {
   return listText(field, items);
 }
 
-/**
- * What people typed, as JSON. `known` are values by field and text, where more than one value has that text. `errors`, by
- * name, are for what cannot be sent at all.
- */
-export function paramsFrom(fields, values, known = {}) {
-  const all = fields.map((field) => [field.name, read(field, values[field.name], known[field.name])]);
+/** What people typed, as JSON. `errors`, by name, are for what cannot be sent at all. */
+export function paramsFrom(fields, values) {
+  const all = fields.map((field) => [field.name, read(field, values[field.name])]);
   return {
     params: Object.fromEntries(all.flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]]))),
     errors: Object.fromEntries(all.flatMap(([name, { error }]) => (error === undefined ? [] : [[name, [error]]]))),
   };
 }
 
-function read(field, typed, known = {}) {
+function read(field, typed) {
   if (field.kind === "boolean") return { value: typed === true };
   const text = typed ?? "";
   if (isEmpty(field, text)) return { value: emptyValue(field) };
-  if (field.kind === "either") return { value: Object.hasOwn(known, text) ? known[text].value : eitherFrom(text) };
   if (field.kind === "json") return jsonFrom(text);
   return { value: field.kind === "list" ? listFrom(field, text) : scalarFrom(field, text) };
 }
 
 function isEmpty(field, text) {
-  return (["text", "either"].includes(field.kind) ? text : text.trim()) === "";
+  return (["text", "name"].includes(field.kind) ? text : text.trim()) === "";
 }
 
 /** Left out (undefined) only where that means the same, or where the field can show nothing that means it. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
-  if (["text", "either"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
+  if (["text", "name"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
   if (field.kind === "list") return field.isRequired || field.default?.length !== 0 ? [] : undefined;
   return undefined;
 }
@@ -329,12 +341,8 @@ function emptyValue(field) {
 function scalarFrom({ kind, choices }, text) {
   if (kind === "integer" || kind === "number") return numberFrom(kind, text);
   if (kind === "text") return text;
+  if (kind === "name") return nameFrom(text);
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
-}
-
-/** A whole number is one, unless it was chosen as a text. */
-function eitherFrom(text) {
-  return /^\d+$/.test(text.trim()) ? numberFrom("integer", text) : text;
 }
 
 /** As text where it is no number, or where JavaScript's numbers would change it: whole ones beyond 2 ** 53. */
@@ -408,14 +416,7 @@ export function jobsKnown(start, jobs) {
   const fields = job === null ? [] : fieldsOf(job.parameters);
   const filled = valuesFor(fields, start.given);
   const multiline = Object.keys(filled).filter((field) => /[\r\n]/.test(filled[field]));
-  const known = { ...givenValues(fields, start.given ?? {}), ...start.known };
-  return { ...start, job: name, values: { ...filled, ...start.values }, multiline, known, error: "" };
-}
-
-/** What a task had stays what it was: 12 or "12". */
-function givenValues(fields, given) {
-  const eithers = fields.filter(({ kind, name }) => kind === "either" && typeof given[name] === "string");
-  return Object.fromEntries(eithers.map(({ name }) => [name, { [given[name]]: { value: given[name], name: given[name] } }]));
+  return { ...start, job: name, values: { ...filled, ...start.values }, multiline, error: "" };
 }
 
 /** Another job than before: nothing of the form stays but when and how soon. */
@@ -453,13 +454,13 @@ export function canStart(start, jobs) {
 
 /** What cannot be sent at all, by field: JSON that is none. */
 export function unreadable(job, form) {
-  return paramsFrom(fieldsOf(job.parameters), form.values, form.known).errors;
+  return paramsFrom(fieldsOf(job.parameters), form.values).errors;
 }
 
 /** The body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
 export function submission(job, form, zone) {
   const fields = fieldsOf(job.parameters);
-  const { params } = paramsFrom(fields, valuesWithTyped(fields, form), form.known);
+  const { params } = paramsFrom(fields, valuesWithTyped(fields, form));
   const body = { job: job.job, params };
   if (form.priority.trim() !== "") body.priority = numberFrom("integer", form.priority);
   if (form.notBefore !== "") body.not_before = utc(form, zone);

@@ -8,36 +8,19 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import opened
-from tests.browser.steps import call
+from tests.browser.steps import call, sign_in
 from tests.browser.test_accessibility import findings
 from tests.support.choosing_jobs import MANY
-from tests.support.service import PASSWORD, Service
+from tests.support.service import Service
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
+    """The one that `tab` shows."""
     service = Service(tmp_path_factory.mktemp("choices"))
     service.start("--set", "jobs.modules=tests.support.choosing_jobs")
     yield service
     service.close()
-
-
-@pytest.fixture(scope="module")
-def signed_in(browser, service):
-    """The cookie of a sign-in that all tests share: each begins with a form of its own."""
-    context = browser.new_context()
-    answer = context.request.post(
-        f"{service.base}/openattic/api/auth", data={"username": "admin", "password": PASSWORD}
-    )
-    assert answer.ok
-    yield context.storage_state()
-    context.close()
-
-
-@pytest.fixture
-def tab(browser, service, signed_in):
-    with opened(browser, service, storage_state=signed_in) as tab:
-        yield tab
 
 
 @pytest.fixture
@@ -46,7 +29,7 @@ def form(tab):
 
 
 def open_form(tab):
-    tab.page.goto(f"{tab.service.address}?start=clean")
+    sign_in(tab, address="?start=clean")
     return tab.page.get_by_role("dialog", name="Start a task")
 
 
@@ -201,8 +184,8 @@ def test_run_again_begins_with_what_the_task_had(tab, form):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_what_can_be_chosen_is_clean_for_axe_and_within_the_screen(browser, service, signed_in, width, scheme):
-    with opened(browser, service, storage_state=signed_in, color_scheme=scheme) as tab:
+def test_what_can_be_chosen_is_clean_for_axe_and_within_the_screen(browser, service, width, scheme):
+    with opened(browser, service, color_scheme=scheme) as tab:
         tab.page.set_viewport_size({"width": width, "height": 800})
         form = open_form(tab)
         choose_house(form)
