@@ -77,11 +77,13 @@ export function choicesWanted(start, jobs) {
   return `${field.offers.url}&${query}`;
 }
 
-/** What the server found there, or why it cannot say; of what is no longer asked for, nothing. */
+/** What the server found there, or why it cannot say; of what is no longer asked for, nothing. What is pointed at stays. */
 export function choicesFound(start, jobs, url, { results = [], count = 0 }, error = "") {
   if (start === null || choicesWanted(start, jobs) !== url) return start;
   const field = fieldsOf(jobNamed(jobs, start.job).parameters).find(({ name }) => name === start.choosing.field);
-  const next = { ...start, choosing: { ...start.choosing, at: -1, found: { url, results, count, error } } };
+  const pointedAt = start.choosing.found?.results[start.choosing.at];
+  const at = results.findIndex(({ value }) => value === pointedAt?.value);
+  const next = { ...start, choosing: { ...start.choosing, at, found: { url, results, count, error } } };
   const taken = results.filter((choice) => isChosen(start, field, choice));
   return taken.reduce((known, choice) => withKnown(known, field, choice), next);
 }

@@ -189,6 +189,15 @@ test("the keys go round and round", () => {
   assert.equal(choosing.choiceMoved(offering(opened(), house), 1).choosing.at, -1);
 });
 
+test("what the keys point at stays, wherever it is in a later answer, as long as it is there", () => {
+  const other = { value: "h-1", name: "Lindenhof" };
+  const pointing = choosing.choiceMoved(offering(opened(), house, MARKET), 1);
+  const again = choosing.choicesOpened(pointing, house, "a");
+
+  assert.equal(found({ ...again, choosing: { ...again.choosing, at: 0 } }, [other, MARKET]).choosing.at, 1);
+  assert.equal(found({ ...again, choosing: { ...again.choosing, at: 0 } }, [other]).choosing.at, -1);
+});
+
 test("people are told how many there are, or why there are none", () => {
   const start = choosing.choicesOpened(opened(), house);
 
