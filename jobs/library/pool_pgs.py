@@ -18,11 +18,11 @@ from jobs.registry import Pause, Round, job
 GOES_ON = "the cluster goes on by itself"
 
 
-def metadata(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> dict[str, object]:
-    return {"fsid": fsid, "pool": pool, "from": clusters.target(fsid, pool), "to": pg_num}
+def metadata(fsid: str, pool: str, pg_num: int, follows_from: int | None, clusters: Clusters) -> dict[str, object]:
+    return {"fsid": fsid, "pool": pool, "from": follows_from or clusters.target(fsid, pool), "to": pg_num}
 
 
-def lock(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> str:
+def lock(fsid: str, pool: str, pg_num: int, follows_from: int | None, clusters: Clusters) -> str:
     return pool_lock(fsid, pool)
 
 
@@ -36,6 +36,7 @@ def pool_pgs(
     fsid: Fsid,
     pool: PresentPool,
     pg_num: PgNum,
+    follows_from: PgNum | None = None,
     *,
     course: Course | None = None,
     settings: FollowSettings,
@@ -43,14 +44,21 @@ def pool_pgs(
 ) -> Generator[Round | Pause, None, dict[str, object]]:
     """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
 
-    `course` is what the first round has found, and whether the number has been set.
+    `follows_from` is how many PGs the pool had when somebody else set the number: then nothing is set, and another
+    number that is set meanwhile ends the task. `course` is what the first round has found, and whether the number has
+    been set.
     """
     before = told_before(course, goes_on(course))
     with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
         if course is None:
             found = yield from trying_again(lambda: pool_named(cluster, pool))
-            course = course_of(found, pg_num)
-            yield Round(percent=0, message=f"PGs {found.pg_num}, {pg_num} wanted", checkpoint=checkpoint_of(course))
+            course = course_of(found, pg_num) if follows_from is None else begun_course(found, pg_num, follows_from)
+            yield Round(
+                percent=0,
+                message=f"PGs {found.pg_num}, {pg_num} wanted",
+                checkpoint=checkpoint_of(course),
+                if_aborted=goes_on(course),
+            )
         if not course.is_set:
             course = yield from setting(cluster, course)
         journey = yield from follow(cluster, course, settings, goes_on(course))
@@ -66,6 +74,11 @@ def course_of(pool: Pool, pg_num: int) -> Course:
         target=pg_num,
         began_at=time.time(),
     )
+
+
+def begun_course(pool: Pool, pg_num: int, begin: int) -> Course:
+    """The course of a pool on which somebody else has set it."""
+    return replace(course_of(pool, pg_num), pg_num_from=begin, pgp_num_from=begin, is_set=True)
 
 
 def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:

@@ -5,6 +5,7 @@ import * as announce from "./announce.js";
 import * as api from "./api.js";
 import { serveClusters } from "./cephserve.js";
 import * as clock from "./clock.js";
+import { serveElsewhere } from "./elsewhereserve.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -127,6 +128,7 @@ const serveCeph = serveClusters({
   isInRows: isInViewRows,
   consider: () => actions.consider(),
 });
+const serveChanges = serveElsewhere({ getState: () => state, update, failed });
 
 function serveNeeds() {
   const { needs } = state;
@@ -141,6 +143,7 @@ function serveNeeds() {
   serveWaiting();
   serveStart();
   serveCeph();
+  serveChanges();
   serveWatch();
   serveRounds();
 }
