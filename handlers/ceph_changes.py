@@ -9,15 +9,13 @@ from msgspec import Meta, Struct
 
 from ceph.changes import MOST_CHANGES, Change, begin_of, changes
 from ceph.placement import Journey
-from ceph.preflight import CHANGES
 from ceph.state import Pool
-from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler, pool_number
+from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
 from handlers.ceph_views import PoolView
 from handlers.operations import Operation
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
 from jobs.model import iso_time
-from jobs.queue import Submission
 from jobs.views import Id, Percent, Time
 from storage import Created, RequestKey
 
@@ -104,5 +102,5 @@ class FollowHandler(ClusterHandler):
                 "themselves (pgp_num): no task follows that. Set the number of PGs to make both the same."
             )
         course = going_on.course
-        params = {"fsid": fsid, "pool": pool.name, "pg_num": course.target, "follows_from": begin_of(course)}
-        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.actor, key)
+        wanted = change_of(fsid, pool, course.target, begin_of(course))
+        return await self.services.tasks.queue.submit(wanted, self.actor, key)

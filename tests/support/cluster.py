@@ -98,14 +98,22 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
+        cls,
+        directory: Path | None = None,
+        osds: int = 1,
+        store: str = "memstore",
+        max_misplaced: float = 1,
+        mgr_pythonpath: Path | str = "",
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
+
+        Of the system's Ceph, or of that in the root file system that the environment names as CEPH_ROOT.
 
         It lives until `close`, or as long as this process: then its keeper, whose standard input ends, destroys it.
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
+        settings["MGR_PYTHONPATH"] = str(mgr_pythonpath)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},

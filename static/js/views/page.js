@@ -21,7 +21,7 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-let drawn = { isSignedIn: false, task: null };
+let drawn = { isSignedIn: null, task: null };
 
 export function draw(state, act, now) {
   const isSignedIn = state.user !== "";
@@ -135,7 +135,7 @@ function sync(dialog, shouldBeOpen) {
 function moveFocus({ place }, isSignedIn) {
   const before = drawn;
   drawn = { isSignedIn, task: isSignedIn ? place.task : null };
-  if (before.isSignedIn && !isSignedIn) document.getElementById("username").focus();
+  if (before.isSignedIn !== isSignedIn && !isSignedIn) document.getElementById("username").focus();
   if (drawn.task !== before.task) drawn.task === null ? focusLinkTo(before.task) : document.getElementById("task-title")?.focus();
   const layer = [...document.querySelectorAll("dialog[open]")].at(-1);
   if (layer && !layer.contains(document.activeElement)) fallback(layer).focus();
