@@ -117,6 +117,7 @@ async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client,
         with cluster.stopped("mon.a"):
             problem = await client.until(lambda found: found.status != 200, lambda: viewer.call("GET", path))
             stale = await viewer.get(f"{path}?stale=true")
+        await client.until(lambda found: found.status == 200, lambda: client.call("GET", path))
 
     assert problem.status == 503
     assert "no mon answered" in problem.json["detail"]
