@@ -206,7 +206,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     holdToasts: askForFrame,
   };
 
-  const onClusters = makeCephActions({ getState, update, react, go, failed, preferPageSize });
+  const onClusters = makeCephActions({ getState, update, react, go, failed, tellFailure, preferPageSize });
   const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings, ...onClusters };
   return actions;
 }

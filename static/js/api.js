@@ -192,6 +192,16 @@ export function considerPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}?dry_run=true`, { pg_num: count });
 }
 
+/** What goes on in it without a task. */
+export async function listChanges(fsid) {
+  return (await call("GET", `ceph/${fsid}/changes?stale=true`)).results;
+}
+
+/** A task follows what is made of a pool elsewhere. */
+export function followPool(fsid, id) {
+  return call("POST", `ceph/${fsid}/pools/${id}/follow`);
+}
+
 export function getPerformance(fsid, wanted) {
   return call("POST", `ceph/${fsid}/rbds/performance`, wanted);
 }

@@ -6,6 +6,7 @@ import * as api from "./api.js";
 import { serveClusters } from "./cephserve.js";
 import { serveChoices } from "./choiceserve.js";
 import * as clock from "./clock.js";
+import { serveElsewhere } from "./elsewhereserve.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -133,6 +134,7 @@ const serveOffers = serveChoices({
   change: (apply) => update((now) => change.withStart(now, apply(now.start))),
   failed,
 });
+const serveChanges = serveElsewhere({ getState: () => state, update, failed });
 
 function serveNeeds() {
   const { needs } = state;
@@ -148,6 +150,7 @@ function serveNeeds() {
   serveStart();
   serveOffers();
   serveCeph();
+  serveChanges();
   serveWatch();
   serveRounds();
 }
