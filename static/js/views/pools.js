@@ -31,7 +31,7 @@ function nameCell({ name, internal }) {
 }
 
 function internalMark() {
-  return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">the cluster’s own</span>`;
+  return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">internal</span>`;
 }
 
 /** All of them, each isolated: they are text from outside. */

@@ -7,14 +7,16 @@ import { named } from "./name.js";
 /** More are behind a click: what can be read comes first. */
 const MOST_OPEN = 3;
 const ADVICE = {
-  inactive: "Some of its placement groups serve nobody: ceph health detail says which, and why.",
-  "not permitted": "The key of config.ini may not read it. If it should, give its OSD capabilities profile rbd for this pool.",
-  failed: "Look at ceph health detail and at the log of the service. It is tried again with each look.",
+  inactive: html`Some of its placement groups serve nobody: <code>ceph health detail</code> says which, and why.`,
+  "not permitted": html`The key of config.ini may not read it. If it should, its OSD capabilities need <code>profile rbd</code> for this
+    pool.`,
+  failed: html`It is tried again with each look; <code>ceph health detail</code> may say more.`,
 };
 
 export function unreadableView(pools) {
   if (pools.length === 0) return nothing;
-  const title = pools.length === 1 ? "1 pool cannot be read: images of it may be missing here" : `${number(pools.length)} pools cannot be read: images of them may be missing here`;
+  const count = pools.length === 1 ? "1 pool" : `${number(pools.length)} pools`;
+  const title = `${count} cannot be read: images of ${pools.length === 1 ? "it" : "them"} may be missing here`;
   return html`
     <section class="unreadable" aria-labelledby="unreadable-title">
       <details ?open=${pools.length <= MOST_OPEN}>
