@@ -135,6 +135,11 @@ class Cluster:
         self._agent.close()
         self._keeper.communicate()
 
+    @property
+    def release(self) -> str:
+        """`pacific` (16) or `reef` (18), as far as the tests know them."""
+        return self.command("status")["monmap"]["min_mon_release_name"]
+
     # What to ask and tell it
 
     def ceph(self, *words: str) -> Any:
