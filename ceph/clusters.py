@@ -4,36 +4,58 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ceph import bindings
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.placement import pause_seconds
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.state import Pool
+from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, InvalidInput, NotFound
 from jobs.registry import Pause, Provided, Registry, Round
 
 AGAIN_AFTER_SECONDS = 1.0
 Answer = TypeVar("Answer")
 
 
+class PoolsOfServer(Protocol):
+    """What the server knows of pools, and can ask for. A pool is named by its name (text) or by its id."""
+
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """Asks the cluster now; None if there is no such pool. Raises NotFound for a cluster that there is not, and
+        ClusterError."""
+
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """The pool as it was last read; None if it was not."""
+
+
 class Clusters(Provided):
     """A job that has a parameter of this type gets the clusters that it may reach.
 
-    `target_of` is of the server alone, where tasks are described: see `target`.
+    `pools` is of the server alone, where tasks are created and described.
     """
 
     def __init__(
-        self,
-        settings: Mapping[str, ClusterSettings] | None = None,
-        target_of: Callable[[str, str], int | None] | None = None,
+        self, settings: Mapping[str, ClusterSettings] | None = None, pools: PoolsOfServer | None = None
     ) -> None:
         self.settings = settings or {}
-        self._target_of = target_of
+        self._pools = pools
 
-    def target(self, fsid: str, pool: str) -> int | None:
-        """The target of a pool's `pg_num` as it was last read; None in a worker, and where it was not read."""
-        return self._target_of(fsid, pool) if self._target_of else None
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool:
+        """The pool as it is now. Only in the server. Raises InvalidInput, by the parameters `fsid` and `pool`, if there
+        is none, and ClusterUnavailable."""
+        assert self._pools is not None
+        try:
+            found = await self._pools.find_pool(fsid, pool)
+        except NotFound as error:
+            raise InvalidInput(errors={"fsid": [str(error)]}) from error
+        if found is None:
+            raise InvalidInput(errors={"pool": [f"there is no pool {pool} in cluster {fsid}"]})
+        return found
+
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """The pool as it was last read; None in a worker, and if it was not read."""
+        return self._pools.last_read_pool(fsid, pool) if self._pools else None
 
     def unavailable_because(self) -> str | None:
         """Why no job can reach a cluster here; None where one may. Asks no cluster."""

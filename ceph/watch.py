@@ -161,6 +161,13 @@ class Kept(Generic[Value]):
             self._reading.add_done_callback(_noted)
         return await asyncio.shield(self._reading)
 
+    async def get_from_now(self) -> Reading[Value]:
+        """What is read after this call: one that is under way may have passed what has just changed. Raises
+        ClusterError."""
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait([self._reading])
+        return await self.get(fresh=True)
+
     async def get_or_last(self) -> Reading[Value]:
         """As `get`, or what was last read, whatever its age, where there is nothing newer within a moment.
 
@@ -350,9 +357,13 @@ class ClusterWatches:
         answers = await asyncio.gather(*unknown, return_exceptions=True)
         return [answer for answer in answers if isinstance(answer, BaseException)]
 
-    def target_of(self, fsid: str, pool: str) -> int | None:
-        """The target of a pool's `pg_num` as it was last read."""
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """As `PoolsOfServer.find_pool`."""
+        watch = await self.by_fsid(fsid)
+        return (await watch.state.get_from_now()).value.find(pool)
+
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """As `PoolsOfServer.last_read_pool`."""
         watch = self.find(fsid)
         last = watch.state.last if watch else None
-        found = last.value.pool_named(pool) if last else None
-        return found.pg_num_target if found else None
+        return last.value.find(pool) if last else None

@@ -76,7 +76,13 @@ function kindOf(schema, definitions, isNullable = false) {
   if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
   if (schema.type === "string") return "text";
   if (schema.type === "array") return isPlainList(schema, definitions) ? "list" : "json";
+  if (isNameOrNumber(schema)) return "name";
   return SCALARS.includes(schema.type) ? schema.type : "json";
+}
+
+/** A name or the number of the same thing, like a pool's: digits are the number, unless they stand in quotes. */
+function isNameOrNumber({ anyOf = [] }) {
+  return ["string", "integer"].every((type) => anyOf.some((member) => member.type === type)) && anyOf.length === 2;
 }
 
 function isPlainList({ items, prefixItems }, definitions) {
@@ -257,7 +263,19 @@ function shownValue(field, params) {
   if (field.kind === "boolean") return value === true;
   if (value === null) return field.kind === "json" && !field.isNullable ? "null" : "";
   if (field.kind === "json") return jsonText(value);
+  if (field.kind === "name") return nameText(value);
   return field.kind === "list" ? listText(field, value) : scalarText(value);
+}
+
+/** In quotes where it would be read as something else. */
+function nameText(value) {
+  return typeof value === "string" && nameFrom(value) !== value ? JSON.stringify(value) : scalarText(value);
+}
+
+function nameFrom(text) {
+  if (/^\s*\d+\s*$/.test(text)) return numberFrom("integer", text);
+  const quoted = text.startsWith('"') ? jsonFrom(text).value : undefined;
+  return typeof quoted === "string" ? quoted : text;
 }
 
 function scalarText(value) {
@@ -289,13 +307,13 @@ function read(field, typed) {
 }
 
 function isEmpty(field, text) {
-  return (field.kind === "text" ? text : text.trim()) === "";
+  return (["text", "name"].includes(field.kind) ? text : text.trim()) === "";
 }
 
 /** Left out (undefined) only where that means the same, or where the field can show nothing that means it. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
-  if (field.kind === "text") return field.isRequired || field.default !== "" ? "" : undefined;
+  if (["text", "name"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
   if (field.kind === "list") return field.isRequired || field.default?.length !== 0 ? [] : undefined;
   return undefined;
 }
@@ -303,6 +321,7 @@ function emptyValue(field) {
 function scalarFrom({ kind, choices }, text) {
   if (kind === "integer" || kind === "number") return numberFrom(kind, text);
   if (kind === "text") return text;
+  if (kind === "name") return nameFrom(text);
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
 }
 

@@ -177,7 +177,7 @@ const CONTROLS = {
 /** Numbers are typed as text: a browser would hide from us, and from the server, what is no number. */
 function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
-    <input class=${`form-control ${field.kind === "text" ? "" : "start-number"}`} type="text" id=${id}
+    <input class=${`form-control ${["text", "name"].includes(field.kind) ? "" : "start-number"}`} type="text" id=${id}
       ?autofocus=${isFirst} inputmode=${inputMode(field)} autocapitalize="off" spellcheck="false"
       aria-required=${isRequired} aria-invalid=${isInvalid} aria-describedby=${about}
       .value=${live(value)} @input=${(event) => set(event.target.value)}>
@@ -186,7 +186,7 @@ function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value,
 
 /** The keyboards for numbers of some phones have no minus. */
 function inputMode({ kind, mayBeNegative }) {
-  if (kind === "text" || mayBeNegative) return "text";
+  if (["text", "name"].includes(kind) || mayBeNegative) return "text";
   return kind === "integer" ? "numeric" : "decimal";
 }
 
@@ -229,7 +229,7 @@ function choiceOption(text, { isNullable }, value) {
   return html`<option value=${text} .selected=${live(text === value)}>${text === "" ? empty : text}</option>`;
 }
 
-const HOW = { list: "One per line.", json: "Written as JSON." };
+const HOW = { list: "One per line.", json: "Written as JSON.", name: "A name of digits stands in quotes." };
 
 /** What a person sees or would guess is not told: what can be chosen, and that text is text. */
 function hint(field, id) {
