@@ -20,6 +20,7 @@ from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.images import images_of
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_order
+from ceph.modules import RBD_SUPPORT, error_of_module
 from ceph.placement import objects_away
 from ceph.pools import create_pool
 from ceph.progress import Details, details_of, events_of
@@ -146,16 +147,18 @@ def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Det
     status = cluster.ask("status")
     pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
     events = status.get("progress_events")
+    checks = checks_of(status["health"])
     return ClusterState(
         fsid=status["fsid"],
         health=status["health"]["status"],
-        checks=checks_of(status["health"]),
+        checks=checks,
         pools=pools,
         osds_up=status["osdmap"]["num_up_osds"],
         osds_in=status["osdmap"]["num_in_osds"],
         most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
         release=status["monmap"]["min_mon_release_name"],
         manager_error=manager.answer(cluster),
+        module_error=error_of_module(cluster, checks, RBD_SUPPORT),
         objects_away=objects_away(status["pgmap"]),
         events=events_of(events, progress.answer(cluster), pools) if events else [],
     )

@@ -117,13 +117,13 @@ def cluster_view(watch: ClusterWatch) -> ClusterView:
         reachable=last is not None and error is None,
         health=state.health if state else None,
         health_text=state.health_text if state else None,
-        error=str(error) if error else _manager_error(state),
+        error=str(error) if error else _error_of_manager(state),
         as_of=iso_time(last.as_of) if last else None,
     )
 
 
-def _manager_error(state: ClusterState | None) -> str | None:
-    return state.manager_error if state else None
+def _error_of_manager(state: ClusterState | None) -> str | None:
+    return state.manager_error or state.module_error if state else None
 
 
 def pool_view(pool: Pool, task: int | None) -> PoolView:
