@@ -211,10 +211,15 @@ def test_with_everything_there_all_tests_run(prepared):
     assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
 
 
-def test_without_further_words_the_tests_of_ceph_run_beside_the_others_and_are_told_after_them(prepared):
+OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
+
+
+def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_and_are_reported_after_them(
+    prepared,
+):
     install_all_but(prepared)
     done = prepared.run("test")
-    assert (done.returncode, done.stdout) == (0, "pytest --ignore=tests/ceph\npytest tests/ceph\n")
+    assert (done.returncode, done.stdout) == (0, f"pytest {OTHERS}\npytest tests/browser\npytest tests/ceph\n")
 
 
 # The other release of Ceph
@@ -231,7 +236,8 @@ def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
     done = prepared.run("test", "--full")
 
     assert done.stdout.splitlines() == [
-        "pytest --full --ignore=tests/ceph ",
+        f"pytest --full {OTHERS} ",
+        "pytest --full tests/browser ",
         "pytest --full tests/ceph ",
         "pytest tests/ceph /other",
         "there: run tools/test --full tests/ceph",
@@ -321,7 +327,8 @@ def test_a_failure_on_either_side_is_one_of_the_run(prepared, failing):
 def test_without_ceph_the_others_run_alone(prepared):
     install_all_but(prepared, "ceph-osd")
     done = prepared.run("test")
-    assert (done.returncode, done.stdout) == (1, "pytest --ignore=tests/ceph\n")
+    of_page = "pytest --ignore=tests/ceph tests/browser"
+    assert (done.returncode, done.stdout) == (1, f"pytest --ignore=tests/ceph --ignore=tests/browser\n{of_page}\n")
 
 
 def test_all_that_is_missing_is_installed_in_one_call(prepared):
