@@ -19,7 +19,7 @@ import logs
 from ceph.answers import understood
 from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
-from ceph.images import images_of
+from ceph.listing import ImageListing
 from ceph.messages import (
     Answer,
     CreatePool,
@@ -88,6 +88,7 @@ class Reader:
         self._failed_at = 0.0
         self._manager: Beside[str | None] = Beside(manager_error, None)
         self._progress: Beside[Details] = Beside(details_of, {})
+        self._listing: ImageListing | None = None
 
     def begin(self) -> None:
         """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
@@ -119,7 +120,7 @@ class Reader:
         if isinstance(order, CreatePool):
             create_pool(cluster, order.name, order.pg_num, order.application)
         if isinstance(order, Read) and order.what == "images":
-            return ImagesRead(order.number, images_of(cluster))
+            return ImagesRead(order.number, self._listing_of(cluster).images())
         return StateRead(order.number, state_of(cluster, self._manager, self._progress))
 
     def _connected(self) -> Cluster:
@@ -131,6 +132,13 @@ class Reader:
             if self._cluster is None:
                 self._cluster = self._connect()
             return self._cluster
+
+    def _listing_of(self, cluster: Cluster) -> ImageListing:
+        """The same one as long as the handle is the same: it remembers which pools are silent."""
+        with self._connecting:
+            if self._listing is None or self._listing.cluster is not cluster:
+                self._listing = ImageListing(cluster)
+            return self._listing
 
     def _connect(self) -> Cluster:
         try:

@@ -116,7 +116,7 @@ class Trouble(Struct, frozen=True):
     text: str
 
 
-class Image(Struct, frozen=True, kw_only=True):
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An RBD image; `size_bytes` is what it is provisioned with, None if `error` says why that cannot be read."""
 
     pool: str

@@ -133,12 +133,14 @@ async def test_images_of_all_pools_are_listed_with_what_is_known_of_them(client,
     assert (await client.get(f"{rbds}?pool={other}"))["results"] == [
         {
             "pool": other,
+            "namespace": "",
             "name": "middle",
             "size_bytes": 2 << 30,
             "used_bytes": None,
             "used_as_of": None,
             "performance": None,
             "performance_as_of": None,
+            "error": None,
         }
     ]
 

@@ -58,7 +58,7 @@ def test_a_reader_reads_pools_health_and_images(cluster, new_pool):
         async with watched(cluster) as watch:
             state = (await watch.state.get()).value
             pool = state.pool_named(name)
-            images = (await watch.images.get()).value
+            images = (await watch.images.get()).value.images
 
             assert (watch.fsid, state.fsid) == (cluster.fsid, cluster.fsid)
             assert (state.osds_up, state.osds_in, state.release) == (3, 3, cluster.release)
