@@ -194,7 +194,7 @@ class PoolHandler(ClusterHandler):
     async def get(self, fsid: str, pool_id: str) -> None:
         """Shows the pool."""
         watch = await self.watch(fsid)
-        _, pool = await watch.pool(_pool_id(pool_id), stale=self.value("stale", False))
+        _, pool = await watch.pool(pool_number(pool_id), stale=self.value("stale", False))
         self.send(self.pool_view(fsid, pool))
 
     async def put(self, fsid: str, pool_id: str) -> None:
@@ -203,7 +203,7 @@ class PoolHandler(ClusterHandler):
         dry_run = self.value("dry_run", False)
         given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
         wait = self.preferred_wait()
-        state, pool = await watch.pool(_pool_id(pool_id), fresh=True)
+        state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         if dry_run:
             told = preflight(state, pool, given["pg_num"], await self.pending(fsid, pool))
             self.check_actor()
@@ -226,13 +226,14 @@ class PoolHandler(ClusterHandler):
         return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
 
 
-def change_of(fsid: str, pool: Pool, pg_num: int) -> Submission:
-    """What asks for a task that changes this pool, whatever it is called by then."""
+def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = None) -> Submission:
+    """What asks for a task that changes this pool, whatever it is called by then, or follows what others make of it."""
     params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
-    return Submission(job=CHANGES, params=params, prepared={"pool_id": pool.id, "pool_name": pool.name})
+    prepared = {"pool_id": pool.id, "pool_name": pool.name, "follows_from": follows_from}
+    return Submission(job=CHANGES, params=params, prepared=prepared)
 
 
-def _pool_id(text_of_id: str) -> int:
+def pool_number(text_of_id: str) -> int:
     """Ids are digits; whatever else stands in their place names no pool."""
     if len(text_of_id) > 15:
         raise NotFound(f"There is no pool {text_of_id[:30]}.")

@@ -57,12 +57,19 @@ def describe(pool: str | int, pg_num: int, pool_name: str | None, **_: object) -
 
 
 def metadata(
-    fsid: str, pool: str | int, pg_num: int, pool_id: int | None, pool_name: str | None, clusters: Clusters
+    fsid: str,
+    pool: str | int,
+    pg_num: int,
+    pool_id: int | None,
+    pool_name: str | None,
+    follows_from: int | None,
+    clusters: Clusters,
 ) -> dict[str, object]:
     ref = ref_of(pool, pool_id, pool_name)
     last = clusters.last_read_pool(fsid, ref.name if ref.id is None else ref.id)
+    begin = follows_from or (last.pg_num_target if last else None)
     known = {} if ref.id is None else {"pool_id": ref.id}
-    return {"fsid": fsid, "pool": ref.name, **known, "from": last.pg_num_target if last else None, "to": pg_num}
+    return {"fsid": fsid, "pool": ref.name, **known, "from": begin, "to": pg_num}
 
 
 def lock(fsid: str, pool: str | int, pool_id: int | None, pool_name: str | None, **_: object) -> Locks:
@@ -74,7 +81,7 @@ def lock(fsid: str, pool: str | int, pool_id: int | None, pool_name: str | None,
     metadata=metadata,
     lock=lock,
     prepare=prepare,
-    prepared=("pool_id", "pool_name"),
+    prepared=("pool_id", "pool_name", "follows_from"),
     unavailable_because=why_unavailable,
 )
 def pool_pgs(
@@ -83,6 +90,7 @@ def pool_pgs(
     pg_num: PgNum,
     pool_id: PoolId | None = None,
     pool_name: PoolName | None = None,
+    follows_from: PgNum | None = None,
     *,
     course: Course | None = None,
     settings: FollowSettings,
@@ -91,14 +99,21 @@ def pool_pgs(
     """Sets the number of PGs of a Ceph pool, named by its name or its id, and follows it until all of them are placed
     and clean.
 
-    `course` is what the first round has found, and whether the number has been set.
+    `follows_from` is how many PGs the pool had when somebody else set the number: then nothing is set, and another
+    number that is set meanwhile ends the task. `course` is what the first round has found, and whether the number has
+    been set.
     """
     before = told_before(course, goes_on(course))
     with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
         if course is None:
             found = yield from trying_again(lambda: get_pool(cluster, ref_of(pool, pool_id, pool_name)))
-            course = course_of(found, pg_num)
-            yield Round(percent=0, message=f"PGs {found.pg_num}, {pg_num} wanted", checkpoint=checkpoint_of(course))
+            course = course_of(found, pg_num) if follows_from is None else begun_course(found, pg_num, follows_from)
+            yield Round(
+                percent=0,
+                message=f"PGs {found.pg_num}, {pg_num} wanted",
+                checkpoint=checkpoint_of(course),
+                if_aborted=goes_on(course),
+            )
         if not course.is_set:
             course = yield from setting(cluster, course)
         journey = yield from follow(cluster, course, settings, goes_on(course))
@@ -114,6 +129,11 @@ def course_of(pool: Pool, pg_num: int) -> Course:
         target=pg_num,
         began_at=time.time(),
     )
+
+
+def begun_course(pool: Pool, pg_num: int, begin: int) -> Course:
+    """The course of a pool on which somebody else has set it."""
+    return replace(course_of(pool, pg_num), pg_num_from=begin, pgp_num_from=begin, is_set=True)
 
 
 def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:
