@@ -6,12 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, convert
 
-from ceph.state import ClusterState, Image, Pool
+from ceph.state import Image, Pool
 from ceph.watch import ClusterWatch
 from jobs.model import iso_time
 from jobs.views import Amount, Count, Id, Time
 from storage.images import ImageResult
 
+NOT_YET = "it has not answered yet; its time limits are not over"
 Address = Annotated[str | None, Meta(description="of a page")]
 AsOf = Annotated[Time, Meta(description="when this was read of the cluster")]
 
@@ -111,19 +112,16 @@ class ImageListView(Struct, frozen=True, kw_only=True):
 def cluster_view(watch: ClusterWatch) -> ClusterView:
     last, error = watch.state.last, watch.state.error
     state = last.value if last else None
+    told = str(error) if error else NOT_YET
     return ClusterView(
         fsid=watch.fsid,
         name=watch.name,
         reachable=last is not None and error is None,
         health=state.health if state else None,
         health_text=state.health_text if state else None,
-        error=str(error) if error else _manager_error(state),
+        error=state.manager_error if state and not error else told,
         as_of=iso_time(last.as_of) if last else None,
     )
-
-
-def _manager_error(state: ClusterState | None) -> str | None:
-    return state.manager_error if state else None
 
 
 def pool_view(pool: Pool, task: int | None) -> PoolView:
