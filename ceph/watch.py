@@ -18,7 +18,7 @@ from ceph import bindings
 from ceph.changes import Sightings, seen
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
 from ceph.reader import ReaderSettings, main
-from ceph.state import ClusterState, Image, Pool
+from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
 from jobs.process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
@@ -236,7 +236,7 @@ class ClusterWatch:
         self.sightings = Sightings()
         """What was seen to go on in it until the last look."""
         self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
-        self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+        self.images: Kept[Images] = Kept(self._read_images, IMAGES_LAST_SECONDS)
 
     @property
     def is_identified(self) -> bool:
@@ -325,7 +325,7 @@ class ClusterWatch:
         self.fsid = fsid
         self._has_told = True
 
-    async def _read_images(self) -> list[Image]:
+    async def _read_images(self) -> Images:
         answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
         assert isinstance(answer, ImagesRead)
         return answer.images
