@@ -8,7 +8,7 @@ import pytest
 
 from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
-from ceph.images import images_in
+from ceph.images import names_in
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
@@ -102,7 +102,7 @@ def test_what_a_key_is_allowed_by_now_is_taken_after_a_refusal(cluster, client_o
         cluster.command("auth caps", entity=settings.client_name, caps=["mon", "allow *", "osd", "allow *"])
 
         handle.command("osd pool application set", pool=pool, app="rbd", key="a", value="b")
-        assert images_in(handle, pool) == []
+        assert names_in(handle, pool) == []
 
 
 def test_without_osd_capabilities_it_is_said_that_they_may_be_missing(cluster, client_of, new_pool):
@@ -110,7 +110,7 @@ def test_without_osd_capabilities_it_is_said_that_they_may_be_missing(cluster, c
     pool = new_pool()
     settings, _ = client_of(mon="allow r")
     with Cluster(settings) as handle, pytest.raises(ClusterError) as error:
-        images_in(handle, pool)
+        names_in(handle, pool)
 
     refused = isinstance(error.value, ClusterRefused) and error.value.errno == 1
     assert refused or f"May {settings.client_name} read the pool (its osd caps)?" in error.value.words
@@ -124,7 +124,7 @@ def test_osds_that_are_silent_because_of_the_flag_pause_are_said_to_be(cluster, 
         with Cluster(settings) as handle:
             cluster.wait_until(lambda: "pause" in str(handle.ask("status")["health"]))
             with pytest.raises(ClusterUnavailable) as silent:
-                images_in(handle, pool)
+                names_in(handle, pool)
     finally:
         cluster.command("osd unset", key="pause")
 
@@ -156,13 +156,13 @@ def test_a_client_that_was_blocklisted_is_told_so_and_connects_anew(cluster, cli
     pool = new_pool()
     settings, _ = client_of()
     with Cluster(settings) as handle:
-        assert images_in(handle, pool) == []
+        assert names_in(handle, pool) == []
         address = handle._connection.handle.get_addrs().strip("[]").split("v2:")[-1].split(",")[0]
         cluster.command("osd blocklist", blocklistop="add", addr=address)
         handle._connection.handle.wait_for_latest_osdmap()
         try:
-            error = cluster.wait_until(lambda: error_of(lambda: images_in(handle, pool)))
-            assert images_in(handle, pool) == []
+            error = cluster.wait_until(lambda: error_of(lambda: names_in(handle, pool)))
+            assert names_in(handle, pool) == []
         finally:
             cluster.command("osd blocklist", blocklistop="rm", addr=address)
 
