@@ -73,7 +73,7 @@ function age({ list }, cluster, now) {
 /** What does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
-  const title = reachable ? `Not all of ${isolated(name)} answers` : `Cluster ${isolated(name)} cannot be reached`;
+  const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;
   const isThere = list?.answered !== null && list !== null;
   return html`
     <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
