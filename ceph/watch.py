@@ -364,6 +364,12 @@ class ClusterWatches:
         found = [watch for watch in self.all if watch.fsid == fsid]
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
+    async def identified(self) -> list[ClusterWatch]:
+        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
+        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
+        return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
+
     async def by_fsid(self, fsid: str) -> ClusterWatch:
         """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""
         found = self.find(fsid)
