@@ -31,6 +31,8 @@ FAILURE_LASTS_SECONDS = 2.0
 STATE_LASTS_SECONDS = 1.0
 # So long somebody who would take what was last read waits for something newer.
 MOMENT_SECONDS = 1.0
+# So long who looks at all clusters waits for one of them.
+LOOK_SECONDS = 3.0
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
@@ -258,9 +260,9 @@ class ClusterWatch:
         await self._reader.stop()
 
     async def look(self) -> None:
-        """Reads the state; one that could not be read the last time has a moment only, `state.error` says why."""
+        """Reads the state; `state.error` says why it could not be read. Waits a moment only if that was so before."""
         with suppress(ClusterError, TimeoutError):
-            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else None):
+            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else LOOK_SECONDS):
                 await self.state.get()
 
     async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
