@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ceph.facts import Facts
-from ceph.state import ClusterState, Image
+from ceph.state import ClusterState, Images
 from jobs.errors import ClusterRefused, ClusterUnavailable
 
 
@@ -50,7 +50,7 @@ class FactsRead(Struct, frozen=True, tag=True):
 
 class ImagesRead(Struct, frozen=True, tag=True):
     number: int
-    images: list[Image]
+    images: Images
 
 
 class Failed(Struct, frozen=True, tag=True, kw_only=True):

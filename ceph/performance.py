@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ceph.cluster import Cluster
+from ceph.modules import explained
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -51,7 +52,10 @@ class PerformanceQuery:
         return answer_of(pool, {order: self._reply(pool, order) for order in ORDERS})
 
     def _reply(self, pool: str, order: str) -> Any:
-        return self._cluster.ask_manager(COMMAND, pool_spec=pool, sort_by=order)
+        try:
+            return self._cluster.ask_manager(COMMAND, pool_spec=pool, sort_by=order)
+        except ClusterRefused as refused:
+            raise explained(self._cluster, refused) from refused.__cause__
 
 
 def period_seconds(cluster: Cluster, manager: str) -> float:
