@@ -138,7 +138,9 @@ class Cluster:
         with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
-            self._check(prefix, code, words, MANAGER_SILENT if passed_on else MONITOR_SILENT)
+            if not (passed_on and abs(code) in SILENCES):
+                self._check(prefix, code, words, MONITOR_SILENT)
+        self._check(prefix, code, words, MANAGER_SILENT)  # which says nothing about this connection
         return bytes(output)
 
     def ask_manager(self, prefix: str, **arguments: object) -> Any:

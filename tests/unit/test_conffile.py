@@ -206,6 +206,10 @@ def test_an_answer_that_lacks_something_is_refused_with_the_name_of_the_command(
         lambda answer: answer.b,
         lambda _: int("x"),
     ):
-        answer = decoded("osd dump", b'{"a": []}')
         with pytest.raises(ClusterRefused, match="osd dump: the cluster answered in a form"), understood():
-            take(answer)
+            take(decoded("osd dump", b'{"a": []}'))
+
+
+def test_what_goes_wrong_without_a_question_is_nobody_elses_fault():
+    with pytest.raises(KeyError), understood():
+        {}["a"]
