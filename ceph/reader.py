@@ -32,7 +32,7 @@ from ceph.messages import (
     decode_order,
     decode_report,
 )
-from ceph.modules import RBD_SUPPORT, error_of_module
+from ceph.modules import error_of_module
 from ceph.placement import objects_away
 from ceph.pools import create_pool
 from ceph.progress import Details, details_of, events_of
@@ -186,7 +186,7 @@ def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Det
         most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
         release=status["monmap"]["min_mon_release_name"],
         manager_error=manager.answer(cluster),
-        module_error=error_of_module(cluster, checks, RBD_SUPPORT),
+        module_error=error_of_module(cluster, checks),
         objects_away=objects_away(status["pgmap"]),
         events=events_of(events, progress.answer(cluster), pools) if events else [],
     )
