@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ceph import bindings
 from ceph.changes import Sightings, seen
+from ceph.clusters import unidentified
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
@@ -375,12 +376,15 @@ class ClusterWatches:
     async def _identified(self, fsid: str) -> ClusterWatch:
         """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
         failures: list[ClusterError] = []
-        unknown = [watch.state.get() for watch in self.all if not watch.is_identified]
-        for answer in asyncio.as_completed(unknown):
+
+        async def ask(watch: ClusterWatch) -> None:
             try:
-                await answer
+                await watch.state.get()
             except ClusterError as error:
-                failures.append(error)
+                failures.append(unidentified(watch.name, error, len(self.all)))
+
+        for asked in asyncio.as_completed([ask(watch) for watch in self.all if not watch.is_identified]):
+            await asked
             found = self.find(fsid)
             if found is not None:
                 return found

@@ -144,7 +144,9 @@ def test_an_explanation_is_empty_for_what_is_in_order(conf, tmp_path):
         (GOOD.replace("fsid", "# fsid"), None),
         (GOOD.replace(FSID, "0815"), None),
         (GOOD.replace(FSID, "00000000-0000-0000-0000-000000000000"), None),
-        (b"\xef\xbb\xbf" + GOOD.encode(), None),
+        (b"\xef\xbb\xbf" + GOOD.encode(), FSID),
+        (GOOD.encode("utf-16"), FSID),
+        (GOOD.encode() + b"\xff\0", FSID),
         ("", None),
     ],
 )
