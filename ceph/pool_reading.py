@@ -317,10 +317,10 @@ class PoolReading:
     # What is in doubt
 
     def _doubt(self, namespace: str, name: str, image: FoundImage, trouble: Trouble) -> None:
-        if image.trouble is None:
+        if image.trouble is None and self._second_look_at is None and trouble.errno in (ENOENT, EIO):
+            self._suspects.append((namespace, name))
+        if image.trouble is None or trouble.text < image.trouble.text:  # of several the same one each time
             image.trouble = trouble
-            if self._second_look_at is None and trouble.errno in (ENOENT, EIO):
-                self._suspects.append((namespace, name))
 
     def _look_again(self) -> None:
         """An image that is no longer in the directory was removed; one that still is has its trouble."""
