@@ -102,6 +102,10 @@ class ClusterState(Struct, frozen=True, kw_only=True):
     def pool_named(self, name: str) -> Pool | None:
         return next((pool for pool in self.pools if pool.name == name), None)
 
+    def find(self, pool: str | int) -> Pool | None:
+        """A pool by its name, which is text, or by its id."""
+        return self.pool(pool) if isinstance(pool, int) else self.pool_named(pool)
+
 
 class Trouble(Struct, frozen=True):
     """Why something cannot be read: the cluster's own words, and its number of them."""

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.support.service import Service
+from tests.support.service import Service, basic
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,20 +29,52 @@ def find_chromium():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
-    """For a module only: while playwright's own loop runs, no other test could run one."""
+    """Not for the whole session: while playwright's own loop runs, tests elsewhere could run none."""
+    with launched() as browser:
+        yield browser
+
+
+@contextmanager
+def launched():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path).start("--set", "test_task.round_seconds=0.1")
+SETTINGS = ("--set", "test_task.round_seconds=0.1")
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory):
+    """The service that most tests use, one after another: to start one takes longer than many a test."""
+    service = Service(tmp_path_factory.mktemp("shared")).start(*SETTINGS)
     yield service
     service.close()
+
+
+@pytest.fixture
+def service(shared_service):
+    """The shared service, without the tasks and the users of earlier tests."""
+    empty(shared_service)
+    return shared_service
+
+
+@pytest.fixture
+def own_service(tmp_path):
+    """A service for one test, which may end it, or needs one on which nothing ever happened."""
+    service = Service(tmp_path).start(*SETTINGS)
+    yield service
+    service.close()
+
+
+def empty(service):
+    """Deletes all tasks, whatever they do: the pending ones are ended by the first call."""
+    for statuses in ("Not+Started&status=Running", "Exception&status=Aborted&status=Finished"):
+        url = f"{service.base}/openattic/api/taskqueue?status={statuses}&force=true"
+        urlopen(Request(url, method="DELETE", headers=basic())).close()
 
 
 def said(message):
@@ -86,9 +119,8 @@ def tab(browser, service):
         yield tab
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """A service for all tests of a module: they begin with steps.sign_in_afresh, which deletes what there is."""
-    service = Service(tmp_path_factory.mktemp("shared")).start("--set", "test_task.round_seconds=0.1")
-    yield service
-    service.close()
+@pytest.fixture
+def own_tab(browser, own_service):
+    """See opened."""
+    with opened(browser, own_service) as tab:
+        yield tab

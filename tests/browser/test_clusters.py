@@ -12,11 +12,11 @@ from tests.browser.test_accessibility import findings
 
 
 @pytest.fixture
-def lost(service):
-    """The same service with a cluster whose conf file is not there."""
-    service.stop()
-    service.start("--set", 'ceph "lost".conf=/nonexistent/ceph.conf')
-    return service
+def lost(own_service):
+    """A service with a cluster whose conf file is not there."""
+    own_service.stop()
+    own_service.start("--set", 'ceph "lost".conf=/nonexistent/ceph.conf')
+    return own_service
 
 
 def views(tab):
@@ -60,10 +60,10 @@ def test_axe_finds_nothing_serious_where_there_is_no_cluster(tab, view):
             assert findings(tab) == [], (theme, width)
 
 
-def test_a_cluster_that_cannot_be_reached_is_told_with_what_to_look_at(lost, tab):
+def test_a_cluster_that_cannot_be_reached_is_told_with_what_to_look_at(lost, own_tab):
     """With rados and rbd it is the conf file that is missing, without them the packages."""
-    sign_in(tab, address="?view=images")
-    trouble = tab.page.get_by_role("alert").filter(has_text="Cluster lost cannot be reached")
+    sign_in(own_tab, address="?view=images")
+    trouble = own_tab.page.get_by_role("alert").filter(has_text="Cluster lost cannot be reached")
     expect(trouble).to_contain_text(re.compile(r"/nonexistent/ceph\.conf|python3-rados"))
-    expect(tab.page.get_by_role("button", name="Get RBD performance data")).to_have_count(0)
-    assert findings(tab) == []
+    expect(own_tab.page.get_by_role("button", name="Get RBD performance data")).to_have_count(0)
+    assert findings(own_tab) == []

@@ -7,9 +7,8 @@ import signal
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import SETTINGS
 from tests.browser.steps import create_waiting, open_dialog, row, sign_in, submit, submit_finished
-
-SETTINGS = ("--set", "test_task.round_seconds=0.1")
 
 
 def port_of(service):
@@ -21,36 +20,36 @@ def forgive_lost_connections(tab):
     tab.forgive("ERR_CONNECTION", "WebSocket")
 
 
-def test_a_server_that_stops_says_so(tab):
-    sign_in(tab)
-    create_waiting(tab)
-    expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
-    tab.service.terminate()
+def test_a_server_that_stops_says_so(own_tab):
+    sign_in(own_tab)
+    create_waiting(own_tab)
+    expect(own_tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    own_tab.service.terminate()
 
-    expect(tab.page.get_by_text("Server is stopping")).to_be_visible()
-    tab.service.kill()
-    expect(tab.page.get_by_text(re.compile(r"Reconnecting… data from \d\d:\d\d:\d\d"))).to_be_visible()
-    forgive_lost_connections(tab)
+    expect(own_tab.page.get_by_text("Server is stopping")).to_be_visible()
+    own_tab.service.kill()
+    expect(own_tab.page.get_by_text(re.compile(r"Reconnecting… data from \d\d:\d\d:\d\d"))).to_be_visible()
+    forgive_lost_connections(own_tab)
 
 
-def test_what_happened_while_the_server_was_away_is_there_when_it_is_back(tab, tmp_path):
-    sign_in(tab)
-    submit_finished(tab, 1)
-    submit(tab, "waits", times=3, in_round=2, until=str(tmp_path / "until"))
-    dialog = open_dialog(tab)
+def test_what_happened_while_the_server_was_away_is_there_when_it_is_back(own_tab, tmp_path):
+    sign_in(own_tab)
+    submit_finished(own_tab, 1)
+    submit(own_tab, "waits", times=3, in_round=2, until=str(tmp_path / "until"))
+    dialog = open_dialog(own_tab)
     expect(row(dialog, "Waiting in round")).to_contain_text("Running")
     row(dialog, "Waiting in round").get_by_role("checkbox").check()
-    port = port_of(tab.service)
-    tab.service.kill()
+    port = port_of(own_tab.service)
+    own_tab.service.kill()
     expect(dialog.get_by_text(re.compile("Reconnecting… data from"))).to_be_visible()
     expect(row(dialog, "Waiting in round").get_by_role("checkbox")).to_be_checked()
     (tmp_path / "until").touch()
-    tab.service.start(*SETTINGS, "--port", port)
+    own_tab.service.start(*SETTINGS, "--port", port)
 
     expect(dialog.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
     expect(dialog.get_by_role("tab", name="Finished (2)")).to_be_visible(timeout=20_000)
     expect(row(dialog, "Waiting in round")).to_contain_text("Finished")
-    forgive_lost_connections(tab)
+    forgive_lost_connections(own_tab)
 
 
 def test_a_server_of_another_version_offers_to_load_the_page_again(tab):
@@ -66,20 +65,20 @@ def speak_as_newer(socket):
     server.on_message(lambda text: socket.send(re.sub(r'"version":"[^"]*"', '"version":"99.0"', text)))
 
 
-def test_a_server_that_hangs_is_noticed_although_its_socket_stays_open(tab):
+def test_a_server_that_hangs_is_noticed_although_its_socket_stays_open(own_tab):
     """The page asks after a while without a word; its clock is set forward for that."""
-    tab.page.clock.install()
-    sign_in(tab)
-    expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
-    tab.service.server.send_signal(signal.SIGSTOP)
+    own_tab.page.clock.install()
+    sign_in(own_tab)
+    expect(own_tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    own_tab.service.server.send_signal(signal.SIGSTOP)
     try:
         for _ in range(40):
-            tab.page.clock.run_for(1000)
-        expect(tab.page.get_by_text(re.compile("Reconnecting… data from"))).to_be_visible(timeout=20_000)
+            own_tab.page.clock.run_for(1000)
+        expect(own_tab.page.get_by_text(re.compile("Reconnecting… data from"))).to_be_visible(timeout=20_000)
     finally:
-        tab.service.server.send_signal(signal.SIGCONT)
-    tab.page.clock.resume()
-    forgive_lost_connections(tab)
+        own_tab.service.server.send_signal(signal.SIGCONT)
+    own_tab.page.clock.resume()
+    forgive_lost_connections(own_tab)
 
 
 def test_a_list_that_cannot_be_read_says_so_and_is_tried_again(tab):

@@ -13,11 +13,11 @@ def region(tab, name):
     return tab.page.get_by_role("region", name=name)
 
 
-def test_where_nothing_has_ever_been_home_says_how_to_begin(tab):
-    sign_in(tab)
+def test_where_nothing_has_ever_been_home_says_how_to_begin(own_tab):
+    sign_in(own_tab)
 
-    expect(region(tab, "How to begin")).to_contain_text("curl")
-    expect(tab.page.get_by_role("button", name="Start a task").first).to_be_visible()
+    expect(region(own_tab, "How to begin")).to_contain_text("curl")
+    expect(own_tab.page.get_by_role("button", name="Start a task").first).to_be_visible()
 
 
 def test_pending_tasks_are_shown_with_their_bars_live(tab):
@@ -52,11 +52,11 @@ def test_the_workers_are_shown_with_what_they_do(tab):
     assert {str(pid) for pid in tab.service.workers()} <= set(re.findall(r"\d+", workers.inner_text()))
 
 
-def test_the_last_hour_is_drawn_and_told_as_a_table(tab):
-    sign_in(tab)
-    submit_finished(tab, 1, 2, 3)
-    submit(tab, "fails")
-    throughput = region(tab, "Throughput")
+def test_the_last_hour_is_drawn_and_told_as_a_table(own_tab):
+    sign_in(own_tab)
+    submit_finished(own_tab, 1, 2, 3)
+    submit(own_tab, "fails")
+    throughput = region(own_tab, "Throughput")
     expect(throughput).to_contain_text(re.compile("4 .*ended|4 tasks"), timeout=15_000)
     expect(throughput.locator("canvas")).to_be_visible()
     throughput.get_by_text("As a table").click()

@@ -7,12 +7,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.steps import CREATE_TEST_TASK, create, create_waiting, open_dialog, sign_in
+from tests.browser.steps import CREATE_TEST_TASK, create, create_waiting, open_dialog, sign_in, sign_in_by_form
 from tests.support.service import PASSWORD
 
 
 def test_a_person_signs_in_pastes_createtesttask_and_watches_it_finish(tab):
-    sign_in(tab)
+    sign_in_by_form(tab)
     expect(tab.page.get_by_role("button", name="Background-Tasks")).to_be_visible()
     create(tab, 20)
     expect(tab.page.get_by_role("button", name="1 Background-Task")).to_be_visible()
@@ -31,7 +31,7 @@ def test_a_person_signs_in_pastes_createtesttask_and_watches_it_finish(tab):
 
 
 def test_a_wrong_password_is_said_and_the_page_stays(tab):
-    sign_in(tab, password="wrong")
+    sign_in_by_form(tab, password="wrong")
 
     expect(tab.page.get_by_text("Unable to log in with provided credentials.")).to_be_visible()
     expect(tab.page.get_by_label("Username")).to_have_value("admin")
@@ -83,21 +83,21 @@ def test_an_empty_tab_says_so(tab, tab_name, text):
     expect(dialog.get_by_text(f"There are no {text} Tasks.")).to_be_visible()
 
 
-def test_a_session_outlives_a_restart_and_the_page_comes_back_by_itself(tab):
-    sign_in(tab)
-    create_waiting(tab)
-    dialog = open_dialog(tab)
+def test_a_session_outlives_a_restart_and_the_page_comes_back_by_itself(own_tab):
+    sign_in(own_tab)
+    create_waiting(own_tab)
+    dialog = open_dialog(own_tab)
     expect(dialog.get_by_role("row", name=re.compile("Waiting in round"))).to_be_visible()
-    port = tab.service.base.rpartition(":")[2]
-    tab.service.kill()
+    port = own_tab.service.base.rpartition(":")[2]
+    own_tab.service.kill()
     expect(dialog.get_by_text(re.compile("Reconnecting… data from"))).to_be_visible()
-    tab.service.start("--set", "test_task.round_seconds=0.1", "--port", port)
+    own_tab.service.start("--set", "test_task.round_seconds=0.1", "--port", port)
     expect(dialog.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
-    create(tab, 2)
+    create(own_tab, 2)
 
     expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
-    tab.forgive("ERR_CONNECTION")  # Chromium itself reports the lost server
-    tab.forgive("WebSocket")
+    own_tab.forgive("ERR_CONNECTION")  # Chromium itself reports the lost server
+    own_tab.forgive("WebSocket")
 
 
 def test_text_with_markup_is_shown_as_text(tab):

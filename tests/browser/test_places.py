@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.steps import names, open_dialog, row, sign_in, submit_finished
+from tests.browser.steps import names, open_dialog, row, sign_in, sign_in_by_form, submit_finished
 
 
 def test_back_and_forward_go_through_what_was_open(tab):
@@ -52,7 +52,7 @@ def test_a_shared_link_leads_a_person_who_signs_in_to_the_same_view(tab):
     submit_finished(tab, 1, 2)
     tab.page.get_by_role("button", name="Sign out").click()
     expect(tab.page.get_by_role("button", name="Sign in")).to_be_visible()
-    sign_in(tab, address="?tab=finished&search=2&sort=description")
+    sign_in_by_form(tab, address="?tab=finished&search=2&sort=description")
     dialog = tab.page.get_by_role("dialog", name="Background-Tasks")
 
     expect(dialog.locator("tbody .task-name")).to_have_text(["Counting to 2"])

@@ -8,16 +8,16 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import opened
-from tests.browser.steps import call, create_waiting, open_dialog, row, sign_in_afresh, submit, submit_waiting
+from tests.browser.steps import call, create_waiting, open_dialog, row, sign_in, submit, submit_waiting
 from tests.support.proxy import HANG, Proxy
 
 POLLING = re.compile("^Live by polling: .*WebSockets")
 
 
 @pytest.fixture
-def proxied(browser, shared):
+def proxied(browser, service):
     """A tab that reaches the server through a proxy, and that proxy."""
-    proxy = Proxy(shared.base)
+    proxy = Proxy(service.base)
     with opened(browser, proxy, "WebSocket") as tab:
         yield tab, proxy
     proxy.close()
@@ -26,7 +26,7 @@ def proxied(browser, shared):
 def test_where_no_websocket_gets_through_the_page_says_so_and_lives_on_by_polling(proxied):
     tab, proxy = proxied
     proxy.refusal = 502
-    sign_in_afresh(tab)
+    sign_in(tab)
     expect(tab.page.get_by_text(POLLING)).to_be_visible(timeout=30_000)
     submit(tab, "counts", times=3)
     expect(tab.page.locator(".toast-card").filter(has_text="Counting to 3 finished")).to_be_visible()
@@ -49,7 +49,7 @@ def test_a_proxy_on_which_handshakes_hang_is_done_without_until_it_passes_them(p
     tab, proxy = proxied
     proxy.refusal = HANG
     tab.page.clock.install()
-    sign_in_afresh(tab)
+    sign_in(tab)
     forward(tab, tab.page.get_by_text(POLLING))
     tab.page.get_by_role("button", name="Why? It is polling").click()
     help_dialog = tab.page.get_by_role("dialog", name="Help")
@@ -65,7 +65,7 @@ def test_a_proxy_on_which_handshakes_hang_is_done_without_until_it_passes_them(p
 def test_a_websocket_whose_packets_are_lost_is_replaced(proxied):
     tab, proxy = proxied
     tab.page.clock.install()
-    sign_in_afresh(tab)
+    sign_in(tab)
     expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
     before = proxy.handshakes
     proxy.swallows = True
@@ -77,7 +77,7 @@ def test_a_websocket_whose_packets_are_lost_is_replaced(proxied):
 
 def test_a_connection_that_is_cut_and_back_at_once_is_not_told_to_anybody(proxied):
     tab, proxy = proxied
-    sign_in_afresh(tab)
+    sign_in(tab)
     expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
     tab.page.evaluate(
         """() => {

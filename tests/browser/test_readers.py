@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import opened
-from tests.browser.steps import call, open_dialog, row, sign_in_afresh, submit_finished, submit_waiting
-
-
-@pytest.fixture
-def tab(browser, shared):
-    with opened(browser, shared) as tab:
-        yield tab
+from tests.browser.steps import call, open_dialog, row, sign_in, submit_finished, submit_waiting
 
 
 def region(tab, name):
@@ -22,7 +15,7 @@ def region(tab, name):
 
 
 def test_on_home_rows_stand_still_while_the_focus_is_in_them(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     first, second = submit_waiting(tab, 1, 2)
     pending = region(tab, "Pending tasks")
     pending.get_by_role("link", name=f"#{first}").focus()
@@ -39,13 +32,14 @@ def test_on_home_rows_stand_still_while_the_focus_is_in_them(tab):
     submit_waiting(tab, 4)
     expect(paused).to_be_visible()
     tab.page.mouse.move(3, 3)
+    tab.page.mouse.move(9, 9)  # the first one comes from nowhere, so that it is no movement
     submit_waiting(tab, 5)
 
     expect(pending.get_by_role("listitem")).to_contain_text(["of 5 rounds", "of 4 rounds", "of 3 rounds", "of 1 round"])
 
 
 def test_single_key_shortcuts_can_be_switched_off_for_this_browser(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     settings = tab.page.get_by_role("dialog", name="Settings")
     tab.page.get_by_role("button", name="Settings").click()
     settings.get_by_label("Single-key shortcuts").uncheck()
@@ -61,7 +55,7 @@ def test_single_key_shortcuts_can_be_switched_off_for_this_browser(tab):
 
 def test_a_wrong_clock_of_the_browser_changes_no_time(tab):
     tab.page.clock.install(time="2031-02-03T04:05:06Z")
-    sign_in_afresh(tab)
+    sign_in(tab)
     submit_finished(tab, 1)
     dialog = open_dialog(tab, "Finished")
 
@@ -69,7 +63,7 @@ def test_a_wrong_clock_of_the_browser_changes_no_time(tab):
 
 
 def test_a_search_that_the_server_refuses_is_explained_at_its_field(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     submit_waiting(tab, 1)
     dialog = open_dialog(tab)
     field = dialog.get_by_label("Search")
@@ -97,9 +91,9 @@ def start_at(tab, moment):
     return form
 
 
-def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(browser, shared):
-    with opened(browser, shared, timezone_id="Europe/Berlin") as tab:
-        sign_in_afresh(tab, address="?start=test_task")
+def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(browser, service):
+    with opened(browser, service, timezone_id="Europe/Berlin") as tab:
+        sign_in(tab, address="?start=test_task")
         form = start_at(tab, "2098-10-26T02:30")
         expect(form.get_by_text(re.compile(r"02:30:00, UTC\+02:00, the first of two"))).to_be_visible()
         form.get_by_label("The second of the two, UTC+01:00").check()
@@ -112,9 +106,9 @@ def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(
         assert call(tab, "GET", "taskqueue")["results"][0]["not_before"] == "2098-03-30T01:30:00.000Z"
 
 
-def test_a_page_that_is_set_to_utc_reads_and_writes_in_utc(browser, shared):
-    with opened(browser, shared, timezone_id="Asia/Kolkata") as tab:
-        sign_in_afresh(tab)
+def test_a_page_that_is_set_to_utc_reads_and_writes_in_utc(browser, service):
+    with opened(browser, service, timezone_id="Asia/Kolkata") as tab:
+        sign_in(tab)
         tab.page.get_by_role("button", name="Settings").click()
         tab.page.get_by_label("UTC").check()
         tab.page.goto(f"{tab.service.address}?start=test_task")

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import opened
-from tests.browser.steps import call, open_dialog, sign_in_afresh, submit_waiting
+from tests.browser.steps import call, open_dialog, sign_in, submit_waiting
 
 TURNED = "\u202eevil\u2066"
-
-
-@pytest.fixture
-def tab(browser, shared):
-    with opened(browser, shared) as tab:
-        yield tab
 
 
 def names_of(scope, role):
@@ -24,7 +16,7 @@ def names_of(scope, role):
 
 
 def test_tasks_of_one_description_have_names_of_their_own_wherever_they_are(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     ids = submit_waiting(tab, 7, 7, 7)
     on_home = tab.page.get_by_role("region", name="Pending tasks").get_by_role("listitem")
     expect(on_home).to_have_count(3)
@@ -44,7 +36,7 @@ def test_tasks_of_one_description_have_names_of_their_own_wherever_they_are(tab)
 
 
 def test_a_task_that_is_deleted_alone_is_named_by_its_number_too(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     (number,) = submit_waiting(tab, 7)
     tab.page.goto(f"{tab.service.address}?task={number}")
     expect(tab.page).to_have_title(f"(1) Test task of 7 rounds #{number} · Hourglass")
@@ -57,7 +49,7 @@ def test_a_task_that_is_deleted_alone_is_named_by_its_number_too(tab):
 
 
 def test_a_name_that_turns_the_direction_turns_nothing_around_it(tab):
-    sign_in_afresh(tab)
+    sign_in(tab)
     task = call(tab, "POST", "taskqueue", {"job": "prints", "params": {"text": TURNED}})
     call(tab, "GET", f"taskqueue/{task['id']}?wait=60")
     dialog = open_dialog(tab, "Finished")

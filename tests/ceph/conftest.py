@@ -4,12 +4,19 @@ import itertools
 
 import pytest
 
-from tests.browser.conftest import browser, tab  # noqa: F401  for the page with a real cluster
+from tests.browser.conftest import launched, tab  # noqa: F401  for the page with a real cluster
 from tests.support.ceph_service import options_for
 from tests.support.cluster import Cluster
 from tests.support.service import Service
 
 NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """For a module only: other tests of Ceph run loops, which they could not beside playwright's."""
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

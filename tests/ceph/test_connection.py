@@ -51,7 +51,7 @@ def test_monitor_and_manager_answer(connected):
     [
         ({"pool": "nosuch", "var": "pg_num", "val": "8"}, ENOENT, "unrecognized pool 'nosuch' (errno 2, ENOENT)"),
         ({"pool": "{pool}", "var": "pg_num", "val": "65537"}, ERANGE, "'pg_num' must be greater than 0"),
-        ({"pool": "{pool}", "var": "pg_num", "val": "2000"}, ERANGE, "which exceeds max"),
+        ({"pool": "{pool}", "var": "pg_num", "val": "2000"}, ERANGE, "mon_max_pg_per_osd"),
     ],
 )
 def test_a_refusal_has_the_errno_and_the_words_of_the_cluster(connected, new_pool, arguments, errno, words):

@@ -98,14 +98,22 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
+        cls,
+        directory: Path | None = None,
+        osds: int = 1,
+        store: str = "memstore",
+        max_misplaced: float = 1,
+        mgr_pythonpath: Path | str = "",
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
+
+        Of the system's Ceph, or of that in the root file system that the environment names as CEPH_ROOT.
 
         It lives until `close`, or as long as this process: then its keeper, whose standard input ends, destroys it.
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
+        settings["MGR_PYTHONPATH"] = str(mgr_pythonpath)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},
@@ -163,6 +171,22 @@ class Cluster:
         path = self.directory / f"client.{name}.keyring"
         path.write_text(keyring)
         return path
+
+    def rotate_key(self, name: str) -> str:
+        """Gives a client another key, as administrators do; returns the keyring that it needs from now on."""
+        before = self.command("auth get-key", entity=f"client.{name}")
+        key = before["key"] if isinstance(before, dict) else before
+        made = subprocess.run(["ceph-authtool", "--gen-print-key"], check=True, capture_output=True, text=True).stdout
+        keyring = self._agent.ask("mon_command", prefix="auth get", entity=f"client.{name}").replace(key, made.strip())
+        path = self.directory / f"client.{name}.rotated"
+        path.write_text(keyring)
+        self.ceph("auth", "import", "-i", str(path))
+        return keyring
+
+    def restart_monitor(self) -> None:
+        """Ends all sessions: whoever had one has to show its key again."""
+        self.kill_daemon("mon.a")
+        self.recover()
 
     # Pools and images
 

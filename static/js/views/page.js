@@ -1,6 +1,7 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
+import { rowsOf, silenceText } from "../elsewhere.js";
 import { unseenCount } from "../unseen.js";
 import { canNotify, permission } from "../notify.js";
 import { rows } from "../tasklist.js";
@@ -20,13 +21,15 @@ import { topbar } from "./topbar.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
-let drawn = { isSignedIn: false, task: null };
+let drawn = { isSignedIn: null, task: null };
 
 export function draw(state, act, now) {
   const isSignedIn = state.user !== "";
+  const then = document.activeElement?.dataset.then;
   render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
+  if (then !== undefined && document.activeElement === document.body) document.getElementById(then)?.focus();
 }
 
 /** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
@@ -100,6 +103,11 @@ function homeData(state) {
     statistics,
     health,
     errors,
+    elsewhere: {
+      rows: rowsOf(state.elsewhere),
+      silence: silenceText(state.elsewhere),
+      hasSeveralClusters: state.ceph.clusters?.length > 1,
+    },
   };
 }
 
@@ -127,7 +135,7 @@ function sync(dialog, shouldBeOpen) {
 function moveFocus({ place }, isSignedIn) {
   const before = drawn;
   drawn = { isSignedIn, task: isSignedIn ? place.task : null };
-  if (before.isSignedIn && !isSignedIn) document.getElementById("username").focus();
+  if (before.isSignedIn !== isSignedIn && !isSignedIn) document.getElementById("username").focus();
   if (drawn.task !== before.task) drawn.task === null ? focusLinkTo(before.task) : document.getElementById("task-title")?.focus();
   const layer = [...document.querySelectorAll("dialog[open]")].at(-1);
   if (layer && !layer.contains(document.activeElement)) fallback(layer).focus();

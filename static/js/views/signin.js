@@ -12,7 +12,7 @@ export function signIn({ notice, signIn: { busy, error } }, act) {
           <div class="mb-3">
             <label class="form-label" for="username">Username</label>
             <input class="form-control" id="username" name="username" autocomplete="username" autocapitalize="none"
-              spellcheck="false" required autofocus>
+              spellcheck="false" required>
           </div>
           <div class="mb-3">
             <label class="form-label" for="password">Password</label>
