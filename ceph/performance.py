@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.cluster import Cluster
+from ceph.modules import explained
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -74,9 +75,11 @@ class PerformanceQuery:
         self._everything, self.refusals = None, {}
         answers = [self._answer(group, pools) for group in groups]
         if groups and len(self.refusals) == len(groups):
-            raise next(iter(self.refusals.values()))
+            refused = next(iter(self.refusals.values()))
+            raise explained(self._cluster, refused) from refused.__cause__
         self._note_busy({group.descriptor for group, answer in zip(groups, answers, strict=True) if answer.rows})
-        return answers if all(map(self._is_warm, groups)) else None
+        are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
+        return answers if all(are_warm) else None
 
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""

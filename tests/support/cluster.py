@@ -98,12 +98,7 @@ class Cluster:
 
     @classmethod
     def start(
-        cls,
-        directory: Path | None = None,
-        osds: int = 1,
-        store: str = "memstore",
-        max_misplaced: float = 1,
-        mgr_pythonpath: Path | str = "",
+        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
 
@@ -113,7 +108,6 @@ class Cluster:
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
-        settings["MGR_PYTHONPATH"] = str(mgr_pythonpath)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},
@@ -134,6 +128,11 @@ class Cluster:
         self.alive.discard(self)
         self._agent.close()
         self._keeper.communicate()
+
+    @property
+    def release(self) -> str:
+        """`pacific` (16) or `reef` (18), as far as the tests know them."""
+        return self.command("status")["monmap"]["min_mon_release_name"]
 
     # What to ask and tell it
 
@@ -186,7 +185,8 @@ class Cluster:
     def restart_monitor(self) -> None:
         """Ends all sessions: whoever had one has to show its key again."""
         self.kill_daemon("mon.a")
-        self.recover()
+        self.start_daemon("mon.a")
+        self.wait_until(self._osds_seen, what="an answer of the monitor")
 
     # Pools and images
 
@@ -289,8 +289,9 @@ class Cluster:
         os.kill(self.pid(daemon), signal.SIGKILL)
         wait_until(lambda: self.has_ended(daemon), what=f"{daemon} ended")
 
-    def start_daemon(self, daemon: str) -> None:
-        subprocess.run([SCRIPT, "up", self.directory, daemon], check=True)
+    def start_daemon(self, daemon: str, **settings: str | Path) -> None:
+        """With settings of `tools/ceph-cluster`, say `MGR_MODULES`."""
+        subprocess.run([SCRIPT, "up", self.directory, daemon], env={**os.environ, **settings}, check=True)
 
     def has_ended(self, daemon: str) -> bool:
         """A zombie has not while one of its threads lives: it still holds its files, and an OSD its lock."""

@@ -134,3 +134,12 @@ def test_where_nobody_says_which_manager_it_is_figures_that_vanish_all_at_once_m
     assert query.ask([RBD], []) is None
     clock.now = 12
     assert [answer.rows for answer in query.ask([RBD], [])] == [{}]
+
+
+def test_pools_in_which_nothing_goes_on_become_warm_together(clock):
+    groups = [Group(name, name) for name in ("a", "b", "c")]
+    query = PerformanceQuery(Manager())
+    assert query.ask(groups, []) is None
+    clock.now = 12
+
+    assert [answer.rows for answer in query.ask(groups, [])] == [{}, {}, {}]
