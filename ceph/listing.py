@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from errno import EACCES, EPERM, ESHUTDOWN, ETIMEDOUT
 from operator import attrgetter
 from queue import Empty, SimpleQueue
@@ -68,21 +68,29 @@ class Failure(NamedTuple):
     errno: int
 
 
-def pools_with_images(cluster: Cluster) -> Pools:
-    """Looks for pools of the application rbd, whatever other ones they have, or of none.
+def pools_with_images(cluster: Cluster, names: Collection[str] | None = None) -> Pools:
+    """Looks for pools of the application rbd, whatever other ones they have, or of none; else for those of these names.
 
     An erasure coded pool holds no images, only the data of images of other pools. Raises ClusterError.
     """
     listed = [(pool_of(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
-    found = [pool for pool, kind in listed if kind != ERASURE and (RBD in pool.applications or not pool.applications)]
+    found = [pool for pool, kind in listed if kind != ERASURE and _is_wanted(pool, names)]
     return Pools(sorted(found, key=attrgetter("name")), frozenset(pool.id for pool, _ in listed))
+
+
+def _is_wanted(pool: Pool, names: Collection[str] | None) -> bool:
+    if names is not None:
+        return pool.name in names
+    return RBD in pool.applications or not pool.applications
 
 
 class ImageListing:
     """Lists images again and again. It may be called from several threads of a process."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, pools: Collection[str] | None = None) -> None:
+        """`pools` are the names of those that are looked at; None is all that may hold images."""
         self.cluster = cluster
+        self._names = pools
         self._replies: SimpleQueue[Reply] = SimpleQueue()
         self._connection: Connection | None = None
         self._connected_at = 0.0
@@ -98,7 +106,7 @@ class ImageListing:
             if connection is not self._connection:
                 self._connection, self._readings, self._replies = connection, {}, SimpleQueue()
                 self._connected_at = time.monotonic()
-            pools = pools_with_images(self.cluster)
+            pools = pools_with_images(self.cluster, self._names)
             readings = self._begin(connection, pools)
             inactive = self._wait(readings, pools)
             self._readings = {reading.pool_id: reading for reading in readings if not reading.is_done}
