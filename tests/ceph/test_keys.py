@@ -8,7 +8,6 @@ import pytest
 
 from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
-from ceph.images import names_in
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
@@ -17,6 +16,14 @@ from tests.support.service import Service
 HASTY = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1, "osd_timeout_seconds": 1}
 ALL = {"mon": "allow *", "mgr": "allow *", "osd": "allow *"}
 WRONG_KEY = "[client.{name}]\n\tkey = AQDZNxlnAAAAABAAr8Knh2tmJ0ckUYPuqmpYrA==\n"
+
+
+def names_in(handle, pool):
+    """The names of the images of a pool, which the OSDs are asked for."""
+    import rbd
+
+    with handle.pool(pool) as context:
+        return rbd.RBD().list(context)
 
 
 @pytest.fixture

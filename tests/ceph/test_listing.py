@@ -235,6 +235,17 @@ def test_an_image_whose_objects_are_damaged_stays_in_the_list_with_what_the_clus
     assert states(found, pool) == {}
 
 
+@pytest.mark.parametrize(("damage", "sound_seconds"), [(remove_header, 600), (remove_id, 0)])
+def test_an_image_that_was_sound_is_seen_to_be_damaged(cluster, listed, new_pool, monkeypatch, damage, sound_seconds):
+    monkeypatch.setattr(pool_reading, "SOUND_SECONDS", sound_seconds)
+    pool = new_pool()
+    cluster.create_images(pool, ["disk", "whole"], size_bytes=MIB)
+    assert images_of(listed.images(), pool) == {"disk": MIB, "whole": MIB}
+    damage(cluster, pool, "disk")
+
+    assert images_of(listed.images(), pool) == {"disk": ENOENT, "whole": MIB}
+
+
 @pytest.fixture
 def in_doubt(cluster, settings, new_pool, monkeypatch):
     """A look at a pool of which one image had no header at first, before the second look at it."""
@@ -247,7 +258,7 @@ def in_doubt(cluster, settings, new_pool, monkeypatch):
         around = Surroundings(room=Room(10, 1000), pool_ids=frozenset(), known_features=0xFFF)
 
         def begin():
-            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, [], calls, around)
+            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, around)
             while not calls.is_idle:
                 replies.get(timeout=60).take()
             return reading
