@@ -84,7 +84,7 @@ class ChoiceFinder:
 
 
 def _presentable(found: Iterable[object]) -> list[Choice]:
-    """What was found, each value once, as it can be sent: a value that is no JSON, is none, or is too long is left out."""
+    """What was found, each value once, as it can be sent: one that is no JSON, is none, or is too long is left out."""
     by_text: dict[bytes, Choice] = {}
     for one in islice(found, MOST_CHOICES):
         choice = one if isinstance(one, Choice) else Choice(one)
