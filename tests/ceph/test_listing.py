@@ -351,9 +351,9 @@ def test_a_pool_that_no_osd_has_is_inactive_whatever_the_manager_says(cluster, l
 
 def test_if_no_pool_can_be_read_the_error_says_of_one_why(cluster, settings, new_pool, patient):
     pool = new_pool()
-    with Cluster(settings) as handle, inactive(cluster, pool):
-        with pytest.raises(ClusterUnavailable, match=f"no pool can be read: {pool}: 8 of 8 PGs are inactive") as raised:
-            ImageListing(handle, [pool]).images()
+    words = f"no pool can be read: {pool}: 8 of 8 PGs are inactive"
+    with Cluster(settings) as handle, inactive(cluster, pool), pytest.raises(ClusterUnavailable, match=words) as raised:
+        ImageListing(handle, [pool]).images()
 
     assert raised.value.errno == ETIMEDOUT
 
