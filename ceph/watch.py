@@ -392,8 +392,12 @@ class ClusterWatches:
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def identified(self) -> list[ClusterWatch]:
-        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
-        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        """One for each cluster whose fsid is known. Those that have not said it have a moment for that, all at once."""
+        unsure = [asyncio.create_task(watch.look()) for watch in self.all if not watch.is_identified]
+        if unsure:
+            _, late = await asyncio.wait(unsure, timeout=MOMENT_SECONDS)
+            for look in late:
+                look.cancel()
         fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
         return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
