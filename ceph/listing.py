@@ -9,15 +9,23 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from errno import EACCES, EPERM, ETIMEDOUT
+from collections.abc import Collection, Mapping, Sequence
+from errno import EACCES, EPERM, ESHUTDOWN, ETIMEDOUT
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from ceph.cluster import OSDS_SILENT, Cluster, Connection, no_answer
+from ceph.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
 from ceph.pool_calls import PoolCalls, Reply
-from ceph.pool_reading import MOST_NAMESPACES, PoolReading, Room, Surroundings
+from ceph.pool_reading import (
+    MOST_NAMESPACES,
+    NOTHING_KNOWN,
+    FoundImage,
+    Place,
+    PoolReading,
+    Room,
+    Surroundings,
+)
 from ceph.rbd_layout import DIRECTORY
 from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
@@ -60,27 +68,36 @@ class Failure(NamedTuple):
     errno: int
 
 
-def pools_with_images(cluster: Cluster) -> Pools:
-    """Looks for pools of the application rbd, whatever other ones they have, or of none.
+def pools_with_images(cluster: Cluster, names: Collection[str] | None = None) -> Pools:
+    """Looks for pools of the application rbd, whatever other ones they have, or of none; else for those of these names.
 
     An erasure coded pool holds no images, only the data of images of other pools. Raises ClusterError.
     """
     listed = [(pool_of(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
-    found = [pool for pool, kind in listed if kind != ERASURE and (RBD in pool.applications or not pool.applications)]
+    found = [pool for pool, kind in listed if kind != ERASURE and _is_wanted(pool, names)]
     return Pools(sorted(found, key=attrgetter("name")), frozenset(pool.id for pool, _ in listed))
+
+
+def _is_wanted(pool: Pool, names: Collection[str] | None) -> bool:
+    if names is not None:
+        return pool.name in names
+    return RBD in pool.applications or not pool.applications
 
 
 class ImageListing:
     """Lists images again and again. It may be called from several threads of a process."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, pools: Collection[str] | None = None) -> None:
+        """`pools` are the names of those that are looked at; None is all that may hold images."""
         self.cluster = cluster
+        self._names = pools
         self._replies: SimpleQueue[Reply] = SimpleQueue()
         self._connection: Connection | None = None
         self._connected_at = 0.0
         self._readings: dict[int, PoolReading] = {}
         """Those that go on, as their pools were silent the last time."""
         self._silent: set[int] = set()
+        self._sound: dict[int, Mapping[Place, FoundImage]] = {}
         self._lock = threading.Lock()
 
     def images(self) -> Images:
@@ -89,10 +106,11 @@ class ImageListing:
             if connection is not self._connection:
                 self._connection, self._readings, self._replies = connection, {}, SimpleQueue()
                 self._connected_at = time.monotonic()
-            pools = pools_with_images(self.cluster)
+            pools = pools_with_images(self.cluster, self._names)
             readings = self._begin(connection, pools)
             inactive = self._wait(readings, pools)
             self._readings = {reading.pool_id: reading for reading in readings if not reading.is_done}
+            self._sound = {reading.pool_id: reading.sound() for reading in readings}
             found = self._gathered(readings, inactive)
             if any(one.state == NOT_PERMITTED for one in found.unreadable):
                 connection.is_stale |= time.monotonic() > self._connected_at + PERMISSION_SECONDS
@@ -122,7 +140,8 @@ class ImageListing:
             calls = PoolCalls(connection, pool.id, self._replies, window)
         except ClusterRefused:
             return None
-        return PoolReading(pool.id, pool.name, self.cluster.settings.namespaces_of(pool.name), calls, around)
+        namespaces = self.cluster.settings.namespaces_of(pool.name)
+        return PoolReading(pool.id, pool.name, calls, around, namespaces, self._sound.get(pool.id, NOTHING_KNOWN))
 
     # Waiting
 
@@ -174,6 +193,8 @@ class ImageListing:
         self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
         failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
         failed = [failure for failure in failures if failure is not None]
+        if any(failure.errno == ESHUTDOWN for failure in failed):
+            raise blocklisted(self.cluster.settings)
         if failed and not any(reading.has_listed for reading in readings):
             raise self._nothing(failed)
         images = [image for reading in readings for image in reading.images()]

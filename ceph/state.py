@@ -150,7 +150,12 @@ class Images(Struct, frozen=True):
 
 def image_path(pool: str, namespace: str, name: str) -> str:
     """Returns `rbd/disk1` or `rbd/team/disk1`. A `/` in a name is written as `%2F`, a `%` as `%25`."""
-    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (pool, namespace, name) if part)
+    return "/".join(map(encoded, filter(None, (pool, namespace, name))))
+
+
+def encoded(name: str) -> str:
+    """Returns a name as it stands in a path."""
+    return name.replace("%", "%25").replace("/", "%2F")
 
 
 def parts_of_path(path: str) -> tuple[str, str, str]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ceph import bindings
 from ceph.changes import Sightings, seen
+from ceph.clusters import unidentified
 from ceph.facts import Facts
 from ceph.messages import (
     Answer,
@@ -389,8 +390,12 @@ class ClusterWatches:
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def identified(self) -> list[ClusterWatch]:
-        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
-        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        """One for each cluster whose fsid is known. Those that have not said it have a moment for that, all at once."""
+        unsure = [asyncio.create_task(watch.look()) for watch in self.all if not watch.is_identified]
+        if unsure:
+            _, late = await asyncio.wait(unsure, timeout=MOMENT_SECONDS)
+            for look in late:
+                look.cancel()
         fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
         return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
@@ -405,12 +410,15 @@ class ClusterWatches:
     async def _identified(self, fsid: str) -> ClusterWatch:
         """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
         failures: list[ClusterError] = []
-        unknown = [watch.state.get() for watch in self.all if not watch.is_identified]
-        for answer in asyncio.as_completed(unknown):
+
+        async def ask(watch: ClusterWatch) -> None:
             try:
-                await answer
+                await watch.state.get()
             except ClusterError as error:
-                failures.append(error)
+                failures.append(unidentified(watch.name, error, len(self.all)))
+
+        for asked in asyncio.as_completed([ask(watch) for watch in self.all if not watch.is_identified]):
+            await asked
             found = self.find(fsid)
             if found is not None:
                 return found

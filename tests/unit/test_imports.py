@@ -124,7 +124,6 @@ def test_rados_is_imported_where_it_is_used_and_nowhere_by_a_module(path):
         "ceph/cluster.py",
         "ceph/images.py",
         "ceph/listing.py",
-        "ceph/performance.py",
         "ceph/pool_calls.py",
     }
     found = imports_any(path, "rados", "rbd")
