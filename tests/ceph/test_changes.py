@@ -124,6 +124,26 @@ async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client,
     assert [one for one in stale["results"] if one["pool"] == pool] == [before]
 
 
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=180)
+async def test_what_the_autoscaler_does_is_one_change_with_its_words(cluster, client, path, new_pool, autoscaler):
+    pool = new_pool(pg_num=16)
+    cluster.command("osd pool set", pool=pool, var="pg_num_min", val="4")
+    cluster.command("osd pool set", pool=pool, var="pg_autoscale_mode", val="on")
+    change = await client.until(lambda now: now and "autoscaler" in now["text"], lambda: change_of(client, path, pool))
+
+    assert (change["from"], change["to"]) == (16, 4)
+    assert "down to 4" in change["text"]
+
+
+@pytest.fixture
+def autoscaler(cluster):
+    """It looks each two seconds instead of each minute."""
+    cluster.ceph("config", "set", "mgr", "mgr/pg_autoscaler/sleep_interval", "2")
+    yield
+    cluster.ceph("config", "rm", "mgr", "mgr/pg_autoscaler/sleep_interval")
+
+
 async def test_an_unknown_cluster_is_not_found(client):
     assert (await client.refused("GET", "ceph/no-such-cluster/changes"))["status"] == 404
 
