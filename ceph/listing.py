@@ -122,7 +122,7 @@ class ImageListing:
             calls = PoolCalls(connection, pool.id, self._replies, window)
         except ClusterRefused:
             return None
-        return PoolReading(pool.id, pool.name, calls, around)
+        return PoolReading(pool.id, pool.name, self.cluster.settings.namespaces_of(pool.name), calls, around)
 
     # Waiting
 

@@ -1,4 +1,4 @@
-"""The modules of a manager, written in Python: says why one of them does not work, and what helps."""
+"""The module of a manager that measures images: says why it does not work, and what helps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from ceph.cluster import Cluster
 from ceph.state import Check
 from jobs.errors import ClusterRefused
 
-RBD_SUPPORT = "rbd_support"
-"""The module that measures images."""
+MODULE = "rbd_support"
 LACKS_SOMETHING = "MGR_MODULE_DEPENDENCY"
 FAILED = "MGR_MODULE_ERROR"
 UNHANDLED = {EINVAL, EIO, EOPNOTSUPP}
@@ -26,31 +25,31 @@ REPLACE_BCRYPT = (
 READ_LOG = "The log of the ceph-mgr says why; after a repair, restart that."
 
 
-def error_of_module(cluster: Cluster, checks: Iterable[Check], module: str) -> str | None:
-    """Returns why a module of the manager does not work; None if no health check says so. Raises ClusterError."""
+def error_of_module(cluster: Cluster, checks: Iterable[Check]) -> str | None:
+    """Returns why the manager cannot measure images; None if no health check says so. Raises ClusterError."""
     if not any(check.code in (LACKS_SOMETHING, FAILED) for check in checks):
         return None
-    return why_failing(cluster.ask("health", detail="detail"), module)
+    return why_failing(cluster.ask("health", detail="detail"))
 
 
-def explained(cluster: Cluster, refused: ClusterRefused, module: str) -> ClusterRefused:
-    """Returns the refusal of a command of that module; if the module does not work, in words that say why."""
+def explained(cluster: Cluster, refused: ClusterRefused) -> ClusterRefused:
+    """Returns the refusal of a command of the module; if the module does not work, in words that say why."""
     if refused.errno not in UNHANDLED:
         return refused
-    why = why_failing(cluster.ask("health", detail="detail"), module)
+    why = why_failing(cluster.ask("health", detail="detail"))
     if why is None and refused.words.startswith("No handler found"):
-        why = f"{refused.words}: it is of the manager's module {module}; does `ceph mgr module ls` list that?"
+        why = f"{refused.words}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
     return ClusterRefused(why or refused.words, refused.errno)
 
 
-def why_failing(health: Mapping[str, Any], module: str) -> str | None:
-    """Returns what the answer to `health detail` says of a module, and what helps; None if it says nothing of it."""
+def why_failing(health: Mapping[str, Any]) -> str | None:
+    """Returns what the answer to `health detail` says of the module, and what helps; None if it says nothing of it."""
     for code in (LACKS_SOMETHING, FAILED):
         for detail in health.get("checks", {}).get(code, {}).get("detail", []):
-            if f"'{module}'" in detail["message"]:
+            if f"'{MODULE}'" in detail["message"]:
                 said = detail["message"][:MOST_CHARACTERS].rstrip(".")
-                begin = f"the manager cannot use its module {module}"
-                return f"{begin}. `ceph health detail` says {code}: {said}. {_remedy(code, said)}"
+                trouble = f"the manager cannot use its module {MODULE}, so images cannot be measured"
+                return f"{trouble}. `ceph health detail` says {code}: {said}. {_remedy(code, said)}"
     return None
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ceph.cluster import Cluster
-from ceph.modules import RBD_SUPPORT, explained
+from ceph.modules import explained
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -55,7 +55,7 @@ class PerformanceQuery:
         try:
             return self._cluster.ask_manager(COMMAND, pool_spec=pool, sort_by=order)
         except ClusterRefused as refused:
-            raise explained(self._cluster, refused, RBD_SUPPORT) from refused.__cause__
+            raise explained(self._cluster, refused) from refused.__cause__
 
 
 def period_seconds(cluster: Cluster, manager: str) -> float:

@@ -7,7 +7,7 @@ never waits: what has been answered can be taken at any moment, also while a par
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from errno import EILSEQ, EIO, ENOENT, ENOSYS, ETIMEDOUT
 from functools import partial
@@ -65,9 +65,14 @@ class FoundImage:
 
 
 class PoolReading:
-    """One look at a pool, on its way: it goes on with each answer to its `calls`."""
+    """One look at a pool, on its way: it goes on with each answer to its `calls`.
 
-    def __init__(self, pool_id: int, pool: str, calls: PoolCalls, around: Surroundings) -> None:
+    `namespaces` are those that are looked at even if the pool does not list them.
+    """
+
+    def __init__(
+        self, pool_id: int, pool: str, namespaces: Iterable[str], calls: PoolCalls, around: Surroundings
+    ) -> None:
         self.pool_id = pool_id
         self.pool = pool
         self.calls = calls
@@ -83,7 +88,8 @@ class PoolReading:
         self._troubles: dict[str, Trouble] = {}
         self._suspects: list[tuple[str, str]] = []
         self._second_look_at: float | None = None
-        self._list("")
+        for namespace in ("", *namespaces):
+            self._list(namespace)
         self._list_namespaces(b"")
         self.go_on()
 

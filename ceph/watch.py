@@ -16,7 +16,20 @@ from msgspec import Struct
 
 from ceph import bindings
 from ceph.changes import Sightings, seen
-from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
+from ceph.facts import Facts
+from ceph.messages import (
+    Answer,
+    CreatePool,
+    FactsRead,
+    Failed,
+    Found,
+    ImagesRead,
+    Order,
+    Read,
+    Report,
+    StateRead,
+    decode_report,
+)
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
@@ -31,6 +44,8 @@ FAILURE_LASTS_SECONDS = 2.0
 STATE_LASTS_SECONDS = 1.0
 # So long somebody who would take what was last read waits for something newer.
 MOMENT_SECONDS = 1.0
+# So long who looks at all clusters waits for one of them.
+LOOK_SECONDS = 3.0
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
@@ -115,10 +130,10 @@ class ReaderProcess:
         match report:
             case Found(fsid):
                 self._on_found(fsid)
-            case StateRead(number=number) | ImagesRead(number=number) | Failed(number=number):
+            case _:
                 self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
                 self._ends_in_a_row = 0
-                answer = self._asked.get(number)
+                answer = self._asked.get(report.number)
                 if answer is not None and not answer.done():
                     answer.set_result(report)
 
@@ -258,9 +273,9 @@ class ClusterWatch:
         await self._reader.stop()
 
     async def look(self) -> None:
-        """Reads the state; one that could not be read the last time has a moment only, `state.error` says why."""
+        """Reads the state; `state.error` says why it could not be read. Waits a moment only if that was so before."""
         with suppress(ClusterError, TimeoutError):
-            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else None):
+            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else LOOK_SECONDS):
                 await self.state.get()
 
     async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
@@ -270,8 +285,21 @@ class ClusterWatch:
             reading = await self.state.get(fresh=True)
         pool = reading.value.pool(pool_id)
         if pool is None:
-            raise NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
+            raise self._no_pool(pool_id)
         return reading.value, pool
+
+    async def facts(self, pool_id: int) -> tuple[ClusterState, Facts, Pool]:
+        """A pool, its cluster, and what a change of it depends on, read now. Raises ClusterError, NotFound."""
+        answer = await self._ask(lambda number: Read(number, "facts"), self._limit_seconds)
+        assert isinstance(answer, FactsRead)
+        self.state.know(answer.state)
+        pool = answer.state.pool(pool_id)
+        if pool is None:
+            raise self._no_pool(pool_id)
+        return answer.state, answer.facts, pool
+
+    def _no_pool(self, pool_id: int) -> NotFound:
+        return NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
 
     async def create_pool(
         self, name: str, pg_num: int, application: str | None, check: Callable[[], object] = lambda: None
@@ -361,6 +389,12 @@ class ClusterWatches:
         """Of several sections of config.ini for one cluster, the first by which it answered the last time."""
         found = [watch for watch in self.all if watch.fsid == fsid]
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
+
+    async def identified(self) -> list[ClusterWatch]:
+        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
+        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
+        return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
     async def by_fsid(self, fsid: str) -> ClusterWatch:
         """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""

@@ -12,6 +12,7 @@ from jobs.model import iso_time
 from jobs.views import Amount, Count, Id, Time
 from storage.images import ImageResult
 
+NOT_YET = "it has not answered yet; its time limits are not over"
 Address = Annotated[str | None, Meta(description="of a page")]
 AsOf = Annotated[Time, Meta(description="when this was read of the cluster")]
 
@@ -142,7 +143,7 @@ def cluster_view(watch: ClusterWatch) -> ClusterView:
 
 
 def _error_of_manager(state: ClusterState | None) -> str | None:
-    return state.manager_error or state.module_error if state else None
+    return state.manager_error or state.module_error if state else NOT_YET
 
 
 def pool_view(pool: Pool, task: int | None) -> PoolView:

@@ -247,7 +247,7 @@ def in_doubt(cluster, settings, new_pool, monkeypatch):
         around = Surroundings(room=Room(10, 1000), pool_ids=frozenset(), known_features=0xFFF)
 
         def begin():
-            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, around)
+            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, [], calls, around)
             while not calls.is_idle:
                 replies.get(timeout=60).take()
             return reading
@@ -357,8 +357,9 @@ def with_key(cluster, settings):
     """A listing with the key of a client that has these capabilities."""
     handles = []
 
-    def make(name, **caps):
-        handles.append(Cluster(replace(settings, client=name, keyring=str(cluster.auth_key(name, **caps)))))
+    def make(name, namespaces=(), **caps):
+        keyring = str(cluster.auth_key(name, **caps))
+        handles.append(Cluster(replace(settings, client=name, keyring=keyring, namespaces=namespaces)))
         return ImageListing(handles[-1])
 
     yield make
@@ -389,6 +390,17 @@ def test_a_key_that_may_read_no_pool_is_an_error_that_says_so(cluster, with_key,
     with pytest.raises(ClusterUnavailable, match=r"no pool can be read: .*client\.blind may not") as raised:
         blind.images()
     assert raised.value.errno == EPERM
+
+
+def test_a_key_for_a_namespace_lists_its_images_where_config_ini_names_it(cluster, with_key, new_pool):
+    pool = new_pool()
+    for namespace in ("te am", "other"):
+        rbd(cluster, "namespace", "create", f"{pool}/{namespace}")
+        rbd(cluster, "create", "--size=1M", f"{pool}/{namespace}/disk")
+    osd = f'profile rbd pool={pool} namespace="te am"'
+    found = with_key("team", namespaces=(f"{pool}/te%20am",), mon="profile rbd", osd=osd).images()
+
+    assert (images_of(found, pool), states(found, pool)) == ({"te am/disk": MIB}, {pool: "not permitted"})
 
 
 def test_what_a_key_may_read_since_is_listed_with_the_next_connection(cluster, with_key, new_pool, monkeypatch):

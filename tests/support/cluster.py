@@ -185,7 +185,8 @@ class Cluster:
     def restart_monitor(self) -> None:
         """Ends all sessions: whoever had one has to show its key again."""
         self.kill_daemon("mon.a")
-        self.recover()
+        self.start_daemon("mon.a")
+        self.wait_until(self._osds_seen, what="an answer of the monitor")
 
     # Pools and images
 
