@@ -78,4 +78,5 @@ async def images(fsid: str, *, seen: Seen) -> list[Choice]:
 
 def _image_choice(image: Image) -> Choice:
     name = "/".join(filter(None, (image.pool, image.namespace, image.name)))
-    return Choice(image.path, name, "" if image.size_bytes is None else in_bytes(image.size_bytes))
+    detail = "cannot be read" if image.error else "" if image.size_bytes is None else in_bytes(image.size_bytes)
+    return Choice(image.path, name, detail)

@@ -1,63 +1,69 @@
-"""The RBD images of a cluster."""
+"""An RBD image: whether it is still there, and how much of it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ceph.cluster import Cluster, told
-from ceph.listing import pools_with_images
+from ceph.rbd_layout import DIRECTORY, OLD_DIRECTORY_BYTES, encoded, old_names_in
 from ceph.samples import Sizes
 
-
-def image_pools(cluster: Cluster) -> list[str]:
-    """The names of the pools that may hold images. Raises ClusterError."""
-    return [pool.name for pool in pools_with_images(cluster).with_images]
-
-
-def names_in(cluster: Cluster, pool: str) -> list[str]:
-    """The names of the images of a pool. Raises ClusterError."""
-    with cluster.pool(pool) as context:
-        return _names(context)
-
-
-def _names(context: Any) -> list[str]:
-    import rbd
-
-    return sorted(rbd.RBD().list(context))
+FIRST_PIECE_BYTES = 8 << 30
+LEAST_PIECE_BYTES = 1 << 30
+PIECE_SECONDS = 1.0
 
 
 @contextmanager
-def opened(cluster: Cluster, pool: str, name: str) -> Iterator[Any]:
+def opened(cluster: Cluster, pool: str, namespace: str, name: str) -> Iterator[Any]:
     """An `rbd.Image`, only to be read. Raises ClusterError."""
     import rbd
 
-    with cluster.pool(pool) as context, told(cluster.settings), rbd.Image(context, name, read_only=True) as image:
-        yield image
+    with cluster.pool(pool) as context, told(cluster.settings):
+        context.set_namespace(namespace)
+        with rbd.Image(context, name, read_only=True) as image:
+            yield image
 
 
-def sizes_of(cluster: Cluster, pool: str, name: str) -> Sizes:
-    """What an image is provisioned with, and what of it is written. Raises ClusterError.
+def pieces_of(image: Any, offset: int = 0, used_bytes: int = 0) -> Iterator[tuple[Sizes, int]]:
+    """Looks through an image from `offset` on, before which `used_bytes` are written, piece by piece.
 
-    By the image's map of objects, where it has one, in milliseconds; else by looking for its objects, 25 ms for each
-    GiB of its size.
+    After each piece, which takes about a second, yields what is known by then, and up to where. By the image's map of
+    objects, if it has one, it is a single piece of milliseconds; else its objects are looked for, 25 ms for each GiB.
     """
-    with opened(cluster, pool, name) as image:
-        size_bytes = int(image.size())
-        return Sizes(size_bytes, _used_bytes(image, size_bytes))
+    size_bytes = int(image.size())
+    if offset > size_bytes:  # it was made smaller meanwhile
+        offset, used_bytes = 0, 0
+    has_map = _has_valid_map(image)
+    length = size_bytes if has_map else FIRST_PIECE_BYTES
+    while offset < size_bytes:
+        began = time.monotonic()
+        length = min(length, size_bytes - offset)
+        used_bytes += _used_bytes(image, offset, length, has_map)
+        offset += length
+        yield Sizes(size_bytes, used_bytes), offset
+        length = _next_length(length, time.monotonic() - began)
+    if size_bytes == 0:
+        yield Sizes(0, 0), 0
 
 
-def _used_bytes(image: Any, size_bytes: int) -> int:
+def _next_length(length: int, seconds: float) -> int:
+    factor = min(PIECE_SECONDS / max(seconds, 0.001), 4.0)
+    return max(int(length * factor) // LEAST_PIECE_BYTES, 1) * LEAST_PIECE_BYTES
+
+
+def _used_bytes(image: Any, offset: int, length: int, by_map: bool) -> int:
     """Without what it shares with the image that it is a clone of."""
-    lengths: list[int] = []
+    used_bytes = 0
 
-    def take(_offset: int, length: int, exists: bool) -> None:
-        if exists:
-            lengths.append(length)
+    def take(_offset: int, extent_bytes: int, exists: bool) -> None:
+        nonlocal used_bytes
+        used_bytes += extent_bytes if exists else 0
 
-    image.diff_iterate(0, size_bytes, None, take, include_parent=False, whole_object=_has_valid_map(image))
-    return sum(lengths)
+    image.diff_iterate(offset, length, None, take, include_parent=False, whole_object=by_map)
+    return used_bytes
 
 
 def _has_valid_map(image: Any) -> bool:
@@ -65,3 +71,33 @@ def _has_valid_map(image: Any) -> bool:
 
     invalid = rbd.RBD_FLAG_OBJECT_MAP_INVALID | rbd.RBD_FLAG_FAST_DIFF_INVALID
     return bool(image.features() & rbd.RBD_FEATURE_FAST_DIFF) and not image.flags() & invalid
+
+
+def missing_images(cluster: Cluster, pool: str, images: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns which of these images, by namespace and name, a pool does not list any more. Raises ClusterError."""
+    with cluster.pool(pool) as context:
+        missing = [image for image in images if not _is_listed(context, *image)]
+        old = _old_names(context) if missing else []
+    return [(namespace, name) for namespace, name in missing if namespace or name.encode() not in old]
+
+
+def _is_listed(context: Any, namespace: str, name: str) -> bool:
+    import rados
+
+    context.set_namespace(namespace)
+    try:
+        context.execute(DIRECTORY, "rbd", "dir_get_id", encoded(name))
+    except rados.ObjectNotFound:
+        return False
+    return True
+
+
+def _old_names(context: Any) -> list[bytes]:
+    """Images of the old format, which know no namespaces."""
+    import rados
+
+    context.set_namespace("")
+    try:
+        return old_names_in(context.read(DIRECTORY, OLD_DIRECTORY_BYTES))
+    except rados.ObjectNotFound:
+        return []

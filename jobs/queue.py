@@ -24,6 +24,7 @@ from jobs.errors import (
     JobUnavailable,
     LimitExceeded,
     Mistakes,
+    NoSuchTask,
     NotFound,
     ServiceStopping,
     in_words,
@@ -169,6 +170,13 @@ class TaskQueue:
         task = await self._store.created_with(key) if key is not None else None
         return Created(task, is_new=False) if task is not None else None
 
+    async def existing(self, task_id: int) -> Created:
+        """A task that was created before, as it is now. Raises Conflict if it was deleted since."""
+        try:
+            return Created(await self._store.task(task_id), is_new=False)
+        except NoSuchTask as error:
+            raise Conflict(f"Task {task_id}, which this request has created, was deleted since.") from error
+
     async def submit_all(
         self, submissions: Sequence[Submission | InvalidInput], by: str | None, check: Check = always
     ) -> list[Created]:
@@ -303,8 +311,14 @@ class TaskQueue:
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
         run = self._runs[task_id]
         self.tally.rounds += len(rounds)
+        self._note_locks(task_id, rounds)
         self._note_pace(run, rounds)
         self._writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
+
+    def _note_locks(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
+        for done in rounds:
+            if done.locks:
+                self._schedule.hold_also(task_id, done.locks)
 
     def task_ended(self, ended: Ended) -> None:
         run = self._runs[ended.task]

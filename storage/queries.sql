@@ -80,6 +80,7 @@ UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, perce
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
     result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
     interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision,
+    locks = coalesce(:new_locks, locks),
     rounds_bytes = coalesce(rounds_bytes, :rounds_bytes_before) + :rounds_bytes_added
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
 RETURNING rounds_bytes
@@ -514,3 +515,18 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'tasks')
 -- name: skip_ids
 -- Those that the original may have given to tasks which this copy does not know.
 UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'tasks'
+
+-- name: keep_pool_creation
+INSERT OR REPLACE INTO pool_creations (fsid, name, pg_num, application, newest_pool, at, user, request_path,
+    request_key, request_body_hash, pool, task)
+VALUES (:fsid, :name, :pg_num, :application, :newest_pool, :at, :user, :request_path,
+    :request_key, :request_body_hash, :pool, :task)
+
+-- name: forget_pool_creation
+-- Unless another one has begun under that name.
+DELETE FROM pool_creations WHERE fsid = :fsid AND name = :name AND at = :at
+
+-- name: pool_creations
+-- All creations that have begun, which are few; the columns in the order of storage.creations.PoolCreation.
+SELECT fsid, name, pg_num, application, newest_pool, at, user, request_path, request_key, request_body_hash, pool, task
+FROM pool_creations

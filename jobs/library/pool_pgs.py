@@ -22,6 +22,8 @@ from ceph.pools import (
     get_pool,
     is_created_by,
     lock_pool,
+    pool_lock,
+    prepared_by,
     set_pg_num,
     set_pgp_num,
 )
@@ -41,8 +43,7 @@ async def prepare(
     """Which pool it is, whatever becomes of its name; nothing if a step before creates it."""
     if is_created_by(earlier, fsid, pool):
         return {}
-    found = await clusters.find_pool(fsid, pool)
-    return {"pool_id": found.id, "pool_name": found.name}
+    return prepared_by(await clusters.find_pool(fsid, pool))
 
 
 def ref_of(pool: str | int, pool_id: int | None, pool_name: str | None) -> PoolRef:
@@ -96,12 +97,11 @@ def pool_pgs(
     settings: FollowSettings,
     clusters: Clusters,
 ) -> Generator[Round | Pause, None, dict[str, object]]:
-    """Sets the number of PGs of a Ceph pool, named by its name or its id, and follows it until all of them are placed
-    and clean.
+    """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
 
-    `follows_from` is how many PGs the pool had when somebody else set the number: then nothing is set, and another
-    number that is set meanwhile ends the task. `course` is what the first round has found, and whether the number has
-    been set.
+    `pool` is a name or an id. `follows_from` is how many PGs the pool had when somebody else set the number: then
+    nothing is set, and another number that is set meanwhile ends the task. `course` is what the first round has found,
+    and whether the number has been set.
     """
     before = told_before(course, goes_on(course))
     with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
@@ -113,6 +113,7 @@ def pool_pgs(
                 message=f"PGs {found.pg_num}, {pg_num} wanted",
                 checkpoint=checkpoint_of(course),
                 if_aborted=goes_on(course),
+                locks=[pool_lock(fsid, found.id)],
             )
         if not course.is_set:
             course = yield from setting(cluster, course)

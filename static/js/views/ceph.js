@@ -123,7 +123,7 @@ function content(state, cluster, act, now) {
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
-      ${unreadableView(list.unreadable)}
+      ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
       ${rowsOf(state, cluster, parts, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
     </section>
@@ -147,7 +147,7 @@ function rowsOf(state, cluster, parts, act, now) {
 function problem(text, act) {
   return html`
     <div class="alert alert-warning list-problem" role="alert">
-      <span>${text}</span>
+      <span>${text[0].toUpperCase()}${text.slice(1)}</span>
       <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
     </div>
   `;
