@@ -104,6 +104,7 @@ class Cluster:
         store: str = "memstore",
         max_misplaced: float = 1,
         mgr_pythonpath: Path | str = "",
+        max_pgs_per_osd: int = 500,
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
 
@@ -114,6 +115,7 @@ class Cluster:
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
         settings["MGR_PYTHONPATH"] = str(mgr_pythonpath)
+        settings["MAX_PGS_PER_OSD"] = str(max_pgs_per_osd)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},
