@@ -122,7 +122,7 @@ async def open_tasks(
     from storage.sqlite import SqliteStore
 
     clusters = _cluster_watches(config)
-    provided = Clusters(config.clusters, clusters.target_of)
+    provided = Clusters(config.clusters, clusters)
     registry = config.configure(load_registry(config.modules)).providing(provided, Seen(clusters))
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))

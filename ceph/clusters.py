@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ceph import bindings
+from ceph.answers import understood
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.placement import pause_seconds
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.state import Pool
+from ceph.trial import proven
+from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, InvalidInput, NotFound
 from jobs.registry import Pause, Provided, Registry, Round
 
 AGAIN_AFTER_SECONDS = 1.0
+LONGEST_REFUSAL_SECONDS = 300.0
+"""So long a task waits for a key or a conf file that is being replaced."""
 Answer = TypeVar("Answer")
+
+
+class PoolsOfServer(Protocol):
+    """What the server knows of pools, and can ask for. A pool is named by its name (text) or by its id."""
+
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """Asks the cluster now; None if there is no such pool. Raises NotFound for a cluster that there is not, and
+        ClusterError."""
+
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """The pool as it was last read; None if it was not."""
 
 
 class Clusters(Provided):
     """A job that has a parameter of this type gets the clusters that it may reach.
 
-    `target_of` is of the server alone, where tasks are described: see `target`.
+    `pools` is of the server alone, where tasks are created and described.
     """
 
     def __init__(
-        self,
-        settings: Mapping[str, ClusterSettings] | None = None,
-        target_of: Callable[[str, str], int | None] | None = None,
+        self, settings: Mapping[str, ClusterSettings] | None = None, pools: PoolsOfServer | None = None
     ) -> None:
         self.settings = settings or {}
-        self._target_of = target_of
+        self._pools = pools
 
-    def target(self, fsid: str, pool: str) -> int | None:
-        """The target of a pool's `pg_num` as it was last read; None in a worker, and where it was not read."""
-        return self._target_of(fsid, pool) if self._target_of else None
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool:
+        """The pool as it is now. Only in the server. Raises InvalidInput, by the parameters `fsid` and `pool`, if there
+        is none, and ClusterUnavailable."""
+        assert self._pools is not None
+        try:
+            found = await self._pools.find_pool(fsid, pool)
+        except NotFound as error:
+            raise InvalidInput(errors={"fsid": [str(error)]}) from error
+        if found is None:
+            raise InvalidInput(errors={"pool": [f"there is no pool {pool} in cluster {fsid}"]})
+        return found
+
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """The pool as it was last read; None in a worker, and if it was not read."""
+        return self._pools.last_read_pool(fsid, pool) if self._pools else None
 
     def unavailable_because(self) -> str | None:
         """Why no job can reach a cluster here; None where one may. Asks no cluster."""
@@ -42,31 +68,34 @@ class Clusters(Provided):
         return 'no cluster is configured: name one in config.ini, as in [ceph "main"] conf = /etc/ceph/ceph.conf'
 
     def connect(self, fsid: str) -> Cluster:
-        """A handle of the cluster, to be closed. Raises ClusterError where it is not configured or not reached."""
+        """Returns a connection, to be closed. Raises ClusterError if that cluster is not configured or not reached.
+
+        A cluster is the one that it says it is. The conf files only say whom to ask first: those that name the fsid,
+        then those that name none, then those that name another one, mistakenly perhaps. librados reads no file here
+        by which no cluster was reached before, in another process.
+        """
         failures: list[ClusterError] = []
-        for settings in self.settings.values():
+        others: list[str] = []
+        for name, settings, named in self._likeliest_first(fsid):
+            if named not in (None, fsid) and failures:
+                break
             try:
-                found = _connected_if(settings, fsid)
+                found = proven(settings).fsid
+                if found == fsid:
+                    return Cluster(settings, fsid)
+                others.append(f"{name} is {found}" + (", whatever its conf file says" if named == fsid else ""))
             except ClusterError as error:
-                failures.append(error)
-            else:
-                if found is not None:
-                    return found
+                if named in (None, fsid):
+                    failures.append(error)
+                else:
+                    others.append(f"{name} should be {named}: {error}")
         if failures:
             raise failures[0]
-        raise ClusterRefused(f"There is no cluster {fsid}; configured: {', '.join(self.settings) or 'none'}.")
+        raise ClusterRefused(f"There is no cluster {fsid}; configured: {', '.join(others) or 'none'}.")
 
-
-def _connected_if(settings: ClusterSettings, fsid: str) -> Cluster | None:
-    """Where the conf file names no fsid, only the cluster itself can say which it is."""
-    named = fsid_in_conf(settings)
-    if named not in (None, fsid):
-        return None
-    cluster = Cluster(settings)
-    if named is None and cluster.fsid != fsid:
-        cluster.close()
-        return None
-    return cluster
+    def _likeliest_first(self, fsid: str) -> list[tuple[str, ClusterSettings, str | None]]:
+        named = [(name, one, fsid_in_conf(one)) for name, one in self.settings.items()]
+        return sorted(named, key=lambda one: (one[2] != fsid, one[2] is not None))
 
 
 def why_unavailable(registry: Registry) -> str | None:
@@ -75,20 +104,26 @@ def why_unavailable(registry: Registry) -> str | None:
 
 
 def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:
-    """What `ask` returns, as soon as the cluster answers: each silence is a round that says so, as `last` was else.
+    """Calls `ask` until the cluster answers, and returns its result: each silence is a round that says so, like `last`.
 
-    A task outlives a monitor that hangs, and asks less often the longer that lasts. What the cluster refuses, the key
-    too, is raised.
+    A task outlives a monitor that hangs, and asks less often the longer that lasts. What the cluster refuses is raised.
+    So is a key or a conf file that is wrong; if the cluster was reached before, five minutes later.
     """
     began_at = time.monotonic()
     while True:
         try:
-            return ask()
+            with understood():
+                return ask()
         except ClusterUnavailable as error:
-            if not error.is_silence:
+            if not may_pass(error, began_at):
                 raise
             yield _silent(error, last or Round())
             yield Pause(pause_seconds(AGAIN_AFTER_SECONDS, time.monotonic() - began_at))
+
+
+def may_pass(error: ClusterUnavailable, began_at: float) -> bool:
+    """Whether a task that began to ask at `began_at` (monotonic) asks again after this."""
+    return error.is_silence or (error.was_reached and time.monotonic() < began_at + LONGEST_REFUSAL_SECONDS)
 
 
 def _silent(error: ClusterUnavailable, last: Round) -> Round:

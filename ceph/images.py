@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from ceph.cluster import Cluster, told
-from ceph.samples import Sizes
+from ceph.cluster import Cluster
 from ceph.state import Image, pool_of
 
 RBD_APPLICATIONS = ("rbd", None)
@@ -35,16 +32,16 @@ def images_in(cluster: Cluster, pool: str) -> list[Image]:
     return [Image(pool=pool, name=name, size_bytes=size) for name, size in sizes.items() if size is not None]
 
 
-def names_in(cluster: Cluster, pool: str) -> list[str]:
-    """The names of the images of a pool. Raises ClusterError."""
-    with cluster.pool(pool) as context:
-        return _names(context)
-
-
-def _names(context: Any) -> list[str]:
+def names_of(cluster: Cluster, pool: str) -> list[tuple[str, str]]:
+    """The images of a pool in all of its namespaces, each by its namespace and name, in order. Raises ClusterError."""
     import rbd
 
-    return sorted(rbd.RBD().list(context))
+    found = []
+    with cluster.pool(pool) as context:
+        for namespace in ("", *rbd.RBD().namespace_list(context)):
+            context.set_namespace(namespace)
+            found += [(namespace, name) for name in rbd.RBD().list(context)]
+    return sorted(found)
 
 
 def _size_bytes(context: Any, name: str, image_id: str) -> int | None:
@@ -77,42 +74,3 @@ def _size_when_opened(context: Any, name: str) -> int:
 
     with rbd.Image(context, name, read_only=True) as image:
         return int(image.size())
-
-
-@contextmanager
-def opened(cluster: Cluster, pool: str, name: str) -> Iterator[Any]:
-    """An `rbd.Image`, only to be read. Raises ClusterError."""
-    import rbd
-
-    with cluster.pool(pool) as context, told(cluster.settings), rbd.Image(context, name, read_only=True) as image:
-        yield image
-
-
-def sizes_of(cluster: Cluster, pool: str, name: str) -> Sizes:
-    """What an image is provisioned with, and what of it is written. Raises ClusterError.
-
-    By the image's map of objects, where it has one, in milliseconds; else by looking for its objects, 25 ms for each
-    GiB of its size.
-    """
-    with opened(cluster, pool, name) as image:
-        size_bytes = int(image.size())
-        return Sizes(size_bytes, _used_bytes(image, size_bytes))
-
-
-def _used_bytes(image: Any, size_bytes: int) -> int:
-    """Without what it shares with the image that it is a clone of."""
-    lengths: list[int] = []
-
-    def take(_offset: int, length: int, exists: bool) -> None:
-        if exists:
-            lengths.append(length)
-
-    image.diff_iterate(0, size_bytes, None, take, include_parent=False, whole_object=_has_valid_map(image))
-    return sum(lengths)
-
-
-def _has_valid_map(image: Any) -> bool:
-    import rbd
-
-    invalid = rbd.RBD_FLAG_OBJECT_MAP_INVALID | rbd.RBD_FLAG_FAST_DIFF_INVALID
-    return bool(image.features() & rbd.RBD_FEATURE_FAST_DIFF) and not image.flags() & invalid

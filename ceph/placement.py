@@ -290,13 +290,19 @@ def _told(check: Check) -> str:
 
 
 def own_pool(pools: Sequence[Pool], course: Course) -> Pool:
-    """The pool of this course, renamed or not. Raises ClusterRefused where it is gone."""
-    found = next((pool for pool in pools if pool.id == course.pool_id), None)
+    """The pool of this course, renamed or not. Raises ClusterRefused if it is gone."""
+    return present_pool(pools, course.pool_id, course.pool)
+
+
+def present_pool(pools: Sequence[Pool], pool_id: int, name: str) -> Pool:
+    """The pool of this id. Raises ClusterRefused if it is gone: `pool 5 (rbd) was removed`; `name` is its last known
+    one."""
+    found = next((pool for pool in pools if pool.id == pool_id), None)
     if found is not None:
         return found
-    is_replaced = any(pool.name == course.pool for pool in pools)
-    other = ", and there is another one of that name now" if is_replaced else ""
-    raise ClusterRefused(f"pool {course.pool} is gone: it was removed{other}", POOL_GONE_ERRNO)
+    other = next((pool for pool in pools if pool.name == name), None)
+    replaced = f", and the pool of that name now is another one, {other.id}" if other else ""
+    raise ClusterRefused(f"pool {pool_id} ({name}) was removed{replaced}", POOL_GONE_ERRNO)
 
 
 def check_target(pool: Pool, target: int) -> None:

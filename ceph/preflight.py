@@ -12,7 +12,7 @@ from math import ceil
 
 from msgspec import Struct
 
-from ceph.pools import MOST_PGS
+from ceph.pools import CHANGES, CREATES, MOST_PGS
 from ceph.state import ClusterState, Pool
 from jobs.model import Task
 
@@ -22,8 +22,6 @@ LEAST_OSDS_COUNTED = 3
 """A cluster of fewer is judged by its monitors as if it had so many."""
 SHORT_OF_SPACE = ("FULL", "NEARFULL", "BACKFILLFULL")
 SECONDS_A_MERGE = 1
-CREATES, CHANGES = "pool_create", "pool_pgs"
-"""The jobs that make something of a pool."""
 
 
 class PoolTask(Struct, frozen=True, kw_only=True):

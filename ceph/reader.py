@@ -16,10 +16,22 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import logs
+from ceph.answers import understood
 from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.images import images_of
-from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_order
+from ceph.messages import (
+    Answer,
+    CreatePool,
+    Failed,
+    Found,
+    ImagesRead,
+    Order,
+    Read,
+    StateRead,
+    decode_order,
+    decode_report,
+)
 from ceph.placement import objects_away
 from ceph.pools import create_pool
 from ceph.progress import Details, details_of, events_of
@@ -28,7 +40,7 @@ from ceph.state import ClusterState, checks_of, pools_of
 from jobs.child import become_child, leave
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from jobs.frames import Frames, framed
-from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
 
 log = logging.getLogger("hourglass.ceph")
 
@@ -77,36 +89,37 @@ class Reader:
         self._progress: Beside[Details] = Beside(details_of, {})
 
     def begin(self) -> None:
-        """Tells which cluster this is, as far as the conf file says."""
-        try:
-            fsid = fsid_in_conf(self._settings)
-        except ClusterError:
-            fsid = None  # whoever asks for something will be told
-        self._send(Found(fsid))
+        """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
+        self._send(encode(Found(fsid_in_conf(self._settings))))
 
     def obey(self, order: Order) -> None:
         """With a defect the process ends: whoever waits is told at once, and the next reader may do better."""
         try:
-            self._send(self._answer(order))
+            self._send(self._encoded(order))
         except Exception:
             log.critical("a defect in what reads the cluster", exc_info=True)
             leave(1)
 
-    def _answer(self, order: Order) -> Answer:
+    def _encoded(self, order: Order) -> bytes:
+        """The answer to an order. What the server would not take for an answer is a failure, and said so."""
         try:
-            cluster = self._connected()
-            if isinstance(order, CreatePool):
-                create_pool(cluster, order.name, order.pg_num, order.application)
-            if isinstance(order, Read) and order.what == "images":
-                return ImagesRead(order.number, images_of(cluster))
-            return StateRead(order.number, state_of(cluster, self._manager, self._progress))
+            with understood():
+                encoded = encode(self._answer(order))
+                decode_report(encoded)
+            if len(encoded) > LARGEST_MESSAGE_BYTES:
+                raise ClusterRefused(f"what was read of the cluster is too large: {len(encoded):,} bytes")
         except ClusterError as error:
-            return Failed(
-                number=order.number,
-                words=error.words,
-                errno=error.errno,
-                refused=not isinstance(error, ClusterUnavailable),
-            )
+            return encode(_failed(order, error))
+        return encoded
+
+    def _answer(self, order: Order) -> Answer:
+        """Raises ClusterError."""
+        cluster = self._connected()
+        if isinstance(order, CreatePool):
+            create_pool(cluster, order.name, order.pg_num, order.application)
+        if isinstance(order, Read) and order.what == "images":
+            return ImagesRead(order.number, images_of(cluster))
+        return StateRead(order.number, state_of(cluster, self._manager, self._progress))
 
     def _connected(self) -> Cluster:
         """Who has waited while another thread failed to connect has failed with it."""
@@ -125,9 +138,16 @@ class Reader:
             self._failure, self._failed_at = error, time.monotonic()
             raise
 
-    def _send(self, report: Report) -> None:
+    def _send(self, report: bytes) -> None:
         with self._sending:
-            self._channel.sendall(framed(encode(report)))
+            self._channel.sendall(framed(report))
+
+
+def _failed(order: Order, error: ClusterError) -> Failed:
+    """Whatever the cluster's words are, they can be sent."""
+    words = error.words[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
+    refused = not isinstance(error, ClusterUnavailable)
+    return Failed(number=order.number, words=words, errno=error.errno, refused=refused)
 
 
 def manager_error(cluster: Cluster) -> str | None:

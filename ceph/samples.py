@@ -13,6 +13,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from ceph.state import encoded
+
 FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 """Per second; latencies are of one operation."""
 OPERATIONS = {4: 0, 5: 1}
@@ -28,15 +30,15 @@ IDLE: Figures = (0,) * len(FIGURES)
 
 
 class Answer(Struct, frozen=True):
-    """What the manager said of a pool: the figures of its busy images by path. It `is_full` where there may be more."""
+    """What the manager said of a group: the figures of its busy images by path. It `is_full` if there may be more."""
 
-    pool: str
+    group: str
     rows: Mapping[str, Figures]
     is_full: bool
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """A moment: the busy images by path, and the pools of which there were too many to tell of all.
+    """A moment: the busy images by path, and the groups of which there were too many to tell of all.
 
     `at` is in milliseconds since 1970, at its end; `weight` is how many samples were joined to this one.
     """
@@ -51,18 +53,20 @@ class Sample(Struct, frozen=True, kw_only=True):
         row = self.rows.get(path)
         if row is not None:
             return row
-        return None if pool_in(path) in self.full_pools else IDLE
+        return None if group_of(path) in self.full_pools else IDLE
 
 
-def pool_in(path: str) -> str:
-    return path.partition("/")[0]
+def group_of(path: str) -> str:
+    """Returns the part of an image's path before its name: the pool, and its namespace if it is in one."""
+    return path.rpartition("/")[0]
 
 
 # From answers
 
 
-def answer_of(pool: str, replies: Mapping[str, Mapping[str, Any]]) -> Answer:
-    """From the replies to `rbd perf image stats` in both ORDERS.
+def answer_of(group: str, replies: Mapping[str, Mapping[str, Any]], descriptor: str | None = None) -> Answer:
+    """From the replies to `rbd perf image stats` in both ORDERS. `descriptor` is what the manager calls the group, if
+    the replies are about others as well.
 
     A reply holds the first 64 images in its order, less those that do nothing at all. So it has all images that write
     (or read) unless there are 64 of those in it; only both together tell that an image which is in neither is idle.
@@ -70,18 +74,20 @@ def answer_of(pool: str, replies: Mapping[str, Mapping[str, Any]]) -> Answer:
     rows: dict[str, Figures] = {}
     is_full = False
     for order, reply in replies.items():
-        found = dict(_rows_of(pool, reply))
+        found = list(_rows_of(reply))
         place = ANSWERED_AS.index(order)
-        is_full |= sum(figures[place] > 0 for figures in found.values()) >= MOST_ANSWERED
-        rows |= found
-    return Answer(pool, rows, is_full)
+        is_full |= sum(figures[place] > 0 for _, _, figures in found) >= MOST_ANSWERED
+        rows |= {f"{group}/{encoded(name)}": figures for of, name, figures in found if descriptor in (None, of)}
+    return Answer(group, rows, is_full)
 
 
-def _rows_of(pool: str, reply: Mapping[str, Any]) -> Iterator[tuple[str, Figures]]:
+def _rows_of(reply: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Figures]]:
+    """Each image's group, as the manager calls it, its name and its figures."""
     places = [reply["stat_descriptors"].index(name) for name in ANSWERED_AS]
     for row in reply["stats"]:
         for key, values in row.items():
-            yield f"{pool}/{key.partition('/')[2]}", _figures_of([values[place] for place in places])
+            index, _, name = key.partition("/")
+            yield reply["pool_descriptors"].get(index), name, _figures_of([values[place] for place in places])
 
 
 def _figures_of(values: Sequence[float]) -> Figures:
@@ -97,7 +103,7 @@ def sample_of(answers: Iterable[Answer], paths: Collection[str], at: int) -> Sam
     """Of the images that are asked for."""
     answers = list(answers)
     rows = {path: row for answer in answers for path, row in answer.rows.items() if path in paths}
-    return Sample(at=at, rows=rows, full_pools=frozenset(answer.pool for answer in answers if answer.is_full))
+    return Sample(at=at, rows=rows, full_pools=frozenset(answer.group for answer in answers if answer.is_full))
 
 
 # Joined, where there are too many
@@ -195,11 +201,11 @@ def packed_samples(samples: Sequence[Sample], paths: Sequence[str]) -> str:
     rows = (
         [places[path], *map(number_code, row)] for one in samples for path, row in one.rows.items() if path in places
     )
-    return _packed(json.dumps(heads).encode() + b"\n" + array("H", chain.from_iterable(rows)).tobytes())
+    return packed(json.dumps(heads).encode() + b"\n" + array("H", chain.from_iterable(rows)).tobytes())
 
 
 def unpacked_samples(text: str, paths: Sequence[str]) -> list[Sample]:
-    head, _, body = _unpacked(text).partition(b"\n")
+    head, _, body = unpacked(text).partition(b"\n")
     codes = array("H")
     codes.frombytes(body)
     rows = _rows(codes, paths)
@@ -224,18 +230,18 @@ class Sizes(Struct, frozen=True):
 
 
 def packed_sizes(sizes: Mapping[str, Sizes]) -> str:
-    return _packed(json.dumps([[path, one.size_bytes, one.used_bytes] for path, one in sizes.items()]).encode())
+    return packed(json.dumps([[path, one.size_bytes, one.used_bytes] for path, one in sizes.items()]).encode())
 
 
 def unpacked_sizes(text: str) -> dict[str, Sizes]:
-    return {path: Sizes(size, used) for path, size, used in json.loads(_unpacked(text))} if text else {}
+    return {path: Sizes(size, used) for path, size, used in json.loads(unpacked(text))} if text else {}
 
 
-def _packed(data: bytes) -> str:
+def packed(data: bytes) -> str:
     return base64.b85encode(zlib.compress(data, 6)).decode()
 
 
-def _unpacked(text: str) -> bytes:
+def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b85decode(text))
 
 

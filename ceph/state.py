@@ -102,6 +102,10 @@ class ClusterState(Struct, frozen=True, kw_only=True):
     def pool_named(self, name: str) -> Pool | None:
         return next((pool for pool in self.pools if pool.name == name), None)
 
+    def find(self, pool: str | int) -> Pool | None:
+        """A pool by its name, which is text, or by its id."""
+        return self.pool(pool) if isinstance(pool, int) else self.pool_named(pool)
+
 
 class Trouble(Struct, frozen=True):
     """Why something cannot be read: the cluster's own words, and its number of them."""
@@ -142,7 +146,12 @@ class Images(Struct, frozen=True):
 
 def image_path(pool: str, namespace: str, name: str) -> str:
     """Returns `rbd/disk1` or `rbd/team/disk1`. A `/` in a name is written as `%2F`, a `%` as `%25`."""
-    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (pool, namespace, name) if part)
+    return "/".join(map(encoded, filter(None, (pool, namespace, name))))
+
+
+def encoded(name: str) -> str:
+    """Returns a name as it stands in a path."""
+    return name.replace("%", "%25").replace("/", "%2F")
 
 
 def parts_of_path(path: str) -> tuple[str, str, str]:

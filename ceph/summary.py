@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from ceph.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, mean_figures, pool_in, thinned, tidy
+from ceph.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
+from ceph.state import Trouble
 
 MOST_POINTS = 100_000
 """Of all series together; a point has six figures, in at most 80 characters."""
@@ -15,20 +16,28 @@ NOTHING: Summary = {"mean": 0, "p50": 0, "p95": 0, "max": 0}
 
 
 def result_of(
-    sizes: Mapping[str, Sizes], samples: Sequence[Sample], interval_seconds: float, removed: Iterable[str]
+    sizes: Mapping[str, Sizes],
+    samples: Sequence[Sample],
+    interval_seconds: float,
+    removed: Iterable[str],
+    errors: Mapping[str, Trouble] | None = None,
 ) -> dict[str, object]:
-    """The result of a task: at most 10 MiB, whatever there was to see."""
+    """The result of a task: at most 10 MiB, whatever there was to see. `errors` are why images could not be read."""
     busy = sorted({path for sample in samples for path in sample.rows} & set(sizes))
-    idle = {pool: _figures_of(f"{pool}/", samples) for pool in {pool_in(path) for path in sizes}}
+    idle = {group: _figures_of(f"{group}/", samples) for group in {group_of(path) for path in sizes}}
     of_busy = {path: _figures_of(path, samples) for path in busy}
-    found = [of_busy.get(path) or idle[pool_in(path)] for path in sizes]
+    found = {path: {**_sizes_of(one), **(of_busy.get(path) or idle[group_of(path)])} for path, one in sizes.items()}
+    failed = {path: error_of(trouble) for path, trouble in (errors or {}).items()}
     return {
-        "images": {
-            path: {**_sizes_of(one), **figures} for (path, one), figures in zip(sizes.items(), found, strict=True)
-        },
+        "images": dict(sorted({**found, **failed}.items())),
         "series": _series_of(busy, samples, interval_seconds),
         "removed": sorted(removed),
     }
+
+
+def error_of(trouble: Trouble) -> dict[str, object]:
+    """What stands in place of an image's figures if it could not be read."""
+    return {"error": {"errno": trouble.errno, "text": trouble.text}}
 
 
 def _sizes_of(sizes: Sizes) -> dict[str, int]:

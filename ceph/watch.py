@@ -57,6 +57,7 @@ class ReaderProcess:
         self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         self._not_before = 0.0
         self._last_end = ""
+        self._ends_in_a_row = 0
         self._stopping = False
 
     @property
@@ -111,18 +112,22 @@ class ReaderProcess:
             self.boot()
 
     def _take(self, report: Report) -> None:
-        self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
         match report:
             case Found(fsid):
                 self._on_found(fsid)
             case StateRead(number=number) | ImagesRead(number=number) | Failed(number=number):
+                self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+                self._ends_in_a_row = 0
                 answer = self._asked.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(report)
 
     def _ended(self, reason: str) -> None:
         self._process = None
+        self._ends_in_a_row += 1
         self._last_end = f"has ended ({reason})"
+        if self._ends_in_a_row > 1:
+            self._last_end = f"has ended {self._ends_in_a_row} times in a row (the last time: {reason}; see the log)"
         if self._stopping:
             return
         log.warning("The reader of the cluster %s has ended: %s", self._name, reason)
@@ -160,6 +165,13 @@ class Kept(Generic[Value]):
             self._reading = asyncio.create_task(self._read_once())
             self._reading.add_done_callback(_noted)
         return await asyncio.shield(self._reading)
+
+    async def get_from_now(self) -> Reading[Value]:
+        """What is read after this call: one that is under way may have passed what has just changed. Raises
+        ClusterError."""
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait([self._reading])
+        return await self.get(fresh=True)
 
     async def get_or_last(self) -> Reading[Value]:
         """As `get`, or what was last read, whatever its age, where there is nothing newer within a moment.
@@ -210,6 +222,8 @@ class ClusterWatch:
     def __init__(self, name: str, settings: ReaderSettings) -> None:
         self.name = name
         self.fsid: str | None = None
+        """Which cluster it is: what the conf file names, until the cluster itself was asked."""
+        self._has_told = False
         self._reader = ReaderProcess(name, settings, self._found)
         limits = settings.cluster
         self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
@@ -221,6 +235,11 @@ class ClusterWatch:
         """What was seen to go on in it until the last look."""
         self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
         self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether nothing more can be known of which cluster this is: it has said so, or does not answer now."""
+        return self._has_told or (self.fsid is not None and self.state.error is not None)
 
     @property
     def reader_pid(self) -> int | None:
@@ -293,9 +312,16 @@ class ClusterWatch:
     async def _ask_state(self, order: Callable[[int], Order]) -> ClusterState:
         answer = await self._ask(order, self._limit_seconds)
         assert isinstance(answer, StateRead)
-        self.fsid = answer.state.fsid
+        self._identify(answer.state.fsid)
         self.sightings = seen(self.sightings, answer.state, time.monotonic(), time.time())
         return answer.state
+
+    def _identify(self, fsid: str) -> None:
+        """Takes what the cluster says for its fsid, and logs if the conf file names another one."""
+        if self.fsid not in (None, fsid):
+            log.warning("The cluster %s is %s, not %s as before or in its conf file.", self.name, fsid, self.fsid)
+        self.fsid = fsid
+        self._has_told = True
 
     async def _read_images(self) -> list[Image]:
         answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
@@ -312,7 +338,8 @@ class ClusterWatch:
         return answer
 
     def _found(self, fsid: str | None) -> None:
-        self.fsid = fsid or self.fsid
+        if not self._has_told:
+            self.fsid = fsid or self.fsid
 
 
 class ClusterWatches:
@@ -331,28 +358,42 @@ class ClusterWatches:
             await watch.stop()
 
     def find(self, fsid: str) -> ClusterWatch | None:
-        return next((watch for watch in self.all if watch.fsid == fsid), None)
+        """Of several sections of config.ini for one cluster, the first by which it answered the last time."""
+        found = [watch for watch in self.all if watch.fsid == fsid]
+        return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def by_fsid(self, fsid: str) -> ClusterWatch:
         """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""
-        failures = [] if self.find(fsid) else await self._identify()
         found = self.find(fsid)
-        if found is not None:
-            return found
+        if found is not None and not found.is_identified:
+            await found.look()
+            found = self.find(fsid)
+        return found or await self._identified(fsid)
+
+    async def _identified(self, fsid: str) -> ClusterWatch:
+        """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
+        failures: list[ClusterError] = []
+        unknown = [watch.state.get() for watch in self.all if not watch.is_identified]
+        for answer in asyncio.as_completed(unknown):
+            try:
+                await answer
+            except ClusterError as error:
+                failures.append(error)
+            found = self.find(fsid)
+            if found is not None:
+                return found
         if failures:
             raise failures[0]
         known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
         raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
 
-    async def _identify(self) -> list[BaseException]:
-        """Asks those of which nobody knows yet which they are; why some do not say it."""
-        unknown = [watch.state.get() for watch in self.all if watch.fsid is None]
-        answers = await asyncio.gather(*unknown, return_exceptions=True)
-        return [answer for answer in answers if isinstance(answer, BaseException)]
+    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """As `PoolsOfServer.find_pool`."""
+        watch = await self.by_fsid(fsid)
+        return (await watch.state.get_from_now()).value.find(pool)
 
-    def target_of(self, fsid: str, pool: str) -> int | None:
-        """The target of a pool's `pg_num` as it was last read."""
+    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
+        """As `PoolsOfServer.last_read_pool`."""
         watch = self.find(fsid)
         last = watch.state.last if watch else None
-        found = last.value.pool_named(pool) if last else None
-        return found.pg_num_target if found else None
+        return last.value.find(pool) if last else None

@@ -10,10 +10,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from ceph.pools import PgNum, pool_lock
+from ceph.pools import CHANGES, CREATES, PgNum, locks_of_pool
 from ceph.preflight import (
-    CHANGES,
-    CREATES,
     PoolTask,
     Preflight,
     impossible_now,
@@ -92,12 +90,12 @@ class ClusterHandler(CreatingHandler):
         return (await watch.state.get_or_last()).value.pool(pool.id) or pool
 
     def pool_view(self, fsid: str, pool: Pool) -> PoolView:
-        pending = self.services.tasks.queue.pending_on(pool_lock(fsid, pool.name))
+        pending = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
         return pool_view(pool, pending[0] if pending else None)
 
     async def pending(self, fsid: str, pool: Pool) -> list[PoolTask]:
         """The first of the pending tasks on a pool, and the last: what lies between changes nothing."""
-        ids = self.services.tasks.queue.pending_on(pool_lock(fsid, pool.name))
+        ids = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
         tasks = [await self._task(task_id) for task_id in dict.fromkeys([*ids[:1], *ids[-1:]])]
         return [pool_task(task) for task in tasks if task is not None]
 
@@ -160,12 +158,12 @@ class PoolListHandler(ClusterHandler):
     ) -> tuple[Created, Pool]:
         """What the queue would refuse is refused before there is a pool."""
         params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
-        submission = Submission(job=CREATES, params=params)
-        self.services.tasks.queue.check(submission)
+        self.services.tasks.queue.check(Submission(job=CREATES, params=params))
         actor = self.actor  # whatever becomes of the sign-in once the cluster is at work, the pool gets its task
         application = given["application"] or None
         pool = await watch.create_pool(given["name"], given["pg_num"], application, self.check_actor)
         try:
+            submission = Submission(job=CREATES, params=params, prepared={"pool_id": pool.id})
             return await self.services.tasks.queue.submit(submission, actor, key), pool
         except HourglassError as error:
             raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
@@ -196,7 +194,7 @@ class PoolHandler(ClusterHandler):
     async def get(self, fsid: str, pool_id: str) -> None:
         """Shows the pool."""
         watch = await self.watch(fsid)
-        _, pool = await watch.pool(_pool_id(pool_id), stale=self.value("stale", False))
+        _, pool = await watch.pool(pool_number(pool_id), stale=self.value("stale", False))
         self.send(self.pool_view(fsid, pool))
 
     async def put(self, fsid: str, pool_id: str) -> None:
@@ -205,7 +203,7 @@ class PoolHandler(ClusterHandler):
         dry_run = self.value("dry_run", False)
         given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
         wait = self.preferred_wait()
-        state, pool = await watch.pool(_pool_id(pool_id), fresh=True)
+        state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         if dry_run:
             told = preflight(state, pool, given["pg_num"], await self.pending(fsid, pool))
             self.check_actor()
@@ -225,11 +223,17 @@ class PoolHandler(ClusterHandler):
             raise Conflict(refused)
         if not needs_task(pool, pg_num, pending):
             return None
-        params = {"fsid": fsid, "pool": pool.name, "pg_num": pg_num}
-        return await self.services.tasks.queue.submit(Submission(job=CHANGES, params=params), self.actor)
+        return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
 
 
-def _pool_id(text_of_id: str) -> int:
+def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = None) -> Submission:
+    """What asks for a task that changes this pool, whatever it is called by then, or follows what others make of it."""
+    params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
+    prepared = {"pool_id": pool.id, "pool_name": pool.name, "follows_from": follows_from}
+    return Submission(job=CHANGES, params=params, prepared=prepared)
+
+
+def pool_number(text_of_id: str) -> int:
     """Ids are digits; whatever else stands in their place names no pool."""
     if len(text_of_id) > 15:
         raise NotFound(f"There is no pool {text_of_id[:30]}.")

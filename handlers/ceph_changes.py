@@ -7,11 +7,17 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from ceph.changes import MOST_CHANGES, Change, changes
-from handlers.ceph import STALE, ClusterHandler
+from ceph.changes import MOST_CHANGES, Change, begin_of, changes
+from ceph.placement import Journey
+from ceph.state import Pool
+from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
+from handlers.ceph_views import PoolView
 from handlers.operations import Operation
+from handlers.taskqueue import APPLIED, CREATING_HEADERS
+from jobs.errors import Conflict
 from jobs.model import iso_time
 from jobs.views import Id, Percent, Time
+from storage import Created, RequestKey
 
 
 class ChangeView(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
@@ -58,3 +64,43 @@ class ClusterChangesHandler(ClusterHandler):
         state = (await self.reading(watch.state)).value
         going_on = changes(state, watch.sightings, lambda pool: self.pool_view(fsid, pool).task is not None)
         self.send(ChangeListView([change_view(change) for change in going_on]))
+
+
+class FollowHandler(ClusterHandler):
+    """A change of a pool that was begun elsewhere."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "POST": Operation(
+            answers={200: PoolView, 201: PoolView},
+            headers=CREATING_HEADERS,
+            answer_headers={**TASK_LOCATION, **APPLIED},
+            problems=(403, 409),
+        ),
+    }
+
+    async def post(self, fsid: str, pool_id: str) -> None:
+        """Follows, as a task, what others make of the pool until its PGs are in place; sets nothing."""
+        watch = await self.watch(fsid)
+        key, wait = self.request_key(), self.preferred_wait()
+        async with watch.deciding:
+            _, pool = await watch.pool(pool_number(pool_id), fresh=True)
+            going_on = watch.sightings.journeys.get(pool.id)
+            created = await self.services.tasks.queue.known(key) or await self._follow(fsid, pool, going_on, key)
+        await self.as_preferred(created.task, wait)
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
+
+    async def _follow(self, fsid: str, pool: Pool, going_on: Journey | None, key: RequestKey | None) -> Created:
+        """Raises Conflict if a task works on the pool already, or nothing changes it."""
+        pending = await self.pending(fsid, pool)
+        if pending:
+            raise Conflict(f"A task works on pool {pool.name} already: {pending[0]}.")
+        if going_on is None:
+            raise Conflict(f"Nothing changes pool {pool.name}: it has the {pool.pg_num} PGs that it is to have.")
+        if pool.pg_num_target != pool.pgp_num_target:
+            raise Conflict(
+                f"Pool {pool.name} is to have {pool.pg_num_target} PGs, of which {pool.pgp_num_target} are placed by "
+                "themselves (pgp_num): no task follows that. Set the number of PGs to make both the same."
+            )
+        course = going_on.course
+        wanted = change_of(fsid, pool, course.target, begin_of(course))
+        return await self.services.tasks.queue.submit(wanted, self.actor, key)

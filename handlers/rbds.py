@@ -95,7 +95,7 @@ class PerformanceHandler(ClusterHandler):
         await watch.state.get()
         given = validate(_performance_parameters(self.services.tasks.registry), self.json(), "RBD performance data")
         submission = Submission(job="rbd_performance", params={**given, "fsid": fsid})
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key))
+        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor))
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:

@@ -15,7 +15,7 @@ from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
 from handlers.base import API, NotFoundHandler
 from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
-from handlers.ceph_changes import ClusterChangesHandler
+from handlers.ceph_changes import ClusterChangesHandler, FollowHandler
 from handlers.choices import ChoicesHandler
 from handlers.docs import DocsHandler
 from handlers.events import EventsHandler
@@ -65,6 +65,7 @@ API_ROUTES: list[tuple[str, type]] = [
     ("ceph", ClustersHandler),
     (rf"ceph/{FSID}/pools", PoolListHandler),
     (rf"ceph/{FSID}/pools/(\d+)", PoolHandler),
+    (rf"ceph/{FSID}/pools/(\d+)/follow", FollowHandler),
     (rf"ceph/{FSID}/changes", ClusterChangesHandler),
     (rf"ceph/{FSID}/rbds", ImagesHandler),
     (rf"ceph/{FSID}/rbds/performance", PerformanceHandler),

@@ -271,7 +271,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self.create(self._submit)
 
     async def _submit(self, key: RequestKey | None) -> Created:
-        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key)
+        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
 
     def _take_submission(self) -> Submission:
         """What the body asks for, which is not held any longer."""
@@ -313,7 +313,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
         created = await self.services.tasks.queue.submit_all(
-            [self._submission_or_mistake(one) for one in given], self.actor
+            [self._submission_or_mistake(one) for one in given], self.actor, self.check_actor
         )
         tasks = Room().fit_all(one.task for one in created)
         self.send(CreatedView([self.view(task) for task in tasks]), 201)
@@ -418,7 +418,7 @@ class TestTaskHandler(CreatingHandler):
 
     async def _submit(self, key: RequestKey | None) -> Created:
         submission = Submission(job="test_task", params=self.json())
-        return await self.services.tasks.queue.submit(submission, self.actor, key)
+        return await self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor)
 
 
 class TaskHandler(AnsweringHandler):

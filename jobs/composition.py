@@ -6,7 +6,8 @@ A job is made of others where one of its parameters is of the type `Steps`; thos
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -95,26 +96,57 @@ class Part(Struct, frozen=True):
     params: dict[str, object]
 
 
-def parts_of(registry: Registry, name: str, given: object) -> list[Part]:
+Prepared = Mapping[str, Mapping[str, object]]
+"""What was found out for each part of a task, by its place."""
+
+
+def parts_of(registry: Registry, name: str, given: object, prepared: Prepared | None = None) -> list[Part]:
     """The job and all that are inside it, itself first, defaults filled in.
 
     Raises NotFound where there is no such job, and InvalidInput with all other mistakes at once, each under its place:
     `steps[1].params.times`.
     """
-    checking = _Checking(registry)
-    checking.part(registry.job(name), given, "", 1)
-    checking.mistakes.raise_if_any()
-    return checking.parts
+    return _Checking(registry, prepared or {}).of(name, given)
+
+
+def stored_parts_of(registry: Registry, name: str, stored: object) -> list[Part]:
+    """As `parts_of`, from the parameters of a task that exists."""
+    return _Checking(registry, None).of(name, stored)
+
+
+def given_params(registry: Registry, name: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a task that exists, without what was prepared for it and for the jobs inside it."""
+    job = registry.find(name)
+    if job is None:
+        return dict(stored)
+    prepared = {parameter.name for parameter in job.prepared_parameters}
+    given = {key: value for key, value in stored.items() if key not in prepared}
+    for parameter in job.steps_parameters:
+        with suppress(msgspec.ValidationError):  # its job refuses them in its own words
+            given[parameter] = [
+                {"job": step.job, "params": given_params(registry, step.job, step.params)}
+                for step in _steps_in(given.get(parameter))
+            ]
+    return given
 
 
 class _Checking:
-    """One way through everything that was given, which collects the mistakes and the parts."""
+    """One way through everything that was given, which collects the mistakes and the parts.
 
-    def __init__(self, registry: Registry) -> None:
+    `prepared` is None if that was stored with what was given.
+    """
+
+    def __init__(self, registry: Registry, prepared: Prepared | None) -> None:
         self.mistakes = Mistakes()
         self.parts: list[Part] = []
         self._registry = registry
+        self._prepared = prepared
         self._steps = 0
+
+    def of(self, name: str, given: object) -> list[Part]:
+        self.part(self._registry.job(name), given, "", 1)
+        self.mistakes.raise_if_any()
+        return self.parts
 
     def part(self, job: Job, given: object, place: str, level: int) -> dict[str, object]:
         """The parameters of a job, checked; none where a mistake has been noted."""
@@ -123,12 +155,17 @@ class _Checking:
         if job.steps_parameters and isinstance(given, Mapping):
             given = self._with_checked_steps(job, given, inside, level)
         try:
-            params = job.validate(given)
+            params = self._checked(job, given, place)
         except InvalidInput as error:
             self.mistakes.take(error, inside)
             return {}
         self.parts.insert(index, Part(place, job, params))
         return params
+
+    def _checked(self, job: Job, given: object, place: str) -> dict[str, object]:
+        if self._prepared is None:
+            return job.validate_stored(given)
+        return job.validate(given) | job.validate_prepared(self._prepared.get(place, {}))
 
     def _with_checked_steps(self, job: Job, given: Mapping[str, object], inside: str, level: int) -> dict[str, object]:
         values = dict(given)
@@ -181,19 +218,22 @@ def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
             raise JobUnavailable(f"The job {parts[0].job.name} is not available here: {place}{reason}.")
 
 
-def locks_of(registry: Registry, parts: Sequence[Part]) -> tuple[str, ...]:
-    """The locks that a task of these parts holds while it runs: sorted, each once.
+def locks_of(
+    registry: Registry, parts: Sequence[Part], is_taken: Callable[[str], bool] = lambda _lock: False
+) -> tuple[str, ...]:
+    """The locks that a task of these parts holds while it runs: sorted, each once. `is_taken` says of one whether
+    another task has it, or waits for it.
 
     Raises InvalidInput for each that is too long, at the place of its job, and if they are too long together.
     """
     found: set[str] = set()
     errors: dict[str, list[str]] = {}
     for part in parts:
-        lock = part.job.lock_of(registry.arguments(part.job, part.params))
-        if lock is not None:
-            found.add(lock)
-            if mistake := mistake_of_locks([lock]):
-                errors[f"{part.place}.lock" if part.place else "lock"] = [mistake]
+        locks = part.job.locks_of(registry.arguments(part.job, part.params))
+        taken = {*locks.own, *filter(is_taken, locks.if_taken)}
+        found |= taken
+        if any(mistakes := [mistake_of_locks([lock]) for lock in sorted(taken)]):
+            errors[f"{part.place}.lock" if part.place else "lock"] = [one for one in mistakes if one]
     if not errors and (mistake := mistake_of_locks(found)):
         errors["lock"] = [mistake]
     if errors:
@@ -237,9 +277,14 @@ def _names_inside(registry: Registry, job: Job, params: Mapping[str, Any]) -> It
 def _kept_steps(job: Job, params: Mapping[str, Any]) -> list[Step]:
     """None where the code of the job has changed, and they do not fit any more: it says so itself when it begins."""
     try:
-        return [step for name in job.steps_parameters for step in msgspec.convert(params.get(name), Steps)]
+        return [step for name in job.steps_parameters for step in _steps_in(params.get(name))]
     except msgspec.ValidationError:
         return []
+
+
+def _steps_in(value: object) -> list[Step]:
+    steps: list[Step] = msgspec.convert(value, Steps)
+    return steps
 
 
 def jobs_in(registry: Registry, name: str, params: str) -> list[Job]:

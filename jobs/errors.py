@@ -216,6 +216,9 @@ class ClusterError(HourglassError):
 class ClusterUnavailable(ClusterError):
     """The Ceph cluster does not answer, or refuses the key; see whether it is up, then try again."""
 
+    was_reached = False
+    """Whether it was reached before: a key that is refused now, or a file that is wrong, is being replaced perhaps."""
+
     @property
     def is_silence(self) -> bool:
         """Whether nobody answered in time: that may pass by itself, unlike a wrong key or a conf that is not there."""

@@ -6,16 +6,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs import composition, lifecycle
+from jobs import composition, lifecycle, preparing
 from jobs.engine import Engine, WorkerUsage
 from jobs.errors import (
     Conflict,
@@ -54,13 +54,15 @@ MOST_REASON_CHARACTERS = 500
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """What somebody asks for. `not_before` in milliseconds since 1970."""
+    """What somebody asks for. `not_before` in milliseconds since 1970; `prepared` is what the job itself would find out
+    when its task is created, if that is known already."""
 
     job: str
     params: object
     priority: int = 0
     not_before: int | None = None
     retry_of: int | None = None
+    prepared: Mapping[str, object] | None = None
 
 
 Check = Callable[[], object]
@@ -129,46 +131,71 @@ class TaskQueue:
                 await self._recover_one(task if task.params else await self._store.task(task.id))
         self._dispatch()
 
-    async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
+    async def submit(
+        self, submission: Submission, by: str | None, key: RequestKey | None = None, check: Check = always
+    ) -> Created:
         """Takes in one task; with a key that is known already, that is its task.
 
-        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable.
+        Raises InvalidInput (an unknown job is one too), JobUnavailable, Conflict, StorageUnavailable, and what `check`
+        or the preparation of its jobs raises, e.g. ClusterUnavailable.
         """
         try:
-            draft = self._checked_draft(submission, by)
+            parts = self._parts(submission)
+            self._refuse_if_stopping()
+            if preparing.needs_preparation(parts):
+                known = await self.known(key)
+                if known is not None:
+                    return known
+                draft = await self._prepared_draft(submission, by, parts)
+            else:
+                draft = self._draft(submission, by, parts)
         except HourglassError:
             known = await self.known(key)
             if known is None:
                 raise
             return known
-        del submission  # the draft has it as a text
-        # Nothing is waited for before this, so that whoever may ask for it now still may when it is written.
+        del submission, parts  # the draft has it as a text
+        # Where nothing is prepared, nothing is waited for before this: who may ask for it still may when it is written.
+        check()
         return (await self._take_in([draft], key))[0]
 
     def check(self, submission: Submission) -> None:
         """Raises what `submit` would, as far as that is known beforehand: for callers that do something first."""
-        self._checked_draft(submission, by=None)
+        self._draft(submission, None, self._parts(submission))
+        self._refuse_if_stopping()
 
     async def known(self, key: RequestKey | None) -> Created | None:
         """What a request has created that was sent before: whatever has changed since, it is not refused now."""
         task = await self._store.created_with(key) if key is not None else None
         return Created(task, is_new=False) if task is not None else None
 
-    async def submit_all(self, submissions: Sequence[Submission | InvalidInput], by: str | None) -> list[Created]:
+    async def submit_all(
+        self, submissions: Sequence[Submission | InvalidInput], by: str | None, check: Check = always
+    ) -> list[Created]:
         """Takes in all tasks or none. Raises InvalidInput with the mistakes of all of them by their indices; one whose
-        form is wrong already comes as its mistake."""
+        form is wrong already comes as its mistake. Raises besides what `submit` does."""
         drafts: list[Draft] = []
+        to_prepare: dict[int, Sequence[composition.Part]] = {}
         mistakes = Mistakes()
         for index, submission in enumerate(submissions):
-            try:
+            with _noted(mistakes, index):
                 if isinstance(submission, InvalidInput):
                     raise submission
-                drafts.append(self._draft(submission, by))
-            except InvalidInput as error:
-                mistakes.take(error, f"[{index}].")
-            except JobUnavailable as error:
-                mistakes.add(f"[{index}].job", str(error))
+                parts = self._parts(submission)
+                drafts.append(self._draft(submission, by, parts))
+                if preparing.needs_preparation(parts):
+                    to_prepare[index] = parts
         mistakes.raise_if_any()
+        if to_prepare:
+            asked = (self._prepared_draft(cast(Submission, submissions[n]), by, to_prepare[n]) for n in to_prepare)
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            for index, answer in zip(to_prepare, answers, strict=True):
+                with _noted(mistakes, index):
+                    if isinstance(answer, BaseException):
+                        raise answer
+                    drafts[index] = answer
+            mistakes.raise_if_any()
+        check()
         return await self._take_in(drafts)
 
     async def retry(
@@ -181,11 +208,11 @@ class TaskQueue:
         task = await self._store.task(task_id)
         if task.is_pending:
             raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
-        params = json.loads(task.params)
+        params = composition.given_params(self._registry, task.job, json.loads(task.params))
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         check()
         try:
-            return await self.submit(submission, by, key)
+            return await self.submit(submission, by, key, check)
         except InvalidInput as error:
             raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
 
@@ -229,9 +256,9 @@ class TaskQueue:
         estimated = run.pace.estimated(steady)
         return None if estimated is None else now + estimated - steady
 
-    def pending_on(self, lock: str) -> list[int]:
-        """The ids of the pending tasks that have this lock or wait in its line, in the order in which they have it."""
-        return [task_id for task_id in self._schedule.line(lock, self._clock()) if self._is_pending(task_id)]
+    def pending_on(self, *locks: str) -> list[int]:
+        """The ids of the pending tasks that have or want one of these locks, in the order in which they have it."""
+        return [task_id for task_id in self._schedule.line(self._clock(), *locks) if self._is_pending(task_id)]
 
     def _is_pending(self, task_id: int) -> bool:
         """Who has a lock may have been aborted, and goes on to the end of its round."""
@@ -304,17 +331,27 @@ class TaskQueue:
         self._dispatch()
         return created
 
-    def _checked_draft(self, submission: Submission, by: str | None) -> Draft:
-        draft = self._draft(submission, by)
+    def _refuse_if_stopping(self) -> None:
         if self.stopping:
             raise ServiceStopping
-        return draft
 
-    def _draft(self, submission: Submission, by: str | None) -> Draft:
+    def _parts(self, submission: Submission) -> list[composition.Part]:
+        """What was asked for, checked as far as it can be without waiting for anybody."""
         job = self._known_job(submission.job)
-        parts = composition.parts_of(self._registry, job.name, submission.params)
+        prepared = {"": submission.prepared} if submission.prepared is not None else None
+        parts = composition.parts_of(self._registry, job.name, submission.params, prepared)
         composition.refuse_unavailable(self._registry, parts)
-        with _what_a_job_says(job):
+        return parts
+
+    async def _prepared_draft(self, submission: Submission, by: str | None, parts: Sequence[composition.Part]) -> Draft:
+        """Raises what `submit` does."""
+        known = {"": submission.prepared} if submission.prepared is not None else None
+        with _what_a_job_says(parts[0].job):
+            parts = await preparing.prepared_parts(self._registry, submission.params, parts, known)
+        return self._draft(submission, by, parts)
+
+    def _draft(self, submission: Submission, by: str | None, parts: Sequence[composition.Part]) -> Draft:
+        with _what_a_job_says(parts[0].job):
             return self._described(submission, by, parts)
 
     def _described(self, submission: Submission, by: str | None, parts: Sequence[composition.Part]) -> Draft:
@@ -346,7 +383,7 @@ class TaskQueue:
         errors: dict[str, list[str]] = {}
         locks: tuple[str, ...] = ()
         try:
-            locks = composition.locks_of(self._registry, parts)
+            locks = composition.locks_of(self._registry, parts, self._is_taken)
         except InvalidInput as error:
             errors |= error.errors
         own = parts[0]
@@ -358,6 +395,9 @@ class TaskQueue:
         if errors:
             raise InvalidInput(errors=errors)
         return locks, metadata
+
+    def _is_taken(self, lock: str) -> bool:
+        return bool(self._schedule.line(self._clock(), lock))
 
     def _known_job(self, name: str) -> Job:
         """An unknown job is a mistake in what was sent, like any other: 400, whoever asks and in whatever form."""
@@ -449,7 +489,7 @@ class TaskQueue:
     def _over_limit(self, task: Task) -> str | None:
         """What of a stored task is too long by the present code of its jobs; whatever else is wrong its worker says."""
         try:
-            parts = composition.parts_of(self._registry, task.job, json.loads(task.params))
+            parts = composition.stored_parts_of(self._registry, task.job, json.loads(task.params))
         except HourglassError:
             return None
         try:
@@ -685,6 +725,17 @@ def _what_a_job_says(job: Job) -> Iterator[None]:
         log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
         reason = in_words(error)[:MOST_REASON_CHARACTERS]
         raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
+
+
+@contextmanager
+def _noted(mistakes: Mistakes, index: int) -> Iterator[None]:
+    """Notes what is wrong with one of many submissions."""
+    try:
+        yield
+    except InvalidInput as error:
+        mistakes.take(error, f"[{index}].")
+    except JobUnavailable as error:
+        mistakes.add(f"[{index}].job", str(error))
 
 
 def _checked(step: Step, check: Check) -> Step:

@@ -10,7 +10,7 @@ import pkgutil
 import re
 import string
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal, TypeVar, cast
@@ -44,10 +44,11 @@ LIBRARY = "jobs.library"
 JobFunction = Callable[..., Iterator["Round | Pause"]]
 Rounds = Generator["Round | Pause", None, object]
 Template = str | Callable[..., str]
-LockTemplate = str | Callable[..., str | None]
+LockTemplate = str | Callable[..., "str | Locks | None"]
 RoundsTemplate = str | Callable[..., int | None]
 SecondsTemplate = float | Callable[..., float | None]
 MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
+Preparing = Callable[..., Awaitable[Mapping[str, object]]]
 
 
 class Provided:
@@ -59,6 +60,17 @@ ProvidedType = TypeVar("ProvidedType", bound=Provided)
 
 ENABLED = Parameter("enabled", bool, True)
 """The one setting that every job has."""
+
+
+class Locks(Struct, frozen=True):
+    """What a function for `@job(lock=…)` returns if one lock is not enough.
+
+    `own` are taken in any case. `if_taken` are other names for the same thing: each is taken only if another task has
+    it, or waits for it, when the task is created.
+    """
+
+    own: tuple[str, ...]
+    if_taken: tuple[str, ...] = ()
 
 
 class _Numbered(Struct, frozen=True):
@@ -133,6 +145,10 @@ class Job:
     name: str
     function: JobFunction
     parameters: tuple[Parameter, ...]
+    """Those that whoever creates a task may give."""
+    prepared_parameters: tuple[Parameter, ...]
+    """Those that `prepare` fills in, and that are stored beside the others."""
+    prepare: Preparing | None
     checkpoint_parameters: tuple[Parameter, ...]
     settings_type: type | None
     provided: Mapping[str, type[Provided]]
@@ -174,6 +190,25 @@ class Job:
         """The parameters of a task, defaults filled in. Raises InvalidInput with all mistakes at once."""
         return validate(self.parameters, given, self.name)
 
+    def validate_stored(self, params: object) -> dict[str, object]:
+        """As `validate`, for the parameters of a task that exists: with what was prepared."""
+        return validate((*self.parameters, *self.prepared_parameters), params, self.name)
+
+    def validate_prepared(self, values: Mapping[str, object]) -> dict[str, object]:
+        """What was prepared, defaults filled in. Raises InvalidInput."""
+        return validate(self.prepared_parameters, values, f"what {self.name} prepares")
+
+    async def prepare_task(
+        self, params: Mapping[str, object], earlier: Sequence[tuple[str, Mapping[str, object]]]
+    ) -> dict[str, object]:
+        """What `prepare` finds out for a task with these arguments, checked."""
+        if self.prepare is None:
+            return {}
+        try:
+            return self.validate_prepared(await self.prepare(**params, earlier=earlier))
+        except SystemExit as error:  # which would end the server
+            raise RuntimeError(f"it raised {in_words(error)}") from error
+
     def describe(self, params: Mapping[str, object]) -> str:
         """One line for people, whatever the parameters hold."""
         description = _rendered(self.description, params)
@@ -188,12 +223,16 @@ class Job:
             return dict(_asked(self.metadata, **params))
         return {key: _rendered(template, params) for key, template in self.metadata.items()}
 
-    def lock_of(self, params: Mapping[str, object]) -> str | None:
-        """Tasks with the same lock run one after another; None runs beside all others."""
-        lock = self.lock and _rendered(self.lock, params)
-        if not isinstance(lock, str | None):
+    def locks_of(self, params: Mapping[str, object]) -> Locks:
+        """Tasks with the same lock run one after another; one that has none runs beside all others."""
+        lock = _asked(self.lock, **params) if callable(self.lock) else self.lock and self.lock.format(**params)
+        locks = lock if isinstance(lock, Locks) else Locks(() if lock is None else (lock,))
+        return Locks(tuple(map(self._lock_text, locks.own)), tuple(map(self._lock_text, locks.if_taken)))
+
+    def _lock_text(self, lock: object) -> str:
+        if not isinstance(lock, str):
             raise TypeError(f"the lock of the job {self.name} is text or None, not {shown(lock)}")
-        return lock and with_escapes(str.__str__(lock))
+        return with_escapes(str.__str__(lock))
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
         """How many rounds there will be with these parameters, as far as they tell. Raises TypeError for no number."""
@@ -225,7 +264,7 @@ class Job:
 
         Raises InvalidInput where either does not fit the job any more, which happens when its code has changed.
         """
-        arguments = self.validate(params)
+        arguments = self.validate_stored(params)
         arguments |= validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
         if self.settings_type:
             arguments["settings"] = settings
@@ -261,6 +300,8 @@ def job(
     rounds: RoundsTemplate | None = None,
     expected_round_seconds: SecondsTemplate | None = None,
     unavailable_because: Callable[[Registry], str | None] = lambda _registry: None,
+    prepare: Preparing | None = None,
+    prepared: Sequence[str] = (),
     unique: bool = False,
     on_interrupt: Literal["resume", "fail"] = "resume",
     round_timeout_seconds: float | None = None,
@@ -274,6 +315,9 @@ def job(
     is: these go to the functions among the templates as well. `rounds` is how many there will be: `{times}`, or a
     function; `expected_round_seconds` is how long one should take, a number or a function: a task is not stalled before
     ten times that. `unavailable_because` says why the job cannot run here at all, None where it can.
+    `prepared` names parameters that nobody gives: `prepare`, a coroutine function, finds them out in the server when a
+    task is created. It gets the other parameters, what the job is provided with, and `earlier`: names and parameters of
+    the jobs that run before in the same task. It returns what it knows, and raises InvalidInput for what cannot be.
     A limit that is None is the one of `[workers]`, 0 is none.
     Raises TypeError where the function cannot be a job, and says why.
     """
@@ -282,11 +326,14 @@ def job(
         own_name = name or function.__name__
         try:
             signature = _signature(function)
-            parameters = _parameters(signature, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            all_parameters = _parameters(signature, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            parameters = tuple(one for one in all_parameters if one.name not in prepared)
             declared = Job(
                 name=_job_name(own_name),
                 function=function,
                 parameters=parameters,
+                prepared_parameters=_prepared(all_parameters, prepared),
+                prepare=prepare,
                 checkpoint_parameters=_parameters(signature, inspect.Parameter.KEYWORD_ONLY),
                 settings_type=_settings_type(signature),
                 provided=_provided(signature),
@@ -376,6 +423,13 @@ def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, 
     return tuple(_parameter(p) for p in of_kind if p.name != "settings" and not _is_provided(p))
 
 
+def _prepared(parameters: Sequence[Parameter], names: Sequence[str]) -> tuple[Parameter, ...]:
+    found = tuple(parameter for parameter in parameters if parameter.name in names)
+    if len(found) != len(names) or any(parameter.is_required for parameter in found):
+        raise TypeError(f"prepared names parameters that have a default, not {', '.join(names)}")
+    return found
+
+
 def _parameter(declared: inspect.Parameter) -> Parameter:
     has_default = declared.default is not inspect.Parameter.empty
     if not has_default and declared.kind is inspect.Parameter.KEYWORD_ONLY:
@@ -424,7 +478,10 @@ def _check_setting(parameter: Parameter) -> None:
 
 
 def _check_templates(declared: Job) -> None:
-    names = [parameter.name for parameter in declared.parameters]
+    names = [parameter.name for parameter in (*declared.parameters, *declared.prepared_parameters)]
+    if declared.prepare is not None:
+        given = [parameter.name for parameter in declared.parameters]
+        _check_callable("prepare", declared.prepare, [*given, *declared.provided, "earlier"])
     templates = {"description": declared.description, "lock": declared.lock, "rounds": declared.rounds}
     if callable(declared.expected_round_seconds):
         _check_callable("expected_round_seconds", declared.expected_round_seconds, [*names, *declared.provided])
@@ -494,19 +551,19 @@ class Registry(Provided):
     def describe(self, name: str, params: object) -> str:
         """The description of a job with these parameters. Raises NotFound, InvalidInput."""
         job = self.job(name)
-        return job.describe(self.arguments(job, job.validate(params)))
+        return job.describe(self.arguments(job, job.validate_stored(params)))
 
     def rounds_of(self, name: str, params: object) -> int | None:
         """How many rounds a job with these parameters has, where it tells. Raises NotFound, InvalidInput."""
         job = self.job(name)
-        return job.rounds_of(self.arguments(job, job.validate(params)))
+        return job.rounds_of(self.arguments(job, job.validate_stored(params)))
 
     def expected_seconds_of(self, name: str, params: object) -> float:
         """How long a round of a job with these parameters should take. Raises NotFound, InvalidInput."""
         job = self.job(name)
         if job.expected_round_seconds is None:
             return 0
-        return job.expected_seconds_of(self.arguments(job, job.validate(params)))
+        return job.expected_seconds_of(self.arguments(job, job.validate_stored(params)))
 
     def arguments(self, job: Job, params: Mapping[str, object]) -> Mapping[str, object]:
         """What a job and its templates get: its checked parameters, and what it asks for of the process."""

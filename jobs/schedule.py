@@ -111,12 +111,13 @@ class Schedule:
                 return self._why_locked(entry, lock)
         return WaitingFor(reason="worker", position=bisect_left(self._ready, entry.key) + 1)
 
-    def line(self, lock: str, now: int) -> list[int]:
-        """The tasks that have a lock or wait for it, in the order in which they have it; whoever waits for its time
-        is in no line yet."""
+    def line(self, now: int, *locks: str) -> list[int]:
+        """The tasks that have one of these locks or wait for it, in the order in which they have it; whoever waits for
+        its time is in no line yet."""
         self._promote(now)
-        holder = [self._holders[lock]] if lock in self._holders else []
-        return holder + [task_id for _, task_id in self._lines.get(lock, ())]
+        holders = [self._holders[lock] for lock in locks if lock in self._holders]
+        waiting = sorted(key for lock in locks for key in self._lines.get(lock, ()))
+        return list(dict.fromkeys([*holders, *(task_id for _, task_id in waiting)]))
 
     def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
         line = self._lines[lock]

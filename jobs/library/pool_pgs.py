@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -11,46 +11,109 @@ from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.following import FollowSettings, checkpoint_of, follow, told_before
 from ceph.placement import Course, own_pool
-from ceph.pools import Fsid, PgNum, PresentPool, all_pools, pool_lock, pool_named, set_pg_num, set_pgp_num
+from ceph.pools import (
+    Fsid,
+    PgNum,
+    PoolId,
+    PoolName,
+    PoolRef,
+    PresentPool,
+    all_pools,
+    get_pool,
+    is_created_by,
+    lock_pool,
+    set_pg_num,
+    set_pgp_num,
+)
 from ceph.state import Pool
-from jobs.registry import Pause, Round, job
+from jobs.registry import Locks, Pause, Round, job
 
 GOES_ON = "the cluster goes on by itself"
 
 
-def metadata(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> dict[str, object]:
-    return {"fsid": fsid, "pool": pool, "from": clusters.target(fsid, pool), "to": pg_num}
+async def prepare(
+    fsid: str,
+    pool: str | int,
+    pg_num: int,
+    clusters: Clusters,
+    earlier: Sequence[tuple[str, Mapping[str, object]]],
+) -> Mapping[str, object]:
+    """Which pool it is, whatever becomes of its name; nothing if a step before creates it."""
+    if is_created_by(earlier, fsid, pool):
+        return {}
+    found = await clusters.find_pool(fsid, pool)
+    return {"pool_id": found.id, "pool_name": found.name}
 
 
-def lock(fsid: str, pool: str, pg_num: int, clusters: Clusters) -> str:
-    return pool_lock(fsid, pool)
+def ref_of(pool: str | int, pool_id: int | None, pool_name: str | None) -> PoolRef:
+    """A name that was not looked up when the task was created is looked up when it starts; an id needs no look."""
+    if pool_id is None and isinstance(pool, int):
+        pool_id = pool
+    return PoolRef(pool_id, pool_name or str(pool))
+
+
+def describe(pool: str | int, pg_num: int, pool_name: str | None, **_: object) -> str:
+    return f"Setting number of PGs of pool {pool_name or pool} to {pg_num}"
+
+
+def metadata(
+    fsid: str,
+    pool: str | int,
+    pg_num: int,
+    pool_id: int | None,
+    pool_name: str | None,
+    follows_from: int | None,
+    clusters: Clusters,
+) -> dict[str, object]:
+    ref = ref_of(pool, pool_id, pool_name)
+    last = clusters.last_read_pool(fsid, ref.name if ref.id is None else ref.id)
+    begin = follows_from or (last.pg_num_target if last else None)
+    known = {} if ref.id is None else {"pool_id": ref.id}
+    return {"fsid": fsid, "pool": ref.name, **known, "from": begin, "to": pg_num}
+
+
+def lock(fsid: str, pool: str | int, pool_id: int | None, pool_name: str | None, **_: object) -> Locks:
+    return lock_pool(fsid, ref_of(pool, pool_id, pool_name))
 
 
 @job(
-    description="Setting number of PGs of pool {pool} to {pg_num}",
+    description=describe,
     metadata=metadata,
     lock=lock,
+    prepare=prepare,
+    prepared=("pool_id", "pool_name", "follows_from"),
     unavailable_because=why_unavailable,
 )
 def pool_pgs(
     fsid: Fsid,
     pool: PresentPool,
     pg_num: PgNum,
+    pool_id: PoolId | None = None,
+    pool_name: PoolName | None = None,
+    follows_from: PgNum | None = None,
     *,
     course: Course | None = None,
     settings: FollowSettings,
     clusters: Clusters,
 ) -> Generator[Round | Pause, None, dict[str, object]]:
-    """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
+    """Sets the number of PGs of a Ceph pool, named by its name or its id, and follows it until all of them are placed
+    and clean.
 
-    `course` is what the first round has found, and whether the number has been set.
+    `follows_from` is how many PGs the pool had when somebody else set the number: then nothing is set, and another
+    number that is set meanwhile ends the task. `course` is what the first round has found, and whether the number has
+    been set.
     """
     before = told_before(course, goes_on(course))
     with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
         if course is None:
-            found = yield from trying_again(lambda: pool_named(cluster, pool))
-            course = course_of(found, pg_num)
-            yield Round(percent=0, message=f"PGs {found.pg_num}, {pg_num} wanted", checkpoint=checkpoint_of(course))
+            found = yield from trying_again(lambda: get_pool(cluster, ref_of(pool, pool_id, pool_name)))
+            course = course_of(found, pg_num) if follows_from is None else begun_course(found, pg_num, follows_from)
+            yield Round(
+                percent=0,
+                message=f"PGs {found.pg_num}, {pg_num} wanted",
+                checkpoint=checkpoint_of(course),
+                if_aborted=goes_on(course),
+            )
         if not course.is_set:
             course = yield from setting(cluster, course)
         journey = yield from follow(cluster, course, settings, goes_on(course))
@@ -66,6 +129,11 @@ def course_of(pool: Pool, pg_num: int) -> Course:
         target=pg_num,
         began_at=time.time(),
     )
+
+
+def begun_course(pool: Pool, pg_num: int, begin: int) -> Course:
+    """The course of a pool on which somebody else has set it."""
+    return replace(course_of(pool, pg_num), pg_num_from=begin, pgp_num_from=begin, is_set=True)
 
 
 def setting(cluster: Cluster, course: Course) -> Generator[Round | Pause, None, Course]:
@@ -89,17 +157,12 @@ def goes_on(course: Course | None) -> str:
 
 def set_unless_set(cluster: Cluster, course: Course) -> bool:
     """Whether anything had to be set. Raises ClusterError."""
-    pool = _present(cluster, course)
+    pool = before = own_pool(all_pools(cluster), course)
     if pool.pg_num_target != course.target:
-        set_pg_num(cluster, pool.name, course.target)
-    is_apart = _present(cluster, course).pgp_num_target != course.target
-    if is_apart:
-        set_pgp_num(cluster, pool.name, course.target)
-    return is_apart or pool.pg_num_target != course.target
-
-
-def _present(cluster: Cluster, course: Course) -> Pool:
-    return own_pool(all_pools(cluster), course)
+        pool = set_pg_num(cluster, pool, course.target)
+    if pool.pgp_num_target != course.target:
+        set_pgp_num(cluster, pool, course.target)
+    return (before.pg_num_target, pool.pgp_num_target) != (course.target, course.target)
 
 
 def result(course: Course) -> dict[str, object]:

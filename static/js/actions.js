@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { makeCephActions } from "./cephactions.js";
+import * as choosing from "./choosing.js";
 import { copyText } from "./clipboard.js";
 import * as deleting from "./deleting.js";
 import { useZone } from "./format.js";
@@ -118,6 +119,15 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     },
     setStartValue: (name, value) => fill(jobform.valueSet, name, value),
     setStartOption: (name, value) => fill(jobform.optionSet, name, value),
+    openChoices: (field) => fill(choosing.choicesOpened, field),
+    closeChoices: () => fill(choosing.choicesClosed),
+    leaveChoices: (field) => fill(choosing.choicesLeft, field),
+    typeChoice: (field, text) => fill(choosing.choiceTyped, field, text),
+    moveChoice: (step) => fill(choosing.choiceMoved, step),
+    choose: (field, choice) => fill(choosing.choiceMade, field, choice),
+    addTyped: (field) => fill(choosing.typedAdded, field),
+    addLines: (field, lines) => fill(choosing.linesAdded, field, lines),
+    removeItem: (field, index) => fill(choosing.itemRemoved, field, index),
 
     async startTask() {
       const { start, jobs } = getState();
@@ -196,7 +206,7 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     holdToasts: askForFrame,
   };
 
-  const onClusters = makeCephActions({ getState, update, react, go, failed, preferPageSize });
+  const onClusters = makeCephActions({ getState, update, react, go, failed, tellFailure, preferPageSize });
   const actions = { ...signingIn, ...going, ...selecting, ...removing, ...starting, ...withTask, ...settings, ...onClusters };
   return actions;
 }

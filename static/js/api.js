@@ -144,6 +144,11 @@ export async function listJobs() {
   return (await call("GET", "jobs")).results;
 }
 
+/** A page of what can be chosen, at the address that JSON Schema has for it. */
+export function listChoices(url) {
+  return call("GET", url.slice(BASE.length));
+}
+
 export function getWorkers() {
   return call("GET", "workers");
 }
@@ -185,6 +190,16 @@ export function setPgs(fsid, id, count) {
 /** What that would mean. */
 export function considerPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}?dry_run=true`, { pg_num: count });
+}
+
+/** What goes on in it without a task. */
+export async function listChanges(fsid) {
+  return (await call("GET", `ceph/${fsid}/changes?stale=true`)).results;
+}
+
+/** A task follows what is made of a pool elsewhere. */
+export function followPool(fsid, id) {
+  return call("POST", `ceph/${fsid}/pools/${id}/follow`);
 }
 
 export function getPerformance(fsid, wanted) {

@@ -5,11 +5,12 @@ import * as ceph from "./ceph.js";
 import * as forms from "./cephforms.js";
 import { csvOf, toggled } from "./curves.js";
 import { saveFile } from "./download.js";
+import { followBegan, followEnded, poolKey } from "./elsewhere.js";
 import { HOME, atView } from "./place.js";
 import * as change from "./state.js";
 
 /** As `makeActions` (actions.js), of which these are a part. */
-export function makeCephActions({ getState, update, react, go, failed, preferPageSize }) {
+export function makeCephActions({ getState, update, react, go, failed, tellFailure, preferPageSize }) {
   const place = () => getState().place;
   const view = () => place().view;
   const form = () => getState().ceph.form;
@@ -83,6 +84,28 @@ export function makeCephActions({ getState, update, react, go, failed, preferPag
     },
   };
 
+  const following = {
+    /** A task from now on follows what is made of the pool elsewhere. */
+    async followPool(fsid, poolId) {
+      const key = poolKey(fsid, poolId);
+      if (getState().elsewhere.following.has(key)) return;
+      react(change.withElsewhere, followBegan, key);
+      let pool = null;
+      try {
+        pool = await api.followPool(fsid, poolId);
+      } catch (problem) {
+        failed(problem, (text) => tellFailure(`Not followed: ${text}`));
+      }
+      react(change.withElsewhere, followEnded, key, pool !== null);
+      if (pool !== null && isListed(fsid)) react(change.withCeph, ceph.withPool, pool);
+    },
+  };
+
+  function isListed(fsid) {
+    const query = getState().ceph.list?.query;
+    return query?.view === "pools" && query.fsid === fsid;
+  }
+
   /** Back in the list at once, where `show` says what has come of it; or the server's words in the form. */
   async function send(one, ask, show) {
     fill(one, forms.began);
@@ -95,5 +118,5 @@ export function makeCephActions({ getState, update, react, go, failed, preferPag
     }
   }
 
-  return { ...looking, ...filling };
+  return { ...looking, ...filling, ...following };
 }

@@ -19,7 +19,10 @@ export const INCOMPLETE = "incomplete";
 
 // Fields, from a schema.
 
-/** What the job asks for, in its own order. `hint` says what is expected in the words of the server. */
+/**
+ * What the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` where values
+ * can be chosen from (choosing.js).
+ */
 export function fieldsOf(schema) {
   const required = schema.required ?? [];
   return Object.entries(schema.properties ?? {}).map(([name, own]) => ({
@@ -29,6 +32,7 @@ export function fieldsOf(schema) {
     isRequired: required.includes(name),
     hasDefault: "default" in own,
     default: own.default ?? null,
+    offers: own["x-choices"] ?? null,
     ...shapeOf(own, schema.$defs ?? {}),
   }));
 }
@@ -46,7 +50,8 @@ function shapeOf(own, definitions) {
   return {
     kind,
     isNullable,
-    hint: wordsOf(schema, definitions),
+    hint: own["x-words"] ?? wordsOf(schema, definitions),
+    words: own["x-words"] ?? plain["x-words"] ?? "",
     choices: kind === "choice" ? choicesOf(plain) : [],
     items: kind === "list" ? itemOf(plain.items, definitions) : null,
     example: kind === "json" ? jsonText(exampleOf(schema, definitions)) : "",
@@ -76,7 +81,13 @@ function kindOf(schema, definitions, isNullable = false) {
   if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
   if (schema.type === "string") return "text";
   if (schema.type === "array") return isPlainList(schema, definitions) ? "list" : "json";
+  if (isNameOrNumber(schema)) return "name";
   return SCALARS.includes(schema.type) ? schema.type : "json";
+}
+
+/** A name or the number of the same thing, like a pool's: digits are the number, unless they stand in quotes. */
+function isNameOrNumber({ anyOf = [] }) {
+  return ["string", "integer"].every((type) => anyOf.some((member) => member.type === type)) && anyOf.length === 2;
 }
 
 function isPlainList({ items, prefixItems }, definitions) {
@@ -86,7 +97,7 @@ function isPlainList({ items, prefixItems }, definitions) {
 
 function itemOf(items, definitions) {
   const plain = resolved(items, definitions);
-  return { kind: kindOf(plain, definitions), choices: choicesOf(plain) };
+  return { kind: kindOf(plain, definitions), choices: choicesOf(plain), words: plain["x-words"] ?? "" };
 }
 
 function choicesOf(schema) {
@@ -106,6 +117,7 @@ const OF_FORMAT = {
 };
 
 function wordsOf(schema, definitions) {
+  if (schema["x-words"] !== undefined) return schema["x-words"];
   if (schema.$ref !== undefined) return wordsOfReference(schema, definitions);
   if (schema.enum !== undefined || schema.const !== undefined) return `one of ${choicesOf(schema).join(", ")}`;
   if (schema.anyOf !== undefined) return schema.anyOf.map((member) => wordsOf(member, definitions)).join(" or ");
@@ -257,7 +269,23 @@ function shownValue(field, params) {
   if (field.kind === "boolean") return value === true;
   if (value === null) return field.kind === "json" && !field.isNullable ? "null" : "";
   if (field.kind === "json") return jsonText(value);
-  return field.kind === "list" ? listText(field, value) : scalarText(value);
+  return field.kind === "list" ? listText(field, value) : textOfValue(field, value);
+}
+
+/** How a value is written that is no list. */
+export function textOfValue({ kind }, value) {
+  return kind === "name" ? nameText(value) : scalarText(value);
+}
+
+/** In quotes where it would be read as something else. */
+function nameText(value) {
+  return typeof value === "string" && nameFrom(value) !== value ? JSON.stringify(value) : scalarText(value);
+}
+
+function nameFrom(text) {
+  if (/^\s*\d+\s*$/.test(text)) return numberFrom("integer", text);
+  const quoted = text.startsWith('"') ? jsonFrom(text).value : undefined;
+  return typeof quoted === "string" ? quoted : text;
 }
 
 function scalarText(value) {
@@ -269,6 +297,16 @@ function listText(field, value) {
   if (!Array.isArray(value)) return scalarText(value);
   const lines = value.map(scalarText).join("\n");
   return JSON.stringify(listFrom(field, lines)) === JSON.stringify(value) ? lines : JSON.stringify(value);
+}
+
+/** The items of a list that is written so. */
+export function itemsOf(field, text) {
+  return isEmpty(field, text) ? [] : listFrom(field, text);
+}
+
+/** How a list with these items is written. */
+export function textOfItems(field, items) {
+  return listText(field, items);
 }
 
 /** What people typed, as JSON. `errors`, by name, are for what cannot be sent at all. */
@@ -289,13 +327,13 @@ function read(field, typed) {
 }
 
 function isEmpty(field, text) {
-  return (field.kind === "text" ? text : text.trim()) === "";
+  return (["text", "name"].includes(field.kind) ? text : text.trim()) === "";
 }
 
 /** Left out (undefined) only where that means the same, or where the field can show nothing that means it. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
-  if (field.kind === "text") return field.isRequired || field.default !== "" ? "" : undefined;
+  if (["text", "name"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
   if (field.kind === "list") return field.isRequired || field.default?.length !== 0 ? [] : undefined;
   return undefined;
 }
@@ -303,6 +341,7 @@ function emptyValue(field) {
 function scalarFrom({ kind, choices }, text) {
   if (kind === "integer" || kind === "number") return numberFrom(kind, text);
   if (kind === "text") return text;
+  if (kind === "name") return nameFrom(text);
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
 }
 
@@ -343,9 +382,12 @@ function reason(error) {
 
 // The form, as the page keeps it, and the request that it makes.
 
+const NOTHING_CHOSEN = Object.freeze({ choosing: null, known: {}, typed: {} });
+
 /**
  * A form that has just been opened; `jobs` is null while they are not known, `task` the one to run again. `given` are
- * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose.
+ * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose. `choosing`,
+ * `known` and `typed` are for fields with choices (choosing.js).
  */
 export function startOpened(jobs, job = "", task = null) {
   const form = {
@@ -361,6 +403,7 @@ export function startOpened(jobs, job = "", task = null) {
     refusals: 0,
     from: task?.id ?? null,
     given: task?.params ?? null,
+    ...NOTHING_CHOSEN,
   };
   return jobs === null ? form : jobsKnown(form, jobs);
 }
@@ -370,14 +413,15 @@ export function jobsKnown(start, jobs) {
   const available = jobs.filter((job) => job.available);
   const name = start.job === "" && available.length === 1 ? available[0].job : start.job;
   const job = jobNamed(jobs, name);
-  const filled = job === null ? {} : valuesFor(fieldsOf(job.parameters), start.given);
+  const fields = job === null ? [] : fieldsOf(job.parameters);
+  const filled = valuesFor(fields, start.given);
   const multiline = Object.keys(filled).filter((field) => /[\r\n]/.test(filled[field]));
   return { ...start, job: name, values: { ...filled, ...start.values }, multiline, error: "" };
 }
 
 /** Another job than before: nothing of the form stays but when and how soon. */
 export function jobChosen(start, jobs, job) {
-  return jobsKnown({ ...start, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
+  return jobsKnown({ ...start, ...NOTHING_CHOSEN, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
 }
 
 export function valueSet(start, name, value) {
@@ -415,11 +459,24 @@ export function unreadable(job, form) {
 
 /** The body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
 export function submission(job, form, zone) {
-  const { params } = paramsFrom(fieldsOf(job.parameters), form.values);
+  const fields = fieldsOf(job.parameters);
+  const { params } = paramsFrom(fields, valuesWithTyped(fields, form));
   const body = { job: job.job, params };
   if (form.priority.trim() !== "") body.priority = numberFrom("integer", form.priority);
   if (form.notBefore !== "") body.not_before = utc(form, zone);
   return body;
+}
+
+/** What stands in the field of a list, and has not become an item yet, is one. */
+function valuesWithTyped(fields, { values, typed = {} }) {
+  const lists = fields.filter(({ kind, name }) => kind === "list" && (typed[name] ?? "").trim() !== "");
+  const added = lists.map((field) => [field.name, withItem(field, values[field.name] ?? "", typed[field.name])]);
+  return { ...values, ...Object.fromEntries(added) };
+}
+
+/** The list with what was typed as its last item. */
+export function withItem(field, text, typed) {
+  return textOfItems(field, [...itemsOf(field, text), scalarFrom(field.items, typed)]);
 }
 
 /** `2025-11-24T12:00` as the server wants it. */

@@ -72,7 +72,8 @@ export function keepLists({ visible, getList, isHeld, load, retry }) {
 }
 
 /**
- * Calls `load` at once and then every so many milliseconds, as long as `isWanted()`; a hidden page rests.
+ * Calls `load` at once and then every so many milliseconds (a number, or a function that says how many), as long as
+ * `isWanted()`; a hidden page rests.
  * Returns a function that is called whenever that may have changed.
  */
 export function keepAsking(load, isWanted, milliseconds) {
@@ -84,7 +85,7 @@ export function keepAsking(load, isWanted, milliseconds) {
     timer = setTimeout(() => {
       timer = null;
       serve();
-    }, milliseconds);
+    }, typeof milliseconds === "function" ? milliseconds() : milliseconds);
   }
 
   function serve() {

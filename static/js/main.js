@@ -4,7 +4,9 @@ import { makeActions } from "./actions.js";
 import * as announce from "./announce.js";
 import * as api from "./api.js";
 import { serveClusters } from "./cephserve.js";
+import { serveChoices } from "./choiceserve.js";
 import * as clock from "./clock.js";
+import { serveElsewhere } from "./elsewhereserve.js";
 import { useZone } from "./format.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -127,6 +129,12 @@ const serveCeph = serveClusters({
   isInRows: isInViewRows,
   consider: () => actions.consider(),
 });
+const serveOffers = serveChoices({
+  getState: () => state,
+  change: (apply) => update((now) => change.withStart(now, apply(now.start))),
+  failed,
+});
+const serveChanges = serveElsewhere({ getState: () => state, update, failed });
 
 function serveNeeds() {
   const { needs } = state;
@@ -140,7 +148,9 @@ function serveNeeds() {
   serveOpen();
   serveWaiting();
   serveStart();
+  serveOffers();
   serveCeph();
+  serveChanges();
   serveWatch();
   serveRounds();
 }

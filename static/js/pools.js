@@ -9,9 +9,10 @@ const POWERS_ABOVE = 3;
 
 /**
  * What a pool's PGs do: `{ kind, from, to }`. `kind` is "still", "changes" (a task makes `to` of `from`), "waits" (it
- * will), "creates", or "moves" (something else changes them: the autoscaler, the command line).
+ * will), "creates", or "moves" (something else changes them: the autoscaler, the command line); of that, `change` is what
+ * is known (elsewhere.js).
  */
-export function pgsOf(pool, task) {
+export function pgsOf(pool, task, change) {
   const isOurs = task !== undefined && isPending(task.status);
   const wanted = isOurs ? task.params?.pg_num : undefined;
   if (isOurs && task.job === "pool_create") return { kind: "creates", from: pool.pg_num, to: wanted };
@@ -19,7 +20,7 @@ export function pgsOf(pool, task) {
     const from = task.metadata?.from ?? pool.pg_num;
     return { kind: task.started === null ? "waits" : "changes", from, to: wanted };
   }
-  if (isMoving(pool)) return { kind: "moves", from: pool.pg_num, to: pool.pg_num_target };
+  if (isMoving(pool)) return { kind: "moves", from: change?.from ?? pool.pg_num, to: change?.to ?? pool.pg_num_target };
   return { kind: "still", from: pool.pg_num, to: pool.pg_num };
 }
 

@@ -5,7 +5,8 @@
  * for them again and again, since no WebSocket gets through. `lists` are those on the screen (tasklist.js): the dialog's,
  * and on Home the pending tasks and the latest failures, of which `unseenShown` says which are new: as `unseen`, unless
  * somebody is reading them. `open` is the open task (opentask.js), `start` the form of a new one (jobform.js), `confirm`
- * and `report` are about deletions (deleting.js), `ceph` is what is known of clusters (ceph.js). `needs` is what the
+ * and `report` are about deletions (deleting.js), `ceph` is what is known of clusters (ceph.js), `elsewhere` what goes on in
+ * them without a task (elsewhere.js). `needs` is what the
  * functions ask of whoever runs them: "failed" to be loaded (what this browser has not seen), "connect" to begin anew
  * without what was known, "address" to say where we are now.
  */
@@ -13,6 +14,7 @@
 import * as announce from "./announce.js";
 import * as cluster from "./ceph.js";
 import { pathOf } from "./images.js";
+import { NOTHING_SEEN } from "./elsewhere.js";
 import * as jobform from "./jobform.js";
 import * as openTask from "./opentask.js";
 import { isAtHome, queryOf } from "./place.js";
@@ -59,6 +61,7 @@ export function initial(user, role, version, place, preferences) {
     created: null,
     open: null,
     ceph: cluster.NOTHING_KNOWN,
+    elsewhere: NOTHING_SEEN,
     jobs: null,
     start: null,
     workers: null,
@@ -445,6 +448,19 @@ export function withViewAnswer(state, number, page, isHeld, now) {
 /** Whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
 export function isViewSeen({ phase, isLeaving, place, store }) {
   return phase === "live" && store !== null && !isLeaving && place.view !== null && place.tab === null && place.task === null;
+}
+
+/** Whether what goes on in clusters without a task is on the screen: on Home, unless there are no clusters, or with the
+ * pools of one. */
+export function isElsewhereSeen(state) {
+  const { phase, isLeaving, place, store, ceph } = state;
+  if (place.view !== null) return place.view.name === "pools" && isViewSeen(state) && ceph.clusters !== null;
+  return phase === "live" && store !== null && !isLeaving && place.tab === null && isAtHome(place) && ceph.clusters?.length !== 0;
+}
+
+export function withElsewhere(state, apply, ...values) {
+  const elsewhere = apply(state.elsewhere, ...values);
+  return elsewhere === state.elsewhere ? state : { ...state, elsewhere };
 }
 
 /** The form that is open over the view changes, unless it was closed meanwhile. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.support.ceph_service import Checked
@@ -115,6 +117,7 @@ async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client,
         with cluster.stopped("mon.a"):
             problem = await client.until(lambda found: found.status != 200, lambda: viewer.call("GET", path))
             stale = await viewer.get(f"{path}?stale=true")
+        await client.until(lambda found: found.status == 200, lambda: client.call("GET", path))
 
     assert problem.status == 503
     assert "no mon answered" in problem.json["detail"]
@@ -123,3 +126,124 @@ async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client,
 
 async def test_an_unknown_cluster_is_not_found(client):
     assert (await client.refused("GET", "ceph/no-such-cluster/changes"))["status"] == 404
+
+
+# Following
+
+
+@pytest.fixture
+def changing(cluster, client, path, new_pool, set_elsewhere):
+    """A pool that somebody else makes smaller, which takes some seconds: `(name, id)`."""
+
+    async def change(pg_num=16, to=4):
+        pool = new_pool(pg_num=pg_num)
+        number = set_elsewhere(pool, to)
+        await client.until(bool, lambda: change_of(client, path, pool))
+        return pool, number
+
+    return change
+
+
+@pytest.fixture
+def follow_path(cluster):
+    return lambda number: f"ceph/{cluster.fsid}/pools/{number}/follow"
+
+
+async def test_a_task_follows_a_change_from_where_it_began(cluster, client, path, changing, follow_path):
+    pool, number = await changing()
+    change = await client.until(lambda found: found["percent"] >= 10, lambda: change_of(client, path, pool))
+    answer = await client.call("POST", follow_path(number))
+    task = await client.task_of(answer)
+
+    assert answer.status == 201
+    assert (answer.json["id"], answer.json["name"], answer.json["task"]) == (number, pool, task["id"])
+    assert (task["job"], task["params"]["pg_num"], task["metadata"]["from"]) == ("pool_pgs", 4, 16)
+    assert await change_of(client, path, pool) is None
+    looked = await client.until(lambda now: now["round"] >= 2, lambda: client.get(f"taskqueue/{task['id']}"))
+    assert looked["percent"] >= change["percent"]
+    await client.abort(task["id"])
+    assert (await client.until(bool, lambda: change_of(client, path, pool)))["percent"] >= looked["percent"]
+
+
+@pytest.mark.slow
+async def test_the_task_ends_when_all_pgs_are_in_place(cluster, client, path, changing, follow_path):
+    pool, number = await changing(8, 4)
+    answer = await client.call("POST", follow_path(number), Prefer="wait=50")
+    task = await client.task_of(answer)
+
+    assert (answer.status, answer.headers["Preference-Applied"]) == (201, "wait=50")
+    assert (answer.json["pg_num"], answer.json["pgp_num"], answer.json["task"]) == (4, 4, None)
+    assert (task["status"], task["result"]["from"], task["result"]["to"]) == ("Finished", 8, 4)
+    assert cluster.is_settled(pool)
+    assert await change_of(client, path, pool) is None
+
+
+async def test_a_change_has_one_task_and_whoever_comes_late_is_told_which(client, changing, follow_path):
+    _, number = await changing()
+    answer = await client.call("POST", follow_path(number))
+    task = (await client.task_of(answer))["id"]
+    problem = await client.refused("POST", follow_path(number))
+
+    assert problem["status"] == 409
+    assert f"task {task}" in problem["detail"]
+    await client.abort(task)
+
+
+async def test_two_who_come_at_once_get_one_task(client, changing, follow_path):
+    _, number = await changing()
+    answers = await asyncio.gather(*(client.call("POST", follow_path(number)) for _ in range(4)))
+
+    assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
+    (task,) = {answer.json["task"] for answer in answers if answer.status == 201}
+    await client.abort(task)
+
+
+async def test_the_same_request_sent_again_is_the_same_task(client, changing, follow_path):
+    pool, number = await changing()
+    first, again = [await client.call("POST", follow_path(number), **{"Idempotency-Key": pool}) for _ in range(2)]
+
+    assert (first.status, again.status) == (201, 200)
+    assert first.headers["Taskqueue-Location"] == again.headers["Taskqueue-Location"]
+    await client.abort(first.json["task"])
+
+
+async def test_following_sets_nothing_and_ends_if_somebody_sets_another_number(
+    cluster, client, changing, set_elsewhere, follow_path
+):
+    pool, number = await changing()
+    answer = await client.call("POST", follow_path(number))
+    set_elsewhere(pool, 6)
+    ended = await client.ended((await client.task_of(answer))["id"])
+
+    assert ended["status"] == "Exception"
+    assert "somebody else set the number of PGs" in ended["error"]["message"]
+    assert cluster.pool(pool)["pg_num_target"] == 6
+
+
+async def test_there_is_nothing_to_follow_in_a_pool_that_nobody_changes(cluster, client, new_pool, follow_path):
+    pool = new_pool(pg_num=8)
+    number = cluster.pool(pool)["pool_id"]
+    problem = await client.refused("POST", follow_path(number))
+
+    assert problem["status"] == 409
+    assert problem["detail"].startswith(f"Nothing changes pool {pool}")
+
+
+async def test_a_pool_that_is_placed_by_another_number_is_followed_by_no_task(cluster, client, new_pool, follow_path):
+    """A task makes both numbers the same: that would be another change."""
+    pool = new_pool(pg_num=8)
+    with cluster.stopped("mgr.x"):
+        cluster.command("osd pool set", pool=pool, var="pgp_num", val="4")
+        problem = await client.refused("POST", follow_path(cluster.pool(pool)["pool_id"]))
+
+    assert problem["status"] == 409
+    assert "pgp_num" in problem["detail"]
+
+
+async def test_only_an_admin_may_follow_and_only_a_pool_that_there_is(client, viewer, changing, follow_path):
+    _, number = await changing()
+
+    assert (await viewer.refused("POST", follow_path(number)))["status"] == 403
+    assert (await client.refused("POST", follow_path(999_999)))["status"] == 404
+    assert (await client.refused("POST", "ceph/no-such-cluster/pools/1/follow"))["status"] == 404
+    assert (await client.get(follow_path(number).removesuffix("/follow")))["task"] is None

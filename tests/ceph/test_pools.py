@@ -9,6 +9,7 @@ import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -183,7 +184,9 @@ def test_a_pool_with_data_grows_in_steps(cluster, walks):
     grown = walks["grown"]
 
     assert grown.task["description"] == "Setting number of PGs of pool grown to 12"
-    assert {**grown.task["metadata"], "from": 8} == {"fsid": cluster.fsid, "pool": "grown", "from": 8, "to": 12}
+    pool_id = cluster.pool("grown")["pool_id"]
+    about = {"fsid": cluster.fsid, "pool": "grown", "pool_id": pool_id, "from": 8, "to": 12}
+    assert grown.task["metadata"] == about
     assert grown.task["result"] == {"from": 8, "to": 12, "seconds": grown.task["result"]["seconds"]}
     assert grown.task["result"]["seconds"] > 0
     assert len({task["percent"] for task in grown.told}) >= 5
@@ -252,7 +255,6 @@ def test_a_second_task_on_a_pool_waits_for_the_first(walks):
 @pytest.mark.parametrize(
     ("job", "pool", "pg_num", "words"),
     [
-        ("pool_pgs", "nosuch", 16, r"there is no pool nosuch \(errno 2, ENOENT\)"),
         ("pool_pgs", None, 5000, r"which exceeds .*\bmon_max_pg_per_osd\b.* \(errno 34, ERANGE\)"),
         ("pool_create", "large", 5000, r"\(errno 34, ERANGE\)"),
     ],
@@ -266,7 +268,7 @@ async def test_what_the_cluster_refuses_ends_the_task_in_its_words(cluster, clie
 
 
 async def test_a_cluster_that_is_not_configured_is_named(client):
-    task = await client.create("pool_pgs", fsid="no-such-fsid", pool="rbd", pg_num=8)
+    task = await client.create("pool_create", fsid="no-such-fsid", pool="rbd", pg_num=8)
 
     assert (await ended(client, task["id"]))["error"][
         "message"
@@ -298,10 +300,11 @@ async def test_a_wrong_key_and_a_conf_that_is_gone_end_the_task_in_words(cluster
     conf = tmp_path / "ceph.conf"
     conf.write_text(cluster.conf.read_text())
     client = own_service(conf=conf, keyring=wrong)
+    params = {"fsid": cluster.fsid, "pool": "rbd", "pg_num": 8}
 
-    refused = await ended(client, (await set_pgs(client, cluster, "rbd", 16))["id"])
+    refused = await ended(client, (await client.create("pool_create", **params))["id"])
     conf.unlink()
-    gone = await ended(client, (await set_pgs(client, cluster, "rbd", 16))["id"])
+    gone = await ended(client, (await client.create("pool_create", **params))["id"])
 
     assert refused["error"]["message"].startswith("the cluster refuses the key of client.admin")
     assert gone["error"]["message"].startswith(f"{conf} cannot be used")
@@ -362,8 +365,11 @@ async def test_a_monitor_and_a_manager_that_hang_in_the_middle_are_waited_for(cl
 async def test_a_monitor_that_hangs_at_the_beginning_is_waited_for(cluster, client, new_pool):
     pool = new_pool()
 
+    start = datetime.now(UTC) + timedelta(seconds=1)
+    params = {"fsid": cluster.fsid, "pool": pool, "pg_num": 9}
+    body = {"job": "pool_pgs", "params": params, "not_before": start.isoformat()}
+    task_id = (await client.call("POST", "taskqueue", body)).json["id"]
     with cluster.stopped("mon.a"):
-        task_id = (await set_pgs(client, cluster, pool, 9))["id"]
         await told(client, task_id, "no mon answered within 2 s")
     await told(client, task_id, "PGs 9 of 9")
 
@@ -392,14 +398,16 @@ async def test_a_pg_that_has_moved_to_an_osd_that_hangs_is_not_clean_whatever_th
 
 async def test_a_pool_that_is_removed_in_the_middle_ends_its_task(cluster, client, grow):
     pool, task_id = await grow()
+    pool_id = cluster.pool(pool)["pool_id"]
 
     cluster.delete_pool(pool)
     cluster.command("osd pool create", pool=pool, pg_num=8, pgp_num=8)
+    new_id = cluster.pool(pool)["pool_id"]
     task = await ended(client, task_id)
 
     assert task["status"] == "Exception"
     assert task["error"]["message"] == (
-        f"pool {pool} is gone: it was removed, and there is another one of that name now (errno 2, ENOENT)"
+        f"pool {pool_id} ({pool}) was removed, and the pool of that name now is another one, {new_id} (errno 2, ENOENT)"
     )
 
 

@@ -213,7 +213,8 @@ async def test_a_change_is_a_task_that_the_answer_and_the_pool_name(client, clus
 
     assert (answer.status, answer.json["name"], answer.json["task"]) == (200, name, task["id"])
     assert task["description"] == f"Setting number of PGs of pool {name} to 16"
-    assert task["metadata"] == {"fsid": cluster.fsid, "pool": name, "from": 8, "to": 16}
+    pool_id = answer.json["id"]
+    assert task["metadata"] == {"fsid": cluster.fsid, "pool": name, "pool_id": pool_id, "from": 8, "to": 16}
     assert (await client.pool(cluster.fsid, name))["task"] == task["id"]
     assert (await client.abort(task["id"]))["status"] == "Aborted"
     assert (await client.pool(cluster.fsid, name))["task"] is None, "it is aborted, even while its last round goes on"

@@ -118,9 +118,12 @@ async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(serv
     tim = Checked(service, basic("tim", "pw"))
     await tim.description()
     base = f"ceph/{cluster.fsid}/pools"
+    change = {"job": "pool_pgs", "params": {"fsid": cluster.fsid, "pool": pool_id, "pg_num": 16}}
 
     with cluster.stopped("mon.a"):
         asked = [
+            asyncio.create_task(tim.call("POST", "taskqueue", change)),
+            asyncio.create_task(tim.call("POST", "taskqueue", [change])),
             asyncio.create_task(tim.call("POST", base, {"name": "not-now", "pg_num": 8})),
             asyncio.create_task(tim.call("PUT", f"{base}/{pool_id}", {"pg_num": 16})),
             asyncio.create_task(tim.call("PUT", f"{base}/{pool_id}?dry_run=true", {"pg_num": 16})),
@@ -128,7 +131,7 @@ async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(serv
         assert (await tim.call("GET", "jobs")).status == 200
         assert service.user("remove", "tim").returncode == 0
 
-    assert [answer.status for answer in await asyncio.gather(*asked)] == [401] * 3
+    assert [answer.status for answer in await asyncio.gather(*asked)] == [401] * 5
     assert (await client.get("taskqueue"))["count"] == 0
     assert "not-now" not in [pool["name"] for pool in (await client.get(base))["results"]]
 

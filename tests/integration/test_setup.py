@@ -21,17 +21,24 @@ def suffix():
     return subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def write_program(path: Path, body: str) -> None:
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+    path.chmod(0o755)
+
+
 class Project:
     """A directory with tools/setup, a .venv without packages, and all that it finds installed on its PATH."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.codename = "bookworm"
         self.programs = directory / "programs"
         self.modules = directory / "dist-packages"
         for folder in (self.programs, self.modules):
             folder.mkdir()
-        (directory / "tools").symlink_to(ROOT / "tools")
+        (directory / "tools").mkdir()
+        for name in ("setup", "test"):
+            (directory / "tools" / name).symlink_to(ROOT / "tools" / name)
         subprocess.run([PYTHON, "-m", "venv", "--without-pip", directory / ".venv"], check=True)
         self.site = next(directory.glob(".venv/lib/python3*/site-packages"))
         (self.site / "pip.py").touch()
@@ -41,16 +48,14 @@ class Project:
         self.program("apt-get", f'echo "$@" >> {directory}/apt.log')
 
     def program(self, name: str, body: str) -> None:
-        path = self.programs / name
-        path.unlink(missing_ok=True)
-        path.write_text(f"#!/usr/bin/env bash\n{body}\n")
-        path.chmod(0o755)
+        write_program(self.programs / name, body)
+
+    def debian_root(self, body: str) -> None:
+        """What stands for tools/debian-root."""
+        write_program(self.directory / "tools" / "debian-root", body)
 
     def run(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
-        release = self.directory / "os-release"
-        release.write_text(f"VERSION_CODENAME={self.codename}\n")
         own = {"PATH": str(self.programs), "SBIN": str(self.programs), "DIST_PACKAGES": str(self.modules)}
-        own["OS_RELEASE"] = str(release)
         environment = {**os.environ, **own}
         command = [f"tools/{tool}", *words]
         return subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
@@ -206,10 +211,110 @@ def test_with_everything_there_all_tests_run(prepared):
     assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
 
 
-def test_without_further_words_the_tests_of_ceph_run_beside_the_others_and_are_told_after_them(prepared):
+OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
+
+
+def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_and_are_reported_after_them(
+    prepared,
+):
     install_all_but(prepared)
+    done = prepared.run("test")
+    assert (done.returncode, done.stdout) == (0, f"pytest {OTHERS}\npytest tests/browser\npytest tests/ceph\n")
+
+
+# The other release of Ceph
+
+MAKES_A_ROOT = 'if [ "$1" = make ]; then echo /other; else echo "there: $*"; fi'
+
+
+def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
+    install_all_but(prepared)
+    prepared.debian_root(MAKES_A_ROOT)
+    says_its_ceph = "import os, sys; print('pytest', *sys.argv[1:], os.environ.get('CEPH_ROOT', ''))"
+    (prepared.site / "pytest.py").write_text(says_its_ceph)
+
     done = prepared.run("test", "--full")
-    assert (done.returncode, done.stdout) == (0, "pytest --full --ignore=tests/ceph\npytest --full tests/ceph\n")
+
+    assert done.stdout.splitlines() == [
+        f"pytest --full {OTHERS} ",
+        "pytest --full tests/browser ",
+        "pytest --full tests/ceph ",
+        "pytest tests/ceph /other",
+        "there: run tools/test --full tests/ceph",
+        "there: run tools/test --ignore=tests/ceph",
+    ]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("words", [["--full", "tests/ceph"], []])
+def test_neither_a_quick_run_nor_one_of_some_tests_needs_the_other_release(prepared, words):
+    install_all_but(prepared)
+    prepared.debian_root("exit 1")
+    assert prepared.run("test", *words).returncode == 0
+
+
+@pytest.mark.parametrize("failing", ["tests/ceph", "--ignore=tests/ceph"])
+def test_a_failure_on_the_other_release_is_one_of_the_run(prepared, failing):
+    install_all_but(prepared)
+    prepared.debian_root(f'if [ "$1" = make ]; then echo /other; fi; [[ "$*" != *{failing} ]] || exit 7')
+    assert prepared.run("test", "--full").returncode == 7
+
+
+def test_without_a_root_of_the_other_release_the_run_fails_and_says_what_did_not_run(prepared):
+    install_all_but(prepared)
+    prepared.debian_root('echo "debian-root: it needs root" >&2; exit 3')
+    done = prepared.run("test", "--full")
+    assert done.returncode == 1
+    assert "it needs root" in done.stderr
+    assert done.stderr.splitlines()[-1] == "    on the other release of Ceph (tools/debian-root)"
+
+
+def debian_root(directory, *words, codename="bookworm", **environment):
+    """What tools/debian-root says, to somebody who is not root and may not become it."""
+    write_program(directory / "id", "echo 1000")
+    write_program(directory / "sudo", "exit 1")
+    (directory / "os-release").write_text(f"VERSION_CODENAME={codename}\n")
+    own = {"PATH": f"{directory}:{os.environ['PATH']}", "OS_RELEASE": str(directory / "os-release"), "HOME": "/home/me"}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "DEBIAN_ROOT")}
+    return subprocess.run(
+        [ROOT / "tools" / "debian-root", *words],
+        env={**inherited, **own, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("codename", "environment", "path"),
+    [
+        ("bookworm", {}, "/home/me/.cache/hourglass/debian-13"),
+        ("trixie", {}, "/home/me/.cache/hourglass/debian-12"),
+        ("bookworm", {"XDG_CACHE_HOME": "/caches"}, "/caches/hourglass/debian-13"),
+        ("bookworm", {"DEBIAN_ROOT": "/roots/mine"}, "/roots/mine"),
+    ],
+)
+def test_the_other_debian_is_in_the_cache_of_the_user(tmp_path, codename, environment, path):
+    assert debian_root(tmp_path, "path", codename=codename, **environment).stdout == f"{path}\n"
+
+
+@pytest.mark.parametrize("words", [["make"], ["run", "true"]])
+def test_who_cannot_become_root_is_told_what_root_can_run(tmp_path, words):
+    done = debian_root(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith(f"As root run: tools/debian-root {' '.join(words)}\n")
+
+
+def test_a_root_without_ceph_is_refused(tmp_path):
+    done = subprocess.run(
+        [ROOT / "tools" / "ceph-cluster", "--root", tmp_path, "start", tmp_path / "cluster"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"no {tmp_path}/usr/bin/ceph-mon" in done.stderr
+    assert not (tmp_path / "cluster").exists()
 
 
 @pytest.mark.parametrize("failing", ["tests/ceph", "--ignore=tests/ceph"])
@@ -222,17 +327,8 @@ def test_a_failure_on_either_side_is_one_of_the_run(prepared, failing):
 def test_without_ceph_the_others_run_alone(prepared):
     install_all_but(prepared, "ceph-osd")
     done = prepared.run("test")
-    assert (done.returncode, done.stdout) == (1, "pytest --ignore=tests/ceph\n")
-
-
-def test_on_debian_13_the_tests_of_ceph_are_left_out_by_name_and_their_daemons_are_not_installed(prepared):
-    prepared.codename = "trixie"
-    install_all_but(prepared, "ceph-osd", "ceph-mon")
-
-    done = prepared.run("test")
-
-    assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest --ignore=tests/ceph\n", [])
-    assert "Left out: the tests of a real Ceph cluster" in done.stderr
+    of_page = "pytest --ignore=tests/ceph tests/browser"
+    assert (done.returncode, done.stdout) == (1, f"pytest --ignore=tests/ceph --ignore=tests/browser\n{of_page}\n")
 
 
 def test_all_that_is_missing_is_installed_in_one_call(prepared):

@@ -174,6 +174,22 @@ class Cluster:
         path.write_text(keyring)
         return path
 
+    def rotate_key(self, name: str) -> str:
+        """Gives a client another key, as administrators do; returns the keyring that it needs from now on."""
+        before = self.command("auth get-key", entity=f"client.{name}")
+        key = before["key"] if isinstance(before, dict) else before
+        made = subprocess.run(["ceph-authtool", "--gen-print-key"], check=True, capture_output=True, text=True).stdout
+        keyring = self._agent.ask("mon_command", prefix="auth get", entity=f"client.{name}").replace(key, made.strip())
+        path = self.directory / f"client.{name}.rotated"
+        path.write_text(keyring)
+        self.ceph("auth", "import", "-i", str(path))
+        return keyring
+
+    def restart_monitor(self) -> None:
+        """Ends all sessions: whoever had one has to show its key again."""
+        self.kill_daemon("mon.a")
+        self.recover()
+
     # Pools and images
 
     def create_pool(

@@ -328,8 +328,8 @@ def test_a_pool_that_is_gone_is_told_apart_from_another_of_its_name():
     with pytest.raises(ClusterRefused) as replaced:
         own_pool([a_pool(id=4)], a_course())
 
-    assert str(gone.value) == "pool rbd is gone: it was removed (errno 2, ENOENT)"
-    assert "there is another one of that name now" in str(replaced.value)
+    assert str(gone.value) == "pool 3 (rbd) was removed (errno 2, ENOENT)"
+    assert str(replaced.value).startswith("pool 3 (rbd) was removed, and the pool of that name now is another one, 4")
 
 
 @pytest.mark.parametrize(

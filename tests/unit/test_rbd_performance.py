@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from errno import EAGAIN, EIO
+
 import pytest
 from msgspec.json import encode
 
-from jobs.errors import ClusterUnavailable
-from jobs.library import rbd_performance
-from jobs.library.rbd_performance import Measuring
+from ceph import measuring
+from ceph.measuring import Measuring
+from ceph.samples import Sample, Sizes
+from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
 from jobs.queue import LARGEST_METADATA_BYTES
-from jobs.registry import Pause, load_registry
+from jobs.registry import Pause, Round, load_registry
 
 REGISTRY = load_registry()
 
@@ -64,7 +67,7 @@ def test_very_many_images_are_named_in_part_so_that_they_can_be_measured_togethe
 def test_a_silence_is_told_again_and_again_and_ends_it_after_five_minutes(monkeypatch):
     """Minutes pass as quickly as pauses do."""
     clock = Clock()
-    monkeypatch.setattr(rbd_performance, "time", clock)
+    monkeypatch.setattr(measuring, "time", clock)
 
     def connect():
         clock.pass_by(5)
@@ -91,3 +94,73 @@ def test_a_refused_key_ends_it_at_once():
 
     with pytest.raises(ClusterUnavailable, match="refuses the key"):
         next(Measuring(connect, [], [], 60, 1).sizes_of_all())
+
+
+def test_a_manager_that_is_not_ready_is_asked_again_and_again_with_the_same_handle(monkeypatch):
+    answers = iter([ClusterRefused("rbd_support module is not ready, try again", EAGAIN)] * 2)
+    handles = []
+
+    def connect():
+        handles.append(object())
+        return handles[-1]
+
+    def ask(_cluster):
+        for answer in answers:
+            raise answer
+        return "figures"
+
+    passed = list(returning(Measuring(connect, [], [], 60, 1)._patiently(ask)))
+
+    assert [value.message for value in passed if isinstance(value, Round)] == [
+        "rbd_support module is not ready, try again (errno 11, EAGAIN); trying again"
+    ] * 2
+    assert passed[-1] == "figures"
+    assert len(handles) == 1
+
+
+def returning(rounds):
+    yield (yield from rounds)
+
+
+class Interrupted(Measuring):
+    """Has all sizes and one sample when the manager refuses."""
+
+    def __init__(self):
+        super().__init__(lambda: None, [], [], 60, 1)
+        self.found.sizes = {"rbd/disk": Sizes(100, 50)}
+        self.found.begin_samples()
+        self.found.series.add(Sample(at=1_790_000_000_000, rows={}))
+
+    def _ask(self, _cluster):
+        raise ClusterRefused("the module has failed", EIO)
+
+
+def test_what_was_measured_is_the_result_when_the_manager_refuses_to_go_on():
+    *rounds, result = returning(Interrupted().rounds())
+
+    assert rounds[-1].message == "ended after 1 of 60 samples: the module has failed (errno 5, EIO)"
+    assert result["incomplete"] == "the module has failed (errno 5, EIO)"
+    assert result["images"]["rbd/disk"]["samples"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "is_right"),
+    [
+        ("rbd/disk", True),
+        ("rbd/team/disk", True),
+        ("we%2Fird/a%2Fb%25", True),
+        ("disk", False),
+        ("rbd/a/b/c", False),
+        ("/disk", False),
+        ("rbd/", False),
+        ("rbd//disk", False),
+        ("rbd/" + "x" * 997, False),
+    ],
+)
+def test_an_image_is_chosen_by_its_path(path, is_right):
+    job = REGISTRY.job("rbd_performance")
+    if is_right:
+        job.validate({"fsid": "a3f0", "images": [path]})
+    else:
+        with pytest.raises(InvalidInput, match="an image of a pool, like rbd/disk1"):
+            job.validate({"fsid": "a3f0", "images": [path]})

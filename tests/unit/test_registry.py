@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from jobs.errors import ConfigError, InvalidInput, NotFound, StartError
 from jobs.params import Origins
-from jobs.registry import LONGEST_DESCRIPTION, Job, Provided, Registry, Round, job, load_registry
+from jobs.registry import LONGEST_DESCRIPTION, Job, Locks, Provided, Registry, Round, job, load_registry
 
 Rounds = Iterator[Round]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -285,7 +285,7 @@ def test_templates_are_filled_in_with_the_parameters() -> None:
     params = fill.validate({"pool": "rbd"})
     assert fill.describe(params) == "Fills pool rbd"
     assert fill.metadata_of(params) == {"pool": "rbd", "kind": "pool"}
-    assert fill.lock_of(params) == "pool/rbd"
+    assert fill.locks_of(params) == Locks(("pool/rbd",))
 
 
 def test_a_template_may_look_into_a_parameter() -> None:
@@ -302,7 +302,7 @@ def test_callables_get_the_parameters_by_name() -> None:
     params = by_call.validate({"pool": "rbd"})
     assert by_call.describe(params) == "rbd to 90%"
     assert by_call.metadata_of(params) == {"percent": 90}
-    assert by_call.lock_of(params) is None
+    assert by_call.locks_of(params) == Locks(())
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_a_job_says_itself_why_it_cannot_run_here() -> None:
 
 def test_without_metadata_and_lock_there_are_none() -> None:
     plain = declare(fill.function)
-    assert (plain.metadata_of({}), plain.lock_of({})) == ({}, None)
+    assert (plain.metadata_of({}), plain.locks_of({})) == ({}, Locks(()))
 
 
 @given(st.text(st.characters() | st.sampled_from("\r\n\x0b\x85\u2028 ")) | st.text(min_size=290, max_size=600))

@@ -56,14 +56,14 @@ def test_nothing_starts_before_its_time():
 def test_the_line_of_a_lock_is_who_has_it_and_who_gets_it_next():
     schedule = scheduled(Entry(1, locks=("a", "b")), Entry(2, locks=("a",)), Entry(3, priority=1, locks=("b",)))
     schedule.add(Entry(4, locks=("a",), not_before=500), 0)
-    assert (schedule.line("a", 0), schedule.line("b", 0), schedule.line("c", 0)) == ([1, 2], [3, 1], [])
+    assert (schedule.line(0, "a"), schedule.line(0, "b"), schedule.line(0, "c")) == ([1, 2], [3, 1], [])
 
     schedule.take(0)
     schedule.release(3)
     assert schedule.take(0).task == 1
     schedule.add(Entry(5, priority=9, locks=("a",)), 0)
-    assert (schedule.line("a", 499), schedule.line("b", 499)) == ([1, 5, 2], [1])
-    assert schedule.line("a", 500) == [1, 5, 2, 4]
+    assert (schedule.line(499, "a"), schedule.line(499, "b")) == ([1, 5, 2], [1])
+    assert schedule.line(500, "a") == [1, 5, 2, 4]
 
 
 def test_the_reason_is_a_place_in_line_a_lock_or_a_time():

@@ -97,7 +97,8 @@ test("a field has the kind of its type, and what only JSON can say is typed as J
     [{ type: "array" }, "json"],
     [{ $ref: "#/$defs/Box" }, "json"],
     [{ $ref: "#/$defs/Missing" }, "json"],
-    [{ anyOf: [INTEGER, TEXT] }, "json"],
+    [{ anyOf: [INTEGER, TEXT] }, "name"],
+    [{ anyOf: [INTEGER, TEXT, { type: "boolean" }] }, "json"],
     [{}, "json"],
   ];
   for (const [own, kind] of kinds) assert.equal(fieldOf(own, { definitions: STEPS }).kind, kind);
@@ -196,6 +197,13 @@ test("a whole number in JSON that would be changed on its way is sent as text", 
   const typed = String.raw`{"9007199254740993": [-9007199254740993, 1.5, 5, 1e300, "\" 9007199254740993"]}`;
   const value = { "9007199254740993": ["-9007199254740993", 1.5, 5, 1e300, '" 9007199254740993'] };
   assert.deepEqual(sent({}, typed), { value });
+});
+
+test("digits are the number of a thing, unless they stand in quotes; all else is its name", () => {
+  const either = { anyOf: [TEXT, INTEGER] };
+  const typed = [["rbd", "rbd"], ["5", 5], [" 5 ", 5], ['"5"', "5"], ['"', '"'], ["5a", "5a"], ["-5", "-5"], ["1.5", "1.5"]];
+  for (const [text, value] of typed) assert.deepEqual(sent(either, text), { value });
+  for (const value of ["rbd", 5, "5", '"5"', '"', ".mgr", "a b", " 7"]) assert.equal(sameAgain(either, value), value);
 });
 
 test("text is sent as it was typed", () => {

@@ -1,4 +1,4 @@
-/** How far a task is, as a bar with its percent. */
+/** How far something is, as a bar with its percent. */
 
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { percent } from "../format.js";
@@ -6,10 +6,17 @@ import { RUNNING } from "../statuses.js";
 import { numbered } from "../words.js";
 
 export function completeBar(task) {
+  return progressBar(task.percent, `Complete: ${numbered(task)}`, task.status === RUNNING && !task.gone);
+}
+
+/** `done` is null where nobody knows it. */
+export function progressBar(done, label, isMoving = true) {
   return html`
-    <div class=${`complete ${task.status === RUNNING && !task.gone ? "is-moving" : ""}`}>
-      <progress max="100" value=${task.percent} aria-label=${`Complete: ${numbered(task)}`}></progress>
-      <span class="complete-text">${percent(task.percent)}</span>
+    <div class=${`complete ${isMoving ? "is-moving" : ""}`}>
+      ${done === null
+        ? html`<progress max="100" aria-label=${label}></progress>`
+        : html`<progress max="100" value=${done} aria-label=${label}></progress>`}
+      <span class="complete-text">${done === null ? "?" : percent(done)}</span>
     </div>
   `;
 }

@@ -3,6 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
+import { goingOnText } from "../elsewhere.js";
 import { duration, number, percent } from "../format.js";
 import {
   backText,
@@ -19,6 +20,7 @@ import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../statu
 import { estimateOf, tasks } from "../words.js";
 import { SECOND_STEPS, chart } from "./chart.js";
 import { completeBar } from "./complete.js";
+import { elsewhereCard } from "./elsewhere.js";
 import { follow } from "./links.js";
 import { taskLink } from "./name.js";
 import { paused } from "./paused.js";
@@ -34,7 +36,7 @@ const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-tria
 
 /**
  * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
- * atLeast }, workers, statistics, health, errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
+ * atLeast }, workers, statistics, health, elsewhere (views/elsewhere.js), errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
  * free. `lists` are those of the state, for what is held back of them.
  */
 export function home(data, act, now) {
@@ -42,13 +44,15 @@ export function home(data, act, now) {
   const isAdmin = data.role === "admin";
   return html`
     <div class="home-head">
-      <div><h1 class="home-title">${title(data.counts)}</h1><p class="lead">${lead(data)}</p></div>
+      <div><h1 class="home-title">${title(data)}</h1><p class="lead">${lead(data)}</p></div>
     </div>
     ${trouble(data.health)}
     <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
     <div class="home-columns">
       <div class="home-column">
-        ${isFirst ? howToBegin(data, act) : html`${pendingCard(data, act, now)}${failuresCard(data, act, now)}`}
+        ${isFirst ? howToBegin(data, act) : pendingCard(data, act, now)}
+        ${elsewhereCard(data.elsewhere, data.role, act, now)}
+        ${isFirst ? nothing : failuresCard(data, act, now)}
       </div>
       <div class="home-column">
         ${workersView(data.workers, data.errors.workers, namesOf(data.pending), act)}
@@ -70,15 +74,17 @@ function trouble(health) {
   `;
 }
 
-function title(counts) {
+function title({ counts, elsewhere }) {
   if (counts === null) return "Hourglass";
   const pending = countOf("pending", counts);
-  return pending === 0 ? "All is quiet" : `${tasks(pending)} pending`;
+  if (pending > 0) return `${tasks(pending)} pending`;
+  return elsewhere.rows.length > 0 ? "No task is pending" : "All is quiet";
 }
 
-function lead({ counts, pendingPercent }) {
+function lead({ counts, pendingPercent, elsewhere }) {
   if (counts === null) return "Looking how things stand…";
   const pending = countOf("pending", counts);
+  if (pending === 0 && elsewhere.rows.length > 0) return goingOnText(elsewhere.rows.length);
   if (pending === 0) return "Nothing is waiting and nothing is running.";
   return `${percent(pendingPercent)} done${pending === 1 ? "" : " on average"}.`;
 }
@@ -131,7 +137,7 @@ function pendingCard({ counts, pending, lists }, act, now) {
   const isEmpty = count === 0 && !pending?.length;
   return html`
     <section class="home-card" aria-labelledby="pending-title">
-      <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
+      <div class="home-card-head"><h2 id="pending-title" tabindex="-1">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
       ${isEmpty ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
       ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
     </section>

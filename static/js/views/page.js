@@ -1,6 +1,7 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
+import { rowsOf, silenceText } from "../elsewhere.js";
 import { unseenCount } from "../unseen.js";
 import { canNotify, permission } from "../notify.js";
 import { rows } from "../tasklist.js";
@@ -24,9 +25,11 @@ let drawn = { isSignedIn: null, task: null };
 
 export function draw(state, act, now) {
   const isSignedIn = state.user !== "";
+  const then = document.activeElement?.dataset.then;
   render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
+  if (then !== undefined && document.activeElement === document.body) document.getElementById(then)?.focus();
 }
 
 /** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
@@ -100,6 +103,11 @@ function homeData(state) {
     statistics,
     health,
     errors,
+    elsewhere: {
+      rows: rowsOf(state.elsewhere),
+      silence: silenceText(state.elsewhere),
+      hasSeveralClusters: state.ceph.clusters?.length > 1,
+    },
   };
 }
 

@@ -3,10 +3,13 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
-import { bytes, number, percent } from "../format.js";
+import { changeOfPool } from "../elsewhere.js";
+import { bytes, number } from "../format.js";
 import { addressOf } from "../place.js";
 import { pgsOf, stepText } from "../pools.js";
 import { RUNNING } from "../statuses.js";
+import { progressBar } from "./complete.js";
+import { followButton } from "./elsewhere.js";
 import { follow } from "./links.js";
 import { named } from "./name.js";
 import { heading, sortChoice } from "./sorting.js";
@@ -35,10 +38,10 @@ export function poolsSort({ query: { ordering } }, act) {
   return sortChoice(COLUMNS, ordering, act.sortViewBy);
 }
 
-export function poolsTable({ ceph, place, role }, isAnswered, act) {
+export function poolsTable({ ceph, elsewhere, place, role }, isAnswered, act) {
   const { list, tasks, created } = ceph;
-  const context = { tasks, place, act };
   const isAdmin = role === "admin";
+  const context = { tasks, place, act, elsewhere, isAdmin, fsid: list.query.fsid };
   return html`
     <table class="tasks" data-tab="pools" aria-busy=${isAnswered ? "false" : "true"}>
       <caption class="visually-hidden">Pools</caption>
@@ -59,48 +62,60 @@ export function poolsTable({ ceph, place, role }, isAnswered, act) {
 
 function changeButton({ id, name }, act) {
   return html`
-    <button class="btn btn-sm btn-outline-secondary" type="button" aria-haspopup="dialog"
+    <button class="btn btn-sm btn-outline-secondary" type="button" aria-haspopup="dialog" id=${changeButtonId(id)}
       aria-label=${`Set number of PGs of pool ${isolated(name)}`} @click=${() => act.openPgsForm(id)}>Set number of PGs</button>
   `;
+}
+
+function changeButtonId(poolId) {
+  return `set-pgs-${poolId}`;
 }
 
 function none(word) {
   return html`<span class="muted">${word}</span>`;
 }
 
-function pgsCell(pool, { tasks }) {
-  const task = tasks.get(pool.task);
-  const pgs = pgsOf(pool, task);
+function pgsCell(pool, context) {
+  const task = context.tasks.get(pool.task);
+  const change = changeOfPool(context.elsewhere, context.fsid, pool.id);
+  const pgs = pgsOf(pool, task, change);
   if (pgs.kind === "still") return html`<span class="pgs-number">${number(pgs.to)}</span>`;
+  const label = `PGs of pool ${isolated(pool.name)}`;
   return html`
     <div class="pgs">
       <span class="pgs-number">${arrow(pgs)}</span>
-      ${pgs.kind === "moves" ? nothing : bar(pool, task)}
+      ${pgs.kind === "moves" ? changeBar(change, label) : progressBar(task.percent, label, task.status === RUNNING)}
     </div>
-    <div class="pgs-note muted">${note(pool, pgs, task)}</div>
+    ${pgs.kind === "moves" ? movesNote(pool, pgs, change, context) : html`<div class="pgs-note muted">${note(pool, pgs, task)}</div>`}
   `;
+}
+
+function changeBar(change, label) {
+  return change === undefined ? nothing : progressBar(change.percent, label);
 }
 
 function arrow({ kind, from, to }) {
   return kind === "creates" || from === to ? number(to) : `${number(from)} → ${number(to)}`;
 }
 
-function bar({ name }, task) {
-  return html`
-    <span class=${`complete ${task.status === RUNNING ? "is-moving" : ""}`}>
-      <progress max="100" value=${task.percent} aria-label=${`PGs of pool ${isolated(name)}`}></progress>
-      <span class="complete-text">${percent(task.percent)}</span>
-    </span>
-  `;
-}
-
-/** Something else than a task of ours may change them: then nobody knows from where it began. */
 function note(pool, pgs, task) {
-  const steps = stepText(pool, pgs);
-  if (pgs.kind === "moves") return [steps, "not by a task here"].filter(Boolean).join(", ");
   if (pgs.kind === "waits") return "waits for its turn";
   if (pgs.kind === "creates") return `being created${task.message ? `: ${isolated(task.message)}` : ""}`;
-  return steps || "looking whether it holds";
+  return stepText(pool, pgs) || "looking whether it holds";
+}
+
+/** Something else than a task of ours changes them, and a task may follow it. */
+function movesNote(pool, pgs, change, { isAdmin, fsid, act }) {
+  const isOurs = pool.task !== null;
+  const steps = change === undefined ? stepText(pool, pgs) : isolated(change.text);
+  const text = [steps, isOurs ? "" : "not by a task here"].filter(Boolean).join(", ");
+  const row = { fsid, id: pool.id, pool: pool.name };
+  return html`
+    <div class="pgs-note muted">
+      <span>${text}</span>
+      ${isAdmin && !isOurs ? followButton(row, change?.isFollowing ?? false, changeButtonId(pool.id), act) : nothing}
+    </div>
+  `;
 }
 
 function usedCell({ used_bytes: used, size }) {

@@ -4,8 +4,10 @@ import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js"
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
+import { isChoosable } from "../choosing.js";
 import { INCOMPLETE, canStart, emptyText, fieldsOf, jobNamed, placed } from "../jobform.js";
 import { secondStartText, startText } from "../words.js";
+import { choosableControl } from "./choices.js";
 import { alert, care, invalidity, mistakes } from "./fields.js";
 
 const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -134,13 +136,15 @@ function parameters(start, job, fields, zone, act, places) {
     ${repeat(
       fields,
       (field) => `${job.job} ${field.name}`,
-      (field, index) => parameter(field, index, start, act, places.fields.get(field.name) ?? []),
+      (field, index) => parameter(field, index, { start, job, fields }, act, places.fields.get(field.name) ?? []),
     )}
     ${options(start, zone, act, places)}
   `;
 }
 
-function parameter(field, index, start, act, errors) {
+function parameter(field, index, form, act, errors) {
+  const { start } = form;
+  const canChoose = isChoosable(field, start);
   const id = `start-field-${index}`;
   const control = {
     id,
@@ -155,8 +159,8 @@ function parameter(field, index, start, act, errors) {
   return html`
     <div class=${`start-field ${field.kind === "boolean" ? "start-check" : ""}`}>
       <label class="form-label" for=${id}>${field.label}${optionalMark(field)}</label>
-      ${(CONTROLS[field.kind] ?? inputControl)(field, control)}
-      ${hint(field, id)}
+      ${canChoose ? choosableControl(field, control, form, act) : (CONTROLS[field.kind] ?? inputControl)(field, control)}
+      ${hint(field, id, canChoose)}
       ${mistakes(`${id}-error`, errors)}
     </div>
   `;
@@ -177,7 +181,7 @@ const CONTROLS = {
 /** Numbers are typed as text: a browser would hide from us, and from the server, what is no number. */
 function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
-    <input class=${`form-control ${field.kind === "text" ? "" : "start-number"}`} type="text" id=${id}
+    <input class=${`form-control ${["text", "name"].includes(field.kind) ? "" : "start-number"}`} type="text" id=${id}
       ?autofocus=${isFirst} inputmode=${inputMode(field)} autocapitalize="off" spellcheck="false"
       aria-required=${isRequired} aria-invalid=${isInvalid} aria-describedby=${about}
       .value=${live(value)} @input=${(event) => set(event.target.value)}>
@@ -186,7 +190,7 @@ function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value,
 
 /** The keyboards for numbers of some phones have no minus. */
 function inputMode({ kind, mayBeNegative }) {
-  if (kind === "text" || mayBeNegative) return "text";
+  if (["text", "name"].includes(kind) || mayBeNegative) return "text";
   return kind === "integer" ? "numeric" : "decimal";
 }
 
@@ -229,19 +233,32 @@ function choiceOption(text, { isNullable }, value) {
   return html`<option value=${text} .selected=${live(text === value)}>${text === "" ? empty : text}</option>`;
 }
 
-const HOW = { list: "One per line.", json: "Written as JSON." };
+const HOW = { list: "One per line.", json: "Written as JSON.", name: "A name of digits stands in quotes." };
+const HOW_CHOSEN = {
+  list: "Choose some, or type one and press Enter.",
+  text: "Choose one, or type it.",
+  name: "Choose one, or type it; a name of digits stands in quotes.",
+};
 
 /** What a person sees or would guess is not told: what can be chosen, and that text is text. */
-function hint(field, id) {
+function hint(field, id, canChoose) {
   const isPlain = field.hint === "text" || ["boolean", "choice"].includes(field.kind);
-  const expected = [isPlain ? "" : field.hint, emptyText(field)].filter(Boolean).join("; ");
+  const words = canChoose ? chosenWords(field) : isPlain ? "" : field.hint;
+  const expected = [words, emptyText(field)].filter(Boolean).join("; ");
+  const how = canChoose ? (HOW_CHOSEN[field.kind] ?? HOW_CHOSEN.text) : HOW[field.kind];
   return html`
     <div id=${`${id}-hint`} class="start-hint">
       ${field.description ? html`<p>${withCode(field.description)}</p>` : nothing}
-      ${expected ? html`<p>${sentence(expected)} ${HOW[field.kind] ?? nothing}</p>` : nothing}
+      ${expected || canChoose ? html`<p>${expected ? sentence(expected) : nothing} ${how ?? nothing}</p>` : nothing}
       ${field.example ? html`<p>For example <code>${field.example}</code></p>` : nothing}
     </div>
   `;
+}
+
+/** What can be chosen is right: only an author's own words say more. */
+function chosenWords({ kind, words, items, hint: all }) {
+  if (kind === "list") return items.words ? `each ${items.words}` : "";
+  return ["integer", "number"].includes(kind) ? all : words;
 }
 
 function sentence(words) {

@@ -1,0 +1,418 @@
+"""Measures RBD images, round by round: their sizes first, then samples of what they do."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
+from errno import EACCES, EAGAIN, ENOENT, EPERM, ESHUTDOWN
+from functools import partial
+from itertools import groupby
+from math import inf
+from typing import TypeVar
+
+from ceph.cluster import Cluster
+from ceph.clusters import AGAIN_AFTER_SECONDS
+from ceph.findings import Findings, as_given, cut, shown
+from ceph.images import image_pools
+from ceph.opening import Answer as Opened
+from ceph.opening import FindMissing, ListNames, Measure, Names, Opener, Piece
+from ceph.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
+from ceph.samples import Answer, group_of, sample_of
+from ceph.state import Unreadable, image_path, parts_of_path
+from ceph.summary import counted, error_of, in_bytes, message_of, output_of
+from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from jobs.model import MOST_MESSAGE_CHARACTERS
+from jobs.registry import Pause, Round
+
+MOST_IMAGES = 5000
+MOST_PATHS_CHARACTERS = 600_000
+"""Of all images together: the outputs of rounds and the checkpoint, which name them, are bounded."""
+MOST_SAMPLES = 720
+SIZE_SECONDS = 0.03
+"""What the size of an image takes, for a guess at how far a task is."""
+LONGEST_SILENCE_SECONDS = 300.0
+SHORT_PATIENCE_SECONDS = 5.0
+"""For each image, once so many have been silent that five minutes were lost."""
+CHECKPOINT_SECONDS = 1.0
+"""Between the sizes of so many images in a second the same ones need not be written down again and again."""
+PASSING_ERRNOS = frozenset({EAGAIN, ESHUTDOWN})
+"""What passes by itself, or with a new handle: a manager that is not ready yet, a client that was blocklisted."""
+
+Found = TypeVar("Found")
+Rounds = Generator[Round | Pause, None, Found]
+
+
+class Measuring:
+    """A task on its way: what it has found, and the handles with which it goes on."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Cluster],
+        pools: Sequence[str],
+        images: Sequence[str],
+        seconds: float,
+        interval_seconds: float,
+        image_timeout_seconds: float = 30.0,
+    ) -> None:
+        self.found = Findings()
+        self._connect = connect
+        self._pools = pools
+        self._images = list(map(as_given, images))
+        self._interval_seconds = max(interval_seconds, seconds / MOST_SAMPLES)
+        self._image_timeout_seconds = image_timeout_seconds
+        self._wanted = max(1, round(seconds / self._interval_seconds))
+        self._listed: list[str] = []
+        self._in_all = 0
+        self._percent = 0.0
+        self._cluster: Cluster | None = None
+        self._opener: Opener | None = None
+        self._query: PerformanceQuery | None = None
+        self._pool_names: dict[str, str] = {}
+        self._next_at = time.monotonic()
+        self._saved_at = time.monotonic()
+        self._incomplete: str | None = None
+        self._lost_seconds = 0.0
+
+    def disconnect(self) -> None:
+        """Closes the handles; they are made anew when they are needed."""
+        self._close_opener()
+        self._query = None
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+    def _close_opener(self) -> None:
+        if self._opener is not None:
+            self._opener.close()
+            self._opener = None
+
+    def rounds(self) -> Rounds[dict[str, object]]:
+        """All that is left to do. Raises ClusterError if nothing can be read, or was when the cluster fell silent."""
+        if not self.found.series.taken:
+            yield from self.sizes_of_all()
+        try:
+            yield from self._sample_all()
+        except ClusterError as error:
+            if not self.found.series.taken:
+                raise
+            self._check_there()
+            self._incomplete = str(error)
+            taken = self.found.series.taken
+            yield self._round(f"ended after {taken} of {counted(self._wanted, 'sample')}: {error}", saved=True)
+        return self.found.result(self._interval_seconds, self._incomplete, self._pool_names)
+
+    def _check_there(self) -> None:
+        """Raises ClusterError if there is no image any more that can be read."""
+        if not self.found.there:
+            raise self.found.nothing_there()
+
+    # Names
+
+    def sizes_of_all(self) -> Rounds[None]:
+        """One round for each image, more for those that are large, and those that are silent."""
+        paths = yield from self._list()
+        self._in_all = len(paths)
+        settled = self.found.sizes.keys() | self.found.errors.keys() | self.found.removed
+        left = [path for path in paths if path not in settled]
+        yield from self._ask_each(left, self._measure, self._image_failed)
+        self._close_opener()
+        self._check_there()
+
+    def _list(self) -> Rounds[list[str]]:
+        """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
+        everything = not self._pools and not self._images
+        pools = (yield from self._patiently(image_pools)) if everything else list(dict.fromkeys(self._pools))
+        yield from self._patiently(self._look_at_pools)
+        self._listed, self.found.unreadable = [], []
+        failures: dict[str, ClusterError] = {}
+        yield from self._ask_each(pools, self._list_pool, partial(self._pool_failed, failures))
+        paths = sorted({*self._listed, *self._images})
+        if not paths and failures:
+            raise _together(failures, "pool")
+        if not paths:
+            named = f"pool {pools[0]}" if len(self._pools) == 1 else counted(len(self._pools), "pool")
+            raise ClusterRefused(f"there are no images in {named if self._pools else 'this cluster'}")
+        if len(paths) > MOST_IMAGES:
+            raise ClusterRefused(
+                f"there are more than {MOST_IMAGES:,} images, at most so many are measured at a time: name some pools"
+            )
+        if sum(map(len, paths)) > MOST_PATHS_CHARACTERS:
+            raise ClusterRefused(
+                f"the names of the images have more than {MOST_PATHS_CHARACTERS:,} characters together: name some pools"
+            )
+        return paths
+
+    def _list_pool(self, pool: str) -> Rounds[None]:
+        left = max(MOST_IMAGES + 1 - len(self._listed), 0)
+        names = yield from self._opened(ListNames(self._name_now(pool), left))
+        assert isinstance(names, Names)
+        self._listed += [image_path(pool, namespace, name) for namespace, name in names.names]
+
+    def _pool_failed(self, failures: dict[str, ClusterError], pool: str, error: ClusterError) -> Rounds[None]:
+        failures[pool] = error
+        state = "not permitted" if error.errno in (EACCES, EPERM) else "failed"
+        self.found.unreadable.append(Unreadable(pool, state, cut(str(error), 500)))
+        yield self._round(f"pool {shown(pool)} cannot be read: {error}")
+
+    def _look_at_pools(self, cluster: Cluster) -> None:
+        """Finds which names the pools have now; those that are gone have none."""
+        present = {pool["poolnum"]: pool["poolname"] for pool in cluster.ask("osd lspools")}
+        numbers = {name: number for number, name in present.items()}
+        self.found.pool_ids = {**numbers, **self.found.pool_ids}
+        self._pool_names = {name: present[number] for name, number in self.found.pool_ids.items() if number in present}
+
+    def _name_now(self, pool: str) -> str:
+        return self._pool_names.get(pool, pool)
+
+    # Sizes
+
+    def _measure(self, path: str) -> Rounds[None]:
+        """Again if it is not there only because its pool was renamed. Raises ClusterError."""
+        before = self._name_now(parts_of_path(path)[0])
+        try:
+            yield from self._measure_once(path)
+        except ClusterRefused as error:
+            if error.errno != ENOENT:
+                raise
+            yield from self._patiently(self._look_at_pools)
+            if self._name_now(parts_of_path(path)[0]) == before:
+                raise
+            yield from self._measure_once(path)
+
+    def _measure_once(self, path: str) -> Rounds[None]:
+        pool, namespace, name = parts_of_path(path)
+        offset, used_bytes = self.found.begun.get(path, (0, 0))
+        order = Measure(pool=self._name_now(pool), namespace=namespace, name=name, offset=offset, used_bytes=used_bytes)
+        piece = yield from self._opened(order)
+        while isinstance(piece, Piece) and not piece.is_last:
+            self.found.begun[path] = (piece.offset, piece.used_bytes)
+            looked_at = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} looked at"
+            yield self._size_round(f"size of {shown(path)}: {looked_at}", part=piece.offset / piece.size_bytes)
+            piece = yield from self._answer()
+        assert isinstance(piece, Piece)
+        self.found.begun.pop(path, None)
+        sizes = self.found.sizes[path] = piece.sizes
+        message = f"size of {shown(path)}: {in_bytes(sizes.used_bytes)} of {in_bytes(sizes.size_bytes)} used"
+        output = {"images": {path: {"size_bytes": sizes.size_bytes, "used_bytes": sizes.used_bytes}}}
+        yield self._size_round(message, output)
+
+    def _image_failed(self, path: str, error: ClusterError) -> Rounds[None]:
+        """Takes note of why an image cannot be read; one that was listed and is no longer so was removed."""
+        self.found.begun.pop(path, None)
+        if error.errno == ENOENT and path in self._listed and path in (yield from self._missing_of([path])):
+            self.found.removed.add(path)
+            yield self._size_round(f"{shown(path)} was removed meanwhile")
+            return
+        trouble = self.found.fail(path, error.errno, error.words)
+        yield self._size_round(f"{shown(path)} cannot be read: {error}", {"images": {path: error_of(trouble)}})
+
+    def _missing_of(self, paths: Sequence[str]) -> Rounds[set[str]]:
+        """Which of these images are in no directory of their pools any more; none if the cluster does not say."""
+        missing: set[str] = set()
+        try:
+            yield from self._patiently(self._look_at_pools)
+            for pool, of_pool in groupby(sorted(paths), lambda path: parts_of_path(path)[0]):
+                names = {parts_of_path(path)[1:]: path for path in of_pool}
+                if pool not in self._pool_names:
+                    missing |= set(names.values())
+                    continue
+                yield from self._patiently(self._connect_opener)
+                with suppress(ClusterRefused):
+                    answer = yield from self._opened(FindMissing(self._name_now(pool), list(names)))
+                    assert isinstance(answer, Names)
+                    missing |= {names[name] for name in answer.names}
+        except ClusterError:
+            pass  # what was measured is worth more than to know this
+        return missing
+
+    def _size_round(self, message: str, output: object = None, part: float = 0) -> Round:
+        found = self.found
+        settled = len(found.sizes) + len(found.errors) + len(found.removed)
+        self._percent = self._share_of_sizes(self._in_all) * min((settled + part) / self._in_all, 1)
+        now = time.monotonic()
+        is_due = settled == self._in_all or now > self._saved_at + CHECKPOINT_SECONDS
+        self._saved_at = now if is_due else self._saved_at
+        counts = f" ({settled} of {counted(self._in_all, 'image')})"
+        return self._round(message, output, tail=counts, saved=is_due)
+
+    def _share_of_sizes(self, images: int) -> float:
+        """What the sizes take of the whole, in percent."""
+        seconds = images * SIZE_SECONDS
+        return 100 * seconds / (seconds + self._wanted * self._interval_seconds)
+
+    # Samples
+
+    def _sample_all(self) -> Rounds[None]:
+        """One round for each sample, and others while there is none to be had."""
+        self.found.begin_samples()
+        while self.found.series.taken < self._wanted:
+            yield from self._wait()
+            answers = yield from self._patiently(self._ask)
+            if answers is None:
+                yield self._round("waiting for the cluster's first figures")
+                self._next_at = time.monotonic() + AGAIN_AFTER_SECONDS
+            else:
+                yield from self._take(answers)
+
+    def _ask(self, cluster: Cluster) -> list[Answer] | None:
+        if self._query is None:
+            self._query = PerformanceQuery(cluster)
+        self._look_at_pools(cluster)
+        self.found.remove_pools(self.found.pool_ids.keys() - self._pool_names.keys())
+        self._check_there()
+        groups = sorted({group_of(path) for path in self.found.there})
+        return self._query.ask(list(map(self._group, groups)), self._pool_names.values())
+
+    def _group(self, path: str) -> Group:
+        pool, namespace, _ = parts_of_path(f"{path}/")
+        return Group(path, self._name_now(pool), namespace)
+
+    def _wait(self) -> Rounds[None]:
+        """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
+        while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
+            yield Pause(KEEP_ALIVE_SECONDS)
+            yield from self._patiently(self._ask)
+        yield Pause(max(0.0, left))
+
+    def _take(self, answers: Sequence[Answer]) -> Rounds[None]:
+        found = self.found
+        self._next_at = self._after_this()
+        sample = sample_of(answers, set(found.there), time.time_ns() // 1_000_000)
+        found.series.add(sample)
+        taken = found.series.taken
+        if taken == self._wanted:
+            found.removed |= yield from self._missing_of(found.there)
+            self._check_there()
+        share = self._share_of_sizes(len(found.sizes))
+        self._percent = share + (100 - share) * taken / self._wanted
+        message = message_of(sample, found.there, taken, self._wanted)
+        tail = f"{self._refusals_told()}{found.shortcomings()}"
+        yield self._round(message, output_of(sample, found.there), tail=tail, saved=True)
+
+    def _refusals_told(self) -> str:
+        refusals = list(self._query.refusals.items()) if self._query else []
+        if not refusals:
+            return ""
+        path, error = refusals[0]
+        others = f" and {counted(len(refusals) - 1, 'other')}" if len(refusals) > 1 else ""
+        return f"; the manager refuses to tell of {shown(path)}{others}: {cut(str(error), 300)}"
+
+    def _after_this(self) -> float:
+        """Samples that were missed are missing: they are not made up for by a burst."""
+        now = time.monotonic()
+        is_late = now > self._next_at + self._interval_seconds
+        return (now if is_late else self._next_at) + self._interval_seconds
+
+    # Patience
+
+    def _ask_each(
+        self,
+        keys: Iterable[str],
+        ask: Callable[[str], Rounds[None]],
+        fail: Callable[[str, ClusterError], Rounds[None]],
+    ) -> Rounds[None]:
+        """Asks the process that opens images for each of them.
+
+        Who is silent is asked once more after all others, and fails then; as long as nobody has answered at all, it is
+        asked again and again. If nothing answers for five minutes, all that are left fail. If silences have cost five
+        minutes in all, nobody is waited for as long as before.
+        """
+        waiting = deque(keys)
+        silent: set[str] = set()
+        has_answered = False
+        answered_at = time.monotonic()
+        while waiting:
+            key = waiting.popleft()
+            yield from self._patiently(self._connect_opener)
+            began = time.monotonic()
+            try:
+                yield from ask(key)
+                failure = None
+            except ClusterError as error:
+                failure = error
+            now = time.monotonic()
+            if failure is None or isinstance(failure, ClusterRefused):
+                has_answered, answered_at = True, now
+            else:
+                self._lost_seconds += now - began
+            is_over = now > answered_at + LONGEST_SILENCE_SECONDS
+            is_given_up = is_over or (has_answered and (key in silent or self._is_impatient))
+            if failure is not None and _may_pass(failure) and not is_given_up:
+                silent.add(key)
+                waiting.append(key)
+                yield self._round(f"{shown(key)}: {failure}; trying again")
+                yield Pause(AGAIN_AFTER_SECONDS)
+            elif failure is not None:
+                yield from fail(key, failure)
+                while is_over and waiting:
+                    yield from fail(waiting.popleft(), failure)
+
+    @property
+    def _is_impatient(self) -> bool:
+        return self._lost_seconds > LONGEST_SILENCE_SECONDS
+
+    def _connect_opener(self, cluster: Cluster) -> None:
+        if self._opener is None:
+            self._opener = Opener(cluster.settings, self._image_timeout_seconds)
+        if not self._opener.is_connected:
+            self._opener.connect()
+
+    def _opened(self, order: ListNames | FindMissing | Measure) -> Rounds[Opened]:
+        assert self._opener
+        self._opener.order(order, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
+        return (yield from self._answer())
+
+    def _answer(self) -> Rounds[Opened]:
+        """The next answer; an abort need not wait for it."""
+        assert self._opener
+        while (answer := self._opener.reply()) is None:
+            yield Pause()
+        return answer
+
+    def _patiently(self, ask: Callable[[Cluster], Found]) -> Rounds[Found]:
+        """What `ask` returns as soon as the cluster answers; each silence is a round that says so.
+
+        Raises ClusterError: what the cluster refuses, and a silence of five minutes.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                self._cluster = self._cluster or self._connect()
+                return ask(self._cluster)
+            except ClusterError as error:
+                if not _may_pass(error) or time.monotonic() > began + LONGEST_SILENCE_SECONDS:
+                    raise
+                if error.errno != EAGAIN:
+                    self.disconnect()  # after a silence of the manager it is of no use
+                yield self._round(f"{error}; trying again")
+                yield Pause(AGAIN_AFTER_SECONDS)
+
+    def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
+        """How many rounds there will be is known once samples are taken; then silence makes them more."""
+        self.found.rounds += 1
+        taken = self.found.series.taken
+        tail = cut(tail, MOST_MESSAGE_CHARACTERS)
+        return Round(
+            of=self.found.rounds + self._wanted - taken if taken else None,
+            percent=min(round(self._percent), 99),
+            message=cut(message, MOST_MESSAGE_CHARACTERS - len(tail)) + tail,
+            output=output,
+            checkpoint=self.found.checkpoint() if saved else None,
+            expected_seconds=self._interval_seconds if taken else self._image_timeout_seconds,
+        )
+
+
+def _may_pass(error: ClusterError) -> bool:
+    """Whether it is worth while to ask again."""
+    return error.errno in PASSING_ERRNOS or (isinstance(error, ClusterUnavailable) and error.is_silence)
+
+
+def _together(failures: dict[str, ClusterError], noun: str) -> ClusterError:
+    """The first of them, and how many there are besides."""
+    first = next(iter(failures.values()))
+    if len(failures) == 1:
+        return first
+    others = counted(len(failures) - 1, f"other {noun}")
+    return type(first)(f"{first.words}; neither can {others} be read", first.errno)

@@ -1,0 +1,349 @@
+"""RBD performance data of pools and images that are not well: what can be read is, and the rest is named."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support.ceph_service import options_for
+from tests.support.cluster import wait_until
+from tests.support.image_load import written_to
+from tests.support.service import Client, Service
+from tests.support.sick_images import damage
+
+pytestmark = pytest.mark.gen_test(timeout=180)
+
+FINAL = ("Finished", "Exception", "Aborted")
+LAYERING = 1
+SLOW = pytest.mark.slow
+ENOENT, EIO, ETIMEDOUT = 2, 5, 110
+
+
+@pytest.fixture(scope="module")
+def service(cluster, tmp_path_factory):
+    """A server that waits for OSDs far longer than for an image, so that librbd does not come back by itself."""
+    options = options_for({"main": cluster.conf}, osd_timeout_seconds=600)
+    service = Service(tmp_path_factory.mktemp("service"))
+    yield service.start(*options, "--set", "rbd_performance.image_timeout_seconds=4")
+    service.close()
+
+
+@pytest.fixture
+def client(service):
+    return Client(service)
+
+
+@pytest.fixture
+def own_service(tmp_path):
+    """A server of the test's own, not started yet."""
+    service = Service(tmp_path)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def pool_with(cluster, new_pool):
+    """Makes a pool with images: `pool_with("a", "b")` is its name."""
+
+    def make(*names, **image):
+        pool = new_pool()
+        for name in names:
+            cluster.create_image(pool, name, features=LAYERING, **image)
+        return pool
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def apart(cluster):
+    """Two pools with images a and b, and an OSD: the first pool is on all others, the second one on that alone."""
+    osd = f"osd.{cluster.osds - 1}"
+    before = cluster.command("osd crush get-device-class", ids=[osd])[0]["device_class"]
+    cluster.ceph("osd", "crush", "rm-device-class", osd)
+    cluster.ceph("osd", "crush", "set-device-class", "alone", osd)
+    pools = {"well": before, "sick": "alone"}
+    for pool, device_class in pools.items():
+        cluster.ceph("osd", "crush", "rule", "create-replicated", pool, "default", "osd", device_class)
+        cluster.command("osd pool create", pool=pool, pg_num=4, pgp_num=4, rule=pool)
+        rbd(cluster, "pool", "init", pool)
+        cluster.wait_settled(pool)
+        cluster.create_images(pool, ["a", "b"], features=LAYERING)
+    yield *pools, osd
+    cluster.recover()
+    for pool in pools:
+        cluster.delete_pool(pool)
+        cluster.ceph("osd", "crush", "rule", "rm", pool)
+    cluster.ceph("osd", "crush", "rm-device-class", osd)
+    cluster.ceph("osd", "crush", "set-device-class", before, osd)
+
+
+def rbd(cluster, *words):
+    subprocess.run(["rbd", "-c", cluster.conf, *words], check=True)
+
+
+async def begin(client, cluster, **params):
+    return (await client.create("rbd_performance", fsid=cluster.fsid, **params))["id"]
+
+
+async def ended(client, task_id):
+    return await client.until(task_id, lambda task: task["status"] in FINAL and not task["stopping"])
+
+
+async def finished(client, task_id):
+    task = await ended(client, task_id)
+    assert task["status"] == "Finished", (task["outcome"], task["error"])
+    return (await client.get(f"taskqueue/{task_id}"))["result"]
+
+
+async def failed(client, task_id):
+    task = await ended(client, task_id)
+    assert task["status"] == "Exception", task["outcome"]
+    return task["error"]["message"]
+
+
+async def told(client, task_id, words):
+    """The task once it says that, in its message or in its end."""
+    task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
+    assert words in task["message"], task["outcome"]
+    return task
+
+
+def errors_in(result):
+    """The images that could not be read, each with the errno of that."""
+    failures = {path: image for path, image in result["images"].items() if "error" in image}
+    assert all(set(image) == {"error"} and set(image["error"]) == {"errno", "text"} for image in failures.values())
+    assert all(image["error"]["text"] for image in failures.values())
+    return {path: image["error"]["errno"] for path, image in failures.items()}
+
+
+def openers(service):
+    """The processes that open images: children of workers."""
+    command_lines = Path("/proc").glob("[0-9]*/cmdline")
+    found = []
+    for path in command_lines:
+        try:
+            if b"ceph.opening" in path.read_bytes() and int(parent_of(path)) in service.workers():
+                found.append(int(path.parent.name))
+        except OSError:
+            pass  # it has ended
+    return found
+
+
+def parent_of(path):
+    return (path.parent / "stat").read_text().rpartition(")")[2].split()[1]
+
+
+# Images
+
+
+async def test_images_that_cannot_be_opened_are_in_the_result_and_all_others_are_measured(cluster, client, pool_with):
+    pool, data_pool = pool_with("good", "headless", "garbled"), pool_with()
+    rbd(cluster, "create", f"{pool}/dataless", "--size=1G", f"--data-pool={data_pool}", "--image-feature=layering")
+    damage(cluster, pool, "remove_header", "headless")
+    damage(cluster, pool, "garble_size", "garbled")
+    cluster.delete_pool(data_pool)
+    task_id = await begin(client, cluster, pools=[pool], seconds=2)
+    result = await finished(client, task_id)
+    rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
+
+    errors = errors_in(result)
+    assert set(errors) == {f"{pool}/{name}" for name in ("headless", "garbled", "dataless")}
+    assert (errors[f"{pool}/headless"], errors[f"{pool}/garbled"]) == (ENOENT, EIO)
+    assert result["images"][f"{pool}/good"]["samples_measured"] == 2
+    assert (result["removed"], result["unreadable"], result["incomplete"]) == ([], [], None)
+    assert rounds[-1]["message"].endswith("; 3 of 4 images cannot be read")
+    of_headless = [done["output"]["images"] for done in rounds if "headless cannot be read" in done["message"]]
+    assert of_headless == [{f"{pool}/headless": result["images"][f"{pool}/headless"]}]
+
+
+async def test_names_of_any_kind_are_measured_under_encoded_paths(cluster, client, new_pool):
+    """The manager cannot be asked for a pool with a slash in its name by that name."""
+    cluster.create_pool("we/ird%")
+    try:
+        for name in ("a/b", "50%", "x@y", "ü ñ"):
+            cluster.create_image("we/ird%", name, features=LAYERING)
+        with written_to(cluster, "we/ird%", ["a/b"]):
+            result = await finished(client, await begin(client, cluster, pools=["we/ird%"], seconds=4))
+    finally:
+        cluster.delete_pool("we/ird%")
+
+    names = ("50%25", "a%2Fb", "x@y", "ü ñ")
+    assert list(result["images"]) == [f"we%2Fird%25/{name}" for name in names]
+    busy = result["images"]["we%2Fird%25/a%2Fb"]
+    assert busy["measured"]
+    assert busy["write_ops"]["max"] > 0
+    assert result["images"]["we%2Fird%25/x@y"]["write_ops"]["max"] == 0
+    assert list(result["series"]["images"]) == ["we%2Fird%25/a%2Fb"]
+
+
+@SLOW
+async def test_images_in_namespaces_are_measured_apart_from_those_of_the_same_name(cluster, client, pool_with):
+    pool = pool_with("disk")
+    rbd(cluster, "namespace", "create", f"{pool}/team")
+    rbd(cluster, "create", f"{pool}/team/disk", "--size=1G", "--image-feature=layering")
+    rbd(cluster, "create", f"{pool}/team/other", "--size=1G", "--image-feature=layering")
+    with bench(cluster, f"{pool}/team/disk"):
+        everything, chosen = [
+            await finished(client, await begin(client, cluster, seconds=3, **params))
+            for params in ({"pools": [pool]}, {"images": [f"{pool}/team/disk", f"{pool}/disk"]})
+        ]
+
+    assert list(everything["images"]) == [f"{pool}/disk", f"{pool}/team/disk", f"{pool}/team/other"]
+    assert list(chosen["images"]) == [f"{pool}/disk", f"{pool}/team/disk"]
+    for result in (everything, chosen):
+        assert result["images"][f"{pool}/team/disk"]["write_ops"]["max"] > 0
+        assert result["images"][f"{pool}/disk"]["write_ops"]["max"] == 0
+
+
+@contextmanager
+def bench(cluster, image):
+    """Something that writes to an image, wherever that is."""
+    words = ["--io-type=write", "--io-size=4096", "--io-threads=1", "--io-total=100G"]
+    process = subprocess.Popen(["rbd", "-c", cluster.conf, "bench", image, *words], stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+async def test_an_image_that_was_never_there_is_in_the_result_beside_those_that_are(cluster, client, pool_with):
+    pool = pool_with("disk")
+    images = [f"{pool}/disk", f"{pool}/nosuch", f"{pool}/nosuch/disk", "nosuchpool/disk"]
+    result = await finished(client, await begin(client, cluster, images=images, seconds=1))
+
+    assert errors_in(result) == dict.fromkeys(images[1:], ENOENT)
+    assert result["images"][images[0]]["measured"]
+    assert result["removed"] == []
+
+
+@SLOW
+async def test_an_image_in_which_librbd_hangs_costs_no_worker_and_none_of_the_others(cluster, client, pool_with):
+    pool = pool_with("before", "other")
+    damage(cluster, pool, "make_its_own_parent", "hangs")
+    workers = client.service.workers()
+    result = await finished(client, task_id := await begin(client, cluster, pools=[pool], seconds=1))
+
+    # release by release it hangs or crashes
+    assert set(errors_in(result).items()) <= {(f"{pool}/hangs", ETIMEDOUT), (f"{pool}/hangs", EIO)}
+    assert all(result["images"][f"{pool}/{name}"]["measured"] for name in ("before", "other", "hangs-parent"))
+    assert (await client.get(f"taskqueue/{task_id}"))["interruptions"] == 0
+    assert client.service.workers() == workers
+    assert openers(client.service) == []
+
+
+@SLOW
+async def test_images_whose_osd_hangs_are_in_the_result_and_all_others_are_measured(cluster, client, apart):
+    well, sick, osd = apart
+    images = [f"{pool}/{name}" for pool in (sick, well) for name in ("a", "b")]
+    with cluster.stopped(osd):
+        result = await finished(client, await begin(client, cluster, images=images, seconds=1))
+
+    assert errors_in(result) == dict.fromkeys(images[:2], ETIMEDOUT)
+    assert all(result["images"][path]["measured"] for path in images[2:])
+
+
+async def test_an_abort_does_not_wait_for_an_image_that_hangs(cluster, own_service, apart):
+    _, sick, osd = apart
+    options = options_for({"main": cluster.conf}, osd_timeout_seconds=600)
+    own_service.start(*options, "--set", "rbd_performance.image_timeout_seconds=600")
+    client = Client(own_service)
+    with cluster.stopped(osd):
+        task_id = await begin(client, cluster, images=[f"{sick}/a"], seconds=1)
+        wait_until(lambda: openers(own_service), what="a process that opens the image")
+        await client.call("DELETE", f"taskqueue/{task_id}")
+        task = await ended(client, task_id)
+
+        assert task["outcome"].startswith("Aborted by admin")
+        wait_until(lambda: not openers(own_service), what="the end of the process that opened it")
+        assert "is replaced" not in (own_service.directory / "server.log").read_text()
+
+
+@SLOW
+async def test_the_process_that_opens_images_dies_with_its_worker(cluster, own_service, apart):
+    _, sick, osd = apart
+    options = options_for({"main": cluster.conf}, osd_timeout_seconds=600)
+    own_service.start(*options, "--set", "rbd_performance.image_timeout_seconds=600")
+    client = Client(own_service)
+    with cluster.stopped(osd):
+        await begin(client, cluster, images=[f"{sick}/a"], seconds=1)
+        (opener,) = wait_until(lambda: openers(own_service), what="a process that opens the image")
+        own_service.kill()
+        wait_until(lambda: not Path(f"/proc/{opener}/cmdline").exists(), what="its end")
+
+
+# Pools
+
+
+@SLOW
+async def test_a_pool_that_is_silent_hides_no_image_of_the_others(cluster, client, apart):
+    well, sick, osd = apart
+    with cluster.stopped(osd):
+        task_id = await begin(client, cluster, pools=[sick, well], seconds=1)
+        result = await finished(client, task_id)
+    rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
+
+    assert list(result["images"]) == [f"{well}/a", f"{well}/b"]
+    assert [one["pool"] for one in result["unreadable"]] == [sick]
+    assert result["unreadable"][0]["state"] in ("inactive", "failed")
+    assert f"; pool {sick} cannot be read (" in rounds[-1]["message"]
+
+
+@SLOW
+async def test_a_key_for_one_pool_gets_the_figures_of_that_one(cluster, own_service, pool_with):
+    pool, other = pool_with("disk"), pool_with("disk")
+    caps = {"mon": "profile rbd", "osd": f"profile rbd pool={pool}", "mgr": f"profile rbd pool={pool}"}
+    own_service.start(
+        *options_for({"main": cluster.conf}, client="one-pool", keyring=cluster.auth_key("one-pool", **caps))
+    )
+    client = Client(own_service)
+    with written_to(cluster, pool, ["disk"]):
+        result = await finished(client, await begin(client, cluster, seconds=3))
+
+    assert list(result["images"]) == [f"{pool}/disk"]
+    assert result["images"][f"{pool}/disk"]["write_ops"]["max"] > 0
+    assert (other, "not permitted") in [(one["pool"], one["state"]) for one in result["unreadable"]]
+    assert "EPERM" in await failed(client, await begin(client, cluster, pools=[other], seconds=1))
+
+
+@SLOW
+async def test_a_pool_that_is_renamed_meanwhile_is_measured_on_under_its_new_name(cluster, client, pool_with):
+    pool = pool_with("disk", "idle")
+    with written_to(cluster, pool, ["disk"]):
+        task_id = await begin(client, cluster, pools=[pool], seconds=6)
+        await told(client, task_id, "sample 2 of 6")
+        cluster.command("osd pool rename", srcpool=pool, destpool=f"{pool}-renamed")
+        try:
+            result = await finished(client, task_id)
+        finally:
+            cluster.command("osd pool rename", srcpool=f"{pool}-renamed", destpool=pool)
+
+    assert list(result["images"]) == [f"{pool}-renamed/disk", f"{pool}-renamed/idle"]
+    assert result["removed"] == []
+    assert all(writes > 0 for writes in result["series"]["images"][f"{pool}-renamed/disk"]["write_ops"])
+
+
+# Large ones, and long waits
+
+
+async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, client, pool_with):
+    pool = pool_with("large", size_bytes=48 << 30, data_mb=8)
+    result = await finished(client, task_id := await begin(client, cluster, pools=[pool], seconds=1))
+    rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
+
+    assert "8 GiB of 48 GiB looked at (0 of 1 image)" in rounds[0]["message"]
+    assert result["images"][f"{pool}/large"]["used_bytes"] == 8_000_000
+    assert all(before["percent"] <= after["percent"] for before, after in pairwise(rounds))
+
+
+async def test_an_abort_between_two_samples_a_minute_apart_takes_effect_at_once(cluster, client, pool_with):
+    pool = pool_with("disk")
+    task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
+    await told(client, task_id, "sample 1 of 2")
+    await client.call("DELETE", f"taskqueue/{task_id}")
+
+    assert (await ended(client, task_id))["outcome"].startswith("Aborted by admin")
