@@ -18,7 +18,7 @@ from ceph import measuring, performance
 from ceph.cluster import Cluster
 from ceph.clusters import Clusters
 from ceph.following import Observer
-from ceph.pools import pool_named
+from ceph.pools import PoolRef, get_pool
 from ceph.samples import ANSWERED_AS, MOST_ANSWERED, Sample, Sizes, packed_samples, packed_sizes
 from ceph.settings import ClusterSettings
 from jobs.library import pool_pgs, rbd_performance
@@ -38,7 +38,7 @@ FSID = "11111111-2222-3333-4444-555555555555"
 def measure_looks(conf: str) -> list[Row]:
     """What a round of `pool_pgs` takes besides its pause."""
     with Cluster(ClusterSettings(conf=conf)) as cluster:
-        pool = pool_named(cluster, LARGE_POOL)
+        pool = get_pool(cluster, PoolRef(None, LARGE_POOL))
         observer = Observer(cluster, pool_pgs.course_of(pool, pool.pg_num))
         taken = [_seconds_of_look(observer) for _ in range(LOOKS)]
     what = f"a look at a pool of {pool.pg_num:,} PGs by `pool_pgs`"
@@ -95,7 +95,7 @@ class ScriptedCluster:
         busy = self._chance.sample(paths, min(MOST_ANSWERED, len(paths)))
         answer = {
             "stat_descriptors": ANSWERED_AS,
-            "pool_descriptors": dict(map(str, pair) for pair in enumerate(pools)),
+            "pool_descriptors": {str(place): pool for place, pool in enumerate(pools)},
             "stats": [{f"{place}/{name}": self._figures()} for place, name in busy],
         }
         return json.loads(json.dumps(answer))
@@ -130,7 +130,8 @@ def _hour(images: Mapping[str, Sequence[str]]) -> tuple[list[float], int, int, f
         for module in (measuring, performance):
             stack.enter_context(mock.patch.object(module, "time", clock))
         rounds = _job(images)
-        taken, largest = [], 0
+        taken: list[float] = []
+        largest = 0
         for number in count(1):
             began = time.process_time()
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import EAGAIN
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.cluster import Cluster
+from ceph.pools import all_pools
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -20,6 +21,11 @@ EVERYTHING = ""
 DEFAULT_PERIOD_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 20.0
 """Who has not asked for 60 s has to begin anew."""
+MOST_APART = 4
+"""Pools and namespaces that one measurement asks for by themselves. OSDs match each operation against six patterns for
+each, and the manager of Ceph 16 and 18 dies of the fifteenth, whoever else asked for the others within a minute."""
+RBD = "rbd"
+"""The application of the pools that an answer about everything is about."""
 
 
 class Group(Struct, frozen=True):
@@ -49,18 +55,20 @@ class PerformanceQuery:
 
     A manager has the OSDs count from the first question on. Until then, and where another manager has taken over, its
     answer is empty, which looks as if nothing went on. So it is cold at first, and warm when figures have come, or when
-    they would have come if there were any: after two of the manager's periods. The same again if a pool is renamed.
+    they would have come if there were any: after two of the manager's periods.
 
-    Each group is asked for by itself: an answer holds 64 images, of one group then, not of all.
+    Several groups are asked for all at once, by one question about everything. Groups of which that answer does not
+    tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._epoch: object = None
-        self._cold_seconds = 0.0
         self._warm: set[str] = set()
-        self._warm_at: dict[str, float] = {}
-        self._everything: dict[str, Any] | None = None
+        self._epoch: object = None
+        self._patience_seconds = 0.0
+        self._warm_at = 0.0
+        self._rbd_pools: Collection[str] = ()
+        self._apart_warm_at: dict[str, float] = {}
         self.refusals: dict[str, ClusterRefused] = {}
         """Why the manager did not answer about groups, by their paths."""
 
@@ -71,54 +79,90 @@ class PerformanceQuery:
         ClusterError, ClusterRefused if it refuses everything.
         """
         self._look_at_manager()
-        self._everything, self.refusals = None, {}
-        answers = [self._answer(group, pools) for group in groups]
+        self.refusals = {}
+        answers = self._together(groups, pools)
+        for group in self._to_be_asked_apart(groups, answers):
+            answers[group.path] = self._apart(group) or answers[group.path]
         if groups and len(self.refusals) == len(groups):
             raise next(iter(self.refusals.values()))
-        self._note_busy({group.descriptor for group, answer in zip(groups, answers, strict=True) if answer.rows})
-        return answers if all(map(self._is_warm, groups)) else None
+        self._note_warm(answers.values())
+        is_warm = self._warm.issuperset(answers)
+        return list(answers.values()) if is_warm or time.monotonic() >= self._warm_at else None
 
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""
         try:
             stat = self._cluster.ask("mgr stat")
-        except ClusterRefused:  # the key of a client that may see single pools; `_note_busy` goes by the figures then
+        except ClusterRefused:  # the key of a client that may see single pools; `_note_warm` goes by the figures then
             stat = {"epoch": "unknown", "active_name": None}
         if stat["epoch"] != self._epoch:
             self._epoch = stat["epoch"]
             self._begin_anew(stat["active_name"])
 
     def _begin_anew(self, manager: str | None) -> None:
-        self._cold_seconds = 2 * period_seconds(self._cluster, manager) + 2
-        self._warm, self._warm_at = set(), {}
+        self._warm = set()
+        self._apart_warm_at = {}
+        self._patience_seconds = 2 * period_seconds(self._cluster, manager) + 2
+        self._warm_at = time.monotonic() + self._patience_seconds
+        with suppress(ClusterRefused):
+            self._rbd_pools = {pool.name for pool in all_pools(self._cluster) if RBD in pool.applications}
 
-    def _note_busy(self, busy: set[str]) -> None:
+    def _note_warm(self, answers: Collection[Answer]) -> None:
         """If nobody says which manager it is, figures that all vanish at once may be those of one that is new."""
+        busy = {answer.group for answer in answers if answer.rows}
         if self._epoch == "unknown" and self._warm and not busy:
             self._begin_anew(None)
         self._warm |= busy
 
-    def _is_warm(self, group: Group) -> bool:
-        warm_at = self._warm_at.setdefault(group.descriptor, time.monotonic() + self._cold_seconds)
-        return group.descriptor in self._warm or time.monotonic() >= warm_at
+    def _together(self, groups: Sequence[Group], pools: Collection[str]) -> dict[str, Answer]:
+        """What the answer about everything says of each group, by their paths."""
+        everything = self._everything(groups)
+        answers = {}
+        for group in groups:
+            is_told = bool(everything) and group.pool in self._rbd_pools and not group.is_like_one_of(pools)
+            unknown = Answer(group.path, {}, is_full=True)
+            answers[group.path] = answer_of(group.path, everything, group.descriptor) if is_told else unknown
+        return answers
 
-    def _answer(self, group: Group, pools: Collection[str]) -> Answer:
-        unknown = Answer(group.path, {}, is_full=True)
+    def _everything(self, groups: Sequence[Group]) -> Mapping[str, Any]:
+        """The replies about everything; nothing if they are refused, or one group can be asked for instead."""
+        if len(groups) == 1 and groups[0].can_be_named:
+            return {}
         try:
-            if group.can_be_named:
-                return answer_of(group.path, self._replies(group.descriptor))
-            if group.is_like_one_of(pools):
-                return unknown
-            if self._everything is None:
-                self._everything = self._replies(EVERYTHING)
-            return answer_of(group.path, self._everything, group.descriptor)
+            return self._replies(EVERYTHING)
         except ClusterRefused as error:
-            if error.errno == EAGAIN:
-                raise
-            self.refusals[group.path] = error
-            return unknown
+            self._note_refused(groups, error)
+            return {}
 
-    def _replies(self, spec: str) -> dict[str, Any]:
+    def _to_be_asked_apart(self, groups: Sequence[Group], answers: Mapping[str, Answer]) -> list[Group]:
+        """Those of which not all is known, the busiest first; who was once among them stays so."""
+        unknown = [group for group in groups if answers[group.path].is_full and group.can_be_named]
+        now = time.monotonic()
+        warm_at = self._warm_at if now < self._warm_at else now + self._patience_seconds
+        for group in sorted(unknown, key=lambda group: -len(answers[group.path].rows)):
+            if len(self._apart_warm_at) < MOST_APART:
+                self._apart_warm_at.setdefault(group.path, warm_at)
+        return [group for group in unknown if group.path in self._apart_warm_at]
+
+    def _apart(self, group: Group) -> Answer | None:
+        """What the answer about a group says; None while it is cold, or if it is refused."""
+        try:
+            answer = answer_of(group.path, self._replies(group.descriptor))
+        except ClusterRefused as error:
+            self._note_refused([group], error)
+            return None
+        self.refusals.pop(group.path, None)
+        if answer.rows:
+            self._apart_warm_at[group.path] = 0
+        return answer if time.monotonic() >= self._apart_warm_at[group.path] else None
+
+    def _note_refused(self, groups: Iterable[Group], error: ClusterRefused) -> None:
+        """Raises the error if it passes by itself."""
+        if error.errno == EAGAIN:
+            raise error
+        self.refusals |= {group.path: error for group in groups}
+
+    def _replies(self, spec: str) -> Mapping[str, Any]:
         return {order: self._cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
 
 
