@@ -40,7 +40,7 @@ class Seen(Provided):
     async def images(self, fsid: str) -> list[Image]:
         """Those of all pools. Raises InvalidInput, ClusterError."""
         watch = await self._watch(fsid)
-        return (await watch.images.get_or_last()).value
+        return (await watch.images.get_or_last()).value.images
 
     async def _watch(self, fsid: str) -> ClusterWatch:
         if self._watches is None:

@@ -50,11 +50,14 @@ class Connection:
 
     def __init__(self, settings: ClusterSettings) -> None:
         """Raises ClusterUnavailable."""
+        self.settings = settings
         self.proven: Proven = proven(settings)
         self.files_seen = self.proven.stamp
         self.handle = handle(settings)
         self.users = 0
         self.is_stale = False
+        self.held: set[object] = set()
+        """Who waits for answers without being blocked: if they were gone when one comes, it would kill the process."""
         try:
             with told(settings):
                 self.handle.connect()
@@ -68,8 +71,14 @@ class Connection:
         """Whether the conf file or the keyring is another one since."""
         return stamp_of(self.proven.files) != self.files_seen
 
+    def open_pool(self, pool_id: int) -> Any:
+        """An IoCtx of a pool, for calls that do not block. Raises ClusterError."""
+        with told(self.settings):
+            return self.handle.open_ioctx2(pool_id)
+
     def close(self) -> None:
         self.handle.shutdown()
+        self.held.clear()
 
 
 class Cluster:
@@ -91,7 +100,7 @@ class Cluster:
         self._was_connected = False
         self._failure: ClusterError | None = None
         self._failed_at = 0.0
-        with self._lent():
+        with self.lent():
             pass
 
     def __enter__(self) -> Cluster:
@@ -109,12 +118,12 @@ class Cluster:
     @property
     def fsid(self) -> str:
         """As the cluster says it, whatever the conf file names."""
-        with self._lent() as connection:
+        with self.lent() as connection:
             return connection.fsid
 
     def option(self, name: str) -> str:
         """What this client's configuration says of an option; the daemons may have been told otherwise."""
-        with self._lent() as connection, told(self.settings):
+        with self.lent() as connection, told(self.settings):
             return str(connection.handle.conf_get(name))
 
     def ask(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> Any:
@@ -126,7 +135,7 @@ class Cluster:
     def command(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> bytes:
         """The answer of a monitor's command as it comes."""
         text = json.dumps({"prefix": prefix, **arguments})
-        with self._lent() as connection:
+        with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
             self._check(prefix, code, words, MANAGER_SILENT if passed_on else MONITOR_SILENT)
@@ -138,7 +147,7 @@ class Cluster:
         After one that has timed out the handle is closed at once: its late answer would kill the process.
         """
         text = json.dumps({"prefix": prefix, "format": "json", **arguments})
-        with self._lent() as connection:
+        with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mgr_command(text, b"")
             self._check(prefix, code, words, MANAGER_SILENT)
@@ -148,7 +157,7 @@ class Cluster:
     def pool(self, name: str) -> Iterator[Any]:
         """An IoCtx of a pool, for rbd."""
         try:
-            with self._lent() as connection:
+            with self.lent() as connection:
                 with told(self.settings):
                     context = connection.handle.open_ioctx(name)
                 try:
@@ -158,18 +167,11 @@ class Cluster:
                     context.close()
         except ClusterUnavailable as error:
             if error.words.startswith(OSDS_SILENT):
-                raise ClusterUnavailable(self._why_osds_are_silent(error.words), error.errno) from error
+                raise ClusterUnavailable(self.why_osds_are_silent(error.words), error.errno) from error
             raise
 
-    def _check(self, prefix: str, code: int, words: str, silence: str) -> None:
-        if code == 0:
-            return
-        if abs(code) in SILENCES:
-            raise no_answer(silence, self.settings.mon_timeout_seconds, abs(code))
-        raise ClusterRefused(words.strip() or f"{prefix}: {os.strerror(abs(code))}", abs(code))
-
-    def _why_osds_are_silent(self, words: str) -> str:
-        """OSDs do not answer to a key that has no right to, nor while reads are paused: the monitors know more."""
+    def why_osds_are_silent(self, words: str) -> str:
+        """Adds to words of silent OSDs what the monitors know: reads may be paused, a key may have no right to them."""
         silence = words.partition(":")[0]
         try:
             status = self.ask("status")
@@ -181,10 +183,18 @@ class Cluster:
             return f"{silence}: {'; '.join(causes)}"
         return f"{words} May {self.settings.client_name} read the pool (its osd caps)?"
 
+    def _check(self, prefix: str, code: int, words: str, silence: str) -> None:
+        if code == 0:
+            return
+        if abs(code) in SILENCES:
+            raise no_answer(silence, self.settings.mon_timeout_seconds, abs(code))
+        raise ClusterRefused(words.strip() or f"{prefix}: {os.strerror(abs(code))}", abs(code))
+
     # The connection
 
     @contextmanager
-    def _lent(self) -> Iterator[Connection]:
+    def lent(self) -> Iterator[Connection]:
+        """The connection for as long as it is used: another time it may be another one."""
         connection = self._take()
         try:
             yield connection

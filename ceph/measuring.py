@@ -6,21 +6,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
-from errno import EACCES, EAGAIN, ENOENT, EPERM, ESHUTDOWN
-from functools import partial
+from errno import EAGAIN, ENOENT
 from itertools import groupby
 from math import inf
 from typing import TypeVar
 
+from ceph.answers import understood
 from ceph.cluster import Cluster
-from ceph.clusters import AGAIN_AFTER_SECONDS
+from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
 from ceph.findings import Findings, as_given, cut, shown
-from ceph.images import image_pools
+from ceph.listing import FAILED, NOT_PERMITTED
 from ceph.opening import Answer as Opened
-from ceph.opening import FindMissing, ListNames, Measure, Names, Opener, Piece
+from ceph.opening import FindMissing, Listed, ListImages, Measure, Missing, Opener, Piece
 from ceph.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.samples import Answer, group_of, sample_of
-from ceph.state import Unreadable, image_path, parts_of_path
+from ceph.state import Unreadable, parts_of_path
 from ceph.summary import counted, error_of, in_bytes, message_of, output_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from jobs.model import MOST_MESSAGE_CHARACTERS
@@ -37,8 +37,8 @@ SHORT_PATIENCE_SECONDS = 5.0
 """For each image, once so many have been silent that five minutes were lost."""
 CHECKPOINT_SECONDS = 1.0
 """Between the sizes of so many images in a second the same ones need not be written down again and again."""
-PASSING_ERRNOS = frozenset({EAGAIN, ESHUTDOWN})
-"""What passes by itself, or with a new handle: a manager that is not ready yet, a client that was blocklisted."""
+MOST_LISTINGS = 3
+"""So often pools that are silent while others answer are asked for their images."""
 
 Found = TypeVar("Found")
 Rounds = Generator[Round | Pause, None, Found]
@@ -122,18 +122,64 @@ class Measuring:
 
     def _list(self) -> Rounds[list[str]]:
         """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
-        everything = not self._pools and not self._images
-        pools = (yield from self._patiently(image_pools)) if everything else list(dict.fromkeys(self._pools))
         yield from self._patiently(self._look_at_pools)
-        self._listed, self.found.unreadable = [], []
-        failures: dict[str, ClusterError] = {}
-        yield from self._ask_each(pools, self._list_pool, partial(self._pool_failed, failures))
+        failures = yield from self._patiently(self._refusals_of_pools)
+        everything = not self._pools and not self._images
+        pools = [pool for pool in self._pools if pool not in failures]
+        if pools or everything:
+            try:
+                yield from self._list_pools(None if everything else pools)
+            except ClusterError as error:
+                if not self._images and not failures:
+                    raise
+                failures |= dict.fromkeys(pools, error)
+        self.found.unreadable += [Unreadable(pool, FAILED, str(error)) for pool, error in failures.items()]
         paths = sorted({*self._listed, *self._images})
+        self._check_number(paths, failures)
+        return paths
+
+    def _refusals_of_pools(self, cluster: Cluster) -> dict[str, ClusterError]:
+        """Why pools that were named cannot even be addressed, mostly because there are none of these names."""
+        refusals: dict[str, ClusterError] = {}
+        for pool in self._pools:
+            try:
+                with cluster.pool(pool):
+                    pass
+            except ClusterRefused as error:
+                refusals[pool] = error
+        return refusals
+
+    def _list_pools(self, pools: list[str] | None) -> Rounds[None]:
+        """A pool that is silent is asked again, a few times while others answer, longer if none does."""
+        began = time.monotonic()
+        attempts = 0
+        while True:
+            yield from self._patiently(self._connect_opener)
+            try:
+                listed = yield from self._opened(ListImages(pools, MOST_IMAGES + 1))
+                assert isinstance(listed, Listed)
+                self._listed, self.found.unreadable = listed.paths, listed.unreadable
+                is_silent = any(one.state != NOT_PERMITTED for one in listed.unreadable)
+                attempts += 1
+                if not is_silent or attempts == MOST_LISTINGS:
+                    return
+                words = f"pool {shown(listed.unreadable[0].pool)}: {listed.unreadable[0].text}"
+            except ClusterError as error:
+                if not self._may_pass(error, began):
+                    raise
+                words = str(error)
+            yield self._round(f"{words}; trying again")
+            yield Pause(AGAIN_AFTER_SECONDS)
+
+    def _check_number(self, paths: Sequence[str], failures: dict[str, ClusterError]) -> None:
+        """Raises ClusterError if there are no images, or too many to be measured at a time."""
         if not paths and failures:
-            raise _together(failures, "pool")
+            raise _together(failures)
         if not paths:
-            named = f"pool {pools[0]}" if len(self._pools) == 1 else counted(len(self._pools), "pool")
-            raise ClusterRefused(f"there are no images in {named if self._pools else 'this cluster'}")
+            named = f"pool {self._pools[0]}" if len(self._pools) == 1 else counted(len(self._pools), "pool")
+            silent = self.found.unreadable
+            besides = f", and pool {shown(silent[0].pool)} cannot be read: {silent[0].text}" if silent else ""
+            raise ClusterRefused(f"there are no images in {named if self._pools else 'this cluster'}{besides}")
         if len(paths) > MOST_IMAGES:
             raise ClusterRefused(
                 f"there are more than {MOST_IMAGES:,} images, at most so many are measured at a time: name some pools"
@@ -142,19 +188,6 @@ class Measuring:
             raise ClusterRefused(
                 f"the names of the images have more than {MOST_PATHS_CHARACTERS:,} characters together: name some pools"
             )
-        return paths
-
-    def _list_pool(self, pool: str) -> Rounds[None]:
-        left = max(MOST_IMAGES + 1 - len(self._listed), 0)
-        names = yield from self._opened(ListNames(self._name_now(pool), left))
-        assert isinstance(names, Names)
-        self._listed += [image_path(pool, namespace, name) for namespace, name in names.names]
-
-    def _pool_failed(self, failures: dict[str, ClusterError], pool: str, error: ClusterError) -> Rounds[None]:
-        failures[pool] = error
-        state = "not permitted" if error.errno in (EACCES, EPERM) else "failed"
-        self.found.unreadable.append(Unreadable(pool, state, cut(str(error), 500)))
-        yield self._round(f"pool {shown(pool)} cannot be read: {error}")
 
     def _look_at_pools(self, cluster: Cluster) -> None:
         """Finds which names the pools have now; those that are gone have none."""
@@ -221,7 +254,7 @@ class Measuring:
                 yield from self._patiently(self._connect_opener)
                 with suppress(ClusterRefused):
                     answer = yield from self._opened(FindMissing(self._name_now(pool), list(names)))
-                    assert isinstance(answer, Names)
+                    assert isinstance(answer, Missing)
                     missing |= {names[name] for name in answer.names}
         except ClusterError:
             pass  # what was measured is worth more than to know this
@@ -339,7 +372,7 @@ class Measuring:
                 self._lost_seconds += now - began
             is_over = now > answered_at + LONGEST_SILENCE_SECONDS
             is_given_up = is_over or (has_answered and (key in silent or self._is_impatient))
-            if failure is not None and _may_pass(failure) and not is_given_up:
+            if failure is not None and _is_silence(failure) and not is_given_up:
                 silent.add(key)
                 waiting.append(key)
                 yield self._round(f"{shown(key)}: {failure}; trying again")
@@ -359,7 +392,7 @@ class Measuring:
         if not self._opener.is_connected:
             self._opener.connect()
 
-    def _opened(self, order: ListNames | FindMissing | Measure) -> Rounds[Opened]:
+    def _opened(self, order: ListImages | FindMissing | Measure) -> Rounds[Opened]:
         assert self._opener
         self._opener.order(order, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
         return (yield from self._answer())
@@ -380,14 +413,21 @@ class Measuring:
         while True:
             try:
                 self._cluster = self._cluster or self._connect()
-                return ask(self._cluster)
+                with understood():
+                    return ask(self._cluster)
             except ClusterError as error:
-                if not _may_pass(error) or time.monotonic() > began + LONGEST_SILENCE_SECONDS:
+                if not self._may_pass(error, began):
                     raise
                 if error.errno != EAGAIN:
                     self.disconnect()  # after a silence of the manager it is of no use
                 yield self._round(f"{error}; trying again")
                 yield Pause(AGAIN_AFTER_SECONDS)
+
+    def _may_pass(self, error: ClusterError, began: float) -> bool:
+        """Whether it is worth while to ask again what was asked for the first time at `began`."""
+        if time.monotonic() > began + LONGEST_SILENCE_SECONDS:
+            return False
+        return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
 
     def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
         """How many rounds there will be is known once samples are taken; then silence makes them more."""
@@ -404,15 +444,13 @@ class Measuring:
         )
 
 
-def _may_pass(error: ClusterError) -> bool:
-    """Whether it is worth while to ask again."""
-    return error.errno in PASSING_ERRNOS or (isinstance(error, ClusterUnavailable) and error.is_silence)
+def _is_silence(error: ClusterError) -> bool:
+    """Whether nobody answered in time, or a manager was not ready yet."""
+    return error.errno == EAGAIN or (isinstance(error, ClusterUnavailable) and error.is_silence)
 
 
-def _together(failures: dict[str, ClusterError], noun: str) -> ClusterError:
+def _together(failures: dict[str, ClusterError]) -> ClusterError:
     """The first of them, and how many there are besides."""
-    first = next(iter(failures.values()))
-    if len(failures) == 1:
-        return first
-    others = counted(len(failures) - 1, f"other {noun}")
-    return type(first)(f"{first.words}; neither can {others} be read", first.errno)
+    first, *others = failures.values()
+    more = f"; neither can {counted(len(others), 'other pool')} be read" if others else ""
+    return type(first)(f"{first.words}{more}", first.errno)

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ceph.state import ClusterState, Image
+from ceph.state import ClusterState, Images
 from jobs.errors import ClusterRefused, ClusterUnavailable
 
 
@@ -43,7 +43,7 @@ class StateRead(Struct, frozen=True, tag=True):
 
 class ImagesRead(Struct, frozen=True, tag=True):
     number: int
-    images: list[Image]
+    images: Images
 
 
 class Failed(Struct, frozen=True, tag=True, kw_only=True):

@@ -25,10 +25,12 @@ import msgspec
 from msgspec import Struct
 
 from ceph.cluster import Cluster
-from ceph.images import names_of
+from ceph.images import missing_images, opened, pieces_of
+from ceph.listing import LONGEST_SECONDS, ImageListing
 from ceph.samples import Sizes
 from ceph.settings import ClusterSettings
-from ceph.used_size import opened, pieces_of
+from ceph.state import Unreadable
+from ceph.trial import Proven, proven, take_over
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, in_words
 from jobs.frames import Frames, framed
 
@@ -44,20 +46,24 @@ _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.opening import m
 
 
 class Connect(Struct, frozen=True, tag=True):
-    """Connect to this cluster; the answer is `Connected`."""
+    """Connect to this cluster, which was reached like this before; the answer is `Connected`."""
 
     settings: ClusterSettings
+    known: Proven
 
 
-class ListNames(Struct, frozen=True, tag=True):
-    """List the images of a pool, in all of its namespaces; the answer is `Names`. At most `most` are named."""
+class ListImages(Struct, frozen=True, tag=True):
+    """List the images of these pools, None is of all; the answer is `Listed`, with the first `most` of them.
 
-    pool: str
+    Pools that were silent may have answered when this is asked again.
+    """
+
+    pools: list[str] | None
     most: int
 
 
 class FindMissing(Struct, frozen=True, tag=True):
-    """Look which of these images, by namespace and name, a pool no longer has; the answer is `Names` of those."""
+    """Look which of these images, by namespace and name, a pool no longer lists; the answer is `Missing`."""
 
     pool: str
     names: list[tuple[str, str]]
@@ -76,7 +82,7 @@ class Measure(Struct, frozen=True, tag=True, kw_only=True):
     used_bytes: int = 0
 
 
-Request = ListNames | FindMissing | Measure
+Request = ListImages | FindMissing | Measure
 Order = Connect | Request
 
 
@@ -84,8 +90,15 @@ class Connected(Struct, frozen=True, tag=True):
     """The process is there and has a handle of the cluster."""
 
 
-class Names(Struct, frozen=True, tag=True):
-    """Images of a pool, each by its namespace and name."""
+class Listed(Struct, frozen=True, tag=True):
+    """Images by their paths, and the pools whose images could not be listed."""
+
+    paths: list[str]
+    unreadable: list[Unreadable]
+
+
+class Missing(Struct, frozen=True, tag=True):
+    """Images that are gone, each by its namespace and name."""
 
     names: list[tuple[str, str]]
 
@@ -117,7 +130,7 @@ class Failed(Struct, frozen=True, tag=True):
         return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
 
 
-Answer = Connected | Names | Piece
+Answer = Connected | Listed | Missing | Piece
 Reply = Answer | Failed
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -154,6 +167,7 @@ class Opener:
     def connect(self) -> None:
         """Starts the process and waits until it has connected. Raises as `reply`."""
         self.close()
+        known = proven(self._settings)
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  its own code
@@ -161,7 +175,7 @@ class Opener:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
-        self._order(Connect(self._settings), START_SECONDS + self._settings.connect_timeout_seconds)
+        self._order(Connect(self._settings, known), START_SECONDS + self._settings.connect_timeout_seconds)
         try:
             self._waited()
         except ClusterError as error:
@@ -169,7 +183,8 @@ class Opener:
 
     def order(self, order: Request, at_most_seconds: float = inf) -> None:
         """Gives an order, whose answers `reply` returns one after another, if need be with less time for each."""
-        self._order(order, min(self._timeout_seconds, at_most_seconds))
+        least_seconds = 2 * LONGEST_SECONDS if isinstance(order, ListImages) else 0
+        self._order(order, max(min(self._timeout_seconds, at_most_seconds), least_seconds))
 
     def reply(self, seconds: float = LOOK_SECONDS) -> Answer | None:
         """Returns the next answer, None if there is none within so many seconds.
@@ -284,6 +299,7 @@ class Child:
 
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
+        self._listing: tuple[ListImages, ImageListing] | None = None
 
     def replies(self, order: Order) -> Iterator[Reply]:
         """Obeys an order. Whatever goes wrong is the last reply to it."""
@@ -296,17 +312,23 @@ class Child:
 
     def _answers(self, order: Order) -> Iterator[Answer]:
         if isinstance(order, Connect):
-            self._cluster = Cluster(order.settings)
+            take_over(order.settings, order.known)
+            self._cluster = Cluster(order.settings, order.known.fsid)
             yield Connected()
             return
         assert self._cluster
-        if isinstance(order, ListNames):
-            yield Names(names_of(self._cluster, order.pool)[: order.most])
+        if isinstance(order, ListImages):
+            yield self._listed(self._cluster, order)
             return
         if isinstance(order, FindMissing):
-            present = set(names_of(self._cluster, order.pool))
-            yield Names([name for name in order.names if name not in present])
+            yield Missing(missing_images(self._cluster, order.pool, order.names))
             return
         with opened(self._cluster, order.pool, order.namespace, order.name) as image:
             for sizes, offset in pieces_of(image, order.offset, order.used_bytes):
                 yield Piece(sizes.size_bytes, offset, sizes.used_bytes)
+
+    def _listed(self, cluster: Cluster, order: ListImages) -> Listed:
+        if self._listing is None or self._listing[0] != order:
+            self._listing = order, ImageListing(cluster, order.pools)
+        found = self._listing[1].images()
+        return Listed([image.path for image in found.images[: order.most]], found.unreadable)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.cluster import Cluster
+from ceph.modules import explained
 from ceph.pools import all_pools
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
@@ -55,7 +56,7 @@ class PerformanceQuery:
 
     A manager has the OSDs count from the first question on. Until then, and where another manager has taken over, its
     answer is empty, which looks as if nothing went on. So it is cold at first, and warm when figures have come, or when
-    they would have come if there were any: after two of the manager's periods.
+    they would have come if there were any: after two of the manager's periods. The same again if a pool is renamed.
 
     Several groups are asked for all at once, by one question about everything. Groups of which that answer does not
     tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them.
@@ -63,12 +64,12 @@ class PerformanceQuery:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._warm: set[str] = set()
         self._epoch: object = None
-        self._patience_seconds = 0.0
-        self._warm_at = 0.0
-        self._rbd_pools: Collection[str] = ()
+        self._cold_seconds = 0.0
+        self._warm: set[str] = set()
+        self._warm_at: dict[str, float] = {}
         self._apart_warm_at: dict[str, float] = {}
+        self._rbd_pools: Collection[str] = ()
         self.refusals: dict[str, ClusterRefused] = {}
         """Why the manager did not answer about groups, by their paths."""
 
@@ -84,35 +85,37 @@ class PerformanceQuery:
         for group in self._to_be_asked_apart(groups, answers):
             answers[group.path] = self._apart(group) or answers[group.path]
         if groups and len(self.refusals) == len(groups):
-            raise next(iter(self.refusals.values()))
-        self._note_warm(answers.values())
-        is_warm = self._warm.issuperset(answers)
-        return list(answers.values()) if is_warm or time.monotonic() >= self._warm_at else None
+            refused = next(iter(self.refusals.values()))
+            raise explained(self._cluster, refused) from refused.__cause__
+        self._note_busy({group.descriptor for group in groups if answers[group.path].rows})
+        are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
+        return list(answers.values()) if all(are_warm) else None
 
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""
         try:
             stat = self._cluster.ask("mgr stat")
-        except ClusterRefused:  # the key of a client that may see single pools; `_note_warm` goes by the figures then
+        except ClusterRefused:  # the key of a client that may see single pools; `_note_busy` goes by the figures then
             stat = {"epoch": "unknown", "active_name": None}
         if stat["epoch"] != self._epoch:
             self._epoch = stat["epoch"]
             self._begin_anew(stat["active_name"])
 
     def _begin_anew(self, manager: str | None) -> None:
-        self._warm = set()
-        self._apart_warm_at = {}
-        self._patience_seconds = 2 * period_seconds(self._cluster, manager) + 2
-        self._warm_at = time.monotonic() + self._patience_seconds
+        self._cold_seconds = 2 * period_seconds(self._cluster, manager) + 2
+        self._warm, self._warm_at, self._apart_warm_at = set(), {}, {}
         with suppress(ClusterRefused):
             self._rbd_pools = {pool.name for pool in all_pools(self._cluster) if RBD in pool.applications}
 
-    def _note_warm(self, answers: Collection[Answer]) -> None:
+    def _note_busy(self, busy: set[str]) -> None:
         """If nobody says which manager it is, figures that all vanish at once may be those of one that is new."""
-        busy = {answer.group for answer in answers if answer.rows}
         if self._epoch == "unknown" and self._warm and not busy:
             self._begin_anew(None)
         self._warm |= busy
+
+    def _is_warm(self, group: Group) -> bool:
+        warm_at = self._warm_at.setdefault(group.descriptor, time.monotonic() + self._cold_seconds)
+        return group.descriptor in self._warm or time.monotonic() >= warm_at
 
     def _together(self, groups: Sequence[Group], pools: Collection[str]) -> dict[str, Answer]:
         """What the answer about everything says of each group, by their paths."""
@@ -137,12 +140,11 @@ class PerformanceQuery:
     def _to_be_asked_apart(self, groups: Sequence[Group], answers: Mapping[str, Answer]) -> list[Group]:
         """Those of which not all is known, the busiest first; who was once among them stays so."""
         unknown = [group for group in groups if answers[group.path].is_full and group.can_be_named]
-        now = time.monotonic()
-        warm_at = self._warm_at if now < self._warm_at else now + self._patience_seconds
+        warm_at = time.monotonic() + self._cold_seconds
         for group in sorted(unknown, key=lambda group: -len(answers[group.path].rows)):
             if len(self._apart_warm_at) < MOST_APART:
-                self._apart_warm_at.setdefault(group.path, warm_at)
-        return [group for group in unknown if group.path in self._apart_warm_at]
+                self._apart_warm_at.setdefault(group.descriptor, warm_at)
+        return [group for group in unknown if group.descriptor in self._apart_warm_at]
 
     def _apart(self, group: Group) -> Answer | None:
         """What the answer about a group says; None while it is cold, or if it is refused."""
@@ -153,8 +155,8 @@ class PerformanceQuery:
             return None
         self.refusals.pop(group.path, None)
         if answer.rows:
-            self._apart_warm_at[group.path] = 0
-        return answer if time.monotonic() >= self._apart_warm_at[group.path] else None
+            self._apart_warm_at[group.descriptor] = 0
+        return answer if time.monotonic() >= self._apart_warm_at[group.descriptor] else None
 
     def _note_refused(self, groups: Iterable[Group], error: ClusterRefused) -> None:
         """Raises the error if it passes by itself."""

@@ -19,7 +19,7 @@ import logs
 from ceph.answers import understood
 from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
-from ceph.images import images_of
+from ceph.listing import ImageListing
 from ceph.messages import (
     Answer,
     CreatePool,
@@ -32,6 +32,7 @@ from ceph.messages import (
     decode_order,
     decode_report,
 )
+from ceph.modules import error_of_module
 from ceph.placement import objects_away
 from ceph.pools import create_pool
 from ceph.progress import Details, details_of, events_of
@@ -87,6 +88,7 @@ class Reader:
         self._failed_at = 0.0
         self._manager: Beside[str | None] = Beside(manager_error, None)
         self._progress: Beside[Details] = Beside(details_of, {})
+        self._listing: ImageListing | None = None
 
     def begin(self) -> None:
         """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
@@ -118,7 +120,7 @@ class Reader:
         if isinstance(order, CreatePool):
             create_pool(cluster, order.name, order.pg_num, order.application)
         if isinstance(order, Read) and order.what == "images":
-            return ImagesRead(order.number, images_of(cluster))
+            return ImagesRead(order.number, self._listing_of(cluster).images())
         return StateRead(order.number, state_of(cluster, self._manager, self._progress))
 
     def _connected(self) -> Cluster:
@@ -130,6 +132,13 @@ class Reader:
             if self._cluster is None:
                 self._cluster = self._connect()
             return self._cluster
+
+    def _listing_of(self, cluster: Cluster) -> ImageListing:
+        """The same one as long as the handle is the same: it remembers which pools are silent."""
+        with self._connecting:
+            if self._listing is None or self._listing.cluster is not cluster:
+                self._listing = ImageListing(cluster)
+            return self._listing
 
     def _connect(self) -> Cluster:
         try:
@@ -166,16 +175,18 @@ def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Det
     status = cluster.ask("status")
     pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
     events = status.get("progress_events")
+    checks = checks_of(status["health"])
     return ClusterState(
         fsid=status["fsid"],
         health=status["health"]["status"],
-        checks=checks_of(status["health"]),
+        checks=checks,
         pools=pools,
         osds_up=status["osdmap"]["num_up_osds"],
         osds_in=status["osdmap"]["num_in_osds"],
         most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
         release=status["monmap"]["min_mon_release_name"],
         manager_error=manager.answer(cluster),
+        module_error=error_of_module(cluster, checks),
         objects_away=objects_away(status["pgmap"]),
         events=events_of(events, progress.answer(cluster), pools) if events else [],
     )

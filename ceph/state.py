@@ -74,7 +74,8 @@ class ProgressEvent(Struct, frozen=True, kw_only=True):
 
 
 class ClusterState(Struct, frozen=True, kw_only=True):
-    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does.
+    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does;
+    `module_error` why it cannot measure images, None if it can.
 
     `objects_away` are not where they are to be, or lack copies.
     """
@@ -88,6 +89,7 @@ class ClusterState(Struct, frozen=True, kw_only=True):
     most_pgs_per_osd: int
     release: str
     manager_error: str | None = None
+    module_error: str | None = None
     objects_away: int = 0
     events: list[ProgressEvent] = []
 
@@ -114,7 +116,7 @@ class Trouble(Struct, frozen=True):
     text: str
 
 
-class Image(Struct, frozen=True, kw_only=True):
+class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An RBD image; `size_bytes` is what it is provisioned with, None if `error` says why that cannot be read."""
 
     pool: str

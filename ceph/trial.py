@@ -72,6 +72,11 @@ def proven(settings: ClusterSettings) -> Proven:
     return known
 
 
+def take_over(settings: ClusterSettings, known: Proven) -> None:
+    """Takes over what the process knows that has started this one."""
+    _proven[settings] = known
+
+
 def forget(settings: ClusterSettings) -> None:
     """The cluster was not reached any more: it is tried anew before librados gets its files again."""
     _proven.pop(settings, None)

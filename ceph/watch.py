@@ -18,7 +18,7 @@ from ceph import bindings
 from ceph.changes import Sightings, seen
 from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
 from ceph.reader import ReaderSettings, main
-from ceph.state import ClusterState, Image, Pool
+from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
 from jobs.process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
@@ -31,6 +31,8 @@ FAILURE_LASTS_SECONDS = 2.0
 STATE_LASTS_SECONDS = 1.0
 # So long somebody who would take what was last read waits for something newer.
 MOMENT_SECONDS = 1.0
+# So long who looks at all clusters waits for one of them.
+LOOK_SECONDS = 3.0
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
@@ -234,7 +236,7 @@ class ClusterWatch:
         self.sightings = Sightings()
         """What was seen to go on in it until the last look."""
         self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
-        self.images: Kept[list[Image]] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+        self.images: Kept[Images] = Kept(self._read_images, IMAGES_LAST_SECONDS)
 
     @property
     def is_identified(self) -> bool:
@@ -258,9 +260,9 @@ class ClusterWatch:
         await self._reader.stop()
 
     async def look(self) -> None:
-        """Reads the state; one that could not be read the last time has a moment only, `state.error` says why."""
+        """Reads the state; `state.error` says why it could not be read. Waits a moment only if that was so before."""
         with suppress(ClusterError, TimeoutError):
-            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else None):
+            async with asyncio.timeout(MOMENT_SECONDS if self.state.error else LOOK_SECONDS):
                 await self.state.get()
 
     async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
@@ -323,7 +325,7 @@ class ClusterWatch:
         self.fsid = fsid
         self._has_told = True
 
-    async def _read_images(self) -> list[Image]:
+    async def _read_images(self) -> Images:
         answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
         assert isinstance(answer, ImagesRead)
         return answer.images

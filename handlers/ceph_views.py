@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, convert
 
-from ceph.state import ClusterState, Image, Pool
+from ceph.state import ClusterState, Image, Pool, Unreadable
 from ceph.watch import ClusterWatch
 from jobs.model import iso_time
 from jobs.views import Amount, Count, Id, Time
 from storage.images import ImageResult
 
+NOT_YET = "it has not answered yet; its time limits are not over"
 Address = Annotated[str | None, Meta(description="of a page")]
 AsOf = Annotated[Time, Meta(description="when this was read of the cluster")]
 
@@ -86,16 +87,34 @@ class PerformanceView(Struct, frozen=True, kw_only=True):
     series: Annotated[list[Amount | None], Meta(description="reads and writes per second, at most 60 points")]
 
 
+class TroubleView(Struct, frozen=True):
+    """Why an image cannot be read."""
+
+    errno: Annotated[Count, Meta(description="the number of the error, as in errno.h")]
+    text: Annotated[str, Meta(description="which of its objects the cluster refused, and its words")]
+
+
 class ImageView(Struct, frozen=True, kw_only=True):
-    """An RBD image. What is used of it, and how it performs, is what the newest performance data says."""
+    """An RBD image. What is used of it, and how it performs, is what the newest performance data says; nothing is known
+    of an image that cannot be read."""
 
     pool: str
+    namespace: Annotated[str, Meta(description="within the pool; empty by default")]
     name: str
     size_bytes: Annotated[Count | None, Meta(description="what it is provisioned with")]
     used_bytes: Count | None
     used_as_of: Time | None
     performance: PerformanceView | None
     performance_as_of: Time | None
+    error: Annotated[TroubleView | None, Meta(description="why it cannot be read; null if it can")]
+
+
+class UnreadableView(Struct, frozen=True):
+    """A pool of which not all images can be listed."""
+
+    pool: str
+    state: Literal["inactive", "not permitted", "failed"]
+    text: Annotated[str, Meta(description="why, in the words of the cluster")]
 
 
 class ImageListView(Struct, frozen=True, kw_only=True):
@@ -105,6 +124,7 @@ class ImageListView(Struct, frozen=True, kw_only=True):
     next: Address
     previous: Address
     as_of: AsOf
+    unreadable: Annotated[list[UnreadableView], Meta(description="pools of which images are missing here")]
     results: list[ImageView]
 
 
@@ -117,13 +137,13 @@ def cluster_view(watch: ClusterWatch) -> ClusterView:
         reachable=last is not None and error is None,
         health=state.health if state else None,
         health_text=state.health_text if state else None,
-        error=str(error) if error else _manager_error(state),
+        error=str(error) if error else _error_of_manager(state),
         as_of=iso_time(last.as_of) if last else None,
     )
 
 
-def _manager_error(state: ClusterState | None) -> str | None:
-    return state.manager_error if state else None
+def _error_of_manager(state: ClusterState | None) -> str | None:
+    return state.manager_error or state.module_error if state else NOT_YET
 
 
 def pool_view(pool: Pool, task: int | None) -> PoolView:
@@ -148,13 +168,19 @@ def image_view(image: Image, result: ImageResult | None) -> ImageView:
     as_of = iso_time(result.at) if result else None
     return ImageView(
         pool=image.pool,
+        namespace=image.namespace,
         name=image.name,
         size_bytes=image.size_bytes,
         used_bytes=result.used_bytes if result else None,
         used_as_of=as_of,
         performance=_performance_view(result) if result else None,
         performance_as_of=as_of,
+        error=TroubleView(image.error.errno, image.error.text) if image.error else None,
     )
+
+
+def unreadable_view(unreadable: Unreadable) -> UnreadableView:
+    return convert(unreadable, UnreadableView, from_attributes=True)
 
 
 def _performance_view(result: ImageResult) -> PerformanceView:

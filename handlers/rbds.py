@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from ceph.state import Image
+from ceph.state import Image, Images
 from ceph.watch import Reading
 from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler
-from handlers.ceph_views import ImageListView, ImageView, image_view
+from handlers.ceph_views import ImageListView, image_view, unreadable_view
 from handlers.operations import Operation
 from handlers.pages import cut, found, ordered, page_query
 from handlers.query import text
@@ -20,20 +20,30 @@ from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
 from jobs.registry import Registry
 from jobs.views import TaskView
+from storage.images import ImageResult, Place
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 
 
-def _mean(figure: str) -> Callable[[ImageView], float | None]:
-    def of_image(image: ImageView) -> float | None:
-        measured = getattr(image.performance, figure, None)
-        return measured.mean if measured else None
+class Row(NamedTuple):
+    """An image, and what the newest task has found of it; nothing if it cannot be read."""
 
-    return of_image
+    image: Image
+    result: ImageResult | None
 
 
-_KEYS: Mapping[str, Callable[[ImageView], Any]] = {
-    **{name: attrgetter(name) for name in ("pool", "name", "size_bytes", "used_bytes", "performance_as_of")},
+def _mean(figure: str) -> Callable[[Row], float | None]:
+    def of_row(row: Row) -> float | None:
+        measured = row.result.figures.get(figure) if row.result else None
+        return measured["mean"] if measured else None
+
+    return of_row
+
+
+_KEYS: Mapping[str, Callable[[Row], Any]] = {
+    **{name: attrgetter(f"image.{name}") for name in ("pool", "namespace", "name", "size_bytes")},
+    "used_bytes": lambda row: row.result and row.result.used_bytes,
+    "performance_as_of": lambda row: row.result and row.result.at,
     **{figure: _mean(figure) for figure in _FIGURES},
 }
 """What images can be ordered by; a figure by its mean."""
@@ -54,24 +64,32 @@ class ImagesHandler(ClusterHandler):
     }
 
     async def get(self, fsid: str) -> None:
-        """Lists the images of all pools."""
+        """Lists the images of all pools that can be read, and names those that cannot."""
         watch = await self.watch(fsid)
         reading = await self.reading(watch.images)
         await self.answer(partial(self._page, fsid, reading))
 
-    async def _page(self, fsid: str, reading: Reading[list[Image]]) -> ImageListView:
-        wanted = self.wanted("pool")
+    async def _page(self, fsid: str, reading: Reading[Images]) -> ImageListView:
+        wanted, pool = self.wanted("pool"), self.value("pool")
         kept = await self.services.tasks.images.kept(fsid)
-        rows = [image_view(image, kept.get(image.path)) for image in self._of_pool(reading.value)]
-        rows = found(rows, wanted.search, lambda image: f"{image.pool}/{image.name}")
-        rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda image: (image.pool, image.name))
+        images = [image for image in reading.value.images if pool in (None, image.pool)]
+        rows = [Row(image, None if image.error else kept.get(_place(image))) for image in images]
+        rows = found(rows, wanted.search, lambda row: _full_name(row.image))
+        rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda row: _place(row.image))
         return ImageListView(
-            **self.pages(wanted, len(rows)), as_of=str(iso_time(reading.as_of)), results=[*cut(rows, wanted)]
+            **self.pages(wanted, len(rows)),
+            as_of=str(iso_time(reading.as_of)),
+            unreadable=[unreadable_view(one) for one in reading.value.unreadable if pool in (None, one.pool)],
+            results=[image_view(*row) for row in cut(rows, wanted)],
         )
 
-    def _of_pool(self, images: list[Image]) -> list[Image]:
-        pool = self.value("pool")
-        return [image for image in images if pool in (None, image.pool)]
+
+def _full_name(image: Image) -> str:
+    return "/".join(filter(None, _place(image)))
+
+
+def _place(image: Image) -> Place:
+    return image.pool, image.namespace, image.name
 
 
 class PerformanceHandler(ClusterHandler):

@@ -14,10 +14,11 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from ceph.state import parts_of_path
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model import Status, Task
 from storage import KeepingStore, ListQuery
-from storage.images import ImageResult
+from storage.images import NOTHING_UNREAD, ImageResult, Place, Unread
 
 log = logging.getLogger("hourglass.images")
 
@@ -35,8 +36,14 @@ Done = TypeVar("Done")
 class Results(Protocol):
     """Where they are kept, as storage.images.ImageResultStore does."""
 
-    async def keep(self, fsid: str, results: Sequence[ImageResult], whole_pools: Sequence[str] | None = ()) -> None: ...
-    async def kept(self, fsid: str) -> dict[str, ImageResult]: ...
+    async def keep(
+        self,
+        fsid: str,
+        results: Sequence[ImageResult],
+        whole_pools: Sequence[str] | None = (),
+        unread: Unread = NOTHING_UNREAD,
+    ) -> None: ...
+    async def kept(self, fsid: str) -> dict[Place, ImageResult]: ...
     async def last_at(self) -> int | None: ...
     async def forget(self, before: int, limit: int) -> int: ...
 
@@ -68,8 +75,8 @@ class ImageResults:
         if task.job == JOB and task.status is Status.FINISHED:
             self._ended.put_nowait(task.id)
 
-    async def kept(self, fsid: str) -> dict[str, ImageResult]:
-        """The newest result of each image by its path. What has ended just now is in it, unless that cannot be written.
+    async def kept(self, fsid: str) -> dict[Place, ImageResult]:
+        """The newest result of each image by its place, with what has ended just now, unless that cannot be written.
 
         Raises StorageUnavailable.
         """
@@ -120,9 +127,9 @@ class ImageResults:
     async def _keep(self, task_id: int) -> None:
         with suppress(NoSuchTask):  # deleted since
             task = await self._store.task(task_id)
-            results = await asyncio.to_thread(results_of, task)
+            results, unread = await asyncio.to_thread(results_of, task)
             fsid, whole_pools = _scope_of(json.loads(task.params))
-            await self._results.keep(fsid, results, whole_pools)
+            await self._results.keep(fsid, results, whole_pools, unread)
 
 
 def _scope_of(params: Mapping[str, Any]) -> tuple[str, Sequence[str] | None]:
@@ -131,23 +138,28 @@ def _scope_of(params: Mapping[str, Any]) -> tuple[str, Sequence[str] | None]:
     return params["fsid"], None if everything else params["pools"]
 
 
-def results_of(task: Task) -> list[ImageResult]:
-    """What a finished task of `rbd_performance` found, image by image."""
+def results_of(task: Task) -> tuple[list[ImageResult], Unread]:
+    """What a finished task of `rbd_performance` found, image by image, and what it could not read."""
     result = json.loads(task.result or "{}")
-    series = result["series"]
-    return [
-        ImageResult(
-            pool=path.partition("/")[0],
-            image=path.partition("/")[2],
-            task=task.id,
-            at=task.ended or task.last_modified,
-            size_bytes=image["size_bytes"],
-            used_bytes=image["used_bytes"],
-            figures={name: value for name, value in image.items() if name not in NO_FIGURES_OF},
-            sparkline=_sparkline_of(image, series["images"].get(path), len(series["at"])),
-        )
-        for path, image in result["images"].items()
-    ]
+    images: Mapping[str, Mapping[str, Any]] = result["images"]
+    read = [_result_of(task, path, image, result["series"]) for path, image in images.items() if "error" not in image]
+    failed = [parts_of_path(path) for path, image in images.items() if "error" in image]
+    return read, Unread(pools=[one["pool"] for one in result.get("unreadable", ())], images=failed)
+
+
+def _result_of(task: Task, path: str, image: Mapping[str, Any], series: Mapping[str, Any]) -> ImageResult:
+    pool, namespace, name = parts_of_path(path)
+    return ImageResult(
+        pool=pool,
+        namespace=namespace,
+        image=name,
+        task=task.id,
+        at=task.ended or task.last_modified,
+        size_bytes=image["size_bytes"],
+        used_bytes=image["used_bytes"],
+        figures={name: value for name, value in image.items() if name not in NO_FIGURES_OF},
+        sparkline=_sparkline_of(image, series["images"].get(path), len(series["at"])),
+    )
 
 
 def _sparkline_of(

@@ -16,6 +16,10 @@ from storage.statements import SQL
 _encode = msgspec.json.Encoder().encode
 
 
+Place = tuple[str, str, str]
+"""Where an image is: its pool, its namespace (mostly empty) and its name."""
+
+
 class ImageResult(Struct, frozen=True, kw_only=True):
     """What a task found of an image.
 
@@ -25,6 +29,7 @@ class ImageResult(Struct, frozen=True, kw_only=True):
     """
 
     pool: str
+    namespace: str = ""
     image: str
     task: int
     at: int
@@ -34,9 +39,18 @@ class ImageResult(Struct, frozen=True, kw_only=True):
     sparkline: Sequence[float | None]
 
     @property
-    def path(self) -> str:
-        """`rbd/disk1`."""
-        return f"{self.pool}/{self.image}"
+    def place(self) -> Place:
+        return self.pool, self.namespace, self.image
+
+
+class Unread(Struct, frozen=True, kw_only=True):
+    """What a task could not read: it may be there all the same, so what older tasks found of it stays."""
+
+    pools: Sequence[str] = ()
+    images: Sequence[Place] = ()
+
+
+NOTHING_UNREAD = Unread()
 
 
 class ImageResultStore:
@@ -49,16 +63,22 @@ class ImageResultStore:
         self._database = database
         self._read_seconds = read_seconds
 
-    async def keep(self, fsid: str, results: Sequence[ImageResult], whole_pools: Sequence[str] | None = ()) -> None:
+    async def keep(
+        self,
+        fsid: str,
+        results: Sequence[ImageResult],
+        whole_pools: Sequence[str] | None = (),
+        unread: Unread = NOTHING_UNREAD,
+    ) -> None:
         """Keeps what one task found; what a newer one found of an image stays.
 
         `whole_pools` are those of which it looked for all images, None is all pools: images of theirs that it did not
-        find are gone, and so is what older tasks found of them.
+        find are gone, and so is what older tasks found of them, except for what is `unread`.
         """
-        await self._database.write(partial(_keep, fsid, results, whole_pools))
+        await self._database.write(partial(_keep, fsid, results, whole_pools, unread))
 
-    async def kept(self, fsid: str) -> dict[str, ImageResult]:
-        """By path, as in `rbd/disk1`, in the order of pool and name."""
+    async def kept(self, fsid: str) -> dict[Place, ImageResult]:
+        """By place, in the order of pool, namespace and name."""
         return await self._database.read_list(partial(_kept, fsid), self._read_seconds)
 
     async def last_at(self) -> int | None:
@@ -75,16 +95,28 @@ class ImageResultStore:
 
 
 def _keep(
-    fsid: str, results: Sequence[ImageResult], whole_pools: Sequence[str] | None, transaction: Transaction
+    fsid: str,
+    results: Sequence[ImageResult],
+    whole_pools: Sequence[str] | None,
+    unread: Unread,
+    transaction: Transaction,
 ) -> None:
     for result in results:
         transaction.execute(SQL["keep_image_result"], _row_of(fsid, result))
     if results:
-        _delete_older(fsid, results[0], whole_pools, transaction)
+        _delete_older(fsid, results[0], whole_pools, unread, transaction)
 
 
-def _delete_older(fsid: str, newest: ImageResult, whole_pools: Sequence[str] | None, transaction: Transaction) -> None:
-    values = {"fsid": fsid, "at": newest.at, "task": newest.task}
+def _delete_older(
+    fsid: str, newest: ImageResult, whole_pools: Sequence[str] | None, unread: Unread, transaction: Transaction
+) -> None:
+    values = {
+        "fsid": fsid,
+        "at": newest.at,
+        "task": newest.task,
+        "unread_pools": _encode(unread.pools).decode(),
+        "unread_images": _encode(unread.images).decode(),
+    }
     if whole_pools is None:
         transaction.execute(SQL["delete_older_results_of_cluster"], values)
     for pool in whole_pools or ():
@@ -96,9 +128,9 @@ def _row_of(fsid: str, result: ImageResult) -> dict[str, object]:
     return {"fsid": fsid, **msgspec.structs.asdict(result), **texts}
 
 
-def _kept(fsid: str, reader: sqlite3.Connection) -> dict[str, ImageResult]:
+def _kept(fsid: str, reader: sqlite3.Connection) -> dict[Place, ImageResult]:
     results = map(_result_of, reader.execute(SQL["image_results"], {"fsid": fsid}))
-    return {result.path: result for result in results}
+    return {result.place: result for result in results}
 
 
 def _result_of(row: Sequence[Any]) -> ImageResult:

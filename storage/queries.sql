@@ -453,31 +453,40 @@ ORDER BY last_modified LIMIT 1
 
 -- name: keep_image_result
 -- What a task found of an image; what a newer one found stays.
-INSERT INTO image_results (fsid, pool, image, task, at, size_bytes, used_bytes, figures, sparkline)
-VALUES (:fsid, :pool, :image, :task, :at, :size_bytes, :used_bytes, :figures, :sparkline)
-ON CONFLICT (fsid, pool, image) DO UPDATE SET task = excluded.task, at = excluded.at, size_bytes = excluded.size_bytes,
-    used_bytes = excluded.used_bytes, figures = excluded.figures, sparkline = excluded.sparkline
+INSERT INTO image_results (fsid, pool, namespace, image, task, at, size_bytes, used_bytes, figures, sparkline)
+VALUES (:fsid, :pool, :namespace, :image, :task, :at, :size_bytes, :used_bytes, :figures, :sparkline)
+ON CONFLICT (fsid, pool, namespace, image) DO UPDATE SET task = excluded.task, at = excluded.at,
+    size_bytes = excluded.size_bytes, used_bytes = excluded.used_bytes, figures = excluded.figures,
+    sparkline = excluded.sparkline
 WHERE (excluded.at, excluded.task) >= (image_results.at, image_results.task)
 
 -- name: image_results
 -- The columns in the order of storage.images.ImageResult.
-SELECT pool, image, task, at, size_bytes, used_bytes, figures, sparkline FROM image_results
-WHERE fsid = :fsid ORDER BY pool, image
+SELECT pool, namespace, image, task, at, size_bytes, used_bytes, figures, sparkline FROM image_results
+WHERE fsid = :fsid ORDER BY pool, namespace, image
 
 -- name: last_image_result
 -- When the last task ended whose results are kept.
 SELECT max(at) FROM image_results
 
 -- name: delete_older_results_of_cluster
--- Of images that a task did not find which looked for all of them.
+-- Of images that a task did not find which looked for all of them. What it could not read may still be there.
 DELETE FROM image_results WHERE fsid = :fsid AND (at, task) < (:at, :task)
+    AND pool NOT IN (SELECT value FROM json_each(:unread_pools))
+    AND (pool, namespace, image) NOT IN (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+        FROM json_each(:unread_images))
 
 -- name: delete_older_results_of_pool
 DELETE FROM image_results WHERE fsid = :fsid AND pool = :pool AND (at, task) < (:at, :task)
+    AND pool NOT IN (SELECT value FROM json_each(:unread_pools))
+    AND (pool, namespace, image) NOT IN (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+        FROM json_each(:unread_images))
 
 -- name: forget_image_results
-DELETE FROM image_results WHERE (fsid, pool, image) IN (
-    SELECT fsid, pool, image FROM image_results WHERE at < :before ORDER BY at LIMIT :limit)
+DELETE FROM image_results WHERE (fsid, pool, namespace, image) IN (
+    SELECT fsid, pool, namespace, image FROM image_results WHERE at < :before ORDER BY at LIMIT :limit)
 
 -- name: mark
 -- See storage/mark.py.

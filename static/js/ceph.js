@@ -3,7 +3,7 @@
  *
  * `clusters` as the server lists them (null: not known yet). `list` is the page of pools or images on the screen, null
  * while no view is open or its cluster is not known: `results` answer `answered`, `query` is what is asked for, `asOf`
- * is when the server read them, `answeredAt` when we got them. `tasks` are those that concern what is listed, by id.
+ * is when the server read them, `answeredAt` when we got them, `unreadable` are pools whose images are missing. `tasks` are those that concern what is listed, by id.
  * `selection` are images by their path, `created` the name of the pool that was created here. `form` is what is open
  * over the view (cephforms.js).
  */
@@ -74,6 +74,7 @@ function listOf(query) {
     query,
     answered: null,
     results: [],
+    unreadable: [],
     count: 0,
     asOf: null,
     answeredAt: 0,
@@ -107,8 +108,9 @@ export function withAnswer(ceph, number, page, isHeld, now) {
   if (list?.loading?.number !== number) return ceph;
   const keepsPlaces = isHeld && isSame(list.answered, list.query);
   const results = keepsPlaces ? inPlace(list.results, page.results, keyOf(list)) : page.results;
-  const answered = { results, count: page.count, asOf: page.as_of, answered: list.query, answeredAt: now, loading: null, error: "", searchError: "" };
-  return pruned(withList(ceph, answered));
+  const { count, as_of: asOf, unreadable = [] } = page;
+  const settled = { answered: list.query, answeredAt: now, loading: null, error: "", searchError: "" };
+  return pruned(withList(ceph, { results, count, asOf, unreadable, ...settled }));
 }
 
 function inPlace(before, now, key) {

@@ -47,9 +47,10 @@ export function withPool(form, pool) {
   return { ...form, pool, error: "", values: { pg_num: String(pool.pg_num_target) } };
 }
 
-/** With the pools that may hold images, of which the first is as good as any. */
+/** With the pools that may hold images, without those of the cluster's own; the first is as good as any. */
 export function withPools(form, pools) {
-  const names = pools.filter(({ application }) => application === "rbd").map(({ name }) => name);
+  const holdsImages = ({ application, applications = [application], internal }) => applications.includes("rbd") && !internal;
+  const names = pools.filter(holdsImages).map(({ name }) => name);
   const values = { ...form.values, pool: form.values.pool || (names[0] ?? "") };
   return { ...form, pools: names, values };
 }

@@ -2,7 +2,8 @@
  * RBD performance data as curves: of the rounds while a task measures, of its result when it is done. Pure.
  *
  * Data are `{ at, images }`: the times of the samples in milliseconds since 1970, and by path (`rbd/disk1`) each image
- * with its `figures`, as many numbers as there are samples, null where the cluster did not tell.
+ * with its `figures`, as many numbers as there are samples, null where the cluster did not tell. Images that could not be
+ * read are none of them.
  */
 
 import { bytes, duration, number } from "./format.js";
@@ -48,7 +49,19 @@ function dataOfResult({ images, series }) {
   const isKnown = ({ samples, samples_measured: measured }) => measured === samples;
   const constant = (image) => at.map(() => (isKnown(image) ? 0 : null));
   const figuresOf = (path) => (name) => series.images[path]?.[name] ?? constant(images[path]);
-  return { at, images: byPath(Object.keys(images), figuresOf) };
+  const paths = Object.keys(images).filter((path) => !hasFailed(images[path]));
+  return { at, images: byPath(paths, figuresOf) };
+}
+
+function hasFailed({ error }) {
+  return error !== undefined && error !== null;
+}
+
+/** `[{ path, error }]`: the images that could not be read, as far as is known. */
+export function failedImages({ task, rounds }) {
+  const parts = task.result?.images ? [task.result.images] : rounds.map(({ output }) => output?.images ?? {});
+  const failed = new Map(parts.flatMap((images) => Object.entries(images).filter(([, image]) => hasFailed(image))));
+  return [...failed].map(([path, { error }]) => ({ path, error })).sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 
 function dataOfRounds(rounds) {

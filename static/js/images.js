@@ -4,9 +4,18 @@ import { rate } from "./curves.js";
 import { isPending } from "./statuses.js";
 import { MEASURES_IMAGES } from "./viewlist.js";
 
-/** `rbd/disk1`: what images are known by. */
-export function pathOf({ pool, name }) {
-  return `${pool}/${name}`;
+/** `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`. */
+export function pathOf({ pool, namespace = "", name }) {
+  return [pool, namespace, name].filter(Boolean).map(written).join("/");
+}
+
+function written(name) {
+  return name.replaceAll("%", "%25").replaceAll("/", "%2F");
+}
+
+/** The names in a path, as people know them. */
+export function namesIn(path) {
+  return path.replace(/%(25|2F)/gi, (code) => (code === "%25" ? "%" : "/"));
 }
 
 /** The pending tasks that get data in a cluster, the newest first. */

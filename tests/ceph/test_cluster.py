@@ -23,6 +23,15 @@ def test_the_shared_cluster_is_up_and_knows_itself(cluster):
     assert cluster.fsid == cluster.command("status")["fsid"]
 
 
+def test_the_shared_cluster_is_of_the_ceph_that_was_asked_for(cluster):
+    """Of the system's packages, or of those in another root."""
+    root = os.environ.get("CEPH_ROOT", "/")
+    query = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "--show", "--showformat=${Version}", "ceph-osd"]
+    packaged = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    (version,) = cluster.ceph("versions")["overall"]
+    assert version.split()[2] == packaged.partition("+")[0]
+
+
 @pytest.mark.slow
 def test_pools_are_made_filled_grown_and_removed(cluster, new_pool):
     name = new_pool(pg_num=8, megabytes=10)

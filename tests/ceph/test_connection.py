@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import replace
 from errno import EACCES, ENOENT, ERANGE, ETIMEDOUT
 
 import pytest
 
-from ceph import images
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.clusters import Clusters, trying_again
-from ceph.images import images_in, images_of
+from ceph.listing import ImageListing
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterRefused, ClusterUnavailable
 from jobs.registry import Pause, Round
@@ -175,17 +173,7 @@ def test_osds_that_hang_are_told_apart_as_well(cluster, settings, new_pool):
         for osd in ("osd.0", "osd.1", "osd.2"):
             cluster.stop_daemon(osd)
         with pytest.raises(ClusterUnavailable, match="the OSDs did not answer within 1 s"):
-            images_of(handle)
-
-
-def test_images_are_listed_by_pool_and_name_with_their_sizes(cluster, connected, new_pool):
-    pool, other = new_pool(), new_pool(application="cephfs")
-    cluster.create_image(pool, "b", size_bytes=1 << 30)
-    cluster.create_image(pool, "a", size_bytes=5 << 20)
-
-    found = [(image.path, image.size_bytes) for image in images_of(connected) if image.pool in (pool, other)]
-
-    assert found == [(f"{pool}/a", 5 << 20), (f"{pool}/b", 1 << 30)]
+            ImageListing(handle).images()
 
 
 # Clusters, as jobs get them
@@ -248,25 +236,3 @@ def answers(handle, prefix="status", **arguments):
         return handle.ask(prefix, **arguments)
     except ClusterUnavailable:
         return None
-
-
-def test_images_are_told_with_the_size_they_have_now(cluster, connected, new_pool):
-    name = new_pool()
-    cluster.create_image(name, "b", size_bytes=3 << 30)
-    cluster.create_image(name, "a", size_bytes=(1 << 40) + 4096)
-    subprocess.run(["rbd", "-c", cluster.conf, "--no-progress", "resize", "--size=5G", f"{name}/b"], check=True)
-
-    assert [(image.name, image.size_bytes) for image in images_in(connected, name)] == [
-        ("a", (1 << 40) + 4096),
-        ("b", 5 << 30),
-    ]
-
-
-def test_images_without_an_id_as_those_of_the_old_format_are_opened(cluster, connected, new_pool):
-    name = new_pool()
-    cluster.create_image(name, "disk", size_bytes=1 << 30)
-
-    with connected.pool(name) as context:
-        assert images._size_bytes(context, "disk", "") == 1 << 30
-        assert images._size_bytes(context, "gone", "") is None
-        assert images._size_bytes(context, "gone", "4711") is None

@@ -224,25 +224,26 @@ def wall_seconds(text):
 
 
 async def test_of_70_busy_images_those_that_no_answer_holds_are_not_measured_and_never_zero(cluster, client, many):
+    """On a machine that is busy itself there are moments in which fewer than 64 of them get to write."""
     pool, names = many
     with written_to(cluster, pool, names, rate=5):
-        task_id = await begin(client, cluster, pools=[pool], seconds=5)
+        task_id = await begin(client, cluster, pools=[pool], seconds=8)
         result = await finished(client, task_id)
-    samples = await samples_of(client, task_id)
+    rounds = [done for done in await rounds_of(client, task_id) if done["message"].startswith("sample ")]
+    samples = [done["output"]["images"] for done in rounds]
+    unknown = [{path for path, image in sample.items() if not image["measured"]} for sample in samples]
+    crowded = [number for number, paths in enumerate(unknown) if paths]
 
-    unknown = [[path for path, image in sample.items() if not image["measured"]] for sample in samples]
-    assert all(1 <= len(paths) <= 6 for paths in unknown[1:]), "an answer holds 64 at least"
-    assert all(
-        sample[path][name] is None
-        for sample, paths in zip(samples, unknown, strict=True)
-        for path in paths
-        for name in FIGURES
-    )
-    last = samples[-1]
-    assert all(image["write_ops"] > 0 for image in last.values() if image["measured"])
-    assert all(image["write_ops"] is None or image["write_ops"]["mean"] > 0 for image in result["images"].values())
-    assert sum(image["samples_measured"] < image["samples"] for image in result["images"].values()) >= 6
-    assert "not measured" in (await rounds_of(client, task_id))[-1]["message"]
+    assert crowded, "an answer holds 64"
+    for number in crowded:
+        sample, paths = samples[number], unknown[number]
+        assert len(paths) <= 6, "an answer holds 64 at least"
+        assert all(sample[path][name] is None for path in paths for name in FIGURES)
+        assert all(image["write_ops"] > 0 for path, image in sample.items() if path not in paths)
+        assert f"{len(paths)} not measured" in rounds[number]["message"]
+    for path, image in result["images"].items():
+        assert image["samples"] - image["samples_measured"] == sum(path in paths for paths in unknown)
+        assert (image["write_ops"] is None) == (not image["measured"])
 
 
 @SLOW
@@ -462,12 +463,14 @@ async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cl
 
 
 @SLOW
-async def test_between_two_samples_a_minute_apart_the_manager_does_not_forget_that_somebody_asks(
+async def test_between_two_samples_a_minute_apart_it_is_not_stalled_and_the_manager_does_not_forget_that_somebody_asks(
     cluster, client, pool_with
 ):
     pool = pool_with("disk")
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
+        task = await client.until(task_id, lambda task: task["stalled"] or task["status"] in FINAL)
+        assert not task["stalled"]
         result = await finished(client, task_id)
 
     assert len(result["series"]["at"]) == 2

@@ -133,12 +133,14 @@ async def test_images_of_all_pools_are_listed_with_what_is_known_of_them(client,
     assert (await client.get(f"{rbds}?pool={other}"))["results"] == [
         {
             "pool": other,
+            "namespace": "",
             "name": "middle",
             "size_bytes": 2 << 30,
             "used_bytes": None,
             "used_as_of": None,
             "performance": None,
             "performance_as_of": None,
+            "error": None,
         }
     ]
 
@@ -319,12 +321,12 @@ async def test_a_dry_run_says_what_a_change_would_be_refused_for(client, cluster
 async def test_the_cluster_refuses_what_a_dry_run_has_warned_of(client, cluster, pools, still):
     path = address(pools, cluster, still)
     warnings = {one["code"]: one["text"] for one in (await dry_run(client, path, 65536))["warnings"]}
-    total, most = re.search(r"would have (\d+) PGs.* and (\d+) are", warnings["too_many_pgs_per_osd"]).groups()
+    total = re.search(r"would have (\d+) PGs", warnings["too_many_pgs_per_osd"])[1]
     task = await client.task_of(await client.call("PUT", path, {"pg_num": 65536}))
     ended = await client.ended(task["id"])
 
     assert ended["status"] == "Exception"
-    assert f"would mean {total} total pgs, which exceeds max {most} " in ended["error"]["message"]
+    assert re.search(rf"\b{total} total .* which exceeds ", ended["error"]["message"])
     assert "(errno 34, ERANGE)" in ended["outcome"]
 
 
@@ -390,7 +392,7 @@ async def test_what_the_cluster_refuses_is_told_in_its_own_words(client, cluster
     problem = await client.refused("POST", pools, {"name": name, "pg_num": 60_000})
 
     assert problem["status"] == 409
-    assert "(mon_max_pg_per_osd" in problem["detail"]
+    assert "mon_max_pg_per_osd" in problem["detail"]
     assert problem["detail"].endswith("(errno 34, ERANGE)")
     assert name not in [pool["pool_name"] for pool in cluster.pools()]
 

@@ -103,7 +103,6 @@ class Cluster:
         osds: int = 1,
         store: str = "memstore",
         max_misplaced: float = 1,
-        mgr_pythonpath: Path | str = "",
         max_pgs_per_osd: int = 500,
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
@@ -114,7 +113,6 @@ class Cluster:
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
-        settings["MGR_PYTHONPATH"] = str(mgr_pythonpath)
         settings["MAX_PGS_PER_OSD"] = str(max_pgs_per_osd)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
@@ -136,6 +134,11 @@ class Cluster:
         self.alive.discard(self)
         self._agent.close()
         self._keeper.communicate()
+
+    @property
+    def release(self) -> str:
+        """`pacific` (16) or `reef` (18), as far as the tests know them."""
+        return self.command("status")["monmap"]["min_mon_release_name"]
 
     # What to ask and tell it
 
@@ -188,7 +191,8 @@ class Cluster:
     def restart_monitor(self) -> None:
         """Ends all sessions: whoever had one has to show its key again."""
         self.kill_daemon("mon.a")
-        self.recover()
+        self.start_daemon("mon.a")
+        self.wait_until(self._osds_seen, what="an answer of the monitor")
 
     # Pools and images
 
@@ -291,8 +295,9 @@ class Cluster:
         os.kill(self.pid(daemon), signal.SIGKILL)
         wait_until(lambda: self.has_ended(daemon), what=f"{daemon} ended")
 
-    def start_daemon(self, daemon: str) -> None:
-        subprocess.run([SCRIPT, "up", self.directory, daemon], check=True)
+    def start_daemon(self, daemon: str, **settings: str | Path) -> None:
+        """With settings of `tools/ceph-cluster`, say `MGR_MODULES`."""
+        subprocess.run([SCRIPT, "up", self.directory, daemon], env={**os.environ, **settings}, check=True)
 
     def has_ended(self, daemon: str) -> bool:
         """A zombie has not while one of its threads lives: it still holds its files, and an OSD its lock."""

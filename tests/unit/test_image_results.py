@@ -22,6 +22,7 @@ from tests.faults.support import in_a_loop
 
 NOW = 1_700_000_000_000
 FSID = "a3f0"
+DISK1 = ("rbd", "", "disk1")
 FIGURE = {"mean": 1.0, "p50": 1.0, "p95": 2.0, "max": 2.0}
 
 
@@ -41,13 +42,13 @@ async def opened(folder):
 
 
 @in_a_loop
-async def test_what_is_kept_comes_back_by_path_and_of_its_cluster_alone(tmp_path):
+async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_path):
     async with opened(tmp_path) as (_, _, results):
         await results.keep(FSID, [result(image="disk2"), result(image="disk1")])
 
         assert await results.kept(FSID) == {
-            "rbd/disk1": result(image="disk1"),
-            "rbd/disk2": result(image="disk2"),
+            ("rbd", "", "disk1"): result(image="disk1"),
+            ("rbd", "", "disk2"): result(image="disk2"),
         }
         assert await results.kept("another") == {}
 
@@ -60,7 +61,7 @@ def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, 
             await results.keep(FSID, [result(task=2, used_bytes=20)])
             await results.keep(FSID, [result(**late, used_bytes=10)])
 
-            assert (await results.kept(FSID))["rbd/disk1"].used_bytes == 20
+            assert (await results.kept(FSID))[DISK1].used_bytes == 20
 
     check()
 
@@ -70,10 +71,10 @@ async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tm
     async with opened(tmp_path) as (_, _, results):
         await results.keep(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
         await results.keep(FSID, [result(image="there", task=2, at=NOW + 1)], ["rbd"])
-        assert [*await results.kept(FSID)] == ["other/disk", "rbd/there"]
+        assert [*await results.kept(FSID)] == [("other", "", "disk"), ("rbd", "", "there")]
 
         await results.keep(FSID, [result(image="there", task=3, at=NOW + 2)], None)
-        assert [*await results.kept(FSID)] == ["rbd/there"]
+        assert [*await results.kept(FSID)] == [("rbd", "", "there")]
 
 
 @in_a_loop
@@ -82,7 +83,7 @@ async def test_old_results_are_forgotten_a_few_at_a_time(tmp_path):
         await results.keep(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
 
         assert [await results.forget(NOW + 3, limit=2) for _ in range(3)] == [2, 1, 0]
-        assert [*await results.kept(FSID)] == ["rbd/disk3", "rbd/disk4"]
+        assert [*await results.kept(FSID)] == [("rbd", "", "disk3"), ("rbd", "", "disk4")]
 
 
 # From tasks to results
@@ -124,12 +125,12 @@ async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path
         images.task_ended(task)
         kept = await images.kept(FSID)
 
-    disk = kept["rbd/disk1"]
+    disk = kept[DISK1]
     assert (disk.task, disk.at, disk.size_bytes, disk.used_bytes) == (task.id, NOW, 100, 10)
     assert disk.figures == {"measured": True, "write_ops": FIGURE}
     assert disk.sparkline == [1.5, 2.0, None]
-    assert kept["rbd/idle"].sparkline == [0, 0, 0]
-    assert kept["rbd/unknown"].sparkline == [None, None, None]
+    assert kept["rbd", "", "idle"].sparkline == [0, 0, 0]
+    assert kept["rbd", "", "unknown"].sparkline == [None, None, None]
 
 
 @in_a_loop
@@ -154,7 +155,7 @@ async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_s
             last = await finished(store, at=NOW + 200, found=task_result(used_bytes=200))
             images.task_ended(last)
             kept = await images.kept(FSID)
-        assert kept["rbd/disk1"].used_bytes == 200
+        assert kept[DISK1].used_bytes == 200
 
         await finished(store, at=NOW + 300, found=task_result(used_bytes=300))
         async with keeping(store, results) as images:
@@ -169,7 +170,7 @@ async def test_a_task_that_was_deleted_before_it_was_kept_leaves_nothing_behind(
         images.task_ended(gone)
         images.task_ended(await finished(store, at=NOW + 1, found=task_result(used_bytes=11)))
 
-        assert (await images.kept(FSID))["rbd/disk1"].used_bytes == 11
+        assert (await images.kept(FSID))[DISK1].used_bytes == 11
 
 
 @in_a_loop
@@ -178,7 +179,7 @@ async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_
         images.task_ended(await finished(store, found={"images": 7}))
         images.task_ended(await finished(store, at=NOW + 1))
 
-        assert "rbd/disk1" in await images.kept(FSID)
+        assert DISK1 in await images.kept(FSID)
     assert "a defect" in caplog.text
 
 
@@ -203,7 +204,7 @@ async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog
 
 async def used_bytes(images):
     kept = await images.kept(FSID)
-    return kept["rbd/disk1"].used_bytes if kept else None
+    return kept[DISK1].used_bytes if kept else None
 
 
 async def until(found, expected):

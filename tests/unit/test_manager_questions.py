@@ -10,6 +10,7 @@ from ceph import performance
 from ceph.performance import MOST_APART, Group, PerformanceQuery
 from ceph.samples import ANSWERED_AS
 from jobs.errors import ClusterRefused
+from tests.unit.test_performance_query import listed
 
 BUSY = [5.0, 5.0, 4096.0, 4096.0, 1e6, 1e6]
 PERIOD_SECONDS = 1
@@ -60,15 +61,6 @@ class Manager:
             "pool_descriptors": {str(place): pool for place, pool in enumerate(pools)},
             "stats": [{f"{place}/{name}": BUSY} for place, name in rows[:64]],
         }
-
-
-def listed(name, applications):
-    numbers = ("pool_id", "size", "pg_num", "pg_num_target", "pg_num_pending", "pg_placement_num")
-    return {
-        **dict.fromkeys((*numbers, "pg_placement_num_target"), 1),
-        "pool_name": name,
-        "application_metadata": {application: {} for application in applications},
-    }
 
 
 @pytest.fixture(autouse=True)

@@ -67,6 +67,15 @@ test("performance data are asked for of what was chosen", () => {
   assert.equal(forms.measurement(typed(form, { seconds: "soon" }), []).seconds, "soon");
 });
 
+test("pools of several applications are offered if one is rbd, those of the cluster's own never", () => {
+  const pools = [
+    { name: "both", application: "cephfs", applications: ["cephfs", "rbd"], internal: false },
+    { name: ".own", application: "rbd", applications: ["rbd"], internal: true },
+    { name: "fs", application: "cephfs", applications: ["cephfs"], internal: false },
+  ];
+  assert.deepEqual(forms.withPools(opened("performance", null, "images"), pools).pools, ["both"]);
+});
+
 test("it says how many samples that makes", () => {
   const form = opened("performance", null, "images");
   assert.equal(forms.samplesOf(form), 60);

@@ -75,6 +75,26 @@ test("a click adds a curve, takes it away, and does nothing where there is no ro
   assert.deepEqual(curves.toggled(full, "i"), full);
 });
 
+test("an image that could not be read has no curve and no zeros, and is told with its error", () => {
+  const error = { errno: 2, text: "its header is gone" };
+  const measured = { ...image(5, 1), samples: 1, samples_measured: 1 };
+  const result = { images: { "rbd/a": measured, "rbd/b": { error } }, series: { at: [at(1)], images: {} } };
+  const open = { task: { result }, rounds: [] };
+
+  assert.deepEqual([...curves.dataOf(open).images.keys()], ["rbd/a"]);
+  assert.deepEqual(curves.failedImages(open), [{ path: "rbd/b", error }]);
+  assert.deepEqual(curves.summaries(open, curves.dataOf(open), "ops").map(({ path }) => path), ["rbd/a"]);
+});
+
+test("while a task runs, its rounds tell what could not be read, once", () => {
+  const error = { errno: 110, text: "it does not answer" };
+  const looked = { number: 1, at: at(1), output: { images: { "rbd/b": { error } } } };
+
+  assert.equal(dataOf(looked, WAITING), null);
+  assert.deepEqual(curves.failedImages(running(looked, { ...looked, number: 2 }, WAITING)), [{ path: "rbd/b", error }]);
+  assert.deepEqual([...dataOf(looked, sample(3, { "rbd/a": image(1, 1) })).images.keys()], ["rbd/a"]);
+});
+
 // Figures.
 
 test("the summary of samples so far is that of the result: values that were measured", () => {

@@ -52,3 +52,23 @@ test("a sparkline is told in words as well", () => {
   assert.equal(images.sparklineText([0, 0]), "Operations per second: none");
   assert.equal(images.sparklineText([null]), "Operations per second: not measured");
 });
+
+test("a path has pool, namespace and name, and what parts them is written otherwise inside of a name", () => {
+  const paths = [
+    [{ pool: "rbd", name: "disk1" }, "rbd/disk1"],
+    [{ pool: "rbd", namespace: "", name: "disk1" }, "rbd/disk1"],
+    [{ pool: "rbd", namespace: "team", name: "disk1" }, "rbd/team/disk1"],
+    [{ pool: "we/ird", namespace: "50 %", name: "a/b%2F" }, "we%2Fird/50 %25/a%2Fb%252F"],
+    [{ pool: "rbd", name: "שלום" }, "rbd/שלום"],
+  ];
+  for (const [image, path] of paths) assert.equal(images.pathOf(image), path);
+  assert.equal(images.namesIn("we%2Fird/50 %25/a%2Fb%252F"), "we/ird/50 %/a/b%2F");
+  assert.equal(images.namesIn("rbd/100 %"), "rbd/100 %");
+});
+
+test("images of the same name in other namespaces are other images to a task", () => {
+  const task = measuring(1, { images: ["rbd/team/disk1"] });
+
+  assert.ok(images.covers(task, { ...disk, namespace: "team" }));
+  assert.ok(!images.covers(task, disk));
+});

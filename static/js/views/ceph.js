@@ -12,6 +12,7 @@ import { named } from "./name.js";
 import { pagerView } from "./pager.js";
 import { poolsSort, poolsTable, poolsTools } from "./pools.js";
 import { notSearched, searchField } from "./sorting.js";
+import { unreadableView } from "./unreadable.js";
 
 const HEALTH = {
   HEALTH_OK: { icon: "bi-check-circle-fill", tone: "finished" },
@@ -21,7 +22,7 @@ const HEALTH = {
 const UNKNOWN = { icon: "bi-question-circle", tone: "waiting" };
 const PARTS = {
   pools: { table: poolsTable, tools: poolsTools, sort: poolsSort, one: "pool", none: "There are no pools in this cluster." },
-  images: { table: imagesTable, tools: imagesTools, sort: imagesSort, one: "image", none: "There are no RBD images in this cluster." },
+  images: { table: imagesTable, tools: imagesTools, sort: imagesSort, one: "image", none: "There are no RBD images in this cluster.", noneReadable: "There are no RBD images in the pools that can be read." },
 };
 const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
 
@@ -72,7 +73,7 @@ function age({ list }, cluster, now) {
 /** What does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
-  const title = reachable ? `Not all of ${isolated(name)} answers` : `Cluster ${isolated(name)} cannot be reached`;
+  const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;
   const isThere = list?.answered !== null && list !== null;
   return html`
     <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
@@ -122,6 +123,7 @@ function content(state, cluster, act, now) {
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
+      ${unreadableView(list.unreadable)}
       ${rowsOf(state, cluster, parts, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
     </section>
@@ -133,7 +135,7 @@ function rowsOf(state, cluster, parts, act, now) {
   if (list.searchError) return notSearched(() => act.searchView(""));
   if (list.answered === null) return list.error || cluster.error ? nothing : loading();
   if (list.results.length > 0) return parts.table(state, isSame(list.answered, list.query), act, now);
-  if (list.answered.search === "") return html`<div class="empty"><p>${parts.none}</p></div>`;
+  if (list.answered.search === "") return html`<div class="empty"><p>${list.unreadable.length > 0 ? parts.noneReadable : parts.none}</p></div>`;
   return html`
     <div class="empty">
       <p>No ${parts.one} matches “${isolated(list.answered.search)}”.</p>

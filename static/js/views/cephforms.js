@@ -5,6 +5,7 @@ import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { errorsAt, isLacking, maySet, preflightOf, samplesOf } from "../cephforms.js";
 import { isolated } from "../bidi.js";
 import { number } from "../format.js";
+import { namesIn } from "../images.js";
 import { LEAST_PGS, MOST_PGS, isWhole, meaning, pgsText, powersAround, typedNumber } from "../pools.js";
 import { alert, care, invalidity, mistakes } from "./fields.js";
 
@@ -172,7 +173,7 @@ function performanceBody(form, { ids }, act) {
 }
 
 function selectedText(paths) {
-  return paths.length === 1 ? `Image ${isolated(paths[0])}` : `The ${number(paths.length)} selected images`;
+  return paths.length === 1 ? `Image ${isolated(namesIn(paths[0]))}` : `The ${number(paths.length)} selected images`;
 }
 
 function samplesHint(form) {

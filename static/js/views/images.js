@@ -5,8 +5,9 @@ import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
 import { bytesRate, rate } from "../curves.js";
+import { errorText } from "../errno.js";
 import { bytes, duration, percent } from "../format.js";
-import { covers, isMeasured, pathOf, samplings, sparkline, sparklineText, usedShare } from "../images.js";
+import { covers, isMeasured, namesIn, pathOf, samplings, sparkline, sparklineText, usedShare } from "../images.js";
 import { NO_CURVES, addressOf } from "../place.js";
 import { isAll } from "../selection.js";
 import { completeBar } from "./complete.js";
@@ -19,8 +20,8 @@ import { timeView } from "./time.js";
 const WIDTH = 120;
 const HEIGHT = 28;
 const COLUMNS = [
-  { title: "Pool", kind: "word", by: "pool", first: "", cell: ({ pool }) => named(pool) },
-  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${named(name)}</span>` },
+  { title: "Pool", kind: "word", by: "pool", first: "", cell: poolCell },
+  { title: "Name", kind: "name", by: "name", first: "", cell: nameCell },
   { title: "Used", kind: "used", by: "used_bytes", first: "-", cell: usedCell },
   { title: "Operations", kind: "spark", by: null, cell: sparkCell },
   { title: "Reads", kind: "rate", by: "read_ops", first: "-", cell: (image) => rateCell(image, "read") },
@@ -51,7 +52,7 @@ export function imagesTable({ ceph, place, role, preferences }, isAnswered, act,
   const paths = list.results.map(pathOf);
   return html`
     ${running.length === 0 ? nothing : samplingLines(running, context)}
-    ${list.results.every(({ used_bytes: used }) => used !== null) ? nothing : usedNote()}
+    ${list.results.every(({ used_bytes: used, error }) => used !== null || error) ? nothing : usedNote()}
     <table class="tasks" data-tab="images" aria-busy=${isAnswered ? "false" : "true"}>
       <caption class="visually-hidden">RBD images</caption>
       <thead><tr>
@@ -70,11 +71,12 @@ function usedNote() {
 function row(image, choice, context, { zone }) {
   const path = pathOf(image);
   const isSelected = choice?.ids.has(path) ?? false;
+  const label = isolated(namesIn(path));
   const sampling = context.running.find((task) => covers(task, image));
   const minute = Math.floor(context.now / 10000);
   return html`
     <tr class=${isSelected ? "is-selected" : ""}>
-      ${choice ? selectOne(isolated(path), isSelected, false, (withShift) => context.act.clickImage(path, withShift)) : nothing}
+      ${choice ? selectOne(label, isSelected, false, (withShift) => context.act.clickImage(path, withShift)) : nothing}
       ${guard([image, sampling, context.place, minute, zone], () => COLUMNS.map(({ title, kind, cell }) =>
         html`<td class=${`cell-${kind}`} data-label=${title}>${cell(image, { ...context, sampling })}</td>`))}
     </tr>
@@ -101,7 +103,25 @@ function samplingLines(running, { place, act, now }) {
 
 // Cells.
 
+function poolCell({ pool, namespace }) {
+  if (!namespace) return named(pool);
+  return html`${named(pool)}<div class="muted cell-second">namespace ${named(namespace)}</div>`;
+}
+
+function nameCell({ name, error }) {
+  return html`<span class="row-name">${named(name)}</span>${error ? errorView(error) : nothing}`;
+}
+
+/** An image that cannot be read has no figures, but the words of the cluster. */
+function errorView(error) {
+  return html`
+    <div class="image-error"><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+      <span>Cannot be read: ${named(errorText(error))}</span></div>
+  `;
+}
+
 function usedCell(image) {
+  if (image.size_bytes === null) return none("–");
   const share = usedShare(image);
   const size = bytes(image.size_bytes);
   if (share === null) {
@@ -109,7 +129,7 @@ function usedCell(image) {
   }
   return html`
     <div class="used-text">${bytes(image.used_bytes)} of ${size}</div>
-    <progress class="used" max="1" value=${share} aria-label=${`Used of ${isolated(pathOf(image))}: ${percent(share * 100)}`}></progress>
+    <progress class="used" max="1" value=${share} aria-label=${`Used of ${isolated(namesIn(pathOf(image)))}: ${percent(share * 100)}`}></progress>
   `;
 }
 
@@ -143,7 +163,8 @@ function latencyCell({ performance }) {
 }
 
 function measuredCell(image, { sampling, place, act, now }) {
-  const { performance, performance_as_of: asOf } = image;
+  const { performance, performance_as_of: asOf, error } = image;
+  if (error) return none("–");
   if (sampling !== undefined) return html`sampling…<div class="cell-second">${curvesLink(image, sampling.id, place, act)}</div>`;
   if (performance === null) return none("never");
   const link = performance.measured ? curvesLink(image, performance.task, place, act) : none("not measured");
@@ -155,7 +176,7 @@ function curvesLink(image, task, place, act) {
   const curves = { ...NO_CURVES, images: [path] };
   return html`
     <a href=${addressOf({ ...place, task, curves })} data-task=${task}
-      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${isolated(path)}</span></a>
+      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${isolated(namesIn(path))}</span></a>
   `;
 }
 

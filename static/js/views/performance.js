@@ -5,14 +5,17 @@ import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
-import { MEASURES, MOST_CURVES, SIDES, dataOf, drawn, picture, summaries } from "../curves.js";
+import { MEASURES, MOST_CURVES, SIDES, dataOf, drawn, failedImages, picture, summaries } from "../curves.js";
+import { errorText } from "../errno.js";
 import { bytes, duration, number, timeOfDay } from "../format.js";
+import { namesIn } from "../images.js";
 import { isFinal } from "../statuses.js";
 import { chart } from "./chart.js";
 import { named } from "./name.js";
 
 const HEIGHT = 240;
 const MOST_ROWS = 200;
+const MOST_FAILED = 50;
 const FIGURES = ["mean", "p50", "p95", "max"];
 /** One of them in each power of ten: ticks of what is no whole number. */
 const STEPS = Array.from({ length: 20 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 6))).flat();
@@ -21,7 +24,8 @@ const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 export function performanceView(open, curves, act) {
   return guard([open.rounds, open.task.result, open.task.status, curves], () => {
     const data = dataOf(open);
-    return data === null ? nothingYet(open.task) : known(open, data, curves, act);
+    const content = data === null ? nothingYet(open.task) : known(open, data, curves, act);
+    return html`${failedView(failedImages(open))}${content}`;
   });
 }
 
@@ -42,6 +46,25 @@ export function csvButton(open, act) {
 function nothingYet({ status, result_bytes: size }) {
   if (!isFinal(status)) return html`<p class="muted">The curves begin with the first sample.</p>`;
   return html`<p class="muted">${size > 0 ? "Loading…" : "There is no sample of it."}</p>`;
+}
+
+/** What could not be read, in the words of the cluster; the others are measured all the same. */
+function failedView(failed) {
+  if (failed.length === 0) return nothing;
+  const left = failed.length - MOST_FAILED;
+  return html`
+    <section class="failed-images" aria-labelledby="failed-images-title">
+      <h4 id="failed-images-title">
+        <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+        ${failed.length === 1 ? "1 image could not be read" : `${number(failed.length)} images could not be read`}
+      </h4>
+      <ul>
+        ${failed.slice(0, MOST_FAILED).map(({ path, error }) => html`
+          <li><strong>${named(namesIn(path))}</strong> <span>${named(errorText(error))}</span></li>`)}
+      </ul>
+      ${left > 0 ? html`<p class="muted">${number(left)} more are in the result.</p>` : nothing}
+    </section>
+  `;
 }
 
 function known(open, data, curves, act) {
@@ -74,10 +97,10 @@ function curvesChart(data, paths, measure, side) {
   const { title, unit, text } = MEASURES[measure];
   const { x, curves } = picture(data, paths, measure, side);
   return chart({
-    label: `${title} ${unit}, ${SIDES[side].title.toLowerCase()}, of ${paths.map(isolated).join(", ")}`,
+    label: `${title} ${unit}, ${SIDES[side].title.toLowerCase()}, of ${paths.map((path) => isolated(namesIn(path))).join(", ")}`,
     x,
     series: curves.map(({ path, values }, index) => ({
-      name: path,
+      name: namesIn(path),
       values,
       tone: `curve-${index + 1}`,
       kind: "line",
@@ -119,9 +142,9 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
     <tr>
       <th scope="row">
         <label class=${`curve-image ${at < 0 ? "" : `tone-curve-${at + 1}`}`}>
-          <input class="form-check-input" type="checkbox" aria-label=${`Draw ${isolated(path)}`} .checked=${live(at >= 0)}
+          <input class="form-check-input" type="checkbox" aria-label=${`Draw ${isolated(namesIn(path))}`} .checked=${live(at >= 0)}
             ?disabled=${at < 0 && isFull} @change=${() => act.drawImage(paths, path)}>
-          <span class="chart-mark" data-kind="line" ?data-dashed=${at % 2 === 1}></span>${named(path)}
+          <span class="chart-mark" data-kind="line" ?data-dashed=${at % 2 === 1}></span>${named(namesIn(path))}
         </label>
       </th>
       <td>${used === null ? "–" : `${bytes(used)} of ${bytes(size)}`}</td>

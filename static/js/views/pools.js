@@ -17,14 +17,28 @@ import { statusIcon, statusTone } from "./status.js";
 
 const AUTOSCALE = { on: "on", off: "off", warn: "warns" };
 const COLUMNS = [
-  { title: "Name", kind: "name", by: "name", first: "", cell: ({ name }) => html`<span class="row-name">${named(name)}</span>` },
+  { title: "Name", kind: "name", by: "name", first: "", cell: nameCell },
   { title: "PGs", kind: "pgs", by: "pg_num", first: "-", cell: pgsCell },
-  { title: "Application", kind: "word", by: "application", first: "", cell: ({ application }) => application ?? none("none") },
+  { title: "Application", kind: "word", by: "application", first: "", cell: applicationsCell },
   { title: "Replicas", kind: "number", by: "size", first: "-", cell: ({ size }) => number(size) },
   { title: "Autoscale", kind: "word", by: null, cell: ({ autoscale }) => AUTOSCALE[autoscale] ?? autoscale },
   { title: "Used", kind: "number", by: "used_bytes", first: "-", cell: usedCell },
   { title: "Task", kind: "task", by: null, cell: taskCell },
 ];
+
+function nameCell({ name, internal }) {
+  return html`<span class="row-name">${named(name)}</span>${internal ? internalMark() : nothing}`;
+}
+
+function internalMark() {
+  return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">internal</span>`;
+}
+
+/** All of them, each isolated: they are text from outside. */
+function applicationsCell({ applications }) {
+  if (applications.length === 0) return none("none");
+  return applications.map((one, at) => html`${at === 0 ? nothing : ", "}${named(one)}`);
+}
 
 export function poolsTools(state, act) {
   return html`

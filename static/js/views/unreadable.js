@@ -1,0 +1,38 @@
+/** The pools whose images are missing in the list: which, why, and what to do about it. */
+
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { number } from "../format.js";
+import { named } from "./name.js";
+
+/** More are behind a click: what can be read comes first. */
+const MOST_OPEN = 3;
+const ADVICE = {
+  inactive: html`Some of its placement groups serve nobody: <code>ceph health detail</code> says which, and why.`,
+  "not permitted": html`The key of config.ini may not read it. If it should, its OSD capabilities need <code>profile rbd</code> for this
+    pool.`,
+  failed: html`It is tried again with each look; <code>ceph health detail</code> may say more.`,
+};
+
+export function unreadableView(pools) {
+  if (pools.length === 0) return nothing;
+  const count = pools.length === 1 ? "1 pool" : `${number(pools.length)} pools`;
+  const title = `${count} cannot be read: images of ${pools.length === 1 ? "it" : "them"} may be missing here`;
+  return html`
+    <section class="unreadable" aria-labelledby="unreadable-title">
+      <details ?open=${pools.length <= MOST_OPEN}>
+        <summary><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i> <span id="unreadable-title">${title}</span></summary>
+        <ul>${pools.map(onePool)}</ul>
+      </details>
+    </section>
+  `;
+}
+
+function onePool({ pool, state, text }) {
+  return html`
+    <li>
+      <p><strong>${named(pool)}</strong> <span class="unreadable-state">${state}</span></p>
+      <p class="unreadable-words">${named(text)}</p>
+      ${state in ADVICE ? html`<p class="muted">${ADVICE[state]}</p>` : nothing}
+    </li>
+  `;
+}
