@@ -29,7 +29,7 @@ LOOKS = 30
 LIMIT_SECONDS = 1.0
 HOUR_SECONDS = 3600
 COMPARED = 60
-MOST_GROWTH = 1.5
+MOST_GROWTH = 2.0
 SEED = 12
 IMAGE_BYTES = 1 << 30
 FSID = "11111111-2222-3333-4444-555555555555"
@@ -83,8 +83,12 @@ class ScriptedCluster:
         self._chance = random.Random(SEED)
 
     def ask(self, prefix: str, **_: object) -> Any:
-        pools = [{"poolnum": number, "poolname": pool} for number, pool in enumerate(self._images)]
-        return {"osd lspools": pools, "mgr stat": {"epoch": 1, "active_name": "x"}}[prefix]
+        answers = {
+            "mgr stat": {"epoch": 1, "active_name": "x"},
+            "osd lspools": [{"poolnum": number, "poolname": pool} for number, pool in enumerate(self._images)],
+            "osd pool ls": [_listed(number, pool) for number, pool in enumerate(self._images)],
+        }
+        return answers[prefix]
 
     def command(self, _prefix: str, **_: object) -> bytes:
         return b"1"
@@ -105,6 +109,13 @@ class ScriptedCluster:
 
     def _figures(self) -> list[float]:
         return [self._chance.lognormvariate(4, 2) for _ in ANSWERED_AS]
+
+
+def _listed(number: int, name: str) -> Mapping[str, object]:
+    """A pool as `osd pool ls detail` has it, as far as it matters."""
+    numbers = ("size", "pg_num", "pg_num_target", "pg_num_pending", "pg_placement_num", "pg_placement_num_target")
+    named = {"pool_id": number, "pool_name": name, "application_metadata": {"rbd": {}}}
+    return {**dict.fromkeys(numbers, 1), **named}
 
 
 def measure_hour(scale: Scale) -> list[Row]:

@@ -275,13 +275,20 @@ class Series:
     def add(self, sample: Sample) -> None:
         self._open.append(sample)
         if rows_in(self.samples) > self.MOST_ROWS:
-            self._blocks, self._closed, self._open = [], [], thinned(self.samples)
+            self._thin()
         if len(self._open) >= self.SAMPLES_A_BLOCK or rows_in(self._open) >= self.ROWS_A_BLOCK:
             self._close()
 
     def packed(self) -> list[str]:
         """All of it, a text for each 60 samples, fewer if many images are busy: a full one is not packed again."""
         return [*self._blocks, packed_samples(self._open, self._paths)] if self._open else list(self._blocks)
+
+    def _thin(self) -> None:
+        """By a quarter at least: all that is left is packed anew, which must not be so with each sample."""
+        samples = self.samples
+        while rows_in(samples) > self.MOST_ROWS * 3 // 4 and len(samples) > 1:
+            samples = thinned(samples)
+        self._blocks, self._closed, self._open = [], [], samples
 
     def _close(self) -> None:
         self._blocks.append(packed_samples(self._open, self._paths))
