@@ -24,12 +24,8 @@ class Seen(Provided):
         self._watches = watches
 
     async def clusters(self) -> list[ClusterWatch]:
-        """Those that are known by their fsid; one that has not said it yet is asked once more."""
-        found = list(self._watches.all) if self._watches else []
-        for watch in found:
-            if watch.fsid is None:
-                await watch.look()
-        return [watch for watch in found if watch.fsid is not None]
+        """Those whose fsid is known."""
+        return await self._watches.identified() if self._watches else []
 
     async def pools(self, fsid: str) -> list[Pool]:
         """Those that people made, by name. Raises InvalidInput, ClusterError."""
@@ -82,4 +78,5 @@ async def images(fsid: str, *, seen: Seen) -> list[Choice]:
 
 def _image_choice(image: Image) -> Choice:
     name = "/".join(filter(None, (image.pool, image.namespace, image.name)))
-    return Choice(image.path, name, "" if image.size_bytes is None else in_bytes(image.size_bytes))
+    detail = "cannot be read" if image.error else "" if image.size_bytes is None else in_bytes(image.size_bytes)
+    return Choice(image.path, name, detail)

@@ -134,7 +134,7 @@ class Cluster:
 
     def command(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> bytes:
         """The answer of a monitor's command as it comes."""
-        text = json.dumps({"prefix": prefix, **arguments})
+        text = _encoded({"prefix": prefix, **arguments})
         with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
@@ -146,7 +146,7 @@ class Cluster:
 
         After one that has timed out the handle is closed at once: its late answer would kill the process.
         """
-        text = json.dumps({"prefix": prefix, "format": "json", **arguments})
+        text = _encoded({"prefix": prefix, "format": "json", **arguments})
         with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mgr_command(text, b"")
@@ -268,6 +268,11 @@ class Cluster:
             old.is_stale = True
             if old.users == 0:
                 old.close()
+
+
+def _encoded(command: Mapping[str, object]) -> str:
+    """Without escapes: of a character beyond 16 bits Ceph would make two halves, and not find what is named by it."""
+    return json.dumps(command, ensure_ascii=False)
 
 
 def causes_of_silence(status: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,15 @@ from typing import NamedTuple
 
 from ceph.cluster import OSDS_SILENT, Cluster, Connection, no_answer
 from ceph.pool_calls import PoolCalls, Reply
-from ceph.pool_reading import MOST_NAMESPACES, PoolReading, Room, Surroundings
+from ceph.pool_reading import (
+    MOST_NAMESPACES,
+    NOTHING_KNOWN,
+    FoundImage,
+    Place,
+    PoolReading,
+    Room,
+    Surroundings,
+)
 from ceph.rbd_layout import DIRECTORY
 from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
@@ -89,6 +97,7 @@ class ImageListing:
         self._readings: dict[int, PoolReading] = {}
         """Those that go on, as their pools were silent the last time."""
         self._silent: set[int] = set()
+        self._sound: dict[int, Mapping[Place, FoundImage]] = {}
         self._lock = threading.Lock()
 
     def images(self) -> Images:
@@ -101,6 +110,7 @@ class ImageListing:
             readings = self._begin(connection, pools)
             inactive = self._wait(readings, pools)
             self._readings = {reading.pool_id: reading for reading in readings if not reading.is_done}
+            self._sound = {reading.pool_id: reading.sound() for reading in readings}
             found = self._gathered(readings, inactive)
             if any(one.state == NOT_PERMITTED for one in found.unreadable):
                 connection.is_stale |= time.monotonic() > self._connected_at + PERMISSION_SECONDS
@@ -130,7 +140,8 @@ class ImageListing:
             calls = PoolCalls(connection, pool.id, self._replies, window)
         except ClusterRefused:
             return None
-        return PoolReading(pool.id, pool.name, calls, around)
+        namespaces = self.cluster.settings.namespaces_of(pool.name)
+        return PoolReading(pool.id, pool.name, calls, around, namespaces, self._sound.get(pool.id, NOTHING_KNOWN))
 
     # Waiting
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from ceph.facts import Facts
 from ceph.state import ClusterState, Images
 from jobs.errors import ClusterRefused, ClusterUnavailable
 
@@ -15,7 +16,7 @@ class Read(Struct, frozen=True, tag=True):
     """Read this of the cluster, and answer under this number."""
 
     number: int
-    what: Literal["state", "images"]
+    what: Literal["state", "images", "facts"]
 
 
 class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
@@ -41,6 +42,12 @@ class StateRead(Struct, frozen=True, tag=True):
     state: ClusterState
 
 
+class FactsRead(Struct, frozen=True, tag=True):
+    number: int
+    state: ClusterState
+    facts: Facts
+
+
 class ImagesRead(Struct, frozen=True, tag=True):
     number: int
     images: Images
@@ -58,7 +65,7 @@ class Failed(Struct, frozen=True, tag=True, kw_only=True):
         return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
 
 
-Answer = StateRead | ImagesRead | Failed
+Answer = StateRead | FactsRead | ImagesRead | Failed
 Report = Found | Answer
 
 decode_order = msgspec.msgpack.Decoder(Order).decode

@@ -63,7 +63,7 @@ class PerformanceQuery:
     """
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._epoch: object = None
         self._cold_seconds = 0.0
         self._warm: set[str] = set()
@@ -86,7 +86,7 @@ class PerformanceQuery:
             answers[group.path] = self._apart(group) or answers[group.path]
         if groups and len(self.refusals) == len(groups):
             refused = next(iter(self.refusals.values()))
-            raise explained(self._cluster, refused) from refused.__cause__
+            raise explained(self.cluster, refused) from refused.__cause__
         self._note_busy({group.descriptor for group in groups if answers[group.path].rows})
         are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
         return list(answers.values()) if all(are_warm) else None
@@ -94,7 +94,7 @@ class PerformanceQuery:
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""
         try:
-            stat = self._cluster.ask("mgr stat")
+            stat = self.cluster.ask("mgr stat")
         except ClusterRefused:  # the key of a client that may see single pools; `_note_busy` goes by the figures then
             stat = {"epoch": "unknown", "active_name": None}
         if stat["epoch"] != self._epoch:
@@ -102,10 +102,10 @@ class PerformanceQuery:
             self._begin_anew(stat["active_name"])
 
     def _begin_anew(self, manager: str | None) -> None:
-        self._cold_seconds = 2 * period_seconds(self._cluster, manager) + 2
+        self._cold_seconds = 2 * period_seconds(self.cluster, manager) + 2
         self._warm, self._warm_at, self._apart_warm_at = set(), {}, {}
         with suppress(ClusterRefused):
-            self._rbd_pools = {pool.name for pool in all_pools(self._cluster) if RBD in pool.applications}
+            self._rbd_pools = {pool.name for pool in all_pools(self.cluster) if RBD in pool.applications}
 
     def _note_busy(self, busy: set[str]) -> None:
         """If nobody says which manager it is, figures that all vanish at once may be those of one that is new."""
@@ -165,7 +165,7 @@ class PerformanceQuery:
         self.refusals |= {group.path: error for group in groups}
 
     def _replies(self, spec: str) -> Mapping[str, Any]:
-        return {order: self._cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
+        return {order: self.cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
 
 
 def period_seconds(cluster: Cluster, manager: str | None) -> float:

@@ -12,6 +12,7 @@ from math import ceil
 
 from msgspec import Struct
 
+from ceph.facts import Facts
 from ceph.pools import CHANGES, CREATES, MOST_PGS
 from ceph.state import ClusterState, Pool
 from jobs.model import Task
@@ -20,6 +21,19 @@ FIRST_RELEASE_THAT_MERGES = "nautilus"
 """Releases are named by the alphabet."""
 LEAST_OSDS_COUNTED = 3
 """A cluster of fewer is judged by its monitors as if it had so many."""
+FIRST_RELEASE_THAT_COUNTS_BY_RULE = "quincy"
+MOST_NAMED = 10
+HOLDING_UP = {
+    "pause": "nobody can read or write",
+    "pauserd": "nobody can read",
+    "pausewr": "nobody can write",
+    "norecover": "PGs do not recover",
+    "nobackfill": "data does not move to other OSDs",
+    "norebalance": "data that is only misplaced does not move",
+    "noup": "OSDs that come back stay down",
+    "noin": "OSDs that come back stay out",
+}
+"""Flags of a cluster that can keep a change from its end, by what they mean."""
 SHORT_OF_SPACE = ("FULL", "NEARFULL", "BACKFILLFULL")
 SECONDS_A_MERGE = 1
 
@@ -61,7 +75,7 @@ class Preflight(Struct, frozen=True, kw_only=True, rename={"before": "from", "af
     refused: str | None
 
 
-def preflight(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> Preflight:
+def preflight(state: ClusterState, facts: Facts, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> Preflight:
     """`pending` are the tasks on this pool, in the order in which they have it."""
     refused = out_of_range(pg_num) or impossible_now(state, pool, pg_num, pending)
     before = pool.pg_num_target
@@ -70,7 +84,7 @@ def preflight(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[Po
         after=pg_num,
         moves_bytes_at_most=0 if refused else moved_bytes_at_most(pool.used_bytes, before, pg_num),
         reversible=can_merge(state),
-        warnings=[] if refused else list(_warnings(state, pool, pg_num, pending)),
+        warnings=[] if refused else list(_warnings(state, facts, pool, pg_num, pending)),
         refused=refused,
     )
 
@@ -91,6 +105,20 @@ def impossible_now(state: ClusterState, pool: Pool, pg_num: int, pending: Sequen
             f"The cluster runs {state.release}, which cannot merge PGs: the {pool.pg_num_target} PGs of pool "
             f"{pool.name} cannot become {pg_num}."
         )
+    return None if pg_num == pool.pg_num_target else forbidden(pool, pg_num)
+
+
+def forbidden(pool: Pool, pg_num: int) -> str | None:
+    """Why this number is forbidden by what was set for the pool; None where it is not."""
+    to_change = f"ceph osd pool set {pool.name}"
+    if "nopgchange" in pool.flags:
+        return f"Pool {pool.name} has the flag nopgchange; to remove it: {to_change} nopgchange false"
+    if 0 < pg_num < pool.pg_num_min:
+        return f"Pool {pool.name} has {pool.pg_num_min} as pg_num_min; to change that: {to_change} pg_num_min {pg_num}"
+    if 0 < pool.pg_num_max < pg_num:
+        return f"Pool {pool.name} has {pool.pg_num_max} as pg_num_max; to change that: {to_change} pg_num_max {pg_num}"
+    if pg_num > pool.pg_num_target and pool.cache_mode != "none":
+        return f"Pool {pool.name} is a cache (cache_mode {pool.cache_mode}), which only the ceph command can split."
     return None
 
 
@@ -132,14 +160,20 @@ def _moved_share(fewer: int, more: int) -> Fraction:
 # What to mind
 
 
-def _warnings(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> Iterator[Caution]:
+def _warnings(
+    state: ClusterState, facts: Facts, pool: Pool, pg_num: int, pending: Sequence[PoolTask]
+) -> Iterator[Caution]:
     found = {
         "not_a_power_of_two": _uneven(pg_num),
-        "too_many_pgs_per_osd": _too_many(state, pool, pg_num),
+        "too_many_pgs_per_osd": _too_many(state, facts, pool, pg_num),
         "shrinking_is_slow": _slow(pool, pg_num),
         "autoscaler_on": _autoscaled(pool),
         "health_err": _unwell(state),
         "nearfull": _short_of_space(state),
+        "manager_silent": _unmanaged(state),
+        "flags_set": _held_up(facts),
+        "osds_down": _down(facts),
+        "pgs_inactive": _inactive(facts, pool),
         "task_on_pool": _waits(pending),
     }
     yield from (Caution(code, text) for code, text in found.items() if text)
@@ -153,18 +187,44 @@ def _uneven(pg_num: int) -> str | None:
     return f"{pg_num} is not a power of two: some PGs will hold twice as much as others; {even}."
 
 
-def _too_many(state: ClusterState, pool: Pool, pg_num: int) -> str | None:
-    """As the monitors count when a number is raised: what all pools are told to become, with all copies."""
+def _too_many(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
+    """As the monitors count when a number is raised: what pools are told to become, with all copies."""
+    if pg_num <= pool.pg_num_target:
+        return None
+    if facts.release < FIRST_RELEASE_THAT_COUNTS_BY_RULE:
+        return _too_many_in_all(state, facts, pool, pg_num)
+    return _too_many_of_rule(state, facts, pool, pg_num)
+
+
+def _too_many_in_all(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
+    """Ceph 16: of all pools, on all OSDs that are in."""
     osds = max(state.osds_in, LEAST_OSDS_COUNTED)
-    most = state.most_pgs_per_osd * osds
-    others = sum(other.pg_num_target * other.size for other in state.pools if other.id != pool.id)
-    total = others + pg_num * pool.size
-    if pg_num <= pool.pg_num_target or total <= most:
+    most = facts.most_pgs_per_osd * osds
+    total = _total(state.pools, pool, pg_num)
+    if total <= most:
         return None
     return (
         f"All pools together would have {total} PGs, copies included, and {most} are the most (mon_max_pg_per_osd "
-        f"{state.most_pgs_per_osd} for each of {osds} OSDs): the cluster will refuse it."
+        f"{facts.most_pgs_per_osd} for each of {osds} OSDs): the cluster will refuse it."
     )
+
+
+def _too_many_of_rule(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
+    """Since Ceph 17: of the pools of the same CRUSH rule, on the OSDs that it chooses from, rounded down for each."""
+    osds = max(facts.osds_of_rule.get(pool.crush_rule, 0), LEAST_OSDS_COUNTED)
+    total = _total([other for other in state.pools if other.crush_rule == pool.crush_rule], pool, pg_num)
+    if total // osds <= facts.most_pgs_per_osd:
+        return None
+    return (
+        f"All pools of its CRUSH rule together would have {total} PGs, copies included, on {osds} OSDs: "
+        f"{total // osds} for each, and {facts.most_pgs_per_osd} are the most (mon_max_pg_per_osd): the cluster will "
+        "refuse it."
+    )
+
+
+def _total(pools: Sequence[Pool], pool: Pool, pg_num: int) -> int:
+    """How many PGs these pools would have with all copies, if one of them had so many."""
+    return pg_num * pool.size + sum(other.pg_num_target * other.size for other in pools if other.id != pool.id)
 
 
 def _slow(pool: Pool, pg_num: int) -> str | None:
@@ -195,6 +255,41 @@ def _short_of_space(state: ClusterState) -> str | None:
     if not texts:
         return None
     return f"Space is short ({'; '.join(texts)}), and data that moves needs more of it meanwhile."
+
+
+def _unmanaged(state: ClusterState) -> str | None:
+    if state.manager_error is None:
+        return None
+    return f"The cluster takes the number, but changes nothing until its manager answers ({state.manager_error})."
+
+
+def _held_up(facts: Facts) -> str | None:
+    """In the order of `HOLDING_UP`."""
+    found = [f"{flag} ({meaning})" for flag, meaning in HOLDING_UP.items() if flag in facts.flags]
+    if not found:
+        return None
+    one = next(flag for flag in HOLDING_UP if flag in facts.flags)
+    return f"Flags of the cluster can let it wait for ever: {', '.join(found)}. To remove one: ceph osd unset {one}"
+
+
+def _down(facts: Facts) -> str | None:
+    count = len(facts.osds_down)
+    if not count:
+        return None
+    named = ", ".join(f"osd.{number}" for number in facts.osds_down[:MOST_NAMED])
+    more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+    return (
+        f"{count} of {facts.osds} OSDs {'is' if count == 1 else 'are'} down ({named}{more}): PGs that belong there "
+        "become clean only when they are back, or out."
+    )
+
+
+def _inactive(facts: Facts, pool: Pool) -> str | None:
+    count = facts.inactive_pgs.get(pool.id, 0)
+    if not count:
+        return None
+    are = "PG of the pool is" if count == 1 else "PGs of the pool are"
+    return f"{count} {are} not active: the manager changes nothing until all of them are."
 
 
 def _waits(pending: Sequence[PoolTask]) -> str | None:

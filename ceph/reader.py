@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -19,10 +20,12 @@ import logs
 from ceph.answers import understood
 from ceph.beside import Beside
 from ceph.cluster import Cluster, fsid_in_conf
+from ceph.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
 from ceph.listing import ImageListing
 from ceph.messages import (
     Answer,
     CreatePool,
+    FactsRead,
     Failed,
     Found,
     ImagesRead,
@@ -121,7 +124,10 @@ class Reader:
             create_pool(cluster, order.name, order.pg_num, order.application)
         if isinstance(order, Read) and order.what == "images":
             return ImagesRead(order.number, self._listing_of(cluster).images())
-        return StateRead(order.number, state_of(cluster, self._manager, self._progress))
+        state = state_of(cluster, self._manager, self._progress)
+        if isinstance(order, Read) and order.what == "facts":
+            return FactsRead(order.number, state, facts_of(cluster, state.manager_error is None))
+        return StateRead(order.number, state)
 
     def _connected(self) -> Cluster:
         """Who has waited while another thread failed to connect has failed with it."""
@@ -183,10 +189,41 @@ def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Det
         pools=pools,
         osds_up=status["osdmap"]["num_up_osds"],
         osds_in=status["osdmap"]["num_in_osds"],
-        most_pgs_per_osd=int(cluster.option("mon_max_pg_per_osd")),
         release=status["monmap"]["min_mon_release_name"],
         manager_error=manager.answer(cluster),
         module_error=error_of_module(cluster, checks),
         objects_away=objects_away(status["pgmap"]),
         events=events_of(events, progress.answer(cluster), pools) if events else [],
     )
+
+
+def facts_of(cluster: Cluster, manager_answers: bool) -> Facts:
+    """What a change of a pool depends on. A manager that does not answer is not asked. Raises ClusterError."""
+    osds, crush = cluster.ask("osd dump"), cluster.ask("osd crush dump")
+    leader = cluster.ask("quorum_status")["quorum_leader_name"]
+    return Facts(
+        release=cluster.ask("mon metadata", id=leader)["ceph_release"],
+        flags=flags_of(osds),
+        osds=len(osds["osds"]),
+        osds_down=osds_down_of(osds),
+        osds_of_rule=osds_of_rules(crush),
+        inactive_pgs=inactive_pgs(cluster) if manager_answers else {},
+        most_pgs_per_osd=most_pgs_per_osd(cluster, leader, manager_answers),
+    )
+
+
+def inactive_pgs(cluster: Cluster) -> dict[int, int]:
+    """By the id of their pool; none where the manager does not tell."""
+    try:
+        return inactive_pgs_of(cluster.ask("pg dump_stuck", passed_on=True, stuckops=["inactive"], threshold=0))
+    except ClusterError:
+        return {}
+
+
+def most_pgs_per_osd(cluster: Cluster, leader: str, manager_answers: bool) -> int:
+    """What the monitor that leads goes by; where its manager does not tell, what a client is told."""
+    option = "mon_max_pg_per_osd"
+    if manager_answers:
+        with suppress(ClusterError, TypeError, ValueError):
+            return int(cluster.ask("config show", passed_on=True, who=f"mon.{leader}", key=option))
+    return int(cluster.option(option))

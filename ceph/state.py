@@ -15,7 +15,8 @@ class Pool(Struct, frozen=True, kw_only=True):
     """A pool. The targets are what it was told to become; the manager carries that out step by step.
 
     `size` is how many copies of each object there are (or chunks, if it is erasure coded), `used_bytes` what they
-    take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`.
+    take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`; a `pg_num_min` or `pg_num_max` of 0 is
+    none.
     """
 
     id: int
@@ -28,8 +29,10 @@ class Pool(Struct, frozen=True, kw_only=True):
     pgp_num: int
     pgp_num_target: int
     pg_num_min: int = 0
+    pg_num_max: int = 0
     crush_rule: int = 0
     flags: list[str] = []
+    cache_mode: str = "none"
     autoscale: str
     used_bytes: int
 
@@ -86,7 +89,6 @@ class ClusterState(Struct, frozen=True, kw_only=True):
     pools: list[Pool]
     osds_up: int
     osds_in: int
-    most_pgs_per_osd: int
     release: str
     manager_error: str | None = None
     module_error: str | None = None
@@ -181,8 +183,10 @@ def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
         pgp_num=listed["pg_placement_num"],
         pgp_num_target=listed["pg_placement_num_target"],
         pg_num_min=int(listed.get("options", {}).get("pg_num_min", 0)),
+        pg_num_max=int(listed.get("options", {}).get("pg_num_max", 0)),
         crush_rule=listed.get("crush_rule", 0),
         flags=list(filter(None, listed.get("flags_names", "").split(","))),
+        cache_mode=listed.get("cache_mode", "none"),
         autoscale=listed.get("pg_autoscale_mode", "off"),
         used_bytes=used_bytes,
     )

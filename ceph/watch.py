@@ -16,7 +16,20 @@ from msgspec import Struct
 
 from ceph import bindings
 from ceph.changes import Sightings, seen
-from ceph.messages import Answer, CreatePool, Failed, Found, ImagesRead, Order, Read, Report, StateRead, decode_report
+from ceph.facts import Facts
+from ceph.messages import (
+    Answer,
+    CreatePool,
+    FactsRead,
+    Failed,
+    Found,
+    ImagesRead,
+    Order,
+    Read,
+    Report,
+    StateRead,
+    decode_report,
+)
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
@@ -117,10 +130,10 @@ class ReaderProcess:
         match report:
             case Found(fsid):
                 self._on_found(fsid)
-            case StateRead(number=number) | ImagesRead(number=number) | Failed(number=number):
+            case _:
                 self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
                 self._ends_in_a_row = 0
-                answer = self._asked.get(number)
+                answer = self._asked.get(report.number)
                 if answer is not None and not answer.done():
                     answer.set_result(report)
 
@@ -272,8 +285,21 @@ class ClusterWatch:
             reading = await self.state.get(fresh=True)
         pool = reading.value.pool(pool_id)
         if pool is None:
-            raise NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
+            raise self._no_pool(pool_id)
         return reading.value, pool
+
+    async def facts(self, pool_id: int) -> tuple[ClusterState, Facts, Pool]:
+        """A pool, its cluster, and what a change of it depends on, read now. Raises ClusterError, NotFound."""
+        answer = await self._ask(lambda number: Read(number, "facts"), self._limit_seconds)
+        assert isinstance(answer, FactsRead)
+        self.state.know(answer.state)
+        pool = answer.state.pool(pool_id)
+        if pool is None:
+            raise self._no_pool(pool_id)
+        return answer.state, answer.facts, pool
+
+    def _no_pool(self, pool_id: int) -> NotFound:
+        return NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
 
     async def create_pool(
         self, name: str, pg_num: int, application: str | None, check: Callable[[], object] = lambda: None
@@ -363,6 +389,12 @@ class ClusterWatches:
         """Of several sections of config.ini for one cluster, the first by which it answered the last time."""
         found = [watch for watch in self.all if watch.fsid == fsid]
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
+
+    async def identified(self) -> list[ClusterWatch]:
+        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
+        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
+        return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
     async def by_fsid(self, fsid: str) -> ClusterWatch:
         """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""

@@ -203,12 +203,13 @@ class PoolHandler(ClusterHandler):
         dry_run = self.value("dry_run", False)
         given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
         wait = self.preferred_wait()
-        state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         if dry_run:
-            told = preflight(state, pool, given["pg_num"], await self.pending(fsid, pool))
+            state, facts, pool = await watch.facts(pool_number(pool_id))
+            told = preflight(state, facts, pool, given["pg_num"], await self.pending(fsid, pool))
             self.check_actor()
             self.send(told)
             return
+        state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         async with watch.deciding:
             created = await self._change(fsid, state, pool, given["pg_num"])
         if created is not None:

@@ -62,7 +62,10 @@ def _named_in(type_: object) -> Any:
 def _declared(parameter: str, find: Any, names: Sequence[str], is_provided: Callable[[object], bool]) -> Choices:
     if not callable(find):
         raise TypeError(f"the choices of {parameter} are found by a function, not by {shown(find)}")
-    given = inspect.signature(find, eval_str=True).parameters
+    try:
+        given = inspect.signature(find, eval_str=True).parameters
+    except NameError as error:
+        raise TypeError(f"the choices of {parameter}: an annotation cannot be resolved: {error}") from error
     provided = {name: one.annotation for name, one in given.items() if is_provided(one.annotation)}
     needs = tuple(name for name in given if name not in provided)
     for name in needs:

@@ -20,7 +20,8 @@ from jobs.registry import Registry
 
 log = logging.getLogger("hourglass.choices")
 
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 20.0
+"""Longer than a cluster takes to say, in its own words, that nobody answers."""
 MOST_CHOICES = 50_000
 LONGEST_VALUE_BYTES = 4096
 LONGEST_NAME = 300

@@ -235,6 +235,17 @@ def test_an_image_whose_objects_are_damaged_stays_in_the_list_with_what_the_clus
     assert states(found, pool) == {}
 
 
+@pytest.mark.parametrize(("damage", "sound_seconds"), [(remove_header, 600), (remove_id, 0)])
+def test_an_image_that_was_sound_is_seen_to_be_damaged(cluster, listed, new_pool, monkeypatch, damage, sound_seconds):
+    monkeypatch.setattr(pool_reading, "SOUND_SECONDS", sound_seconds)
+    pool = new_pool()
+    cluster.create_images(pool, ["disk", "whole"], size_bytes=MIB)
+    assert images_of(listed.images(), pool) == {"disk": MIB, "whole": MIB}
+    damage(cluster, pool, "disk")
+
+    assert images_of(listed.images(), pool) == {"disk": ENOENT, "whole": MIB}
+
+
 @pytest.fixture
 def in_doubt(cluster, settings, new_pool, monkeypatch):
     """A look at a pool of which one image had no header at first, before the second look at it."""
@@ -357,8 +368,9 @@ def with_key(cluster, settings):
     """A listing with the key of a client that has these capabilities."""
     handles = []
 
-    def make(name, **caps):
-        handles.append(Cluster(replace(settings, client=name, keyring=str(cluster.auth_key(name, **caps)))))
+    def make(name, namespaces=(), **caps):
+        keyring = str(cluster.auth_key(name, **caps))
+        handles.append(Cluster(replace(settings, client=name, keyring=keyring, namespaces=namespaces)))
         return ImageListing(handles[-1])
 
     yield make
@@ -389,6 +401,17 @@ def test_a_key_that_may_read_no_pool_is_an_error_that_says_so(cluster, with_key,
     with pytest.raises(ClusterUnavailable, match=r"no pool can be read: .*client\.blind may not") as raised:
         blind.images()
     assert raised.value.errno == EPERM
+
+
+def test_a_key_for_a_namespace_lists_its_images_where_config_ini_names_it(cluster, with_key, new_pool):
+    pool = new_pool()
+    for namespace in ("te am", "other"):
+        rbd(cluster, "namespace", "create", f"{pool}/{namespace}")
+        rbd(cluster, "create", "--size=1M", f"{pool}/{namespace}/disk")
+    osd = f'profile rbd pool={pool} namespace="te am"'
+    found = with_key("team", namespaces=(f"{pool}/te%20am",), mon="profile rbd", osd=osd).images()
+
+    assert (images_of(found, pool), states(found, pool)) == ({"te am/disk": MIB}, {pool: "not permitted"})
 
 
 def test_what_a_key_may_read_since_is_listed_with_the_next_connection(cluster, with_key, new_pool, monkeypatch):

@@ -62,7 +62,6 @@ def test_a_reader_reads_pools_health_and_images(cluster, new_pool):
 
             assert (watch.fsid, state.fsid) == (cluster.fsid, cluster.fsid)
             assert (state.osds_up, state.osds_in, state.release) == (3, 3, cluster.release)
-            assert state.most_pgs_per_osd == 500
             assert state.manager_error is None
             assert (pool.pg_num, pool.pg_num_target, pool.application, pool.has_arrived) == (16, 16, "rbd", True)
             assert [image.path for image in images if image.pool == name] == [f"{name}/disk"]

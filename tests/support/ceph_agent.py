@@ -36,11 +36,11 @@ def answer(returned: tuple[int, bytes, str]) -> str:
 
 
 def mon_command(cluster: rados.Rados, **command: Any) -> str:
-    return answer(cluster.mon_command(json.dumps(command), b""))
+    return answer(cluster.mon_command(json.dumps(command, ensure_ascii=False), b""))
 
 
 def mgr_command(cluster: rados.Rados, **command: Any) -> str:
-    return answer(cluster.mgr_command(json.dumps(command), b""))
+    return answer(cluster.mgr_command(json.dumps(command, ensure_ascii=False), b""))
 
 
 def fill(cluster: rados.Rados, pool: str, megabytes: int, object_bytes: int) -> None:

@@ -43,7 +43,6 @@ def a_state(*pools, **changed):
         pools=list(pools),
         osds_up=3,
         osds_in=3,
-        most_pgs_per_osd=250,
         release="pacific",
     )
     return replace(state, **changed)

@@ -78,12 +78,17 @@ def test_a_job_without_choices_has_the_schema_that_it_had():
     assert json_schema(read.parameters)["properties"]["aloud"] == {"type": "boolean", "default": False}
 
 
+def unresolved(search: Nowhere) -> list[str]:  # noqa: F821  as a type that is imported for type checkers only
+    return []
+
+
 @pytest.mark.parametrize(
     ("find", "why"),
     [
         (["a", "b"], "are found by a function, not by"),
         (lambda floor: [], "depend on floor, which is none of its parameters"),
         (lambda search: [], "cannot depend on a parameter named search"),
+        (unresolved, "an annotation cannot be resolved"),
     ],
 )
 def test_what_does_not_fit_is_refused_when_the_job_is_declared(find, why):

@@ -357,6 +357,7 @@ def test_the_conf_of_a_cluster_on_the_command_line_lies_in_the_present_directory
         ('[ceph "main"]\nmon_timeout_seconds = 0\n', "mon_timeout_seconds: expected a whole number from 1 to 3600"),
         ('[ceph "main"]\nclient = a b\n', "client: expected the name of a client, like admin"),
         ('[ceph "main"]\nconf =\n', "conf: expected text"),
+        ('[ceph "main"]\nnamespaces = rbd\n', "namespaces: expected a pool and a namespace, like rbd/team"),
         ('[ceph "main"]\nkeyrings = x\n', "keyrings: there is no such key"),
     ],
 )

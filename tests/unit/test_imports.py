@@ -14,7 +14,8 @@ FILES = [
     for path in (ROOT / folder).rglob("*.py")
 ] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams", "relay")]  # fmt: skip
 PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",
-        "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py"]  # fmt: skip
+        "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py",
+        "ceph/facts.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
     "jobs/child.py",

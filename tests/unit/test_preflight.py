@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ceph.facts import Facts
 from ceph.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
 from ceph.state import Check, ClusterState, Pool
 from jobs.model import Task
@@ -33,18 +34,27 @@ STATE = ClusterState(
     pools=[POOL],
     osds_up=3,
     osds_in=3,
-    most_pgs_per_osd=100,
     release="pacific",
+)
+FACTS = Facts(
+    release="pacific",
+    flags=["sortbitwise"],
+    osds=3,
+    osds_down=[],
+    osds_of_rule={0: 3},
+    inactive_pgs={},
+    most_pgs_per_osd=100,
 )
 NUMBERS = st.integers(1, 65_536)
 
 
-def codes(state=STATE, pool=POOL, pg_num=16, pending=()):
-    return [one.code for one in preflight(state, pool, pg_num, pending).warnings]
+def codes(state=STATE, pool=POOL, pg_num=16, pending=(), facts=FACTS):
+    return [one.code for one in preflight(state, facts, pool, pg_num, pending).warnings]
 
 
 def text_of(code, **given):
-    found = preflight(given.get("state", STATE), given.get("pool", POOL), given["pg_num"], given.get("pending", ()))
+    state, facts, pool = given.get("state", STATE), given.get("facts", FACTS), given.get("pool", POOL)
+    found = preflight(state, facts, pool, given.get("pg_num", 16), given.get("pending", ()))
     return next(one.text for one in found.warnings if one.code == code)
 
 
@@ -115,14 +125,14 @@ def test_the_formula_says_what_looking_up_each_object_says(used, one, other):
 
 
 def test_a_change_within_reason_has_no_warnings():
-    found = preflight(STATE, POOL, 16, [])
+    found = preflight(STATE, FACTS, POOL, 16, [])
 
     assert (found.before, found.after, found.moves_bytes_at_most) == (8, 16, 500)
     assert (found.reversible, found.warnings, found.refused) == (True, [], None)
 
 
 def test_it_starts_from_what_the_pool_was_told_to_become():
-    assert preflight(STATE, replace(POOL, pg_num_target=32), 64, []).before == 32
+    assert preflight(STATE, FACTS, replace(POOL, pg_num_target=32), 64, []).before == 32
 
 
 @pytest.mark.parametrize(("pg_num", "even"), [(12, "8 or 16"), (3, "2 or 4"), (65_535, "32768 or 65536")])
@@ -157,6 +167,29 @@ def test_a_cluster_of_fewer_than_three_osds_is_judged_as_if_it_had_three(osds, m
 
     assert "too_many_pgs_per_osd" not in codes(state, pg_num=most)
     assert "too_many_pgs_per_osd" in codes(state, pg_num=most + 1)
+
+
+OF_RULE = [replace(POOL, id=2, name="other", pg_num_target=50), replace(POOL, id=3, name="else", crush_rule=1)]
+
+
+@pytest.mark.parametrize("release", ["quincy", "reef", "squid", "tentacle"])
+def test_later_releases_count_the_pools_and_osds_of_the_crush_rule_and_round_down(release):
+    state = replace(STATE, pools=[POOL, *OF_RULE], osds_in=9)
+    facts = replace(FACTS, release=release, osds_of_rule={0: 5, 1: 4})
+
+    assert "too_many_pgs_per_osd" not in codes(state, facts=facts, pg_num=202), "504 on 5 are 100 for each"
+    assert text_of("too_many_pgs_per_osd", state=state, facts=facts, pg_num=203) == (
+        "All pools of its CRUSH rule together would have 506 PGs, copies included, on 5 OSDs: 101 for each, and 100 "
+        "are the most (mon_max_pg_per_osd): the cluster will refuse it."
+    )
+
+
+@pytest.mark.parametrize("osds", [{0: 1}, {0: 3}, {}])
+def test_a_rule_of_fewer_than_three_osds_is_judged_as_if_it_had_three(osds):
+    facts = replace(FACTS, release="reef", osds_of_rule=osds)
+
+    assert "too_many_pgs_per_osd" not in codes(facts=facts, pg_num=151)
+    assert "too_many_pgs_per_osd" in codes(facts=facts, pg_num=152)
 
 
 def test_who_lowers_a_number_that_is_too_high_is_not_stopped():
@@ -208,6 +241,44 @@ def test_space_that_is_short_is_told_in_the_clusters_words(code, warned):
         assert "(1 nearfull osd(s))" in text_of("nearfull", state=state, pg_num=16)
 
 
+# What can keep it from its end
+
+
+@pytest.mark.parametrize("flag", ["pause", "pauserd", "norecover", "nobackfill", "norebalance", "noup", "noin"])
+def test_a_flag_that_can_hold_it_up_is_named(flag):
+    text = text_of("flags_set", facts=replace(FACTS, flags=["sortbitwise", flag]))
+
+    assert text.startswith(f"Flags of the cluster can let it wait for ever: {flag} (")
+    assert text.endswith(f"To remove one: ceph osd unset {flag}")
+
+
+@pytest.mark.parametrize("flag", ["noout", "nodown", "noscrub", "nodeep-scrub", "sortbitwise", "pglog_hardlimit"])
+def test_a_flag_that_holds_nothing_up_is_not_named(flag):
+    assert "flags_set" not in codes(facts=replace(FACTS, flags=[flag]))
+
+
+def test_osds_that_are_down_are_named_and_counted_beyond_ten():
+    assert text_of("osds_down", facts=replace(FACTS, osds_down=[2])).startswith("1 of 3 OSDs is down (osd.2): ")
+    many = replace(FACTS, osds=99, osds_down=[*range(12)])
+    assert "12 of 99 OSDs are down (osd.0, " in text_of("osds_down", facts=many)
+    assert "osd.9 and 2 more): " in text_of("osds_down", facts=many)
+
+
+def test_inactive_pgs_count_if_they_are_of_this_pool():
+    assert "pgs_inactive" not in codes(facts=replace(FACTS, inactive_pgs={2: 8}))
+    assert text_of("pgs_inactive", facts=replace(FACTS, inactive_pgs={1: 8})) == (
+        "8 PGs of the pool are not active: the manager changes nothing until all of them are."
+    )
+
+
+def test_a_manager_that_does_not_answer_is_told():
+    text = text_of("manager_silent", state=replace(STATE, manager_error="the mgr did not answer within 5 s"))
+    assert text == (
+        "The cluster takes the number, but changes nothing until its manager answers "
+        "(the mgr did not answer within 5 s)."
+    )
+
+
 # Other tasks
 
 
@@ -222,7 +293,7 @@ def test_a_task_on_the_pool_is_named():
 
 def test_a_pool_that_is_being_created_is_left_alone():
     refused = "Pool rbd is being created by task 11, Creating pool rbd with 8 PGs."
-    found = preflight(STATE, POOL, 16, [CREATES])
+    found = preflight(STATE, FACTS, POOL, 16, [CREATES])
 
     assert (found.refused, found.warnings) == (refused, [])
     assert impossible_now(STATE, POOL, 16, [CREATES]) == refused
@@ -264,7 +335,7 @@ def test_what_a_task_makes_of_its_pool_is_read_from_it(job, params, creates, pg_
 
 @pytest.mark.parametrize("pg_num", [-1, 0, 65_537, 2**63])
 def test_a_number_out_of_range_is_refused_and_nothing_else_is_said_of_it(pg_num):
-    found = preflight(STATE, POOL, pg_num, [GROWS])
+    found = preflight(STATE, FACTS, POOL, pg_num, [GROWS])
 
     assert found.refused == f"A pool can have 1 to 65536 PGs, not {pg_num}."
     assert (found.moves_bytes_at_most, found.warnings) == (0, [])
@@ -273,21 +344,55 @@ def test_a_number_out_of_range_is_refused_and_nothing_else_is_said_of_it(pg_num)
 def test_what_cannot_merge_cannot_take_it_back_either():
     state = replace(STATE, release="mimic")
 
-    assert preflight(state, POOL, 16, []).reversible is False
-    assert preflight(state, POOL, 16, []).refused is None
-    assert preflight(state, POOL, 4, []).refused == (
+    assert preflight(state, FACTS, POOL, 16, []).reversible is False
+    assert preflight(state, FACTS, POOL, 16, []).refused is None
+    assert preflight(state, FACTS, POOL, 4, []).refused == (
         "The cluster runs mimic, which cannot merge PGs: the 8 PGs of pool rbd cannot become 4."
     )
 
 
+@pytest.mark.parametrize(
+    ("changed", "pg_num", "words"),
+    [
+        ({"flags": ["hashpspool", "nopgchange"]}, 16, "has the flag nopgchange; to remove it: ceph osd pool set rbd "),
+        ({"flags": ["nopgchange"]}, 4, "has the flag nopgchange"),
+        ({"pg_num_min": 8}, 4, "has 8 as pg_num_min; to change that: ceph osd pool set rbd pg_num_min 4"),
+        ({"pg_num_max": 16}, 17, "has 16 as pg_num_max; to change that: ceph osd pool set rbd pg_num_max 17"),
+        ({"cache_mode": "writeback"}, 16, "is a cache (cache_mode writeback)"),
+    ],
+)
+def test_what_was_set_for_the_pool_can_forbid_it(changed, pg_num, words):
+    pool = replace(POOL, **changed)
+    found = preflight(STATE, FACTS, pool, pg_num, [])
+
+    assert words in found.refused
+    assert impossible_now(STATE, pool, pg_num, []) == found.refused
+
+
+@pytest.mark.parametrize(
+    ("changed", "pg_num"),
+    [
+        ({"flags": ["nopgchange"]}, 8),
+        ({"pg_num_min": 8, "pg_num_max": 16}, 16),
+        ({"pg_num_min": 4, "pg_num_max": 16}, 4),
+        ({"cache_mode": "writeback"}, 4),
+        ({"flags": ["nodelete", "nosizechange"]}, 16),
+    ],
+)
+def test_what_it_does_not_forbid_is_possible(changed, pg_num):
+    assert preflight(STATE, FACTS, replace(POOL, **changed), pg_num, []).refused is None
+
+
 @pytest.mark.parametrize("release", ["nautilus", "octopus", "pacific", "quincy", "reef", "squid", "tentacle"])
 def test_later_releases_merge(release):
-    assert preflight(replace(STATE, release=release), POOL, 4, []).refused is None
+    assert preflight(replace(STATE, release=release), FACTS, POOL, 4, []).refused is None
 
 
 @given(st.integers(-100, 70_000), st.integers(1, 65_536), st.integers(0, 10**15), st.booleans())
 def test_whatever_is_asked_the_answer_is_whole(pg_num, target, used, busy):
-    found = preflight(STATE, replace(POOL, pg_num_target=target, used_bytes=used), pg_num, [GROWS] if busy else [])
+    found = preflight(
+        STATE, FACTS, replace(POOL, pg_num_target=target, used_bytes=used), pg_num, [GROWS] if busy else []
+    )
 
     assert (found.before, found.after) == (target, pg_num)
     assert found.moves_bytes_at_most >= 0

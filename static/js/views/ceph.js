@@ -147,7 +147,7 @@ function rowsOf(state, cluster, parts, act, now) {
 function problem(text, act) {
   return html`
     <div class="alert alert-warning list-problem" role="alert">
-      <span>${text}</span>
+      <span>${text[0].toUpperCase()}${text.slice(1)}</span>
       <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
     </div>
   `;

@@ -3,7 +3,6 @@
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
-import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
 import { choicesText, isChosen, sentChoice, shownChoice, shownItems } from "../choosing.js";
 import { named } from "./name.js";
@@ -101,7 +100,7 @@ function popup(field, listId, results, at, { start, job, fields }, act) {
       ${results.length === 0 ? nothing : html`
         <ul class="offers-list" role="listbox" id=${listId} aria-label="Choices"
           aria-multiselectable=${field.kind === "list" ? "true" : nothing}>
-          ${repeat(results, ({ value }) => JSON.stringify(value), (choice, index) =>
+          ${results.map((choice, index) =>
             option(choice, `${listId}-${index}`, index === at, isChosen(start, field, choice), () => act.choose(field, choice)))}
         </ul>`}
       <p class="offers-foot" aria-hidden="true">${choicesText(start, [job], fields, field)}</p>

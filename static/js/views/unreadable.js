@@ -17,14 +17,25 @@ export function unreadableView(pools) {
   if (pools.length === 0) return nothing;
   const count = pools.length === 1 ? "1 pool" : `${number(pools.length)} pools`;
   const title = `${count} cannot be read: images of ${pools.length === 1 ? "it" : "them"} may be missing here`;
+  const isOpen = pools.length <= MOST_OPEN;
   return html`
     <section class="unreadable" aria-labelledby="unreadable-title">
-      <details ?open=${pools.length <= MOST_OPEN}>
-        <summary><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i> <span id="unreadable-title">${title}</span></summary>
+      <details ?open=${isOpen}>
+        <summary>
+          <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i> <span id="unreadable-title">${title}</span>
+          ${isOpen ? nothing : html`<span class="unreadable-counts">${countsText(pools)}</span>`}
+        </summary>
         <ul>${pools.map(onePool)}</ul>
       </details>
     </section>
   `;
+}
+
+/** `3 not permitted, 1 inactive`. */
+function countsText(pools) {
+  const states = [...new Set(pools.map(({ state }) => state))];
+  const countOf = (one) => number(pools.filter(({ state }) => state === one).length);
+  return states.map((state) => `${countOf(state)} ${state}`).join(", ");
 }
 
 function onePool({ pool, state, text }) {
