@@ -107,6 +107,7 @@ async def open_tasks(
 
     from ceph.choices import Seen
     from ceph.clusters import Clusters
+    from ceph.creations import PoolCreations
     from handlers.events import text_frame
     from handlers.limits import MEGABYTE
     from handlers.services import Tasks
@@ -115,6 +116,7 @@ async def open_tasks(
     from jobs.queue import TaskQueue
     from jobs.registry import load_registry
     from jobs.rest import Rest
+    from storage.creations import PoolCreationStore
     from storage.database import open_database
     from storage.images import ImageResultStore
     from storage.kept_rounds import RoundBounds
@@ -156,6 +158,9 @@ async def open_tasks(
     await queue.recover()
     images.start()
     stack.push_async_callback(images.stop)
+    creations = PoolCreations(PoolCreationStore(database), queue, clusters)
+    await creations.start()
+    stack.push_async_callback(creations.stop)
     return Tasks(
         database=database,
         store=store,
@@ -164,6 +169,7 @@ async def open_tasks(
         registry=registry,
         clusters=clusters,
         images=images,
+        creations=creations,
         rest=rest,
     )
 

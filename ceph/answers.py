@@ -20,7 +20,7 @@ _STRING_OR_NO_NUMBER = re.compile(
     r'"(?:[^"\\]|\\.)*"|[-+]?\b(?:inf(?:inity)?|nan(?:\([\w-]*\))?)(?!\w)', re.IGNORECASE | re.DOTALL
 )
 
-_last = threading.local()
+_asked = threading.local()
 
 
 def decoded(prefix: str, output: bytes) -> Any:
@@ -29,7 +29,9 @@ def decoded(prefix: str, output: bytes) -> Any:
         raise ClusterRefused(
             f"{prefix}: the cluster answered with {len(output):,} bytes, at most {LARGEST_ANSWER_BYTES:,} are read"
         )
-    _last.prefix = prefix
+    asked = getattr(_asked, "prefixes", None)
+    if asked is not None:
+        asked.append(prefix)
     text = output.decode(errors="replace")
     try:
         return _parsed(text)
@@ -58,13 +60,19 @@ def _string_or_null(found: re.Match[str]) -> str:
 def understood() -> Iterator[None]:
     """Makes a ClusterRefused of what goes wrong because an answer lacks something, or has something else there.
 
-    The answer that was decoded last in this thread is named.
+    It names what was asked meanwhile in this thread.
     """
+    asked: list[str] = []
+    before, _asked.prefixes = getattr(_asked, "prefixes", None), asked
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        prefix = getattr(_last, "prefix", "a question")
-        log.warning("The cluster's answer to %s is not understood.", prefix, exc_info=True)
+        if not asked:
+            raise  # the cluster is not to blame
+        named = ", ".join(dict.fromkeys(asked))
+        log.warning("An answer of the cluster is not understood (%s).", named, exc_info=True)
         raise ClusterRefused(
-            f"{prefix}: the cluster answered in a form that is not understood ({in_words(error)})"
+            f"{named}: the cluster answered in a form that is not understood ({in_words(error)})"
         ) from error
+    finally:
+        _asked.prefixes = before

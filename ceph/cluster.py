@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ceph import bindings
 from ceph.answers import decoded, understood
-from ceph.conffile import explained, keyring, named_fsid, unusable
+from ceph.conffile import explained, keyring, keyrings, named_fsid, unusable
 from ceph.settings import ClusterSettings
 from ceph.trial import Proven, forget, proven, stamp_of
 from jobs.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
@@ -63,6 +63,7 @@ class Connection:
                 self.handle.connect()
                 self.fsid = str(self.handle.get_fsid())
         except ClusterError:
+            self.close()  # or its threads stay for as long as somebody has the error
             forget(settings)
             raise
 
@@ -138,7 +139,9 @@ class Cluster:
         with self.lent() as connection:
             with told(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
-            self._check(prefix, code, words, MANAGER_SILENT if passed_on else MONITOR_SILENT)
+            if not (passed_on and abs(code) in SILENCES):
+                self._check(prefix, code, words, MONITOR_SILENT)
+        self._check(prefix, code, words, MANAGER_SILENT)  # which says nothing about this connection
         return bytes(output)
 
     def ask_manager(self, prefix: str, **arguments: object) -> Any:
@@ -333,7 +336,7 @@ def _in_words(error: Exception, settings: ClusterSettings) -> ClusterUnavailable
     if "connecting to the cluster" in said:
         return _not_connected(said, settings, number)
     if number == ESHUTDOWN:
-        return _blocklisted(settings)
+        return blocklisted(settings)
     if number in SILENCES:
         return no_answer(OSDS_SILENT, settings.osd_timeout_seconds, number)
     return ClusterRefused(said, number)
@@ -343,19 +346,20 @@ def _not_connected(said: str, settings: ClusterSettings, number: int) -> Cluster
     if number in SILENCES:
         return no_answer(MONITOR_SILENT, settings.connect_timeout_seconds, number)
     client = settings.client_name
-    key = keyring(settings) or "none"
+    key = keyring(settings)
+    where = f" It is in {key}." if key else f" None of {', '.join(keyrings(settings))} is there."
     words = {
-        EACCES: f"the cluster refuses the key of {client}: is it the right keyring, is the name right?",
+        EACCES: f"the cluster refuses the key of {client}: is it the right keyring, is the name right?{where}",
         ENOENT: f"{settings.conf} or the keyring of {client} names no cluster that can be reached ({said}): "
-        "is there a mon_host, is the keyring there?",
-        EIO: f"{key}, the keyring of {client}, cannot be used ({said}){explained(key)}",
+        f"is there a mon_host, is the keyring there?{where}",
+        EIO: f"{key}, the keyring of {client}, cannot be used ({said}){explained(key or '')}",
         EINVAL: f"{settings.conf} or the keyring of {client} cannot be used ({said}): "
         "does the name of each monitor resolve?",
     }
     return ClusterUnavailable(words.get(number, said), number)
 
 
-def _blocklisted(settings: ClusterSettings) -> ClusterUnavailable:
+def blocklisted(settings: ClusterSettings) -> ClusterUnavailable:
     return ClusterUnavailable(
         f"the cluster has blocklisted this client ({settings.client_name}), which connects anew: "
         "`ceph osd blocklist ls` names its address",

@@ -85,8 +85,10 @@ class Clusters(Provided):
                     return Cluster(settings, fsid)
                 others.append(f"{name} is {found}" + (", whatever its conf file says" if named == fsid else ""))
             except ClusterError as error:
-                if named in (None, fsid):
+                if named == fsid:
                     failures.append(error)
+                elif named is None:
+                    failures.append(unidentified(name, error, len(self.settings)))
                 else:
                     others.append(f"{name} should be {named}: {error}")
         if failures:
@@ -96,6 +98,13 @@ class Clusters(Provided):
     def _likeliest_first(self, fsid: str) -> list[tuple[str, ClusterSettings, str | None]]:
         named = [(name, one, fsid_in_conf(one)) for name, one in self.settings.items()]
         return sorted(named, key=lambda one: (one[2] != fsid, one[2] is not None))
+
+
+def unidentified(name: str, error: ClusterError, configured: int) -> ClusterError:
+    """The failure of a cluster of which nobody knows which it is, for whoever asks for one by its fsid."""
+    if configured == 1 or not isinstance(error, ClusterUnavailable):
+        return error
+    return ClusterUnavailable(f"the cluster {name} of config.ini does not say which it is: {error.words}", error.errno)
 
 
 def why_unavailable(registry: Registry) -> str | None:

@@ -184,11 +184,12 @@ def keyring(settings: ClusterSettings) -> str | None:
 
 
 def _options(settings: ClusterSettings) -> dict[str, str]:
-    """The options of the conf file as they count for its client; nothing if it cannot be used."""
+    """The options of the conf file as they count for its client: also of one that librados must not read."""
     try:
-        text = check_conf(settings.conf)
+        data = read(settings.conf)
     except ClusterUnavailable:
         return {}
+    text = data.decode("utf-16" if data.startswith(UTF_16_MARKS) else "utf-8-sig", errors="replace")
     found: dict[str, dict[str, str]] = {"global": {}, "client": {}, settings.client_name: {}}
     section: dict[str, str] = {}
     for _, line in _lines(text):

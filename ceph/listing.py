@@ -10,12 +10,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from errno import EACCES, EPERM, ETIMEDOUT
+from errno import EACCES, EPERM, ESHUTDOWN, ETIMEDOUT
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from ceph.cluster import OSDS_SILENT, Cluster, Connection, no_answer
+from ceph.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
 from ceph.pool_calls import PoolCalls, Reply
 from ceph.pool_reading import (
     MOST_NAMESPACES,
@@ -193,6 +193,8 @@ class ImageListing:
         self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
         failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
         failed = [failure for failure in failures if failure is not None]
+        if any(failure.errno == ESHUTDOWN for failure in failed):
+            raise blocklisted(self.cluster.settings)
         if failed and not any(reading.has_listed for reading in readings):
             raise self._nothing(failed)
         images = [image for reading in readings for image in reading.images()]

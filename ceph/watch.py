@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from ceph import bindings
 from ceph.changes import Sightings, seen
+from ceph.clusters import unidentified
 from ceph.facts import Facts
 from ceph.messages import (
     Answer,
@@ -243,7 +244,7 @@ class ClusterWatch:
         limits = settings.cluster
         self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
         self._images_limit_seconds = self._limit_seconds + max(IMAGES_LIMIT_SECONDS, limits.osd_timeout_seconds)
-        self._creating: set[str] = set()
+        self._creating: dict[str, asyncio.Event] = {}
         self.deciding = asyncio.Lock()
         """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
         self.sightings = Sightings()
@@ -301,30 +302,28 @@ class ClusterWatch:
     def _no_pool(self, pool_id: int) -> NotFound:
         return NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
 
-    async def create_pool(
-        self, name: str, pg_num: int, application: str | None, check: Callable[[], object] = lambda: None
-    ) -> Pool:
-        """The pool as it is then. Raises ClusterError, and Conflict where there is one of that name.
+    def is_creating(self, name: str) -> bool:
+        return name in self._creating
 
-        Raises what `check` does, which is called when the cluster is told to create it and not before.
-        """
+    @contextmanager
+    def creating(self, name: str) -> Iterator[None]:
+        """Meanwhile nobody else here creates a pool of this name. Raises Conflict if somebody does."""
         if name in self._creating:
             raise Conflict(f"Another request creates pool {name} at the moment.")
-        self._creating.add(name)
+        over = self._creating[name] = asyncio.Event()
         try:
-            await self._refuse_taken(name)
-            check()
-            return await self._create(name, pg_num, application)
+            yield
         finally:
-            self._creating.discard(name)
+            del self._creating[name]
+            over.set()
 
-    async def _refuse_taken(self, name: str) -> None:
-        """The cluster itself would take a second creation for the first one, which went well."""
-        there = (await self.state.get(fresh=True)).value.pool_named(name)
-        if there is not None:
-            raise Conflict(f"There is a pool {name} already, number {there.id}: take another name.")
+    async def no_longer_creating(self, name: str) -> None:
+        """Returns when nobody here is creating a pool of this name."""
+        while (over := self._creating.get(name)) is not None:
+            await over.wait()
 
-    async def _create(self, name: str, pg_num: int, application: str | None) -> Pool:
+    async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
+        """The pool as it is then; one that is there already stays as it is. Raises ClusterError."""
         state = await self._ask_state(
             lambda number: CreatePool(number=number, name=name, pg_num=pg_num, application=application)
         )
@@ -391,8 +390,12 @@ class ClusterWatches:
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def identified(self) -> list[ClusterWatch]:
-        """One for each cluster whose fsid is known. Those that have not said it yet are asked, all at once."""
-        await asyncio.gather(*(watch.look() for watch in self.all if not watch.is_identified))
+        """One for each cluster whose fsid is known. Those that have not said it have a moment for that, all at once."""
+        unsure = [asyncio.create_task(watch.look()) for watch in self.all if not watch.is_identified]
+        if unsure:
+            _, late = await asyncio.wait(unsure, timeout=MOMENT_SECONDS)
+            for look in late:
+                look.cancel()
         fsids = dict.fromkeys(watch.fsid for watch in self.all if watch.fsid is not None)
         return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
@@ -407,12 +410,15 @@ class ClusterWatches:
     async def _identified(self, fsid: str) -> ClusterWatch:
         """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
         failures: list[ClusterError] = []
-        unknown = [watch.state.get() for watch in self.all if not watch.is_identified]
-        for answer in asyncio.as_completed(unknown):
+
+        async def ask(watch: ClusterWatch) -> None:
             try:
-                await answer
+                await watch.state.get()
             except ClusterError as error:
-                failures.append(error)
+                failures.append(unidentified(watch.name, error, len(self.all)))
+
+        for asked in asyncio.as_completed([ask(watch) for watch in self.all if not watch.is_identified]):
+            await asked
             found = self.find(fsid)
             if found is not None:
                 return found

@@ -127,6 +127,7 @@ class ServiceHandler(IdentifiedHandler):
     def initialize(self, services: Services) -> None:
         self.services = services
         self._ends_with_client: asyncio.Task[Any] | None = None
+        self.client_has_gone = False
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -287,6 +288,7 @@ class ServiceHandler(IdentifiedHandler):
     def on_connection_close(self) -> None:
         """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
         super().on_connection_close()
+        self.client_has_gone = True
         if self._ends_with_client is not None:
             self._ends_with_client.cancel()
 

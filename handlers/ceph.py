@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -10,7 +11,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from ceph.pools import CHANGES, CREATES, PgNum, locks_of_pool
+from ceph.creations import NewPool
+from ceph.pools import CHANGES, PgNum, locks_of_pool
 from ceph.preflight import (
     PoolTask,
     Preflight,
@@ -25,14 +27,13 @@ from handlers.base import API, ApiHandler
 from handlers.ceph_views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
 from handlers.operations import Operation
 from handlers.pages import Wanted, cut, found, neighbours, ordered, page_query
-from handlers.problems import Refusal, status_of
 from handlers.query import truth
 from handlers.taskqueue import APPLIED, CREATING_HEADERS, CreatingHandler
-from jobs.errors import Conflict, HourglassError, NoSuchTask, NotFound
+from jobs.errors import Conflict, NoSuchTask, NotFound
 from jobs.model import Task, iso_time
 from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
-from storage import Created, RequestKey
+from storage import Created
 
 _WORDS = "letters, digits, _, - and ."
 _Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra={"words": f"1 to 128 {_WORDS}"})]
@@ -144,34 +145,29 @@ class PoolListHandler(ClusterHandler):
         watch = await self.watch(fsid)
         given: dict[str, Any] = validate(_NEW_POOL, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
+        new, creations = NewPool(**given), self.services.tasks.creations
         created = await self.services.tasks.queue.known(key)
-        if created is None:
-            created, pool = await self._create(watch, fsid, given, key)
+        if created is not None:
+            pool = await self._pool_of(watch, created.task)
         else:
-            pool = await self._named(watch, given["name"])
+            created, pool = await creations.create(watch, fsid, new, self.actor, key, self.check_actor)
+        with creations.answering(fsid, new.name):
+            await self._answer(watch, fsid, created, pool, wait)
+            if not self.client_has_gone:
+                await creations.answered(fsid, new.name, created.task.id)
+
+    async def _answer(self, watch: ClusterWatch, fsid: str, created: Created, pool: Pool, wait: float | None) -> None:
         await self.as_preferred(created.task, wait)
         self.set_header("Location", f"{API}/ceph/{fsid}/pools/{pool.id}")
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
-    async def _create(
-        self, watch: ClusterWatch, fsid: str, given: Mapping[str, Any], key: RequestKey | None
-    ) -> tuple[Created, Pool]:
-        """What the queue would refuse is refused before there is a pool."""
-        params = {"fsid": fsid, "pool": given["name"], "pg_num": given["pg_num"], "application": given["application"]}
-        self.services.tasks.queue.check(Submission(job=CREATES, params=params))
-        actor = self.actor  # whatever becomes of the sign-in once the cluster is at work, the pool gets its task
-        application = given["application"] or None
-        pool = await watch.create_pool(given["name"], given["pg_num"], application, self.check_actor)
-        try:
-            submission = Submission(job=CREATES, params=params, prepared={"pool_id": pool.id})
-            return await self.services.tasks.queue.submit(submission, actor, key), pool
-        except HourglassError as error:
-            raise Refusal(status_of(error), f"Pool {pool.name} was created, but no task follows it: {error}") from error
-
-    async def _named(self, watch: ClusterWatch, name: str) -> Pool:
-        pool = (await watch.state.get()).value.pool_named(name)
+    async def _pool_of(self, watch: ClusterWatch, task: Task) -> Pool:
+        """The pool that a task follows since it was created. Raises Conflict if it is gone."""
+        params = json.loads(task.params)
+        given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
+        pool = (await watch.state.get()).value.find(given)
         if pool is None:
-            raise Conflict(f"Pool {name} was created, but has been removed since.")
+            raise Conflict(f"Pool {params['pool']} was created, but has been removed since.")
         return pool
 
 
@@ -210,6 +206,7 @@ class PoolHandler(ClusterHandler):
             self.send(told)
             return
         state, pool = await watch.pool(pool_number(pool_id), fresh=True)
+        await watch.no_longer_creating(pool.name)
         async with watch.deciding:
             created = await self._change(fsid, state, pool, given["pg_num"])
         if created is not None:

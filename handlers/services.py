@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ceph.creations import PoolCreations
 from ceph.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
@@ -34,6 +35,7 @@ class Tasks:
     registry: Registry
     clusters: ClusterWatches
     images: ImageResults
+    creations: PoolCreations
     rest: Rest
 
 

@@ -84,17 +84,22 @@ class ChoiceFinder:
 
 
 def _presentable(found: Iterable[object]) -> list[Choice]:
-    """What was found, as it can be sent: a value that is no JSON, is none, or is too long is left out."""
-    choices = (one if isinstance(one, Choice) else Choice(one) for one in islice(found, MOST_CHOICES))
-    return [_named(one) for one in choices if _is_sendable(one.value)]
+    """What was found, each value once, as it can be sent: one that is no JSON, is none, or is too long is left out."""
+    by_text: dict[bytes, Choice] = {}
+    for one in islice(found, MOST_CHOICES):
+        choice = one if isinstance(one, Choice) else Choice(one)
+        text = _text_of(choice.value)
+        if text is not None and text not in by_text:
+            by_text[text] = _named(choice)
+    return list(by_text.values())
 
 
-def _is_sendable(value: object) -> bool:
+def _text_of(value: object) -> bytes | None:
     try:
         text = msgspec.json.encode(value)
-        return text != b"null" and len(text) <= LONGEST_VALUE_BYTES
     except (TypeError, ValueError, RecursionError):
-        return False
+        return None
+    return None if text == b"null" or len(text) > LONGEST_VALUE_BYTES else text
 
 
 def _named(choice: Choice) -> Choice:

@@ -24,6 +24,7 @@ from jobs.errors import (
     JobUnavailable,
     LimitExceeded,
     Mistakes,
+    NoSuchTask,
     NotFound,
     ServiceStopping,
     in_words,
@@ -168,6 +169,13 @@ class TaskQueue:
         """What a request has created that was sent before: whatever has changed since, it is not refused now."""
         task = await self._store.created_with(key) if key is not None else None
         return Created(task, is_new=False) if task is not None else None
+
+    async def existing(self, task_id: int) -> Created:
+        """A task that was created before, as it is now. Raises Conflict if it was deleted since."""
+        try:
+            return Created(await self._store.task(task_id), is_new=False)
+        except NoSuchTask as error:
+            raise Conflict(f"Task {task_id}, which this request has created, was deleted since.") from error
 
     async def submit_all(
         self, submissions: Sequence[Submission | InvalidInput], by: str | None, check: Check = always

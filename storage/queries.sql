@@ -514,3 +514,18 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'tasks')
 -- name: skip_ids
 -- Those that the original may have given to tasks which this copy does not know.
 UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'tasks'
+
+-- name: keep_pool_creation
+INSERT OR REPLACE INTO pool_creations (fsid, name, pg_num, application, newest_pool, at, user, request_path,
+    request_key, request_body_hash, pool, task)
+VALUES (:fsid, :name, :pg_num, :application, :newest_pool, :at, :user, :request_path,
+    :request_key, :request_body_hash, :pool, :task)
+
+-- name: forget_pool_creation
+-- Unless another one has begun under that name.
+DELETE FROM pool_creations WHERE fsid = :fsid AND name = :name AND at = :at
+
+-- name: pool_creations
+-- All creations that have begun, which are few; the columns in the order of storage.creations.PoolCreation.
+SELECT fsid, name, pg_num, application, newest_pool, at, user, request_path, request_key, request_body_hash, pool, task
+FROM pool_creations

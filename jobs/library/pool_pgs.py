@@ -96,12 +96,11 @@ def pool_pgs(
     settings: FollowSettings,
     clusters: Clusters,
 ) -> Generator[Round | Pause, None, dict[str, object]]:
-    """Sets the number of PGs of a Ceph pool, named by its name or its id, and follows it until all of them are placed
-    and clean.
+    """Sets the number of PGs of a Ceph pool and follows it until all of them are placed and clean.
 
-    `follows_from` is how many PGs the pool had when somebody else set the number: then nothing is set, and another
-    number that is set meanwhile ends the task. `course` is what the first round has found, and whether the number has
-    been set.
+    `pool` is a name or an id. `follows_from` is how many PGs the pool had when somebody else set the number: then
+    nothing is set, and another number that is set meanwhile ends the task. `course` is what the first round has found,
+    and whether the number has been set.
     """
     before = told_before(course, goes_on(course))
     with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:

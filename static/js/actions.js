@@ -121,7 +121,8 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
     setStartOption: (name, value) => fill(jobform.optionSet, name, value),
     openChoices: (field) => fill(choosing.choicesOpened, field),
     closeChoices: () => fill(choosing.choicesClosed),
-    leaveChoices: (field) => fill(choosing.choicesLeft, field),
+    /** Drawn with the next frame: while the focus moves it is nowhere, and a drawing would put it somewhere. */
+    leaveChoices: (field) => update(withFilled, choosing.choicesLeft, field),
     typeChoice: (field, text) => fill(choosing.choiceTyped, field, text),
     moveChoice: (step) => fill(choosing.choiceMoved, step),
     choose: (field, choice) => fill(choosing.choiceMade, field, choice),
@@ -149,7 +150,11 @@ export function makeActions({ getState, update, react, go, failed, enter, leave,
 
   /** The form changes, unless it was closed meanwhile. */
   function fill(apply, ...values) {
-    react((state) => (state.start === null ? state : change.withStart(state, apply(state.start, ...values))));
+    react(withFilled, apply, ...values);
+  }
+
+  function withFilled(state, apply, ...values) {
+    return state.start === null ? state : change.withStart(state, apply(state.start, ...values));
   }
 
   /** Back in the list at once, with the new task in it. */

@@ -81,7 +81,7 @@ def test_a_pool_or_an_image_that_is_not_there_is_refused(connected):
     [
         ({"conf": "/nonexistent/ceph.conf"}, ENOENT, "/nonexistent/ceph.conf cannot be used"),
         ({"client": "nobody"}, EACCES, "the cluster refuses the key of client.nobody: is it the right keyring"),
-        ({"keyring": "/nonexistent/keyring"}, ENOENT, "is the keyring there?"),
+        ({"keyring": "/nonexistent/keyring"}, ENOENT, "is the keyring there? None of /nonexistent/keyring is there."),
     ],
 )
 def test_what_is_wrong_with_the_configuration_is_said_in_words(settings, changed, errno, words):

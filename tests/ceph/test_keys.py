@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from errno import EACCES, ESHUTDOWN
 
 import pytest
 
 from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
+from ceph.listing import ImageListing
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
@@ -58,6 +60,7 @@ def test_a_keyring_that_was_replaced_is_taken_at_the_next_call(cluster, client_o
 
 def test_a_key_that_is_refused_by_now_is_called_refused_until_the_new_one_is_there(cluster, client_of):
     settings, keyring = client_of()
+    threads = len(os.listdir("/proc/self/task"))
     with Cluster(settings) as handle:
         rotated = cluster.rotate_key(settings.client)
         assert handle.ask("status")["fsid"] == cluster.fsid  # the session holds on
@@ -70,6 +73,7 @@ def test_a_key_that_is_refused_by_now_is_called_refused_until_the_new_one_is_the
         keyring.write_text(rotated)
 
         assert handle.ask("status")["fsid"] == cluster.fsid
+    assert len(os.listdir("/proc/self/task")) == threads
     assert refused.value.errno == EACCES
     assert refused.value.was_reached
     assert may_pass(refused.value, began_at=float("inf"))
@@ -176,6 +180,25 @@ def test_a_client_that_was_blocklisted_is_told_so_and_connects_anew(cluster, cli
     assert error.errno == ESHUTDOWN
     assert error.is_silence  # so that a task tries again
     assert error.words.startswith(f"the cluster has blocklisted this client ({settings.client_name})")
+
+
+def test_a_list_of_images_says_that_the_client_was_blocklisted_and_the_next_one_is_whole(cluster, client_of, new_pool):
+    pool = new_pool()
+    cluster.create_image(pool, "disk")
+    settings, _ = client_of()
+    with Cluster(settings) as handle:
+        listing = ImageListing(handle)
+        address = handle._connection.handle.get_addrs().strip("[]").split("v2:")[-1].split(",")[0]
+        cluster.command("osd blocklist", blocklistop="add", addr=address)
+        handle._connection.handle.wait_for_latest_osdmap()
+        try:
+            error = cluster.wait_until(lambda: error_of(listing.images))
+            found = listing.images()
+        finally:
+            cluster.command("osd blocklist", blocklistop="rm", addr=address)
+
+    assert error.words.startswith("the cluster has blocklisted this client")
+    assert f"{pool}/disk" in [image.path for image in found.images]
 
 
 def error_of(ask):

@@ -93,6 +93,15 @@ def remove_image(cluster: rados.Rados, pool: str, name: str) -> None:
         rbd.RBD().remove(ioctx, name)
 
 
+def empty_pool(cluster: rados.Rados, pool: str) -> None:
+    with cluster.open_ioctx(pool) as ioctx:
+        ioctx.set_namespace(rados.LIBRADOS_ALL_NSPACES)
+        found = [(one.nspace, one.key) for one in ioctx.list_objects()]
+        for namespace, name in found:
+            ioctx.set_namespace(namespace)
+            ioctx.remove_object(name)
+
+
 def pool_init(cluster: rados.Rados, pool: str) -> None:
     with cluster.open_ioctx(pool) as ioctx:
         rbd.RBD().pool_init(ioctx, True)
@@ -100,7 +109,7 @@ def pool_init(cluster: rados.Rados, pool: str) -> None:
 
 ACTIONS = {
     action.__name__: action
-    for action in (mon_command, mgr_command, fill, create_image, create_images, remove_image, pool_init)
+    for action in (mon_command, mgr_command, fill, create_image, create_images, remove_image, empty_pool, pool_init)
 }
 
 

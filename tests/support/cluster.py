@@ -232,6 +232,10 @@ class Cluster:
     def remove_image(self, pool: str, name: str) -> None:
         self._ask_apart("remove_image", pool=pool, name=name)
 
+    def empty_pool(self, pool: str) -> None:
+        """Removes all of its objects, in all namespaces: quicker than another pool."""
+        self._agent.ask("empty_pool", pool=pool)
+
     def pools(self) -> list[dict[str, Any]]:
         """As `ceph osd pool ls detail` tells them."""
         return self.command("osd pool ls", detail="detail")

@@ -119,6 +119,12 @@ def test_what_cannot_be_sent_is_left_out_and_names_are_cut():
     assert finding("book", lambda: odd) == [Choice("y", "z" * LONGEST_NAME, "�")]
 
 
+def test_a_value_that_is_found_twice_is_offered_once_and_1_and_true_are_two():
+    twice = [Choice("a", "first"), Choice("a", "second"), 1, True, "1"]
+
+    assert [choice.name for choice in finding("book", lambda: twice)] == ["first", "1", "true", "1"]
+
+
 def failing():
     raise ZeroDivisionError("no floor")
 

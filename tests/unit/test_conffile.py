@@ -144,7 +144,9 @@ def test_an_explanation_is_empty_for_what_is_in_order(conf, tmp_path):
         (GOOD.replace("fsid", "# fsid"), None),
         (GOOD.replace(FSID, "0815"), None),
         (GOOD.replace(FSID, "00000000-0000-0000-0000-000000000000"), None),
-        (b"\xef\xbb\xbf" + GOOD.encode(), None),
+        (b"\xef\xbb\xbf" + GOOD.encode(), FSID),
+        (GOOD.encode("utf-16"), FSID),
+        (GOOD.encode() + b"\xff\0", FSID),
         ("", None),
     ],
 )
@@ -206,6 +208,10 @@ def test_an_answer_that_lacks_something_is_refused_with_the_name_of_the_command(
         lambda answer: answer.b,
         lambda _: int("x"),
     ):
-        answer = decoded("osd dump", b'{"a": []}')
         with pytest.raises(ClusterRefused, match="osd dump: the cluster answered in a form"), understood():
-            take(answer)
+            take(decoded("osd dump", b'{"a": []}'))
+
+
+def test_what_goes_wrong_without_a_question_is_nobody_elses_fault():
+    with pytest.raises(KeyError), understood():
+        {}["a"]

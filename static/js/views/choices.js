@@ -3,6 +3,7 @@
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
+import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
 import { choicesText, isChosen, sentChoice, shownChoice, shownItems } from "../choosing.js";
 import { named } from "./name.js";
@@ -27,7 +28,7 @@ export function choosableControl(field, control, form, act) {
         @click=${() => isOpen || act.openChoices(field)}
         @keydown=${(event) => pressed(event, field, start, results, act)}
         @paste=${(event) => pasted(event, field, act)}
-        @blur=${() => isOpen && queueMicrotask(() => act.leaveChoices(field))}>
+        @blur=${() => isOpen && act.leaveChoices(field)}>
       <button class="choosable-toggle" type="button" tabindex="-1" aria-label="Show what can be chosen"
         @mousedown=${stay} @click=${(event) => toggled(event, isOpen, field, act)}>
         <i class="bi bi-chevron-down" aria-hidden="true"></i>
@@ -100,7 +101,7 @@ function popup(field, listId, results, at, { start, job, fields }, act) {
       ${results.length === 0 ? nothing : html`
         <ul class="offers-list" role="listbox" id=${listId} aria-label="Choices"
           aria-multiselectable=${field.kind === "list" ? "true" : nothing}>
-          ${results.map((choice, index) =>
+          ${repeat(results, ({ value }) => JSON.stringify(value), (choice, index) =>
             option(choice, `${listId}-${index}`, index === at, isChosen(start, field, choice), () => act.choose(field, choice)))}
         </ul>`}
       <p class="offers-foot" aria-hidden="true">${choicesText(start, [job], fields, field)}</p>
