@@ -44,12 +44,19 @@ def set_elsewhere(cluster):
 
 @pytest.fixture
 def removal(cluster, new_pool):
-    """An image that the cluster itself removes, which takes it minutes: `(pool, text)`."""
+    """An image that the cluster itself removes, which takes it minutes: `(pool, text)`.
+
+    The manager of Debian 13 (Ceph 18, Python 3.13) hangs when it removes an image: there it only reports that it does.
+    """
     pool = new_pool()
-    cluster.create_image(pool, "large", size_bytes=TERABYTE, features=1)
-    task = cluster.mgr_command("rbd task add remove", image_spec=f"{pool}/large")
-    yield pool, f"Removing image {pool}/large"
-    cluster.mgr_command("rbd task cancel", task_id=task["id"])
+    if cluster.release == "pacific":
+        cluster.create_image(pool, "large", size_bytes=TERABYTE, features=1)
+        task = cluster.mgr_command("rbd task add remove", image_spec=f"{pool}/large")
+        yield pool, f"Removing image {pool}/large"
+        cluster.mgr_command("rbd task cancel", task_id=task["id"])
+    else:
+        with cluster.reporting(f"Removing image {pool}/large", {"pool_name": pool, "action": "remove"}):
+            yield pool, f"Removing image {pool}/large"
 
 
 async def change_of(client, path, pool):
