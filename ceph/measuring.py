@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from errno import EAGAIN, ENOENT
+from errno import ENOENT
 from itertools import groupby
-from math import inf
-from typing import TypeVar
 
-from ceph.answers import understood
+from ceph.asking import Asker, Rounds, is_worth_asking_again
 from ceph.cluster import Cluster
-from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
+from ceph.clusters import AGAIN_AFTER_SECONDS
 from ceph.findings import Findings, as_given, cut, shown
 from ceph.listing import FAILED, NOT_PERMITTED
-from ceph.opening import Answer as Opened
-from ceph.opening import FindMissing, Listed, ListImages, Measure, Missing, Opener, Piece
+from ceph.opening import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.samples import Answer, group_of, sample_of
 from ceph.state import Unreadable, parts_of_path
 from ceph.summary import counted, error_of, in_bytes, message_of, output_of
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from jobs.errors import ClusterError, ClusterRefused
 from jobs.model import MOST_MESSAGE_CHARACTERS
 from jobs.registry import Pause, Round
 
@@ -32,16 +28,10 @@ MOST_PATHS_CHARACTERS = 600_000
 MOST_SAMPLES = 720
 SIZE_SECONDS = 0.03
 """What the size of an image takes, for a guess at how far a task is."""
-LONGEST_SILENCE_SECONDS = 300.0
-SHORT_PATIENCE_SECONDS = 5.0
-"""For each image, once so many have been silent that five minutes were lost."""
 CHECKPOINT_SECONDS = 1.0
 """Between the sizes of so many images in a second the same ones need not be written down again and again."""
 MOST_LISTINGS = 3
 """So often pools that are silent while others answer are asked for their images."""
-
-Found = TypeVar("Found")
-Rounds = Generator[Round | Pause, None, Found]
 
 
 class Measuring:
@@ -57,7 +47,7 @@ class Measuring:
         image_timeout_seconds: float = 30.0,
     ) -> None:
         self.found = Findings()
-        self._connect = connect
+        self._asker = Asker(connect, image_timeout_seconds, self._round)
         self._pools = pools
         self._images = list(map(as_given, images))
         self._interval_seconds = max(interval_seconds, seconds / MOST_SAMPLES)
@@ -66,27 +56,14 @@ class Measuring:
         self._listed: list[str] = []
         self._in_all = 0
         self._percent = 0.0
-        self._cluster: Cluster | None = None
-        self._opener: Opener | None = None
         self._query: PerformanceQuery | None = None
         self._pool_names: dict[str, str] = {}
         self._next_at = time.monotonic()
         self._saved_at = time.monotonic()
         self._incomplete: str | None = None
-        self._lost_seconds = 0.0
 
     def disconnect(self) -> None:
-        """Closes the handles; they are made anew when they are needed."""
-        self._close_opener()
-        self._query = None
-        if self._cluster is not None:
-            self._cluster.close()
-            self._cluster = None
-
-    def _close_opener(self) -> None:
-        if self._opener is not None:
-            self._opener.close()
-            self._opener = None
+        self._asker.close()
 
     def rounds(self) -> Rounds[dict[str, object]]:
         """All that is left to do. Raises ClusterError if nothing can be read, or was when the cluster fell silent."""
@@ -116,14 +93,14 @@ class Measuring:
         self._in_all = len(paths)
         settled = self.found.sizes.keys() | self.found.errors.keys() | self.found.removed
         left = [path for path in paths if path not in settled]
-        yield from self._ask_each(left, self._measure, self._image_failed)
-        self._close_opener()
+        yield from self._asker.each(left, self._measure, self._image_failed)
+        self._asker.close_opener()
         self._check_there()
 
     def _list(self) -> Rounds[list[str]]:
         """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
-        yield from self._patiently(self._look_at_pools)
-        failures = yield from self._patiently(self._refusals_of_pools)
+        yield from self._asker.ask(self._look_at_pools)
+        failures = yield from self._asker.ask(self._refusals_of_pools)
         everything = not self._pools and not self._images
         pools = [pool for pool in self._pools if pool not in failures]
         if pools or everything:
@@ -154,22 +131,21 @@ class Measuring:
         began = time.monotonic()
         attempts = 0
         while True:
-            yield from self._patiently(self._connect_opener)
             try:
-                listed = yield from self._opened(ListImages(pools, MOST_IMAGES + 1))
+                listed = yield from self._asker.request(ListImages(pools, MOST_IMAGES + 1))
                 assert isinstance(listed, Listed)
                 self._listed, self.found.unreadable = listed.paths, listed.unreadable
+                self.found.errors |= listed.beyond_reach
                 is_silent = any(one.state != NOT_PERMITTED for one in listed.unreadable)
                 attempts += 1
                 if not is_silent or attempts == MOST_LISTINGS:
                     return
                 words = f"pool {shown(listed.unreadable[0].pool)}: {listed.unreadable[0].text}"
             except ClusterError as error:
-                if not self._may_pass(error, began):
+                if not is_worth_asking_again(error, began):
                     raise
                 words = str(error)
-            yield self._round(f"{words}; trying again")
-            yield Pause(AGAIN_AFTER_SECONDS)
+            yield from self._asker.trying_again(words)
 
     def _check_number(self, paths: Sequence[str], failures: dict[str, ClusterError]) -> None:
         """Raises ClusterError if there are no images, or too many to be measured at a time."""
@@ -209,7 +185,7 @@ class Measuring:
         except ClusterRefused as error:
             if error.errno != ENOENT:
                 raise
-            yield from self._patiently(self._look_at_pools)
+            yield from self._asker.ask(self._look_at_pools)
             if self._name_now(parts_of_path(path)[0]) == before:
                 raise
             yield from self._measure_once(path)
@@ -218,12 +194,12 @@ class Measuring:
         pool, namespace, name = parts_of_path(path)
         offset, used_bytes = self.found.begun.get(path, (0, 0))
         order = Measure(pool=self._name_now(pool), namespace=namespace, name=name, offset=offset, used_bytes=used_bytes)
-        piece = yield from self._opened(order)
+        piece = yield from self._asker.request(order)
         while isinstance(piece, Piece) and not piece.is_last:
             self.found.begun[path] = (piece.offset, piece.used_bytes)
             looked_at = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} looked at"
             yield self._size_round(f"size of {shown(path)}: {looked_at}", part=piece.offset / piece.size_bytes)
-            piece = yield from self._answer()
+            piece = yield from self._asker.answer()
         assert isinstance(piece, Piece)
         self.found.begun.pop(path, None)
         sizes = self.found.sizes[path] = piece.sizes
@@ -245,15 +221,14 @@ class Measuring:
         """Which of these images are in no directory of their pools any more; none if the cluster does not say."""
         missing: set[str] = set()
         try:
-            yield from self._patiently(self._look_at_pools)
+            yield from self._asker.ask(self._look_at_pools)
             for pool, of_pool in groupby(sorted(paths), lambda path: parts_of_path(path)[0]):
                 names = {parts_of_path(path)[1:]: path for path in of_pool}
                 if pool not in self._pool_names:
                     missing |= set(names.values())
                     continue
-                yield from self._patiently(self._connect_opener)
                 with suppress(ClusterRefused):
-                    answer = yield from self._opened(FindMissing(self._name_now(pool), list(names)))
+                    answer = yield from self._asker.request(FindMissing(self._name_now(pool), list(names)))
                     assert isinstance(answer, Missing)
                     missing |= {names[name] for name in answer.names}
         except ClusterError:
@@ -282,7 +257,7 @@ class Measuring:
         self.found.begin_samples()
         while self.found.series.taken < self._wanted:
             yield from self._wait()
-            answers = yield from self._patiently(self._ask)
+            answers = yield from self._asker.ask(self._ask)
             if answers is None:
                 yield self._round("waiting for the cluster's first figures")
                 self._next_at = time.monotonic() + AGAIN_AFTER_SECONDS
@@ -290,7 +265,7 @@ class Measuring:
                 yield from self._take(answers)
 
     def _ask(self, cluster: Cluster) -> list[Answer] | None:
-        if self._query is None:
+        if self._query is None or self._query.cluster is not cluster:
             self._query = PerformanceQuery(cluster)
         self._look_at_pools(cluster)
         self.found.remove_pools(self.found.pool_ids.keys() - self._pool_names.keys())
@@ -306,7 +281,7 @@ class Measuring:
         """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
         while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
             yield Pause(KEEP_ALIVE_SECONDS)
-            yield from self._patiently(self._ask)
+            yield from self._asker.ask(self._ask)
         yield Pause(max(0.0, left))
 
     def _take(self, answers: Sequence[Answer]) -> Rounds[None]:
@@ -338,97 +313,6 @@ class Measuring:
         is_late = now > self._next_at + self._interval_seconds
         return (now if is_late else self._next_at) + self._interval_seconds
 
-    # Patience
-
-    def _ask_each(
-        self,
-        keys: Iterable[str],
-        ask: Callable[[str], Rounds[None]],
-        fail: Callable[[str, ClusterError], Rounds[None]],
-    ) -> Rounds[None]:
-        """Asks the process that opens images for each of them.
-
-        Who is silent is asked once more after all others, and fails then; as long as nobody has answered at all, it is
-        asked again and again. If nothing answers for five minutes, all that are left fail. If silences have cost five
-        minutes in all, nobody is waited for as long as before.
-        """
-        waiting = deque(keys)
-        silent: set[str] = set()
-        has_answered = False
-        answered_at = time.monotonic()
-        while waiting:
-            key = waiting.popleft()
-            yield from self._patiently(self._connect_opener)
-            began = time.monotonic()
-            try:
-                yield from ask(key)
-                failure = None
-            except ClusterError as error:
-                failure = error
-            now = time.monotonic()
-            if failure is None or isinstance(failure, ClusterRefused):
-                has_answered, answered_at = True, now
-            else:
-                self._lost_seconds += now - began
-            is_over = now > answered_at + LONGEST_SILENCE_SECONDS
-            is_given_up = is_over or (has_answered and (key in silent or self._is_impatient))
-            if failure is not None and _is_silence(failure) and not is_given_up:
-                silent.add(key)
-                waiting.append(key)
-                yield self._round(f"{shown(key)}: {failure}; trying again")
-                yield Pause(AGAIN_AFTER_SECONDS)
-            elif failure is not None:
-                yield from fail(key, failure)
-                while is_over and waiting:
-                    yield from fail(waiting.popleft(), failure)
-
-    @property
-    def _is_impatient(self) -> bool:
-        return self._lost_seconds > LONGEST_SILENCE_SECONDS
-
-    def _connect_opener(self, cluster: Cluster) -> None:
-        if self._opener is None:
-            self._opener = Opener(cluster.settings, self._image_timeout_seconds)
-        if not self._opener.is_connected:
-            self._opener.connect()
-
-    def _opened(self, order: ListImages | FindMissing | Measure) -> Rounds[Opened]:
-        assert self._opener
-        self._opener.order(order, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
-        return (yield from self._answer())
-
-    def _answer(self) -> Rounds[Opened]:
-        """The next answer; an abort need not wait for it."""
-        assert self._opener
-        while (answer := self._opener.reply()) is None:
-            yield Pause()
-        return answer
-
-    def _patiently(self, ask: Callable[[Cluster], Found]) -> Rounds[Found]:
-        """What `ask` returns as soon as the cluster answers; each silence is a round that says so.
-
-        Raises ClusterError: what the cluster refuses, and a silence of five minutes.
-        """
-        began = time.monotonic()
-        while True:
-            try:
-                self._cluster = self._cluster or self._connect()
-                with understood():
-                    return ask(self._cluster)
-            except ClusterError as error:
-                if not self._may_pass(error, began):
-                    raise
-                if error.errno != EAGAIN:
-                    self.disconnect()  # after a silence of the manager it is of no use
-                yield self._round(f"{error}; trying again")
-                yield Pause(AGAIN_AFTER_SECONDS)
-
-    def _may_pass(self, error: ClusterError, began: float) -> bool:
-        """Whether it is worth while to ask again what was asked for the first time at `began`."""
-        if time.monotonic() > began + LONGEST_SILENCE_SECONDS:
-            return False
-        return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
-
     def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
         """How many rounds there will be is known once samples are taken; then silence makes them more."""
         self.found.rounds += 1
@@ -442,11 +326,6 @@ class Measuring:
             checkpoint=self.found.checkpoint() if saved else None,
             expected_seconds=self._interval_seconds if taken else self._image_timeout_seconds,
         )
-
-
-def _is_silence(error: ClusterError) -> bool:
-    """Whether nobody answered in time, or a manager was not ready yet."""
-    return error.errno == EAGAIN or (isinstance(error, ClusterUnavailable) and error.is_silence)
 
 
 def _together(failures: dict[str, ClusterError]) -> ClusterError:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from errno import EIO, ETIMEDOUT
+from errno import EILSEQ, EIO, ETIMEDOUT
 from math import inf
 from pathlib import Path
 from typing import NoReturn
@@ -29,7 +29,7 @@ from ceph.images import missing_images, opened, pieces_of
 from ceph.listing import LONGEST_SECONDS, ImageListing
 from ceph.samples import Sizes
 from ceph.settings import ClusterSettings
-from ceph.state import Unreadable
+from ceph.state import Trouble, Unreadable
 from ceph.trial import Proven, proven, take_over
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, in_words
 from jobs.frames import Frames, framed
@@ -91,10 +91,11 @@ class Connected(Struct, frozen=True, tag=True):
 
 
 class Listed(Struct, frozen=True, tag=True):
-    """Images by their paths, and the pools whose images could not be listed."""
+    """Images by their paths, the pools whose images could not be listed, and images that nothing here can address."""
 
     paths: list[str]
     unreadable: list[Unreadable]
+    beyond_reach: dict[str, Trouble]
 
 
 class Missing(Struct, frozen=True, tag=True):
@@ -177,7 +178,8 @@ class Opener:
             )
         self._order(Connect(self._settings, known), START_SECONDS + self._settings.connect_timeout_seconds)
         try:
-            self._waited()
+            while self.reply(START_SECONDS) is None:
+                pass
         except ClusterError as error:
             raise self._given_up(error) from None
 
@@ -203,16 +205,6 @@ class Opener:
         self._deadline = time.monotonic() + self._limit_seconds
         return self._taken(self._replies.pop(0))
 
-    def ask(self, order: Request) -> Answer:
-        """Returns the last answer, waiting as long as there may be one. Connects first. Raises as `reply`."""
-        if not self.is_connected:
-            self.connect()
-        self.order(order)
-        answer = self._waited()
-        while isinstance(answer, Piece) and not answer.is_last:
-            answer = self._waited()
-        return answer
-
     def close(self) -> None:
         """Kills the process, whatever it does."""
         process, self._process = self._process, None
@@ -223,11 +215,6 @@ class Opener:
         if process is not None:
             process.kill()
             process.wait()
-
-    def _waited(self) -> Answer:
-        while (answer := self.reply(self._timeout_seconds)) is None:
-            pass
-        return answer
 
     def _order(self, order: Order, seconds: float) -> None:
         assert self._channel
@@ -331,4 +318,6 @@ class Child:
         if self._listing is None or self._listing[0] != order:
             self._listing = order, ImageListing(cluster, order.pools)
         found = self._listing[1].images()
-        return Listed([image.path for image in found.images[: order.most]], found.unreadable)
+        images = found.images[: order.most]
+        beyond_reach = {image.path: image.error for image in images if image.error and image.error.errno == EILSEQ}
+        return Listed([image.path for image in images], found.unreadable, beyond_reach)

@@ -56,7 +56,7 @@ class PerformanceQuery:
     """
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._epoch: object = None
         self._cold_seconds = 0.0
         self._warm: set[str] = set()
@@ -76,7 +76,7 @@ class PerformanceQuery:
         answers = [self._answer(group, pools) for group in groups]
         if groups and len(self.refusals) == len(groups):
             refused = next(iter(self.refusals.values()))
-            raise explained(self._cluster, refused) from refused.__cause__
+            raise explained(self.cluster, refused) from refused.__cause__
         self._note_busy({group.descriptor for group, answer in zip(groups, answers, strict=True) if answer.rows})
         are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
         return answers if all(are_warm) else None
@@ -84,7 +84,7 @@ class PerformanceQuery:
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""
         try:
-            stat = self._cluster.ask("mgr stat")
+            stat = self.cluster.ask("mgr stat")
         except ClusterRefused:  # the key of a client that may see single pools; `_note_busy` goes by the figures then
             stat = {"epoch": "unknown", "active_name": None}
         if stat["epoch"] != self._epoch:
@@ -92,7 +92,7 @@ class PerformanceQuery:
             self._begin_anew(stat["active_name"])
 
     def _begin_anew(self, manager: str | None) -> None:
-        self._cold_seconds = 2 * period_seconds(self._cluster, manager) + 2
+        self._cold_seconds = 2 * period_seconds(self.cluster, manager) + 2
         self._warm, self._warm_at = set(), {}
 
     def _note_busy(self, busy: set[str]) -> None:
@@ -122,7 +122,7 @@ class PerformanceQuery:
             return unknown
 
     def _replies(self, spec: str) -> dict[str, Any]:
-        return {order: self._cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
+        return {order: self.cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
 
 
 def period_seconds(cluster: Cluster, manager: str | None) -> float:

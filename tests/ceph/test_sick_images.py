@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from contextlib import contextmanager
 from itertools import pairwise
@@ -9,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ceph.opening import Measure, Opener
+from ceph.settings import ClusterSettings
+from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
@@ -347,3 +352,107 @@ async def test_an_abort_between_two_samples_a_minute_apart_takes_effect_at_once(
     await client.call("DELETE", f"taskqueue/{task_id}")
 
     assert (await ended(client, task_id))["outcome"].startswith("Aborted by admin")
+
+
+@SLOW
+async def test_a_large_image_is_looked_through_on_from_where_the_worker_died(cluster, client, pool_with):
+    pool = pool_with("large", size_bytes=640 << 30, data_mb=8)
+    task_id = await begin(client, cluster, pools=[pool], seconds=1)
+    await told(client, task_id, "of 640 GiB looked at")
+    before = (await client.until(task_id, lambda task: task["round"] > 3))["message"]
+    workers = (await client.get("workers"))["results"]
+    os.kill(next(worker["pid"] for worker in workers if worker["task"] == task_id), signal.SIGKILL)
+    await client.until(task_id, lambda task: task["interruptions"] == 1)
+    after = (await client.until(task_id, lambda task: task["message"] != before))["message"]
+    result = await finished(client, task_id)
+
+    assert looked_at(after) >= looked_at(before)
+    assert result["images"][f"{pool}/large"]["used_bytes"] == 8_000_000
+
+
+def looked_at(message):
+    """`size of pool/large: 104 GiB of 640 GiB looked at` has 104."""
+    return int(message.partition(": ")[2].split()[0])
+
+
+# What changes meanwhile
+
+
+async def test_a_pool_that_is_removed_and_made_again_meanwhile_is_another_one(cluster, client, pool_with):
+    pool, other = pool_with("disk"), pool_with("disk")
+    task_id = await begin(client, cluster, pools=[pool, other], seconds=4)
+    await told(client, task_id, "sample 1 of 4")
+    cluster.delete_pool(pool)
+    cluster.command("osd pool create", pool=pool, pg_num=8, pgp_num=8)
+    rbd(cluster, "create", f"{pool}/disk", "--size=1G")
+    result = await finished(client, task_id)
+
+    assert (list(result["images"]), result["removed"]) == ([f"{other}/disk"], [f"{pool}/disk"])
+
+
+async def test_an_image_that_is_renamed_meanwhile_is_gone_under_its_old_name(cluster, client, pool_with):
+    pool = pool_with("disk", "other")
+    task_id = await begin(client, cluster, images=[f"{pool}/disk", f"{pool}/other"], seconds=2)
+    await told(client, task_id, "sample 1 of 2")
+    rbd(cluster, "rename", f"{pool}/disk", f"{pool}/renamed")
+    result = await finished(client, task_id)
+
+    assert (list(result["images"]), result["removed"]) == ([f"{pool}/other"], [f"{pool}/disk"])
+
+
+async def test_pools_that_are_not_there_are_named_and_hide_no_other(cluster, client, pool_with):
+    pool = pool_with("disk")
+    result = await finished(client, await begin(client, cluster, pools=["nosuch", pool, pool], seconds=1))
+
+    assert list(result["images"]) == [f"{pool}/disk"]
+    assert [(one["pool"], one["state"]) for one in result["unreadable"]] == [("nosuch", "failed")]
+    assert "nosuch" in result["unreadable"][0]["text"]
+    assert "ENOENT" in result["unreadable"][0]["text"]
+
+
+# The process that opens images
+
+
+def test_a_process_that_was_shut_out_of_the_cluster_says_so_and_the_next_one_goes_on(cluster, pool_with):
+    pool = pool_with("disk")
+    keyring = cluster.auth_key("shut-out", mon="allow *", osd="allow *")
+    settings = ClusterSettings(conf=str(cluster.conf), keyring=str(keyring), client="shut-out")
+    measure = Measure(pool=pool, namespace="", name="disk")
+    opener = Opener(settings, 60)
+    try:
+        opener.connect()
+        assert answer_of(opener, measure).is_last
+        addresses = addresses_of(cluster, "client.shut-out")
+        for address in addresses:
+            cluster.command("osd blocklist", blocklistop="add", addr=address)
+        with pytest.raises(ClusterUnavailable, match="blocklisted") as shut_out:
+            wait_until(lambda: answer_of(opener, measure) is None, what="the end of its answers")
+        opener.connect()
+        assert answer_of(opener, measure).is_last
+    finally:
+        opener.close()
+        for address in addresses:
+            cluster.command("osd blocklist", blocklistop="rm", addr=address)
+    assert shut_out.value.is_silence, "so that a task tries again"
+
+
+def answer_of(opener, order):
+    opener.order(order)
+    return opener.reply(60)
+
+
+def addresses_of(cluster, client):
+    """Of the handles that a client has at the moment."""
+    sessions = [one for one in cluster.ceph("tell", "mon.a", "sessions") if one["entity_name"] == client]
+    addresses = [address for one in sessions for address in one["addrs"]["addrvec"]]
+    return [f"{address['addr']}/{address['nonce']}" for address in addresses]
+
+
+def test_a_process_that_cannot_connect_says_why_and_is_not_left_behind(cluster, tmp_path):
+    conf = tmp_path / "ceph.conf"
+    conf.write_text(cluster.conf.read_text().replace("keyring =", "no keyring ="))
+    opener = Opener(ClusterSettings(conf=str(conf)), 60)
+
+    with pytest.raises(ClusterUnavailable):
+        opener.connect()
+    assert not opener.is_connected

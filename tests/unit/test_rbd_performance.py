@@ -7,7 +7,8 @@ from errno import EAGAIN, EIO
 import pytest
 from msgspec.json import encode
 
-from ceph import measuring
+from ceph import asking
+from ceph.asking import Asker
 from ceph.measuring import Measuring
 from ceph.samples import Sample, Sizes
 from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
@@ -67,7 +68,7 @@ def test_very_many_images_are_named_in_part_so_that_they_can_be_measured_togethe
 def test_a_silence_is_told_again_and_again_and_ends_it_after_five_minutes(monkeypatch):
     """Minutes pass as quickly as pauses do."""
     clock = Clock()
-    monkeypatch.setattr(measuring, "time", clock)
+    monkeypatch.setattr(asking, "time", clock)
 
     def connect():
         clock.pass_by(5)
@@ -109,7 +110,7 @@ def test_a_manager_that_is_not_ready_is_asked_again_and_again_with_the_same_hand
             raise answer
         return "figures"
 
-    passed = list(returning(Measuring(connect, [], [], 60, 1)._patiently(ask)))
+    passed = list(returning(Asker(connect, 30, lambda message: Round(message=message)).ask(ask)))
 
     assert [value.message for value in passed if isinstance(value, Round)] == [
         "rbd_support module is not ready, try again (errno 11, EAGAIN); trying again"
