@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from errno import EAGAIN
+from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ class Asker:
         self._say = say
         self._cluster: Cluster | None = None
         self._opener: Opener | None = None
+        self._was_reached = False
         self._answered_at = 0.0
         self._lost_seconds = 0.0
         self._waiting_for = ""
@@ -67,9 +68,12 @@ class Asker:
         while True:
             try:
                 self._cluster = self._cluster or self._connect()
+                self._was_reached = True
                 with understood():
                     return ask(self._cluster)
             except ClusterError as error:
+                if isinstance(error, ClusterUnavailable):
+                    error.was_reached |= self._was_reached
                 if not is_worth_asking_again(error, began):
                     raise
                 if error.errno != EAGAIN:
@@ -95,13 +99,21 @@ class Asker:
         """Returns its next answer. Who looks on is told what is waited for."""
         assert self._opener
         told_at = time.monotonic() + TOLD_AFTER_SECONDS
-        while (answer := self._opener.reply()) is None:
+        while (answer := self._reply()) is None:
             yield Pause()
             if time.monotonic() > told_at:
                 told_at += TOLD_AFTER_SECONDS
                 yield self._say(f"waiting for {self._waiting_for}")
         self._answered_at = time.monotonic()
         return answer
+
+    def _reply(self) -> Answer | None:
+        assert self._opener
+        try:
+            return self._opener.reply()
+        except ClusterUnavailable as error:
+            error.was_reached |= self._was_reached
+            raise
 
     def _connect_opener(self, cluster: Cluster) -> None:
         if self._opener is None:
@@ -139,6 +151,10 @@ class Asker:
                 failure = error
             else:
                 has_answered = True
+                continue
+            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
+                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                waiting.appendleft(path)
                 continue
             now = time.monotonic()
             if isinstance(failure, ClusterRefused):
