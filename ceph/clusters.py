@@ -54,7 +54,8 @@ class Clusters(Provided):
         except NotFound as error:
             raise InvalidInput(errors={"fsid": [str(error)]}) from error
         if found is None:
-            raise InvalidInput(errors={"pool": [f"there is no pool {pool} in cluster {fsid}"]})
+            hint = "; an id is a number without quotes" if isinstance(pool, str) and pool.isdecimal() else ""
+            raise InvalidInput(errors={"pool": [f"there is no pool {pool} in cluster {fsid}{hint}"]})
         return found
 
     def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:

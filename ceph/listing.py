@@ -10,11 +10,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from errno import EACCES, EPERM, ESHUTDOWN, ETIMEDOUT
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from ceph.answers import understood
 from ceph.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
 from ceph.pool_calls import PoolCalls, Reply
 from ceph.pool_reading import (
@@ -50,6 +52,9 @@ PERMISSION_SECONDS = 10.0
 MOST_UNDER_WAY = 768
 """librados lets 1024 calls be under way with a handle, and blocks whoever makes another one."""
 MOST_UNDER_WAY_OF_POOL = 64
+
+NO_OSD = 2**31 - 1
+"""Stands for an OSD that is missing, where the order of OSDs matters."""
 
 INACTIVE, NOT_PERMITTED, FAILED = "inactive", "not permitted", "failed"
 
@@ -156,7 +161,7 @@ class ImageListing:
                 reading.go_on()
             pending = [reading for reading in pending if not reading.is_done]
             pending = self._not_given_up(pending, began_at, diagnosis, any(one.calls.has_answered for one in readings))
-        return dict(diagnosis.inactive)
+        return diagnosis.inactive()
 
     def _not_given_up(
         self, pending: Sequence[PoolReading], began_at: float, diagnosis: Diagnosis, others_answer: bool
@@ -165,13 +170,14 @@ class ImageListing:
         quiet = {reading: now - max(reading.calls.answered_at, began_at) for reading in pending}
         if any(seconds > SHORT_PATIENCE_SECONDS for seconds in quiet.values()):
             diagnosis.begin({reading.pool_id for reading in pending})
+        inactive = diagnosis.inactive()
         more = DIAGNOSIS_SECONDS if diagnosis.is_asking else 0.0
 
         def is_waited_for(reading: PoolReading) -> bool:
-            if reading.pool_id in diagnosis.inactive:
-                return quiet[reading] <= SHORT_PATIENCE_SECONDS
-            patience = SHORT_PATIENCE_SECONDS if reading.pool_id in self._silent else PATIENCE_SECONDS
-            return not others_answer or quiet[reading] <= patience + more
+            is_known = reading.pool_id in inactive or reading.pool_id in self._silent
+            patience = SHORT_PATIENCE_SECONDS if is_known else PATIENCE_SECONDS
+            must_answer = not others_answer and reading.pool_id not in inactive
+            return must_answer or quiet[reading] <= patience + more
 
         return [reading for reading in pending if is_waited_for(reading)]
 
@@ -193,7 +199,7 @@ class ImageListing:
         self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
         failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
         failed = [failure for failure in failures if failure is not None]
-        if any(failure.errno == ESHUTDOWN for failure in failed):
+        if any(failure.errno == ESHUTDOWN for failure in failed) or any(one.is_shut_out for one in readings):
             raise blocklisted(self.cluster.settings)
         if failed and not any(reading.has_listed for reading in readings):
             raise self._nothing(failed)
@@ -252,7 +258,9 @@ class Diagnosis:
         self._cluster = cluster
         self._pools = {pool.id: pool for pool in pools}
         self._thread: threading.Thread | None = None
-        self.inactive: dict[int, str] = {}
+        self._unassigned: dict[int, str] = {}
+        self._inactive: dict[int, str] = {}
+        self._short_of_copies: dict[int, str] = {}
 
     def begin(self, pool_ids: set[int]) -> None:
         """Asks once."""
@@ -264,28 +272,36 @@ class Diagnosis:
     def is_asking(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def inactive(self) -> dict[int, str]:
+        """Returns why pools serve nobody, as far as that is known: the reason that says most."""
+        return {**self._short_of_copies, **self._inactive, **self._unassigned}
+
     def _ask(self, pool_ids: Sequence[int]) -> None:
-        try:
+        """Who is refused, or not answered, knows no reason."""
+        with suppress(ClusterError), understood():
             self._ask_monitors(pool_ids)
+        with suppress(ClusterError), understood():
             self._ask_manager()
-        except ClusterError:
-            pass  # the pools are silent without a reason that is known
 
     def _ask_monitors(self, pool_ids: Sequence[int]) -> None:
-        for pool_id in pool_ids:
-            placed = self._cluster.ask("osd map", pool=self._pools[pool_id].name, object=DIRECTORY)
-            if placed["acting_primary"] < 0:
-                self.inactive[pool_id] = f"no OSD has its PG {placed['pgid']}: does its CRUSH rule find any?"
+        """A manager may call a PG active for long after it has lost its last OSD; or there is none."""
+        for pool in (self._pools[pool_id] for pool_id in pool_ids):
+            placed = self._cluster.ask("osd map", pool=pool.name, object=DIRECTORY)
+            copies = len([osd for osd in placed["acting"] if 0 <= osd < NO_OSD])
+            if not copies:
+                self._unassigned[pool.id] = f"no OSD has its PG {placed['pgid']}: does its CRUSH rule find any?"
+            elif copies < pool.min_size:
+                self._short_of_copies[pool.id] = (
+                    f"its PG {placed['pgid']} has {copies} of the {pool.min_size} copies that must be up (min_size)"
+                )
 
     def _ask_manager(self) -> None:
-        """A PG that no OSD has any more may be called active by a manager for long."""
         dumped = self._cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
         states: dict[int, Counter[str]] = {}
         for pg in dumped["pg_stats"]:
             if "active" not in pg["state"].split("+"):
                 states.setdefault(int(pg["pgid"].partition(".")[0]), Counter())[pg["state"]] += 1
-        for pool_id, counted in states.items():
-            if pool_id in self._pools:
-                named = ", ".join(state for state, _ in counted.most_common(3))
-                count, of = counted.total(), self._pools[pool_id].pg_num
-                self.inactive.setdefault(pool_id, f"{count} of {of} PGs are inactive ({named})")
+        for pool_id in states.keys() & self._pools.keys():
+            named = ", ".join(state for state, _ in states[pool_id].most_common(3))
+            count, of = states[pool_id].total(), self._pools[pool_id].pg_num
+            self._inactive[pool_id] = f"{count} of {of} PGs are inactive ({named})"

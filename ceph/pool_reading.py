@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from errno import EILSEQ, EIO, ENOENT, ENOSYS, ETIMEDOUT
+from errno import EILSEQ, EIO, ENOENT, ENOSYS, ESHUTDOWN, ETIMEDOUT
 from functools import partial
 
 from ceph import rbd_layout
@@ -128,6 +128,11 @@ class PoolReading:
         troubles = [*self.troubles().values(), *(image.error for image in self.images())]
         return any(trouble is not None and trouble.errno == ETIMEDOUT for trouble in troubles)
 
+    @property
+    def is_shut_out(self) -> bool:
+        """Whether the cluster has blocklisted this client."""
+        return any(image.trouble is not None and image.trouble.errno == ESHUTDOWN for image in self._images.values())
+
     def troubles(self) -> dict[str, Trouble]:
         """Returns why images cannot be listed, by namespace."""
         silent = {namespace: _UNANSWERED for namespace, missing in self._directories.items() if missing}
@@ -168,8 +173,16 @@ class PoolReading:
         self._directories[namespace] = 0
         self._list_after(namespace, b"")
         if not namespace:  # images of the old format know no namespaces
-            most_bytes = rbd_layout.OLD_DIRECTORY_BYTES
-            self._ask_directory("", rbd_layout.DIRECTORY, None, self._take_old_names, b"", most_bytes)
+            self._list_old(rbd_layout.SMALL_BYTES)
+
+    def _list_old(self, most_bytes: int) -> None:
+        def take(answer: bytes) -> None:
+            if len(answer) == most_bytes < rbd_layout.OLD_DIRECTORY_BYTES:
+                self._list_old(rbd_layout.OLD_DIRECTORY_BYTES)
+            else:
+                self._take_old_names(answer)
+
+        self._ask_directory("", rbd_layout.DIRECTORY, None, take, b"", most_bytes)
 
     def _list_after(self, namespace: str, name: bytes) -> None:
         take = partial(self._take_ids, namespace)

@@ -28,7 +28,8 @@ class PoolRef(Struct, frozen=True):
 
 
 Fsid = Annotated[str, Meta(min_length=1, max_length=100, title="Cluster (fsid)", extra={"choices": choices.clusters})]
-PoolName = Annotated[str, Meta(min_length=1, max_length=200)]
+LONGEST_POOL_NAME = 200
+PoolName = Annotated[str, Meta(min_length=1, max_length=LONGEST_POOL_NAME)]
 PoolId = Annotated[int, Meta(ge=0, le=2**53)]
 PresentPool = Annotated[PoolName | PoolId, Meta(extra={"choices": choices.pools})]
 PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
@@ -37,6 +38,11 @@ PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
 def pool_lock(fsid: str, pool_id: int) -> str:
     """The lock of tasks that change a pool, whatever it is called meanwhile."""
     return f"ceph {fsid} pool-id {pool_id}"
+
+
+def prepared_by(pool: Pool) -> dict[str, object]:
+    """What a task on this pool knows of it from its creation on: its id, and for people what it was called then."""
+    return {"pool_id": pool.id, "pool_name": pool.name[:LONGEST_POOL_NAME]}
 
 
 def pool_name_lock(fsid: str, name: str) -> str:

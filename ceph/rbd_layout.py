@@ -19,6 +19,8 @@ LONGEST_NAME_BYTES = 2048
 PAGE_BYTES = 2 * PAGE * (4 + LONGEST_NAME_BYTES)
 SMALL_BYTES = 2 * LONGEST_NAME_BYTES
 OLD_DIRECTORY_BYTES = 4 << 20
+"""As much as is read of the names of old images, if there is more than SMALL_BYTES of them. librados blocks who has
+asked for more than 100 MB in all, even if nothing is there."""
 
 DATA_POOL_FEATURE = 1 << 7
 NO_SNAPSHOT = struct.pack("<Q", 2**64 - 2)

@@ -14,9 +14,9 @@ REPLICATED, ERASURE = 1, 3
 class Pool(Struct, frozen=True, kw_only=True):
     """A pool. The targets are what it was told to become; the manager carries that out step by step.
 
-    `size` is how many copies of each object there are (or chunks, if it is erasure coded), `used_bytes` what they
-    take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`; a `pg_num_min` or `pg_num_max` of 0 is
-    none.
+    `size` is how many copies of each object there are (or chunks, if it is erasure coded), `min_size` how many of them
+    must be up, `used_bytes` what they take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`; a
+    `pg_num_min` or `pg_num_max` of 0 is none.
     """
 
     id: int
@@ -29,6 +29,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     pgp_num: int
     pgp_num_target: int
     pg_num_min: int = 0
+    min_size: int = 1
     pg_num_max: int = 0
     crush_rule: int = 0
     flags: list[str] = []
@@ -184,6 +185,7 @@ def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
         pgp_num_target=listed["pg_placement_num_target"],
         pg_num_min=int(listed.get("options", {}).get("pg_num_min", 0)),
         pg_num_max=int(listed.get("options", {}).get("pg_num_max", 0)),
+        min_size=listed.get("min_size", 1),
         crush_rule=listed.get("crush_rule", 0),
         flags=list(filter(None, listed.get("flags_names", "").split(","))),
         cache_mode=listed.get("cache_mode", "none"),

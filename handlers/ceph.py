@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from ceph.creations import NewPool
-from ceph.pools import CHANGES, PgNum, locks_of_pool
+from ceph.pools import CHANGES, PgNum, locks_of_pool, prepared_by
 from ceph.preflight import (
     PoolTask,
     Preflight,
@@ -227,7 +227,7 @@ class PoolHandler(ClusterHandler):
 def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = None) -> Submission:
     """What asks for a task that changes this pool, whatever it is called by then, or follows what others make of it."""
     params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
-    prepared = {"pool_id": pool.id, "pool_name": pool.name, "follows_from": follows_from}
+    prepared = {**prepared_by(pool), "follows_from": follows_from}
     return Submission(job=CHANGES, params=params, prepared=prepared)
 
 

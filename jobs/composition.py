@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
+from jobs.model import MOST_LOCK_CHARACTERS
 from jobs.params import REQUIRED, Parameter, shown, validate
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MOST_STEPS = 100
 MOST_STEPS_IN_ALL = 1000
 MOST_LEVELS = 10
-MOST_LOCK_CHARACTERS = 1000
 MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
 """Of all locks of a task, which may be a chain of many steps."""
 A_STEP = 'like {"job": "test_task", "params": {"times": 5}}'

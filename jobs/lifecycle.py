@@ -68,10 +68,16 @@ def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
             checkpoint_round=checkpoint.round if checkpoint else task.checkpoint_round,
             stalled=False,
             last_modified=at,
+            locks=_with_locks_of(rounds, task),
         )
         return Change(_with_abort_outcome(task) if task.stopping else task, rounds, checkpoint)
 
     return step
+
+
+def _with_locks_of(rounds: Sequence[RoundRecord], task: Task) -> tuple[str, ...]:
+    added = {lock for done in rounds for lock in done.locks}
+    return tuple(sorted({*task.locks, *added})) if added else task.locks
 
 
 def _last_checkpoint(rounds: Sequence[RoundRecord]) -> Checkpoint | None:

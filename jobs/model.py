@@ -133,6 +133,9 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
 
 Number = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
 Message = Annotated[str, Meta(max_length=MOST_MESSAGE_CHARACTERS)]
+MOST_LOCKS_OF_ROUND = 10
+MOST_LOCK_CHARACTERS = 1_000
+Lock = Annotated[str, Meta(min_length=1, max_length=MOST_LOCK_CHARACTERS)]
 
 
 class RoundRecord(Struct, frozen=True, kw_only=True):
@@ -152,6 +155,8 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     if_aborted: Message = ""
     expected_seconds: Annotated[float, Meta(ge=0, le=LONGEST_EXPECTED_SECONDS)] | None = None
     """How long the next round should take, where it is not what the job declares."""
+    locks: Annotated[tuple[Lock, ...], Meta(max_length=MOST_LOCKS_OF_ROUND)] = ()
+    """Locks that the task has from now on besides its own."""
 
 
 class KeptRound(Struct, frozen=True, kw_only=True):

@@ -311,8 +311,14 @@ class TaskQueue:
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
         run = self._runs[task_id]
         self.tally.rounds += len(rounds)
+        self._note_locks(task_id, rounds)
         self._note_pace(run, rounds)
         self._writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
+
+    def _note_locks(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
+        for done in rounds:
+            if done.locks:
+                self._schedule.hold_also(task_id, done.locks)
 
     def task_ended(self, ended: Ended) -> None:
         run = self._runs[ended.task]

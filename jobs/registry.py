@@ -84,7 +84,8 @@ class Round(_Numbered, frozen=True, kw_only=True):
     follows from both unless it is given. `message` is for people, `output` is kept with the round, and `checkpoint`
     holds the keyword arguments with which the job goes on after this round. `if_aborted` is what goes on without the
     task where it is aborted after this round, for its outcome: `the cluster goes on by itself`. `expected_seconds` is
-    how long the next round should take, where it is not what `@job(expected_round_seconds=…)` says.
+    how long the next round should take, where it is not what `@job(expected_round_seconds=…)` says. `locks` are locks
+    that the task has from now on besides those of `@job(lock=…)`: of what it has made, or found by a name.
     """
 
     of: int | None = None
@@ -94,6 +95,7 @@ class Round(_Numbered, frozen=True, kw_only=True):
     checkpoint: Mapping[str, object] | None = None
     if_aborted: str = ""
     expected_seconds: float | None = None
+    locks: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Here the mistake is still in the traceback of the job that made it."""
@@ -103,6 +105,8 @@ class Round(_Numbered, frozen=True, kw_only=True):
         _expect_text("message", self.message)
         _expect_text("if_aborted", self.if_aborted)
         expect_seconds("expected_seconds of a Round", self.expected_seconds)
+        if isinstance(self.locks, str) or not all(isinstance(lock, str) and lock for lock in self.locks):
+            raise TypeError(f"the locks of a Round are texts, not {shown(self.locks)}")
         if not isinstance(self.checkpoint, Mapping | None):
             raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import time_ns
 
 from jobs.errors import LimitExceeded
@@ -13,6 +13,8 @@ from jobs.model import (
     LARGEST_NUMBER,
     LATEST,
     LONGEST_ROUND_SECONDS,
+    MOST_LOCK_CHARACTERS,
+    MOST_LOCKS_OF_ROUND,
     MOST_MESSAGE_CHARACTERS,
     RoundRecord,
 )
@@ -45,6 +47,7 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
         checkpoint=None if value.checkpoint is None else _checked_checkpoint(value.checkpoint),
         if_aborted=_checked_text("if_aborted", value.if_aborted),
         expected_seconds=value.expected_seconds,
+        locks=_checked_locks(value.locks),
     )
 
 
@@ -104,6 +107,14 @@ def _checked_text(name: str, text: str) -> str:
             f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
         )
     return with_replacement_marks(text)
+
+
+def _checked_locks(locks: Sequence[str]) -> tuple[str, ...]:
+    if len(locks) > MOST_LOCKS_OF_ROUND or any(len(lock) > MOST_LOCK_CHARACTERS for lock in locks):
+        raise LimitExceeded(
+            f"a round can have at most {MOST_LOCKS_OF_ROUND} locks of {MOST_LOCK_CHARACTERS:,} characters each"
+        )
+    return tuple(with_escapes(str.__str__(lock)) for lock in locks)
 
 
 def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:

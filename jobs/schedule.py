@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -81,6 +82,15 @@ class Schedule:
         self._hold(entry)
         self._leave_line(entry)
         return entry
+
+    def hold_also(self, task_id: int, locks: Sequence[str]) -> None:
+        """A task that holds its locks takes these as well, but for those that another task holds."""
+        free = tuple(lock for lock in dict.fromkeys(locks) if lock not in self._holders)
+        if free:
+            self._held[task_id] = (*self._held.get(task_id, ()), *free)
+        for lock in free:
+            self._holders[lock] = task_id
+            self._show_first(lock)
 
     def release(self, task_id: int) -> None:
         """The last round of a task has ended: its locks are free."""

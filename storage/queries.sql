@@ -80,6 +80,7 @@ UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, perce
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
     result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
     interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision,
+    locks = coalesce(:new_locks, locks),
     rounds_bytes = coalesce(rounds_bytes, :rounds_bytes_before) + :rounds_bytes_added
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
 RETURNING rounds_bytes

@@ -213,6 +213,7 @@ def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_add
     if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
         values["result"] = None
+    values["new_locks"] = None if task.locks == before.locks else _locks_text(task.locks)
     values |= {"expected_status": before.status, "expected_revision": before.revision}
     has_no_rounds = before.round == 0 and before.interruptions == 0
     values |= {"rounds_bytes_before": 0 if has_no_rounds else None, "rounds_bytes_added": rounds_bytes_added}

@@ -197,6 +197,7 @@ class Chain:
             checkpoint=None if done.checkpoint is None else self._checkpoint(expect_names(done.checkpoint)),
             if_aborted=done.if_aborted,
             expected_seconds=self._expected_seconds(link, done),
+            locks=done.locks,
         )
 
     def _end_step(self, link: Link, result: object, count: int) -> None:

@@ -24,6 +24,7 @@ from ceph.pools import (
     get_pool,
     lock_pool,
     locks_of_pool,
+    pool_lock,
 )
 from ceph.state import Pool
 from jobs.errors import ClusterRefused
@@ -74,7 +75,13 @@ def pool_create(
         if course is None:
             made = yield from trying_again(lambda: created(cluster, PoolRef(pool_id, pool), pg_num, application))
             course = course_of(made, pg_num)
-            yield Round(percent=0, message="created", checkpoint=checkpoint_of(course), if_aborted=GOES_ON)
+            yield Round(
+                percent=0,
+                message="created",
+                checkpoint=checkpoint_of(course),
+                if_aborted=GOES_ON,
+                locks=[pool_lock(fsid, made.id)],
+            )
         yield from follow(cluster, course, settings, GOES_ON)
     return {"id": course.pool_id, "pg_num": pg_num, "seconds": round(max(0.0, time.time() - course.began_at), 1)}
 

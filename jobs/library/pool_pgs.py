@@ -22,6 +22,8 @@ from ceph.pools import (
     get_pool,
     is_created_by,
     lock_pool,
+    pool_lock,
+    prepared_by,
     set_pg_num,
     set_pgp_num,
 )
@@ -41,8 +43,7 @@ async def prepare(
     """Which pool it is, whatever becomes of its name; nothing if a step before creates it."""
     if is_created_by(earlier, fsid, pool):
         return {}
-    found = await clusters.find_pool(fsid, pool)
-    return {"pool_id": found.id, "pool_name": found.name}
+    return prepared_by(await clusters.find_pool(fsid, pool))
 
 
 def ref_of(pool: str | int, pool_id: int | None, pool_name: str | None) -> PoolRef:
@@ -112,6 +113,7 @@ def pool_pgs(
                 message=f"PGs {found.pg_num}, {pg_num} wanted",
                 checkpoint=checkpoint_of(course),
                 if_aborted=goes_on(course),
+                locks=[pool_lock(fsid, found.id)],
             )
         if not course.is_set:
             course = yield from setting(cluster, course)

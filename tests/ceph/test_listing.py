@@ -333,6 +333,16 @@ def test_a_pool_whose_pgs_are_inactive_is_named_and_hides_no_other(cluster, list
     assert images_of(listed.images(), sick) == {"disk": MIB}
 
 
+def test_an_inactive_pool_is_known_without_the_manager(cluster, listed, pool, new_pool, patient):
+    sick, well = new_pool(), pool
+    cluster.create_image(well, "disk", size_bytes=MIB)
+    with inactive(cluster, sick), cluster.stopped("mgr.x"):
+        found = listed.images()
+
+    assert (images_of(found, well), states(found, sick, well)) == ({"disk": MIB}, {sick: "inactive"})
+    assert "of the 5 copies that must be up" in next(one.text for one in found.unreadable if one.pool == sick)
+
+
 def test_a_pool_that_no_osd_has_is_inactive_whatever_the_manager_says(cluster, listed, pool, new_pool, patient):
     sick, well = new_pool(), pool
     cluster.create_image(well, "disk", size_bytes=MIB)

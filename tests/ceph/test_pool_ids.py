@@ -183,6 +183,25 @@ async def test_a_pool_that_an_earlier_step_creates_is_looked_up_when_its_turn_co
         cluster.delete_pool("by-chain")
 
 
+@pytest.mark.slow
+async def test_a_pool_that_a_chain_has_created_is_its_own_under_whatever_name(client, cluster):
+    made = {"fsid": cluster.fsid, "pool": "by-chain-too", "pg_num": 4}
+    steps = [{"job": "pool_create", "params": made}, {"job": "test_task", "params": {"times": 100_000}}]
+    task = (await client.call("POST", "taskqueue", {"job": "chain", "params": {"steps": steps}})).json
+    try:
+        await told(client, task["id"], "clean")
+        address = f"ceph/{cluster.fsid}/pools/{id_of(cluster, 'by-chain-too')}"
+        with renamed(cluster, "by-chain-too", "by-chain-renamed"):
+            shown = await client.until(lambda pool: pool["name"] == "by-chain-renamed", lambda: client.get(address))
+            assert shown["task"] == task["id"]
+            waits = await client.task_of(await client.call("PUT", address, {"pg_num": 8}))
+            assert (waits["waiting_for"]["reason"], waits["waiting_for"]["task"]) == ("lock", task["id"])
+            await client.abort(waits["id"])
+        await client.call("DELETE", f"taskqueue/{task['id']}?force=true")
+    finally:
+        cluster.delete_pool("by-chain-too")
+
+
 # A name that changes, or changes hands
 
 

@@ -312,6 +312,15 @@ def test_what_goes_on_without_a_task_is_kept_with_it(run, store):
     assert run(store.task(task.id)).if_aborted == "the cluster goes on by itself"
 
 
+def test_locks_that_a_round_takes_stay_with_the_task(run, store):
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.reported([done(1, locks=("pool 5", "a")), done(2)], 2000)))
+    run(store.change(task.id, lifecycle.reported([done(3)], 2500)))
+    run(store.change(task.id, lifecycle.interrupted(3000, "the server stopped", True)))
+
+    assert run(store.task(task.id)).locks == tuple(sorted({*task.locks, "a", "pool 5"}))
+
+
 def test_rounds_are_kept_in_order_and_read_after_a_number(run, store):
     task = running(run, store)
     run(store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000)))

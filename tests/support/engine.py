@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from jobs.engine import EngineListener, WorkerUsage
 from jobs.lifecycle import error_text
 from jobs.messages import Ended, Start
@@ -79,9 +81,11 @@ class ScriptedEngine:
         of: int | None = None,
         checkpoint: bool = True,
         expected_seconds: float | None = None,
+        locks: tuple[str, ...] = (),
     ) -> None:
         first = self.done[task_id] + 1
         records = [self._record(number, of, checkpoint, expected_seconds) for number in range(first, first + count)]
+        records[-1] = replace(records[-1], locks=locks)
         self.done[task_id] += count
         self.unacknowledged.add(task_id)
         self.listener.rounds_reported(task_id, records)

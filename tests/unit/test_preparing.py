@@ -232,6 +232,30 @@ def test_another_name_for_the_same_is_locked_only_while_somebody_has_it(house):
     run()
 
 
+def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(book):
+    jobs = {declared.name: declared for declared in (works, makes)}
+    registry = Registry(jobs).configure({}).providing(book)
+    house = House(workers=1, registry=registry)
+
+    @in_a_loop
+    async def run():
+        first = await house.submit("makes", pool="rbd")
+        house.engine.rounds(first, locks=("number 5",))
+        await house.settle()
+        behind = await house.submit("works", pool="rbd")
+        assert (await house.task(first)).locks == ("number 5", "pool rbd")
+        assert house.queue.pending_on("number 5") == [first, behind]
+        house.engine.die(first)
+        await house.settle()
+        assert house.queue.pending_on("number 5") == [first, behind]
+
+        after = House(workers=0, store=house.store, registry=registry)
+        await after.queue.recover()
+        assert after.queue.pending_on("number 5") == [first, behind]
+
+    run()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

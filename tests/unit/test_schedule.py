@@ -36,6 +36,28 @@ def test_one_with_a_lock_runs_at_a_time():
     assert schedule.take(0).task == 2
 
 
+def test_a_task_takes_further_locks_while_it_runs_unless_others_hold_them():
+    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("b",)), Entry(3, locks=("c",)), Entry(4, locks=("d",)))
+    assert [schedule.take(0).task, schedule.take(0).task] == [1, 2]
+    schedule.hold_also(1, ["c", "b", "a", "c", "e"])
+
+    assert (schedule.line(0, "c"), schedule.line(0, "b"), schedule.line(0, "e")) == ([1, 3], [2], [1])
+    assert schedule.take(0).task == 4, "3 waits for the lock that 1 has taken"
+    assert schedule.why(3, 0).task == 1
+    schedule.add(Entry(5, locks=("e",)), 0)
+    schedule.release(1)
+    assert [schedule.take(0).task, schedule.take(0).task] == [3, 5]
+
+
+def test_a_task_without_locks_can_take_some():
+    schedule = scheduled(Entry(1), Entry(2, locks=("a",)))
+    schedule.take(0)
+    schedule.hold_also(1, ["a"])
+    assert schedule.take(0) is None
+    schedule.release(1)
+    assert schedule.take(0).task == 2
+
+
 def test_a_higher_priority_overtakes_in_the_line_for_a_lock():
     schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a",)))
     schedule.add(Entry(3, priority=9, locks=("a",)), 0)
