@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
@@ -67,13 +68,11 @@ class Asker:
         began = time.monotonic()
         while True:
             try:
-                self._cluster = self._cluster or self._connect()
-                self._was_reached = True
+                with self._connecting():
+                    self._cluster = self._cluster or self._connect()
                 with understood():
                     return ask(self._cluster)
             except ClusterError as error:
-                if isinstance(error, ClusterUnavailable):
-                    error.was_reached |= self._was_reached
                 if not is_worth_asking_again(error, began):
                     raise
                 if error.errno != EAGAIN:
@@ -99,7 +98,7 @@ class Asker:
         """Returns its next answer. Who looks on is told what is waited for."""
         assert self._opener
         told_at = time.monotonic() + TOLD_AFTER_SECONDS
-        while (answer := self._reply()) is None:
+        while (answer := self._opener.reply()) is None:
             yield Pause()
             if time.monotonic() > told_at:
                 told_at += TOLD_AFTER_SECONDS
@@ -107,19 +106,22 @@ class Asker:
         self._answered_at = time.monotonic()
         return answer
 
-    def _reply(self) -> Answer | None:
-        assert self._opener
-        try:
-            return self._opener.reply()
-        except ClusterUnavailable as error:
-            error.was_reached |= self._was_reached
-            raise
-
     def _connect_opener(self, cluster: Cluster) -> None:
         if self._opener is None:
             self._opener = Opener(cluster.settings, self._image_timeout_seconds)
         if not self._opener.is_connected:
-            self._opener.connect()
+            with self._connecting():
+                self._opener.connect()
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Once it has worked, a failure may pass: a key may be being replaced."""
+        try:
+            yield
+        except ClusterUnavailable as error:
+            error.was_reached |= self._was_reached
+            raise
+        self._was_reached = True
 
     @property
     def _is_impatient(self) -> bool:
