@@ -25,7 +25,8 @@ class Findings:
     """What is known of each image, by its path as in `ceph.state.image_path`.
 
     `pool_ids` are the numbers of the pools by the names that they had when the images were listed. `begun` says how far
-    images have been looked through that are too large for one round, and what was written up to there.
+    images have been looked through that are too large for one round, and what was written up to there. `sizes_percent`
+    is how far the whole was when the last size was found.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Findings:
         self.begun: dict[str, tuple[int, int]] = {}
         self.series = Series([])
         self.rounds = 0
+        self.sizes_percent = 0.0
         self._sizes_text = ""
 
     def recall(self, sizes: str, sampled: Sequence[str], removed: Sequence[str], rounds: int, others: str) -> None:
@@ -53,6 +55,7 @@ class Findings:
         self.errors = {path: Trouble(errno, text) for path, errno, text in others["errors"]}
         self.unreadable = [Unreadable(*one) for one in others["unreadable"]]
         self.pool_ids = others["pool_ids"]
+        self.sizes_percent = others["percent"]
         self.begun = {path: (offset, used_bytes) for path, offset, used_bytes in others["begun"]}
 
     def checkpoint(self) -> dict[str, object]:
@@ -60,6 +63,7 @@ class Findings:
             "errors": [[path, one.errno, one.text] for path, one in self.errors.items()],
             "unreadable": [astuple(one) for one in self.unreadable],
             "pool_ids": self.pool_ids,
+            "percent": self.sizes_percent,
             "begun": [[path, *progress] for path, progress in self.begun.items()],
         }
         return {

@@ -55,11 +55,9 @@ class Measuring:
         self._wanted = max(1, round(seconds / self._interval_seconds))
         self._listed: list[str] = []
         self._in_all = 0
-        self._percent = 0.0
         self._query: PerformanceQuery | None = None
         self._pool_names: dict[str, str] = {}
-        self._next_at = time.monotonic()
-        self._saved_at = time.monotonic()
+        self._began = self._next_at = self._saved_at = self._image_began = time.monotonic()
         self._incomplete: str | None = None
 
     def disconnect(self) -> None:
@@ -238,17 +236,25 @@ class Measuring:
     def _size_round(self, message: str, output: object = None, part: float = 0) -> Round:
         found = self.found
         settled = len(found.sizes) + len(found.errors) + len(found.removed)
-        self._percent = self._share_of_sizes(self._in_all) * min((settled + part) / self._in_all, 1)
         now = time.monotonic()
+        found.sizes_percent = max(found.sizes_percent, self._percent_of_sizes(self._in_all - settled, part, now))
+        if not part:
+            self._image_began = now
         is_due = settled == self._in_all or now > self._saved_at + CHECKPOINT_SECONDS
         self._saved_at = now if is_due else self._saved_at
         counts = f" ({settled} of {counted(self._in_all, 'image')})"
         return self._round(message, output, tail=counts, saved=is_due)
 
-    def _share_of_sizes(self, images: int) -> float:
-        """What the sizes take of the whole, in percent."""
-        seconds = images * SIZE_SECONDS
-        return 100 * seconds / (seconds + self._wanted * self._interval_seconds)
+    def _percent_of_sizes(self, images_left: int, part: float, now: float) -> float:
+        """How far all is, by the time that was spent and by what should be left: most images take no time to speak of.
+
+        `part` is how far the present one is, if it is large.
+        """
+        left = images_left * SIZE_SECONDS + self._wanted * self._interval_seconds
+        if part:
+            left += (now - self._image_began) * (1 - part) / part
+        spent = now - self._began
+        return 100 * spent / (spent + left)
 
     # Samples
 
@@ -293,8 +299,6 @@ class Measuring:
         if taken == self._wanted:
             found.removed |= yield from self._missing_of(found.there)
             self._check_there()
-        share = self._share_of_sizes(len(found.sizes))
-        self._percent = share + (100 - share) * taken / self._wanted
         message = message_of(sample, found.there, taken, self._wanted)
         tail = f"{self._refusals_told()}{found.shortcomings()}"
         yield self._round(message, output_of(sample, found.there), tail=tail, saved=True)
@@ -316,11 +320,11 @@ class Measuring:
     def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
         """How many rounds there will be is known once samples are taken; then silence makes them more."""
         self.found.rounds += 1
-        taken = self.found.series.taken
+        taken, sizes_percent = self.found.series.taken, self.found.sizes_percent
         tail = cut(tail, MOST_MESSAGE_CHARACTERS)
         return Round(
             of=self.found.rounds + self._wanted - taken if taken else None,
-            percent=min(round(self._percent), 99),
+            percent=min(round(sizes_percent + (100 - sizes_percent) * taken / self._wanted), 99),
             message=cut(message, MOST_MESSAGE_CHARACTERS - len(tail)) + tail,
             output=output,
             checkpoint=self.found.checkpoint() if saved else None,

@@ -111,3 +111,50 @@ def test_a_task_on_a_pool_is_started_by_names_alone(cluster, new_pool, own_pool,
         watched["fsid"],
         f"Setting number of PGs of pool {pool} to 16",
     )
+
+
+@pytest.mark.slow
+def test_images_of_odd_names_are_chosen_measured_and_shown_as_people_know_them(cluster, odd_pool, tab):
+    names = ["a/b", "100 %", "של" * 20, "y" * 200]
+    for name in names:
+        cluster.create_image(odd_pool, name, size_bytes=1 << 20)
+    sign_in(tab, address="?start=rbd_performance")
+    form = tab.page.get_by_role("dialog", name="Start a task")
+    choose(form, "Cluster", "main")
+    field(form, "Images").click()
+    for name in names:
+        form.get_by_role("option").filter(has_text=f"{ODD_POOL}/{name}").click()
+    chosen = form.get_by_role("list", name="Chosen").get_by_role("listitem")
+    expect(chosen).to_have_text([f"{ODD_POOL}/{name}" for name in names])
+    form.get_by_label(re.compile("^Seconds")).fill("1")
+    form.get_by_role("button", name="Start task").click()
+    expect(form).to_have_count(0)
+    task = call(tab, "GET", "taskqueue?ordering=-id&pageSize=1")["results"][0]["id"]
+    ended = call(tab, "GET", f"taskqueue/{task}?wait=60")
+    assert ended["status"] == "Finished", ended["error"]
+    assert "we%2Fird %25/a%2Fb" in ended["result"]["images"]
+
+    tab.page.goto(f"{tab.service.address}?task={task}")
+    for name in names:
+        expect(tab.page.locator(".curve-image").filter(has_text=f"{ODD_POOL}/{name}")).to_have_count(1)
+    assert tab.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.slow
+def test_what_a_measurement_could_not_read_is_told_in_the_view_of_its_task(cluster, new_pool, tab):
+    pool = new_pool()
+    for name in ("disk", "damaged"):
+        cluster.create_image(pool, name, size_bytes=1 << 20)
+    rados(cluster, pool, "rm", header(cluster, pool, "damaged"))
+    sign_in(tab)
+    (watched,) = call(tab, "GET", "ceph")["results"]
+    wanted = {"pools": [pool], "seconds": 1}
+    task = call(tab, "POST", f"ceph/{watched['fsid']}/rbds/performance", wanted)["id"]
+    call(tab, "GET", f"taskqueue/{task}?wait=60")
+    tab.page.goto(f"{tab.service.address}?task={task}")
+    failed = tab.page.get_by_role("region", name="1 image could not be read")
+
+    expect(failed.get_by_role("listitem")).to_have_text(re.compile(rf"{pool}/damaged .*\(errno 2, ENOENT\)"))
+    expect(tab.page.get_by_role("checkbox", name=f"Draw {pool}/disk")).to_be_attached()
+    expect(tab.page.get_by_role("checkbox", name=f"Draw {pool}/damaged")).to_have_count(0)
+    assert findings(tab) == []

@@ -98,7 +98,12 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
+        cls,
+        directory: Path | None = None,
+        osds: int = 1,
+        store: str = "memstore",
+        max_misplaced: float = 1,
+        max_pgs_per_osd: int = 500,
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
 
@@ -108,6 +113,7 @@ class Cluster:
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
+        settings["MAX_PGS_PER_OSD"] = str(max_pgs_per_osd)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},
@@ -162,6 +168,28 @@ class Cluster:
             yield
         finally:
             self.set_config(daemon, option, before)
+
+    @contextmanager
+    def reporting(self, message: str, refs: dict[str, str]) -> Iterator[None]:
+        """The manager reports a progress like this, as a module of its own would; from Ceph 17 on."""
+        self.command("mgr module enable", module="selftest")
+        code = f"mgr.remote('progress', 'update', 'of a test', {message!r}, 0.25, {refs!r})"
+        self.wait_until(lambda: self._answers("mgr self-test eval", s=code), what="a manager that tests itself")
+        try:
+            yield
+        finally:
+            self.mgr_command("mgr self-test eval", s="mgr.remote('progress', 'complete', 'of a test')")
+            self.command("mgr module disable", module="selftest")
+            self.wait_until(lambda: not self._answers("mgr self-test eval", s=""), what="a manager without the module")
+            self.wait_up()
+
+    def _answers(self, prefix: str, **arguments: Any) -> bool:
+        """Whether the manager takes this command."""
+        try:
+            self.mgr_command(prefix, **arguments)
+        except ClusterError:
+            return False
+        return True
 
     def auth_key(self, name: str, **caps: str) -> Path:
         """The keyring of a client with these capabilities: `auth_key("reader", mon="allow r")` is for client.reader."""

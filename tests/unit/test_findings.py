@@ -40,12 +40,13 @@ def test_a_checkpoint_brings_back_all_that_was_found():
         pool_ids={"rbd": 3},
         begun={"rbd/large": (1 << 40, 4096)},
         rounds=7,
+        sizes_percent=12.5,
     )
     found.begin_samples()
     found.series.add(Sample(at=NOW, rows={"rbd/team/b%2F": ROW}, full_pools=frozenset({"rbd/team"})))
     again = recalled(found)
 
-    for name in ("sizes", "errors", "removed", "unreadable", "pool_ids", "begun", "rounds"):
+    for name in ("sizes", "errors", "removed", "unreadable", "pool_ids", "begun", "rounds", "sizes_percent"):
         assert getattr(again, name) == getattr(found, name), name
     assert again.series.samples == found.series.samples
 

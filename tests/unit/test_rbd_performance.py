@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from errno import EAGAIN, EIO
 
 import pytest
@@ -165,3 +168,16 @@ def test_an_image_is_chosen_by_its_path(path, is_right):
     else:
         with pytest.raises(InvalidInput, match="an image of a pool, like rbd/disk1"):
             job.validate({"fsid": "a3f0", "images": [path]})
+
+
+def test_a_task_that_an_earlier_version_left_goes_on_from_its_checkpoint():
+    """It ends where it would connect: here there is no cluster."""
+    earlier = {"sizes": packed([["rbd/disk", 100, 50]]), "sampled": [], "removed": [], "rounds": 3}
+    rounds = REGISTRY.begin("rbd_performance", {"fsid": "a3f0", "images": ["rbd/disk"]}, earlier)
+
+    with pytest.raises(ClusterRefused, match="There is no cluster a3f0"):
+        next(rounds)
+
+
+def packed(value):
+    return base64.b85encode(zlib.compress(json.dumps(value).encode(), 6)).decode()

@@ -123,7 +123,7 @@ function content(state, cluster, act, now) {
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
-      ${unreadableView(list.unreadable)}
+      ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
       ${rowsOf(state, cluster, parts, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
     </section>

@@ -12,6 +12,7 @@ import { namesIn } from "../images.js";
 import { isFinal } from "../statuses.js";
 import { chart } from "./chart.js";
 import { named } from "./name.js";
+import { unreadableView } from "./unreadable.js";
 
 const HEIGHT = 240;
 const MOST_ROWS = 200;
@@ -25,7 +26,7 @@ export function performanceView(open, curves, act) {
   return guard([open.rounds, open.task.result, open.task.status, curves], () => {
     const data = dataOf(open);
     const content = data === null ? nothingYet(open.task) : known(open, data, curves, act);
-    return html`${failedView(failedImages(open))}${content}`;
+    return html`${missingView(open.task.result)}${failedView(failedImages(open))}${content}`;
   });
 }
 
@@ -46,6 +47,16 @@ export function csvButton(open, act) {
 function nothingYet({ status, result_bytes: size }) {
   if (!isFinal(status)) return html`<p class="muted">The curves begin with the first sample.</p>`;
   return html`<p class="muted">${size > 0 ? "Loading…" : "There is no sample of it."}</p>`;
+}
+
+/** Why there are fewer samples than were asked for, and the pools whose images are not among those of the result. */
+function missingView(result) {
+  const { incomplete = null, unreadable = [] } = result ?? {};
+  return html`
+    ${incomplete === null ? nothing : html`<p class="incomplete"><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+      <span>It ended before all samples were taken: ${named(incomplete)}</span></p>`}
+    ${unreadableView(unreadable, (it) => `could not be read: images of ${it} may not have been measured`)}
+  `;
 }
 
 /** What could not be read, in the words of the cluster; the others are measured all the same. */

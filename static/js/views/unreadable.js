@@ -1,4 +1,4 @@
-/** The pools whose images are missing in the list: which, why, and what to do about it. */
+/** The pools whose images are missing in a list or a result: which, why, and what to do about it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../format.js";
@@ -13,16 +13,17 @@ const ADVICE = {
   failed: html`It is tried again with each look; <code>ceph health detail</code> may say more.`,
 };
 
-export function unreadableView(pools) {
+/** `missing` completes the title: `images of it may be missing here`. */
+export function unreadableView(pools, missing) {
   if (pools.length === 0) return nothing;
-  const count = pools.length === 1 ? "1 pool" : `${number(pools.length)} pools`;
-  const title = `${count} cannot be read: images of ${pools.length === 1 ? "it" : "them"} may be missing here`;
+  const isOne = pools.length === 1;
+  const title = `${isOne ? "1 pool" : `${number(pools.length)} pools`} ${missing(isOne ? "it" : "them")}`;
   const isOpen = pools.length <= MOST_OPEN;
   return html`
-    <section class="unreadable" aria-labelledby="unreadable-title">
+    <section class="unreadable" aria-label=${title}>
       <details ?open=${isOpen}>
         <summary>
-          <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i> <span id="unreadable-title">${title}</span>
+          <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i> ${title}
           ${isOpen ? nothing : html`<span class="unreadable-counts">${countsText(pools)}</span>`}
         </summary>
         <ul>${pools.map(onePool)}</ul>
