@@ -309,7 +309,8 @@ class Diagnosis:
         dumped = self._cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
         states: dict[int, Counter[str]] = {}
         for pg in dumped["pg_stats"]:
-            if "active" not in pg["state"].split("+"):
+            words = pg["state"].split("+")
+            if "active" not in words or "stale" in words:
                 states.setdefault(int(pg["pgid"].partition(".")[0]), Counter())[pg["state"]] += 1
         for pool_id in states.keys() & self._pools.keys():
             named = ", ".join(state for state, _ in states[pool_id].most_common(3))

@@ -384,6 +384,28 @@ def test_an_osd_that_hangs_hides_only_what_it_has(cluster, listed, new_pool, pat
     assert "did not answer within" in next(one.text for one in found.unreadable if one.pool == sick)
 
 
+@pytest.mark.slow
+def test_of_a_pool_that_has_lost_some_pgs_all_names_are_listed_and_what_can_be_read(cluster, listed, new_pool, patient):
+    pool = new_pool()
+    names = [f"disk{number}" for number in range(20)]
+    cluster.create_images(pool, names, size_bytes=MIB)
+    directory = cluster.command("osd map", pool=pool, object="rbd_directory")["acting_primary"]
+    lost = f"osd.{(directory + 1) % 3}"
+    with cluster.stopped(lost):
+        found = images_of(listed.images(), pool)
+        assert [*found] == sorted(names)
+        assert set(found.values()) == {MIB, ETIMEDOUT}
+        cluster.command("osd set", key="noup")
+        try:
+            cluster.command("osd down", ids=[lost])
+            cluster.wait_until(lambda: states(listed.images(), pool) == {pool: "inactive"}, what="inactive PGs")
+            assert images_of(listed.images(), pool) == found
+        finally:
+            cluster.command("osd unset", key="noup")
+
+    cluster.wait_until(lambda: images_of(listed.images(), pool) == dict.fromkeys(names, MIB), what="all images")
+
+
 # Keys that may not see all
 
 
