@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from errno import EAGAIN
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ class Asker:
         self._say = say
         self._cluster: Cluster | None = None
         self._opener: Opener | None = None
+        self._was_reached = False
         self._answered_at = 0.0
         self._lost_seconds = 0.0
         self._waiting_for = ""
@@ -66,7 +68,8 @@ class Asker:
         began = time.monotonic()
         while True:
             try:
-                self._cluster = self._cluster or self._connect()
+                with self._connecting():
+                    self._cluster = self._cluster or self._connect()
                 with understood():
                     return ask(self._cluster)
             except ClusterError as error:
@@ -107,7 +110,18 @@ class Asker:
         if self._opener is None:
             self._opener = Opener(cluster.settings, self._image_timeout_seconds)
         if not self._opener.is_connected:
-            self._opener.connect()
+            with self._connecting():
+                self._opener.connect()
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Once it has worked, a failure may pass: a key may be being replaced."""
+        try:
+            yield
+        except ClusterUnavailable as error:
+            error.was_reached |= self._was_reached
+            raise
+        self._was_reached = True
 
     @property
     def _is_impatient(self) -> bool:
@@ -139,6 +153,10 @@ class Asker:
                 failure = error
             else:
                 has_answered = True
+                continue
+            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
+                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                waiting.appendleft(path)
                 continue
             now = time.monotonic()
             if isinstance(failure, ClusterRefused):

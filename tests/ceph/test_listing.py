@@ -174,6 +174,20 @@ def test_an_erasure_coded_pool_holds_the_data_of_images_and_is_not_looked_at(clu
     assert "data pool" in lost.error.text
 
 
+def test_a_clone_whose_parent_has_gone_with_its_pool_stays_in_the_list_with_that(cluster, listed, pool, new_pool):
+    parents = new_pool()
+    cluster.create_image(parents, "base", size_bytes=MIB)
+    rbd(cluster, "snap", "create", f"{parents}/base@first")
+    rbd(cluster, "snap", "protect", f"{parents}/base@first")
+    rbd(cluster, "clone", f"{parents}/base@first", f"{pool}/clone")
+    assert images_of(listed.images(), pool) == {"clone": MIB}
+    cluster.delete_pool(parents)
+
+    (clone,) = [image for image in listed.images().images if image.pool == pool]
+    assert (clone.size_bytes, clone.error.errno) == (None, ENOENT)
+    assert clone.error.text.startswith("the pool of the image that it is a clone of")
+
+
 def test_names_that_nobody_would_choose_are_listed_as_they_are(cluster, listed, new_pool):
     pool = new_pool()
     cluster.create_images(pool, ODD_NAMES, size_bytes=MIB)
