@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import creating, estimates, idle, limits, lists, million, page, report, running, starting, workers
+from bench import creating, estimates, idle, large, limits, lists, million, page, report, running, starting, workers
 from bench.databases import Databases
 from bench.figures import Row
 from bench.peer import PeerMissing
+from bench.report import Table
 from bench.service import Refused
 
 GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
@@ -28,20 +29,21 @@ GOALS: Mapping[str, Callable[[Databases], list[Row]]] = {
     "workers": workers.measure,
     "limits": limits.measure,
 }
-MILLION = "million"
 ESTIMATES = "estimates"
-KNOWN = (*GOALS, ESTIMATES, MILLION)
+LONG: Mapping[str, Callable[[Databases], Iterator[Table]]] = {"million": million.measure, "ceph": large.measure}
+"""What takes minutes, and is measured only if it is asked for."""
+KNOWN = (*GOALS, ESTIMATES, *LONG)
 
 
 def main(argv: Sequence[str]) -> int:
     given = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # else what was started would outlive the benchmark
     with _databases(given.databases) as databases:
-        if MILLION in given.goals:
-            _measure_million(databases)
+        for name in LONG.keys() & set(given.goals):
+            _measure_long(name, databases)
         if ESTIMATES in given.goals or not given.goals:
             _measure_estimates()
-        goals = [goal for goal in given.goals or GOALS if goal not in (MILLION, ESTIMATES)]
+        goals = [goal for goal in given.goals or GOALS if goal not in (ESTIMATES, *LONG)]
         if goals:
             _measure_goals(goals, databases)
     return 0
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="GOAL",
         type=_goal,
-        help=f"which to measure: {', '.join(KNOWN)} (default: all but {MILLION}, which takes longer)",
+        help=f"which to measure: {', '.join(KNOWN)} (default: all but {' and '.join(LONG)}, which take longer)",
     )
     parser.add_argument(
         "--databases", type=Path, help="where filled databases are kept and found again (default: nowhere)"
@@ -74,9 +76,13 @@ def _databases(kept: Path | None) -> Iterator[Databases]:
         yield Databases(kept or Path(directory), Path(directory))
 
 
-def _measure_million(databases: Databases) -> None:
-    for table in million.measure(databases):
-        report.write_table(table.name, table.columns, table.rows)
+def _measure_long(name: str, databases: Databases) -> None:
+    print(report.machine(), flush=True)
+    try:
+        for table in LONG[name](databases):
+            report.write_table(table.name, table.columns, table.rows)
+    except PeerMissing as missing:
+        print(f"{name} is not measured: {missing}")
 
 
 def _measure_estimates() -> None:

@@ -18,6 +18,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 WIDE, HIGH = 1280, 800
 COLLECTIONS = 3
 COLLECT_EACH_SECONDS = 0.5
+PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Tab:
 
     page: Page
     devtools: CDPSession
+
+    async def answer(self, promise: str) -> float:
+        """What the page comes to find; playwright would wait for ever."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found: float = await self.page.evaluate(promise)
+        return found
 
     async def held(self) -> Held:
         """What is still needed: one collection leaves some of what is not, so that the lowest of several counts."""

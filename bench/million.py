@@ -14,6 +14,7 @@ from bench import retention
 from bench.databases import FEW, MANY, Databases
 from bench.figures import RUNS, in_turn
 from bench.memory import pss_bytes
+from bench.report import Table
 from bench.service import API, Refused, Service, serving
 from bench.starting import ready_seconds
 from bench.tales import ABSENT_WORD, COMMON_WORD, RARE_WORD
@@ -43,19 +44,6 @@ class Compared:
 
     def __str__(self) -> str:
         return f"{self.few:.1f} → {self.many:.1f} (×{self.many / self.few:.1f})"
-
-
-class Table:
-    """Rows below a head of columns; each is printed as soon as it is known."""
-
-    def __init__(self, name: str, columns: list[str]) -> None:
-        self.name = name
-        self.columns = columns
-        self.rows: list[list[str]] = []
-
-    def add(self, *cells: str) -> None:
-        self.rows.append(list(cells))
-        print(" | ".join(cells), flush=True)
 
 
 def measure(databases: Databases) -> Iterator[Table]:

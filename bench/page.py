@@ -40,7 +40,6 @@ LEAST_CHANGES = 100
 MOST_HEAP = 1.1
 MOST_NODES = 1.01
 
-PATIENCE_SECONDS = 30
 KEY_MILLISECONDS = 50
 """Between two keys, as somebody types who types fast."""
 
@@ -127,7 +126,7 @@ async def _load(chromium: Browser, service: Service) -> Load:
         opened.devtools.on("Network.requestWillBeSent", sent)
         opened.devtools.on("Network.loadingFinished", received)
         await opened.page.goto(service.program.address)
-        load.first_task = await _answer(opened, "bench.firstTask")
+        load.first_task = await opened.answer("bench.firstTask")
         await opened.page.locator(".home canvas").first.wait_for()
         await opened.page.wait_for_load_state("networkidle")
         load.contentful = await opened.page.evaluate(
@@ -248,14 +247,7 @@ async def _search(chromium: Browser, service: Service, word: str) -> float:
         await opened.page.locator("table.tasks tbody tr").first.wait_for()
         await opened.page.evaluate("(word) => { bench.search(word); }", word)
         await opened.page.locator("#search").press_sequentially(word, delay=KEY_MILLISECONDS)
-        return await _answer(opened, "bench.found")
-
-
-async def _answer(opened: Tab, promise: str) -> float:
-    """What the page comes to find; playwright would wait for ever."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        found: float = await opened.page.evaluate(promise)
-    return found
+        return await opened.answer("bench.found")
 
 
 def _search_row(goal: str, word: str, many: float, few: float) -> Row:

@@ -21,6 +21,19 @@ GOAL_COLUMNS = ["goal", "what", "Hourglass", "limit or peer", "ratio", "wanted",
 Rows = list[list[str]]
 
 
+class Table:
+    """Rows below a head of columns; each is printed as soon as it is known."""
+
+    def __init__(self, name: str, columns: list[str]) -> None:
+        self.name = name
+        self.columns = columns
+        self.rows: list[list[str]] = []
+
+    def add(self, *cells: str) -> None:
+        self.rows.append(list(cells))
+        print(" | ".join(cells), flush=True)
+
+
 def write_table(name: str, columns: Sequence[str], rows: Rows, document: Path = DOCUMENT) -> None:
     """Puts a table in the place of the one of that name."""
     lines = [_line(cells) for cells in [columns, ["---"] * len(columns), *rows]]

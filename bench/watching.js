@@ -53,6 +53,7 @@
   window.bench = {
     figures,
     firstTask: shown(() => document.querySelector("a.home-task-name") !== null),
+    firstRow: shown(() => document.querySelector("table.tasks[data-tab] tbody .row-name") !== null),
     countAnew: () => Object.assign(figures, { longTasks: [], frames: 0, longestPause: 0 }),
     search: (word) => (window.bench.found = searched(word)),
   };

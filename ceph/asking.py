@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from errno import EAGAIN
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ class Asker:
         self._say = say
         self._cluster: Cluster | None = None
         self._opener: Opener | None = None
+        self._was_reached = False
         self._answered_at = 0.0
         self._lost_seconds = 0.0
         self._waiting_for = ""
@@ -58,19 +60,20 @@ class Asker:
             self._opener.close()
             self._opener = None
 
-    def ask(self, ask: Callable[[Cluster], Found]) -> Rounds[Found]:
+    def ask(self, ask: Callable[[Cluster], Found], patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Found]:
         """Returns what `ask` does as soon as the cluster answers.
 
-        Raises ClusterError: what the cluster refuses, and a silence of five minutes.
+        Raises ClusterError: what the cluster refuses, and a silence that lasts for longer than the patience.
         """
         began = time.monotonic()
         while True:
             try:
-                self._cluster = self._cluster or self._connect()
+                with self._connecting():
+                    self._cluster = self._cluster or self._connect()
                 with understood():
                     return ask(self._cluster)
             except ClusterError as error:
-                if not is_worth_asking_again(error, began):
+                if not is_worth_asking_again(error, began, patience_seconds):
                     raise
                 if error.errno != EAGAIN:
                     self.close()  # after a silence of the manager it is of no use
@@ -83,9 +86,9 @@ class Asker:
 
     # The process that opens images
 
-    def request(self, request: Request) -> Rounds[Answer]:
-        """Returns the first answer of that process. Raises ClusterError."""
-        yield from self.ask(self._connect_opener)
+    def request(self, request: Request, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Answer]:
+        """Returns the first answer of that process, if that can be started within the patience. Raises ClusterError."""
+        yield from self.ask(self._connect_opener, patience_seconds)
         assert self._opener
         self._waiting_for = _in_words(request)
         self._opener.order(request, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
@@ -107,7 +110,18 @@ class Asker:
         if self._opener is None:
             self._opener = Opener(cluster.settings, self._image_timeout_seconds)
         if not self._opener.is_connected:
-            self._opener.connect()
+            with self._connecting():
+                self._opener.connect()
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Once it has worked, a failure may pass: a key may be being replaced."""
+        try:
+            yield
+        except ClusterUnavailable as error:
+            error.was_reached |= self._was_reached
+            raise
+        self._was_reached = True
 
     @property
     def _is_impatient(self) -> bool:
@@ -140,6 +154,10 @@ class Asker:
             else:
                 has_answered = True
                 continue
+            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
+                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                waiting.appendleft(path)
+                continue
             now = time.monotonic()
             if isinstance(failure, ClusterRefused):
                 has_answered, self._answered_at = True, now
@@ -156,9 +174,9 @@ class Asker:
                 yield from self.trying_again(f"{shown(path)}: {failure}")
 
 
-def is_worth_asking_again(error: ClusterError, began: float) -> bool:
+def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:
     """Whether what was asked for the first time at `began` is asked again after this."""
-    if time.monotonic() > began + LONGEST_SILENCE_SECONDS:
+    if time.monotonic() >= began + patience_seconds:
         return False
     return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
 

@@ -71,9 +71,9 @@ def _about(pool: Pool) -> str:
     return ", ".join([counted(pool.pg_num_target, "PG"), *pool.applications])
 
 
-async def images(fsid: str, *, seen: Seen) -> list[Choice]:
-    """Finds the images of a cluster, by their paths."""
-    return [_image_choice(image) for image in await seen.images(fsid)]
+async def images(fsid: str, *, seen: Seen) -> Iterable[Choice]:
+    """Finds the images of a cluster, by their paths; they may be very many."""
+    return map(_image_choice, await seen.images(fsid))
 
 
 def _image_choice(image: Image) -> Choice:

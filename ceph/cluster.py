@@ -349,7 +349,8 @@ def _not_connected(said: str, settings: ClusterSettings, number: int) -> Cluster
     key = keyring(settings)
     where = f" It is in {key}." if key else f" None of {', '.join(keyrings(settings))} is there."
     words = {
-        EACCES: f"the cluster refuses the key of {client}: is it the right keyring, is the name right?{where}",
+        EACCES: f"the cluster refuses the key of {client}: is it the right keyring, is the name right?{where}"
+        " A key without mon caps is refused as well.",
         ENOENT: f"{settings.conf} or the keyring of {client} names no cluster that can be reached ({said}): "
         f"is there a mon_host, is the keyring there?{where}",
         EIO: f"{key}, the keyring of {client}, cannot be used ({said}){explained(key or '')}",

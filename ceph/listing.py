@@ -161,6 +161,10 @@ class ImageListing:
                 reading.go_on()
             pending = [reading for reading in pending if not reading.is_done]
             pending = self._not_given_up(pending, began_at, diagnosis, any(one.calls.has_answered for one in readings))
+        self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
+        if self._silent:
+            diagnosis.begin(self._silent)
+            diagnosis.wait()
         return diagnosis.inactive()
 
     def _not_given_up(
@@ -196,7 +200,6 @@ class ImageListing:
     # What was found
 
     def _gathered(self, readings: Sequence[PoolReading], inactive: Mapping[int, str]) -> Images:
-        self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
         failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
         failed = [failure for failure in failures if failure is not None]
         if any(failure.errno == ESHUTDOWN for failure in failed) or any(one.is_shut_out for one in readings):
@@ -258,6 +261,7 @@ class Diagnosis:
         self._cluster = cluster
         self._pools = {pool.id: pool for pool in pools}
         self._thread: threading.Thread | None = None
+        self._asked_at = 0.0
         self._unassigned: dict[int, str] = {}
         self._inactive: dict[int, str] = {}
         self._short_of_copies: dict[int, str] = {}
@@ -265,12 +269,18 @@ class Diagnosis:
     def begin(self, pool_ids: set[int]) -> None:
         """Asks once."""
         if self._thread is None:
+            self._asked_at = time.monotonic()
             self._thread = threading.Thread(target=self._ask, args=(sorted(pool_ids),), daemon=True)
             self._thread.start()
 
     @property
     def is_asking(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Until it has asked, but not for long."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, self._asked_at + DIAGNOSIS_SECONDS - time.monotonic()))
 
     def inactive(self) -> dict[int, str]:
         """Returns why pools serve nobody, as far as that is known: the reason that says most."""
@@ -299,7 +309,8 @@ class Diagnosis:
         dumped = self._cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
         states: dict[int, Counter[str]] = {}
         for pg in dumped["pg_stats"]:
-            if "active" not in pg["state"].split("+"):
+            words = pg["state"].split("+")
+            if "active" not in words or "stale" in words:
                 states.setdefault(int(pg["pgid"].partition(".")[0]), Counter())[pg["state"]] += 1
         for pool_id in states.keys() & self._pools.keys():
             named = ", ".join(state for state, _ in states[pool_id].most_common(3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from errno import EAGAIN
 from typing import Any
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from ceph.cluster import Cluster
 from ceph.modules import explained
+from ceph.pools import all_pools
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -21,6 +22,11 @@ EVERYTHING = ""
 DEFAULT_PERIOD_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 20.0
 """Who has not asked for 60 s has to begin anew."""
+MOST_APART = 4
+"""Pools and namespaces that one measurement asks for by themselves. OSDs match each operation against six patterns for
+each, and the manager of Ceph 16 and 18 dies of the fifteenth, whoever else asked for the others within a minute."""
+RBD = "rbd"
+"""The application of the pools that an answer about everything is about."""
 
 
 class Group(Struct, frozen=True):
@@ -52,7 +58,8 @@ class PerformanceQuery:
     answer is empty, which looks as if nothing went on. So it is cold at first, and warm when figures have come, or when
     they would have come if there were any: after two of the manager's periods. The same again if a pool is renamed.
 
-    Each group is asked for by itself: an answer holds 64 images, of one group then, not of all.
+    Several groups are asked for all at once, by one question about everything. Groups of which that answer does not
+    tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -61,7 +68,8 @@ class PerformanceQuery:
         self._cold_seconds = 0.0
         self._warm: set[str] = set()
         self._warm_at: dict[str, float] = {}
-        self._everything: dict[str, Any] | None = None
+        self._apart_warm_at: dict[str, float] = {}
+        self._rbd_pools: Collection[str] = ()
         self.refusals: dict[str, ClusterRefused] = {}
         """Why the manager did not answer about groups, by their paths."""
 
@@ -72,14 +80,16 @@ class PerformanceQuery:
         ClusterError, ClusterRefused if it refuses everything.
         """
         self._look_at_manager()
-        self._everything, self.refusals = None, {}
-        answers = [self._answer(group, pools) for group in groups]
+        self.refusals = {}
+        answers = self._together(groups, pools)
+        for group in self._to_be_asked_apart(groups, answers):
+            answers[group.path] = self._apart(group) or answers[group.path]
         if groups and len(self.refusals) == len(groups):
             refused = next(iter(self.refusals.values()))
             raise explained(self.cluster, refused) from refused.__cause__
-        self._note_busy({group.descriptor for group, answer in zip(groups, answers, strict=True) if answer.rows})
+        self._note_busy({group.descriptor for group in groups if answers[group.path].rows})
         are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
-        return answers if all(are_warm) else None
+        return list(answers.values()) if all(are_warm) else None
 
     def _look_at_manager(self) -> None:
         """Begins anew with another manager."""
@@ -93,7 +103,9 @@ class PerformanceQuery:
 
     def _begin_anew(self, manager: str | None) -> None:
         self._cold_seconds = 2 * period_seconds(self.cluster, manager) + 2
-        self._warm, self._warm_at = set(), {}
+        self._warm, self._warm_at, self._apart_warm_at = set(), {}, {}
+        with suppress(ClusterRefused):
+            self._rbd_pools = {pool.name for pool in all_pools(self.cluster) if RBD in pool.applications}
 
     def _note_busy(self, busy: set[str]) -> None:
         """If nobody says which manager it is, figures that all vanish at once may be those of one that is new."""
@@ -105,23 +117,54 @@ class PerformanceQuery:
         warm_at = self._warm_at.setdefault(group.descriptor, time.monotonic() + self._cold_seconds)
         return group.descriptor in self._warm or time.monotonic() >= warm_at
 
-    def _answer(self, group: Group, pools: Collection[str]) -> Answer:
-        unknown = Answer(group.path, {}, is_full=True)
-        try:
-            if group.can_be_named:
-                return answer_of(group.path, self._replies(group.descriptor))
-            if group.is_like_one_of(pools):
-                return unknown
-            if self._everything is None:
-                self._everything = self._replies(EVERYTHING)
-            return answer_of(group.path, self._everything, group.descriptor)
-        except ClusterRefused as error:
-            if error.errno == EAGAIN:
-                raise
-            self.refusals[group.path] = error
-            return unknown
+    def _together(self, groups: Sequence[Group], pools: Collection[str]) -> dict[str, Answer]:
+        """What the answer about everything says of each group, by their paths."""
+        everything = self._everything(groups)
+        answers = {}
+        for group in groups:
+            is_told = bool(everything) and group.pool in self._rbd_pools and not group.is_like_one_of(pools)
+            unknown = Answer(group.path, {}, is_full=True)
+            answers[group.path] = answer_of(group.path, everything, group.descriptor) if is_told else unknown
+        return answers
 
-    def _replies(self, spec: str) -> dict[str, Any]:
+    def _everything(self, groups: Sequence[Group]) -> Mapping[str, Any]:
+        """The replies about everything; nothing if they are refused, or one group can be asked for instead."""
+        if len(groups) == 1 and groups[0].can_be_named:
+            return {}
+        try:
+            return self._replies(EVERYTHING)
+        except ClusterRefused as error:
+            self._note_refused(groups, error)
+            return {}
+
+    def _to_be_asked_apart(self, groups: Sequence[Group], answers: Mapping[str, Answer]) -> list[Group]:
+        """Those of which not all is known, the busiest first; who was once among them stays so."""
+        unknown = [group for group in groups if answers[group.path].is_full and group.can_be_named]
+        warm_at = time.monotonic() + self._cold_seconds
+        for group in sorted(unknown, key=lambda group: -len(answers[group.path].rows)):
+            if len(self._apart_warm_at) < MOST_APART:
+                self._apart_warm_at.setdefault(group.descriptor, warm_at)
+        return [group for group in unknown if group.descriptor in self._apart_warm_at]
+
+    def _apart(self, group: Group) -> Answer | None:
+        """What the answer about a group says; None while it is cold, or if it is refused."""
+        try:
+            answer = answer_of(group.path, self._replies(group.descriptor))
+        except ClusterRefused as error:
+            self._note_refused([group], error)
+            return None
+        self.refusals.pop(group.path, None)
+        if answer.rows:
+            self._apart_warm_at[group.descriptor] = 0
+        return answer if time.monotonic() >= self._apart_warm_at[group.descriptor] else None
+
+    def _note_refused(self, groups: Iterable[Group], error: ClusterRefused) -> None:
+        """Raises the error if it passes by itself."""
+        if error.errno == EAGAIN:
+            raise error
+        self.refusals |= {group.path: error for group in groups}
+
+    def _replies(self, spec: str) -> Mapping[str, Any]:
         return {order: self.cluster.ask_manager(COMMAND, pool_spec=spec, sort_by=order) for order in ORDERS}
 
 

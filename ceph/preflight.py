@@ -279,8 +279,8 @@ def _down(facts: Facts) -> str | None:
     named = ", ".join(f"osd.{number}" for number in facts.osds_down[:MOST_NAMED])
     more = f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
     return (
-        f"{count} of {facts.osds} OSDs {'is' if count == 1 else 'are'} down ({named}{more}): PGs that belong there "
-        "become clean only when they are back, or out."
+        f"{count} of {facts.osds} OSDs {'is' if count == 1 else 'are'} down ({named}{more}): "
+        "PGs that belong there become clean only when they are back, or out."
     )
 
 

@@ -7,10 +7,12 @@ they are called is known to the manager alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Any
+
+from msgspec import Struct
 
 from ceph.cluster import Cluster
 from ceph.state import Pool, ProgressEvent
@@ -22,50 +24,69 @@ LATEST_SECONDS = 2**33
 """Times beyond are none: the year is 2242."""
 _DURATION = re.compile(r"\s*\(\w+\)$")
 
-Details = Mapping[str, Mapping[str, Any]]
-"""The events by their ids, as the manager tells them."""
+
+class Detail(Struct, frozen=True):
+    """What the manager alone knows of an event. A pool is referred to by its id if its PGs change, by its name if
+    something in it does."""
+
+    text: str = ""
+    pool_id: str | None = None
+    pool_name: str | None = None
+    began_at: int | None = None
+
+
+Details = Mapping[str, Detail]
+"""By the ids of the events."""
 
 
 def details_of(cluster: Cluster) -> Details:
     """Returns what the manager tells of the events; nothing if it does not answer, or not to this key."""
     try:
-        told = cluster.ask("progress json", passed_on=True)
+        return read_details(cluster.ask("progress json", passed_on=True))
     except ClusterError:
         return {}
+
+
+def read_details(told: object) -> Details:
+    """From the answer to `progress json`, whatever that is."""
     events = told.get("events") if isinstance(told, dict) else None
-    return {str(event.get("id")): event for event in events or [] if isinstance(event, dict)}
+    listed = islice(events, MOST_EVENTS) if isinstance(events, list) else ()
+    return {_cut(event.get("id")): _detail(event) for event in listed if isinstance(event, dict)}
+
+
+def _detail(event: Mapping[str, Any]) -> Detail:
+    """`refs` are `[["pool", 3]]` of the autoscaler, `{"pool_name": "rbd", …}` of what removes images."""
+    refs = event.get("refs")
+    pairs = [ref for ref in refs if isinstance(ref, list) and len(ref) == 2] if isinstance(refs, list) else []
+    return Detail(
+        text=_text(event.get("message")),
+        pool_id=next((_cut(number) for kind, number in pairs if kind == "pool"), None),
+        pool_name=_cut(refs.get("pool_name")) if isinstance(refs, dict) else None,
+        began_at=_milliseconds(event.get("started_at")),
+    )
 
 
 def events_of(told: object, details: Details, pools: Sequence[Pool]) -> list[ProgressEvent]:
     """Returns the events that the monitors tell (`progress_events` of a status), at most MOST_EVENTS of them."""
-    events = told.items() if isinstance(told, dict) else ()
-    return list(islice(_events(events, details, pools), MOST_EVENTS))
+    listed = islice(told.items(), MOST_EVENTS) if isinstance(told, dict) else ()
+    return [_event(_cut(event_id), event, details, pools) for event_id, event in listed if isinstance(event, dict)]
 
 
-def _events(told: Any, details: Details, pools: Sequence[Pool]) -> Iterator[ProgressEvent]:
-    for event_id, event in told:
-        if not isinstance(event, dict):
-            continue
-        detail = details.get(event_id, {})
-        refs = detail.get("refs")
-        pool = _pool(refs, pools)
-        yield ProgressEvent(
-            id=event_id[:MOST_CHARACTERS],
-            text=_text(detail.get("message")) or _without_bar(event.get("message")),
-            percent=_percent(event.get("progress")),
-            pool_id=pool.id if pool else None,
-            is_of_pgs=pool is not None and isinstance(refs, list),
-            began_at=_milliseconds(detail.get("started_at")),
-        )
+def _event(event_id: str, event: Mapping[str, Any], details: Details, pools: Sequence[Pool]) -> ProgressEvent:
+    detail = details.get(event_id, Detail())
+    pool = next((pool for pool in pools if str(pool.id) == detail.pool_id or pool.name == detail.pool_name), None)
+    return ProgressEvent(
+        id=event_id,
+        text=detail.text or _without_bar(event.get("message")),
+        percent=_percent(event.get("progress")),
+        pool_id=pool.id if pool else None,
+        is_of_pgs=pool is not None and detail.pool_id is not None,
+        began_at=detail.began_at,
+    )
 
 
-def _pool(refs: object, pools: Sequence[Pool]) -> Pool | None:
-    """The pool that is meant: by `["pool", 3]` if its PGs change, by `{"pool_name": …}` if something in it does."""
-    if isinstance(refs, dict):
-        return next((pool for pool in pools if pool.name == refs.get("pool_name")), None)
-    pairs = [ref for ref in refs if isinstance(ref, list) and len(ref) == 2] if isinstance(refs, list) else []
-    ids = {str(number) for kind, number in pairs if kind == "pool"}
-    return next((pool for pool in pools if str(pool.id) in ids), None)
+def _cut(told: object) -> str:
+    return str(told)[:MOST_CHARACTERS]
 
 
 def _text(message: object) -> str:

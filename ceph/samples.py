@@ -76,18 +76,19 @@ def answer_of(group: str, replies: Mapping[str, Mapping[str, Any]], descriptor: 
     for order, reply in replies.items():
         found = list(_rows_of(reply))
         place = ANSWERED_AS.index(order)
-        is_full |= sum(figures[place] > 0 for _, _, figures in found) >= MOST_ANSWERED
-        rows |= {f"{group}/{encoded(name)}": figures for of, name, figures in found if descriptor in (None, of)}
+        is_full |= sum(values[place] > 0 for _, _, values in found) >= MOST_ANSWERED
+        own = [(name, values) for of, name, values in found if descriptor in (None, of)]
+        rows |= {f"{group}/{encoded(name)}": _figures_of(values) for name, values in own}
     return Answer(group, rows, is_full)
 
 
-def _rows_of(reply: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Figures]]:
-    """Each image's group, as the manager calls it, its name and its figures."""
+def _rows_of(reply: Mapping[str, Any]) -> Iterator[tuple[str | None, str, list[float]]]:
+    """Each image's group, as the manager calls it, its name, and what the reply says in the order of ANSWERED_AS."""
     places = [reply["stat_descriptors"].index(name) for name in ANSWERED_AS]
     for row in reply["stats"]:
         for key, values in row.items():
             index, _, name = key.partition("/")
-            yield reply["pool_descriptors"].get(index), name, _figures_of([values[place] for place in places])
+            yield reply["pool_descriptors"].get(index), name, [values[place] for place in places]
 
 
 def _figures_of(values: Sequence[float]) -> Figures:
@@ -245,11 +246,16 @@ def unpacked(text: str) -> bytes:
     return zlib.decompress(base64.b85decode(text))
 
 
+def rows_in(samples: Iterable[Sample]) -> int:
+    return sum(len(sample.rows) for sample in samples)
+
+
 class Series:
     """All samples of a task, kept small: beyond MOST_ROWS rows of busy images neighbours are joined."""
 
     MOST_ROWS = 720 * 64
     SAMPLES_A_BLOCK = 60
+    ROWS_A_BLOCK = 60 * 64
 
     def __init__(self, paths: Sequence[str], packed: Iterable[str] = ()) -> None:
         self._paths = paths
@@ -268,14 +274,21 @@ class Series:
 
     def add(self, sample: Sample) -> None:
         self._open.append(sample)
-        if sum(len(sample.rows) for sample in self.samples) > self.MOST_ROWS:
-            self._blocks, self._closed, self._open = [], [], thinned(self.samples)
-        if len(self._open) >= self.SAMPLES_A_BLOCK:
+        if rows_in(self.samples) > self.MOST_ROWS:
+            self._thin()
+        if len(self._open) >= self.SAMPLES_A_BLOCK or rows_in(self._open) >= self.ROWS_A_BLOCK:
             self._close()
 
     def packed(self) -> list[str]:
-        """All of it, a text for each 60 samples or so: what is full is not packed again with each sample."""
+        """All of it, a text for each 60 samples, fewer if many images are busy: a full one is not packed again."""
         return [*self._blocks, packed_samples(self._open, self._paths)] if self._open else list(self._blocks)
+
+    def _thin(self) -> None:
+        """By a quarter at least: all that is left is packed anew, which must not be so with each sample."""
+        samples = self.samples
+        while rows_in(samples) > self.MOST_ROWS * 3 // 4 and len(samples) > 1:
+            samples = thinned(samples)
+        self._blocks, self._closed, self._open = [], [], samples
 
     def _close(self) -> None:
         self._blocks.append(packed_samples(self._open, self._paths))

@@ -183,10 +183,10 @@ class Kept(Generic[Value]):
         return await asyncio.shield(self._reading)
 
     async def get_from_now(self) -> Reading[Value]:
-        """What is read after this call: one that is under way may have passed what has just changed. Raises
-        ClusterError."""
+        """What is read after this call: a read that is under way may have passed what has just changed. Its failure is
+        as good as another one. Raises ClusterError."""
         if self._reading is not None and not self._reading.done():
-            await asyncio.wait([self._reading])
+            await asyncio.shield(self._reading)
         return await self.get(fresh=True)
 
     async def get_or_last(self) -> Reading[Value]:

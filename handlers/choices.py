@@ -60,13 +60,14 @@ class ChoicesHandler(ApiHandler):
             raise Refusal(403, f"{self.identity.name} may look but not start tasks: that needs the role admin.")
         job, choices = self._asked_for()
         needed = self._needed(job, choices)
-        rows = await self.services.choices.find(choices, needed, self.services.tasks.registry)
         wanted = Wanted(
             search=self.value("search", ""),
             page=self.value("page", 1),
             page_size=self.value("pageSize", Wanted().page_size),
         )
-        rows = found(rows, wanted.search, _searched)
+        rows = await self.services.choices.find(
+            choices, needed, self.services.tasks.registry, lambda rows: found(rows, wanted.search, _searched)
+        )
         after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, len(rows))
         views = [ChoiceView(row.value, row.name, row.detail) for row in cut(rows, wanted)]
         self.send(ChoiceListView(len(rows), after, before, views))

@@ -26,7 +26,7 @@ MOST_CHOICES = 50_000
 LONGEST_VALUE_BYTES = 4096
 LONGEST_NAME = 300
 MOST_THREADS = 4
-"""So many functions that are not asynchronous run at a time; one that never ends has its place for ever."""
+"""So many run at a time, others wait; one that never ends has its place for ever."""
 
 
 class ChoiceFinder:
@@ -34,20 +34,28 @@ class ChoiceFinder:
 
     def __init__(self, longest_seconds: float = LONGEST_SECONDS) -> None:
         self._longest_seconds = longest_seconds
-        self._threads = 0
+        self._places = asyncio.Semaphore(MOST_THREADS)
 
-    async def find(self, choices: Choices, needed: Mapping[str, object], registry: Registry) -> list[Choice]:
-        """Returns what can be chosen, with these values of the parameters that it needs.
+    async def find(
+        self,
+        choices: Choices,
+        needed: Mapping[str, object],
+        registry: Registry,
+        search: Callable[[list[Choice]], list[Choice]] = list,
+    ) -> list[Choice]:
+        """Returns what can be chosen, with these values of the parameters that it needs, as far as `search` keeps it.
 
-        Raises ChoicesUnavailable if that cannot be said, and what the function raises of our own errors.
+        That may be very much, so it is looked through beside the event loop. Raises ChoicesUnavailable if it cannot be
+        said, and what the function raises of our own errors.
         """
         provided: dict[str, object] = {name: registry.provided(type_) for name, type_ in choices.provided.items()}
         find = partial(choices.find, **needed, **provided)
         try:
             async with asyncio.timeout(self._longest_seconds):
                 if inspect.iscoroutinefunction(choices.find):
-                    return _presentable(await find())
-                return await self._in_thread(lambda: _presentable(find()))
+                    found = await find()
+                    return await self._in_thread(lambda: search(_presentable(found)))
+                return await self._in_thread(lambda: search(_presentable(find())))
         except (HourglassError, asyncio.CancelledError):
             raise
         except TimeoutError:
@@ -58,14 +66,12 @@ class ChoiceFinder:
 
     async def _in_thread(self, find: Callable[[], list[Choice]]) -> list[Choice]:
         """Runs it in a thread of its own, which ends with the process: an executor would wait for one that hangs."""
-        if self._threads >= MOST_THREADS:
-            raise ChoicesUnavailable("others are being asked for at the moment")
-        self._threads += 1
+        await self._places.acquire()
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[Choice]] = loop.create_future()
 
         def ended(settle: Callable[[], None]) -> None:
-            self._threads -= 1
+            self._places.release()
             if not found.done():
                 settle()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -129,6 +130,65 @@ async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client,
     assert problem.status == 503
     assert "no mon answered" in problem.json["detail"]
     assert [one for one in stale["results"] if one["pool"] == pool] == [before]
+
+
+@pytest.fixture
+def nothing_moves(cluster, new_pool):
+    """Data that has to move when an OSD goes, and may not. Ceph 18 reports that only if it is told to."""
+    pool = new_pool(pg_num=16, megabytes=8)
+    cluster.ceph("config", "set", "mgr", "mgr/progress/allow_pg_recovery_event", "true", "--force")
+    for flag in ("norecover", "nobackfill"):
+        cluster.command("osd set", key=flag)
+    yield
+    cluster.command("osd in", ids=["0"])
+    for flag in ("norecover", "nobackfill"):
+        cluster.command("osd unset", key=flag)
+    cluster.ceph("config", "rm", "mgr", "mgr/progress/allow_pg_recovery_event")
+    cluster.wait_settled(pool)
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=180)
+async def test_what_concerns_no_pool_is_listed_without_one(cluster, client, path, nothing_moves):
+    """The manager looks each five seconds what has changed since: of a pool that is new then it reports nothing."""
+
+    async def rebalancing():
+        found = (await client.get(path))["results"]
+        return next((change for change in found if "osd.0" in change["text"]), None)
+
+    change = None
+    for mark in ("osd out", "osd in", "osd out", "osd in"):
+        cluster.command(mark, ids=["0"])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                change = await client.until(bool, rebalancing)
+                break
+
+    assert change, "the manager reports nothing"
+    assert (change["pool"], change["id"], change["from"], change["to"]) == (None, None, None, None)
+    assert 0 <= change["percent"] <= 100
+    assert "\n" not in change["text"]
+    assert "[" not in change["text"]
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=180)
+async def test_what_the_autoscaler_does_is_one_change(cluster, client, path, new_pool, autoscaler):
+    pool = new_pool(pg_num=16)
+    cluster.command("osd pool set", pool=pool, var="pg_num_min", val="4")
+    cluster.command("osd pool set", pool=pool, var="pg_autoscale_mode", val="on")
+    change = await client.until(bool, lambda: change_of(client, path, pool))
+
+    assert (change["from"], change["to"]) == (16, 4)
+    assert "down to 4" in change["text"]
+
+
+@pytest.fixture
+def autoscaler(cluster):
+    """It looks each two seconds instead of each minute."""
+    cluster.ceph("config", "set", "mgr", "mgr/pg_autoscaler/sleep_interval", "2")
+    yield
+    cluster.ceph("config", "rm", "mgr", "mgr/pg_autoscaler/sleep_interval")
 
 
 async def test_an_unknown_cluster_is_not_found(client):

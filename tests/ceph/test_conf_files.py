@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
 
 from ceph.cluster import Cluster
 from ceph.clusters import Clusters
+from ceph.reader import ReaderSettings
 from ceph.settings import ClusterSettings
+from ceph.watch import ClusterWatch
 from jobs.errors import ClusterRefused, ClusterUnavailable
+from tests.faults.support import in_a_loop
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
@@ -222,3 +226,57 @@ async def test_a_conf_with_another_fsid_is_shown_and_worked_on_as_what_the_clust
     assert found["fsid"] == cluster.fsid
     assert "There is no cluster" not in (await client.task_of(answer))["outcome"]
     assert (await client.call("GET", f"ceph/{OTHER}/pools")).status == 404
+
+
+@pytest.mark.gen_test
+async def test_calls_go_by_the_section_that_works_if_several_name_the_same_cluster(
+    service, conf_with, cluster, tmp_path
+):
+    (tmp_path / "keyring").write_text("")
+    wrong = conf_with(in_client(f"keyring = {tmp_path}/keyring"), "wrong.conf")
+    service.start(*options_for({"wrong": wrong.conf, "main": cluster.conf}))
+    client = Checked(service)
+
+    pools = await client.get(f"ceph/{cluster.fsid}/pools")
+    listed = {one["name"]: one for one in (await client.get("ceph"))["results"]}
+
+    assert pools["count"] == len(cluster.pools())
+    assert listed["main"]["reachable"]
+    assert listed["wrong"]["fsid"] == cluster.fsid
+    assert listed["wrong"]["error"].startswith("the cluster refuses the key of client.admin")
+
+
+@pytest.mark.gen_test
+async def test_a_cluster_that_does_not_say_which_it_is_is_named_to_whoever_asks_for_an_unknown_one(
+    service, conf_with, cluster
+):
+    nameless = conf_with(lambda text: BOM + without(b"fsid")(text), "nameless.conf")
+    service.start(*options_for({"nameless": nameless.conf, "main": cluster.conf}))
+    client = Checked(service)
+
+    problem = await client.refused("GET", f"ceph/{OTHER}/pools")
+
+    assert problem["status"] == 503
+    assert problem["detail"].startswith("the cluster nameless of config.ini does not say which it is: ")
+    assert "byte order mark" in problem["detail"]
+
+
+def end_at_once(channel, settings):
+    """In the place of a reader."""
+    os._exit(3)
+
+
+def test_a_reader_that_ends_again_and_again_says_how_often(monkeypatch):
+    monkeypatch.setattr("ceph.watch.main", end_at_once)
+
+    @in_a_loop
+    async def ask():
+        watch = ClusterWatch("test", ReaderSettings(cluster=ClusterSettings()))
+        said = ""
+        while "2 times in a row" not in said:
+            with pytest.raises(ClusterUnavailable) as unavailable:
+                await watch.state.get(fresh=True)
+            said = str(unavailable.value)
+            await asyncio.sleep(0.05)
+        await watch.stop()
+        assert "(the last time: exited with code 3; see the log)" in said

@@ -7,11 +7,13 @@ from errno import EACCES, ESHUTDOWN
 
 import pytest
 
+from ceph.asking import Asker
 from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
 from ceph.listing import ImageListing
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from jobs.registry import Round
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
@@ -254,3 +256,54 @@ async def test_a_running_task_takes_a_rotated_key_by_itself(service, cluster, cl
 
     task = await client.until(lambda task: task["outcome"], lambda: client.task_of(answer))
     assert task["status"] == "Finished", task
+
+
+@pytest.mark.slow
+@pytest.mark.gen_test(timeout=240)
+async def test_a_measurement_takes_a_rotated_key_by_itself(service, cluster, client_of, new_pool):
+    pool = new_pool()
+    cluster.create_images(pool, ["a", "b"])
+    settings, keyring = client_of()
+    service.start(*options_for({"main": cluster.conf}, client=settings.client, keyring=keyring))
+    client = Checked(service)
+    answer = await client.call("POST", f"ceph/{cluster.fsid}/rbds/performance", {"pools": [pool], "seconds": 20})
+    await client.until(lambda task: task["message"].startswith("sample"), lambda: client.task_of(answer))
+    rotated = cluster.rotate_key(settings.client)
+    cluster.restart_monitor()
+
+    await client.until(lambda task: "refuses the key" in task["message"], lambda: client.task_of(answer))
+    keyring.write_text(rotated)
+
+    task = await client.until(lambda task: task["outcome"], lambda: client.task_of(answer))
+    assert task["status"] == "Finished", task
+    assert set(task["result"]["images"]) == {f"{pool}/a", f"{pool}/b"}
+
+
+def test_images_are_asked_for_again_by_another_process_if_the_key_of_this_one_is_refused_by_now(
+    cluster, client_of, new_pool
+):
+    pool = new_pool()
+    settings, keyring = client_of()
+    good = keyring.read_text()
+    asker = Asker(lambda: Clusters({"main": settings}).connect(cluster.fsid), 30, lambda words: Round(message=words))
+    asked, failed = [], []
+
+    def ask(path):
+        asked.append(path)
+        if len(asked) == 1:  # as a handle fails whose monitor asked for its key again
+            keyring.write_text(WRONG_KEY.format(name=settings.client))
+            raise ClusterUnavailable("the cluster refuses the key", EACCES)
+        yield Round(message=f"asked for {path}")
+
+    said = []
+    for step in asker.each([f"{pool}/a", f"{pool}/b"], ask, lambda path, error: failed.append((path, error)) or ()):
+        if isinstance(step, Round):
+            said.append(step.message)
+            if "refuses the key" in step.message:
+                keyring.write_text(good)
+    asker.close()
+
+    assert asked == [f"{pool}/a", f"{pool}/a", f"{pool}/b"]
+    assert failed == []
+    assert said[0].startswith(f"the cluster refuses the key of {settings.client_name}")
+    assert said[-2:] == [f"asked for {pool}/a", f"asked for {pool}/b"]

@@ -174,6 +174,20 @@ def test_an_erasure_coded_pool_holds_the_data_of_images_and_is_not_looked_at(clu
     assert "data pool" in lost.error.text
 
 
+def test_a_clone_whose_parent_has_gone_with_its_pool_stays_in_the_list_with_that(cluster, listed, pool, new_pool):
+    parents = new_pool()
+    cluster.create_image(parents, "base", size_bytes=MIB)
+    rbd(cluster, "snap", "create", f"{parents}/base@first")
+    rbd(cluster, "snap", "protect", f"{parents}/base@first")
+    rbd(cluster, "clone", f"{parents}/base@first", f"{pool}/clone")
+    assert images_of(listed.images(), pool) == {"clone": MIB}
+    cluster.delete_pool(parents)
+
+    (clone,) = [image for image in listed.images().images if image.pool == pool]
+    assert (clone.size_bytes, clone.error.errno) == (None, ENOENT)
+    assert clone.error.text.startswith("the pool of the image that it is a clone of")
+
+
 def test_names_that_nobody_would_choose_are_listed_as_they_are(cluster, listed, new_pool):
     pool = new_pool()
     cluster.create_images(pool, ODD_NAMES, size_bytes=MIB)
@@ -382,6 +396,28 @@ def test_an_osd_that_hangs_hides_only_what_it_has(cluster, listed, new_pool, pat
     assert (images_of(found, well), images_of(found, sick)) == ({"disk": MIB}, {})
     assert states(found, sick, well) == {sick: "failed"}
     assert "did not answer within" in next(one.text for one in found.unreadable if one.pool == sick)
+
+
+@pytest.mark.slow
+def test_of_a_pool_that_has_lost_some_pgs_all_names_are_listed_and_what_can_be_read(cluster, listed, new_pool, patient):
+    pool = new_pool()
+    names = [f"disk{number}" for number in range(20)]
+    cluster.create_images(pool, names, size_bytes=MIB)
+    directory = cluster.command("osd map", pool=pool, object="rbd_directory")["acting_primary"]
+    lost = f"osd.{(directory + 1) % 3}"
+    with cluster.stopped(lost):
+        found = images_of(listed.images(), pool)
+        assert [*found] == sorted(names)
+        assert set(found.values()) == {MIB, ETIMEDOUT}
+        cluster.command("osd set", key="noup")
+        try:
+            cluster.command("osd down", ids=[lost])
+            cluster.wait_until(lambda: states(listed.images(), pool) == {pool: "inactive"}, what="inactive PGs")
+            assert images_of(listed.images(), pool) == found
+        finally:
+            cluster.command("osd unset", key="noup")
+
+    cluster.wait_until(lambda: images_of(listed.images(), pool) == dict.fromkeys(names, MIB), what="all images")
 
 
 # Keys that may not see all

@@ -358,21 +358,20 @@ async def test_an_abort_between_two_samples_a_minute_apart_takes_effect_at_once(
 async def test_a_large_image_is_looked_through_on_from_where_the_worker_died(cluster, client, pool_with):
     pool = pool_with("large", size_bytes=640 << 30, data_mb=8)
     task_id = await begin(client, cluster, pools=[pool], seconds=1)
-    await told(client, task_id, "of 640 GiB looked at")
-    before = (await client.until(task_id, lambda task: task["round"] > 3))["message"]
+    before = (await client.until(task_id, lambda task: looked_at(task["message"]) > 200))["message"]
     workers = (await client.get("workers"))["results"]
     os.kill(next(worker["pid"] for worker in workers if worker["task"] == task_id), signal.SIGKILL)
     await client.until(task_id, lambda task: task["interruptions"] == 1)
     after = (await client.until(task_id, lambda task: task["message"] != before))["message"]
     result = await finished(client, task_id)
 
-    assert looked_at(after) >= looked_at(before)
+    assert looked_at(after) > 100, "it had been looked through up to 200 GiB, less a piece or two"
     assert result["images"][f"{pool}/large"]["used_bytes"] == 8_000_000
 
 
 def looked_at(message):
     """`size of pool/large: 104 GiB of 640 GiB looked at` has 104."""
-    return int(message.partition(": ")[2].split()[0])
+    return int(message.partition(": ")[2].split()[0]) if "looked at" in message else 0
 
 
 # What changes meanwhile

@@ -98,7 +98,12 @@ class Cluster:
 
     @classmethod
     def start(
-        cls, directory: Path | None = None, osds: int = 1, store: str = "memstore", max_misplaced: float = 1
+        cls,
+        directory: Path | None = None,
+        osds: int = 1,
+        store: str = "memstore",
+        max_misplaced: float = 1,
+        max_pgs_per_osd: int = 500,
     ) -> Cluster:
         """A new cluster, in a directory of its own under the temporary one unless named (80 characters at most).
 
@@ -108,6 +113,7 @@ class Cluster:
         """
         directory = directory or Path(tempfile.mkdtemp(prefix="hourglass-ceph-"))
         settings = {"OSDS": str(osds), "STORE": store, "MAX_MISPLACED": str(max_misplaced)}
+        settings["MAX_PGS_PER_OSD"] = str(max_pgs_per_osd)
         keeper = subprocess.Popen(
             [SCRIPT, "run", directory],
             env={**os.environ, **settings, "START_TIMEOUT": str(START_SECONDS)},

@@ -54,7 +54,8 @@ def test_a_table_without_its_place_is_refused_in_words(document):
 
 
 @pytest.mark.parametrize(
-    "name", ["goals", "machine", *(f"million-{part}" for part in ("lists", "searches", "filters"))]
+    "name",
+    ["goals", "machine", "ceph", "ceph-views", *(f"million-{part}" for part in ("lists", "searches", "filters"))],
 )
 def test_the_document_has_a_place_for_each_table(name):
     assert f"<!-- {name} -->" in DOCUMENT.read_text()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ceph.changes import LAST_SEEN_SECONDS, MOST_CHANGES, Sightings, changes, seen
 from ceph.placement import STANDSTILL_SECONDS
-from ceph.progress import MOST_CHARACTERS, MOST_EVENTS, events_of
+from ceph.progress import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
 from ceph.state import Check, ClusterState, Pool, ProgressEvent
 
 BEGAN = 1_700_000_000
@@ -126,6 +126,7 @@ def test_one_that_goes_by_another_number_for_placement_is_told_by_that_alone():
     assert (splitting.before, splitting.after, splitting.text) == (8, 64, "PGs 8 of 64")
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 63), st.integers(1, 63)), min_size=2, max_size=10))
 def test_its_percent_never_falls(numbers):
     states = [a_state(a_pool(pg_num, pgp_num)) for pg_num, pgp_num in numbers]
@@ -213,8 +214,10 @@ BAR = "Removing image rbd/old (12s)\n      [====........................] (remai
 AUTOSCALER = {"message": "PG autoscaler increasing pool 3 PGs from 8 to 64", "refs": [["pool", 3]], "started_at": 5.5}
 
 
-def read(told_by_monitors, details=None):
-    return events_of({"e1": told_by_monitors}, {"e1": details} if details else {}, [a_pool(name="rbd")])[0]
+def read(told_by_monitors, detail=None):
+    details = read_details({"events": [{"id": "e1", **detail}], "completed": []}) if detail else {}
+    (event,) = events_of({"e1": told_by_monitors}, details, [a_pool(name="rbd")])
+    return event
 
 
 def test_the_manager_knows_more_of_an_event_than_the_monitors():
@@ -281,3 +284,18 @@ def test_texts_and_numbers_of_events_have_a_bound():
 @pytest.mark.parametrize("message", [None, "", " \n ", 3])
 def test_an_event_without_words_says_so(message):
     assert read({"message": message}).text == "The cluster does not say what it does"
+
+
+@pytest.mark.parametrize(
+    "told", [None, [], "", 3, {}, {"events": 3}, {"events": {"e1": {}}}, {"events": [None, 3, []]}]
+)
+def test_a_manager_that_tells_nothing_of_use_adds_nothing(told):
+    assert read_details(told) == {}
+
+
+def test_what_the_manager_tells_has_a_bound():
+    event = {"message": "x" * 10_000, "refs": [["pool", "y" * 10_000]] * 10_000, "started_at": 1}
+    details = read_details({"events": [{"id": f"{number}{'z' * 10_000}", **event} for number in range(1000)]})
+
+    assert len(details) == MOST_EVENTS
+    assert {len(text) for key, one in details.items() for text in (key, one.text, one.pool_id)} == {MOST_CHARACTERS}

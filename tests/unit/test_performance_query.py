@@ -33,9 +33,11 @@ class Manager:
         self.epoch = 1
         self.asked = []
 
-    def ask(self, prefix):
+    def ask(self, prefix, **_):
         if not self.tells_epoch:
             raise ClusterRefused("access denied", EACCES)
+        if prefix == "osd pool ls":
+            return [listed("we/ird", ["rbd"])]  # so that the others are asked for apart
         return {"epoch": self.epoch, "active_name": "x"}
 
     def command(self, *_, **__):
@@ -52,6 +54,15 @@ class Manager:
             "pool_descriptors": {str(number): group for number, group in enumerate(groups)},
             "stats": [{f"{groups.index(group)}/{name}": row} for (group, name), row in found.items()],
         }
+
+
+def listed(name, applications):
+    numbers = ("pool_id", "size", "pg_num", "pg_num_target", "pg_num_pending", "pg_placement_num")
+    return {
+        **dict.fromkeys((*numbers, "pg_placement_num_target"), 1),
+        "pool_name": name,
+        "application_metadata": {application: {} for application in applications},
+    }
 
 
 @pytest.fixture

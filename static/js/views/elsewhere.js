@@ -5,8 +5,11 @@ import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isolated } from "../bidi.js";
 import { detailText } from "../elsewhere.js";
 import { fullMoment, moment, number } from "../format.js";
+import { moreText } from "../words.js";
 import { progressBar } from "./complete.js";
 import { named } from "./name.js";
+
+const MOST_CHANGES = 10;
 
 /** `data`: `{ rows, silence, hasSeveralClusters }` (elsewhere.js). Nothing where nothing goes on. */
 export function elsewhereCard({ rows, silence, hasSeveralClusters }, role, act, now) {
@@ -16,8 +19,9 @@ export function elsewhereCard({ rows, silence, hasSeveralClusters }, role, act, 
     <section class="home-card" aria-labelledby="elsewhere-title">
       <div class="home-card-head"><h2 id="elsewhere-title" tabindex="-1">Changes begun elsewhere</h2></div>
       <ul class="home-tasks" data-list="elsewhere">
-        ${repeat(rows, ({ key }) => key, (row) => changeRow(row, hasSeveralClusters, role, act, now))}
+        ${repeat(rows.slice(0, MOST_CHANGES), ({ key }) => key, (row) => changeRow(row, hasSeveralClusters, role, act, now))}
       </ul>
+      ${rows.length > MOST_CHANGES ? html`<p class="elsewhere-more">${moreText(rows.length - MOST_CHANGES)}</p>` : nothing}
     </section>
     ${quiet}
   `;
