@@ -13,6 +13,7 @@ from errno import EILSEQ, EIO, ENOENT, ENOSYS, EOPNOTSUPP, ESHUTDOWN, ETIMEDOUT
 from functools import partial
 
 from ceph import rbd_layout
+from ceph.image_budget import ImageBudget
 from ceph.pool_calls import PoolCalls
 from ceph.rbd_layout import Garbled
 from ceph.state import Image, Trouble
@@ -34,28 +35,11 @@ Taker = Callable[[bytes], None]
 Place = tuple[str, str]  # the namespace and the name of an image
 
 
-class Room:
-    """How many more images all pools together may list: each crosses a pipe and is held in memory."""
-
-    def __init__(self, images: int, bytes_of_names: int) -> None:
-        self._images = images
-        self._bytes = bytes_of_names
-
-    def take(self, *names: str) -> bool:
-        """Returns whether there was room for an image of these names."""
-        size = sum(len(name.encode()) for name in names)
-        if self._images < 1 or self._bytes < size:
-            return False
-        self._images -= 1
-        self._bytes -= size
-        return True
-
-
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Facts:
     """What a reading has to know besides its pool."""
 
-    room: Room
+    budget: ImageBudget
     pool_ids: frozenset[int]
     known_features: int
 
@@ -91,7 +75,7 @@ class PoolReading:
         pool_id: int,
         pool: str,
         calls: PoolCalls,
-        around: Surroundings,
+        facts: Facts,
         namespaces: Iterable[str] = (),
         known: Mapping[Place, FoundImage] = NOTHING_KNOWN,
     ) -> None:
@@ -102,7 +86,7 @@ class PoolReading:
         self.has_listed = False
         self.is_cut = False
         """Whether there are more images or namespaces than are listed."""
-        self._around = around
+        self._facts = facts
         self._known = known
         self._began_at = time.monotonic()
         self._images: dict[Place, FoundImage] = {}
@@ -146,6 +130,11 @@ class PoolReading:
             error = image.trouble or (_UNANSWERED if image.missing else None)
             size = None if error else image.size_bytes
             yield Image(pool=self.pool, namespace=namespace, name=name, size_bytes=size, error=error)
+
+    def take_from(self, budget: ImageBudget) -> None:
+        """Counts what it has found already."""
+        for namespace, name in self._images:
+            budget.take(self.pool, namespace, name)
 
     def sound(self) -> dict[Place, FoundImage]:
         """Returns the images without any trouble."""
@@ -250,7 +239,7 @@ class PoolReading:
         shown = _shown(name_bytes)
         if (namespace, shown) in self._images:
             return True
-        if not self._around.room.take(self.pool, namespace, shown):
+        if not self._facts.budget.take(self.pool, namespace, shown):
             self.is_cut = True
             return False
         self._images[namespace, shown] = FoundImage(image_id, trouble=_NOT_UTF8 if name is None else None)
@@ -278,7 +267,7 @@ class PoolReading:
 
     def _is_still_sound(self, known: FoundImage, image: FoundImage) -> bool:
         is_fresh = image.checked_at < known.checked_at + SOUND_SECONDS
-        return is_fresh and known.id == image.id and self._around.pool_ids.issuperset(known.needs)
+        return is_fresh and known.id == image.id and self._facts.pool_ids.issuperset(known.needs)
 
     def _ask(
         self,
@@ -319,7 +308,7 @@ class PoolReading:
 
     def _take_features(self, namespace: str, name: str, image: FoundImage, answer: bytes) -> None:
         features = rbd_layout.features_in(answer)
-        unknown = features.needed & ~self._around.known_features
+        unknown = features.needed & ~self._facts.known_features
         if unknown:
             image.trouble = Trouble(ENOSYS, f"it has features that librbd here does not know: {unknown:#x}")
         header = rbd_layout.header_of(image.id)
@@ -338,7 +327,7 @@ class PoolReading:
 
     def _need(self, image: FoundImage, pool_id: int, what: str) -> None:
         image.needs.add(pool_id)
-        if pool_id not in self._around.pool_ids:
+        if pool_id not in self._facts.pool_ids:
             image.trouble = Trouble(ENOENT, f"{what}, number {pool_id}, does not exist")
 
     # What is in doubt

@@ -13,9 +13,10 @@ import pytest
 
 from ceph import listing, pool_reading, rbd_layout
 from ceph.cluster import Cluster
+from ceph.image_budget import ImageBudget
 from ceph.listing import ImageListing
 from ceph.pool_calls import PoolCalls
-from ceph.pool_reading import PoolReading, Room, Surroundings
+from ceph.pool_reading import Facts, PoolReading
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
@@ -286,10 +287,10 @@ def in_doubt(cluster, settings, pool, monkeypatch):
     replies = SimpleQueue()
     with Cluster(settings) as handle, handle.lent() as connection:
         calls = PoolCalls(connection, cluster.pool(pool)["pool_id"], replies, 8)
-        around = Surroundings(room=Room(10, 1000), pool_ids=frozenset(), known_features=0xFFF)
+        facts = Facts(budget=ImageBudget(10, 10_000), pool_ids=frozenset(), known_features=0xFFF)
 
         def begin():
-            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, around)
+            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, facts)
             while not calls.is_idle:
                 replies.get(timeout=60).take()
             return reading
@@ -498,7 +499,7 @@ def test_directories_are_read_page_by_page(cluster, listed, pool, monkeypatch):
     assert images_of(listed.images(), pool) == dict.fromkeys([*names, "c/last"], MIB)
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MOST_IMAGES", 3), ("MOST_NAMES_BYTES", 40)])
+@pytest.mark.parametrize(("bound", "value"), [("MOST_IMAGES", 3), ("MOST_BYTES", 500)])
 def test_more_images_than_can_be_listed_are_told(cluster, listed, pool, monkeypatch, bound, value):
     cluster.create_images(pool, [f"disk-number-{number}" for number in range(5)], size_bytes=MIB)
     monkeypatch.setattr(listing, bound, value)
