@@ -60,10 +60,10 @@ class Asker:
             self._opener.close()
             self._opener = None
 
-    def ask(self, ask: Callable[[Cluster], Found]) -> Rounds[Found]:
+    def ask(self, ask: Callable[[Cluster], Found], patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Found]:
         """Returns what `ask` does as soon as the cluster answers.
 
-        Raises ClusterError: what the cluster refuses, and a silence of five minutes.
+        Raises ClusterError: what the cluster refuses, and a silence that lasts for longer than the patience.
         """
         began = time.monotonic()
         while True:
@@ -73,7 +73,7 @@ class Asker:
                 with understood():
                     return ask(self._cluster)
             except ClusterError as error:
-                if not is_worth_asking_again(error, began):
+                if not is_worth_asking_again(error, began, patience_seconds):
                     raise
                 if error.errno != EAGAIN:
                     self.close()  # after a silence of the manager it is of no use
@@ -86,9 +86,9 @@ class Asker:
 
     # The process that opens images
 
-    def request(self, request: Request) -> Rounds[Answer]:
-        """Returns the first answer of that process. Raises ClusterError."""
-        yield from self.ask(self._connect_opener)
+    def request(self, request: Request, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Answer]:
+        """Returns the first answer of that process, if that can be started within the patience. Raises ClusterError."""
+        yield from self.ask(self._connect_opener, patience_seconds)
         assert self._opener
         self._waiting_for = _in_words(request)
         self._opener.order(request, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
@@ -174,9 +174,9 @@ class Asker:
                 yield from self.trying_again(f"{shown(path)}: {failure}")
 
 
-def is_worth_asking_again(error: ClusterError, began: float) -> bool:
+def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:
     """Whether what was asked for the first time at `began` is asked again after this."""
-    if time.monotonic() > began + LONGEST_SILENCE_SECONDS:
+    if time.monotonic() >= began + patience_seconds:
         return False
     return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
 

@@ -40,6 +40,8 @@ START_SECONDS = 30.0
 END_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 """How long `Opener.reply` waits by default: who asks again and again can do something else between."""
+NICENESS = 5
+"""Many measurements at once must not take the processor from what answers people."""
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
 _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.opening import main; main(int(sys.argv[2]))"
@@ -263,6 +265,7 @@ class Opener:
 def main(descriptor: int) -> NoReturn:
     """The life of the process: obeys its orders one after another until its parent is gone."""
     channel = socket.socket(fileno=descriptor)
+    os.nice(NICENESS)
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(channel, orders), daemon=True).start()
     child = Child()

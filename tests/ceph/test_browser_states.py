@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.steps import call, sign_in
 from tests.browser.test_accessibility import findings
 from tests.ceph.test_browser import view
+from tests.ceph.test_choices import create_own_pool
 from tests.ceph.test_listing import header, inactive, rados, rbd
 
 ODD_POOL = "we/ird %"
@@ -33,7 +34,7 @@ def odd_pool(cluster):
 @pytest.fixture(scope="module")
 def own_pool(cluster):
     """One of the cluster's own, by its name."""
-    cluster.create_pool(".of-ceph", 8)
+    create_own_pool(cluster, ".of-ceph")
     yield ".of-ceph"
     cluster.delete_pool(".of-ceph")
 
