@@ -127,7 +127,7 @@ function movesNote(pool, pgs, change, { isAdmin, fsid, act }) {
   return html`
     <div class="pgs-note muted">
       <span>${text}</span>
-      ${isAdmin && !isOurs ? followButton(row, change?.isFollowing ?? false, changeButtonId(pool.id), act) : nothing}
+      ${isAdmin && !isOurs ? followButton(row, change?.isFollowing ?? false, `#${changeButtonId(pool.id)}`, act) : nothing}
     </div>
   `;
 }
