@@ -18,15 +18,15 @@ from typing import NamedTuple
 
 from ceph.answers import understood
 from ceph.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
+from ceph.image_budget import ImageBudget
 from ceph.pool_calls import PoolCalls, Reply
 from ceph.pool_reading import (
     MOST_NAMESPACES,
     NOTHING_KNOWN,
+    Facts,
     FoundImage,
     Place,
     PoolReading,
-    Room,
-    Surroundings,
 )
 from ceph.rbd_layout import DIRECTORY
 from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
@@ -34,8 +34,8 @@ from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 
 RBD = "rbd"
 MOST_IMAGES = 50_000
-MOST_NAMES_BYTES = 6_000_000
-"""Of all images together: with what is said of each they must fit into one message of the reader."""
+MOST_BYTES = 14_000_000
+"""Of all images together, in the message in which the reader sends them."""
 LONGEST_TEXT = 300
 
 PATIENCE_SECONDS = 1.0
@@ -126,11 +126,13 @@ class ImageListing:
         import rbd
 
         self._take_replies(0)
-        around = Surroundings(
-            room=Room(MOST_IMAGES, MOST_NAMES_BYTES), pool_ids=pools.ids, known_features=rbd.RBD_FEATURES_ALL
-        )
+        budget = ImageBudget(MOST_IMAGES, MOST_BYTES)
+        readings = {pool.id: self._left(pool) for pool in pools.with_images}
+        for reading in filter(None, readings.values()):
+            reading.take_from(budget)
+        facts = Facts(budget=budget, pool_ids=pools.ids, known_features=rbd.RBD_FEATURES_ALL)
         window = max(1, min(MOST_UNDER_WAY_OF_POOL, MOST_UNDER_WAY // max(1, len(pools.with_images))))
-        begun = (self._left(pool) or self._new(connection, pool, window, around) for pool in pools.with_images)
+        begun = (readings[pool.id] or self._new(connection, pool, window, facts) for pool in pools.with_images)
         return [reading for reading in begun if reading is not None]
 
     def _left(self, pool: Pool) -> PoolReading | None:
@@ -139,14 +141,14 @@ class ImageListing:
             return None
         return last
 
-    def _new(self, connection: Connection, pool: Pool, window: int, around: Surroundings) -> PoolReading | None:
+    def _new(self, connection: Connection, pool: Pool, window: int, facts: Facts) -> PoolReading | None:
         """None if the pool was removed just now. Raises ClusterUnavailable."""
         try:
             calls = PoolCalls(connection, pool.id, self._replies, window)
         except ClusterRefused:
             return None
         namespaces = self.cluster.settings.namespaces_of(pool.name)
-        return PoolReading(pool.id, pool.name, calls, around, namespaces, self._sound.get(pool.id, NOTHING_KNOWN))
+        return PoolReading(pool.id, pool.name, calls, facts, namespaces, self._sound.get(pool.id, NOTHING_KNOWN))
 
     # Waiting
 

@@ -216,21 +216,23 @@ class Measuring:
         yield self._size_round(f"{shown(path)} cannot be read: {error}", {"images": {path: error_of(trouble)}})
 
     def _missing_of(self, paths: Sequence[str]) -> Rounds[set[str]]:
-        """Which of these images are in no directory of their pools any more; none if the cluster does not say."""
+        """Which of these images are in no directory of their pools any more; none if the cluster does not say at once.
+
+        What was measured is worth more than to know this.
+        """
         missing: set[str] = set()
-        try:
-            yield from self._asker.ask(self._look_at_pools)
+        with suppress(ClusterError):
+            yield from self._asker.ask(self._look_at_pools, patience_seconds=0)
             for pool, of_pool in groupby(sorted(paths), lambda path: parts_of_path(path)[0]):
                 names = {parts_of_path(path)[1:]: path for path in of_pool}
                 if pool not in self._pool_names:
                     missing |= set(names.values())
                     continue
+                request = FindMissing(self._name_now(pool), list(names))
                 with suppress(ClusterRefused):
-                    answer = yield from self._asker.request(FindMissing(self._name_now(pool), list(names)))
+                    answer = yield from self._asker.request(request, patience_seconds=0)
                     assert isinstance(answer, Missing)
                     missing |= {names[name] for name in answer.names}
-        except ClusterError:
-            pass  # what was measured is worth more than to know this
         return missing
 
     def _size_round(self, message: str, output: object = None, part: float = 0) -> Round:

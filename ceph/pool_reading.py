@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from errno import EILSEQ, EIO, ENOENT, ENOSYS, ESHUTDOWN, ETIMEDOUT
+from errno import EILSEQ, EIO, ENOENT, ENOSYS, EOPNOTSUPP, ESHUTDOWN, ETIMEDOUT
 from functools import partial
 
 from ceph import rbd_layout
+from ceph.image_budget import ImageBudget
 from ceph.pool_calls import PoolCalls
 from ceph.rbd_layout import Garbled
 from ceph.state import Image, Trouble
@@ -27,34 +28,18 @@ SOUND_SECONDS = 30.0
 """So long an image of which all objects were there is taken to be sound: only its size is read. To ask for all of them
 each time would be four times as many calls, and a cluster of ten thousand images would feel it."""
 LISTS_IMAGES = "dir_list"
+LISTS_NAMESPACES, NAMES_PARENT = "namespace_list", "parent_get"
+"""Methods that OSDs have since there are namespaces (Nautilus)."""
 
 Taker = Callable[[bytes], None]
-Place = tuple[str, str]
-"""The namespace and the name of an image."""
-
-
-class Room:
-    """How many more images all pools together may list: each crosses a pipe and is held in memory."""
-
-    def __init__(self, images: int, bytes_of_names: int) -> None:
-        self._images = images
-        self._bytes = bytes_of_names
-
-    def take(self, *names: str) -> bool:
-        """Returns whether there was room for an image of these names."""
-        size = sum(len(name.encode()) for name in names)
-        if self._images < 1 or self._bytes < size:
-            return False
-        self._images -= 1
-        self._bytes -= size
-        return True
+Place = tuple[str, str]  # the namespace and the name of an image
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Facts:
     """What a reading has to know besides its pool."""
 
-    room: Room
+    budget: ImageBudget
     pool_ids: frozenset[int]
     known_features: int
 
@@ -63,12 +48,13 @@ class Surroundings:
 class FoundImage:
     """An image that is listed; it has no id if it is of the old format.
 
-    `missing` answers are still to come. `checked_at` is when all of its objects were asked for.
+    `missing` answers are still to come. `needs` are the numbers of other pools without which it cannot be opened.
+    `checked_at` is when all of its objects were asked for.
     """
 
     id: str
     size_bytes: int | None = None
-    data_pool: int | None = None
+    needs: set[int] = field(default_factory=set)
     trouble: Trouble | None = None
     missing: int = 0
     checked_at: float = field(default_factory=time.monotonic)
@@ -89,7 +75,7 @@ class PoolReading:
         pool_id: int,
         pool: str,
         calls: PoolCalls,
-        around: Surroundings,
+        facts: Facts,
         namespaces: Iterable[str] = (),
         known: Mapping[Place, FoundImage] = NOTHING_KNOWN,
     ) -> None:
@@ -100,7 +86,7 @@ class PoolReading:
         self.has_listed = False
         self.is_cut = False
         """Whether there are more images or namespaces than are listed."""
-        self._around = around
+        self._facts = facts
         self._known = known
         self._began_at = time.monotonic()
         self._images: dict[Place, FoundImage] = {}
@@ -144,6 +130,11 @@ class PoolReading:
             error = image.trouble or (_UNANSWERED if image.missing else None)
             size = None if error else image.size_bytes
             yield Image(pool=self.pool, namespace=namespace, name=name, size_bytes=size, error=error)
+
+    def take_from(self, budget: ImageBudget) -> None:
+        """Counts what it has found already."""
+        for namespace, name in self._images:
+            budget.take(self.pool, namespace, name)
 
     def sound(self) -> dict[Place, FoundImage]:
         """Returns the images without any trouble."""
@@ -190,7 +181,7 @@ class PoolReading:
 
     def _list_namespaces(self, after: bytes) -> None:
         given = rbd_layout.page_after(after)
-        self._ask_directory("", rbd_layout.NAMESPACES, "namespace_list", self._take_namespaces, given)
+        self._ask_directory("", rbd_layout.NAMESPACES, LISTS_NAMESPACES, self._take_namespaces, given)
 
     def _ask_directory(
         self,
@@ -210,10 +201,10 @@ class PoolReading:
 
         def refused(trouble: Trouble) -> None:
             self._directories[namespace] -= 1
-            if trouble.errno != ENOENT:
-                self._troubles.setdefault(namespace, trouble)
-            else:  # it comes with the first image
+            if trouble.errno == ENOENT:  # it comes with the first image
                 self.has_listed |= method == LISTS_IMAGES
+            elif (method, trouble.errno) != (LISTS_NAMESPACES, EOPNOTSUPP):
+                self._troubles.setdefault(namespace, trouble)
 
         self.calls.ask(namespace, name, method, taken, refused, given, most_bytes)
 
@@ -248,7 +239,7 @@ class PoolReading:
         shown = _shown(name_bytes)
         if (namespace, shown) in self._images:
             return True
-        if not self._around.room.take(self.pool, namespace, shown):
+        if not self._facts.budget.take(self.pool, namespace, shown):
             self.is_cut = True
             return False
         self._images[namespace, shown] = FoundImage(image_id, trouble=_NOT_UTF8 if name is None else None)
@@ -267,7 +258,7 @@ class PoolReading:
         ask(header, "get_size", self._take_size, rbd_layout.NO_SNAPSHOT)
         known = self._known.get((namespace, name))
         if known is not None and self._is_still_sound(known, image):
-            image.data_pool, image.checked_at = known.data_pool, known.checked_at
+            image.needs, image.checked_at = known.needs, known.checked_at
             return
         ask(rbd_layout.id_object_of(name), None, self._take_id)
         ask(header, "get_object_prefix", self._take_prefix)
@@ -275,8 +266,8 @@ class PoolReading:
         ask(header, "get_features", take, rbd_layout.NO_SNAPSHOT + rbd_layout.READ_ONLY)
 
     def _is_still_sound(self, known: FoundImage, image: FoundImage) -> bool:
-        has_data = known.data_pool is None or known.data_pool in self._around.pool_ids
-        return has_data and known.id == image.id and image.checked_at < known.checked_at + SOUND_SECONDS
+        is_fresh = image.checked_at < known.checked_at + SOUND_SECONDS
+        return is_fresh and known.id == image.id and self._facts.pool_ids.issuperset(known.needs)
 
     def _ask(
         self,
@@ -296,7 +287,8 @@ class PoolReading:
 
         def refused(trouble: Trouble) -> None:
             image.missing -= 1
-            self._doubt(namespace, name, image, trouble)
+            if (method, trouble.errno) != (NAMES_PARENT, EOPNOTSUPP):
+                self._doubt(namespace, name, image, trouble)
 
         self.calls.ask(namespace, object_name, method, taken, refused, given)
 
@@ -316,16 +308,27 @@ class PoolReading:
 
     def _take_features(self, namespace: str, name: str, image: FoundImage, answer: bytes) -> None:
         features = rbd_layout.features_in(answer)
-        unknown = features.needed & ~self._around.known_features
+        unknown = features.needed & ~self._facts.known_features
         if unknown:
             image.trouble = Trouble(ENOSYS, f"it has features that librbd here does not know: {unknown:#x}")
+        header = rbd_layout.header_of(image.id)
+        if features.all & rbd_layout.LAYERING_FEATURE:
+            self._ask(namespace, name, header, NAMES_PARENT, self._take_parent)
         if features.all & rbd_layout.DATA_POOL_FEATURE:
-            self._ask(namespace, name, rbd_layout.header_of(image.id), "get_data_pool", self._take_data_pool)
+            self._ask(namespace, name, header, "get_data_pool", self._take_data_pool)
+
+    def _take_parent(self, image: FoundImage, answer: bytes) -> None:
+        pool_id = rbd_layout.parent_pool_in(answer)
+        if pool_id is not None:
+            self._need(image, pool_id, "the pool of the image that it is a clone of")
 
     def _take_data_pool(self, image: FoundImage, answer: bytes) -> None:
-        image.data_pool = rbd_layout.data_pool_in(answer)
-        if image.data_pool not in self._around.pool_ids:
-            image.trouble = Trouble(ENOENT, f"its data pool, number {image.data_pool}, does not exist")
+        self._need(image, rbd_layout.data_pool_in(answer), "its data pool")
+
+    def _need(self, image: FoundImage, pool_id: int, what: str) -> None:
+        image.needs.add(pool_id)
+        if pool_id not in self._facts.pool_ids:
+            image.trouble = Trouble(ENOENT, f"{what}, number {pool_id}, does not exist")
 
     # What is in doubt
 

@@ -22,6 +22,7 @@ OLD_DIRECTORY_BYTES = 4 << 20
 """As much as is read of the names of old images, if there is more than SMALL_BYTES of them. librados blocks who has
 asked for more than 100 MB in all, even if nothing is there."""
 
+LAYERING_FEATURE = 1 << 0
 DATA_POOL_FEATURE = 1 << 7
 NO_SNAPSHOT = struct.pack("<Q", 2**64 - 2)
 READ_ONLY = b"\x01"
@@ -109,6 +110,13 @@ def features_in(answer: bytes) -> Features:
 def data_pool_in(answer: bytes) -> int:
     """Returns the number of the pool that holds an image's data, from an answer of `get_data_pool`. Raises Garbled."""
     return _unpacked("<q", answer)[0]
+
+
+def parent_pool_in(answer: bytes) -> int | None:
+    """Returns the number of the pool that an image was cloned from, from an answer of `parent_get`; None if it is no
+    clone. Raises Garbled."""
+    _version, _compatible, _length, pool_id = _unpacked("<BBIq", answer)
+    return None if pool_id < 0 else pool_id
 
 
 def size_in_old_header(data: bytes) -> int:

@@ -13,9 +13,10 @@ import pytest
 
 from ceph import listing, pool_reading, rbd_layout
 from ceph.cluster import Cluster
+from ceph.image_budget import ImageBudget
 from ceph.listing import ImageListing
 from ceph.pool_calls import PoolCalls
-from ceph.pool_reading import PoolReading, Room, Surroundings
+from ceph.pool_reading import Facts, PoolReading
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
@@ -174,6 +175,20 @@ def test_an_erasure_coded_pool_holds_the_data_of_images_and_is_not_looked_at(clu
     assert "data pool" in lost.error.text
 
 
+def test_a_clone_whose_parent_has_gone_with_its_pool_stays_in_the_list_with_that(cluster, listed, pool, new_pool):
+    parents = new_pool()
+    cluster.create_image(parents, "base", size_bytes=MIB)
+    rbd(cluster, "snap", "create", f"{parents}/base@first")
+    rbd(cluster, "snap", "protect", f"{parents}/base@first")
+    rbd(cluster, "clone", f"{parents}/base@first", f"{pool}/clone")
+    assert images_of(listed.images(), pool) == {"clone": MIB}
+    cluster.delete_pool(parents)
+
+    (clone,) = [image for image in listed.images().images if image.pool == pool]
+    assert (clone.size_bytes, clone.error.errno) == (None, ENOENT)
+    assert clone.error.text.startswith("the pool of the image that it is a clone of")
+
+
 def test_names_that_nobody_would_choose_are_listed_as_they_are(cluster, listed, new_pool):
     pool = new_pool()
     cluster.create_images(pool, ODD_NAMES, size_bytes=MIB)
@@ -272,10 +287,10 @@ def in_doubt(cluster, settings, pool, monkeypatch):
     replies = SimpleQueue()
     with Cluster(settings) as handle, handle.lent() as connection:
         calls = PoolCalls(connection, cluster.pool(pool)["pool_id"], replies, 8)
-        around = Surroundings(room=Room(10, 1000), pool_ids=frozenset(), known_features=0xFFF)
+        facts = Facts(budget=ImageBudget(10, 10_000), pool_ids=frozenset(), known_features=0xFFF)
 
         def begin():
-            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, around)
+            reading = PoolReading(cluster.pool(pool)["pool_id"], pool, calls, facts)
             while not calls.is_idle:
                 replies.get(timeout=60).take()
             return reading
@@ -484,7 +499,7 @@ def test_directories_are_read_page_by_page(cluster, listed, pool, monkeypatch):
     assert images_of(listed.images(), pool) == dict.fromkeys([*names, "c/last"], MIB)
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MOST_IMAGES", 3), ("MOST_NAMES_BYTES", 40)])
+@pytest.mark.parametrize(("bound", "value"), [("MOST_IMAGES", 3), ("MOST_BYTES", 500)])
 def test_more_images_than_can_be_listed_are_told(cluster, listed, pool, monkeypatch, bound, value):
     cluster.create_images(pool, [f"disk-number-{number}" for number in range(5)], size_bytes=MIB)
     monkeypatch.setattr(listing, bound, value)

@@ -267,12 +267,11 @@ async def test_what_the_cluster_refuses_ends_the_task_in_its_words(cluster, clie
     assert re.search(f"{words}$", task["error"]["message"])
 
 
-async def test_a_cluster_that_is_not_configured_is_named(client):
+async def test_a_cluster_that_is_not_configured_is_named(client, cluster):
     task = await client.create("pool_create", fsid="no-such-fsid", pool="rbd", pg_num=8)
+    words = f"There is no cluster no-such-fsid; configured: main is {cluster.fsid}."
 
-    assert (await ended(client, task["id"]))["error"][
-        "message"
-    ] == "There is no cluster no-such-fsid; configured: main."
+    assert (await ended(client, task["id"]))["error"]["message"] == words
 
 
 @pytest.mark.parametrize("pg_num", [0, -1, 65_537, "8", 8.5, None])

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+OF_THE_CLUSTER = {"rbd_support module is not ready, try again"}
+"""Words of Ceph that are passed on as they are."""
 SECTION = "## What you see, what it means, what to do"
 
 
@@ -44,4 +46,4 @@ def test_each_message_of_the_tables_is_one_of_the_program(cell):
     fragments = [part.strip(" ;,:") for text in quoted for part in text.split("…")]
 
     assert quoted
-    assert [part for part in fragments if part not in said()] == []
+    assert [part for part in fragments if part not in said() and part not in OF_THE_CLUSTER] == []

@@ -20,6 +20,7 @@ READERS = [
     rbd_layout.size_in,
     rbd_layout.features_in,
     rbd_layout.data_pool_in,
+    rbd_layout.parent_pool_in,
     rbd_layout.size_in_old_header,
 ]
 
