@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from errno import EACCES, EAGAIN
+from errno import EAGAIN
 from math import inf
 from typing import TypeVar
 
@@ -136,11 +136,13 @@ class Asker:
         """Asks for each of these images by `ask`, and tells `fail` of those that cannot be read.
 
         One that is silent is asked for once more after all others, and fails then; as long as nobody has answered at
-        all, it is asked for again and again. If nothing answers for five minutes, all that are left fail. If silences
-        have cost five minutes in all, nobody is waited for as long as before.
+        all, it is asked for again and again. The other images of its pool come after those of pools that answer. If
+        nothing answers for five minutes, all that are left of such pools fail. If silences have cost five minutes in
+        all, nobody is waited for as long as before.
         """
         waiting = deque(paths)
         silent: set[str] = set()
+        suspects: set[str] = set()
         has_answered = False
         self._answered_at = time.monotonic()
         while waiting:
@@ -154,24 +156,26 @@ class Asker:
             else:
                 has_answered = True
                 continue
-            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
-                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
-                waiting.appendleft(path)
-                continue
             now = time.monotonic()
             if isinstance(failure, ClusterRefused):
                 has_answered, self._answered_at = True, now
             else:
                 self._lost_seconds += now - began
+                suspects.add(_pool_of(path))
+                waiting = deque(sorted(waiting, key=lambda other: _pool_of(other) in suspects))
             is_over = now > self._answered_at + LONGEST_SILENCE_SECONDS
             if not _is_silence(failure) or is_over or (has_answered and (path in silent or self._is_impatient)):
                 yield from fail(path, failure)
-                while is_over and waiting:
+                while is_over and waiting and _pool_of(waiting[0]) in suspects:
                     yield from fail(waiting.popleft(), failure)
             else:
                 silent.add(path)
                 waiting.append(path)
                 yield from self.trying_again(f"{shown(path)}: {failure}")
+
+
+def _pool_of(path: str) -> str:
+    return path.partition("/")[0]
 
 
 def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:

@@ -259,7 +259,7 @@ class Cluster:
         except ClusterError as error:
             if self._expected_fsid is None:
                 raise
-            log.warning("the conf file or keyring of a cluster has changed, and cannot be used: %s", error)
+            log.warning("The conf file or keyring of a cluster has changed, and cannot be used: %s", error)
             self._failure = None
             old.files_seen = files
             return old

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ceph.pools import CREATES
+from ceph.pools import CREATES, pool_lock
 from ceph.state import ClusterState, Pool
 from ceph.watch import ClusterWatch, ClusterWatches
 from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
@@ -55,11 +55,8 @@ class PoolCreations:
 
     async def start(self) -> None:
         """Looks for what a server that is gone has begun. Raises StorageUnavailable."""
-        for begun in await self._store.all():
-            if begun.task is not None and _is_old(begun):
-                await self._store.forget(begun)
-            else:
-                self._begun[begun.fsid, begun.name] = begun
+        self._begun = {(begun.fsid, begun.name): begun for begun in await self._store.all()}
+        await self._forget_old()
         self._adopt()
 
     async def stop(self) -> None:
@@ -85,7 +82,7 @@ class PoolCreations:
         """The pool as it is then, and its task: new ones, or what has come of the same request before.
 
         Raises ClusterError, Conflict if there is such a pool or somebody creates it, what `TaskQueue.submit` does, and
-        what `check` does, which is called when the cluster is told and not before.
+        what `check` does, which is called when the cluster has answered and before it is told anything.
         """
         self._queue.check(_submission(fsid, new))
         while (fsid, new.name) in self._adopted_now:
@@ -93,13 +90,14 @@ class PoolCreations:
         is_alone = (fsid, new.name) not in self._answering
         with watch.creating(new.name), self.answering(fsid, new.name):
             state = (await watch.state.get_from_now()).value
+            check()
             begun = self._begun.get((fsid, new.name))
             if is_alone and begun is not None and _is_same(begun, new, by, key):
                 adopted = await self._finish(watch, begun, state)
                 if adopted is not None:
                     return adopted
             _refuse_taken(state, new.name)
-            check()
+            await self._forget_old()
             return await self._create(watch, _creation(fsid, new, by, key, state))
 
     async def answered(self, fsid: str, name: str, task_id: int) -> None:
@@ -140,11 +138,20 @@ class PoolCreations:
         """The task that follows a pool, made unless there is one."""
         if begun.task is not None:
             return await self._queue.existing(begun.task)
-        new = NewPool(name=begun.name, pg_num=begun.pg_num, application=begun.application)
-        submission = _submission(begun.fsid, new, pool.id)
-        created = await self._queue.submit(submission, begun.user, begun.key)
+        created = await self._task_on(begun.fsid, pool)
+        if created is None:
+            new = NewPool(name=begun.name, pg_num=begun.pg_num, application=begun.application)
+            created = await self._queue.submit(_submission(begun.fsid, new, pool.id), begun.user, begun.key)
         await self._keep(replace(begun, pool=pool.id, task=created.task.id))
         return created
+
+    async def _task_on(self, fsid: str, pool: Pool) -> Created | None:
+        """The pending task that creates a pool: the server may have ended just when that was on disk."""
+        for task_id in self._queue.pending_on(pool_lock(fsid, pool.id)):
+            created = await self._queue.existing(task_id)
+            if created.task.job == CREATES:
+                return created
+        return None
 
     # Without being asked
 
@@ -194,6 +201,12 @@ class PoolCreations:
         await self._store.keep(begun)
         self._begun[begun.fsid, begun.name] = begun
         self._missing_since.pop((begun.fsid, begun.name), None)
+
+    async def _forget_old(self) -> None:
+        """What was never answered is asked for again soon, or never."""
+        for begun in list(self._begun.values()):
+            if begun.task is not None and _is_old(begun):
+                await self._forget(begun)
 
     async def _forget(self, begun: PoolCreation) -> None:
         self._begun.pop((begun.fsid, begun.name), None)

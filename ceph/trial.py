@@ -26,8 +26,9 @@ from jobs.errors import ClusterUnavailable
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "ceph.trial_process")
 # For the start of a process, beside the time that the connection may take.
-PROCESS_SECONDS = 4.0
+PROCESS_SECONDS = 6.0
 LONGEST_NAME_CHARACTERS = 100
+LONGEST_REASON_CHARACTERS = 300
 _UNRESOLVED = re.compile(r"^server name not found: (.*) \((.*)\)$", re.MULTILINE)
 
 
@@ -103,8 +104,11 @@ def _try(settings: ClusterSettings) -> Proven:
     if key is not None:
         check_keyring(key)
     process = _run(settings)
-    if process.returncode != 0:
-        raise _died(process.returncode, [settings.conf, *([key] if key else [])])
+    if process.returncode < 0:
+        raise _died(-process.returncode, [settings.conf, *([key] if key else [])])
+    if process.returncode > 0:
+        said = process.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise ClusterUnavailable(f"{settings.conf} could not be tried: {said[:LONGEST_REASON_CHARACTERS]}")
     report = decode_report(process.stdout)
     if isinstance(report, NotReached):
         raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.words, report.errno)
@@ -134,7 +138,7 @@ def _unresolved(settings: ClusterSettings, printed: bytes) -> ClusterUnavailable
     return ClusterUnavailable(words, ETIMEDOUT if "emporary" in reason else EINVAL)
 
 
-def _died(code: int, files: Sequence[str]) -> ClusterUnavailable:
-    end = f"signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"exit code {code}"
+def _died(number: int, files: Sequence[str]) -> ClusterUnavailable:
     found = next((f"; {file}{why}" for file in files if (why := explained(file))), "")
+    end = f"signal {number} ({signal.Signals(number).name})"
     return unusable(" or ".join(files), f"librados dies of it ({end}){found}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 
 import pytest
 
@@ -99,6 +100,12 @@ def test_a_keyring_that_librados_dies_of_is_said_in_words(conf_with, cluster, tm
     found = words_of(conf_with(lambda text: text + f"\n[client]\nkeyring = {keyring}\n".encode()))
 
     assert found == f"{keyring} cannot be used: it begins with a byte order mark: save it as UTF-8 without one"
+
+
+def test_a_process_that_cannot_try_a_file_says_why(conf_with, monkeypatch):
+    monkeypatch.setattr("ceph.trial.COMMAND", (sys.executable, "-c", "raise ImportError('no module')"))
+
+    assert words_of(conf_with(lambda text: text)).endswith("ceph.conf could not be tried: ImportError: no module")
 
 
 # What librados only calls an invalid argument, or waits for

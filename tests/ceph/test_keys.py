@@ -214,12 +214,14 @@ def error_of(ask):
 # With a server
 
 
+@pytest.mark.slow
 @pytest.mark.gen_test
 async def test_a_reader_takes_a_rotated_key_by_itself_and_says_meanwhile_that_the_old_one_is_refused(
     service, cluster, client_of
 ):
     settings, keyring = client_of()
-    service.start(*options_for({"main": cluster.conf}, client=settings.client, keyring=keyring))
+    hasty = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1}
+    service.start(*options_for({"main": cluster.conf}, client=settings.client, keyring=keyring, **hasty))
     client = Checked(service)
     await client.until(lambda found: found["reachable"], client.cluster)
     readers = await client.readers()

@@ -120,6 +120,20 @@ async def test_a_server_that_is_killed_in_the_middle_goes_on_with_what_it_had_be
     assert (await client.refused("POST", pools, body))["status"] == 409, "that was the answer"
 
 
+async def test_a_task_that_is_on_disk_is_the_one_though_nothing_else_says_so(service, client, cluster, pools, name):
+    body = {"name": name, "pg_num": 4}
+    asking = asyncio.ensure_future(Client(service).call("POST", pools, body, Prefer="wait=50"))
+    await seen(lambda: any(task for _, _, task in rows(service)))
+    service.kill()
+    with pytest.raises(Exception, match=r"closed|reset|refused"):
+        await asking
+    with closing(sqlite3.connect(service.directory / "data" / "hourglass.db")) as connection, connection:
+        connection.execute("UPDATE pool_creations SET pool = NULL, task = NULL")
+    service.start()
+
+    await follows(client, pools, name, body)
+
+
 async def test_a_pool_gets_its_task_without_being_asked(service, client, cluster, pools, name):
     newest = max((pool["pool_id"] for pool in cluster.pools()), default=0)
     service.stop()
