@@ -148,7 +148,8 @@ def added_monitor(cluster, name, directory):
     cluster.ceph("mon", "getmap", "-o", str(monmap))
     common = ["-i", name, "-c", cluster.conf, f"--mon-data={data}", f"--log-file={directory}/{name}.log"]
     keyring = cluster.directory / "mkfs.keyring"
-    subprocess.run(["ceph-mon", "--mkfs", *common, f"--monmap={monmap}", f"--keyring={keyring}"], check=True)
+    mkfs = cluster.one_more("ceph-mon", "--mkfs", *common, f"--monmap={monmap}", f"--keyring={keyring}")
+    subprocess.run(mkfs, check=True)
     cluster.command("mon add", name=name, addr=address.strip("[]"))
     run = [f"--public-addrv={address}", "--foreground", f"--keyring={data}/keyring"]
-    return address, subprocess.Popen(["ceph-mon", *common, *run], stderr=subprocess.DEVNULL)
+    return address, subprocess.Popen(cluster.one_more("ceph-mon", *common, *run), stderr=subprocess.DEVNULL)
