@@ -67,6 +67,12 @@ export function pauseMilliseconds(elsewhere) {
   return rowsOf(elsewhere).length > 0 ? MOVING_MILLISECONDS : STILL_MILLISECONDS;
 }
 
+/** Without clusters that an earlier section of config.ini names as well, and reaches: each is asked once. */
+export function eachOnce(clusters) {
+  const firstOf = (fsid) => clusters.find((cluster) => cluster.reachable && cluster.fsid === fsid);
+  return clusters.filter((cluster) => [undefined, cluster].includes(firstOf(cluster.fsid)));
+}
+
 /** What cannot be known; "" where all clusters answer. */
 export function silenceText({ clusters }) {
   const silent = clusters.filter(({ changes }) => changes === null).map(({ name }) => name);

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { clusterOf } from "./ceph.js";
-import { pauseMilliseconds, withAnswers } from "./elsewhere.js";
+import { eachOnce, pauseMilliseconds, withAnswers } from "./elsewhere.js";
 import { keepAsking } from "./loader.js";
 import * as change from "./state.js";
 
@@ -26,7 +26,7 @@ export function serveElsewhere({ getState, update, failed }) {
     if (view !== null) return [clusterOf(ceph, view)].filter(Boolean);
     const clusters = await api.listClusters();
     update(change.withClusters, clusters);
-    return clusters;
+    return eachOnce(clusters);
   }
 
   /** One that is known not to answer is left alone: whether it does again, the list of clusters says. */

@@ -23,6 +23,19 @@ test("what goes on in all clusters is in one list, each with its cluster", () =>
   assert.equal(new Set(rows.map(({ key }) => key)).size, 3);
 });
 
+test("a cluster that two sections of config.ini name is asked once, by the one that reaches it", () => {
+  const section = (name, fsid, reachable) => ({ name, fsid, reachable });
+  const asked = elsewhere.eachOnce([
+    section("old key", "one", false),
+    section("main", "one", true),
+    section("again", "one", true),
+    section("dead", "two", false),
+    section("new", null, false),
+  ]);
+
+  assert.deepEqual(asked.map(({ name }) => name), ["main", "dead", "new"]);
+});
+
 test("a change is the same one however far it is", () => {
   assert.equal(elsewhere.keyOf("one", MOVES), elsewhere.keyOf("one", { ...MOVES, percent: 60, text: "PGs 50 of 64" }));
   assert.notEqual(elsewhere.keyOf("one", MOVES), elsewhere.keyOf("one", REMOVAL));
