@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from errno import EAGAIN
+from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
@@ -155,6 +155,10 @@ class Asker:
                 failure = error
             else:
                 has_answered = True
+                continue
+            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
+                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                waiting.appendleft(path)
                 continue
             now = time.monotonic()
             if isinstance(failure, ClusterRefused):

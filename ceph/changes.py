@@ -10,10 +10,12 @@ from itertools import chain, islice
 
 from msgspec import Struct
 
+from ceph.findings import cut
 from ceph.placement import Course, Journey, Look, gone_on, set_out, standstill_text, steps_text
 from ceph.state import ClusterState, Pool, ProgressEvent
 
 MOST_CHANGES = 100
+MOST_CHARACTERS = 1000
 LAST_SEEN_SECONDS = 60.0
 """A pool that was seen in place so lately set out from there."""
 
@@ -140,7 +142,7 @@ def _move(journey: Journey, pool: Pool, state: ClusterState) -> Change:
         before=begin_of(course),
         after=course.target,
         percent=course.best_percent,
-        text="; ".join(filter(None, texts)),
+        text=cut("; ".join(filter(None, texts)), MOST_CHARACTERS),
         since=min([int(1000 * course.began_at), *(event.began_at for event in reports if event.began_at)]),
     )
 

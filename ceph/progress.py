@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.cluster import Cluster
+from ceph.findings import cut
 from ceph.state import Pool, ProgressEvent
 from jobs.errors import ClusterError
 
@@ -91,7 +92,7 @@ def _cut(told: object) -> str:
 
 def _text(message: object) -> str:
     words = " ".join(message.split()) if isinstance(message, str) else ""
-    return words if len(words) <= MOST_CHARACTERS else f"{words[: MOST_CHARACTERS - 1]}…"
+    return cut(words, MOST_CHARACTERS)
 
 
 def _without_bar(message: object) -> str:

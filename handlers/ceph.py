@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from ceph.creations import NewPool
+from ceph.kept import Kept, Reading, Value
 from ceph.pools import CHANGES, PgNum, locks_of_pool, prepared_by
 from ceph.preflight import (
     PoolTask,
@@ -22,7 +23,7 @@ from ceph.preflight import (
     preflight,
 )
 from ceph.state import ClusterState, Pool
-from ceph.watch import ClusterWatch, Kept, Reading, Value
+from ceph.watch import ClusterWatch
 from handlers.base import API, ApiHandler
 from handlers.ceph_views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
 from handlers.operations import Operation

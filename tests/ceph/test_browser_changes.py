@@ -67,7 +67,7 @@ def test_home_shows_what_others_change_and_one_click_makes_a_task_of_it(cluster,
     expect(change).to_have_count(0)
     link = tab.page.get_by_role("link", name=re.compile(f"^Setting number of PGs of pool {pool} to 2 #"))
     expect(link).to_be_visible()
-    expect(tab.page.get_by_role("heading", name="Pending tasks")).to_be_focused()
+    expect(tab.page.get_by_role("heading", level=1)).to_be_focused()
     abort_task_on(tab, cluster.fsid, pool)
     expect(change).to_be_visible()
 

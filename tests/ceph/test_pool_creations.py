@@ -103,7 +103,6 @@ MOMENTS = {
     ("moment", "keyed"),
     [
         ("the pool is there", False),
-        ("the task is there", True),
         *(pytest.param(moment, keyed, marks=pytest.mark.slow) for moment in MOMENTS for keyed in (False, True)),
     ],
 )
@@ -120,6 +119,7 @@ async def test_a_server_that_is_killed_in_the_middle_goes_on_with_what_it_had_be
     assert (await client.refused("POST", pools, body))["status"] == 409, "that was the answer"
 
 
+@pytest.mark.slow
 async def test_a_task_that_is_on_disk_is_the_one_though_nothing_else_says_so(service, client, cluster, pools, name):
     body = {"name": name, "pg_num": 4}
     asking = asyncio.ensure_future(Client(service).call("POST", pools, body, Prefer="wait=50"))
@@ -148,6 +148,7 @@ async def test_a_pool_gets_its_task_without_being_asked(service, client, cluster
     assert rows(service) == []
 
 
+@pytest.mark.slow
 async def test_the_answer_that_was_never_sent_can_be_had_when_the_task_has_ended(service, client, cluster, pools, name):
     newest = max((pool["pool_id"] for pool in cluster.pools()), default=0)
     service.stop()
@@ -162,6 +163,7 @@ async def test_the_answer_that_was_never_sent_can_be_had_when_the_task_has_ended
     assert answer.headers["Taskqueue-Location"].endswith(f"/taskqueue/{found['task']}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kept", "asked"),
     [
@@ -182,6 +184,7 @@ async def test_a_pool_of_somebody_else_is_not_taken_for_it(service, client, clus
     assert (problem["status"], problem["detail"].startswith(f"There is a pool {name} already")) == (409, True)
 
 
+@pytest.mark.slow
 async def test_a_creation_that_never_reached_the_cluster_is_no_hindrance(service, client, cluster, pools, name):
     service.stop()
     keep_row(service, cluster, name)
@@ -203,6 +206,7 @@ async def test_a_creation_that_never_reached_the_cluster_is_forgotten(service, c
     assert name not in [pool["pool_name"] for pool in cluster.pools()]
 
 
+@pytest.mark.slow
 async def test_a_monitor_that_falls_silent_in_the_middle_leaves_no_pool_alone(service, client, cluster, pools, name):
     body = {"name": name, "pg_num": 4}
     asking = asyncio.ensure_future(client.call("POST", pools, body))
@@ -233,6 +237,7 @@ async def test_while_a_request_is_answered_the_name_is_taken_for_others(service,
     assert (await asking).status == 201
 
 
+@pytest.mark.slow
 async def test_who_hangs_up_before_the_answer_gets_it_when_asking_again(service, client, cluster, pools, name):
     body = {"name": name, "pg_num": 4}
     _reader, writer = await asyncio.open_connection("127.0.0.1", int(service.base.rpartition(":")[2]))

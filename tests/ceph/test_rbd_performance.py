@@ -465,7 +465,7 @@ async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, 
 @SLOW
 async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cluster, own_service, pool_with):
     pool = pool_with("disk")
-    own_service.start(*options(cluster, mon_timeout_seconds=30))
+    own_service.start(*options(cluster, mon_timeout_seconds=120))
     client = Client(own_service)
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)

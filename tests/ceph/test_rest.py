@@ -280,7 +280,7 @@ async def test_a_client_may_wait_for_the_end_of_a_change(client, cluster, pools,
     path = address(pools, cluster, new_pool(pg_num=4))
     answer = await client.call("PUT", path, {"pg_num": 8}, Prefer="wait=60")
 
-    assert answer.headers["Preference-Applied"] == "wait=60"
+    assert answer.headers["Preference-Applied"] == "wait=55"
     assert (answer.json["pg_num"], answer.json["task"]) == (8, None)
     assert (await client.task_of(answer))["status"] == "Finished"
 

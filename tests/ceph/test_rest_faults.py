@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
 from tests.support.ceph_service import Checked, has_librados, options_for
 from tests.support.cluster import wait_until
+from tests.support.processes import is_there
 from tests.support.service import Service, basic
 
 pytestmark = pytest.mark.gen_test
@@ -53,14 +53,6 @@ def calls(cluster, pool_id):
         ("GET", f"{base}/rbds", None),
         ("POST", f"{base}/rbds/performance", {}),
     ]
-
-
-def is_there(pid):
-    """Whether a process lives: one that has ended and that nobody has asked after yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 # A cluster that hangs

@@ -17,6 +17,7 @@ from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
+from tests.support.processes import is_there
 from tests.support.service import Client, Service
 from tests.support.sick_images import damage
 
@@ -216,14 +217,18 @@ def bench(cluster, image):
         process.communicate()
 
 
-async def test_an_image_that_was_never_there_is_in_the_result_beside_those_that_are(cluster, client, pool_with):
-    pool = pool_with("disk")
+async def test_images_and_pools_that_were_never_there_are_named_and_hide_no_other(cluster, client, pool_with):
+    pool, empty = pool_with("disk"), pool_with()
     images = [f"{pool}/disk", f"{pool}/nosuch", f"{pool}/nosuch/disk", "nosuchpool/disk"]
-    result = await finished(client, await begin(client, cluster, images=images, seconds=1))
+    task_id = await begin(client, cluster, pools=["nosuch", empty, empty], images=images, seconds=1)
+    result = await finished(client, task_id)
 
     assert errors_in(result) == dict.fromkeys(images[1:], ENOENT)
     assert result["images"][images[0]]["measured"]
     assert result["removed"] == []
+    assert [(one["pool"], one["state"]) for one in result["unreadable"]] == [("nosuch", "failed")]
+    assert "nosuch" in result["unreadable"][0]["text"]
+    assert "ENOENT" in result["unreadable"][0]["text"]
 
 
 @SLOW
@@ -278,7 +283,7 @@ async def test_the_process_that_opens_images_dies_with_its_worker(cluster, own_s
         await begin(client, cluster, images=[f"{sick}/a"], seconds=1)
         (opener,) = wait_until(lambda: openers(own_service), what="a process that opens the image")
         own_service.kill()
-        wait_until(lambda: not Path(f"/proc/{opener}/cmdline").exists(), what="its end")
+        wait_until(lambda: not is_there(opener), what="its end")
 
 
 # Pools
@@ -335,6 +340,7 @@ async def test_a_pool_that_is_renamed_meanwhile_is_measured_on_under_its_new_nam
 # Large ones, and long waits
 
 
+@SLOW
 async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, client, pool_with):
     pool = pool_with("large", size_bytes=48 << 30, data_mb=8)
     result = await finished(client, task_id := await begin(client, cluster, pools=[pool], seconds=1))
@@ -377,6 +383,7 @@ def looked_at(message):
 # What changes meanwhile
 
 
+@SLOW
 async def test_a_pool_that_is_removed_and_made_again_meanwhile_is_another_one(cluster, client, pool_with):
     pool, other = pool_with("disk"), pool_with("disk")
     task_id = await begin(client, cluster, pools=[pool, other], seconds=4)
@@ -389,6 +396,7 @@ async def test_a_pool_that_is_removed_and_made_again_meanwhile_is_another_one(cl
     assert (list(result["images"]), result["removed"]) == ([f"{other}/disk"], [f"{pool}/disk"])
 
 
+@SLOW
 async def test_an_image_that_is_renamed_meanwhile_is_gone_under_its_old_name(cluster, client, pool_with):
     pool = pool_with("disk", "other")
     task_id = await begin(client, cluster, images=[f"{pool}/disk", f"{pool}/other"], seconds=2)
@@ -397,16 +405,6 @@ async def test_an_image_that_is_renamed_meanwhile_is_gone_under_its_old_name(clu
     result = await finished(client, task_id)
 
     assert (list(result["images"]), result["removed"]) == ([f"{pool}/other"], [f"{pool}/disk"])
-
-
-async def test_pools_that_are_not_there_are_named_and_hide_no_other(cluster, client, pool_with):
-    pool = pool_with("disk")
-    result = await finished(client, await begin(client, cluster, pools=["nosuch", pool, pool], seconds=1))
-
-    assert list(result["images"]) == [f"{pool}/disk"]
-    assert [(one["pool"], one["state"]) for one in result["unreadable"]] == [("nosuch", "failed")]
-    assert "nosuch" in result["unreadable"][0]["text"]
-    assert "ENOENT" in result["unreadable"][0]["text"]
 
 
 # The process that opens images

@@ -321,6 +321,10 @@ class Cluster:
         os.kill(self.pid(daemon), signal.SIGKILL)
         wait_until(lambda: self.has_ended(daemon), what=f"{daemon} ended")
 
+    def one_more(self, program: str, *words: str | Path) -> list[str | Path]:
+        """The command line of one more daemon of the same packages, like `ceph-mon`."""
+        return [SCRIPT, "daemon", self.directory, program, *words]
+
     def start_daemon(self, daemon: str, **settings: str | Path) -> None:
         """With settings of `tools/ceph-cluster`, say `MGR_MODULES`."""
         subprocess.run([SCRIPT, "up", self.directory, daemon], env={**os.environ, **settings}, check=True)

@@ -17,3 +17,11 @@ def _command_line(process: Path) -> str:
         return f"{(process / 'cwd').readlink()} {line}"
     except OSError:
         return ""
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process lives: one that has ended and that nobody has asked after yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

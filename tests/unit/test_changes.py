@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ceph.changes import LAST_SEEN_SECONDS, MOST_CHANGES, Sightings, changes, seen
+from ceph.changes import MOST_CHARACTERS as MOST_CHARACTERS_OF_A_CHANGE
 from ceph.placement import STANDSTILL_SECONDS
 from ceph.progress import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
 from ceph.state import Check, ClusterState, Pool, ProgressEvent
@@ -200,6 +201,12 @@ def test_there_is_a_bound_to_what_is_told():
     pools = [a_pool(number=number) for number in range(1, MOST_CHANGES + 2)]
 
     assert len(told(a_state(*pools, events=[an_event()]))) == MOST_CHANGES
+
+
+def test_there_is_a_bound_to_the_text_of_a_pool():
+    events = [an_event(id=str(number), text="x" * 500, pool_id=3, is_of_pgs=True) for number in range(100)]
+
+    assert len(only(a_state(a_pool(8), events=events)).text) == MOST_CHARACTERS_OF_A_CHANGE
 
 
 def test_what_is_told_of_a_state_takes_no_notice_of_what_is_known_later():

@@ -29,7 +29,7 @@ OF_WORKERS = [
     "logs.py",
     "jobs/composition.py",
 ]
-OF_THE_SERVER = ["ceph/watch.py", "ceph/creations.py"]
+OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
 """What lies in a folder of workers, and is of the server alone."""
 KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py", "jobs/surroundings.py"]
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ceph import watch
-from ceph.watch import Kept
+from ceph import kept as ceph_kept
+from ceph.kept import Kept
 from jobs.errors import ClusterUnavailable
 from tests.faults.support import in_a_loop
 
@@ -48,7 +48,7 @@ async def test_what_became_known_while_something_older_was_read_stays():
 
 @in_a_loop
 async def test_who_takes_what_was_last_read_gets_it_while_the_cluster_is_silent(monkeypatch):
-    monkeypatch.setattr(watch, "MOMENT_SECONDS", 0.01)
+    monkeypatch.setattr(ceph_kept, "MOMENT_SECONDS", 0.01)
     source, state = kept(lasts_seconds=0)
     state.know("old")
     assert (await state.get_or_last()).value == "old"

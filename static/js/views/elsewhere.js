@@ -17,7 +17,7 @@ export function elsewhereCard({ rows, silence, hasSeveralClusters }, role, act, 
   if (rows.length === 0) return quiet;
   return html`
     <section class="home-card" aria-labelledby="elsewhere-title">
-      <div class="home-card-head"><h2 id="elsewhere-title" tabindex="-1">Changes begun elsewhere</h2></div>
+      <div class="home-card-head"><h2 id="elsewhere-title">Changes begun elsewhere</h2></div>
       <ul class="home-tasks" data-list="elsewhere">
         ${repeat(rows.slice(0, MOST_CHANGES), ({ key }) => key, (row) => changeRow(row, hasSeveralClusters, role, act, now))}
       </ul>
@@ -39,7 +39,7 @@ function changeRow(row, hasSeveralClusters, role, act, now) {
         ${progressBar(row.percent, row.to === null ? isolated(row.text) : `PGs of pool ${isolated(row.pool)}`)}
         <div class="home-task-when elsewhere-when">
           <span>since <time datetime=${row.since} title=${fullMoment(row.since)}>${moment(row.since, now)}</time></span>
-          ${role === "admin" && row.to !== null ? followButton(row, row.isFollowing, "pending-title", act) : nothing}
+          ${role === "admin" && row.to !== null ? followButton(row, row.isFollowing, "#content h1", act) : nothing}
         </div>
       </div>
     </li>
@@ -57,7 +57,7 @@ function poolName({ pool, from, to }) {
   `;
 }
 
-/** `then` is the id of what takes the focus when the button has gone, because there is a task now. */
+/** `then` selects what takes the focus when the button has gone, because there is a task now. */
 export function followButton({ fsid, id, pool }, isFollowing, then, act) {
   return html`
     <button class="btn btn-sm btn-outline-secondary follow" type="button" data-then=${then}

@@ -44,7 +44,7 @@ export function home(data, act, now) {
   const isAdmin = data.role === "admin";
   return html`
     <div class="home-head">
-      <div><h1 class="home-title">${title(data)}</h1><p class="lead">${lead(data)}</p></div>
+      <div><h1 class="home-title" tabindex="-1">${title(data)}</h1><p class="lead">${lead(data)}</p></div>
     </div>
     ${trouble(data.health)}
     <nav class="tiles" aria-label="Tasks by state">${Object.keys(TABS).map((tab) => tile(tab, data, act))}</nav>
@@ -137,7 +137,7 @@ function pendingCard({ counts, pending, lists }, act, now) {
   const isEmpty = count === 0 && !pending?.length;
   return html`
     <section class="home-card" aria-labelledby="pending-title">
-      <div class="home-card-head"><h2 id="pending-title" tabindex="-1">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
+      <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
       ${isEmpty ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
       ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
     </section>

@@ -29,7 +29,7 @@ export function draw(state, act, now) {
   render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
-  if (then !== undefined && document.activeElement === document.body) document.getElementById(then)?.focus();
+  if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();
 }
 
 /** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */

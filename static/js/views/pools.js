@@ -121,13 +121,12 @@ function note(pool, pgs, task) {
 /** Something else than a task of ours changes them, and a task may follow it. */
 function movesNote(pool, pgs, change, { isAdmin, fsid, act }) {
   const isOurs = pool.task !== null;
-  const steps = change === undefined ? stepText(pool, pgs) : isolated(change.text);
-  const text = [steps, isOurs ? "" : "not by a task here"].filter(Boolean).join(", ");
+  const text = [stepText(pool, pgs), isOurs ? "" : "not by a task here"].filter(Boolean).join(", ");
   const row = { fsid, id: pool.id, pool: pool.name };
   return html`
     <div class="pgs-note muted">
-      <span>${text}</span>
-      ${isAdmin && !isOurs ? followButton(row, change?.isFollowing ?? false, changeButtonId(pool.id), act) : nothing}
+      <span title=${change?.text ?? nothing}>${text}</span>
+      ${isAdmin && !isOurs ? followButton(row, change?.isFollowing ?? false, `#${changeButtonId(pool.id)}`, act) : nothing}
     </div>
   `;
 }
