@@ -8,7 +8,7 @@ from itertools import count
 from bench import large_jobs, large_page, large_reader, large_views
 from bench.databases import Databases
 from bench.large_cluster import LARGE, Scale, large_cluster
-from bench.report import Table
+from bench.report import Table, write_machine
 
 NAME = "ceph"
 COLUMNS = ("what", "Hourglass", "limit or before", "ratio", "wanted")
@@ -16,6 +16,7 @@ COLUMNS = ("what", "Hourglass", "limit or before", "ratio", "wanted")
 
 def measure(databases: Databases, scale: Scale = LARGE) -> Iterator[Table]:
     """The tables of a large cluster; they take some minutes."""
+    write_machine(f"{NAME}-machine")
     directories = (databases.empty(f"ceph-{number}") for number in count())
     with large_cluster(scale) as cluster:
         yield large_views.measure(cluster, directories)

@@ -47,6 +47,11 @@ def update_goals(rows: Rows, document: Path = DOCUMENT) -> None:
     _replace("machine", [machine()], document)
 
 
+def write_machine(name: str, document: Path = DOCUMENT) -> None:
+    """Puts what is measured on, and what else it does, in the place of that name."""
+    _replace(name, [f"{machine()} Load average before: {os.getloadavg()[0]:.1f}."], document)
+
+
 def machine() -> str:
     """What was measured on, with what, and when."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())

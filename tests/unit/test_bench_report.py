@@ -55,7 +55,14 @@ def test_a_table_without_its_place_is_refused_in_words(document):
 
 @pytest.mark.parametrize(
     "name",
-    ["goals", "machine", "ceph", "ceph-views", *(f"million-{part}" for part in ("lists", "searches", "filters"))],
+    [
+        "goals",
+        "machine",
+        "ceph",
+        "ceph-views",
+        "ceph-machine",
+        *(f"million-{part}" for part in ("lists", "searches", "filters")),
+    ],
 )
 def test_the_document_has_a_place_for_each_table(name):
     assert f"<!-- {name} -->" in DOCUMENT.read_text()
