@@ -200,7 +200,7 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         lock_path=str(workers_lock_path(config.storage.data_dir)),
         modules=config.modules,
         sections=config.job_sections,
-        provided=[Clusters(config.clusters)],
+        provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
         sources=Sources.loaded(config.modules),
         memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,

@@ -10,6 +10,7 @@ from ceph import bindings
 from ceph.answers import understood
 from ceph.cluster import Cluster, fsid_in_conf
 from ceph.placement import pause_seconds
+from ceph.questions import Questions, questions_path
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
 from ceph.trial import proven
@@ -36,14 +37,23 @@ class PoolsOfServer(Protocol):
 class Clusters(Provided):
     """A job that has a parameter of this type gets the clusters that it may reach.
 
-    `pools` is of the server alone, where tasks are created and described.
+    `pools` is of the server alone, where tasks are created and described. In `data_dir` the workers of a server note
+    what they have asked.
     """
 
     def __init__(
-        self, settings: Mapping[str, ClusterSettings] | None = None, pools: PoolsOfServer | None = None
+        self,
+        settings: Mapping[str, ClusterSettings] | None = None,
+        pools: PoolsOfServer | None = None,
+        data_dir: str | None = None,
     ) -> None:
         self.settings = settings or {}
         self._pools = pools
+        self._data_dir = data_dir
+
+    def questions(self, fsid: str) -> Questions:
+        """Returns what bounds the questions to the manager of a cluster, of all workers together."""
+        return Questions(questions_path(self._data_dir, fsid) if self._data_dir else None)
 
     async def find_pool(self, fsid: str, pool: str | int) -> Pool:
         """The pool as it is now. Only in the server. Raises InvalidInput, by the parameters `fsid` and `pool`, if there

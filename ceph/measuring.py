@@ -15,6 +15,7 @@ from ceph.findings import Findings, as_given, cut, shown
 from ceph.listing import FAILED, NOT_PERMITTED
 from ceph.opening import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
+from ceph.questions import Questions
 from ceph.samples import Answer, group_of, sample_of
 from ceph.state import Unreadable, parts_of_path
 from ceph.summary import counted, error_of, in_bytes, message_of, output_of
@@ -45,8 +46,10 @@ class Measuring:
         seconds: float,
         interval_seconds: float,
         image_timeout_seconds: float = 30.0,
+        questions: Questions | None = None,
     ) -> None:
         self.found = Findings()
+        self._questions = questions
         self._asker = Asker(connect, image_timeout_seconds, self._round)
         self._pools = pools
         self._images = list(map(as_given, images))
@@ -274,7 +277,7 @@ class Measuring:
 
     def _ask(self, cluster: Cluster) -> list[Answer] | None:
         if self._query is None or self._query.cluster is not cluster:
-            self._query = PerformanceQuery(cluster)
+            self._query = PerformanceQuery(cluster, self._questions)
         self._look_at_pools(cluster)
         self.found.remove_pools(self.found.pool_ids.keys() - self._pool_names.keys())
         self._check_there()

@@ -13,6 +13,7 @@ from msgspec import Struct
 from ceph.cluster import Cluster
 from ceph.modules import explained
 from ceph.pools import all_pools
+from ceph.questions import Questions
 from ceph.samples import ORDERS, Answer, answer_of
 from jobs.errors import ClusterRefused
 
@@ -23,8 +24,8 @@ DEFAULT_PERIOD_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 20.0
 """Who has not asked for 60 s has to begin anew."""
 MOST_APART = 4
-"""Pools and namespaces that one measurement asks for by themselves. OSDs match each operation against six patterns for
-each, and the manager of Ceph 16 and 18 dies of the fifteenth, whoever else asked for the others within a minute."""
+"""Pools and namespaces that one measurement asks for by themselves: OSDs match each operation against six patterns for
+each. How many all measurements together ask for is bounded by `ceph.questions`."""
 RBD = "rbd"
 """The application of the pools that an answer about everything is about."""
 
@@ -59,11 +60,14 @@ class PerformanceQuery:
     they would have come if there were any: after two of the manager's periods. The same again if a pool is renamed.
 
     Several groups are asked for all at once, by one question about everything. Groups of which that answer does not
-    tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them.
+    tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them, as
+    far as `questions` lets them.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, questions: Questions | None = None) -> None:
         self.cluster = cluster
+        self._questions = questions or Questions()
+        self._is_held_back = False
         self._epoch: object = None
         self._cold_seconds = 0.0
         self._warm: set[str] = set()
@@ -81,10 +85,11 @@ class PerformanceQuery:
         """
         self._look_at_manager()
         self.refusals = {}
+        self._is_held_back = False
         answers = self._together(groups, pools)
         for group in self._to_be_asked_apart(groups, answers):
             answers[group.path] = self._apart(group) or answers[group.path]
-        if groups and len(self.refusals) == len(groups):
+        if groups and len(self.refusals) == len(groups) and not self._is_held_back:
             refused = next(iter(self.refusals.values()))
             raise explained(self.cluster, refused) from refused.__cause__
         self._note_busy({group.descriptor for group in groups if answers[group.path].rows})
@@ -129,7 +134,7 @@ class PerformanceQuery:
 
     def _everything(self, groups: Sequence[Group]) -> Mapping[str, Any]:
         """The replies about everything; nothing if they are refused, or one group can be asked for instead."""
-        if len(groups) == 1 and groups[0].can_be_named:
+        if len(groups) == 1 and groups[0].can_be_named and self._may_ask(groups[0]):
             return {}
         try:
             return self._replies(EVERYTHING)
@@ -144,7 +149,13 @@ class PerformanceQuery:
         for group in sorted(unknown, key=lambda group: -len(answers[group.path].rows)):
             if len(self._apart_warm_at) < MOST_APART:
                 self._apart_warm_at.setdefault(group.descriptor, warm_at)
-        return [group for group in unknown if group.descriptor in self._apart_warm_at]
+        apart = [group for group in unknown if group.descriptor in self._apart_warm_at]
+        return [group for group in apart if self._may_ask(group)]
+
+    def _may_ask(self, group: Group) -> bool:
+        may_ask = self._questions.may_ask(group.descriptor)
+        self._is_held_back |= not may_ask
+        return may_ask
 
     def _apart(self, group: Group) -> Answer | None:
         """What the answer about a group says; None while it is cold, or if it is refused."""

@@ -94,7 +94,13 @@ def rbd_performance(
     were `removed`, and `others`: what cannot be read, and what else `ceph.findings.Findings` knows.
     """
     measuring = Measuring(
-        lambda: clusters.connect(fsid), pools, images, seconds, interval_seconds, settings.image_timeout_seconds
+        lambda: clusters.connect(fsid),
+        pools,
+        images,
+        seconds,
+        interval_seconds,
+        settings.image_timeout_seconds,
+        clusters.questions(fsid),
     )
     measuring.found.recall(sizes, sampled, removed, rounds, others)
     try:

@@ -12,7 +12,7 @@ POOLS = [f"of-many-{number:02}" for number in range(20)]
 FINAL = ("Finished", "Exception", "Aborted")
 LAYERING = 1
 
-pytestmark = [pytest.mark.gen_test(timeout=180), pytest.mark.slow]
+pytestmark = [pytest.mark.gen_test(timeout=240), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -49,4 +49,17 @@ async def test_measurements_of_many_pools_leave_the_manager_alive(cluster, pools
         images = task["result"]["images"]
         assert images["of-many-00/disk"]["write_ops"]["mean"] > 0
         assert {images[f"{pool}/disk"]["write_ops"]["max"] for pool in pools[1:]} == {0}
+    assert cluster.ceph("mgr", "dump")["active_gid"] == manager, "the manager died and came again"
+
+
+async def test_measurements_of_one_pool_after_the_other_leave_the_manager_alive(cluster, pools, client):
+    """Each task asks about its pool alone, and the manager remembers them all for a minute."""
+    manager = cluster.ceph("mgr", "dump")["active_gid"]
+
+    created = [
+        await client.create("rbd_performance", fsid=cluster.fsid, pools=[pool], seconds=1) for pool in pools[:17]
+    ]
+    tasks = [await client.until(task["id"], lambda task: task["status"] in FINAL) for task in created]
+
+    assert [task["status"] for task in tasks] == ["Finished"] * len(created)
     assert cluster.ceph("mgr", "dump")["active_gid"] == manager, "the manager died and came again"

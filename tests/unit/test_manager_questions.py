@@ -8,6 +8,7 @@ import pytest
 
 from ceph import performance
 from ceph.performance import MOST_APART, Group, PerformanceQuery
+from ceph.questions import MOST_ASKED, Questions
 from ceph.samples import ANSWERED_AS
 from jobs.errors import ClusterRefused
 from tests.unit.test_performance_query import listed
@@ -176,3 +177,32 @@ def test_a_manager_that_is_not_ready_yet_is_not_taken_for_one_that_refuses():
         ask(PerformanceQuery(manager), manager)
 
     assert refused.value.errno == EAGAIN
+
+
+def test_a_pool_too_many_is_asked_about_with_all_others(clock):
+    manager = Manager({"rbd": 3, "other": 2})
+    questions = Questions()
+    for number in range(MOST_ASKED):
+        questions.may_ask(f"pool{number}")
+    query = PerformanceQuery(manager, questions)
+
+    answers = {answer.group: answer for answer in query.ask([Group("rbd", "rbd")], ["rbd", "other"])}
+
+    assert set(manager.asked) == {""}
+    assert len(answers["rbd"].rows) == 3
+
+
+def test_one_pool_too_many_with_a_key_for_it_alone_is_not_known_and_no_refusal(clock):
+    manager = Manager({"rbd": 3})
+    manager.refuses = {"": EACCES}
+    questions = Questions()
+    for number in range(MOST_ASKED):
+        questions.may_ask(f"pool{number}")
+    query = PerformanceQuery(manager, questions)
+    query.ask([Group("rbd", "rbd")], ["rbd"])
+    clock.now += WARM_AFTER_SECONDS
+
+    (answer,) = query.ask([Group("rbd", "rbd")], ["rbd"])
+
+    assert answer.is_full
+    assert not answer.rows
