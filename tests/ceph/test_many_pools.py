@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.ceph_service import options_for
 from tests.support.image_load import written_to
+from tests.support.measurements import FINAL
 from tests.support.service import Client, Service
 
 POOLS = [f"of-many-{number:02}" for number in range(20)]
-FINAL = ("Finished", "Exception", "Aborted")
 LAYERING = 1
 
 pytestmark = [pytest.mark.gen_test(timeout=240), pytest.mark.slow]

@@ -20,10 +20,10 @@ from ceph.samples import FIGURES
 from tests.support.ceph_service import SECONDS, options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
+from tests.support.measurements import FINAL, begin, ended, failed, finished, told
 from tests.support.service import Client, Service
 
 PATIENCE_SECONDS = 180
-FINAL = ("Finished", "Exception", "Aborted")
 ZERO = {"mean": 0, "p50": 0, "p95": 0, "max": 0}
 LAYERING = 1
 SLOW = pytest.mark.slow
@@ -70,33 +70,6 @@ def many(cluster):
     yield "many", names
     cluster.recover()
     cluster.delete_pool("many")
-
-
-async def begin(client, cluster, **params):
-    return (await client.create("rbd_performance", fsid=cluster.fsid, **params))["id"]
-
-
-async def ended(client, task_id):
-    return await client.until(task_id, lambda task: task["status"] in FINAL and not task["stopping"])
-
-
-async def finished(client, task_id):
-    task = await ended(client, task_id)
-    assert task["status"] == "Finished", (task["outcome"], task["error"])
-    return (await client.get(f"taskqueue/{task_id}"))["result"]
-
-
-async def failed(client, task_id):
-    task = await ended(client, task_id)
-    assert task["status"] == "Exception", task["outcome"]
-    return task["error"]["message"]
-
-
-async def told(client, task_id, words):
-    """The task once it says that, in its message or in its end."""
-    task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
-    assert words in task["message"], task["outcome"]
-    return task
 
 
 async def rounds_of(client, task_id):

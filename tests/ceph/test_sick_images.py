@@ -17,13 +17,13 @@ from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
+from tests.support.measurements import begin, ended, failed, finished, told
 from tests.support.processes import is_there
 from tests.support.service import Client, Service
 from tests.support.sick_images import damage
 
 pytestmark = pytest.mark.gen_test(timeout=180)
 
-FINAL = ("Finished", "Exception", "Aborted")
 LAYERING = 1
 SLOW = pytest.mark.slow
 ENOENT, EIO, ETIMEDOUT = 2, 5, 110
@@ -89,33 +89,6 @@ def apart(cluster):
 
 def rbd(cluster, *words):
     subprocess.run(["rbd", "-c", cluster.conf, *words], check=True)
-
-
-async def begin(client, cluster, **params):
-    return (await client.create("rbd_performance", fsid=cluster.fsid, **params))["id"]
-
-
-async def ended(client, task_id):
-    return await client.until(task_id, lambda task: task["status"] in FINAL and not task["stopping"])
-
-
-async def finished(client, task_id):
-    task = await ended(client, task_id)
-    assert task["status"] == "Finished", (task["outcome"], task["error"])
-    return (await client.get(f"taskqueue/{task_id}"))["result"]
-
-
-async def failed(client, task_id):
-    task = await ended(client, task_id)
-    assert task["status"] == "Exception", task["outcome"]
-    return task["error"]["message"]
-
-
-async def told(client, task_id, words):
-    """The task once it says that, in its message or in its end."""
-    task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
-    assert words in task["message"], task["outcome"]
-    return task
 
 
 def errors_in(result):
