@@ -62,8 +62,8 @@ def _serve(argv: Sequence[str]) -> int:
 
     import streams
     from config import load_config
-    from jobs.descriptors import raise_descriptor_limit
     from jobs.errors import HourglassError
+    from processes.descriptors import raise_descriptor_limit
 
     config = load_config(argv)
     raise_descriptor_limit()
@@ -318,7 +318,7 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     from handlers.services import Services
     from handlers.sign_ins import SignIns
     from handlers.signin import SignIn
-    from jobs.descriptors import descriptor_limit
+    from processes.descriptors import descriptor_limit
     from storage.bell import listen
 
     sign_ins = SignIns(accounts)
@@ -336,7 +336,7 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
     from handlers.http_server import Gate, Server
     from handlers.overflow import Overflow
     from handlers.routes import make_application
-    from jobs.descriptors import descriptor_limit
+    from processes.descriptors import descriptor_limit
 
     spare = descriptor_limit() - services.limits.connections - KEPT_FOR_OTHERS
     gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir, spare))
@@ -388,7 +388,7 @@ def _reap_orphans(stack: AsyncExitStack) -> None:
     import asyncio
     import signal
 
-    from jobs.process import reap_orphans
+    from processes.child_process import reap_orphans
 
     loop = asyncio.get_running_loop()
     # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
@@ -423,6 +423,6 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     _use_system_allocator()
     exit_code = main(sys.argv[1:])
-    from jobs.child import leave
+    from processes.child import leave
 
     leave(exit_code)

@@ -32,7 +32,7 @@ from ceph.settings import ClusterSettings
 from ceph.state import Trouble, Unreadable
 from ceph.trial import Proven, proven, take_over
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, in_words
-from jobs.frames import Frames, framed
+from processes.framing import Frames, framed
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30.0

@@ -32,7 +32,7 @@ from ceph.messages import (
 from ceph.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
-from jobs.process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
+from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
 log = logging.getLogger("hourglass.ceph")
 

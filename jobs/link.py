@@ -17,7 +17,6 @@ from typing import Literal, NoReturn
 
 from msgspec.structs import replace
 
-from jobs.frames import Frames, framed
 from jobs.lifecycle import error_text
 from jobs.messages import (
     LARGEST_MESSAGE_BYTES,
@@ -33,6 +32,7 @@ from jobs.messages import (
     encode,
 )
 from jobs.model import RoundRecord
+from processes.framing import Frames, framed
 
 log = logging.getLogger("hourglass.worker")
 

@@ -27,16 +27,16 @@ from jobs.messages import (
     Unfit,
     decode_report,
 )
-from jobs.process import (
+from jobs.reports import Refusal, check_report, json_characters, refused
+from jobs.views import WorkerView
+from jobs.worker import WorkerSettings, main
+from processes.child_process import (
     AT_ONCE,
     END_SECONDS,
     LONGEST_BOOT_DELAY_SECONDS,
     SHORTEST_BOOT_DELAY_SECONDS,
     ChildProcess,
 )
-from jobs.reports import Refusal, check_report, json_characters, refused
-from jobs.views import WorkerView
-from jobs.worker import WorkerSettings, main
 
 OUT_OF_TURN = "sent a message out of turn"
 BY_FORCE = "killed by force"

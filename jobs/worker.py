@@ -23,7 +23,6 @@ from typing import Literal, NoReturn
 from msgspec.structs import replace
 
 import logs
-from jobs.child import become_child, hold_lock, leave
 from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError, NotJson
 from jobs.json_text import with_replacement_marks
@@ -34,6 +33,7 @@ from jobs.registry import Pause, Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
 from jobs.sources import Sources
 from jobs.surroundings import Surroundings
+from processes.child import become_child, hold_lock, leave
 
 log = logging.getLogger("hourglass.worker")
 

@@ -13,7 +13,7 @@ from ceph.pools import all_pools
 from ceph.reader import Reader
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterRefused
-from jobs.frames import Frames
+from processes.framing import Frames
 
 
 class Altered(Cluster):

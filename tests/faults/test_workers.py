@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from jobs import pool as pool_module
-from jobs import process as process_module
 from jobs.link import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
 from jobs.messages import Ended
+from processes import child_process as process_module
 from tests.faults.support import (
     ROOT,
     Told,

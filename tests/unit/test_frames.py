@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.frames import Frames, FrameTooLong, framed
+from processes.framing import Frames, FrameTooLong, framed
 
 
 @given(st.lists(st.binary(max_size=300)), st.integers(1, 50))

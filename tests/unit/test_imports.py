@@ -10,20 +10,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [
     path.relative_to(ROOT)
-    for folder in ("jobs", "storage", "handlers", "ceph")
+    for folder in ("jobs", "storage", "handlers", "ceph", "processes")
     for path in (ROOT / folder).rglob("*.py")
-] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams", "relay")]  # fmt: skip
+] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams")]  # fmt: skip
 PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",
         "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py",
         "ceph/facts.py"]  # fmt: skip
 OF_WORKERS = [
     "jobs/worker.py",
-    "jobs/child.py",
+    "processes/child.py",
     "jobs/link.py",
     "jobs/rounds.py",
     "jobs/json_text.py",
     "jobs/surroundings.py",
-    "jobs/frames.py",
+    "processes/framing.py",
     "jobs/registry.py",
     "jobs/params.py",
     "logs.py",
@@ -31,7 +31,7 @@ OF_WORKERS = [
 ]
 OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
 """What lies in a folder of workers, and is of the server alone."""
-KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py", "jobs/surroundings.py"]
+KNOW_PROCESSES = ["processes/child_process.py", "processes/child.py", "jobs/link.py", "jobs/surroundings.py"]
 
 
 def imports_of(path):

@@ -23,13 +23,13 @@ import msgspec
 import psutil
 
 import streams
-from jobs.child import HELD_SIGNALS, begin
-from jobs.descriptors import limit_at_start
 from jobs.engine import WorkerUsage
-from jobs.frames import Frames, FrameTooLong, framed
 from jobs.messages import LARGEST_MESSAGE_BYTES, encode
-from jobs.shared_names import SharedNames
-from relay import ChildPipe
+from processes.child import HELD_SIGNALS, begin
+from processes.descriptors import limit_at_start
+from processes.framing import Frames, FrameTooLong, framed
+from processes.relay import ChildPipe
+from processes.shared_names import SharedNames
 
 RECEIVE_BYTES = 256 * 1024
 # More than the kernel holds for a pipe: a process that escaped and goes on writing must not hold up another's end.

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import logs
-from jobs.descriptors import restore_descriptor_limit
+from processes.descriptors import restore_descriptor_limit
 
 HELD_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Above the server's own, so that the kernel takes a worker first when memory runs out.
