@@ -17,6 +17,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
+from concurrency.sharing import Text
+from concurrency.turns import asked_by
 from handlers.compression import compressed, takes_gzip
 from handlers.limits import SMALL_ANSWER_BYTES, LimitReached, Places
 from handlers.operations import Operation
@@ -25,11 +27,9 @@ from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
 from jobs.model import Task
-from jobs.sharing import Text
 from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
-from storage.turns import asked_by
 
 log = logging.getLogger("hourglass.http")
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from concurrency.turns import Turns
 from config import Limits
-from storage.turns import Turns
 
 
 class RefusedTally:

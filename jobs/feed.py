@@ -23,9 +23,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from concurrency.sharing import Sharing, Text
 from jobs.errors import HourglassError, NoSuchTask
 from jobs.model import Changes, Head, Task, Watch, iso_time
-from jobs.sharing import Sharing, Text
 from jobs.views import (
     AliveFrame,
     ChangesFrame,

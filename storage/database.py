@@ -21,12 +21,12 @@ from typing import Any, Generic, TypeVar
 
 import aiosqlite
 
+from concurrency.turns import Turns
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from storage.files import FilesLost, OpenFiles
 from storage.locks import command_lock
 from storage.mark import LogIndex, index_path, is_damaged, look, settle, take_over, take_step
-from storage.turns import Turns
 from storage.words import has_words, split_words
 
 log = logging.getLogger("hourglass.storage")

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [
     path.relative_to(ROOT)
-    for folder in ("jobs", "storage", "handlers", "ceph", "processes")
+    for folder in ("jobs", "storage", "handlers", "ceph", "processes", "concurrency")
     for path in (ROOT / folder).rglob("*.py")
 ] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams")]  # fmt: skip
 PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage.turns import Turns, asked_by
+from concurrency.turns import Turns, asked_by
 
 pytestmark = pytest.mark.gen_test
 
