@@ -15,7 +15,7 @@ from msgspec import Struct
 from ceph.facts import Facts
 from ceph.pools import CHANGES, CREATES, MOST_PGS
 from ceph.state import ClusterState, Pool
-from jobs.model import Task
+from jobs.model.task import Task
 
 FIRST_RELEASE_THAT_MERGES = "nautilus"
 """Releases are named by the alphabet."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jobs.bulk import Deletion
-from jobs.model import Status
+from jobs.model.task import Status
 from jobs.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
 
 

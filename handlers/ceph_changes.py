@@ -15,7 +15,7 @@ from handlers.ceph_views import PoolView
 from handlers.operations import Operation
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
-from jobs.model import iso_time
+from jobs.model.task import iso_time
 from jobs.views import Id, Percent, Time
 from storage import Created, RequestKey
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, convert
 
 from ceph.state import ClusterState, Image, Pool, Unreadable
 from ceph.watch import ClusterWatch
-from jobs.model import iso_time
+from jobs.model.task import iso_time
 from jobs.views import Amount, Count, Id, Time
 from storage.images import ImageResult
 

@@ -22,9 +22,9 @@ from handlers.answer_notes import HttpTally
 from handlers.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
-from jobs.model import Head
+from jobs.model.tally import TaskTally
+from jobs.model.task import Head
 from jobs.queue import TaskQueue
-from jobs.tally import TaskTally
 from storage.database import CommitTally, database_bytes
 from streams import dropped_lines
 

@@ -14,7 +14,7 @@ from handlers.base import ApiHandler
 from handlers.metrics import count_states, exposition
 from handlers.operations import Operation
 from jobs.errors import StorageUnavailable
-from jobs.model import Head
+from jobs.model.task import Head
 from jobs.views import encode
 
 FAILED = "failed to start"

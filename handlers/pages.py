@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from handlers.query import Query, few_words, one_of, whole
-from storage.words import fold
+from jobs.model.search_words import fold
 
 LARGEST_PAGE = 500
 DEFAULT_PAGE = 50

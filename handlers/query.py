@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from jobs.errors import Mistakes
+from jobs.model.search_words import MOST_WORDS, sought_words
 from storage import Place
-from storage.words import MOST_WORDS, sought_words
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from handlers.operations import Operation
 from handlers.pages import cut, found, ordered, page_query
 from handlers.query import text
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
-from jobs.model import iso_time
+from jobs.model.task import iso_time
 from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
 from jobs.registry import Registry

@@ -21,7 +21,7 @@ from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.query import number, whole
 from jobs.composition import schema_of
-from jobs.model import Status, iso_time
+from jobs.model.task import Status, iso_time
 from jobs.queue import wall_clock
 from jobs.rest import DAY_MS
 from jobs.retention import FAILED, FINISHED, MINUTE_MS

@@ -28,14 +28,14 @@ from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, 
 from jobs.bulk import delete_all
 from jobs.composition import schema_of
 from jobs.errors import CountChanged, HourglassError, InvalidInput, Mistakes, NoSuchTask, NotFound, StatusChanged
-from jobs.lifecycle import Expected
-from jobs.model import Status, Task, iso_time, parse_time
+from jobs.model.answer_size import Room, is_whole, without_large_fields
+from jobs.model.lifecycle import Expected
+from jobs.model.task import Status, Task, iso_time, parse_time
 from jobs.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.queue import Submission, wall_clock
 from jobs.registry import Registry
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
-from storage.room import Room, is_whole, without_large_fields
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55

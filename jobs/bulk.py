@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from jobs.errors import NoSuchTask, StatusChanged
-from jobs.lifecycle import Expected
-from jobs.model import Status
+from jobs.model.lifecycle import Expected
+from jobs.model.task import Status
 from jobs.queue import Check, TaskQueue, always
 
 AT_ONCE = 100

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
-from jobs.model import MOST_LOCK_CHARACTERS
+from jobs.model.task import MOST_LOCK_CHARACTERS
 from jobs.params import REQUIRED, Parameter, shown, validate
 
 if TYPE_CHECKING:

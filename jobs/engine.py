@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from jobs.messages import Ended, Start
-from jobs.model import RoundRecord
+from jobs.model.task import RoundRecord
 from jobs.views import WorkerView
 
 

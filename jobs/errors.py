@@ -32,7 +32,7 @@ from errno import ECONNREFUSED, ENOTCONN, ESHUTDOWN, ETIMEDOUT, errorcode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobs.model import Task
+    from jobs.model.task import Task
 
 
 SILENCES = frozenset({ETIMEDOUT, ENOTCONN, ECONNREFUSED, ESHUTDOWN})

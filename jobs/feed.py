@@ -25,7 +25,8 @@ from msgspec.structs import replace
 
 from concurrency.sharing import Sharing, Text
 from jobs.errors import HourglassError, NoSuchTask
-from jobs.model import Changes, Head, Task, Watch, iso_time
+from jobs.model.answer_size import LARGEST_FRAME_BYTES
+from jobs.model.task import Changes, Head, Task, Watch, iso_time
 from jobs.views import (
     AliveFrame,
     ChangesFrame,
@@ -41,7 +42,6 @@ from jobs.views import (
     with_rounds,
 )
 from storage import TaskStore
-from storage.room import LARGEST_FRAME_BYTES
 
 log = logging.getLogger("hourglass.feed")
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ceph.state import parts_of_path
 from jobs.errors import NoSuchTask, StorageUnavailable
-from jobs.model import Status, Task
+from jobs.model.task import Status, Task
 from storage import KeepingStore, ListQuery
 from storage.images import NOTHING_UNREAD, ImageResult, Place, Unread
 

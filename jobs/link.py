@@ -17,7 +17,6 @@ from typing import Literal, NoReturn
 
 from msgspec.structs import replace
 
-from jobs.lifecycle import error_text
 from jobs.messages import (
     LARGEST_MESSAGE_BYTES,
     Abort,
@@ -31,7 +30,8 @@ from jobs.messages import (
     decode_order,
     encode,
 )
-from jobs.model import RoundRecord
+from jobs.model.lifecycle import error_text
+from jobs.model.task import RoundRecord
 from processes.framing import Frames, framed
 
 log = logging.getLogger("hourglass.worker")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from jobs.model import RoundRecord
+from jobs.model.task import RoundRecord
 
 MOST_REASON_CHARACTERS = 10_000
 MOST_ROUNDS = 100_000

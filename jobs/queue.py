@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs import composition, lifecycle, preparing
+from jobs import composition, preparing
 from jobs.engine import Engine, WorkerUsage
 from jobs.errors import (
     Conflict,
@@ -29,15 +29,16 @@ from jobs.errors import (
     ServiceStopping,
     in_words,
 )
-from jobs.forecast import TREND_ROUNDS
 from jobs.json_text import check_json, with_replacement_marks
-from jobs.lifecycle import Change, Expected, Removed, Step
 from jobs.messages import Ended, Start
-from jobs.model import RoundRecord, Status, Task
+from jobs.model import lifecycle
+from jobs.model.backlog import Entry, Schedule
+from jobs.model.forecast import TREND_ROUNDS
+from jobs.model.lifecycle import Change, Expected, Removed, Step
+from jobs.model.tally import TaskTally
+from jobs.model.task import RoundRecord, Status, Task
 from jobs.registry import Job, Registry
 from jobs.run import Background, Run, RunWriter
-from jobs.schedule import Entry, Schedule
-from jobs.tally import TaskTally
 from jobs.views import Derived, WorkerView
 from storage import Created, Draft, RequestKey, TaskStore
 

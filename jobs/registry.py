@@ -21,7 +21,7 @@ from jobs.choices import Choices, choices_of
 from jobs.composition import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks
-from jobs.model import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
+from jobs.model.task import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
 from jobs.params import (
     FROM_FILE,
     REQUIRED,

@@ -14,9 +14,9 @@ from msgspec import Meta, Struct
 
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json
-from jobs.lifecycle import error_text
 from jobs.messages import Ended, Reported
-from jobs.model import RoundRecord
+from jobs.model.lifecycle import error_text
+from jobs.model.task import RoundRecord
 from jobs.rounds import MOST_CHECKPOINT_BYTES, MOST_OUTPUT_BYTES, MOST_RESULT_BYTES
 
 MOST_ERROR_BYTES = 1024 * 1024

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from jobs.errors import StorageUnavailable
-from jobs.model import Status
+from jobs.model.task import Status
 from jobs.queue import wall_clock
 from jobs.rest import DAY_MS, Rest
 from storage import KEYS_LAST_MS, KeepingStore

@@ -9,7 +9,7 @@ from time import time_ns
 
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
-from jobs.model import (
+from jobs.model.task import (
     LARGEST_NUMBER,
     LATEST,
     LONGEST_ROUND_SECONDS,

@@ -18,10 +18,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask, StorageUnavailable
-from jobs.lifecycle import Step
-from jobs.model import Task
-from jobs.pace import Pace
-from jobs.schedule import Entry
+from jobs.model.backlog import Entry
+from jobs.model.lifecycle import Step
+from jobs.model.pace import Pace
+from jobs.model.task import Task
 from storage import TaskStore
 
 log = logging.getLogger("hourglass.queue")

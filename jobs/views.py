@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from jobs.model import Changes, KeptRound, Status, Task, Transition, iso_time
-from jobs.schedule import WaitingFor
+from jobs.model.backlog import WaitingFor
+from jobs.model.task import Changes, KeptRound, Status, Task, Transition, iso_time
 
 encode = msgspec.json.Encoder().encode
 

@@ -26,9 +26,9 @@ import logs
 from jobs.composition import memory_limit_mb as memory_limit_of
 from jobs.errors import HourglassError, NotJson
 from jobs.json_text import with_replacement_marks
-from jobs.lifecycle import error_text
 from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
+from jobs.model.lifecycle import error_text
 from jobs.registry import Pause, Provided, Registry, Rounds, load_registry
 from jobs.rounds import MIB, checked_result, checked_round
 from jobs.sources import Sources

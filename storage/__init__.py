@@ -8,9 +8,9 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
-from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
+from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
+from jobs.model.lifecycle import Step
+from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
 
 ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
@@ -218,7 +218,7 @@ class KeepingStore(TaskStore, Protocol):
     """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        """A page of the tasks as they fit into one answer (storage/room.py). Past the end it is empty."""
+        """A page of the tasks as they fit into one answer (jobs/model/answer_size.py). Past the end it is empty."""
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
         """The first `limit` tasks by id that match the filters; ordering and page do not matter.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from jobs.model import RoundRecord, Task, utf8_bytes
+from jobs.model.task import RoundRecord, Task, utf8_bytes
 from storage.database import Transaction
 from storage.statements import SQL
 

@@ -15,13 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import RevisionUnknown
-from jobs.model import Head, Status, Task
-from storage import ListQuery, Matching, Place, TaskPage
-from storage.renewal import former_words_up_to
-from storage.room import Room
-from storage.rows import read_kept, read_tasks
-from storage.statements import SQL
-from storage.words import (
+from jobs.model.answer_size import Room
+from jobs.model.search_words import (
     finds_too_much,
     former_expression,
     former_words,
@@ -29,6 +24,11 @@ from storage.words import (
     sought_words,
     whole_words_expression,
 )
+from jobs.model.task import Head, Status, Task
+from storage import ListQuery, Matching, Place, TaskPage
+from storage.renewal import former_words_up_to
+from storage.rows import read_kept, read_tasks
+from storage.statements import SQL
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import asdict, replace
 
-from jobs.model import Status, Task
+from jobs.model.task import Status, Task
 from storage import Minute
 from storage.database import Transaction
 from storage.rows import Reader

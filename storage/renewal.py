@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 
+from jobs.model.search_words import split_words
 from storage.database import Transaction
 from storage.rows import Reader
 from storage.statements import SQL
-from storage.words import split_words
 
 
 def former_words_up_to(reader: Reader) -> int:

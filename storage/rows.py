@@ -11,9 +11,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask
-from jobs.model import Head, KeptRound, Status, Task, Transition
+from jobs.model.answer_size import LARGEST_INLINE_BYTES, NO_METADATA
+from jobs.model.task import Head, KeptRound, Status, Task, Transition
 from storage.database import Transaction
-from storage.room import LARGEST_INLINE_BYTES, NO_METADATA
 from storage.statements import SQL
 
 Reader = sqlite3.Connection | Transaction

@@ -8,8 +8,9 @@ from functools import partial
 
 from msgspec.structs import asdict, replace
 
-from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
+from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
+from jobs.model.lifecycle import Step
+from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
 from storage import (
     Created,
     Draft,
@@ -28,7 +29,6 @@ from storage import (
 from storage.database import Database, Joint, Transaction
 from storage.kept_rounds import ALL_ROUNDS_KEPT, RoundBounds
 from storage.minutes import read_minutes, write_minutes
-from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from storage.rows import (
     FIELDS,
     read_kept,

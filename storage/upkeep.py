@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from heapq import merge
 
-from jobs.model import Status
+from jobs.model.task import Status
 from storage import Due, DueTask
 from storage.database import Database, Transaction
 from storage.kept_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, RoundBounds, forget_rounds

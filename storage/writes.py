@@ -10,16 +10,16 @@ import msgspec
 from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict
-from jobs.lifecycle import Change, Removed, Step
-from jobs.model import Checkpoint, RoundRecord, Status, Task, utf8_bytes
+from jobs.model.answer_size import LARGEST_INLINE_BYTES
+from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.search_words import split_words
+from jobs.model.task import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from storage import KEYS_LAST_MS, Created, Draft, RequestKey
 from storage.database import Transaction
 from storage.kept_rounds import MOST_ROUNDS_AT_ONCE, RoundBounds, bytes_added, forget_rounds, keep_newest
 from storage.minutes import count_created, count_step
-from storage.room import LARGEST_INLINE_BYTES
 from storage.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, with_columns
 from storage.statements import SQL
-from storage.words import split_words
 
 ALL_ROUNDS = 2**53
 

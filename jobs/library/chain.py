@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jobs.composition import Step, Steps, expected_at_start
 from jobs.errors import HourglassError
-from jobs.model import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
+from jobs.model.task import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
 from jobs.registry import Pause, Registry, Round, Rounds, job
 from jobs.rounds import (
     MOST_CHECKPOINT_BYTES,

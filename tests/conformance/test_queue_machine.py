@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from jobs import run as run_module
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
-from jobs.model import TRANSITIONS, Status
+from jobs.model.task import TRANSITIONS, Status
 from jobs.queue import Submission, TaskQueue
 from jobs.registry import load_registry
 from tests.support.engine import ScriptedEngine

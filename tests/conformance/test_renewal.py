@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from jobs import lifecycle
+from jobs.model import lifecycle
 from storage import ListQuery, listing
 from storage.database import open_database
 from storage.sqlite import SqliteStore

@@ -7,9 +7,9 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from jobs import lifecycle
 from jobs.errors import NoSuchTask
-from jobs.model import Status, Watch
+from jobs.model import lifecycle
+from jobs.model.task import Status, Watch
 from storage import DueTask, Minute, kept_rounds, upkeep
 from storage.database import open_database
 from storage.kept_rounds import RoundBounds

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jobs.messages import Ended, Start
-from jobs.model import RoundRecord
+from jobs.model.task import RoundRecord
 from jobs.pool import WorkerPool
 from jobs.worker import WorkerSettings
 

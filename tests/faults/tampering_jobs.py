@@ -14,7 +14,7 @@ import jobs.link
 import jobs.rounds
 import jobs.worker
 from jobs.messages import Ended
-from jobs.model import RoundRecord
+from jobs.model.task import RoundRecord
 from jobs.registry import Round, job
 
 Where = Literal["result", "output", "checkpoint", "error"]

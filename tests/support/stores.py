@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jobs.errors import StorageUnavailable
-from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
+from jobs.model.lifecycle import Step
+from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
 from storage import Created, Draft, RequestKey
 from storage.database import open_database
 from storage.memory import MemoryStore

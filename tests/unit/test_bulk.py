@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from jobs import lifecycle
 from jobs.bulk import AT_ONCE, Deletion, delete_all
 from jobs.errors import Conflict, StorageUnavailable
-from jobs.model import Status
+from jobs.model import lifecycle
+from jobs.model.task import Status
 from tests.unit.test_queue import in_a_house
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import lifecycle
 from jobs.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
-from jobs.model import RoundRecord
+from jobs.model import lifecycle
+from jobs.model.task import RoundRecord
 from jobs.views import Derived
 from storage import Draft
 from storage.memory import MemoryStore

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.estimates import KINDS, median_error
-from jobs.forecast import FEWEST_ROUNDS_WITH_TREND, mean_seconds, trend_seconds
+from jobs.model.forecast import FEWEST_ROUNDS_WITH_TREND, mean_seconds, trend_seconds
 
 MOST_ERROR = {"steady": 0.10, "lognormal": 0.20, "slowing down": 0.25, "every tenth 20 times as long": 0.25}
 """Of the time that was left, from half of 80 rounds on: the median."""

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 
 from jobs.image_results import results_of
-from jobs.model import Status
+from jobs.model.task import Status
 from storage import database as database_module
 from storage.database import MIGRATIONS, open_database, prepare_database
 from storage.images import ImageResultStore, Unread

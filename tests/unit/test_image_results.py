@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import lifecycle
 from jobs.errors import StorageUnavailable
 from jobs.image_results import ImageResults, sparkline
+from jobs.model import lifecycle
 from storage import Draft
 from storage.database import open_database
 from storage.images import ImageResult, ImageResultStore

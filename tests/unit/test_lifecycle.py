@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from jobs import lifecycle
 from jobs.errors import StatusChanged
-from jobs.lifecycle import Removed
-from jobs.model import RoundRecord, Status, Task, iso_time, parse_time
+from jobs.model import lifecycle
+from jobs.model.lifecycle import Removed
+from jobs.model.task import RoundRecord, Status, Task, iso_time, parse_time
 
 NEW = Task(id=1, job="plain", params="{}", description="Counting", metadata="{}", created=1000, last_modified=1000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.pace import Pace
+from jobs.model.pace import Pace
 
 START = 1_000_000
 

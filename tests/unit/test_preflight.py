@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ceph.facts import Facts
 from ceph.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
 from ceph.state import Check, ClusterState, Pool
-from jobs.model import Task
+from jobs.model.task import Task
 
 POOL = Pool(
     id=1,

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from jobs.errors import InvalidInput, ServiceStopping
-from jobs.model import Status
+from jobs.model.task import Status
 from jobs.queue import Submission, TaskQueue
 from jobs.registry import Registry, job, load_registry
 from storage.memory import MemoryStore

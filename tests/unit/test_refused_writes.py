@@ -8,8 +8,8 @@ import json
 import pytest
 
 from jobs import run as run_module
-from jobs.lifecycle import Change
-from jobs.model import Status
+from jobs.model.lifecycle import Change
+from jobs.model.task import Status
 from storage.memory import MemoryStore
 from tests.unit.test_queue import House
 

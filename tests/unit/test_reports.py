@@ -10,7 +10,7 @@ import pytest
 
 from jobs.json_text import check_json
 from jobs.messages import Ended, Ready, Reported, Unfit, decode_report, encode
-from jobs.model import RoundRecord
+from jobs.model.task import RoundRecord
 from jobs.reports import Refusal, check_report
 
 ROUND = {"number": 1, "at": 1_000, "seconds": 0.5}

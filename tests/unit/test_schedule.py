@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.schedule import Entry, Schedule, WaitingFor
+from jobs.model.backlog import Entry, Schedule, WaitingFor
 
 
 def scheduled(*entries, now=0):

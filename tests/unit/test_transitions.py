@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from jobs.errors import IllegalTransition
-from jobs.model import FINAL, PENDING, TRANSITIONS, Event, Status, apply
+from jobs.model.task import FINAL, PENDING, TRANSITIONS, Event, Status, apply
 
 ALL_PAIRS = list(product(Status, Event))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.words import finds_too_much, has_words, sought_words, split_words, words
+from jobs.model.search_words import finds_too_much, has_words, sought_words, split_words, words
 
 UNSPACED = st.text(st.sampled_from("每日备份任务データบันทึกທົດສອບមួយ"), min_size=1, max_size=12)
 

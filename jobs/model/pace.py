@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from statistics import median
 
-from jobs.forecast import RECENT_ROUNDS, TREND_ROUNDS, mean_seconds
+from jobs.model.forecast import RECENT_ROUNDS, TREND_ROUNDS, mean_seconds
 
 SHORTEST_STALL_MS = 30_000
 STALL_FACTOR = 10

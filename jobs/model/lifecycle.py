@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import StatusChanged
-from jobs.model import Checkpoint, Event, RoundRecord, Status, Task, apply
+from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, apply
 
 Expected = Literal["pending", "final", "stopping"]
 """What a task has to be still for a deletion to touch it; a stopping one is final as well."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from jobs.model import KeptRound, RoundPage, Task, utf8_bytes
+from jobs.model.task import KeptRound, RoundPage, Task, utf8_bytes
 
 LARGEST_INLINE_BYTES = 16 * 1024
 """Parameters, results and metadata over this are left out of lists and frames."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from histogram import TASK_SECONDS, Histogram
-from jobs.model import FINAL, Status, Task
+from jobs.model.task import FINAL, Status, Task
 
 
 class TaskTally:
