@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from handlers.http_server import Server
     from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
+    from jobs.definition.registry import Registry
     from jobs.pool import WorkerPool
-    from jobs.registry import Registry
     from storage.accounts import Accounts
     from storage.database import Database
 
@@ -111,10 +111,10 @@ async def open_tasks(
     from handlers.events import text_frame
     from handlers.limits import MEGABYTE
     from handlers.services import Tasks
+    from jobs.definition.registry import load_registry
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
     from jobs.queue import TaskQueue
-    from jobs.registry import load_registry
     from jobs.rest import Rest
     from storage.creations import PoolCreationStore
     from storage.database import open_database
@@ -190,7 +190,7 @@ def _cluster_watches(config: Config) -> ClusterWatches:
 def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
-    from jobs.composition import round_timeout_seconds
+    from jobs.definition.composition import round_timeout_seconds
     from jobs.pool import WorkerPool
     from jobs.sources import Sources
     from jobs.worker import WorkerSettings

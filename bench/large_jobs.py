@@ -21,9 +21,9 @@ from ceph.following import Observer
 from ceph.pools import PoolRef, get_pool
 from ceph.samples import ANSWERED_AS, MOST_ANSWERED, Sample, Sizes, packed_samples, packed_sizes
 from ceph.settings import ClusterSettings
+from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
+from jobs.definition.registry import Pause
 from jobs.library import pool_pgs, rbd_performance
-from jobs.registry import Pause
-from jobs.rounds import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
 
 LOOKS = 30
 LIMIT_SECONDS = 1.0

@@ -16,8 +16,8 @@ from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
 from ceph.findings import shown
 from ceph.opening import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
+from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from jobs.registry import Pause, Round
 
 LONGEST_SILENCE_SECONDS = 300.0
 SHORT_PATIENCE_SECONDS = 5.0

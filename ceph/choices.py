@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ceph.state import Image, Pool
 from ceph.summary import counted, in_bytes
-from jobs.choices import Choice
+from jobs.definition.choices import Choice
+from jobs.definition.registry import Provided
 from jobs.errors import InvalidInput, NotFound
-from jobs.registry import Provided
 
 if TYPE_CHECKING:
     from ceph.watch import ClusterWatch, ClusterWatches

@@ -14,8 +14,8 @@ from ceph.questions import Questions, questions_path
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
 from ceph.trial import proven
+from jobs.definition.registry import Pause, Provided, Registry, Round
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, InvalidInput, NotFound
-from jobs.registry import Pause, Provided, Registry, Round
 
 AGAIN_AFTER_SECONDS = 1.0
 LONGEST_REFUSAL_SECONDS = 300.0

@@ -34,8 +34,8 @@ from ceph.placement import (
 )
 from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, checks_of
+from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterError, ClusterUnavailable
-from jobs.registry import Pause, Round
 
 STATES_COST_SHARE = 10
 

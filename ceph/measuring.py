@@ -19,9 +19,9 @@ from ceph.questions import Questions
 from ceph.samples import Answer, group_of, sample_of
 from ceph.state import Unreadable, parts_of_path
 from ceph.summary import counted, error_of, in_bytes, message_of, output_of
+from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterError, ClusterRefused
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
-from jobs.registry import Pause, Round
 
 MOST_IMAGES = 5000
 MOST_PATHS_CHARACTERS = 600_000

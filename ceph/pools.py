@@ -11,8 +11,8 @@ from ceph import choices
 from ceph.cluster import Cluster
 from ceph.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
+from jobs.definition.registry import Locks
 from jobs.errors import ClusterRefused, TargetChanged
-from jobs.registry import Locks
 
 CREATES, CHANGES = "pool_create", "pool_pgs"
 """The jobs that make something of a pool."""

@@ -14,8 +14,8 @@ from handlers.operations import Operation
 from handlers.problems import problem
 from handlers.query import truth
 from handlers.signin import LONGEST_KEY_CHARACTERS
+from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import InvalidInput
-from jobs.params import Parameter, json_schema, validate
 from jobs.views import encode
 from storage.accounts import Identity
 from storage.passwords import LONGEST_PASSWORD_CHARACTERS

@@ -30,9 +30,9 @@ from handlers.operations import Operation
 from handlers.pages import Wanted, cut, found, neighbours, ordered, page_query
 from handlers.query import truth
 from handlers.taskqueue import APPLIED, CREATING_HEADERS, CreatingHandler
+from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import Conflict, NoSuchTask, NotFound
 from jobs.model.task import Task, iso_time
-from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
 from storage import Created
 

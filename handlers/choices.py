@@ -12,10 +12,10 @@ from handlers.operations import Operation
 from handlers.pages import Wanted, cut, found, neighbours, page_query
 from handlers.problems import Refusal
 from handlers.query import text
-from jobs.choices import Choice, Choices
+from jobs.definition.choices import Choice, Choices
+from jobs.definition.params import check_query
+from jobs.definition.registry import Job
 from jobs.errors import InvalidInput, Mistakes, NotFound
-from jobs.params import check_query
-from jobs.registry import Job
 from jobs.views import Count
 
 _PAGE = {name: query for name, query in page_query([], "", "choices").items() if name != "ordering"}

@@ -17,7 +17,7 @@ from handlers.base import API, LARGEST_BODY_BYTES, OLD_COOKIE, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.query import Query
 from handlers.services import Services
-from jobs.registry import Registry
+from jobs.definition.registry import Registry
 
 DESCRIPTION = """\
 Background tasks you can watch. Every path works with and without a trailing slash, and HEAD wherever GET does. \

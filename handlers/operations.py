@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handlers.query import Query
-from jobs.registry import Registry
+from jobs.definition.registry import Registry
 
 Schema = dict[str, Any]
 

@@ -15,10 +15,10 @@ from handlers.operations import Operation
 from handlers.pages import cut, found, ordered, page_query
 from handlers.query import text
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
+from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.registry import Registry
 from jobs.model.task import iso_time
-from jobs.params import Parameter, json_schema, validate
 from jobs.queue import Submission
-from jobs.registry import Registry
 from jobs.views import TaskView
 from storage.images import ImageResult, Place
 

@@ -14,10 +14,10 @@ from handlers.limits import ClientLimits, RefusedTally
 from handlers.sign_ins import SignIns
 from handlers.signin import SignIn
 from jobs.choosing import ChoiceFinder
+from jobs.definition.registry import Registry
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
 from jobs.queue import TaskQueue
-from jobs.registry import Registry
 from jobs.rest import Rest
 from storage import KeepingStore
 from storage.accounts import Accounts

@@ -20,7 +20,7 @@ from handlers.answers import (
 from handlers.base import ApiHandler
 from handlers.operations import Operation
 from handlers.query import number, whole
-from jobs.composition import schema_of
+from jobs.definition.composition import schema_of
 from jobs.model.task import Status, iso_time
 from jobs.queue import wall_clock
 from jobs.rest import DAY_MS

@@ -13,10 +13,10 @@ from itertools import islice
 
 import msgspec
 
-from jobs.choices import Choice, Choices
+from jobs.definition.choices import Choice, Choices
+from jobs.definition.registry import Registry
 from jobs.errors import ChoicesUnavailable, HourglassError, in_words
 from jobs.json_text import with_replacement_marks
-from jobs.registry import Registry
 
 log = logging.getLogger("hourglass.choices")
 

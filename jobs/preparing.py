@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from jobs.composition import Part, Prepared, parts_of
+from jobs.definition.composition import Part, Prepared, parts_of
+from jobs.definition.registry import Registry
 from jobs.errors import HourglassError, InvalidInput, Mistakes
-from jobs.registry import Registry
 
 
 def needs_preparation(parts: Sequence[Part]) -> bool:

@@ -15,7 +15,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs import composition, preparing
+from jobs import preparing
+from jobs.definition import composition
+from jobs.definition.registry import Job, Registry
 from jobs.engine import Engine, WorkerUsage
 from jobs.errors import (
     Conflict,
@@ -37,7 +39,6 @@ from jobs.model.forecast import TREND_ROUNDS
 from jobs.model.lifecycle import Change, Expected, Removed, Step
 from jobs.model.tally import TaskTally
 from jobs.model.task import RoundRecord, Status, Task
-from jobs.registry import Job, Registry
 from jobs.run import Background, Run, RunWriter
 from jobs.views import Derived, WorkerView
 from storage import Created, Draft, RequestKey, TaskStore

@@ -12,12 +12,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_OUTPUT_BYTES, MOST_RESULT_BYTES
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json
 from jobs.messages import Ended, Reported
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
-from jobs.rounds import MOST_CHECKPOINT_BYTES, MOST_OUTPUT_BYTES, MOST_RESULT_BYTES
 
 MOST_ERROR_BYTES = 1024 * 1024
 

@@ -23,14 +23,14 @@ from typing import Literal, NoReturn
 from msgspec.structs import replace
 
 import logs
-from jobs.composition import memory_limit_mb as memory_limit_of
+from jobs.definition.composition import memory_limit_mb as memory_limit_of
+from jobs.definition.limits import MIB, checked_result, checked_round
+from jobs.definition.registry import Pause, Provided, Registry, Rounds, load_registry
 from jobs.errors import HourglassError, NotJson
 from jobs.json_text import with_replacement_marks
 from jobs.link import Link, Stop
 from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.model.lifecycle import error_text
-from jobs.registry import Pause, Provided, Registry, Rounds, load_registry
-from jobs.rounds import MIB, checked_result, checked_round
 from jobs.sources import Sources
 from jobs.surroundings import Surroundings
 from processes.child import become_child, hold_lock, leave
@@ -41,7 +41,14 @@ MOST_ERROR_CHARACTERS = 10_000
 MOST_NAME_CHARACTERS = 500
 MOST_TRACEBACK_BYTES = 64 * 1024
 OWN_MODULES = frozenset(
-    {"jobs.worker", "jobs.rounds", "jobs.json_text", "jobs.registry", "jobs.link", "jobs.library.chain"}
+    {
+        "jobs.worker",
+        "jobs.definition.limits",
+        "jobs.json_text",
+        "jobs.definition.registry",
+        "jobs.link",
+        "jobs.library.chain",
+    }
 )
 How = Literal["returned", "raised", "stopped", "interrupted"]
 

@@ -12,8 +12,8 @@ from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
 from ceph.listing import ImageListing
 from ceph.settings import ClusterSettings
+from jobs.definition.registry import Round
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from jobs.registry import Round
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

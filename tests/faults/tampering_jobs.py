@@ -10,12 +10,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
+import jobs.definition.limits
 import jobs.link
-import jobs.rounds
 import jobs.worker
+from jobs.definition.registry import Round, job
 from jobs.messages import Ended
 from jobs.model.task import RoundRecord
-from jobs.registry import Round, job
 
 Where = Literal["result", "output", "checkpoint", "error"]
 
@@ -29,11 +29,11 @@ def sends_as_json(where: Where, text: str, times: int = 1) -> Iterator[Round]:
     """Nothing in its worker looks at what it sends any more. `times` repeats the text within a list."""
     yield Round()
     text = text if times == 1 else f"[{','.join([text] * times)}]"
-    jobs.rounds.check_json = _nothing  # type: ignore[assignment]
+    jobs.definition.limits.check_json = _nothing  # type: ignore[assignment]
     if where == "error":
         jobs.worker.error_text = lambda *_: text  # type: ignore[assignment]
         raise ValueError
-    jobs.rounds._encode = lambda _value: text
+    jobs.definition.limits._encode = lambda _value: text
     yield Round(output=1 if where == "output" else None, checkpoint={} if where == "checkpoint" else None)
     return "its result"
 

@@ -9,8 +9,8 @@ import pytest
 from ceph import asking
 from ceph.asking import Asker
 from ceph.opening import Hangs
+from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterRefused, ClusterUnavailable
-from jobs.registry import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.definition.limits import checked_result, checked_round
+from jobs.definition.registry import Pause, Registry, Round, job
 from jobs.errors import InvalidInput, LimitExceeded
 from jobs.library.chain import chain
-from jobs.registry import Pause, Registry, Round, job
-from jobs.rounds import checked_result, checked_round
 
 WORKED: list[str] = []
 ENDED: list[str] = []

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from jobs import composition
-from jobs.composition import MOST_LEVELS, Step, Steps, names_in, parts_of
+from jobs.definition import composition
+from jobs.definition.composition import MOST_LEVELS, Step, Steps, names_in, parts_of
+from jobs.definition.registry import Registry, Round, job, load_registry
 from jobs.errors import InvalidInput, JobUnavailable, NotFound
-from jobs.registry import Registry, Round, job, load_registry
 
 
 @job(description="Brief", round_timeout_seconds=5, memory_limit_mb=10)

@@ -26,14 +26,14 @@ OF_WORKERS = [
     "jobs/worker.py",
     "processes/child.py",
     "jobs/link.py",
-    "jobs/rounds.py",
+    "jobs/definition/limits.py",
     "jobs/json_text.py",
     "jobs/surroundings.py",
     "processes/framing.py",
-    "jobs/registry.py",
-    "jobs/params.py",
+    "jobs/definition/registry.py",
+    "jobs/definition/params.py",
     "logs.py",
-    "jobs/composition.py",
+    "jobs/definition/composition.py",
 ]
 OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
 """What lies in a folder of workers, and is of the server alone."""
@@ -93,7 +93,7 @@ def test_a_worker_knows_nothing_of_the_server(path):
 
 @pytest.mark.parametrize("path", under("storage"))
 def test_storage_knows_the_model_of_tasks_and_nothing_else_of_the_house(path):
-    allowed = {"jobs", "jobs.model.task", "jobs.errors", "jobs.model.lifecycle"}
+    allowed = {"jobs", "jobs.model", "jobs.store", "jobs.errors", "concurrency"}
     found = imports_any(path, "jobs", "handlers", "tornado", "config", "server")
 
     assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in allowed - {"jobs"})} == set()

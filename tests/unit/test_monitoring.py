@@ -13,9 +13,9 @@ from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.limits import ClientLimits
 from handlers.routes import make_application
+from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable
 from jobs.queue import TaskQueue
-from jobs.registry import load_registry
 from jobs.rest import Rest
 from storage.database import CommitTally
 from storage.memory import MemoryStore

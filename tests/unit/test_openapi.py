@@ -12,8 +12,8 @@ from tornado.web import RequestHandler
 
 from handlers.openapi import Components, describe
 from handlers.routes import API_ROUTES, FSID
-from jobs.params import Parameter, json_schema
-from jobs.registry import Registry, Round, job, load_registry
+from jobs.definition.params import Parameter, json_schema
+from jobs.definition.registry import Registry, Round, job, load_registry
 from tests.support.described import METHODS, Described
 
 

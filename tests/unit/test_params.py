@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta
 
-from jobs.errors import ConfigError, InvalidInput
-from jobs.params import (
+from jobs.definition.params import (
     LONGEST_SHOWN_VALUE,
     Origins,
     Parameter,
@@ -28,6 +27,7 @@ from jobs.params import (
     shown,
     validate,
 )
+from jobs.errors import ConfigError, InvalidInput
 
 Times = Annotated[int, Meta(ge=1, le=1_000_000)]
 TIMES = Parameter("times", Times)

@@ -29,8 +29,8 @@ from ceph.placement import (
     states_of,
 )
 from ceph.state import Check, Pool
+from jobs.definition.params import check
 from jobs.errors import ClusterRefused, TargetChanged
-from jobs.params import check
 
 NUMBERS = st.integers(1, 300)
 MANAGER_DOWN = Check("MGR_DOWN", "HEALTH_WARN", "no active mgr")

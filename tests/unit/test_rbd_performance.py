@@ -14,9 +14,9 @@ from ceph import asking
 from ceph.asking import Asker
 from ceph.measuring import Measuring
 from ceph.samples import Sample, Sizes
+from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
 from jobs.queue import LARGEST_METADATA_BYTES
-from jobs.registry import Pause, Round, load_registry
 
 REGISTRY = load_registry()
 

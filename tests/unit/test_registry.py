@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from jobs.definition.params import Origins
+from jobs.definition.registry import LONGEST_DESCRIPTION, Job, Locks, Provided, Registry, Round, job, load_registry
 from jobs.errors import ConfigError, InvalidInput, NotFound, StartError
-from jobs.params import Origins
-from jobs.registry import LONGEST_DESCRIPTION, Job, Locks, Provided, Registry, Round, job, load_registry
 
 Rounds = Iterator[Round]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
 MODULE = """
 from collections.abc import Iterator
-from jobs.registry import Round, job
+from jobs.definition.registry import Round, job
 
 @job(description="Greets")
 def greet() -> Iterator[Round]:

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 import pytest
 
+from jobs.definition.limits import checked_round
+from jobs.definition.registry import Round
 from jobs.errors import LimitExceeded
 from jobs.messages import Reported, encode
-from jobs.registry import Round
-from jobs.rounds import checked_round
 
 
 @pytest.mark.parametrize(

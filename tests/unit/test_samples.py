@@ -28,7 +28,7 @@ from ceph.samples import (
     unpacked_sizes,
 )
 from ceph.summary import MOST_LISTED, message_of, output_of, result_of
-from jobs.rounds import MIB, MOST_RESULT_BYTES, as_json
+from jobs.definition.limits import MIB, MOST_RESULT_BYTES, as_json
 
 NOW = 1_700_000_000_000
 NUMBERS = st.one_of(st.just(0.0), st.floats(1e-6, 1e11))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from histogram import Histogram
+from jobs.definition.registry import Registry
 from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
-from jobs.registry import Registry
 from tests.unit.test_queue import REGISTRY, House, in_a_house
 
 

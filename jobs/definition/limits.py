@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from time import time_ns
 
+from jobs.definition.registry import Round
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
 from jobs.model.task import (
@@ -18,7 +19,6 @@ from jobs.model.task import (
     MOST_MESSAGE_CHARACTERS,
     RoundRecord,
 )
-from jobs.registry import Round
 
 MIB = 1024 * 1024
 MOST_OUTPUT_BYTES = MIB
