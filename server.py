@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from handlers.proxies import Proxies
     from handlers.services import Services, Tasks
     from jobs.definition.registry import Registry
-    from jobs.pool import WorkerPool
+    from jobs.engines.local.pool import WorkerPool
     from storage.accounts import Accounts
     from storage.database import Database
 
@@ -191,9 +191,9 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
     from jobs.definition.composition import round_timeout_seconds
-    from jobs.pool import WorkerPool
-    from jobs.sources import Sources
-    from jobs.worker import WorkerSettings
+    from jobs.engines.local.pool import WorkerPool
+    from jobs.engines.local.sources import Sources
+    from jobs.engines.local.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
     settings = WorkerSettings(

@@ -11,7 +11,7 @@ from ceph.messages import ImagesRead, StateRead
 from ceph.reader import ReaderSettings
 from ceph.settings import ClusterSettings
 from ceph.watch import ClusterWatch
-from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 
 READS = 200
 WARM_READS = 10

@@ -43,8 +43,8 @@ from ceph.pools import create_pool
 from ceph.progress import Details, details_of, events_of
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, checks_of, pools_of
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from jobs.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
 from processes.child import become_child, leave
 from processes.framing import Frames, framed
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from jobs.messages import Ended, Start
+from jobs.engines.local.messages import Ended, Start
 from jobs.model.task import RoundRecord
 from jobs.views import WorkerView
 

@@ -19,6 +19,7 @@ from jobs import preparing
 from jobs.definition import composition
 from jobs.definition.registry import Job, Registry
 from jobs.engine import Engine, WorkerUsage
+from jobs.engines.local.messages import Ended, Start
 from jobs.errors import (
     Conflict,
     HourglassError,
@@ -32,7 +33,6 @@ from jobs.errors import (
     in_words,
 )
 from jobs.json_text import check_json, with_replacement_marks
-from jobs.messages import Ended, Start
 from jobs.model import lifecycle
 from jobs.model.backlog import Entry, Schedule
 from jobs.model.forecast import TREND_ROUNDS

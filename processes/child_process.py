@@ -24,7 +24,7 @@ import psutil
 
 import streams
 from jobs.engine import WorkerUsage
-from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 from processes.child import HELD_SIGNALS, begin
 from processes.descriptors import limit_at_start
 from processes.framing import Frames, FrameTooLong, framed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from jobs.engine import EngineListener, WorkerUsage
-from jobs.messages import Ended, Start
+from jobs.engines.local.messages import Ended, Start
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
 from jobs.views import WorkerView

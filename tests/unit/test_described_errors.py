@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobs.worker import MOST_ERROR_CHARACTERS, describe
+from jobs.engines.local.worker import MOST_ERROR_CHARACTERS, describe
 
 
 def message_of(error, *notes):

@@ -8,7 +8,7 @@ from ceph.image_budget import ImageBudget
 from ceph.listing import MOST_BYTES, MOST_IMAGES
 from ceph.messages import ImagesRead
 from ceph.state import Image, Images, Trouble
-from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 
 
 @pytest.mark.parametrize("name", ["disk", "volume-2f9d1a52-8a1c-4f0e-9d0b-6a6f0f3c1d11", "中" * 600])

@@ -16,19 +16,19 @@ FILES = [
 PURE = [
     *map(str, (path.relative_to(ROOT) for path in (ROOT / "jobs/model").glob("*.py"))),
     "jobs/errors.py",
-    "jobs/messages.py",
+    "jobs/engines/local/messages.py",
     "histogram.py",
     "ceph/state.py",
     "ceph/preflight.py",
     "ceph/facts.py",
 ]
 OF_WORKERS = [
-    "jobs/worker.py",
+    "jobs/engines/local/worker.py",
     "processes/child.py",
-    "jobs/link.py",
+    "jobs/engines/local/server_pipe.py",
     "jobs/definition/limits.py",
     "jobs/json_text.py",
-    "jobs/surroundings.py",
+    "jobs/engines/local/surroundings.py",
     "processes/framing.py",
     "jobs/definition/registry.py",
     "jobs/definition/params.py",
@@ -37,7 +37,12 @@ OF_WORKERS = [
 ]
 OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
 """What lies in a folder of workers, and is of the server alone."""
-KNOW_PROCESSES = ["processes/child_process.py", "processes/child.py", "jobs/link.py", "jobs/surroundings.py"]
+KNOW_PROCESSES = [
+    "processes/child_process.py",
+    "processes/child.py",
+    "jobs/engines/local/server_pipe.py",
+    "jobs/engines/local/surroundings.py",
+]
 
 
 def imports_of(path):
@@ -88,7 +93,9 @@ def of_workers():
 
 @pytest.mark.parametrize("path", sorted(of_workers()))
 def test_a_worker_knows_nothing_of_the_server(path):
-    assert not imports_any(path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.pool", "server")
+    assert not imports_any(
+        path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.engines.local.pool", "server"
+    )
 
 
 @pytest.mark.parametrize("path", under("storage"))
@@ -116,7 +123,9 @@ def test_tornado_is_in_handlers_and_server_alone(path):
 
 @pytest.mark.parametrize("path", under("handlers"))
 def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
-    assert not imports_any(path, "jobs.pool", "jobs.worker", "jobs.engine", "storage.sqlite", "storage.memory")
+    assert not imports_any(
+        path, "jobs.engines.local.pool", "jobs.engines.local.worker", "jobs.engine", "storage.sqlite", "storage.memory"
+    )
 
 
 @pytest.mark.parametrize("path", FILES)

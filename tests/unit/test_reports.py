@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from jobs.engines.local.messages import Ended, Ready, Reported, Unfit, decode_report, encode
+from jobs.engines.local.reports import Refusal, check_report
 from jobs.json_text import check_json
-from jobs.messages import Ended, Ready, Reported, Unfit, decode_report, encode
 from jobs.model.task import RoundRecord
-from jobs.reports import Refusal, check_report
 
 ROUND = {"number": 1, "at": 1_000, "seconds": 0.5}
 

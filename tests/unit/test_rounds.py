@@ -8,8 +8,8 @@ import pytest
 
 from jobs.definition.limits import checked_round
 from jobs.definition.registry import Round
+from jobs.engines.local.messages import Reported, encode
 from jobs.errors import LimitExceeded
-from jobs.messages import Reported, encode
 
 
 @pytest.mark.parametrize(

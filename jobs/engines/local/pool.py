@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from jobs.engine import EngineListener, WorkerUsage
-from jobs.messages import (
+from jobs.engines.local.messages import (
     Abort,
     Acknowledge,
     BootFailed,
@@ -27,9 +27,9 @@ from jobs.messages import (
     Unfit,
     decode_report,
 )
-from jobs.reports import Refusal, check_report, json_characters, refused
+from jobs.engines.local.reports import Refusal, check_report, json_characters, refused
+from jobs.engines.local.worker import WorkerSettings, main
 from jobs.views import WorkerView
-from jobs.worker import WorkerSettings, main
 from processes.child_process import (
     AT_ONCE,
     END_SECONDS,
@@ -43,7 +43,7 @@ BY_FORCE = "killed by force"
 MOST_CHECKED_AT_ONCE = 256 * 1024
 """In characters of JSON. What is more is looked at beside the loop, while nothing else of that worker is heard."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("jobs.pool")
 
 
 class WorkerPool:

@@ -17,7 +17,7 @@ from typing import Literal, NoReturn
 
 from msgspec.structs import replace
 
-from jobs.messages import (
+from jobs.engines.local.messages import (
     LARGEST_MESSAGE_BYTES,
     Abort,
     Acknowledge,

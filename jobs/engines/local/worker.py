@@ -26,13 +26,13 @@ import logs
 from jobs.definition.composition import memory_limit_mb as memory_limit_of
 from jobs.definition.limits import MIB, checked_result, checked_round
 from jobs.definition.registry import Pause, Provided, Registry, Rounds, load_registry
+from jobs.engines.local.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
+from jobs.engines.local.server_pipe import Link, Stop
+from jobs.engines.local.sources import Sources
+from jobs.engines.local.surroundings import Surroundings
 from jobs.errors import HourglassError, NotJson
 from jobs.json_text import with_replacement_marks
-from jobs.link import Link, Stop
-from jobs.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
 from jobs.model.lifecycle import error_text
-from jobs.sources import Sources
-from jobs.surroundings import Surroundings
 from processes.child import become_child, hold_lock, leave
 
 log = logging.getLogger("hourglass.worker")
@@ -42,11 +42,11 @@ MOST_NAME_CHARACTERS = 500
 MOST_TRACEBACK_BYTES = 64 * 1024
 OWN_MODULES = frozenset(
     {
-        "jobs.worker",
+        "jobs.engines.local.worker",
         "jobs.definition.limits",
         "jobs.json_text",
         "jobs.definition.registry",
-        "jobs.link",
+        "jobs.engines.local.server_pipe",
         "jobs.library.chain",
     }
 )
