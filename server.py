@@ -114,8 +114,8 @@ async def open_tasks(
     from jobs.definition.registry import load_registry
     from jobs.feed import Feed
     from jobs.image_results import ImageResults
-    from jobs.queue import TaskQueue
-    from jobs.rest import Rest
+    from jobs.queue.rest import Rest
+    from jobs.queue.task_queue import TaskQueue
     from storage.creations import PoolCreationStore
     from storage.database import open_database
     from storage.images import ImageResultStore
@@ -225,8 +225,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from functools import cache
 
     import streams
-    from jobs.renewal import renew
-    from jobs.retention import Keeping, Retention
+    from jobs.queue.renewal import renew
+    from jobs.queue.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
     # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
@@ -299,7 +299,7 @@ def _bind(config: Config) -> list[socket]:
 async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
-    from jobs.queue import wall_clock
+    from jobs.queue.task_queue import wall_clock
     from storage.accounts import Accounts
 
     accounts = Accounts(database, config.storage.data_dir, wall_clock)

@@ -19,7 +19,7 @@ from ceph.pools import CREATES, pool_lock
 from ceph.state import ClusterState, Pool
 from ceph.watch import ClusterWatch, ClusterWatches
 from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
-from jobs.queue import Check, Submission, TaskQueue, wall_clock
+from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
 from storage import Created, RequestKey
 from storage.creations import PoolCreation, PoolCreationStore
 

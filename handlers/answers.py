@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from jobs.bulk import Deletion
 from jobs.model.task import Status
+from jobs.queue.bulk import Deletion
 from jobs.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
 
 

@@ -24,7 +24,7 @@ from handlers.services import Services
 from histogram import Histogram
 from jobs.model.tally import TaskTally
 from jobs.model.task import Head
-from jobs.queue import TaskQueue
+from jobs.queue.task_queue import TaskQueue
 from storage.database import CommitTally, database_bytes
 from streams import dropped_lines
 

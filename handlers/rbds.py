@@ -18,7 +18,7 @@ from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.model.task import iso_time
-from jobs.queue import Submission
+from jobs.queue.task_queue import Submission
 from jobs.views import TaskView
 from storage.images import ImageResult, Place
 

@@ -13,12 +13,12 @@ from handlers.connections import Connections
 from handlers.limits import ClientLimits, RefusedTally
 from handlers.sign_ins import SignIns
 from handlers.signin import SignIn
-from jobs.choosing import ChoiceFinder
 from jobs.definition.registry import Registry
 from jobs.feed import Feed
 from jobs.image_results import ImageResults
-from jobs.queue import TaskQueue
-from jobs.rest import Rest
+from jobs.queue.choosing import ChoiceFinder
+from jobs.queue.rest import Rest
+from jobs.queue.task_queue import TaskQueue
 from storage import KeepingStore
 from storage.accounts import Accounts
 from storage.database import Database

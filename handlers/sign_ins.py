@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from jobs.queue import wall_clock
+from jobs.queue.task_queue import wall_clock
 from storage.accounts import Accounts, Identity
 
 LONGEST_SLEEP_SECONDS = 60.0

@@ -22,9 +22,9 @@ from handlers.operations import Operation
 from handlers.query import number, whole
 from jobs.definition.composition import schema_of
 from jobs.model.task import Status, iso_time
-from jobs.queue import wall_clock
-from jobs.rest import DAY_MS
-from jobs.retention import FAILED, FINISHED, MINUTE_MS
+from jobs.queue.rest import DAY_MS
+from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
+from jobs.queue.task_queue import wall_clock
 from storage import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60

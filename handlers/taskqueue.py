@@ -25,7 +25,6 @@ from handlers.base import API, ApiHandler
 from handlers.operations import Operation, Schema
 from handlers.problems import problem
 from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
-from jobs.bulk import delete_all
 from jobs.definition.composition import schema_of
 from jobs.definition.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.definition.registry import Registry
@@ -33,7 +32,8 @@ from jobs.errors import CountChanged, HourglassError, InvalidInput, Mistakes, No
 from jobs.model.answer_size import Room, is_whole, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time, parse_time
-from jobs.queue import Submission, wall_clock
+from jobs.queue.bulk import delete_all
+from jobs.queue.task_queue import Submission, wall_clock
 from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
 

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from jobs.bulk import AT_ONCE, Deletion, delete_all
 from jobs.errors import Conflict, StorageUnavailable
 from jobs.model import lifecycle
 from jobs.model.task import Status
+from jobs.queue.bulk import AT_ONCE, Deletion, delete_all
 from tests.unit.test_queue import in_a_house
 
 

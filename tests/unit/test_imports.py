@@ -94,7 +94,7 @@ def of_workers():
 @pytest.mark.parametrize("path", sorted(of_workers()))
 def test_a_worker_knows_nothing_of_the_server(path):
     assert not imports_any(
-        path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.engines.local.pool", "server"
+        path, "tornado", "asyncio", "storage", "handlers", "jobs.queue.task_queue", "jobs.engines.local.pool", "server"
     )
 
 

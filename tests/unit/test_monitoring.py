@@ -15,8 +15,8 @@ from handlers.limits import ClientLimits
 from handlers.routes import make_application
 from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable
-from jobs.queue import TaskQueue
-from jobs.rest import Rest
+from jobs.queue.rest import Rest
+from jobs.queue.task_queue import TaskQueue
 from storage.database import CommitTally
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from jobs.definition.registry import Registry, job, load_registry
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
-from jobs.queue import Submission, TaskQueue
+from jobs.queue.task_queue import Submission, TaskQueue
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
 

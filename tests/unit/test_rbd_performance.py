@@ -16,7 +16,7 @@ from ceph.measuring import Measuring
 from ceph.samples import Sample, Sizes
 from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
-from jobs.queue import LARGEST_METADATA_BYTES
+from jobs.queue.task_queue import LARGEST_METADATA_BYTES
 
 REGISTRY = load_registry()
 

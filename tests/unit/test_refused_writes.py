@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from jobs import run as run_module
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status
+from jobs.queue import runs as run_module
 from storage.memory import MemoryStore
 from tests.unit.test_queue import House
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.rest import DAY_MS, Rest
+from jobs.queue.rest import DAY_MS, Rest
 
 NOW = 1000 * DAY_MS
 HOUR_MS = DAY_MS // 24

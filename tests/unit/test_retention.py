@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from jobs.errors import StorageUnavailable
-from jobs.rest import DAY_MS, Rest
-from jobs.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
+from jobs.queue.rest import DAY_MS, Rest
+from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
 from storage import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
@@ -83,7 +83,7 @@ def sleeps(monkeypatch):
         if len(seconds) == 5 or len(rests) == 1000:
             raise Night
 
-    monkeypatch.setattr("jobs.retention.asyncio.sleep", sleep)
+    monkeypatch.setattr("jobs.queue.retention.asyncio.sleep", sleep)
     return seconds
 
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
-from jobs.queue import wall_clock
-from jobs.rest import DAY_MS, Rest
+from jobs.queue.rest import DAY_MS, Rest
+from jobs.queue.task_queue import wall_clock
 from storage import KEYS_LAST_MS, KeepingStore
 
 log = logging.getLogger("hourglass.retention")

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from jobs.errors import NoSuchTask, StatusChanged
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status
-from jobs.queue import Check, TaskQueue, always
+from jobs.queue.task_queue import Check, TaskQueue, always
 
 AT_ONCE = 100
 """So many go in one transaction, or few: what others write in between does not wait for all."""

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs import preparing
 from jobs.definition import composition
 from jobs.definition.registry import Job, Registry
 from jobs.engine import Engine, WorkerUsage
@@ -39,7 +38,8 @@ from jobs.model.forecast import TREND_ROUNDS
 from jobs.model.lifecycle import Change, Expected, Removed, Step
 from jobs.model.tally import TaskTally
 from jobs.model.task import RoundRecord, Status, Task
-from jobs.run import Background, Run, RunWriter
+from jobs.queue import preparing
+from jobs.queue.runs import Background, Run, RunWriter
 from jobs.views import Derived, WorkerView
 from storage import Created, Draft, RequestKey, TaskStore
 
