@@ -112,8 +112,8 @@ async def open_tasks(
     from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.definition.registry import load_registry
-    from jobs.feed import Feed
     from jobs.image_results import ImageResults
+    from jobs.live.feed import Feed
     from jobs.queue.rest import Rest
     from jobs.queue.task_queue import TaskQueue
     from storage.creations import PoolCreationStore

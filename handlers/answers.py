@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from jobs.live.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
 from jobs.model.task import Status
 from jobs.queue.bulk import Deletion
-from jobs.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
 
 
 class TaskListView(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from handlers.query import truth
 from handlers.signin import LONGEST_KEY_CHARACTERS
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import InvalidInput
-from jobs.views import encode
+from jobs.live.views import encode
 from storage.accounts import Identity
 from storage.passwords import LONGEST_PASSWORD_CHARACTERS
 

@@ -26,8 +26,8 @@ from handlers.problems import Refusal, json_or_invalid, problem, status_of
 from handlers.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
+from jobs.live.views import TaskView, encode, task_view
 from jobs.model.task import Task
-from jobs.views import TaskView, encode, task_view
 from logs import Request, current_request
 from storage.accounts import Identity
 

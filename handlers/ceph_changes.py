@@ -15,8 +15,8 @@ from handlers.ceph_views import PoolView
 from handlers.operations import Operation
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
+from jobs.live.views import Id, Percent, Time
 from jobs.model.task import iso_time
-from jobs.views import Id, Percent, Time
 from storage import Created, RequestKey
 
 

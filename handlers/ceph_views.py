@@ -8,8 +8,8 @@ from msgspec import Meta, Struct, convert
 
 from ceph.state import ClusterState, Image, Pool, Unreadable
 from ceph.watch import ClusterWatch
+from jobs.live.views import Amount, Count, Id, Time
 from jobs.model.task import iso_time
-from jobs.views import Amount, Count, Id, Time
 from storage.images import ImageResult
 
 NOT_YET = "it has not answered yet; its time limits are not over"

@@ -16,7 +16,7 @@ from jobs.definition.choices import Choice, Choices
 from jobs.definition.params import check_query
 from jobs.definition.registry import Job
 from jobs.errors import InvalidInput, Mistakes, NotFound
-from jobs.views import Count
+from jobs.live.views import Count
 
 _PAGE = {name: query for name, query in page_query([], "", "choices").items() if name != "ordering"}
 

@@ -22,8 +22,8 @@ from handlers.query import read_query, whole
 from handlers.services import Services
 from handlers.sign_ins import Lasting
 from jobs.errors import HourglassError
-from jobs.feed import TRY_AGAIN_LATER, Subscriber
-from jobs.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
+from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
+from jobs.live.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
 from storage.accounts import Identity
 
 UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009

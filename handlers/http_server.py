@@ -38,7 +38,7 @@ from handlers.limits import ClientLimits
 from handlers.memory import Memory
 from handlers.overflow import Overflow, Spooled
 from handlers.problems import Refusal, problem
-from jobs.views import encode
+from jobs.live.views import encode
 from logs import Request
 
 log = logging.getLogger("hourglass.http")

@@ -14,8 +14,8 @@ from handlers.base import ApiHandler
 from handlers.metrics import count_states, exposition
 from handlers.operations import Operation
 from jobs.errors import StorageUnavailable
+from jobs.live.views import encode
 from jobs.model.task import Head
-from jobs.views import encode
 
 FAILED = "failed to start"
 NOT_UP = ("starting", FAILED)

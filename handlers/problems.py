@@ -26,7 +26,7 @@ from jobs.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from jobs.views import encode
+from jobs.live.views import encode
 
 STATUS_OF: dict[type[HourglassError], int] = {
     InvalidInput: 400,

@@ -17,9 +17,9 @@ from handlers.query import text
 from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
+from jobs.live.views import TaskView
 from jobs.model.task import iso_time
 from jobs.queue.task_queue import Submission
-from jobs.views import TaskView
 from storage.images import ImageResult, Place
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")

@@ -14,8 +14,8 @@ from handlers.limits import ClientLimits, RefusedTally
 from handlers.sign_ins import SignIns
 from handlers.signin import SignIn
 from jobs.definition.registry import Registry
-from jobs.feed import Feed
 from jobs.image_results import ImageResults
+from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue

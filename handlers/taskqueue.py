@@ -29,12 +29,12 @@ from jobs.definition.composition import schema_of
 from jobs.definition.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.errors import CountChanged, HourglassError, InvalidInput, Mistakes, NoSuchTask, NotFound, StatusChanged
+from jobs.live.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from jobs.model.answer_size import Room, is_whole, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time, parse_time
 from jobs.queue.bulk import delete_all
 from jobs.queue.task_queue import Submission, wall_clock
-from jobs.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
 from storage import ORDERINGS, Created, ListQuery, RequestKey
 
 LONGEST_WAIT_SECONDS = 60

@@ -8,8 +8,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from jobs.engines.local.messages import Ended, Start
+from jobs.live.views import WorkerView
 from jobs.model.task import RoundRecord
-from jobs.views import WorkerView
 
 
 class WorkerUsage(Struct, frozen=True):

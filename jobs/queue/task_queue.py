@@ -32,6 +32,7 @@ from jobs.errors import (
     in_words,
 )
 from jobs.json_text import check_json, with_replacement_marks
+from jobs.live.views import Derived, WorkerView
 from jobs.model import lifecycle
 from jobs.model.backlog import Entry, Schedule
 from jobs.model.forecast import TREND_ROUNDS
@@ -40,7 +41,6 @@ from jobs.model.tally import TaskTally
 from jobs.model.task import RoundRecord, Status, Task
 from jobs.queue import preparing
 from jobs.queue.runs import Background, Run, RunWriter
-from jobs.views import Derived, WorkerView
 from storage import Created, Draft, RequestKey, TaskStore
 
 log = logging.getLogger("hourglass.queue")

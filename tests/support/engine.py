@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from jobs.engine import EngineListener, WorkerUsage
 from jobs.engines.local.messages import Ended, Start
+from jobs.live.views import WorkerView
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
-from jobs.views import WorkerView
 
 
 class _NobodyListens:

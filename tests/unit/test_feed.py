@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
+from jobs.live.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
+from jobs.live.views import Derived
 from jobs.model import lifecycle
 from jobs.model.task import RoundRecord
-from jobs.views import Derived
 from storage import Draft
 from storage.memory import MemoryStore
 

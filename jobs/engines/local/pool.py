@@ -29,7 +29,7 @@ from jobs.engines.local.messages import (
 )
 from jobs.engines.local.reports import Refusal, check_report, json_characters, refused
 from jobs.engines.local.worker import WorkerSettings, main
-from jobs.views import WorkerView
+from jobs.live.views import WorkerView
 from processes.child_process import (
     AT_ONCE,
     END_SECONDS,

@@ -25,9 +25,7 @@ from msgspec.structs import replace
 
 from concurrency.sharing import Sharing, Text
 from jobs.errors import HourglassError, NoSuchTask
-from jobs.model.answer_size import LARGEST_FRAME_BYTES
-from jobs.model.task import Changes, Head, Task, Watch, iso_time
-from jobs.views import (
+from jobs.live.views import (
     AliveFrame,
     ChangesFrame,
     Derived,
@@ -41,6 +39,8 @@ from jobs.views import (
     task_view,
     with_rounds,
 )
+from jobs.model.answer_size import LARGEST_FRAME_BYTES
+from jobs.model.task import Changes, Head, Task, Watch, iso_time
 from storage import TaskStore
 
 log = logging.getLogger("hourglass.feed")
