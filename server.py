@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jobs.definition.registry import Registry
     from jobs.engines.local.pool import WorkerPool
     from storage.accounts import Accounts
-    from storage.database import Database
+    from storage.sqlite.database import Database
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -116,12 +116,12 @@ async def open_tasks(
     from jobs.live.feed import Feed
     from jobs.queue.rest import Rest
     from jobs.queue.task_queue import TaskQueue
-    from storage.creations import PoolCreationStore
-    from storage.database import open_database
-    from storage.images import ImageResultStore
-    from storage.kept_rounds import RoundBounds
     from storage.locks import server_lock, wait_for_old_workers
-    from storage.sqlite import SqliteStore
+    from storage.sqlite.creations import PoolCreationStore
+    from storage.sqlite.database import open_database
+    from storage.sqlite.images import ImageResultStore
+    from storage.sqlite.store import SqliteStore
+    from storage.sqlite.stored_rounds import RoundBounds
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from jobs.model import lifecycle
 from jobs.model.lifecycle import Step
 from jobs.model.task import RoundRecord
-from storage import Draft
+from jobs.store import Draft
 
 DAY_MS = 86_400_000
 SPAN_MS = 90 * DAY_MS

@@ -20,8 +20,8 @@ from ceph.state import ClusterState, Pool
 from ceph.watch import ClusterWatch, ClusterWatches
 from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
 from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
-from storage import Created, RequestKey
-from storage.creations import PoolCreation, PoolCreationStore
+from jobs.store import Created, RequestKey
+from storage.sqlite.creations import PoolCreation, PoolCreationStore
 
 log = logging.getLogger("hourglass.ceph")
 

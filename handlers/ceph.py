@@ -34,7 +34,7 @@ from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import Conflict, NoSuchTask, NotFound
 from jobs.model.task import Task, iso_time
 from jobs.queue.task_queue import Submission
-from storage import Created
+from jobs.store import Created
 
 _WORDS = "letters, digits, _, - and ."
 _Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra={"words": f"1 to 128 {_WORDS}"})]

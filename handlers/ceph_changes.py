@@ -17,7 +17,7 @@ from handlers.taskqueue import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
 from jobs.live.views import Id, Percent, Time
 from jobs.model.task import iso_time
-from storage import Created, RequestKey
+from jobs.store import Created, RequestKey
 
 
 class ChangeView(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):

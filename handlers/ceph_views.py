@@ -10,7 +10,7 @@ from ceph.state import ClusterState, Image, Pool, Unreadable
 from ceph.watch import ClusterWatch
 from jobs.live.views import Amount, Count, Id, Time
 from jobs.model.task import iso_time
-from storage.images import ImageResult
+from storage.sqlite.images import ImageResult
 
 NOT_YET = "it has not answered yet; its time limits are not over"
 Address = Annotated[str | None, Meta(description="of a page")]

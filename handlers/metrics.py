@@ -25,7 +25,7 @@ from histogram import Histogram
 from jobs.model.tally import TaskTally
 from jobs.model.task import Head
 from jobs.queue.task_queue import TaskQueue
-from storage.database import CommitTally, database_bytes
+from storage.sqlite.database import CommitTally, database_bytes
 from streams import dropped_lines
 
 WORKER_STATES = ("starting", "idle", "busy", "ending", "failed to start")

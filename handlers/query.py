@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from jobs.errors import Mistakes
 from jobs.model.search_words import MOST_WORDS, sought_words
-from storage import Place
+from jobs.store import Place
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
-from storage import KeepingStore
+from jobs.store import KeepingStore
 from storage.accounts import Accounts
-from storage.database import Database
+from storage.sqlite.database import Database
 
 
 @dataclass(frozen=True)

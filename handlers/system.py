@@ -25,7 +25,7 @@ from jobs.model.task import Status, iso_time
 from jobs.queue.rest import DAY_MS
 from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
 from jobs.queue.task_queue import wall_clock
-from storage import Due, DueTask, Minute
+from jobs.store import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
 LONGEST_FORESIGHT_DAYS = 3650

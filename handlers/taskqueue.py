@@ -35,7 +35,7 @@ from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time, parse_time
 from jobs.queue.bulk import delete_all
 from jobs.queue.task_queue import Submission, wall_clock
-from storage import ORDERINGS, Created, ListQuery, RequestKey
+from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from ceph.state import parts_of_path
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model.task import Status, Task
-from storage import KeepingStore, ListQuery
-from storage.images import NOTHING_UNREAD, ImageResult, Place, Unread
+from jobs.store import KeepingStore, ListQuery
+from storage.sqlite.images import NOTHING_UNREAD, ImageResult, Place, Unread
 
 log = logging.getLogger("hourglass.images")
 
@@ -34,7 +34,7 @@ Done = TypeVar("Done")
 
 
 class Results(Protocol):
-    """Where they are kept, as storage.images.ImageResultStore does."""
+    """Where they are kept, as storage.sqlite.images.ImageResultStore does."""
 
     async def keep(
         self,

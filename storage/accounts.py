@@ -24,9 +24,9 @@ from msgspec import Struct
 from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError, StorageUnavailable
-from storage.database import DATABASE_NAME, Database, Transaction, write_beside_server
 from storage.passwords import hash_password
-from storage.statements import SQL
+from storage.sqlite.database import DATABASE_NAME, Database, Transaction, write_beside_server
+from storage.sqlite.statements import SQL
 
 Role = Literal["admin", "viewer"]
 ROLES: tuple[Role, ...] = ("admin", "viewer")

@@ -21,7 +21,7 @@ from jobs.model.task import (
     Transition,
     Watch,
 )
-from storage import KEYS_LAST_MS, Created, Draft, RequestKey
+from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey
 
 
 class MemoryStore:

@@ -41,7 +41,7 @@ from jobs.live.views import (
 )
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.task import Changes, Head, Task, Watch, iso_time
-from storage import TaskStore
+from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.feed")
 

@@ -7,7 +7,7 @@ import logging
 import time
 
 from jobs.errors import StorageUnavailable
-from storage import KeepingStore
+from jobs.store import KeepingStore
 
 log = logging.getLogger("hourglass.renewal")
 

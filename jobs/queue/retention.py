@@ -14,7 +14,7 @@ from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
 from jobs.queue.rest import DAY_MS, Rest
 from jobs.queue.task_queue import wall_clock
-from storage import KEYS_LAST_MS, KeepingStore
+from jobs.store import KEYS_LAST_MS, KeepingStore
 
 log = logging.getLogger("hourglass.retention")
 

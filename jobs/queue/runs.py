@@ -22,7 +22,7 @@ from jobs.model.backlog import Entry
 from jobs.model.lifecycle import Step
 from jobs.model.pace import Pace
 from jobs.model.task import Task
-from storage import TaskStore
+from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.queue")
 

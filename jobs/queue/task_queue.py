@@ -41,7 +41,7 @@ from jobs.model.tally import TaskTally
 from jobs.model.task import RoundRecord, Status, Task
 from jobs.queue import preparing
 from jobs.queue.runs import Background, Run, RunWriter
-from storage import Created, Draft, RequestKey, TaskStore
+from jobs.store import Created, Draft, RequestKey, TaskStore
 
 log = logging.getLogger("hourglass.queue")
 

@@ -7,7 +7,8 @@ import pytest
 from jobs.errors import NoSuchTask, RevisionUnknown
 from jobs.model import lifecycle
 from jobs.model.task import Status
-from storage import Interruption, ListQuery, sqlite
+from jobs.store import Interruption, ListQuery
+from storage.sqlite import store as sqlite
 from tests.conformance.test_stores import create, draft, finished, running
 from tests.support.stores import open_sqlite
 

@@ -15,7 +15,8 @@ from jobs.errors import NoSuchTask
 from jobs.model import lifecycle
 from jobs.model.search_words import words
 from jobs.model.task import Status
-from storage import ORDERINGS, ListQuery, listing
+from jobs.store import ORDERINGS, ListQuery
+from storage.sqlite import listing
 from tests.conformance.test_stores import draft
 from tests.support.stores import open_sqlite
 

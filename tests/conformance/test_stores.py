@@ -1,4 +1,4 @@
-"""What every store promises: storage/__init__.py, sentence by sentence."""
+"""What every store promises: jobs/store.py, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.model import lifecycle
 from jobs.model.answer_size import LARGEST_INLINE_BYTES
 from jobs.model.lifecycle import Change
 from jobs.model.task import RoundRecord, Status, Watch
-from storage import KEYS_LAST_MS, Draft, RequestKey
+from jobs.store import KEYS_LAST_MS, Draft, RequestKey
 
 
 def draft(**fields):

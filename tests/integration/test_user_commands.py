@@ -17,8 +17,8 @@ from jobs.errors import HourglassError, StartError
 from storage import bell
 from storage.accounts import Accounts, all_users, run_beside_server
 from storage.bell import listen, ring
-from storage.database import open_database
 from storage.passwords import verify
+from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ import pytest
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError
 from storage import accounts as kept
 from storage.accounts import Accounts, run_beside_server
-from storage.database import open_database
 from storage.passwords import verify
+from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 
 NOW = 1_700_000_000_000

@@ -15,7 +15,7 @@ from jobs.live.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIE
 from jobs.live.views import Derived
 from jobs.model import lifecycle
 from jobs.model.task import RoundRecord
-from storage import Draft
+from jobs.store import Draft
 from storage.memory import MemoryStore
 
 

@@ -8,9 +8,9 @@ from contextlib import closing
 
 from jobs.image_results import results_of
 from jobs.model.task import Status
-from storage import database as database_module
-from storage.database import MIGRATIONS, open_database, prepare_database
-from storage.images import ImageResultStore, Unread
+from storage.sqlite import database as database_module
+from storage.sqlite.database import MIGRATIONS, open_database, prepare_database
+from storage.sqlite.images import ImageResultStore, Unread
 from tests.faults.support import in_a_loop
 from tests.unit.test_image_results import FSID, NOW, finished, keeping, opened, result, task_result
 

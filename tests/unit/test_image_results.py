@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from jobs.errors import StorageUnavailable
 from jobs.image_results import ImageResults, sparkline
 from jobs.model import lifecycle
-from storage import Draft
-from storage.database import open_database
-from storage.images import ImageResult, ImageResultStore
-from storage.sqlite import SqliteStore
+from jobs.store import Draft
+from storage.sqlite.database import open_database
+from storage.sqlite.images import ImageResult, ImageResultStore
+from storage.sqlite.store import SqliteStore
 from tests.faults.support import in_a_loop
 
 NOW = 1_700_000_000_000

@@ -124,7 +124,12 @@ def test_tornado_is_in_handlers_and_server_alone(path):
 @pytest.mark.parametrize("path", under("handlers"))
 def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
     assert not imports_any(
-        path, "jobs.engines.local.pool", "jobs.engines.local.worker", "jobs.engine", "storage.sqlite", "storage.memory"
+        path,
+        "jobs.engines.local.pool",
+        "jobs.engines.local.worker",
+        "jobs.engine",
+        "storage.sqlite.store",
+        "storage.memory",
     )
 
 

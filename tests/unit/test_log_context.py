@@ -8,7 +8,7 @@ import logging
 from contextlib import contextmanager
 
 from logs import JsonFormatter, Request, current_request
-from storage.database import open_database
+from storage.sqlite.database import open_database
 from tests.unit.test_queue import House
 
 

@@ -17,8 +17,8 @@ from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
-from storage.database import CommitTally
 from storage.memory import MemoryStore
+from storage.sqlite.database import CommitTally
 from tests.support.engine import ScriptedEngine
 from tests.support.monitoring import Samples
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import DAY_MS, Rest
 from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
-from storage import KEYS_LAST_MS
+from jobs.store import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
 FOR_EVER = Keeping(0, 0, 0)

@@ -8,7 +8,7 @@ from functools import partial
 from handlers.sign_ins import SignIns
 from storage import accounts as kept
 from storage.accounts import Accounts
-from storage.database import open_database
+from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 from tests.unit.test_signin import Clock
 

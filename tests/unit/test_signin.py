@@ -17,8 +17,8 @@ from handlers.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, networ
 from jobs.errors import InvalidInput, TooManyAttempts
 from storage import accounts as kept
 from storage.accounts import Accounts, run_beside_server
-from storage.database import open_database
 from storage.passwords import NOBODY, hash_password, verify
+from storage.sqlite.database import open_database
 from tests.faults.support import PATIENCE_SECONDS, in_a_loop
 
 ANN, HERE, ELSEWHERE = "ann", "192.0.2.1", "192.0.2.2"

@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import StartError
-from storage.statements import SQL
+from storage.sqlite.statements import SQL
 
 log = logging.getLogger("hourglass.storage")
 

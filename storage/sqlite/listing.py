@@ -25,10 +25,10 @@ from jobs.model.search_words import (
     whole_words_expression,
 )
 from jobs.model.task import Head, Status, Task
-from storage import ListQuery, Matching, Place, TaskPage
-from storage.renewal import former_words_up_to
-from storage.rows import read_kept, read_tasks
-from storage.statements import SQL
+from jobs.store import ListQuery, Matching, Place, TaskPage
+from storage.sqlite.renewal import former_words_up_to
+from storage.sqlite.rows import read_kept, read_tasks
+from storage.sqlite.statements import SQL
 
 COUNT_LIMIT = 10_000
 """Up to here a filter leaves few tasks, and counts are exact."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from jobs.model.task import RoundRecord, Task, utf8_bytes
-from storage.database import Transaction
-from storage.statements import SQL
+from storage.sqlite.database import Transaction
+from storage.sqlite.statements import SQL
 
 MOST_ROUNDS_AT_ONCE = 1000
 MOST_BYTES_AT_ONCE = 16 * 1024 * 1024

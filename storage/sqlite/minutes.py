@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from msgspec.structs import asdict, replace
 
 from jobs.model.task import Status, Task
-from storage import Minute
-from storage.database import Transaction
-from storage.rows import Reader
-from storage.statements import SQL
+from jobs.store import Minute
+from storage.sqlite.database import Transaction
+from storage.sqlite.rows import Reader
+from storage.sqlite.statements import SQL
 
 MINUTE_MS = 60_000
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from storage.database import Database, Transaction
-from storage.statements import SQL
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.statements import SQL
 
 _encode = msgspec.json.Encoder().encode
 

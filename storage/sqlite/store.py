@@ -11,25 +11,11 @@ from msgspec.structs import asdict, replace
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
-from storage import (
-    Created,
-    Draft,
-    Due,
-    Interruption,
-    ListQuery,
-    Matching,
-    Minute,
-    RequestKey,
-    TaskPage,
-    listing,
-    renewal,
-    upkeep,
-    writes,
-)
-from storage.database import Database, Joint, Transaction
-from storage.kept_rounds import ALL_ROUNDS_KEPT, RoundBounds
-from storage.minutes import read_minutes, write_minutes
-from storage.rows import (
+from jobs.store import Created, Draft, Due, Interruption, ListQuery, Matching, Minute, RequestKey, TaskPage
+from storage.sqlite import listing, renewal, upkeep, writes
+from storage.sqlite.database import Database, Joint, Transaction
+from storage.sqlite.minutes import read_minutes, write_minutes
+from storage.sqlite.rows import (
     FIELDS,
     read_kept,
     read_task,
@@ -40,7 +26,8 @@ from storage.rows import (
     whole,
     with_list_columns,
 )
-from storage.statements import SQL
+from storage.sqlite.statements import SQL
+from storage.sqlite.stored_rounds import ALL_ROUNDS_KEPT, RoundBounds
 
 _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
@@ -51,7 +38,7 @@ FARTHEST_RESUMPTION = 20_000
 
 
 class SqliteStore:
-    """The KeepingStore on a Database. See storage/__init__.py for what each method promises.
+    """The KeepingStore on a Database. See jobs/store.py for what each method promises.
 
     Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
     None is as long as it likes.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from storage import RequestKey
-from storage.database import Database
-from storage.statements import SQL
+from jobs.store import RequestKey
+from storage.sqlite.database import Database
+from storage.sqlite.statements import SQL
 
 
 class PoolCreation(Struct, frozen=True, kw_only=True):

@@ -25,9 +25,9 @@ from concurrency.turns import Turns
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from jobs.model.search_words import has_words, split_words
-from storage.files import FilesLost, OpenFiles
 from storage.locks import command_lock
-from storage.mark import LogIndex, index_path, is_damaged, look, settle, take_over, take_step
+from storage.sqlite.files import FilesLost, OpenFiles
+from storage.sqlite.mark import LogIndex, index_path, is_damaged, look, settle, take_over, take_step
 
 log = logging.getLogger("hourglass.storage")
 

@@ -10,12 +10,12 @@ from functools import partial
 from heapq import merge
 
 from jobs.model.task import Status
-from storage import Due, DueTask
-from storage.database import Database, Transaction
-from storage.kept_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, RoundBounds, forget_rounds
-from storage.rows import Reader, read_task
-from storage.statements import SQL
-from storage.writes import ALL_ROUNDS, remove
+from jobs.store import Due, DueTask
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.rows import Reader, read_task
+from storage.sqlite.statements import SQL
+from storage.sqlite.stored_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, RoundBounds, forget_rounds
+from storage.sqlite.writes import ALL_ROUNDS, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000

@@ -11,9 +11,9 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from storage import mark
 from storage.locks import lock_holders
-from storage.mark import LOG_HEADER_BYTES, LogIndex, Mark
+from storage.sqlite import mark
+from storage.sqlite.mark import LOG_HEADER_BYTES, LogIndex, Mark
 
 KEY_NAME = "secret.key"
 MIB = 1024 * 1024

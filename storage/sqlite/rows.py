@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from jobs.errors import NoSuchTask
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, NO_METADATA
 from jobs.model.task import Head, KeptRound, Status, Task, Transition
-from storage.database import Transaction
-from storage.statements import SQL
+from storage.sqlite.database import Transaction
+from storage.sqlite.statements import SQL
 
 Reader = sqlite3.Connection | Transaction
 
