@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from socket import socket
 
+    from accounts.accounts import Accounts
     from ceph.watch import ClusterWatches
     from config import Config
     from handlers.http_server import Server
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from handlers.services import Services, Tasks
     from jobs.definition.registry import Registry
     from jobs.engines.local.pool import WorkerPool
-    from storage.accounts import Accounts
     from storage.sqlite.database import Database
 
 VERSION = "0.1.0"
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     streams.open_standard_streams()
     try:
         if argv[:1] == ["user"]:
-            from users import main as user_main
+            from commands.user import main as user_main
 
             return user_main(argv[1:])
         return _serve(argv)
@@ -299,8 +299,8 @@ def _bind(config: Config) -> list[socket]:
 async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
+    from accounts.accounts import Accounts
     from jobs.queue.task_queue import wall_clock
-    from storage.accounts import Accounts
 
     accounts = Accounts(database, config.storage.data_dir, wall_clock)
     await accounts.load()
@@ -313,13 +313,13 @@ async def _open_accounts(config: Config, database: Database, admin_password: str
 
 async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
     """Opens what answers requests, and the bell by which commands report changes of users."""
+    from accounts.reload_socket import listen
+    from accounts.sign_ins import SignIns
+    from accounts.signin import SignIn
     from handlers.connections import Connections
     from handlers.limits import ClientLimits
     from handlers.services import Services
-    from handlers.sign_ins import SignIns
-    from handlers.signin import SignIn
     from processes.descriptors import descriptor_limit
-    from storage.bell import listen
 
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)

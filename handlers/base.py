@@ -17,6 +17,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
+from accounts.accounts import Identity
 from concurrency.sharing import Text
 from concurrency.turns import asked_by
 from handlers.compression import compressed, takes_gzip
@@ -29,7 +30,6 @@ from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
 from jobs.live.views import TaskView, encode, task_view
 from jobs.model.task import Task
 from logs import Request, current_request
-from storage.accounts import Identity
 
 log = logging.getLogger("hourglass.http")
 

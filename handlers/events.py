@@ -15,16 +15,16 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
+from accounts.accounts import Identity
+from accounts.sign_ins import Lasting
 from handlers.base import ServiceHandler, take_place
 from handlers.operations import Operation
 from handlers.problems import Refusal
 from handlers.query import read_query, whole
 from handlers.services import Services
-from handlers.sign_ins import Lasting
 from jobs.errors import HourglassError
 from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
 from jobs.live.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
-from storage.accounts import Identity
 
 UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009
 VERSION = "13"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from accounts.accounts import Accounts
+from accounts.sign_ins import SignIns
+from accounts.signin import SignIn
 from ceph.creations import PoolCreations
 from ceph.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.limits import ClientLimits, RefusedTally
-from handlers.sign_ins import SignIns
-from handlers.signin import SignIn
 from jobs.definition.registry import Registry
 from jobs.image_results import ImageResults
 from jobs.live.feed import Feed
@@ -20,7 +21,6 @@ from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import KeepingStore
-from storage.accounts import Accounts
 from storage.sqlite.database import Database
 
 

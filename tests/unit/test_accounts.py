@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
+from accounts import accounts as kept
+from accounts.accounts import Accounts, run_beside_server
+from accounts.passwords import verify
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError
-from storage import accounts as kept
-from storage.accounts import Accounts, run_beside_server
-from storage.passwords import verify
 from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from handlers.sign_ins import SignIns
-from storage import accounts as kept
-from storage.accounts import Accounts
+from accounts import accounts as kept
+from accounts.accounts import Accounts
+from accounts.sign_ins import SignIns
 from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 from tests.unit.test_signin import Clock

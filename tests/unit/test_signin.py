@@ -11,13 +11,13 @@ from functools import partial
 import argon2
 import pytest
 
+from accounts import accounts as kept
+from accounts import signin
+from accounts.accounts import Accounts, run_beside_server
+from accounts.passwords import NOBODY, hash_password, verify
+from accounts.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, network_of
 from config import Auth
-from handlers import signin
-from handlers.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, network_of
 from jobs.errors import InvalidInput, TooManyAttempts
-from storage import accounts as kept
-from storage.accounts import Accounts, run_beside_server
-from storage.passwords import NOBODY, hash_password, verify
 from storage.sqlite.database import open_database
 from tests.faults.support import PATIENCE_SECONDS, in_a_loop
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from accounts.accounts import Accounts, Identity
 from jobs.queue.task_queue import wall_clock
-from storage.accounts import Accounts, Identity
 
 LONGEST_SLEEP_SECONDS = 60.0
 """A clock that is set, or a machine that slept, delays the end of a session by no more than this."""

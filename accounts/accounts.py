@@ -23,8 +23,8 @@ from typing import Literal, TypeVar
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from accounts.passwords import hash_password
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError, StorageUnavailable
-from storage.passwords import hash_password
 from storage.sqlite.database import DATABASE_NAME, Database, Transaction, write_beside_server
 from storage.sqlite.statements import SQL
 

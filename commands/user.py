@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import streams
+from accounts import accounts
+from accounts.accounts import Connection, run_beside_server
+from accounts.passwords import hash_password
+from accounts.reload_socket import ring
 from config import Parser, add_config_options, config_from
 from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
 from logs import on_one_line
-from storage import accounts
-from storage.accounts import Connection, run_beside_server
-from storage.bell import ring
-from storage.passwords import hash_password
 
 DONE, REFUSED, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 130
 

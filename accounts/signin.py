@@ -19,11 +19,11 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from accounts.accounts import Accounts, Identity
+from accounts.passwords import NOBODY, can_be_password, verify
 from config import Auth
 from handlers.limits import RefusedTally
 from jobs.errors import ServiceStopping, TooManyAttempts
-from storage.accounts import Accounts, Identity
-from storage.passwords import NOBODY, can_be_password, verify
 
 log = logging.getLogger("hourglass.signin")
 
