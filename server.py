@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from accounts.accounts import Accounts
-    from ceph.watch import ClusterWatches
+    from ceph.reader.watch import ClusterWatches
     from config import Config
     from handlers.http_server import Server
     from handlers.proxies import Proxies
@@ -107,12 +107,12 @@ async def open_tasks(
 
     from ceph.choices import Seen
     from ceph.clusters import Clusters
-    from ceph.creations import PoolCreations
+    from ceph.images.results import ImageResults
+    from ceph.pool_changes.creations import PoolCreations
     from handlers.events import text_frame
     from handlers.limits import MEGABYTE
     from handlers.services import Tasks
     from jobs.definition.registry import load_registry
-    from jobs.image_results import ImageResults
     from jobs.live.feed import Feed
     from jobs.queue.rest import Rest
     from jobs.queue.task_queue import TaskQueue
@@ -176,8 +176,8 @@ async def open_tasks(
 
 def _cluster_watches(config: Config) -> ClusterWatches:
     """What reads the clusters that config.ini names, not started yet."""
-    from ceph.reader import ReaderSettings
-    from ceph.watch import ClusterWatches
+    from ceph.reader.reader import ReaderSettings
+    from ceph.reader.watch import ClusterWatches
 
     return ClusterWatches(
         {

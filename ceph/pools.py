@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from ceph import choices
-from ceph.cluster import Cluster
-from ceph.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
+from ceph.connection.cluster import Cluster
+from ceph.pool_changes.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
 from jobs.definition.registry import Locks
 from jobs.errors import ClusterRefused, TargetChanged

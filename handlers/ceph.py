@@ -11,10 +11,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from ceph.creations import NewPool
-from ceph.kept import Kept, Reading, Value
-from ceph.pools import CHANGES, PgNum, locks_of_pool, prepared_by
-from ceph.preflight import (
+from ceph.pool_changes.creations import NewPool
+from ceph.pool_changes.preflight import (
     PoolTask,
     Preflight,
     impossible_now,
@@ -22,8 +20,10 @@ from ceph.preflight import (
     pool_task,
     preflight,
 )
+from ceph.pools import CHANGES, PgNum, locks_of_pool, prepared_by
+from ceph.reader.cached import Kept, Reading, Value
+from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Pool
-from ceph.watch import ClusterWatch
 from handlers.base import API, ApiHandler
 from handlers.ceph_views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
 from handlers.operations import Operation

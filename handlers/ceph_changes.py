@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from ceph.changes import MOST_CHANGES, Change, begin_of, changes
-from ceph.placement import Journey
+from ceph.pool_changes.changes import MOST_CHANGES, Change, begin_of, changes
+from ceph.pool_changes.placement import Journey
 from ceph.state import Pool
 from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
 from handlers.ceph_views import PoolView

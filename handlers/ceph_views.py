@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, convert
 
+from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Image, Pool, Unreadable
-from ceph.watch import ClusterWatch
 from jobs.live.views import Amount, Count, Id, Time
 from jobs.model.task import iso_time
 from storage.sqlite.images import ImageResult

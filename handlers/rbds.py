@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
-from ceph.kept import Reading
+from ceph.reader.cached import Reading
 from ceph.state import Image, Images
 from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler
 from handlers.ceph_views import ImageListView, image_view, unreadable_view

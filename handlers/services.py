@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from accounts.accounts import Accounts
 from accounts.sign_ins import SignIns
 from accounts.signin import SignIn
-from ceph.creations import PoolCreations
-from ceph.watch import ClusterWatches
+from ceph.images.results import ImageResults
+from ceph.pool_changes.creations import PoolCreations
+from ceph.reader.watch import ClusterWatches
 from config import Config
 from handlers.answer_notes import HttpTally
 from handlers.connections import Connections
 from handlers.limits import ClientLimits, RefusedTally
 from jobs.definition.registry import Registry
-from jobs.image_results import ImageResults
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest

@@ -39,7 +39,8 @@ from logs import undisturbed_logging
 LONGEST_DESCRIPTION = 300
 MOST_REASON_CHARACTERS = 500
 MOST_MEMORY_MB = 16_777_216
-LIBRARY = "jobs.library"
+LIBRARIES = ("jobs.library", "ceph.jobs")
+"""The packages whose modules declare the jobs that come with Hourglass."""
 
 JobFunction = Callable[..., Iterator["Round | Pause"]]
 Rounds = Generator["Round | Pause", None, object]
@@ -637,8 +638,11 @@ def load_registry(modules: Sequence[str] = ()) -> Registry:
 
 
 def _library_modules() -> list[str]:
-    path = importlib.import_module(LIBRARY).__path__
-    return sorted(f"{LIBRARY}.{module.name}" for module in pkgutil.iter_modules(path))
+    return sorted(
+        f"{library}.{module.name}"
+        for library in LIBRARIES
+        for module in pkgutil.iter_modules(importlib.import_module(library).__path__)
+    )
 
 
 def _imported(name: str) -> ModuleType:

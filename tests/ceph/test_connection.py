@@ -8,9 +8,9 @@ from errno import EACCES, ENOENT, ERANGE, ETIMEDOUT
 
 import pytest
 
-from ceph.cluster import Cluster, fsid_in_conf
 from ceph.clusters import Clusters, trying_again
-from ceph.listing import ImageListing
+from ceph.connection.cluster import Cluster, fsid_in_conf
+from ceph.images.listing import ImageListing
 from ceph.settings import ClusterSettings
 from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterRefused, ClusterUnavailable

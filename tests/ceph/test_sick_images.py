@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ceph.opening import Measure, Opener
+from ceph.images.opening import Measure, Opener
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
@@ -105,7 +105,7 @@ def openers(service):
     found = []
     for path in command_lines:
         try:
-            if b"ceph.opening" in path.read_bytes() and int(parent_of(path)) in service.workers():
+            if b"ceph.images.opening" in path.read_bytes() and int(parent_of(path)) in service.workers():
                 found.append(int(path.parent.name))
         except OSError:
             pass  # it has ended

@@ -6,9 +6,9 @@ from errno import EAGAIN, EIO, ETIMEDOUT
 
 import pytest
 
-from ceph import asking
-from ceph.asking import Asker
-from ceph.opening import Hangs
+from ceph.images.opening import Hangs
+from ceph.jobs import asking
+from ceph.jobs.asking import Asker
 from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterRefused, ClusterUnavailable
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from ceph.answers import decoded, understood
-from ceph.conffile import (
+from ceph.connection.answers import decoded, understood
+from ceph.connection.conffile import (
     LARGEST_BYTES,
     broken_line,
     check_conf,

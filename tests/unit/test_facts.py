@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ceph.facts import flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
+from ceph.pool_changes.facts import flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
 
 
 def bucket(number, *items):

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from ceph.findings import Findings
-from ceph.samples import Sample, Sizes
+from ceph.images.findings import Findings
+from ceph.images.samples import Sample, Sizes
 from ceph.state import Trouble, Unreadable
 from jobs.errors import ClusterRefused, ClusterUnavailable
 

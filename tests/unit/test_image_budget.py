@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ceph.image_budget import ImageBudget
-from ceph.listing import MOST_BYTES, MOST_IMAGES
-from ceph.messages import ImagesRead
+from ceph.images.budget import ImageBudget
+from ceph.images.listing import MOST_BYTES, MOST_IMAGES
+from ceph.reader.messages import ImagesRead
 from ceph.state import Image, Images, Trouble
 from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 
-from jobs.image_results import results_of
+from ceph.images.results import results_of
 from jobs.model.task import Status
 from storage.sqlite import database as database_module
 from storage.sqlite.database import MIGRATIONS, open_database, prepare_database

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ceph.images.results import ImageResults, sparkline
 from jobs.errors import StorageUnavailable
-from jobs.image_results import ImageResults, sparkline
 from jobs.model import lifecycle
 from jobs.store import Draft
 from storage.sqlite.database import open_database

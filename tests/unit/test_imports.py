@@ -19,8 +19,8 @@ PURE = [
     "jobs/engines/local/messages.py",
     "histogram.py",
     "ceph/state.py",
-    "ceph/preflight.py",
-    "ceph/facts.py",
+    "ceph/pool_changes/preflight.py",
+    "ceph/pool_changes/facts.py",
 ]
 OF_WORKERS = [
     "jobs/engines/local/worker.py",
@@ -35,7 +35,12 @@ OF_WORKERS = [
     "logs.py",
     "jobs/definition/composition.py",
 ]
-OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
+OF_THE_SERVER = [
+    "ceph/reader/watch.py",
+    "ceph/reader/cached.py",
+    "ceph/pool_changes/creations.py",
+    "ceph/images/results.py",
+]
 """What lies in a folder of workers, and is of the server alone."""
 KNOW_PROCESSES = [
     "processes/child_process.py",
@@ -141,10 +146,10 @@ def test_nobody_imports_server(path):
 @pytest.mark.parametrize("path", FILES)
 def test_rados_is_imported_where_it_is_used_and_nowhere_by_a_module(path):
     in_functions = {
-        "ceph/cluster.py",
-        "ceph/images.py",
-        "ceph/listing.py",
-        "ceph/pool_calls.py",
+        "ceph/connection/cluster.py",
+        "ceph/images/image.py",
+        "ceph/images/listing.py",
+        "ceph/images/pool_calls.py",
     }
     found = imports_any(path, "rados", "rbd")
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ceph import kept as ceph_kept
-from ceph.kept import Kept
+from ceph.reader import cached as ceph_kept
+from ceph.reader.cached import Kept
 from jobs.errors import ClusterUnavailable
 from tests.faults.support import in_a_loop
 

@@ -6,10 +6,10 @@ from errno import EACCES, EAGAIN
 
 import pytest
 
-from ceph import performance
-from ceph.performance import MOST_APART, Group, PerformanceQuery
-from ceph.questions import MOST_ASKED, Questions
-from ceph.samples import ANSWERED_AS
+from ceph.connection.questions import MOST_ASKED, Questions
+from ceph.images import performance
+from ceph.images.performance import MOST_APART, Group, PerformanceQuery
+from ceph.images.samples import ANSWERED_AS
 from jobs.errors import ClusterRefused
 from tests.unit.test_performance_query import listed
 

@@ -6,9 +6,9 @@ from errno import EACCES, EAGAIN, ENOENT
 
 import pytest
 
-from ceph import performance
-from ceph.performance import Group, PerformanceQuery
-from ceph.samples import ANSWERED_AS
+from ceph.images import performance
+from ceph.images.performance import Group, PerformanceQuery
+from ceph.images.samples import ANSWERED_AS
 from jobs.errors import ClusterRefused
 
 ROW = [3.0, 0.0, 4096.0, 0.0, 1e6, 0.0]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from ceph.placement import (
+from ceph.pool_changes.placement import (
     LONGEST_PAUSE_SECONDS,
     MOST_CAUSE_CHARACTERS,
     Course,

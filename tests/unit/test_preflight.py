@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ceph.facts import Facts
-from ceph.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
+from ceph.pool_changes.facts import Facts
+from ceph.pool_changes.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
 from ceph.state import Check, ClusterState, Pool
 from jobs.model.task import Task
 

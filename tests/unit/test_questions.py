@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from ceph import questions
-from ceph.questions import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
+from ceph.connection import questions
+from ceph.connection.questions import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
 from tests.support.service import ROOT
 
 DEADLY = 15
 """A manager dies of so many pools."""
 ASKS = """
 import sys
-from ceph.questions import Questions
+from ceph.connection.questions import Questions
 questions = Questions(sys.argv[1])
 print(sum(questions.may_ask(f"{sys.argv[2]}-{number}") for number in range(10)))
 """

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceph import rbd_layout
-from ceph.rbd_layout import Garbled
+from ceph.images import rbd_layout
+from ceph.images.rbd_layout import Garbled
 
 READERS = [
     rbd_layout.text_in,

@@ -10,10 +10,10 @@ from errno import EAGAIN, EIO
 import pytest
 from msgspec.json import encode
 
-from ceph import asking
-from ceph.asking import Asker
-from ceph.measuring import Measuring
-from ceph.samples import Sample, Sizes
+from ceph.images.samples import Sample, Sizes
+from ceph.jobs import asking
+from ceph.jobs.asking import Asker
+from ceph.jobs.measuring import Measuring
 from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
 from jobs.queue.task_queue import LARGEST_METADATA_BYTES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from ceph import reader
-from ceph.messages import Read
+from ceph.reader import reader
+from ceph.reader.messages import Read
 from ceph.settings import ClusterSettings
 
 

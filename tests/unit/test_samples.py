@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceph.samples import (
+from ceph.images.samples import (
     ANSWERED_AS,
     FIGURES,
     IDLE,
@@ -27,7 +27,7 @@ from ceph.samples import (
     unpacked_samples,
     unpacked_sizes,
 )
-from ceph.summary import MOST_LISTED, message_of, output_of, result_of
+from ceph.images.summary import MOST_LISTED, message_of, output_of, result_of
 from jobs.definition.limits import MIB, MOST_RESULT_BYTES, as_json
 
 NOW = 1_700_000_000_000

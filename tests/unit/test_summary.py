@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceph.samples import FIGURES, Sample, Sizes, kept_as
-from ceph.summary import in_bytes, iso, result_of
+from ceph.images.samples import FIGURES, Sample, Sizes, kept_as
+from ceph.images.summary import in_bytes, iso, result_of
 
 NOW = 1_700_000_000_000
 DISK, IDLE = "rbd/disk", "rbd/idle"

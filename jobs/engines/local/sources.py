@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-LIBRARY_PREFIX = "jobs.library."
+from jobs.definition.registry import LIBRARIES
+
+LIBRARY_PREFIXES = tuple(f"{library}." for library in LIBRARIES)
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -53,7 +55,7 @@ def _own_files(modules: Sequence[str]) -> Iterator[str]:
 
 
 def _job_files(modules: Sequence[str]) -> Iterator[str]:
-    return (file for name, file in _loaded_files() if name in modules or name.startswith(LIBRARY_PREFIX))
+    return (file for name, file in _loaded_files() if name in modules or name.startswith(LIBRARY_PREFIXES))
 
 
 def _loaded_files() -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from errno import EINVAL, EIO, EOPNOTSUPP
 from typing import Any
 
-from ceph.cluster import Cluster
+from ceph.connection.cluster import Cluster
 from ceph.state import Check
 from jobs.errors import ClusterRefused
 

@@ -8,17 +8,17 @@ from contextlib import suppress
 from errno import ENOENT
 from itertools import groupby
 
-from ceph.asking import Asker, Rounds, is_worth_asking_again
-from ceph.cluster import Cluster
 from ceph.clusters import AGAIN_AFTER_SECONDS
-from ceph.findings import Findings, as_given, cut, shown
-from ceph.listing import FAILED, NOT_PERMITTED
-from ceph.opening import FindMissing, Listed, ListImages, Measure, Missing, Piece
-from ceph.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
-from ceph.questions import Questions
-from ceph.samples import Answer, group_of, sample_of
+from ceph.connection.cluster import Cluster
+from ceph.connection.questions import Questions
+from ceph.images.findings import Findings, as_given, cut, shown
+from ceph.images.listing import FAILED, NOT_PERMITTED
+from ceph.images.opening import FindMissing, Listed, ListImages, Measure, Missing, Piece
+from ceph.images.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
+from ceph.images.samples import Answer, group_of, sample_of
+from ceph.images.summary import counted, error_of, in_bytes, message_of, output_of
+from ceph.jobs.asking import Asker, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
-from ceph.summary import counted, error_of, in_bytes, message_of, output_of
 from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterError, ClusterRefused
 from jobs.model.task import MOST_MESSAGE_CHARACTERS

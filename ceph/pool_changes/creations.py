@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ceph.pools import CREATES, pool_lock
+from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
-from ceph.watch import ClusterWatch, ClusterWatches
 from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
 from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
 from jobs.store import Created, RequestKey

@@ -19,12 +19,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from ceph.conffile import check_conf, check_keyring, explained, keyring, keyrings, unusable
+from ceph.connection.conffile import check_conf, check_keyring, explained, keyring, keyrings, unusable
 from ceph.settings import ClusterSettings
 from jobs.errors import ClusterUnavailable
 
-ROOT = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "ceph.trial_process")
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "ceph.connection.trial_process")
 # For the start of a process, beside the time that the connection may take.
 PROCESS_SECONDS = 6.0
 LONGEST_NAME_CHARACTERS = 100

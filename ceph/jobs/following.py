@@ -10,9 +10,9 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from ceph.cluster import Cluster
 from ceph.clusters import trying_again
-from ceph.placement import (
+from ceph.connection.cluster import Cluster
+from ceph.pool_changes.placement import (
     DEFAULT_SETTLE_SECONDS,
     NO_MANAGER,
     Course,

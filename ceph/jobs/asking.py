@@ -10,11 +10,11 @@ from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
-from ceph.answers import understood
-from ceph.cluster import Cluster
 from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
-from ceph.findings import shown
-from ceph.opening import Answer, ListImages, Measure, Opener, Request
+from ceph.connection.answers import understood
+from ceph.connection.cluster import Cluster
+from ceph.images.findings import shown
+from ceph.images.opening import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
 from jobs.definition.registry import Pause, Round
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable

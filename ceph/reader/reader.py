@@ -19,12 +19,16 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import logs
-from ceph.answers import understood
-from ceph.beside import Beside
-from ceph.cluster import Cluster, fsid_in_conf
-from ceph.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
-from ceph.listing import ImageListing
-from ceph.messages import (
+from ceph.connection.answers import understood
+from ceph.connection.cluster import Cluster, fsid_in_conf
+from ceph.connection.modules import error_of_module
+from ceph.images.listing import ImageListing
+from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
+from ceph.pool_changes.placement import objects_away
+from ceph.pool_changes.progress import Details, details_of, events_of
+from ceph.pools import create_pool
+from ceph.reader.beside import Beside
+from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
@@ -37,10 +41,6 @@ from ceph.messages import (
     decode_order,
     decode_report,
 )
-from ceph.modules import error_of_module
-from ceph.placement import objects_away
-from ceph.pools import create_pool
-from ceph.progress import Details, details_of, events_of
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, checks_of, pools_of
 from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode

@@ -1,4 +1,4 @@
-"""The process that `ceph.trial` starts: reads settings from its input, connects, and reports how that went."""
+"""The process that `ceph.connection.trial` starts: reads settings from its input, connects, and reports the outcome."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 import msgspec
 
-from ceph.cluster import handle, told
+from ceph.connection.cluster import handle, told
+from ceph.connection.trial import NotReached, Reached
 from ceph.settings import ClusterSettings
-from ceph.trial import NotReached, Reached
 from jobs.errors import ClusterError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from ceph.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
+from ceph.images.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
 from ceph.state import Trouble
 
 MOST_POINTS = 100_000

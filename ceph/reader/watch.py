@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from ceph import bindings
-from ceph.changes import Sightings, seen
 from ceph.clusters import unidentified
-from ceph.facts import Facts
-from ceph.kept import MOMENT_SECONDS, Kept
-from ceph.messages import (
+from ceph.connection import bindings
+from ceph.pool_changes.changes import Sightings, seen
+from ceph.pool_changes.facts import Facts
+from ceph.reader.cached import MOMENT_SECONDS, Kept
+from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
@@ -29,7 +29,7 @@ from ceph.messages import (
     StateRead,
     decode_report,
 )
-from ceph.reader import ReaderSettings, main
+from ceph.reader.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
 from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
 from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess

@@ -1,7 +1,7 @@
 """Lists the images of all pools of a cluster: a pool that is silent, or refuses, hides its own images alone.
 
-All pools are read beside each other, with calls that do not block (`ceph.pool_reading`). A pool from which nothing has
-come for a moment is given up for this time; what it answers later counts at the next look.
+All pools are read beside each other, with calls that do not block (`ceph.images.pool_reading`). A pool from which
+nothing has come for a moment is given up for this time; what it answers later counts at the next look.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from ceph.answers import understood
-from ceph.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
-from ceph.image_budget import ImageBudget
-from ceph.pool_calls import PoolCalls, Reply
-from ceph.pool_reading import (
+from ceph.connection.answers import understood
+from ceph.connection.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
+from ceph.images.budget import ImageBudget
+from ceph.images.pool_calls import PoolCalls, Reply
+from ceph.images.pool_reading import (
     MOST_NAMESPACES,
     NOTHING_KNOWN,
     Facts,
@@ -28,7 +28,7 @@ from ceph.pool_reading import (
     Place,
     PoolReading,
 )
-from ceph.rbd_layout import DIRECTORY
+from ceph.images.rbd_layout import DIRECTORY
 from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ceph.cluster import Cluster, told
-from ceph.rbd_layout import DIRECTORY, OLD_DIRECTORY_BYTES, encoded, old_names_in
-from ceph.samples import Sizes
+from ceph.connection.cluster import Cluster, told
+from ceph.images.rbd_layout import DIRECTORY, OLD_DIRECTORY_BYTES, encoded, old_names_in
+from ceph.images.samples import Sizes
 
 FIRST_PIECE_BYTES = 8 << 30
 LEAST_PIECE_BYTES = 1 << 30

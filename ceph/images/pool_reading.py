@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from errno import EILSEQ, EIO, ENOENT, ENOSYS, EOPNOTSUPP, ESHUTDOWN, ETIMEDOUT
 from functools import partial
 
-from ceph import rbd_layout
-from ceph.image_budget import ImageBudget
-from ceph.pool_calls import PoolCalls
-from ceph.rbd_layout import Garbled
+from ceph.images import rbd_layout
+from ceph.images.budget import ImageBudget
+from ceph.images.pool_calls import PoolCalls
+from ceph.images.rbd_layout import Garbled
 from ceph.state import Image, Trouble
 
 MOST_NAMESPACES = 5_000

@@ -24,17 +24,17 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
-from ceph.cluster import Cluster
-from ceph.images import missing_images, opened, pieces_of
-from ceph.listing import LONGEST_SECONDS, ImageListing
-from ceph.samples import Sizes
+from ceph.connection.cluster import Cluster
+from ceph.connection.trial import Proven, proven, take_over
+from ceph.images.image import missing_images, opened, pieces_of
+from ceph.images.listing import LONGEST_SECONDS, ImageListing
+from ceph.images.samples import Sizes
 from ceph.settings import ClusterSettings
 from ceph.state import Trouble, Unreadable
-from ceph.trial import Proven, proven, take_over
 from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, in_words
 from processes.framing import Frames, framed
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
 """For a process to start in, on a machine that is busy, besides what it takes to connect."""
 END_SECONDS = 5.0
@@ -44,7 +44,7 @@ NICENESS = 5
 """Many measurements at once must not take the processor from what answers people."""
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
-_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.opening import main; main(int(sys.argv[2]))"
+_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opening import main; main(int(sys.argv[2]))"
 
 
 class Connect(Struct, frozen=True, tag=True):

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ceph.cluster import Cluster
 from ceph.clusters import Clusters, trying_again, why_unavailable
-from ceph.following import FollowSettings, checkpoint_of, follow, told_before
-from ceph.placement import Course
+from ceph.connection.cluster import Cluster
+from ceph.jobs.following import FollowSettings, checkpoint_of, follow, told_before
+from ceph.pool_changes.placement import Course
 from ceph.pools import (
     Fsid,
     PgNum,

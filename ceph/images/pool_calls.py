@@ -10,8 +10,8 @@ from errno import EIO, ETIMEDOUT
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from ceph.cluster import Connection
-from ceph.rbd_layout import SMALL_BYTES, Garbled
+from ceph.connection.cluster import Connection
+from ceph.images.rbd_layout import SMALL_BYTES, Garbled
 from ceph.state import Trouble
 
 

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESHUTDOWN, ETIMEDOUT
 from typing import TYPE_CHECKING, Any
 
-from ceph import bindings
-from ceph.answers import decoded, understood
-from ceph.conffile import explained, keyring, keyrings, named_fsid, unusable
+from ceph.connection import bindings
+from ceph.connection.answers import decoded, understood
+from ceph.connection.conffile import explained, keyring, keyrings, named_fsid, unusable
+from ceph.connection.trial import Proven, forget, proven, stamp_of
 from ceph.settings import ClusterSettings
-from ceph.trial import Proven, forget, proven, stamp_of
 from jobs.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from msgspec.json import encode
 
 from ceph import choices
 from ceph.clusters import Clusters, why_unavailable
-from ceph.measuring import Measuring
+from ceph.images.summary import counted
+from ceph.jobs.measuring import Measuring
 from ceph.pools import Fsid
-from ceph.summary import counted
 from jobs.definition.registry import Pause, Round, job
 
 MOST_NAMES_BYTES = 6000
@@ -91,7 +91,7 @@ def rbd_performance(
 
     Of the images of some pools, of some images, or of all. At most 720 samples are taken: where the interval would make
     more, it is longer. What was found before an interruption, in `rounds` rounds: `sizes`, `sampled`, the images that
-    were `removed`, and `others`: what cannot be read, and what else `ceph.findings.Findings` knows.
+    were `removed`, and `others`: what cannot be read, and what else `ceph.images.findings.Findings` knows.
     """
     measuring = Measuring(
         lambda: clusters.connect(fsid),

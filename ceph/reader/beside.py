@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ceph.cluster import Cluster
+from ceph.connection.cluster import Cluster
 
 PATIENCE_SECONDS = 0.2
 """How long a read waits for the manager at most: a silent one must not hold up what the monitors know."""

@@ -12,7 +12,7 @@ from math import ceil
 
 from msgspec import Struct
 
-from ceph.facts import Facts
+from ceph.pool_changes.facts import Facts
 from ceph.pools import CHANGES, CREATES, MOST_PGS
 from ceph.state import ClusterState, Pool
 from jobs.model.task import Task

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ceph.facts import Facts
+from ceph.pool_changes.facts import Facts
 from ceph.state import ClusterState, Images
 from jobs.errors import ClusterRefused, ClusterUnavailable
 

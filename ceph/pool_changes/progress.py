@@ -14,8 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ceph.cluster import Cluster
-from ceph.findings import cut
+from ceph.connection.cluster import Cluster
+from ceph.images.findings import cut
 from ceph.state import Pool, ProgressEvent
 from jobs.errors import ClusterError
 
