@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from accounts.accounts import Accounts
     from ceph.reader.watch import ClusterWatches
     from config import Config
-    from handlers.http_server import Server
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
+    from handlers.http.server import Server
     from handlers.services import Services, Tasks
     from jobs.definition.registry import Registry
     from jobs.engines.local.pool import WorkerPool
@@ -109,8 +109,8 @@ async def open_tasks(
     from ceph.clusters import Clusters
     from ceph.images.results import ImageResults
     from ceph.pool_changes.creations import PoolCreations
-    from handlers.events import text_frame
-    from handlers.limits import MEGABYTE
+    from handlers.http.limits import MEGABYTE
+    from handlers.live import text_frame
     from handlers.services import Tasks
     from jobs.definition.registry import load_registry
     from jobs.live.feed import Feed
@@ -316,8 +316,8 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
     from accounts.reload_socket import listen
     from accounts.sign_ins import SignIns
     from accounts.signin import SignIn
-    from handlers.connections import Connections
-    from handlers.limits import ClientLimits
+    from handlers.http.connections import Connections
+    from handlers.http.limits import ClientLimits
     from handlers.services import Services
     from processes.descriptors import descriptor_limit
 
@@ -333,8 +333,8 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
-    from handlers.http_server import Gate, Server
-    from handlers.overflow import Overflow
+    from handlers.http.overflow import Overflow
+    from handlers.http.server import Gate, Server
     from handlers.routes import make_application
     from processes.descriptors import descriptor_limit
 
@@ -349,7 +349,7 @@ def _proxies(config: Config) -> Proxies:
     """Those that are believed, which the log says."""
     import logging
 
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
 
     if not config.server.behind_proxy:
         return Proxies()

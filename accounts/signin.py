@@ -22,7 +22,7 @@ from msgspec import Struct
 from accounts.accounts import Accounts, Identity
 from accounts.passwords import NOBODY, can_be_password, verify
 from config import Auth
-from handlers.limits import RefusedTally
+from handlers.http.limits import RefusedTally
 from jobs.errors import ServiceStopping, TooManyAttempts
 
 log = logging.getLogger("hourglass.signin")

@@ -11,11 +11,11 @@ from tornado.escape import parse_qs_bytes
 from accounts.accounts import Identity
 from accounts.passwords import LONGEST_PASSWORD_CHARACTERS
 from accounts.signin import LONGEST_KEY_CHARACTERS
-from handlers.answers import TokenView, UserView
-from handlers.base import ApiHandler
-from handlers.operations import Operation
-from handlers.problems import problem
-from handlers.query import truth
+from handlers.http.base import ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.problems import problem
+from handlers.http.query import truth
+from handlers.views import TokenView, UserView
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import InvalidInput
 from jobs.live.views import encode

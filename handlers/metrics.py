@@ -18,8 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from handlers.answer_notes import HttpTally
-from handlers.limits import RefusedTally
+from handlers.http.access_log import HttpTally
+from handlers.http.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
 from jobs.model.tally import TaskTally

@@ -9,10 +9,10 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from handlers.answers import NotReadyView
-from handlers.base import ApiHandler
+from handlers.http.base import ApiHandler
+from handlers.http.operation import Operation
 from handlers.metrics import count_states, exposition
-from handlers.operations import Operation
+from handlers.views import NotReadyView
 from jobs.errors import StorageUnavailable
 from jobs.live.views import encode
 from jobs.model.task import Head

@@ -8,8 +8,8 @@ from typing import Any
 
 from tornado.web import RedirectHandler
 
-from handlers.base import IdentifiedHandler, ServiceHandler
-from handlers.compression import compressed, takes_gzip
+from handlers.http.base import IdentifiedHandler, ServiceHandler
+from handlers.http.compression import compressed, takes_gzip
 
 POLICY = "; ".join(
     (

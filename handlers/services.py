@@ -12,9 +12,9 @@ from ceph.images.results import ImageResults
 from ceph.pool_changes.creations import PoolCreations
 from ceph.reader.watch import ClusterWatches
 from config import Config
-from handlers.answer_notes import HttpTally
-from handlers.connections import Connections
-from handlers.limits import ClientLimits, RefusedTally
+from handlers.http.access_log import HttpTally
+from handlers.http.connections import Connections
+from handlers.http.limits import ClientLimits, RefusedTally
 from jobs.definition.registry import Registry
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder

@@ -7,7 +7,10 @@ from typing import ClassVar
 
 from msgspec import UNSET
 
-from handlers.answers import (
+from handlers.http.base import ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.query import number, whole
+from handlers.views import (
     DueTaskView,
     DueView,
     JobListView,
@@ -17,9 +20,6 @@ from handlers.answers import (
     StatisticsView,
     WorkerListView,
 )
-from handlers.base import ApiHandler
-from handlers.operations import Operation
-from handlers.query import number, whole
 from jobs.definition.composition import schema_of
 from jobs.model.task import Status, iso_time
 from jobs.queue.rest import DAY_MS

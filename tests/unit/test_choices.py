@@ -10,7 +10,7 @@ from typing import Annotated
 import pytest
 from msgspec import Meta
 
-from handlers.docs import words
+from handlers.docs.page import words
 from handlers.routes import API_ROUTES
 from jobs.definition.choices import ADDRESS, Choice, choices_of
 from jobs.definition.params import Parameter, check_query, json_schema

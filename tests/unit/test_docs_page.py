@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.docs import fields, groups, variants, words
-from handlers.openapi import describe
+from handlers.docs.openapi import describe
+from handlers.docs.page import fields, groups, variants, words
 from handlers.routes import API_ROUTES
 from jobs.definition.registry import load_registry
 

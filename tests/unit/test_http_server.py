@@ -15,12 +15,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
 from config import Limits
-from handlers.base import IdentifiedHandler, NotFoundHandler
-from handlers.docs import DocsHandler
+from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler
-from handlers.http_server import Gate, Server, Times, body_length
-from handlers.limits import MEGABYTE, ClientLimits, most_connections
-from handlers.overflow import Overflow
+from handlers.http.base import IdentifiedHandler, NotFoundHandler
+from handlers.http.limits import MEGABYTE, ClientLimits, most_connections
+from handlers.http.overflow import Overflow
+from handlers.http.server import Gate, Server, Times, body_length
 from handlers.page import PageHandler, ToPageHandler
 from handlers.routes import API_ROUTES, MONITORING_ROUTES
 from tests.faults.support import in_a_loop

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from handlers import limits
-from handlers.limits import MEGABYTE, LimitReached, Places, RefusedTally, UnfinishedBodies, UnreadAnswers
+from handlers.http import limits
+from handlers.http.limits import MEGABYTE, LimitReached, Places, RefusedTally, UnfinishedBodies, UnreadAnswers
 from tests.faults.support import in_a_loop
 
 

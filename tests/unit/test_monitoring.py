@@ -9,9 +9,9 @@ import pytest
 from tornado.web import Application
 
 from config import Limits, Monitoring
-from handlers.answer_notes import HttpTally
-from handlers.connections import Connections
-from handlers.limits import ClientLimits
+from handlers.http.access_log import HttpTally
+from handlers.http.connections import Connections
+from handlers.http.limits import ClientLimits
 from handlers.routes import make_application
 from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable

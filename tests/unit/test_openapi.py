@@ -10,7 +10,7 @@ from msgspec import Struct, defstruct
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from tornado.web import RequestHandler
 
-from handlers.openapi import Components, describe
+from handlers.docs.openapi import Components, describe
 from handlers.routes import API_ROUTES, FSID
 from jobs.definition.params import Parameter, json_schema
 from jobs.definition.registry import Registry, Round, job, load_registry

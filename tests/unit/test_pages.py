@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.pages import found, page_query
+from handlers.http.paging import found, page_query
 
 NAMES = ["rbd/disk1", "rbd/Disk2", "İmages/disk1", "备份/每日"]
 

@@ -6,7 +6,7 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from config import Network, Server
-from handlers.proxies import Proxies
+from handlers.http.proxies import Proxies
 
 LOOPBACK = Server().trusted_proxies
 NETWORKS = (*LOOPBACK, Network("10.0.0.0/8"), Network("2001:db8::/32"), Network("192.0.2.7"))

@@ -7,7 +7,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from handlers.events import ORDERS_A_SECOND, ORDERS_AT_ONCE, Orders, text_frame
+from handlers.live import ORDERS_A_SECOND, ORDERS_AT_ONCE, Orders, text_frame
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, Room, page_of_rounds, row_bytes, without_large_fields
 from jobs.model.task import KeptRound, Status, Task, utf8_bytes
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError
 
-from handlers.answers import ProblemView
+from handlers.views import ProblemView
 from jobs.errors import (
     ChoicesUnavailable,
     ClusterError,

@@ -34,10 +34,10 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.web import Application
 
-from handlers.limits import ClientLimits
-from handlers.memory import Memory
-from handlers.overflow import Overflow, Spooled
-from handlers.problems import Refusal, problem
+from handlers.http.limits import ClientLimits
+from handlers.http.memory_release import Memory
+from handlers.http.overflow import Overflow, Spooled
+from handlers.http.problems import Refusal, problem
 from jobs.live.views import encode
 from logs import Request
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from handlers.query import Query, few_words, one_of, whole
+from handlers.http.query import Query, few_words, one_of, whole
 from jobs.model.search_words import fold
 
 LARGEST_PAGE = 500

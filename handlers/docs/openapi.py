@@ -12,11 +12,11 @@ from typing import Any, ClassVar, cast, get_args
 
 import msgspec
 
-from handlers.answers import ProblemView
-from handlers.base import API, LARGEST_BODY_BYTES, OLD_COOKIE, ApiHandler
-from handlers.operations import Operation, Schema
-from handlers.query import Query
+from handlers.http.base import API, LARGEST_BODY_BYTES, OLD_COOKIE, ApiHandler
+from handlers.http.operation import Operation, Schema
+from handlers.http.query import Query
 from handlers.services import Services
+from handlers.views import ProblemView
 from jobs.definition.registry import Registry
 
 DESCRIPTION = """\

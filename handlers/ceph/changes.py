@@ -10,10 +10,10 @@ from msgspec import Meta, Struct
 from ceph.pool_changes.changes import MOST_CHANGES, Change, begin_of, changes
 from ceph.pool_changes.placement import Journey
 from ceph.state import Pool
-from handlers.ceph import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
-from handlers.ceph_views import PoolView
-from handlers.operations import Operation
-from handlers.taskqueue import APPLIED, CREATING_HEADERS
+from handlers.ceph.pools import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
+from handlers.ceph.views import PoolView
+from handlers.http.operation import Operation
+from handlers.tasks import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
 from jobs.live.views import Id, Percent, Time
 from jobs.model.task import iso_time

@@ -20,11 +20,11 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from accounts.accounts import Identity
 from concurrency.sharing import Text
 from concurrency.turns import asked_by
-from handlers.compression import compressed, takes_gzip
-from handlers.limits import SMALL_ANSWER_BYTES, LimitReached, Places
-from handlers.operations import Operation
-from handlers.problems import Refusal, json_or_invalid, problem, status_of
-from handlers.query import Query, read_query
+from handlers.http.compression import compressed, takes_gzip
+from handlers.http.limits import SMALL_ANSWER_BYTES, LimitReached, Places
+from handlers.http.operation import Operation
+from handlers.http.problems import Refusal, json_or_invalid, problem, status_of
+from handlers.http.query import Query, read_query
 from handlers.services import Services
 from jobs.errors import InvalidInput, ReadTooLong, TooManyAttempts
 from jobs.live.views import TaskView, encode, task_view

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.query import Query
+from handlers.http.query import Query
 from jobs.definition.registry import Registry
 
 Schema = dict[str, Any]

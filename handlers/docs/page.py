@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.base import API
-from handlers.operations import Schema
+from handlers.http.base import API
+from handlers.http.operation import Schema
 from handlers.page import HtmlHandler
 from handlers.services import Services
 

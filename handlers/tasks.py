@@ -12,7 +12,11 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
-from handlers.answers import (
+from handlers.http.base import API, ApiHandler
+from handlers.http.operation import Operation, Schema
+from handlers.http.problems import problem
+from handlers.http.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
+from handlers.views import (
     CreatedView,
     DeletionsView,
     InterruptionListView,
@@ -21,10 +25,6 @@ from handlers.answers import (
     RoundListView,
     TaskListView,
 )
-from handlers.base import API, ApiHandler
-from handlers.operations import Operation, Schema
-from handlers.problems import problem
-from handlers.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
 from jobs.definition.composition import schema_of
 from jobs.definition.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.definition.registry import Registry
