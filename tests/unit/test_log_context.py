@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from logs import JsonFormatter, Request, current_request
 from storage.sqlite.database import open_database
-from tests.unit.test_queue import House
+from tests.unit.jobs.queue.test_queue import House
 
 
 class Lines(logging.Handler):

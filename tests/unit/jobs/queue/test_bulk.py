@@ -10,7 +10,7 @@ from jobs.errors import Conflict, StorageUnavailable
 from jobs.model import lifecycle
 from jobs.model.task import Status
 from jobs.queue.bulk import AT_ONCE, Deletion, delete_all
-from tests.unit.test_queue import in_a_house
+from tests.unit.jobs.queue.test_queue import in_a_house
 
 
 @in_a_house

@@ -8,7 +8,7 @@ from histogram import Histogram
 from jobs.definition.registry import Registry
 from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
-from tests.unit.test_queue import REGISTRY, House, in_a_house
+from tests.unit.jobs.queue.test_queue import REGISTRY, House, in_a_house
 
 
 def a_task(**fields):

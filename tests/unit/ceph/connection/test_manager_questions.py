@@ -11,7 +11,7 @@ from ceph.images import performance
 from ceph.images.performance import MOST_APART, Group, PerformanceQuery
 from ceph.images.samples import ANSWERED_AS
 from jobs.errors import ClusterRefused
-from tests.unit.test_performance_query import listed
+from tests.unit.ceph.images.test_performance_query import listed
 
 BUSY = [5.0, 5.0, 4096.0, 4096.0, 1e6, 1e6]
 PERIOD_SECONDS = 1

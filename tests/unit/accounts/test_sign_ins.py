@@ -10,7 +10,7 @@ from accounts.accounts import Accounts
 from accounts.sign_ins import SignIns
 from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
-from tests.unit.test_signin import Clock
+from tests.unit.accounts.test_signin import Clock
 
 
 class House:

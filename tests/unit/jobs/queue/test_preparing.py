@@ -15,7 +15,7 @@ from jobs.queue.task_queue import Submission
 from jobs.store import RequestKey
 from tests.faults.support import in_a_loop
 from tests.support.plain_jobs import plain
-from tests.unit.test_queue import House
+from tests.unit.jobs.queue.test_queue import House
 
 NUMBERS = {"rbd": 5, "data": 6}
 

@@ -435,7 +435,7 @@ def test_a_checkpoint_of_a_step_with_names_that_are_not_text_is_refused(monkeypa
         yield Round(checkpoint={1: 2})
 
     monkeypatch.setitem(JOBS, "numbering", numbering)
-    monkeypatch.setattr("tests.unit.test_chain.REGISTRY", Registry(JOBS).configure({}))
+    monkeypatch.setattr("tests.unit.jobs.library.test_chain.REGISTRY", Registry(JOBS).configure({}))
     message, notes = refused(TypeError, step("numbering"))
     assert message == "the round's checkpoint is {1: 2}, expected names that are text"
     assert notes == ["in step 1 of 1: Numbering"]

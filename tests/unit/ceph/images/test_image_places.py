@@ -12,7 +12,7 @@ from storage.sqlite import database as database_module
 from storage.sqlite.database import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.images import ImageResultStore, Unread
 from tests.faults.support import in_a_loop
-from tests.unit.test_image_results import FSID, NOW, finished, keeping, opened, result, task_result
+from tests.unit.ceph.images.test_results import FSID, NOW, finished, keeping, opened, result, task_result
 
 OF_A_VERSION_BEFORE = """
 INSERT INTO image_results (fsid, pool, image, task, at, size_bytes, used_bytes, figures, sparkline)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OF_THE_CLUSTER = {"rbd_support module is not ready, try again"}
 """Words of Ceph that are passed on as they are."""
 SECTION = "## What you see, what it means, what to do"

@@ -11,7 +11,7 @@ from jobs.model.lifecycle import Change
 from jobs.model.task import Status
 from jobs.queue import runs as run_module
 from storage.memory import MemoryStore
-from tests.unit.test_queue import House
+from tests.unit.jobs.queue.test_queue import House
 
 
 class Refusing(MemoryStore):
