@@ -22,7 +22,7 @@ from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from users import main; sys.exit(main(sys.argv[1:]))"]
+PROGRAM = [sys.executable, "-c", "import sys; from commands.user import main; sys.exit(main(sys.argv[1:]))"]
 
 
 def user(data_dir, *words, given=b""):
