@@ -17,10 +17,11 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProt
 
 from accounts.accounts import Identity
 from accounts.sign_ins import Lasting
-from handlers.http.base import ServiceHandler, take_place
+from handlers.http.api import take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
 from handlers.http.query import read_query, whole
+from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
 from jobs.live.feed import TRY_AGAIN_LATER, Subscriber

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta
 
-from handlers.http.base import API, ApiHandler
+from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation, Schema
 from handlers.http.problems import problem
 from handlers.http.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words

@@ -25,7 +25,7 @@ from ceph.reader.cached import Kept, Reading, Value
 from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Pool
 from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
-from handlers.http.base import API, ApiHandler
+from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import Wanted, cut, found, neighbours, ordered, page_query
 from handlers.http.query import truth
