@@ -24,13 +24,12 @@ from handlers.http.api import API
 from handlers.http.operation import Schema
 from handlers.http.proxies import NOBODY, Proxies
 from handlers.http.service import NotFoundHandler
-from handlers.live import EventsHandler
+from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.tasks import (
-    ChangesHandler,
     DeleteHandler,
     InterruptionsHandler,
     RetryHandler,

@@ -25,11 +25,11 @@ from ceph.reader.cached import Kept, Reading, Value
 from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Pool
 from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
+from handlers.creating import APPLIED, CREATING_HEADERS, CreatingHandler
 from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import Wanted, cut, found, neighbours, ordered, page_query
 from handlers.http.query import truth
-from handlers.tasks import APPLIED, CREATING_HEADERS, CreatingHandler
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import Conflict, NoSuchTask, NotFound
 from jobs.model.task import Task, iso_time
