@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
-from handlers.ceph.pools import STALE, TASK_LOCATION, ClusterHandler
+from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
 from handlers.ceph.views import ImageListView, image_view, unreadable_view
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
