@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from ceph.connection import bindings
 from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster, fsid_in_conf
-from ceph.connection.questions import Questions, questions_path
+from ceph.connection.query_budget import Questions, questions_path
 from ceph.connection.trial import proven
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.pool_changes.placement import pause_seconds
