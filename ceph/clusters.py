@@ -12,7 +12,7 @@ from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.connection.query_budget import Questions, questions_path
 from ceph.connection.trial import proven
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from ceph.pool_changes.placement import pause_seconds
+from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
 from jobs.definition.registry import Pause, Provided, Registry, Round

@@ -25,7 +25,7 @@ from ceph.connection.manager_module import error_of_module
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
-from ceph.pool_changes.placement import objects_away
+from ceph.pool_changes.progress import objects_away
 from ceph.pool_changes.progress_events import Details, details_of, events_of
 from ceph.pools import create_pool
 from ceph.reader.background import Beside
