@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from ceph.connection import query_budget
 from ceph.connection.query_budget import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
 from tests.support.service import ROOT
 
