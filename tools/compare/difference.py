@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser
+
+from tools.compare.browsing import chromium
 from tools.compare.pictures import compare_pictures
 
 MOST_SHOWN = 25
@@ -87,40 +91,57 @@ def _is_text(before: object, after: object, allowed: Allowed, where: str) -> boo
     return field not in FIXED and (" " in before or " " in after)
 
 
-def compare(before: Path, after: Path, allowed: Allowed, report: Path | None = None) -> int:
-    """Prints what differs between two recordings by part; returns how many parts do."""
-    names = sorted({_name_of(path, folder) for folder in (before, after) for path in folder.rglob("*") if path.is_file()})
-    found = 0
-    parts: dict[str, list[str]] = {}
-    for name in names:
-        parts.setdefault(name.partition("/")[0], []).append(name)
-    for part, files in parts.items():
-        differing = [line for name in files for line in _of_file(before / name, after / name, allowed, report, name)]
-        found += bool(differing)
-        print(f"{part}: {f'{len(differing)} differences' if differing else f'identical ({len(files)} files)'}")
-        for line in differing[:MOST_SHOWN]:
+class Comparison:
+    """Of two recordings, part by part. Pictures need a browser, which is started only if two of them differ."""
+
+    def __init__(self, before: Path, after: Path, allowed: Allowed, report: Path) -> None:
+        self.before = before
+        self.after = after
+        self.allowed = allowed
+        self.report = report
+        self.stack = ExitStack()
+        self.browser: Browser | None = None
+
+    def run(self) -> int:
+        """Prints what differs by part, and returns how many parts do. What only one has recorded is not compared."""
+        parts = [
+            sorted(path.name for path in folder.iterdir() if path.is_dir()) for folder in (self.before, self.after)
+        ]
+        with self.stack:
+            found = [self._run_part(part) for part in parts[0] if part in parts[1]]
+        for part in sorted(set(parts[0]) ^ set(parts[1])):
+            print(f"{part}: not compared, since only one recording has it")
+        return sum(found)
+
+    def _run_part(self, part: str) -> bool:
+        folders = (self.before / part, self.after / part)
+        files = sorted(
+            {path.relative_to(one).as_posix() for one in folders for path in one.rglob("*") if path.is_file()}
+        )
+        found = [line for name in files for line in self._of_file(*(folder / name for folder in folders), name)]
+        print(f"{part}: {counted(len(found)) if found else f'identical ({len(files)} files)'}")
+        for line in found[:MOST_SHOWN]:
             print(f"  {line}")
-        if len(differing) > MOST_SHOWN:
-            print(f"  … and {len(differing) - MOST_SHOWN} more")
-    return found
+        if len(found) > MOST_SHOWN:
+            print(f"  … and {len(found) - MOST_SHOWN} more")
+        return bool(found)
+
+    def _of_file(self, before: Path, after: Path, name: str) -> list[str]:
+        if not before.exists() or not after.exists():
+            return [f"{name}: only {'after' if after.exists() else 'before'}"]
+        if before.read_bytes() == after.read_bytes():
+            return []
+        if name.endswith(".png"):
+            words = compare_pictures(self._browser(), before, after, self.report)
+            return [f"{name}: {words}"] if words else []
+        read = json.loads if name.endswith(".json") else str.splitlines
+        return [f"{name} {one}" for one in differences(read(before.read_text()), read(after.read_text()), self.allowed)]
+
+    def _browser(self) -> Browser:
+        if self.browser is None:
+            self.browser = self.stack.enter_context(chromium())
+        return self.browser
 
 
-def _name_of(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
-def _of_file(before: Path, after: Path, allowed: Allowed, report: Path | None, name: str) -> Sequence[str]:
-    if not before.exists() or not after.exists():
-        return [f"{name}: only {'after' if after.exists() else 'before'}"]
-    if before.read_bytes() == after.read_bytes():
-        return []
-    if name.endswith(".json"):
-        found = differences(json.loads(before.read_text()), json.loads(after.read_text()), allowed)
-        return [f"{name} {one}" for one in found]
-    if name.endswith(".png"):
-        return compare_pictures(before, after, report, name)
-    return _of_texts(before.read_text().splitlines(), after.read_text().splitlines(), allowed, name)
-
-
-def _of_texts(before: list[str], after: list[str], allowed: Allowed, name: str) -> list[str]:
-    return [f"{name} line {one}" for one in differences(before, after, allowed)]
+def counted(number: int) -> str:
+    return "1 difference" if number == 1 else f"{number} differences"

@@ -15,7 +15,7 @@ from typing import Any
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 HEX = re.compile(r"[0-9a-f]{8,}(-[0-9a-f]+)*")
 GIVEN = frozenset({"params", "parameters", "metadata", "errors", "schema"})
-"""Fields whose content the walk itself has given, or that describe values instead of having them: nothing is replaced."""
+"""Fields whose content the walk has given, or that describe values instead of having them: nothing is replaced."""
 
 
 def _time(value: object) -> object:
@@ -55,9 +55,29 @@ def _cursor_without_time(match: re.Match[str]) -> str:
 
 
 LONG_AGO_MS = 10**12
-TIMES = ("created", "started", "last_modified", "ended", "estimated", "at", "now", "until", "resumed", "removed", "minute")
+TIMES = (
+    "created",
+    "started",
+    "last_modified",
+    "ended",
+    "estimated",
+    "at",
+    "now",
+    "until",
+    "resumed",
+    "removed",
+    "minute",
+)
 TIMES_OF_CLUSTERS = ("as_of", "used_as_of", "performance_as_of", "since", "begun")
-MEASURED = ("pace_seconds", "seconds", "cpu_percent", "memory_bytes", "uptime_seconds", "waiting_seconds", "running_seconds")
+MEASURED = (
+    "pace_seconds",
+    "seconds",
+    "cpu_percent",
+    "memory_bytes",
+    "uptime_seconds",
+    "waiting_seconds",
+    "running_seconds",
+)
 
 FIELDS: Mapping[str, Callable[[object], object]] = {
     **dict.fromkeys((*TIMES, *TIMES_OF_CLUSTERS), _time),  # a walk takes place at its own time
@@ -98,12 +118,17 @@ def normal_headers(headers: list[tuple[str, str]], request_id: str | None) -> di
     """Returns headers by name; `request_id` is what the request brought along, any other is the server's own."""
     found: dict[str, str] = {}
     for name, value in sorted(headers):
-        if name.lower() in VOLATILE_HEADERS or (name.lower() == "x-request-id" and value != request_id):
-            value = "<volatile>"
-        if name.lower() == "set-cookie":
-            value = re.sub(r'sessionid_\w+=("[^"]*"|[^;]*)', _cookie, re.sub(r"expires=[^;]*", "expires=<time>", value))
-        found[name] = f"{found[name]}\n{value}" if name in found else value
+        shown = _header(name.lower(), value, request_id)
+        found[name] = f"{found[name]}\n{shown}" if name in found else shown
     return found
+
+
+def _header(name: str, value: str, request_id: str | None) -> str:
+    if name in VOLATILE_HEADERS or (name == "x-request-id" and value != request_id):
+        return "<volatile>"
+    if name == "set-cookie":
+        return re.sub(r'sessionid_\w+=("[^"]*"|[^;]*)', _cookie, re.sub(r"expires=[^;]*", "expires=<time>", value))
+    return value
 
 
 def _cookie(match: re.Match[str]) -> str:
@@ -128,7 +153,7 @@ TEXTS = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"(?i)\b(worker|process|pid) \d+", r"\1 <pid>"),
     (r"\d+(\.\d+)? ms\b", "<number> ms"),
-    (r"\b[0-9a-f]{8}-\d+\b", "<request>"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]+\b", "<request>"),
     (r"the password \S+", "the password <random>"),
     (r"\b[0-9a-f]{32,}\b", "<id>"),
 )
@@ -136,7 +161,9 @@ TEXTS = (
 
 def normal_page(html: str) -> str:
     """Returns a page without the files that it loads: where they lie is the version's own affair."""
-    return re.sub(r'(?:<link rel="modulepreload"[^>]*>\s*)', "", re.sub(r'"/openattic/(?:static|vendor)/[^"]*"', '"<file>"', html))
+    return re.sub(
+        r'(?:<link rel="modulepreload"[^>]*>\s*)', "", re.sub(r'"/openattic/(?:static|vendor)/[^"]*"', '"<file>"', html)
+    )
 
 
 def normal_metrics(text: str) -> list[str]:

@@ -47,7 +47,9 @@ class Recorder:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         kinds = {"Content-Type": kind} if raw is not None and kind else {}
         address = path if path.startswith("/") else f"{API}/{path}"
-        answer = self.server.request(method, address, raw, {**(basic() if sign_in is None else sign_in), **kinds, **sent})
+        answer = self.server.request(
+            method, address, raw, {**(basic() if sign_in is None else sign_in), **kinds, **sent}
+        )
         self.called.add((method.lower(), address.partition("?")[0]))
         self.note(
             {
@@ -67,7 +69,9 @@ class Recorder:
     def uncalled(self, document: Any) -> list[str]:
         """Returns the operations of an OpenAPI document that no call was."""
         base = document["servers"][0]["url"]
-        operations = [(method, path) for path, item in document["paths"].items() for method in METHODS if method in item]
+        operations = [
+            (method, path) for path, item in document["paths"].items() for method in METHODS if method in item
+        ]
         templates = [(method, path, _template(base + path)) for method, path in operations]
         return [
             f"{method.upper()} {path}"

@@ -33,6 +33,7 @@ def is_open(gate: str) -> bool:
     metadata={"walk": "{name}", "steps": "{steps}"},
     lock="walk:{name}",
     rounds="{steps}",
+    expected_round_seconds=3600,  # it is never stalled, however long somebody looks
 )
 def walk(name: str, steps: Annotated[int, Meta(ge=1, le=1000)] = 3, *, done: int = 0) -> Iterator[Round | Pause]:
     """Walks step by step; the file NAME.NUMBER opens the way to a step."""
