@@ -25,6 +25,7 @@ from handlers.views import (
     RoundListView,
     TaskListView,
 )
+from jobs.clock import wall_clock
 from jobs.definition.composition import schema_of
 from jobs.definition.params import JSON_SCHEMA, Parameter, json_schema, validate
 from jobs.definition.registry import Registry
@@ -34,7 +35,7 @@ from jobs.model.answer_size import Room, is_whole, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time, parse_time
 from jobs.queue.bulk import delete_all
-from jobs.queue.task_queue import Submission, wall_clock
+from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LONGEST_WAIT_SECONDS = 60

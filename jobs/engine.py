@@ -35,7 +35,23 @@ class EngineListener(Protocol):
         """The worker of this task is dead. The reason in words: `killed by signal 9 (out of memory?)`."""
 
 
-class Engine(Protocol):
+class Workers(Protocol):
+    """What people can see of an engine's workers."""
+
+    def workers(self) -> list[WorkerView]:
+        """The workers as they are now."""
+
+    def worker_states(self) -> list[str]:
+        """Their states alone, at no cost; the order is that of `workers`."""
+
+    def changed_workers(self) -> int:
+        """How many run other code than the server: it was replaced on disk after the start."""
+
+    def worker_usage(self) -> list[WorkerUsage]:
+        """What they have used, in the same order."""
+
+
+class Engine(Workers, Protocol):
     """Runs one task a worker."""
 
     listener: EngineListener
@@ -55,18 +71,6 @@ class Engine(Protocol):
 
     def kill_task(self, task_id: int) -> None:
         """Kills the task's worker; `worker_died` follows. Nothing happens where the task does not run."""
-
-    def workers(self) -> list[WorkerView]:
-        """The workers as they are now."""
-
-    def worker_states(self) -> list[str]:
-        """Their states alone, at no cost; the order is that of `workers`."""
-
-    def changed_workers(self) -> int:
-        """How many run other code than the server: it was replaced on disk after the start."""
-
-    def worker_usage(self) -> list[WorkerUsage]:
-        """What they have used, in the same order."""
 
     async def stop(self, grace_seconds: float) -> None:
         """No new rounds; what is under way may end within the grace; then every worker is killed.

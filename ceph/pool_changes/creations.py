@@ -18,8 +18,10 @@ from msgspec.structs import replace
 from ceph.pools import CREATES, pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
+from jobs.clock import wall_clock
 from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
-from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
+from jobs.queue.drafts import Submission
+from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey
 from storage.sqlite.creations import PoolCreation, PoolCreationStore
 

@@ -33,7 +33,7 @@ from handlers.tasks import APPLIED, CREATING_HEADERS, CreatingHandler
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import Conflict, NoSuchTask, NotFound
 from jobs.model.task import Task, iso_time
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from jobs.store import Created
 
 _WORDS = "letters, digits, _, - and ."

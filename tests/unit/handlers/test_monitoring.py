@@ -37,7 +37,8 @@ async def no_look():
 @pytest.fixture
 def app() -> Application:
     registry = load_registry()
-    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
+    engine = ScriptedEngine(1)
+    queue = TaskQueue(UnreadableStore(), engine, registry)
     database = SimpleNamespace(write_problem=None, problems=[], look_at_files=no_look, commits=CommitTally())
     return make_application(
         SimpleNamespace(
@@ -46,7 +47,12 @@ def app() -> Application:
             ),
             version="1",
             tasks=SimpleNamespace(
-                store=queue._store, queue=queue, database=database, registry=registry, rest=Rest(None)
+                store=queue._store,
+                queue=queue,
+                workers=engine,
+                database=database,
+                registry=registry,
+                rest=Rest(None),
             ),
             connections=Connections(),
             answers=HttpTally(),

@@ -16,7 +16,7 @@ from ceph.jobs.asking import Asker
 from ceph.jobs.measuring import Measuring
 from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
-from jobs.queue.task_queue import LARGEST_METADATA_BYTES
+from jobs.queue.drafts import LARGEST_METADATA_BYTES
 
 REGISTRY = load_registry()
 
