@@ -339,8 +339,9 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
+    from handlers.http.gate import Gate
     from handlers.http.overflow import Overflow
-    from handlers.http.server import Gate, Server
+    from handlers.http.server import Server
     from handlers.routes import make_application
     from processes.descriptors import descriptor_limit
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from handlers.http.base import ApiHandler
+from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
 from handlers.metrics import count_states, exposition
 from handlers.views import NotReadyView

@@ -13,9 +13,9 @@ from msgspec import Struct
 from ceph.connection.cluster import Cluster
 from ceph.connection.modules import explained
 from ceph.connection.questions import Questions
+from ceph.errors import ClusterRefused
 from ceph.images.samples import ORDERS, Answer, answer_of
 from ceph.pools import all_pools
-from jobs.errors import ClusterRefused
 
 COMMAND = "rbd perf image stats"
 EVERYTHING = ""

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ceph.errors import ClusterError, ClusterRefused
 from ceph.pools import CREATES, pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
 from jobs.clock import wall_clock
-from jobs.errors import ClusterError, ClusterRefused, Conflict, HourglassError, StorageUnavailable
+from jobs.errors import Conflict, HourglassError, StorageUnavailable
 from jobs.queue.drafts import Submission
 from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey

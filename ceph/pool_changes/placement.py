@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ceph.errors import ClusterRefused, TargetChanged
 from ceph.state import Check, Pool
-from jobs.errors import ClusterRefused, TargetChanged
 
 POOL_GONE_ERRNO = 2
 MOST_PERCENT = 99

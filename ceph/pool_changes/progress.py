@@ -15,9 +15,9 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterError
 from ceph.images.findings import cut
 from ceph.state import Pool, ProgressEvent
-from jobs.errors import ClusterError
 
 MOST_EVENTS = 100
 MOST_CHARACTERS = 500

@@ -22,6 +22,7 @@ import logs
 from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.connection.modules import error_of_module
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
 from ceph.pool_changes.placement import objects_away
@@ -44,7 +45,6 @@ from ceph.reader.messages import (
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, checks_of, pools_of
 from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from processes.child import become_child, leave
 from processes.framing import Frames, framed
 

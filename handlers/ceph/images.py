@@ -9,12 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
-from handlers.ceph.pools import STALE, TASK_LOCATION, ClusterHandler
+from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
 from handlers.ceph.views import ImageListView, image_view, unreadable_view
+from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import cut, found, ordered, page_query
 from handlers.http.query import text
-from handlers.tasks import APPLIED, CREATING_HEADERS
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.live.views import TaskView

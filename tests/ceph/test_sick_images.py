@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from ceph.errors import ClusterUnavailable
 from ceph.images.opening import Measure, Opener
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to

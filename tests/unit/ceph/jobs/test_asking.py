@@ -6,11 +6,10 @@ from errno import EAGAIN, EIO, ETIMEDOUT
 
 import pytest
 
-from ceph.images.opening import Hangs
+from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
 from ceph.jobs import asking
 from ceph.jobs.asking import Asker
 from jobs.definition.registry import Pause, Round
-from jobs.errors import ClusterRefused, ClusterUnavailable
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)

@@ -10,12 +10,13 @@ from errno import EAGAIN, EIO
 import pytest
 from msgspec.json import encode
 
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Sample, Sizes
 from ceph.jobs import asking
 from ceph.jobs.asking import Asker
 from ceph.jobs.measuring import Measuring
 from jobs.definition.registry import Pause, Round, load_registry
-from jobs.errors import ClusterRefused, ClusterUnavailable, InvalidInput
+from jobs.errors import InvalidInput
 from jobs.queue.drafts import LARGEST_METADATA_BYTES
 
 REGISTRY = load_registry()
