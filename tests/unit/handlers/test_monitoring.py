@@ -17,8 +17,8 @@ from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
+from jobs.store import CommitTally
 from storage.memory import MemoryStore
-from storage.sqlite.database import CommitTally
 from tests.support.engine import ScriptedEngine
 from tests.support.monitoring import Samples
 
@@ -30,8 +30,12 @@ class UnreadableStore(MemoryStore):
         raise StorageUnavailable
 
 
-async def no_look():
-    """There are no files to look at."""
+async def no_check():
+    """There are no files to check."""
+
+
+def no_size():
+    raise OSError
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def app() -> Application:
     registry = load_registry()
     engine = ScriptedEngine(1)
     queue = TaskQueue(UnreadableStore(), engine, registry)
-    database = SimpleNamespace(write_problem=None, problems=[], look_at_files=no_look, commits=CommitTally())
+    health = SimpleNamespace(write_problem=None, problems=[], check=no_check, commits=CommitTally(), size_bytes=no_size)
     return make_application(
         SimpleNamespace(
             config=SimpleNamespace(
@@ -50,7 +54,7 @@ def app() -> Application:
                 store=queue._store,
                 queue=queue,
                 workers=engine,
-                database=database,
+                stores=SimpleNamespace(health=health),
                 registry=registry,
                 rest=Rest(None),
             ),
