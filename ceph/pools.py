@@ -9,10 +9,10 @@ from msgspec import Meta, Struct
 
 from ceph import choices
 from ceph.connection.cluster import Cluster
-from ceph.pool_changes.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
+from ceph.errors import ClusterRefused, TargetChanged
+from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
 from jobs.definition.registry import Locks
-from jobs.errors import ClusterRefused, TargetChanged
 
 CREATES, CHANGES = "pool_create", "pool_pgs"
 """The jobs that make something of a pool."""

@@ -11,7 +11,7 @@ from tornado.escape import parse_qs_bytes
 from accounts.accounts import Identity
 from accounts.passwords import LONGEST_PASSWORD_CHARACTERS
 from accounts.signin import LONGEST_KEY_CHARACTERS
-from handlers.http.base import ApiHandler
+from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.problems import problem
 from handlers.http.query import truth

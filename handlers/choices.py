@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
-from handlers.http.base import ApiHandler
+from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import Wanted, cut, found, neighbours, page_query
 from handlers.http.problems import Refusal

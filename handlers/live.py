@@ -17,10 +17,11 @@ from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProt
 
 from accounts.accounts import Identity
 from accounts.sign_ins import Lasting
-from handlers.http.base import ServiceHandler, take_place
+from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
-from handlers.http.query import read_query, whole
+from handlers.http.query import held_seconds, read_query, whole
+from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
 from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
@@ -116,6 +117,29 @@ class EventsProtocol(WebSocketProtocol13):
     def write_packed(self, frame: bytes) -> asyncio.Future[None]:
         """Writes a frame that `text_frame` has made. Raises StreamClosedError."""
         return self.stream.write(frame)
+
+
+class ChangesHandler(ApiHandler):
+    """What has changed."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: ChangesFrame | ResyncFrame},
+            query={
+                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
+                "wait": held_seconds("answer when there is something, or when they are over"),
+            },
+        ),
+    }
+
+    async def get(self) -> None:
+        """Tells what changed since a revision, and may wait for it."""
+        since = self.value("since")
+        feed = self.services.tasks.feed
+        if self.value("wait"):
+            self.take_waiting_place()
+            await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
+        await self.answer_shared(lambda: feed.changes(since))
 
 
 class EventsHandler(ServiceHandler, WebSocketHandler):

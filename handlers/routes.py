@@ -20,16 +20,16 @@ from handlers.docs.openapi import OpenApiHandler, describe
 from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
 from handlers.http.access_log import AnswerNote
-from handlers.http.base import API, NotFoundHandler
+from handlers.http.api import API
 from handlers.http.operation import Schema
 from handlers.http.proxies import NOBODY, Proxies
-from handlers.live import EventsHandler
+from handlers.http.service import NotFoundHandler
+from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.tasks import (
-    ChangesHandler,
     DeleteHandler,
     InterruptionsHandler,
     RetryHandler,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from msgspec import UNSET
 
-from handlers.http.base import ApiHandler
+from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.query import number, whole
 from handlers.views import (

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from hashlib import sha256
-from typing import Annotated, Any, ClassVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
-import msgspec
 from msgspec import Meta
 
-from handlers.http.base import API, ApiHandler
-from handlers.http.operation import Operation, Schema
+from handlers.creating import CREATING_HEADERS, LOCATED, WAIT_FOR_END, AnsweringHandler, CreatingHandler
+from handlers.http.api import API, ApiHandler
+from handlers.http.operation import Operation
 from handlers.http.problems import problem
-from handlers.http.query import Cursor, Query, cursor, one_of, seconds, text, truth, whole, words
+from handlers.http.query import Cursor, cursor, one_of, text, truth, whole, words
+from handlers.submissions import LARGEST_ARRAY, submission_of, submission_schema
 from handlers.views import (
     CreatedView,
     DeletionsView,
@@ -25,37 +23,22 @@ from handlers.views import (
     RoundListView,
     TaskListView,
 )
-from jobs.definition.composition import schema_of
-from jobs.definition.params import JSON_SCHEMA, Parameter, json_schema, validate
-from jobs.definition.registry import Registry
-from jobs.errors import CountChanged, HourglassError, InvalidInput, Mistakes, NoSuchTask, NotFound, StatusChanged
-from jobs.live.views import ChangesFrame, ResyncFrame, TaskView, Time, round_view
-from jobs.model.answer_size import Room, is_whole, without_large_fields
+from jobs.definition.params import Parameter, json_schema, validate
+from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
+from jobs.live.views import TaskView, round_view
+from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
-from jobs.model.task import Status, Task, iso_time, parse_time
+from jobs.model.task import Status, Task, iso_time
 from jobs.queue.bulk import delete_all
-from jobs.queue.task_queue import Submission, wall_clock
+from jobs.queue.task_queue import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
-LONGEST_WAIT_SECONDS = 60
-LONGEST_HELD_SECONDS = 55
-"""Who asks for more is answered after this: proxies commonly give up on an answer after 60 s of silence."""
 LARGEST_PAGE = 500
 LARGEST_BULK = 1000
-LARGEST_ARRAY = 1000
 LARGEST_DELETE = 10_000
-LONGEST_KEY = 255
-
-
-def held_seconds(what_for: str) -> Query:
-    """How long a call may wait."""
-    given = seconds(LONGEST_WAIT_SECONDS).about(f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
-    return replace(given, read=lambda text: min(cast(float, given.read(text)), LONGEST_HELD_SECONDS))
-
 
 _EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
 _FORCE = truth.about("do not wait for the round under way, kill its worker")
-_WAIT = held_seconds("answer when the task is final, or when so many seconds are over")
 _FILTERS = {
     "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
     "job": text.about("tasks of this job"),
@@ -66,12 +49,6 @@ _FILTERS = {
     "created_by": text.about("tasks that this user created"),
 }
 
-_SUBMISSION = (
-    Parameter("job", str),
-    Parameter("params", dict[str, Any], {}),
-    Parameter("priority", Annotated[int, Meta(ge=-100, le=100)], 0),
-    Parameter("not_before", Time | None, None),
-)
 _PIN = (Parameter("pinned", bool),)
 _TaskId = Annotated[int, Meta(ge=1, le=2**53)]
 _DELETION = (
@@ -79,118 +56,6 @@ _DELETION = (
     Parameter("if_status", Expected | None, None),
     Parameter("force", bool, False),
 )
-
-
-def _read_key(given: str) -> str:
-    if not (0 < len(given) <= LONGEST_KEY and given.isascii() and given.isprintable()):
-        raise ValueError(f"expected 1 to {LONGEST_KEY} printable characters of ASCII, got {len(given)} characters")
-    return given
-
-
-_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
-CREATING_HEADERS = {
-    "Idempotency-Key": Query(_read_key, _KEY_SCHEMA, "creates at most one task for this key within 24 hours"),
-    "Prefer": Query(str, {"type": "string"}, "wait=SECONDS: answer when the task is final, or when they are over"),
-}
-APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
-_LOCATED = {"Location": "the address of the task", **APPLIED}
-
-
-def _submission_schema(registry: Registry) -> Schema:
-    """One task of any job, or an array of them."""
-    submission = {"$ref": "#/$defs/Submission"}
-    return {
-        "$schema": JSON_SCHEMA,
-        "$defs": {
-            "Submission": {"anyOf": [_submission_of(job.name, schema_of(registry, job)) for job in registry.jobs]}
-        },
-        "anyOf": [submission, {"type": "array", "items": submission, "maxItems": LARGEST_ARRAY}],
-    }
-
-
-def _submission_of(name: str, params: Schema) -> Schema:
-    schema = json_schema(_SUBMISSION)
-    schema["properties"] |= {"job": {"const": name}, "params": params}  # type: ignore[operator]
-    if params.get("required"):
-        schema["required"] = ["job", "params"]
-    return schema
-
-
-class AnsweringHandler(ApiHandler):
-    """A call whose answer is one task, whole."""
-
-    async def answer_task(self, task: Task, status: int = 200) -> None:
-        """Answers with the task; if that is large, it is read again when its turn has come."""
-        light = without_large_fields(task)
-        if light is task and is_whole(task):
-            self.send(self.view(task), status)
-            return
-        del task
-        await self.answer(lambda: self._whole_view(light), status)
-
-    async def _whole_view(self, light: Task) -> TaskView:
-        """The task as it is now; one that is gone as it was, without large fields."""
-        try:
-            return self.view(await self.services.tasks.store.task(light.id))
-        except NoSuchTask:
-            return self.view(light)
-
-
-class CreatingHandler(AnsweringHandler):
-    """A call that creates a task: at most one for a key, and it may wait for its end."""
-
-    task_headers: ClassVar[Sequence[str]] = ("Location",)
-    """The headers that name the task."""
-
-    async def create(self, submit: Callable[[RequestKey | None], Awaitable[Created]], status: int = 201) -> None:
-        """Creates the task and answers with it, `status` where it is new. Both headers are read before: what is
-        refused creates nothing."""
-        key, wait = self.request_key(), self.preferred_wait()
-        created = await submit(key)
-        status = status if created.is_new else 200
-        self.forget_body()
-        if wait is None:
-            self._name(created.task)
-            await self.answer_task(created.task, status)
-            return
-        task = without_large_fields(created.task)
-        del created  # nobody who waits holds what is large
-        await self.as_preferred(task, wait)
-        await self.answer(lambda: self._whole_view(task), status)
-
-    def request_key(self) -> RequestKey | None:
-        """What makes this request the same as an earlier one. Raises InvalidInput."""
-        key = self.request_header("Idempotency-Key", CREATING_HEADERS["Idempotency-Key"])
-        if key is None:
-            return None
-        body = msgspec.json.encode(self.json(), order="sorted")
-        path = self.request.path.rstrip("/")
-        body_hash = sha256(body).hexdigest()
-        return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
-
-    async def as_preferred(self, task: Task, wait: float | None) -> None:
-        """Goes on at once, or when the task is final or gone, as the client prefers; the headers name the task."""
-        self._name(task)
-        if wait is not None:
-            with self.ending_with_client(), suppress(NoSuchTask):
-                await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait))
-            self.set_header("Preference-Applied", f"wait={wait:g}")
-
-    def _name(self, task: Task) -> None:
-        for name in self.task_headers:
-            self.set_header(name, f"{API}/taskqueue/{task.id}")
-
-    def preferred_wait(self) -> float | None:
-        """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
-        Raises InvalidInput, and a Refusal if too many wait."""
-        for preference in self.request.headers.get("Prefer", "").split(","):
-            name, _, value = preference.partition(";")[0].partition("=")
-            if name.strip().lower() == "wait":
-                seconds_text = value.strip().strip('"')
-                wanted = float(self.header_value("Prefer", seconds_text, _WAIT))
-                self.take_waiting_place()
-                return wanted
-        return None
 
 
 class DeletingHandler(ApiHandler):
@@ -222,9 +87,9 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         "POST": Operation(
             answers={200: TaskView, 201: TaskView | CreatedView},
             headers=CREATING_HEADERS,
-            body=_submission_schema,
+            body=submission_schema,
             example={"job": "test_task", "params": {"times": 5}, "priority": 10},
-            answer_headers=_LOCATED,
+            answer_headers=LOCATED,
             problems=(403, 409),
         ),
         "DELETE": Operation(
@@ -275,7 +140,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     def _take_submission(self) -> Submission:
         """What the body asks for, which is not held any longer."""
-        submission = self._submission(self.json())
+        submission = submission_of(self.json(), self.services.tasks.registry)
         self.forget_body()
         return submission
 
@@ -284,8 +149,9 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         ids: list[Any] = list(dict.fromkeys(self.values.get("id", [])))
         has_filter = any(name in self.values for name in _FILTERS)
         if bool(ids) == has_filter:
+            given = "both" if has_filter else "neither"
             raise InvalidInput(
-                errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {_both(has_filter)}"]}
+                errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {given}"]}
             )
         if ids and "as_of" in self.values:
             raise InvalidInput(errors={"as_of": ["goes with a filter, not with ids: if_status guards those"]})
@@ -318,12 +184,9 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         tasks = Room().fit_all(one.task for one in created)
         self.send(CreatedView([self.view(task) for task in tasks]), 201)
 
-    def _submission(self, given: object) -> Submission:
-        return _submission(given, self.services.tasks.registry)
-
     def _submission_or_mistake(self, given: object) -> Submission | InvalidInput:
         try:
-            return self._submission(given)
+            return submission_of(given, self.services.tasks.registry)
         except InvalidInput as error:
             return error
 
@@ -351,53 +214,6 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         return f"{API}/taskqueue?{urlencode([*kept, *more])}"
 
 
-def _both(has_filter: bool) -> str:
-    return "both" if has_filter else "neither"
-
-
-def _submission(given: object, registry: Registry) -> Submission:
-    """What a body asks for. Raises InvalidInput with all mistakes at once."""
-    mistakes = Mistakes()
-    values: dict[str, Any] = {}
-    try:
-        values = validate(_SUBMISSION, given, "a task")
-    except InvalidInput as error:
-        mistakes = error.mistakes
-    not_before = None
-    try:
-        not_before = _time(given.get("not_before") if isinstance(given, dict) else None)
-    except ValueError as error:
-        mistakes.add("not_before", str(error))
-    if mistakes:
-        _note_mistakes_of_job(mistakes, given, registry)
-        raise InvalidInput(errors=mistakes)
-    return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
-
-
-def _note_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry) -> None:
-    """What the job itself would say of a request whose form is wrong already."""
-    if not isinstance(given, dict) or not isinstance(given.get("job"), str):
-        return
-    try:
-        job = registry.job(given["job"])
-        if "params" not in mistakes.listed:
-            job.validate(given.get("params", {}))
-    except NotFound as error:
-        mistakes.add("job", str(error))
-    except InvalidInput as error:
-        mistakes.take(error)
-
-
-def _time(given: object) -> int | None:
-    """Milliseconds since 1970. What is no text at all has been refused already."""
-    if not isinstance(given, str):
-        return None
-    try:
-        return parse_time(given)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f'expected a time like 2026-01-31T12:00:00Z, got "{given[:60]}"') from error
-
-
 class TestTaskHandler(CreatingHandler):
     """Test tasks."""
 
@@ -407,7 +223,7 @@ class TestTaskHandler(CreatingHandler):
             headers=CREATING_HEADERS,
             body=lambda registry: registry.job("test_task").schema(),
             example={"times": 5},
-            answer_headers=_LOCATED,
+            answer_headers=LOCATED,
             problems=(403, 409),
         ),
     }
@@ -425,7 +241,7 @@ class TaskHandler(AnsweringHandler):
     """One task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation(answers={200: TaskView}, query={"wait": _WAIT}, problems=(404,)),
+        "GET": Operation(answers={200: TaskView}, query={"wait": WAIT_FOR_END}, problems=(404,)),
         "PUT": Operation(
             answers={200: TaskView}, body=lambda _: json_schema(_PIN), example={"pinned": True}, problems=(403, 404)
         ),
@@ -470,7 +286,7 @@ class TaskHandler(AnsweringHandler):
         told = HourglassError(str(error))
 
         async def read() -> ProblemView:
-            return problem(told, 412, **({} if light is None else {"task": await self._whole_view(light)}))
+            return problem(told, 412, **({} if light is None else {"task": await self.whole_view(light)}))
 
         self.content_type = "application/problem+json"
         await self.answer(read, 412)
@@ -509,7 +325,7 @@ class RetryHandler(CreatingHandler):
         "POST": Operation(
             answers={200: TaskView, 201: TaskView},
             headers=CREATING_HEADERS,
-            answer_headers=_LOCATED,
+            answer_headers=LOCATED,
             problems=(403, 404, 409),
         ),
     }
@@ -557,29 +373,6 @@ class InterruptionsHandler(ApiHandler):
                 [InterruptionView(str(iso_time(one.at)), iso_time(one.resumed)) for one in found],
             )
         )
-
-
-class ChangesHandler(ApiHandler):
-    """What has changed."""
-
-    operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation(
-            answers={200: ChangesFrame | ResyncFrame},
-            query={
-                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
-                "wait": held_seconds("answer when there is something, or when they are over"),
-            },
-        ),
-    }
-
-    async def get(self) -> None:
-        """Tells what changed since a revision, and may wait for it."""
-        since = self.value("since")
-        feed = self.services.tasks.feed
-        if self.value("wait"):
-            self.take_waiting_place()
-            await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
-        await self.answer_shared(lambda: feed.changes(since))
 
 
 def _task_id(text_of_id: str) -> int:

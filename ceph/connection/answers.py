@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from jobs.errors import ClusterRefused, in_words
+from ceph.errors import ClusterRefused
+from jobs.errors import in_words
 
 log = logging.getLogger("hourglass.ceph")
 

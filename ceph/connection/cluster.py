@@ -23,8 +23,8 @@ from ceph.connection import bindings
 from ceph.connection.answers import decoded, understood
 from ceph.connection.conffile import explained, keyring, keyrings, named_fsid, unusable
 from ceph.connection.trial import Proven, forget, proven, stamp_of
+from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.settings import ClusterSettings
-from jobs.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 
 if TYPE_CHECKING:
     from types import TracebackType

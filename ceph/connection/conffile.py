@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from errno import EFBIG, EINVAL, EISDIR
 from string import Template
 
+from ceph.errors import ClusterUnavailable
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 
 LARGEST_BYTES = 1 << 20
 LONGEST_SHOWN_CHARACTERS = 60

@@ -20,8 +20,8 @@ import msgspec
 from msgspec import Struct
 
 from ceph.connection.conffile import check_conf, check_keyring, explained, keyring, keyrings, unusable
+from ceph.errors import ClusterUnavailable
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "ceph.connection.trial_process")

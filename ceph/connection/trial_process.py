@@ -9,8 +9,8 @@ import msgspec
 
 from ceph.connection.cluster import handle, told
 from ceph.connection.trial import NotReached, Reached
+from ceph.errors import ClusterError
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterError
 
 
 def main() -> None:

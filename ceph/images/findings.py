@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from msgspec.structs import astuple
 
+from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Series, Sizes, packed, packed_sizes, unpacked, unpacked_sizes
 from ceph.images.summary import counted, result_of
 from ceph.state import Trouble, Unreadable, image_path, parts_of_path
-from jobs.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 
 Found = TypeVar("Found")
 MOST_TEXT_CHARACTERS = 500

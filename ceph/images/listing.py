@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ceph.connection.answers import understood
 from ceph.connection.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.budget import ImageBudget
 from ceph.images.pool_calls import PoolCalls, Reply
 from ceph.images.pool_reading import (
@@ -30,7 +31,6 @@ from ceph.images.pool_reading import (
 )
 from ceph.images.rbd_layout import DIRECTORY
 from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 
 RBD = "rbd"
 MOST_IMAGES = 50_000

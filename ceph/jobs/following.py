@@ -12,7 +12,8 @@ from msgspec.structs import asdict
 
 from ceph.clusters import trying_again
 from ceph.connection.cluster import Cluster
-from ceph.pool_changes.placement import (
+from ceph.errors import ClusterError, ClusterUnavailable
+from ceph.pool_changes.progress import (
     DEFAULT_SETTLE_SECONDS,
     NO_MANAGER,
     Course,
@@ -35,7 +36,6 @@ from ceph.pool_changes.placement import (
 from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, checks_of
 from jobs.definition.registry import Pause, Round
-from jobs.errors import ClusterError, ClusterUnavailable
 
 STATES_COST_SHARE = 10
 

@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused
 from ceph.jobs.following import FollowSettings, checkpoint_of, follow, told_before
-from ceph.pool_changes.placement import Course
+from ceph.pool_changes.progress import Course
 from ceph.pools import (
     Fsid,
     PgNum,
@@ -28,7 +29,6 @@ from ceph.pools import (
 )
 from ceph.state import Pool
 from jobs.definition.registry import Locks, Pause, Round, job
-from jobs.errors import ClusterRefused
 
 POOL_EXISTS_ERRNO = 17
 GOES_ON = "the pool stays, and the cluster goes on by itself"

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from jobs.errors import ClusterError
+from ceph.errors import ClusterError
 
 # So long a failure stands for all who ask: a silent cluster must not be asked by each of a hundred browsers.
 FAILURE_LASTS_SECONDS = 2.0

@@ -7,9 +7,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.pool_changes.facts import Facts
 from ceph.state import ClusterState, Images
-from jobs.errors import ClusterRefused, ClusterUnavailable
 
 
 class Read(Struct, frozen=True, tag=True):

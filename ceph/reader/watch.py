@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 from ceph.clusters import unidentified
 from ceph.connection import bindings
+from ceph.errors import ClusterError, ClusterUnavailable
 from ceph.pool_changes.changes import Sightings, seen
 from ceph.pool_changes.facts import Facts
 from ceph.reader.cached import MOMENT_SECONDS, Kept
@@ -31,7 +32,7 @@ from ceph.reader.messages import (
 )
 from ceph.reader.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
-from jobs.errors import ClusterError, ClusterUnavailable, Conflict, NotFound
+from jobs.errors import Conflict, NotFound
 from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
 log = logging.getLogger("hourglass.ceph")

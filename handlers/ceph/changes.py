@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from ceph.pool_changes.changes import MOST_CHANGES, Change, begin_of, changes
-from ceph.pool_changes.placement import Journey
+from ceph.pool_changes.progress import Journey
 from ceph.state import Pool
-from handlers.ceph.pools import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
+from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
 from handlers.ceph.views import PoolView
+from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
-from handlers.tasks import APPLIED, CREATING_HEADERS
 from jobs.errors import Conflict
 from jobs.live.views import Id, Percent, Time
 from jobs.model.task import iso_time

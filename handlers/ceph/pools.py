@@ -1,10 +1,10 @@
-"""Clusters, their pools and their images by REST: contract, section 8."""
+"""The configured clusters and their pools by REST: contract, section 8."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar
@@ -13,27 +13,25 @@ from msgspec import Meta
 
 from ceph.pool_changes.creations import NewPool
 from ceph.pool_changes.preflight import (
-    PoolTask,
     Preflight,
     impossible_now,
     needs_task,
-    pool_task,
     preflight,
 )
-from ceph.pools import CHANGES, PgNum, locks_of_pool, prepared_by
-from ceph.reader.cached import Kept, Reading, Value
+from ceph.pools import PgNum
+from ceph.reader.cached import Reading
 from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Pool
-from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster_view, pool_view
-from handlers.http.base import API, ApiHandler
+from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
+from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster_view
+from handlers.creating import APPLIED, CREATING_HEADERS
+from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
-from handlers.http.paging import Wanted, cut, found, neighbours, ordered, page_query
+from handlers.http.paging import cut, found, ordered, page_query
 from handlers.http.query import truth
-from handlers.tasks import APPLIED, CREATING_HEADERS, CreatingHandler
 from jobs.definition.params import Parameter, json_schema, validate
-from jobs.errors import Conflict, NoSuchTask, NotFound
+from jobs.errors import Conflict
 from jobs.model.task import Task, iso_time
-from jobs.queue.task_queue import Submission
 from jobs.store import Created
 
 _WORDS = "letters, digits, _, - and ."
@@ -44,9 +42,7 @@ _Application = Annotated[
 _NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Application, "rbd"))
 _CHANGE = (Parameter("pg_num", PgNum),)
 _CONSIDERED = (Parameter("pg_num", int),)
-STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
 _POOL_KEYS = {name: attrgetter(name) for name in ("id", "name", "size", "application", "pg_num", "used_bytes")}
-TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
 
 
 class ClustersHandler(ApiHandler):
@@ -59,53 +55,6 @@ class ClustersHandler(ApiHandler):
         watches = self.services.tasks.clusters.all
         await asyncio.gather(*(watch.look() for watch in watches))
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
-
-
-class ClusterHandler(CreatingHandler):
-    """A call about one cluster."""
-
-    task_headers: ClassVar[Sequence[str]] = ("Taskqueue-Location",)
-
-    async def watch(self, fsid: str) -> ClusterWatch:
-        """Raises NotFound, ClusterError."""
-        return await self.services.tasks.clusters.by_fsid(fsid)
-
-    async def reading(self, kept: Kept[Value]) -> Reading[Value]:
-        """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
-        return await (kept.get_or_last() if self.value("stale") else kept.get())
-
-    def wanted(self, ordering: str) -> Wanted:
-        return Wanted(
-            search=self.value("search", ""),
-            ordering=self.value("ordering", ordering),
-            page=self.value("page", 1),
-            page_size=self.value("pageSize", Wanted().page_size),
-        )
-
-    def pages(self, wanted: Wanted, count: int) -> dict[str, Any]:
-        """What stands around the rows of a page."""
-        after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, count)
-        return {"count": count, "next": after, "previous": before}
-
-    async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
-        """The pool for an answer about what was done: that it was stays true, whatever the cluster does meanwhile."""
-        return (await watch.state.get_or_last()).value.pool(pool.id) or pool
-
-    def pool_view(self, fsid: str, pool: Pool) -> PoolView:
-        pending = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
-        return pool_view(pool, pending[0] if pending else None)
-
-    async def pending(self, fsid: str, pool: Pool) -> list[PoolTask]:
-        """The first of the pending tasks on a pool, and the last: what lies between changes nothing."""
-        ids = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
-        tasks = [await self._task(task_id) for task_id in dict.fromkeys([*ids[:1], *ids[-1:]])]
-        return [pool_task(task) for task in tasks if task is not None]
-
-    async def _task(self, task_id: int) -> Task | None:
-        try:
-            return await self.services.tasks.store.task(task_id)
-        except NoSuchTask:
-            return None
 
 
 class PoolListHandler(ClusterHandler):
@@ -223,17 +172,3 @@ class PoolHandler(ClusterHandler):
         if not needs_task(pool, pg_num, pending):
             return None
         return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
-
-
-def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = None) -> Submission:
-    """What asks for a task that changes this pool, whatever it is called by then, or follows what others make of it."""
-    params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
-    prepared = {**prepared_by(pool), "follows_from": follows_from}
-    return Submission(job=CHANGES, params=params, prepared=prepared)
-
-
-def pool_number(text_of_id: str) -> int:
-    """Ids are digits; whatever else stands in their place names no pool."""
-    if len(text_of_id) > 15:
-        raise NotFound(f"There is no pool {text_of_id[:30]}.")
-    return int(text_of_id)

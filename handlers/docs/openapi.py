@@ -12,9 +12,10 @@ from typing import Any, ClassVar, cast, get_args
 
 import msgspec
 
-from handlers.http.base import API, LARGEST_BODY_BYTES, OLD_COOKIE, ApiHandler
+from handlers.http.api import API, LARGEST_BODY_BYTES, ApiHandler
 from handlers.http.operation import Operation, Schema
 from handlers.http.query import Query
+from handlers.http.service import OLD_COOKIE
 from handlers.services import Services
 from handlers.views import ProblemView
 from jobs.definition.registry import Registry

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.http.base import API
+from handlers.http.api import API
 from handlers.http.operation import Schema
 from handlers.page import HtmlHandler
 from handlers.services import Services

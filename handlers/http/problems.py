@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 from tornado.web import HTTPError
 
+from ceph.errors import ClusterError, ClusterUnavailable
 from handlers.views import ProblemView
 from jobs.errors import (
     ChoicesUnavailable,
-    ClusterError,
-    ClusterUnavailable,
     Conflict,
     CountChanged,
     HourglassError,

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,10 @@ from msgspec import Meta
 from jobs.errors import Mistakes
 from jobs.model.search_words import MOST_WORDS, sought_words
 from jobs.store import Place
+
+LONGEST_WAIT_SECONDS = 60
+LONGEST_HELD_SECONDS = 55
+"""Who asks for more is answered after this: proxies commonly give up on an answer after 60 s of silence."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,12 @@ def number(least: float, most: float, unit: str) -> Query:
 def seconds(most: float) -> Query:
     """A number of seconds from 0."""
     return number(0, most, "a number of seconds")
+
+
+def held_seconds(what_for: str) -> Query:
+    """How long a call may wait."""
+    given = seconds(LONGEST_WAIT_SECONDS).about(f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
+    return replace(given, read=lambda text: min(cast(float, given.read(text)), LONGEST_HELD_SECONDS))
 
 
 def one_of(*possible: str) -> Query:

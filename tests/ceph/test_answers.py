@@ -8,11 +8,11 @@ import pytest
 
 from ceph.clusters import trying_again
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused
 from ceph.pools import all_pools
 from ceph.reader.messages import Failed, Read, StateRead, decode_report
 from ceph.reader.reader import Reader
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused
 from processes.framing import Frames
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from ceph.clusters import Clusters
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatch
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.support import in_a_loop
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service

@@ -9,11 +9,11 @@ import pytest
 
 from ceph.clusters import Clusters, may_pass, trying_again
 from ceph.connection.cluster import Cluster, causes_of_silence
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
-from ceph.jobs.asking import Asker
+from ceph.jobs.retrying import Asker
 from ceph.settings import ClusterSettings
 from jobs.definition.registry import Round
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

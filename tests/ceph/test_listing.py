@@ -12,13 +12,13 @@ from queue import SimpleQueue
 import pytest
 
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterUnavailable
 from ceph.images import listing, pool_reading, rbd_layout
 from ceph.images.budget import ImageBudget
 from ceph.images.listing import ImageListing
 from ceph.images.pool_calls import PoolCalls
 from ceph.images.pool_reading import Facts, PoolReading
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatches
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused, ClusterUnavailable, NotFound
+from jobs.errors import NotFound
 from tests.faults.support import in_a_loop
 
 

@@ -39,6 +39,8 @@ log = logging.getLogger("hourglass.worker")
 
 MOST_ERROR_CHARACTERS = 10_000
 MOST_NAME_CHARACTERS = 500
+WELL_KNOWN_ERRORS = ("builtins", "jobs.errors", "ceph.errors")
+"""The modules whose exceptions are shown without their module: `ClusterUnavailable: …`."""
 MOST_TRACEBACK_BYTES = 64 * 1024
 OWN_MODULES = frozenset(
     {
@@ -219,7 +221,7 @@ def describe(error: BaseException, rounds: Rounds | None, memory_limit_mb: int) 
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    if kind.__module__ in ("builtins", "jobs.errors"):
+    if kind.__module__ in WELL_KNOWN_ERRORS:
         return _clean(kind.__name__[:MOST_NAME_CHARACTERS])
     return _clean(f"{kind.__module__}.{kind.__qualname__}"[:MOST_NAME_CHARACTERS])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ceph.errors import ClusterRefused, TargetChanged
 from ceph.pools import set_pg_num, set_pgp_num
 from ceph.state import pool_of
-from jobs.errors import ClusterRefused, TargetChanged
 
 
 class Monitors:

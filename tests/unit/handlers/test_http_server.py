@@ -17,10 +17,13 @@ from tornado.web import Application, RequestHandler, stream_request_body
 from config import Limits
 from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler
-from handlers.http.base import IdentifiedHandler, NotFoundHandler
+from handlers.http.base import IdentifiedHandler
+from handlers.http.gate import Gate, Times
+from handlers.http.http1 import body_length
 from handlers.http.limits import MEGABYTE, ClientLimits, most_connections
 from handlers.http.overflow import Overflow
-from handlers.http.server import Gate, Server, Times, body_length
+from handlers.http.server import Server
+from handlers.http.service import NotFoundHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.routes import API_ROUTES, MONITORING_ROUTES
 from tests.faults.support import in_a_loop

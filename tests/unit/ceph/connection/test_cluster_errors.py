@@ -7,8 +7,8 @@ from errno import EACCES, ENOENT, ENOTCONN, ERANGE, ETIMEDOUT
 import pytest
 
 from ceph.connection.cluster import MANAGER_SILENT, MONITOR_SILENT, OSDS_SILENT, no_answer
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable, TargetChanged
 from handlers.http.problems import status_of
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, TargetChanged
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from ceph.connection.conffile import (
     keyrings,
     named_fsid,
 )
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused, ClusterUnavailable
 
 FSID = "b150f8b9-6936-48af-b82b-e2cf81a7beed"
 OTHER = "11111111-6936-48af-b82b-e2cf81a7beed"

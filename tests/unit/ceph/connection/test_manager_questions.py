@@ -6,11 +6,11 @@ from errno import EACCES, EAGAIN
 
 import pytest
 
-from ceph.connection.questions import MOST_ASKED, Questions
+from ceph.connection.query_budget import MOST_ASKED, Questions
+from ceph.errors import ClusterRefused
 from ceph.images import performance
 from ceph.images.performance import MOST_APART, Group, PerformanceQuery
 from ceph.images.samples import ANSWERED_AS
-from jobs.errors import ClusterRefused
 from tests.unit.ceph.images.test_performance_query import listed
 
 BUSY = [5.0, 5.0, 4096.0, 4096.0, 1e6, 1e6]

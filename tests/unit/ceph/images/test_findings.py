@@ -8,10 +8,10 @@ import zlib
 
 import pytest
 
+from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.findings import Findings
 from ceph.images.samples import Sample, Sizes
 from ceph.state import Trouble, Unreadable
-from jobs.errors import ClusterRefused, ClusterUnavailable
 
 NOW = 1_790_000_000_000
 ROW = (3, 0, 4096, 0, 0.001, 0)

@@ -6,10 +6,10 @@ from errno import EACCES, EAGAIN, ENOENT
 
 import pytest
 
+from ceph.errors import ClusterRefused
 from ceph.images import performance
 from ceph.images.performance import Group, PerformanceQuery
 from ceph.images.samples import ANSWERED_AS
-from jobs.errors import ClusterRefused
 
 ROW = [3.0, 0.0, 4096.0, 0.0, 1e6, 0.0]
 RBD = Group("rbd", "rbd")

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from ceph.errors import ClusterUnavailable
 from ceph.reader import cached as ceph_kept
 from ceph.reader.cached import Kept
-from jobs.errors import ClusterUnavailable
 from tests.faults.support import in_a_loop
 
 

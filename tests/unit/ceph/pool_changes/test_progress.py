@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from ceph.pool_changes.placement import (
+from ceph.errors import ClusterRefused, TargetChanged
+from ceph.pool_changes.progress import (
     LONGEST_PAUSE_SECONDS,
     MOST_CAUSE_CHARACTERS,
     Course,
@@ -30,7 +31,6 @@ from ceph.pool_changes.placement import (
 )
 from ceph.state import Check, Pool
 from jobs.definition.params import check
-from jobs.errors import ClusterRefused, TargetChanged
 
 NUMBERS = st.integers(1, 300)
 MANAGER_DOWN = Check("MGR_DOWN", "HEALTH_WARN", "no active mgr")

@@ -13,11 +13,11 @@ from typing import TypeVar
 from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
 from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
-from ceph.images.opening import Answer, ListImages, Measure, Opener, Request
+from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
 from jobs.definition.registry import Pause, Round
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
 
 LONGEST_SILENCE_SECONDS = 300.0
 SHORT_PATIENCE_SECONDS = 5.0

@@ -26,12 +26,13 @@ from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
 from ceph.connection.trial import Proven, proven, take_over
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable, Hangs
 from ceph.images.image import missing_images, opened, pieces_of
 from ceph.images.listing import LONGEST_SECONDS, ImageListing
 from ceph.images.samples import Sizes
 from ceph.settings import ClusterSettings
 from ceph.state import Trouble, Unreadable
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, in_words
+from jobs.errors import in_words
 from processes.framing import Frames, framed
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ NICENESS = 5
 """Many measurements at once must not take the processor from what answers people."""
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
-_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opening import main; main(int(sys.argv[2]))"
+_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opener import main; main(int(sys.argv[2]))"
 
 
 class Connect(Struct, frozen=True, tag=True):
@@ -139,10 +140,6 @@ Reply = Answer | Failed
 _encode = msgspec.msgpack.Encoder().encode
 _decode_order = msgspec.msgpack.Decoder(Order).decode
 _decode_reply = msgspec.msgpack.Decoder(Reply).decode
-
-
-class Hangs(ClusterError):
-    """librbd did not come back in time; the process that waited for it was killed."""
 
 
 class Opener:

@@ -6,11 +6,10 @@ from errno import EAGAIN, EIO, ETIMEDOUT
 
 import pytest
 
-from ceph.images.opening import Hangs
-from ceph.jobs import asking
-from ceph.jobs.asking import Asker
+from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
+from ceph.jobs import retrying
+from ceph.jobs.retrying import Asker
 from jobs.definition.registry import Pause, Round
-from jobs.errors import ClusterRefused, ClusterUnavailable
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)
@@ -68,7 +67,7 @@ class Images(Asker):
 @pytest.fixture
 def images(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(asking, "time", clock)
+    monkeypatch.setattr(retrying, "time", clock)
     return lambda **fates: Images(clock, **fates)
 
 

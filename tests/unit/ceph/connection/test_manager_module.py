@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from errno import EACCES, EINVAL
 
-from ceph.connection.modules import error_of_module, explained, why_failing
+from ceph.connection.manager_module import error_of_module, explained, why_failing
+from ceph.errors import ClusterRefused
 from ceph.state import Check
-from jobs.errors import ClusterRefused
 
 UNHANDLED = ClusterRefused("No handler found for 'rbd perf image stats'", EINVAL)
 

@@ -7,8 +7,8 @@ from errno import EINVAL, EIO, EOPNOTSUPP
 from typing import Any
 
 from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused
 from ceph.state import Check
-from jobs.errors import ClusterRefused
 
 MODULE = "rbd_support"
 LACKS_SOMETHING = "MGR_MODULE_DEPENDENCY"
