@@ -22,6 +22,7 @@ from handlers.views import (
 )
 from jobs.clock import wall_clock
 from jobs.definition.composition import schema_of
+from jobs.live.views import worker_view
 from jobs.model.task import Status, iso_time
 from jobs.queue.rest import DAY_MS
 from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
@@ -62,7 +63,7 @@ class WorkersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the workers as they are now."""
-        self.send(WorkerListView(self.services.tasks.workers.workers()))
+        self.send(WorkerListView([worker_view(worker) for worker in self.services.tasks.workers.workers()]))
 
 
 class StatisticsHandler(ApiHandler):

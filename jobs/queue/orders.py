@@ -6,10 +6,10 @@ import logging
 
 from jobs.definition import composition
 from jobs.definition.registry import Registry
-from jobs.engines.local.messages import Start
+from jobs.engine import Start
 from jobs.errors import in_words
 from jobs.model.forecast import TREND_ROUNDS
-from jobs.model.task import Task
+from jobs.model.task import Checkpoint, Task
 from jobs.queue.runs import Run
 from jobs.store import TaskStore
 
@@ -30,7 +30,7 @@ class Orders:
     def cache(self, task: Task) -> None:
         """Spares a new task the read from the store when it starts."""
         if len(self._cached) < MOST_ORDERS and len(task.params) <= LARGEST_ORDER_CHARACTERS:
-            self._cached[task.id] = Start(task=task.id, job=task.job, params=task.params, rounds=task.rounds)
+            self._cached[task.id] = self._order(task)
 
     def pop(self, task_id: int) -> Start | None:
         """Returns the cached order of a task, which is removed; None if it must be read."""
@@ -42,22 +42,11 @@ class Orders:
         if task.interruptions:
             recent = await self._store.rounds_without_output(task.id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
-        return Start(
-            task=task.id,
-            job=task.job,
-            params=task.params,
-            checkpoint=checkpoint.data if checkpoint else None,
-            round=checkpoint.round if checkpoint else 0,
-            rounds=task.rounds,
-        )
+        return self._order(task, checkpoint)
 
-    def set_expectations(self, run: Run, order: Start) -> None:
-        """Sets whether a run resumes after an interruption, and how long a round of it should take."""
-        run.resumes = resumes(self._registry, order.job, order.params)
-        run.expected_seconds = run.pace.expected_seconds = self._expected_seconds(order)
-
-    def _expected_seconds(self, order: Start) -> float:
-        """Returns 0 if a function of the job fails: such a task runs too, and its pace alone counts then."""
+    def expected_seconds(self, order: Start) -> float:
+        """Returns how long a round should take; 0 if a function of the job fails: such a task runs too, and its pace
+        alone counts then."""
         try:
             return composition.expected_round_seconds(
                 self._registry, order.job, order.params, resumed=order.checkpoint is not None
@@ -68,7 +57,16 @@ class Orders:
             log.warning("task %d: how long a round should take is not known: %s", order.task, words, extra=about)
             return 0
 
-
-def resumes(registry: Registry, job: str, params: str) -> bool:
-    """Returns whether all jobs of a task resume after an interruption."""
-    return all(one.resumes for one in composition.jobs_in(registry, job, params))
+    def _order(self, task: Task, checkpoint: Checkpoint | None = None) -> Start:
+        limits = composition.limits_of(self._registry, task.job, task.params)
+        return Start(
+            task=task.id,
+            job=task.job,
+            params=task.params,
+            checkpoint=checkpoint.data if checkpoint else None,
+            round=checkpoint.round if checkpoint else 0,
+            rounds=task.rounds,
+            round_timeout_seconds=limits.round_timeout_seconds,
+            memory_limit_mb=limits.memory_limit_mb,
+            resumes=limits.resumes,
+        )

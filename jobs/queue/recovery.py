@@ -12,7 +12,6 @@ from jobs.model import lifecycle
 from jobs.model.lifecycle import Step
 from jobs.model.task import Status, Task
 from jobs.queue.bookkeeping import Bookkeeping
-from jobs.queue.orders import resumes
 from jobs.store import TaskStore
 
 RECOVERED_AT_ONCE = 20
@@ -50,8 +49,8 @@ class Recovery:
         if task.stopping:
             recovered = await self._store.change(task.id, lifecycle.stopped(now))
         elif task.status is Status.RUNNING:
-            continues = resumes(self._registry, task.job, task.params)
-            recovered = await self._store.change(task.id, lifecycle.interrupted(now, "the server stopped", continues))
+            resumes = composition.limits_of(self._registry, task.job, task.params).resumes
+            recovered = await self._store.change(task.id, lifecycle.interrupted(now, "the server stopped", resumes))
             self._bookkeeping.ended(recovered)
         if recovered is not None and recovered.is_pending:
             await self._wait_or_end(replace(recovered, params=task.params), now)

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from jobs.clock import seconds_until
-from jobs.engine import Engine
-from jobs.engines.local.messages import Ended, Start
+from jobs.engine import Ended, Engine, Start
 from jobs.errors import HourglassError, in_words
 from jobs.model import lifecycle
 from jobs.model.backlog import Entry, Schedule
@@ -249,7 +248,8 @@ class TaskRunner:
     def _start(self, run: Run, order: Start) -> None:
         """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
         hears of the task's start before the commit."""
-        self._orders.set_expectations(run, order)
+        run.resumes = order.resumes
+        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order)
         run.begun = True
         run.decided.set()
         self.writer.write(run, lifecycle.taken(self._clock()))
