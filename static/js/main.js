@@ -11,7 +11,8 @@ import { useZone } from "./text/format.js";
 import { listenToKeys } from "./browser/keys.js";
 import { follow } from "./server/live.js";
 import { keepAsking, keepLists } from "./server/loader.js";
-import * as memory from "./browser/seen_failures.js";
+import * as sockets from "./browser/hopeless_sockets.js";
+import * as seenFailures from "./browser/seen_failures.js";
 import { notifyEnded } from "./browser/notify.js";
 import * as openTask from "./state/tasks/open_task.js";
 import { addressOf, isAtHome, placeFrom } from "./state/place.js";
@@ -93,7 +94,7 @@ function drawNow() {
   const now = performance.now();
   const seenBefore = state.unseen.seen;
   state = change.seen(change.settle(state, isInList));
-  if (state.store !== null && state.unseen.seen > seenBefore) memory.rememberFailuresSeen(state.store, state.unseen.seen);
+  if (state.store !== null && state.unseen.seen > seenBefore) seenFailures.rememberFailuresSeen(state.store, state.unseen.seen);
   state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
   state = change.spoken(state, now);
   draw(state, actions, serverNow());
@@ -183,7 +184,7 @@ async function loadList(name) {
 
 async function loadFailed() {
   if (state.store === null) return;
-  state = change.failedBegan(state, memory.failuresSeen(state.store));
+  state = change.failedBegan(state, seenFailures.failuresSeen(state.store));
   if (countOf("failed", state.counts) === 0) return;
   const query = { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: FAILURES_KNOWN };
   try {
@@ -289,8 +290,8 @@ function enter() {
     since: () => state.revision,
     ask: api.ask,
     poll: api.getChanges,
-    isHopeless: memory.areSocketsHopeless(),
-    onHopeless: memory.rememberSockets,
+    isHopeless: sockets.areSocketsHopeless(),
+    onHopeless: sockets.rememberSockets,
     onMessage: heard,
     onLost: (serverStops, millisecondsAgo) => update(change.disconnected, serverStops, serverNow() - millisecondsAgo),
     onAttemptFailed: () => update(change.attemptFailed),
@@ -333,7 +334,7 @@ api.onAnswer((date, revision) => {
 });
 addEventListener("popstate", () => react(change.went, placeFrom(location.search)));
 document.addEventListener("visibilitychange", () => update((same) => same));
-memory.onFailuresSeenElsewhere((store, seen) => {
+seenFailures.onFailuresSeenElsewhere((store, seen) => {
   if (store === state.store) update(change.withSeen, seen);
 });
 preferences.onChangedElsewhere((changed) => {

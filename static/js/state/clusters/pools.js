@@ -47,11 +47,6 @@ export function powersAround(count) {
   return all.filter((power) => power >= LEAST_PGS && power <= MOST_PGS);
 }
 
-/** `64 PGs`, `1 PG`. */
-export function pgsText(count) {
-  return count === 1 ? "1 PG" : `${number(count)} PGs`;
-}
-
 /** What people typed, as it is sent: a whole number as one, anything else as the text that it is. */
 export function typedNumber(text) {
   const trimmed = text.trim();

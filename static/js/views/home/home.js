@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { goingOnText } from "../../state/clusters/elsewhere.js";
-import { duration, number, percent } from "../../text/format.js";
+import { counted, duration, number, percent } from "../../text/format.js";
 import {
   backText,
   meanWaitingSeconds,
@@ -17,7 +17,7 @@ import {
   waitingText,
 } from "../../state/statistics.js";
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../../text/statuses.js";
-import { estimateOf, tasks } from "../../text/sentences.js";
+import { estimateOf } from "../../text/sentences.js";
 import { SECOND_STEPS, chart } from "../parts/chart.js";
 import { completeBar } from "../tasks/complete.js";
 import { elsewhereCard } from "../clusters/elsewhere.js";
@@ -77,7 +77,7 @@ function trouble(health) {
 function title({ counts, elsewhere }) {
   if (counts === null) return "Hourglass";
   const pending = countOf("pending", counts);
-  if (pending > 0) return `${tasks(pending)} pending`;
+  if (pending > 0) return `${counted(pending, "task")} pending`;
   return elsewhere.rows.length > 0 ? "No task is pending" : "All is quiet";
 }
 
@@ -139,7 +139,7 @@ function pendingCard({ counts, pending, lists }, act, now) {
     <section class="home-card" aria-labelledby="pending-title">
       <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
       ${isEmpty ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
-      ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
+      ${count > MOST_PENDING ? more("pending", `All ${counted(count, "pending task")}`, act) : nothing}
     </section>
   `;
 }

@@ -1,11 +1,11 @@
 /** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { number } from "../../text/format.js";
+import { counted, number } from "../../text/format.js";
 import { countChosen } from "../../state/selection.js";
 import { TABS, countOf } from "../../text/statuses.js";
 import { isAnswered, isEmpty, pagesOf } from "../../state/tasks/task_list.js";
-import { emptyText, notFoundText, tabTitle, tasks } from "../../text/sentences.js";
+import { emptyText, notFoundText, tabTitle } from "../../text/sentences.js";
 import { pagerView } from "../parts/pager.js";
 import { paused } from "../parts/paused.js";
 import { reportView } from "./report.js";
@@ -103,7 +103,7 @@ function deleteButton(selection, act) {
     <button class="btn btn-sm btn-outline-danger" type="button" ?disabled=${count === 0} @click=${act.askToDelete}>
       <i class="bi bi-trash3" aria-hidden="true"></i> Delete
     </button>
-    <span class="muted" aria-live="polite">${count === 0 ? "" : `${tasks(count)} selected`}</span>
+    <span class="muted" aria-live="polite">${count === 0 ? "" : `${counted(count, "task")} selected`}</span>
   `;
 }
 
@@ -122,7 +122,7 @@ function allMatching({ selection, lists: { dialog: list } }, act) {
 }
 
 function amount({ count, isExact }) {
-  return isExact ? tasks(count) : `${number(count)} and more tasks`;
+  return isExact ? counted(count, "task") : `${number(count)} and more tasks`;
 }
 
 function problem(list, act) {

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { duration, fullMoment, moment } from "../../text/format.js";
-import { timeline } from "../../state/tasks/open_task.js";
+import { timeline } from "../../state/tasks/timeline.js";
 import { RUNNING } from "../../text/statuses.js";
 import { statusIcon, statusTone } from "./status.js";
 
