@@ -2,7 +2,7 @@
 
 import { rate } from "./curves.js";
 import { isPending } from "../../text/statuses.js";
-import { MEASURES_IMAGES } from "./cluster_views.js";
+import { MEASURES_IMAGES } from "./jobs.js";
 
 /** `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`. */
 export function pathOf({ pool, namespace = "", name }) {

@@ -2,6 +2,7 @@
 
 import { bytes, number } from "../../text/format.js";
 import { isPending } from "../../text/statuses.js";
+import { CREATES_POOL } from "./jobs.js";
 
 export const LEAST_PGS = 1;
 export const MOST_PGS = 65536;
@@ -15,7 +16,7 @@ const POWERS_ABOVE = 3;
 export function pgsOf(pool, task, change) {
   const isOurs = task !== undefined && isPending(task.status);
   const wanted = isOurs ? task.params?.pg_num : undefined;
-  if (isOurs && task.job === "pool_create") return { kind: "creates", from: pool.pg_num, to: wanted };
+  if (isOurs && task.job === CREATES_POOL) return { kind: "creates", from: pool.pg_num, to: wanted };
   if (isOurs && Number.isInteger(wanted)) {
     const from = task.metadata?.from ?? pool.pg_num;
     return { kind: task.started === null ? "waits" : "changes", from, to: wanted };

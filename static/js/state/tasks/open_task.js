@@ -9,8 +9,10 @@
 
 import { duration, number } from "../../text/format.js";
 import { NOT_STARTED, RUNNING, isFinal } from "../../text/statuses.js";
-import { MEASURES_IMAGES } from "../clusters/cluster_views.js";
+import { MEASURES_IMAGES } from "../clusters/jobs.js";
 
+/** Jobs whose results are drawn from their rounds (views/tasks/results.js): of these, as many rounds as possible are loaded. */
+const DRAWN_FROM_ROUNDS = [MEASURES_IMAGES];
 /** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
 const FIRST_ROUNDS = 200;
 const EARLIER_ROUNDS = 1000;
@@ -61,7 +63,7 @@ function isResultLeftOut({ status, result, result_bytes: size }) {
 
 /** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
 export function firstAfter({ job, round }) {
-  return Math.max(0, round - (job === MEASURES_IMAGES ? EARLIER_ROUNDS : FIRST_ROUNDS));
+  return Math.max(0, round - (DRAWN_FROM_ROUNDS.includes(job) ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
 /** With what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null where none were asked for. */
@@ -74,7 +76,7 @@ export function loaded(open, task, found, interruptions) {
 function withNewest(open, { after, rounds }) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
-  const most = open.task.job === MEASURES_IMAGES ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
+  const most = DRAWN_FROM_ROUNDS.includes(open.task.job) ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
   return withRounds({ ...open, rounds: [], from: after, most }, rounds);
 }
 

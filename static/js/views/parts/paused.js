@@ -2,7 +2,8 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../../text/format.js";
-import { heldBack, isAnswered } from "../../state/tasks/task_list.js";
+import { isAnswered } from "../../state/paged_list.js";
+import { heldBack } from "../../state/tasks/task_list.js";
 
 /** `name` is the list's, as in `state.lists`. */
 export function paused(name, list, act) {
