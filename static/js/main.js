@@ -20,10 +20,10 @@ import * as change from "./state/state.js";
 import { settle } from "./state/tasks/lists.js";
 import { useZone } from "./text/format.js";
 import { isFinal } from "./text/statuses.js";
+import { VIEWS } from "./views.js";
 import { draw } from "./views/page.js";
 import { isInList, isInViewRows } from "./views/parts/reading.js";
 import { areToastsInUse } from "./views/toasts.js";
-import { VIEWS } from "./views/views.js";
 
 const UNAUTHORISED = 401;
 /** Times on the screen are relative, and change while nothing else happens. */
@@ -87,7 +87,7 @@ function drawNow() {
   if (state.store !== null && state.unseen.seen > seenBefore) seenFailures.rememberFailuresSeen(state.store, state.unseen.seen);
   state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
   state = change.spoken(state, now);
-  draw(state, actions, serverNow());
+  draw(state, actions, serverNow(), VIEWS);
   showInTab(state);
   serveNeeds();
   wakeAt(Math.min(now + TICK_MILLISECONDS, nextEnd(state.toasts), announce.dueAt(state.announcement)), now);

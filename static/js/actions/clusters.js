@@ -10,12 +10,16 @@ import * as forms from "../state/clusters/forms.js";
 import { HOME, atView } from "../state/place.js";
 
 export function clusterActions(context, preferPageSize) {
-  return { ...viewActions(context, preferPageSize), ...curveActions(context), ...formActions(context), ...followActions(context) };
+  return { ...viewActions(context, preferPageSize), ...curveActions(context), ...formActions(context), ...sendActions(context), ...followActions(context) };
 }
 
 /** Changes what is open within the view. */
 function goInView({ place, go }, changes, how) {
   go({ ...place(), view: { ...place().view, ...changes } }, how);
+}
+
+function closeForm(context) {
+  if (context.place().view?.form) goInView(context, { form: null, pool: null });
 }
 
 function viewActions(context, preferPageSize) {
@@ -48,11 +52,9 @@ function curveActions({ go, place }) {
 }
 
 function formActions(context) {
-  const { getState, update, react, failed, place } = context;
+  const { getState, update, react, failed } = context;
   const form = () => getState().ceph.form;
-  const fill = (one, apply, ...values) => react(change.withViewForm, one, apply, ...values);
   const open = (name, pool = null) => goInView(context, { form: name, pool });
-  const close = () => place().view?.form && goInView(context, { form: null, pool: null });
 
   /** Asks what the number in the form would mean, one question at a time. */
   async function consider() {
@@ -70,33 +72,41 @@ function formActions(context) {
     consider();
   }
 
-  /** Goes back to the list at once, and lets `show` say what came of it; or shows the server's words in the form. */
-  async function send(one, ask, show) {
-    fill(one, forms.began);
-    try {
-      const answer = await ask();
-      if (change.isSameForm(form(), one)) close();
-      show(answer);
-    } catch (problem) {
-      failed(problem, () => fill(one, forms.refused, problem));
-    }
-  }
-
   return {
     openPgsForm: (pool) => open("pgs", pool),
     openPoolForm: () => open("create"),
     openPerformanceForm() {
       const hasSelection = getState().ceph.selection.ids.size > 0;
       open("performance");
-      if (hasSelection) fill(form(), forms.scoped, "selected");
+      if (hasSelection) react(change.withViewForm, form(), forms.scoped, "selected");
     },
-    closeViewForm: close,
+    closeViewForm: () => closeForm(context),
     setViewValue(name, value) {
-      fill(form(), forms.valueSet, name, value);
+      react(change.withViewForm, form(), forms.valueSet, name, value);
       consider();
     },
     consider,
+  };
+}
 
+/** Sends what the open form asks for. */
+function sendActions(context) {
+  const { getState, react, failed } = context;
+  const form = () => getState().ceph.form;
+
+  /** Goes back to the list at once, and lets `show` say what came of it; or shows the server's words in the form. */
+  async function send(one, ask, show) {
+    react(change.withViewForm, one, forms.began);
+    try {
+      const answer = await ask();
+      if (change.isSameForm(form(), one)) closeForm(context);
+      show(answer);
+    } catch (problem) {
+      failed(problem, () => react(change.withViewForm, one, forms.refused, problem));
+    }
+  }
+
+  return {
     setPgs() {
       const one = form();
       if (!forms.maySet(one)) return;

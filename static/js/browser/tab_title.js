@@ -1,10 +1,10 @@
 /** The browser's own tab: its title and icon tell how things stand while somebody looks at something else. */
 
+import { unseenCount } from "../state/notices/unseen.js";
 import { number } from "../text/format.js";
+import { numbered } from "../text/sentences.js";
 import { countOf } from "../text/statuses.js";
 import { iconHref } from "./tab_icon.js";
-import { unseenCount } from "../state/notices/unseen.js";
-import { numbered } from "../text/sentences.js";
 
 let shown = "";
 

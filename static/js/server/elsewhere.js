@@ -1,9 +1,9 @@
 /** Asks clusters what goes on in them without a task, as long as somebody looks at it. */
 
 import * as change from "../state/clusters/changes.js";
-import * as api from "./api.js";
 import { clusterOf } from "../state/clusters/clusters.js";
 import { eachOnce, pauseMilliseconds, withAnswers } from "../state/clusters/elsewhere.js";
+import * as api from "./api.js";
 import { keepAsking } from "./loader.js";
 
 /** Returns a function to call whenever the state may have changed; as all needs (needs.js). */

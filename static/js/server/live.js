@@ -10,196 +10,219 @@ import { makeProbe } from "./probe.js";
 import * as rules from "./reconnect.js";
 import { openSocket } from "./socket.js";
 
-const { SERVER_STOPS, afterEnd, delayBefore, eventsUrl } = rules;
 const UNAUTHORISED = 401;
 
 /**
- * Begins, and returns `stop`, `restart`, `send` and `noticed`.
+ * Begins, and returns a Follower.
  *
  * `since()` says after which revision to continue (null: from the present), `ask()` and `poll()` are as in polling.js and
  * reject with `status` 401 if the sign-in has ended. Called are `onMessage(frame)`, `onLost(serverStops,
  * millisecondsAgo)` (not if the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
  * begin by polling; `onHopeless(isHopeless)` is called when that changes.
  */
-export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, onLost, onAttemptFailed, onSignedOut }) {
-  let connection = null;
-  let attempt = 0;
-  let failures = isHopeless ? rules.MOST_FAILURES : 0;
-  let hasWorked = false;
-  let timer = null;
-  let isFollowing = false;
-  let lastFrame = 0;
+export function follow(options) {
+  const follower = new Follower(options);
+  follower.begin();
+  return follower;
+}
 
-  const loss = makeLoss({ onLost, onAttemptFailed });
-  const probe = makeProbe({ since, hasWorked: () => hasWorked, onPass: socketPasses });
-  const behind = makeBehind({
-    since,
-    isOpen: () => isFollowing && isSocket(),
-    lastFrame: () => lastFrame,
-    onDead: () => connection.giveUp(),
-  });
+/** Follows the server's changes by one connection after the other. */
+class Follower {
+  #options;
+  #connection = null;
+  /** Until the next attempt to connect. */
+  #timer = null;
+  #attempt = 0;
+  #failures;
+  #hasWorked = false;
+  #isFollowing = false;
+  #lastFrame = 0;
+  #loss;
+  #probe;
+  #behind;
+  #hurry = () => this.#connectSooner();
+  #abandon = () => this.#abandonConnection();
 
-  function isSocket() {
-    return connection?.giveUp !== undefined;
+  constructor(options) {
+    const { since, isHopeless } = options;
+    this.#options = options;
+    this.#failures = isHopeless ? rules.MOST_FAILURES : 0;
+    this.#loss = makeLoss(options);
+    this.#probe = makeProbe({ since, hasWorked: () => this.#hasWorked, onPass: () => this.#goBackToSockets() });
+    this.#behind = makeBehind({
+      since,
+      isOpen: () => this.#isFollowing && this.#isSocket(),
+      lastFrame: () => this.#lastFrame,
+      onDead: () => this.#connection.giveUp(),
+    });
   }
 
-  function connect() {
-    clearTimeout(timer);
-    timer = null;
-    isFollowing = false;
-    connection = rules.isHopeless(failures) ? polled() : socketed();
+  begin() {
+    addEventListener("online", this.#hurry);
+    addEventListener("offline", this.#abandon);
+    document.addEventListener("visibilitychange", this.#hurry);
+    this.#connect();
   }
 
-  function connectLater() {
-    timer = setTimeout(connect, nextDelay());
+  stop() {
+    this.#stopTimer();
+    this.#loss.forget();
+    this.#behind.stop();
+    this.#probe.stop();
+    this.#close();
+    removeEventListener("online", this.#hurry);
+    removeEventListener("offline", this.#abandon);
+    document.removeEventListener("visibilitychange", this.#hurry);
   }
 
-  function nextDelay() {
-    return delayBefore(attempt++, Math.random());
+  /** Begins anew, the same way. */
+  restart() {
+    if (this.#connection !== null) this.#loss.lost(false, performance.now());
+    this.#close();
+    this.#connect();
+  }
+
+  send(order) {
+    this.#connection?.send(order);
+  }
+
+  /** An answer is as of this revision: frames should bring it soon. */
+  noticed(revision) {
+    this.#behind.noticed(revision);
+  }
+
+  #connect() {
+    this.#stopTimer();
+    this.#isFollowing = false;
+    this.#connection = rules.isHopeless(this.#failures) ? this.#startPolling() : this.#openSocket();
+  }
+
+  #connectLater(connect = () => this.#connect()) {
+    this.#timer = setTimeout(connect, rules.delayBefore(this.#attempt++, Math.random()));
+  }
+
+  #stopTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #close() {
+    this.#connection?.close();
+    this.#connection = null;
+  }
+
+  #isSocket() {
+    return this.#connection?.giveUp !== undefined;
   }
 
   // By WebSocket.
 
-  function socketed() {
-    return openSocket(eventsUrl(location.href, since()), { onFrame: heard, onEnd: socketEnded });
+  #openSocket() {
+    const url = rules.eventsUrl(location.href, this.#options.since());
+    return openSocket(url, { onFrame: (frame) => this.#heard(frame), onEnd: (end) => this.#socketEnded(end) });
   }
 
-  function socketEnded(end) {
-    connection = null;
-    const next = afterEnd(end);
-    if (next === "sign-in") signedOut();
-    else if (next === "ask") askLater(end);
+  #socketEnded(end) {
+    this.#connection = null;
+    const next = rules.afterEnd(end);
+    if (next === "sign-in") this.#signedOut();
+    else if (next === "ask") this.#askLater(end);
     else {
-      countFailure(end);
-      loss.lost(end.code === SERVER_STOPS, end.isSilent ? lastFrame : performance.now());
-      connectLater();
+      this.#countFailure(end);
+      this.#loss.lost(end.code === rules.SERVER_STOPS, end.isSilent ? this.#lastFrame : performance.now());
+      this.#connectLater();
     }
   }
 
   /** A handshake failed, and browsers do not say why: we may be signed out, the server gone, or a proxy in between may not
    * pass it. */
-  function askLater(end) {
-    loss.attemptFailed();
-    timer = setTimeout(() => askThenConnect(end), nextDelay());
+  #askLater(end) {
+    this.#loss.attemptFailed();
+    this.#connectLater(() => this.#askThenConnect(end));
   }
 
-  async function askThenConnect(end) {
-    const asking = timer;
+  async #askThenConnect(end) {
+    const asking = this.#timer;
+    const isOutdated = () => this.#timer !== asking;
     try {
-      await ask();
-      if (timer !== asking) return;
-      countFailure(end);
-      connect();
+      await this.#options.ask();
+      if (isOutdated()) return;
+      this.#countFailure(end);
+      this.#connect();
     } catch (problem) {
-      if (timer !== asking) return;
-      failures = 0;
-      if (problem.status === UNAUTHORISED) signedOut();
-      else askLater(end);
+      if (isOutdated()) return;
+      this.#failures = 0;
+      if (problem.status === UNAUTHORISED) this.#signedOut();
+      else this.#askLater(end);
     }
   }
 
-  function countFailure(end) {
-    failures = rules.failuresAfter(failures, end, hasWorked);
-    if (rules.isHopeless(failures)) onHopeless(true);
+  #countFailure(end) {
+    this.#failures = rules.failuresAfter(this.#failures, end, this.#hasWorked);
+    if (rules.isHopeless(this.#failures)) this.#options.onHopeless(true);
   }
 
   // By polling.
 
-  function polled() {
-    probe.begin();
-    return startPolling({ since, ask, poll, onFrame: heard, onEnd: pollingEnded });
+  #startPolling() {
+    const { since, ask, poll } = this.#options;
+    this.#probe.begin();
+    return startPolling({ since, ask, poll, onFrame: (frame) => this.#heard(frame), onEnd: (problem) => this.#pollingEnded(problem) });
   }
 
-  function pollingEnded(problem) {
-    connection = null;
-    if (problem.status === UNAUTHORISED) return signedOut();
-    loss.lost(false, performance.now());
-    connectLater();
+  #pollingEnded(problem) {
+    this.#connection = null;
+    if (problem.status === UNAUTHORISED) return this.#signedOut();
+    this.#loss.lost(false, performance.now());
+    this.#connectLater();
   }
 
-  function socketPasses() {
-    probe.stop();
-    failures = 0;
-    onHopeless(false);
-    connection?.close();
-    connect();
+  /** One gets through again. */
+  #goBackToSockets() {
+    this.#probe.stop();
+    this.#failures = 0;
+    this.#options.onHopeless(false);
+    this.#connection?.close();
+    this.#connect();
   }
 
   // Frames.
 
-  function heard(frame) {
-    lastFrame = performance.now();
-    if (frame.type === "hello") found();
-    onMessage(frame);
-    if (frame.type === "alive") behind.noticed(frame.revision);
+  #heard(frame) {
+    this.#lastFrame = performance.now();
+    if (frame.type === "hello") this.#found();
+    this.#options.onMessage(frame);
+    if (frame.type === "alive") this.noticed(frame.revision);
   }
 
-  function found() {
-    attempt = 0;
-    isFollowing = true;
-    hasWorked ||= isSocket();
-    behind.begin();
-    loss.forget();
+  #found() {
+    this.#attempt = 0;
+    this.#isFollowing = true;
+    this.#hasWorked ||= this.#isSocket();
+    this.#behind.begin();
+    this.#loss.forget();
   }
 
   // What the browser reports.
 
   /** The network is there again, or somebody looks: there is no point in waiting longer. A hidden page has slow timers. */
-  function hurry() {
+  #connectSooner() {
     if (document.hidden) return;
-    if (timer !== null) connect();
-    else if (isFollowing && performance.now() - lastFrame > rules.QUIET_MILLISECONDS) connection.giveUp?.();
+    const isSilent = performance.now() - this.#lastFrame > rules.QUIET_MILLISECONDS;
+    if (this.#timer !== null) this.#connect();
+    else if (this.#isFollowing && isSilent) this.#connection.giveUp?.();
   }
 
   /** The network has gone: the socket would not notice for half a minute. */
-  function abandon() {
-    if (connection === null) return;
-    connection.close();
-    connection = null;
-    loss.report(performance.now());
-    connectLater();
+  #abandonConnection() {
+    if (this.#connection === null) return;
+    this.#close();
+    this.#loss.report(performance.now());
+    this.#connectLater();
   }
 
-  const stopListening = listen({ hurry, abandon });
-
-  // The end, or another beginning.
-
-  function signedOut() {
-    stop();
-    onSignedOut();
+  #signedOut() {
+    this.stop();
+    this.#options.onSignedOut();
   }
-
-  function stop() {
-    clearTimeout(timer);
-    timer = null;
-    loss.forget();
-    behind.stop();
-    probe.stop();
-    connection?.close();
-    connection = null;
-    stopListening();
-  }
-
-  /** Begins anew, the same way. */
-  function restart() {
-    if (connection !== null) loss.lost(false, performance.now());
-    connection?.close();
-    connect();
-  }
-
-  connect();
-
-  return { stop, restart, send: (order) => connection?.send(order), noticed: behind.noticed };
-}
-
-/** Returns a function that ends it. */
-function listen({ hurry, abandon }) {
-  addEventListener("online", hurry);
-  addEventListener("offline", abandon);
-  document.addEventListener("visibilitychange", hurry);
-  return () => {
-    removeEventListener("online", hurry);
-    removeEventListener("offline", abandon);
-    document.removeEventListener("visibilitychange", hurry);
-  };
 }

@@ -9,8 +9,8 @@
  * is what is drawn of a task that measures: `measure`, `side`, and the `images` that were chosen (empty: the busiest).
  */
 
-import { MEASURES, SIDES } from "./clusters/curves.js";
 import { PAGE_SIZES, TABS } from "../text/statuses.js";
+import { MEASURES, SIDES } from "./clusters/curves.js";
 import { viewNamed } from "./views.js";
 
 const ADDRESS = "/openattic/";

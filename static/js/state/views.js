@@ -5,7 +5,7 @@
  * can be sorted (`orderings`; `ordering` unless a person says otherwise) and which `forms` open over it. `state` is what it
  * needs of the state: `lists` of tasks by name, with their queries, or a `slice` (state.js) and what that has to know of it.
  * `keys.search` is the id of the field that `/` goes to; a view without one leaves that key to the dialog.
- * What each needs of the server and how it is drawn: views/views.js.
+ * What each needs of the server and how it is drawn: static/js/views.js.
  */
 
 import { images, pools } from "./clusters/cluster_views.js";

@@ -14,23 +14,23 @@ import { startView } from "./tasks/start.js";
 import { taskView } from "./tasks/task.js";
 import { toastsView } from "./toasts.js";
 import { topbar } from "./topbar.js";
-import { viewNamed } from "./views.js";
 
 const root = document.getElementById("page");
 const shown = new WeakSet();
 let drawn = { isSignedIn: null, task: null };
 
-export function draw(state, act, now) {
+/** `views` are all there are (views.js). */
+export function draw(state, act, now, views) {
   const isSignedIn = state.user !== "";
   const then = document.activeElement?.dataset.then;
-  render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
+  render(isSignedIn ? page(state, act, now, views) : signIn(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
   if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();
 }
 
 /** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
-function page(state, act, now) {
+function page(state, act, now, views) {
   const layers = layersOf(state);
   const top = Object.keys(layers).findLast((name) => layers[name]);
   const extras = (name) => ({
@@ -39,7 +39,7 @@ function page(state, act, now) {
   });
   return html`
     ${topbar(state, act)}
-    ${content(state, act, now)}
+    ${content(state, act, now, views)}
     <footer class="foot">
       ${extras("page").freshness}
       <a class="ms-auto foot-link" href="/openattic/docs/">REST API</a>
@@ -57,12 +57,12 @@ function page(state, act, now) {
 }
 
 /** What lies below the dialogs. */
-function content(state, act, now) {
+function content(state, act, now, views) {
   const { open, place } = state;
   if (open !== null && place.tab === null) {
     return html`<main class="task-page" id="content">${taskView(open, state, act, now, { heading: "h1", back: false })}</main>`;
   }
-  return viewNamed(viewAt(place).name).view(state, act, now);
+  return views.find(({ name }) => name === viewAt(place).name).view(state, act, now);
 }
 
 function messages({ toasts, announced }, act) {

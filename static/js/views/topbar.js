@@ -1,13 +1,13 @@
 /** The bar on top: brand, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { isAtView } from "../state/place.js";
-import { countOf } from "../text/statuses.js";
 import { unseenCount } from "../state/notices/unseen.js";
+import { isAtView } from "../state/place.js";
 import { VIEWS } from "../state/views.js";
+import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
+import { countOf } from "../text/statuses.js";
 import { follow } from "./parts/links.js";
 import { settingsButton } from "./settings.js";
-import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
 
 const HOURGLASS = {
   empty: "bi-hourglass",

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as deleting from "../../../static/js/state/tasks/deleting.js";
-import { HOME, atTab } from "../../../static/js/state/place.js";
 import * as connection from "../../../static/js/state/connection.js";
 import * as failures from "../../../static/js/state/notices/failures.js";
-import * as lists from "../../../static/js/state/tasks/lists.js";
+import { HOME, atTab } from "../../../static/js/state/place.js";
 import * as change from "../../../static/js/state/state.js";
+import * as deleting from "../../../static/js/state/tasks/deleting.js";
+import * as lists from "../../../static/js/state/tasks/lists.js";
 import { rows } from "../../../static/js/state/tasks/task_list.js";
 import { COUNTS, NOW, PREFERENCES, following, frame, hello, page, task, transition } from "../support.js";
 

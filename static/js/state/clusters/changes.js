@@ -1,11 +1,11 @@
 /** What changes the state because of clusters: their list, the rows and the form of the open view, what goes on elsewhere. Pure. */
 
+import { pageInstead } from "../paged_list.js";
 import { isAtHome } from "../place.js";
 import { allClicked, clicked } from "../selection.js";
 import { arranged, went } from "../state.js";
 import * as clusters from "./clusters.js";
 import { pathOf } from "./images.js";
-import { pageInstead } from "../paged_list.js";
 
 export function withCeph(state, apply, ...values) {
   const ceph = apply(state.ceph, ...values);

@@ -3,10 +3,10 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { errorsAt, isLacking, maySet, preflightOf, samplesOf } from "../../state/clusters/forms.js";
-import { isolated } from "../../text/bidi.js";
-import { counted, number } from "../../text/format.js";
 import { namesIn } from "../../state/clusters/images.js";
 import { LEAST_PGS, MOST_PGS, isWhole, meaning, powersAround, typedNumber } from "../../state/clusters/pools.js";
+import { isolated } from "../../text/bidi.js";
+import { counted, number } from "../../text/format.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
 
 const APPLICATIONS = ["rbd", "cephfs", "rgw"];

@@ -3,20 +3,20 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
+import { lastSign, needsTask, stalledText } from "../../state/tasks/open_task.js";
 import { balanced, isolated } from "../../text/bidi.js";
 import { bytes, moment, number, ordinal, percent } from "../../text/format.js";
 import { readable } from "../../text/json.js";
-import { lastSign, needsTask, stalledText } from "../../state/tasks/open_task.js";
-import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
 import { estimateOf, roundText, underWayText } from "../../text/sentences.js";
+import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
 import { copyButton, jsonBlock, textBlock } from "../parts/json.js";
 import { follow } from "../parts/links.js";
 import { named } from "../parts/names.js";
 import { loading } from "../parts/paged_list.js";
+import { timeView } from "../parts/time.js";
 import { resultsOf } from "./results.js";
 import { roundsView } from "./rounds.js";
 import { statusIcon, statusTone } from "./status.js";
-import { timeView } from "../parts/time.js";
 import { timelineView } from "./timeline.js";
 
 const STALLED = "bi-exclamation-circle-fill";

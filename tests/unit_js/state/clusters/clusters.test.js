@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as ceph from "../../../../static/js/state/clusters/clusters.js";
-import { HOME, atTab, atView } from "../../../../static/js/state/place.js";
 import * as clusterChange from "../../../../static/js/state/clusters/changes.js";
+import * as ceph from "../../../../static/js/state/clusters/clusters.js";
 import * as connection from "../../../../static/js/state/connection.js";
-import * as lists from "../../../../static/js/state/tasks/lists.js";
+import { HOME, atTab, atView } from "../../../../static/js/state/place.js";
 import * as change from "../../../../static/js/state/state.js";
+import * as lists from "../../../../static/js/state/tasks/lists.js";
 import { NOW, PREFERENCES, following, frame, task, transition } from "../../support.js";
 
 const CLUSTERS = [

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as elsewhere from "../../../../static/js/state/clusters/elsewhere.js";
-import { HOME, atView } from "../../../../static/js/state/place.js";
 import * as clusterChange from "../../../../static/js/state/clusters/changes.js";
+import * as elsewhere from "../../../../static/js/state/clusters/elsewhere.js";
 import * as connection from "../../../../static/js/state/connection.js";
+import { HOME, atView } from "../../../../static/js/state/place.js";
 import * as state from "../../../../static/js/state/state.js";
 import { following } from "../../support.js";
 
