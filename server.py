@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from socket import socket
 
-    from ceph.watch import ClusterWatches
+    from accounts.accounts import Accounts
+    from ceph.reader.watch import ClusterWatches
     from config import Config
-    from handlers.http_server import Server
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
+    from handlers.http.server import Server
     from handlers.services import Services, Tasks
-    from jobs.pool import WorkerPool
-    from jobs.registry import Registry
-    from storage.accounts import Accounts
-    from storage.database import Database
+    from jobs.definition.registry import Registry
+    from jobs.engines.local.pool import WorkerPool
+    from storage.sqlite.database import Database
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     streams.open_standard_streams()
     try:
         if argv[:1] == ["user"]:
-            from users import main as user_main
+            from commands.user import main as user_main
 
             return user_main(argv[1:])
         return _serve(argv)
@@ -62,8 +62,8 @@ def _serve(argv: Sequence[str]) -> int:
 
     import streams
     from config import load_config
-    from jobs.descriptors import raise_descriptor_limit
     from jobs.errors import HourglassError
+    from processes.descriptors import raise_descriptor_limit
 
     config = load_config(argv)
     raise_descriptor_limit()
@@ -107,21 +107,21 @@ async def open_tasks(
 
     from ceph.choices import Seen
     from ceph.clusters import Clusters
-    from ceph.creations import PoolCreations
-    from handlers.events import text_frame
-    from handlers.limits import MEGABYTE
+    from ceph.images.results import ImageResults
+    from ceph.pool_changes.creations import PoolCreations
+    from handlers.http.limits import MEGABYTE
+    from handlers.live import text_frame
     from handlers.services import Tasks
-    from jobs.feed import Feed
-    from jobs.image_results import ImageResults
-    from jobs.queue import TaskQueue
-    from jobs.registry import load_registry
-    from jobs.rest import Rest
-    from storage.creations import PoolCreationStore
-    from storage.database import open_database
-    from storage.images import ImageResultStore
-    from storage.kept_rounds import RoundBounds
+    from jobs.definition.registry import load_registry
+    from jobs.live.feed import Feed
+    from jobs.queue.rest import Rest
+    from jobs.queue.task_queue import TaskQueue
     from storage.locks import server_lock, wait_for_old_workers
-    from storage.sqlite import SqliteStore
+    from storage.sqlite.creations import PoolCreationStore
+    from storage.sqlite.database import open_database
+    from storage.sqlite.images import ImageResultStore
+    from storage.sqlite.store import SqliteStore
+    from storage.sqlite.stored_rounds import RoundBounds
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)
@@ -176,8 +176,8 @@ async def open_tasks(
 
 def _cluster_watches(config: Config) -> ClusterWatches:
     """What reads the clusters that config.ini names, not started yet."""
-    from ceph.reader import ReaderSettings
-    from ceph.watch import ClusterWatches
+    from ceph.reader.reader import ReaderSettings
+    from ceph.reader.watch import ClusterWatches
 
     return ClusterWatches(
         {
@@ -190,10 +190,10 @@ def _cluster_watches(config: Config) -> ClusterWatches:
 def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
-    from jobs.composition import round_timeout_seconds
-    from jobs.pool import WorkerPool
-    from jobs.sources import Sources
-    from jobs.worker import WorkerSettings
+    from jobs.definition.composition import round_timeout_seconds
+    from jobs.engines.local.pool import WorkerPool
+    from jobs.engines.local.sources import Sources
+    from jobs.engines.local.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
     settings = WorkerSettings(
@@ -225,8 +225,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from functools import cache
 
     import streams
-    from jobs.renewal import renew
-    from jobs.retention import Keeping, Retention
+    from jobs.queue.renewal import renew
+    from jobs.queue.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
     # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
@@ -299,8 +299,8 @@ def _bind(config: Config) -> list[socket]:
 async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
-    from jobs.queue import wall_clock
-    from storage.accounts import Accounts
+    from accounts.accounts import Accounts
+    from jobs.queue.task_queue import wall_clock
 
     accounts = Accounts(database, config.storage.data_dir, wall_clock)
     await accounts.load()
@@ -313,13 +313,13 @@ async def _open_accounts(config: Config, database: Database, admin_password: str
 
 async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
     """Opens what answers requests, and the bell by which commands report changes of users."""
-    from handlers.connections import Connections
-    from handlers.limits import ClientLimits
+    from accounts.reload_socket import listen
+    from accounts.sign_ins import SignIns
+    from accounts.signin import SignIn
+    from handlers.http.connections import Connections
+    from handlers.http.limits import ClientLimits
     from handlers.services import Services
-    from handlers.sign_ins import SignIns
-    from handlers.signin import SignIn
-    from jobs.descriptors import descriptor_limit
-    from storage.bell import listen
+    from processes.descriptors import descriptor_limit
 
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
@@ -333,10 +333,11 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
-    from handlers.http_server import Gate, Server
-    from handlers.overflow import Overflow
+    from handlers.http.gate import Gate
+    from handlers.http.overflow import Overflow
+    from handlers.http.server import Server
     from handlers.routes import make_application
-    from jobs.descriptors import descriptor_limit
+    from processes.descriptors import descriptor_limit
 
     spare = descriptor_limit() - services.limits.connections - KEPT_FOR_OTHERS
     gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir, spare))
@@ -349,7 +350,7 @@ def _proxies(config: Config) -> Proxies:
     """Those that are believed, which the log says."""
     import logging
 
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
 
     if not config.server.behind_proxy:
         return Proxies()
@@ -388,7 +389,7 @@ def _reap_orphans(stack: AsyncExitStack) -> None:
     import asyncio
     import signal
 
-    from jobs.process import reap_orphans
+    from processes.child_process import reap_orphans
 
     loop = asyncio.get_running_loop()
     # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
@@ -423,6 +424,6 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     _use_system_allocator()
     exit_code = main(sys.argv[1:])
-    from jobs.child import leave
+    from processes.child import leave
 
     leave(exit_code)

@@ -18,14 +18,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from handlers.answer_notes import HttpTally
-from handlers.limits import RefusedTally
+from handlers.http.access_log import HttpTally
+from handlers.http.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
-from jobs.model import Head
-from jobs.queue import TaskQueue
-from jobs.tally import TaskTally
-from storage.database import CommitTally, database_bytes
+from jobs.model.tally import TaskTally
+from jobs.model.task import Head
+from jobs.queue.task_queue import TaskQueue
+from storage.sqlite.database import CommitTally, database_bytes
 from streams import dropped_lines
 
 WORKER_STATES = ("starting", "idle", "busy", "ending", "failed to start")

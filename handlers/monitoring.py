@@ -9,13 +9,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from handlers.answers import NotReadyView
-from handlers.base import ApiHandler
+from handlers.http.api import ApiHandler
+from handlers.http.operation import Operation
 from handlers.metrics import count_states, exposition
-from handlers.operations import Operation
+from handlers.views import NotReadyView
 from jobs.errors import StorageUnavailable
-from jobs.model import Head
-from jobs.views import encode
+from jobs.live.views import encode
+from jobs.model.task import Head
 
 FAILED = "failed to start"
 NOT_UP = ("starting", FAILED)
