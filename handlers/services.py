@@ -20,16 +20,16 @@ from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
-from jobs.store import KeepingStore
-from storage.sqlite.database import Database
+from jobs.store import SearchableStore
+from storage.stores import Stores
 
 
 @dataclass(frozen=True)
 class Tasks:
     """All that has to do with tasks, opened and going."""
 
-    database: Database
-    store: KeepingStore
+    stores: Stores
+    store: SearchableStore
     queue: TaskQueue
     feed: Feed
     registry: Registry

@@ -133,7 +133,7 @@ def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
         "jobs.engines.local.pool",
         "jobs.engines.local.worker",
         "jobs.engine",
-        "storage.sqlite.store",
+        "storage.sqlite",
         "storage.memory",
     )
 
