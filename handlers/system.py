@@ -21,6 +21,7 @@ from handlers.views import (
     WorkerListView,
 )
 from jobs.definition.composition import schema_of
+from jobs.live.views import worker_view
 from jobs.model.task import Status, iso_time
 from jobs.queue.rest import DAY_MS
 from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
@@ -62,7 +63,7 @@ class WorkersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the workers as they are now."""
-        self.send(WorkerListView(self.services.tasks.queue.workers()))
+        self.send(WorkerListView([worker_view(worker) for worker in self.services.tasks.queue.workers()]))
 
 
 class StatisticsHandler(ApiHandler):

@@ -17,8 +17,7 @@ from msgspec.structs import replace
 
 from jobs.definition import composition
 from jobs.definition.registry import Job, Registry
-from jobs.engine import Engine, WorkerUsage
-from jobs.engines.local.messages import Ended, Start
+from jobs.engine import Ended, Engine, Start, Usage, WorkerState
 from jobs.errors import (
     Conflict,
     HourglassError,
@@ -32,13 +31,13 @@ from jobs.errors import (
     in_words,
 )
 from jobs.json_text import check_json, with_replacement_marks
-from jobs.live.views import Derived, WorkerView
+from jobs.live.views import Derived
 from jobs.model import lifecycle
 from jobs.model.backlog import Entry, Schedule
 from jobs.model.forecast import TREND_ROUNDS
 from jobs.model.lifecycle import Change, Expected, Removed, Step
 from jobs.model.tally import TaskTally
-from jobs.model.task import RoundRecord, Status, Task
+from jobs.model.task import Checkpoint, RoundRecord, Status, Task
 from jobs.queue import preparing
 from jobs.queue.runs import Background, Run, RunWriter
 from jobs.store import Created, Draft, RequestKey, TaskStore
@@ -275,7 +274,7 @@ class TaskQueue:
         run = self._runs.get(task_id)
         return run is None or not (run.deleted or (run.task is not None and run.task.is_final))
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerState]:
         """The workers as they are now."""
         return self._engine.workers()
 
@@ -287,7 +286,7 @@ class TaskQueue:
         """How many workers run other code than the server."""
         return self._engine.changed_workers()
 
-    def worker_usage(self) -> list[WorkerUsage]:
+    def worker_usage(self) -> list[Usage]:
         """What the process in each worker's place has used."""
         return self._engine.worker_usage()
 
@@ -425,7 +424,7 @@ class TaskQueue:
     def _wait(self, task: Task) -> None:
         self._schedule.add(_entry(task), self._clock())
         if len(self._orders) < KEPT_ORDERS and len(task.params) <= LARGEST_KEPT_ORDER_CHARACTERS:
-            self._orders[task.id] = Start(task=task.id, job=task.job, params=task.params, rounds=task.rounds)
+            self._orders[task.id] = self._order(task)
 
     async def _recover_one(self, task: Task) -> None:
         now = self._clock()
@@ -433,7 +432,8 @@ class TaskQueue:
         if task.stopping:
             recovered = await self._store.change(task.id, lifecycle.stopped(now))
         elif task.status is Status.RUNNING:
-            step = lifecycle.interrupted(now, "the server stopped", self._resumes(task.job, task.params))
+            resumes = composition.limits_of(self._registry, task.job, task.params).resumes
+            step = lifecycle.interrupted(now, "the server stopped", resumes)
             recovered = await self._store.change(task.id, step)
             self._note_end_of(recovered)
         if recovered is not None and recovered.is_pending:
@@ -461,9 +461,6 @@ class TaskQueue:
 
     def _is_there(self, job: str) -> bool:
         return self._registry.find(job) is not None and self._registry.unavailable_because(job) is None
-
-    def _resumes(self, job: str, params: str) -> bool:
-        return all(one.resumes for one in composition.jobs_in(self._registry, job, params))
 
     # Starting.
 
@@ -531,6 +528,10 @@ class TaskQueue:
         if task.interruptions:
             recent = await self._store.rounds_without_output(run.task_id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
+        return self._order(task, checkpoint)
+
+    def _order(self, task: Task, checkpoint: Checkpoint | None = None) -> Start:
+        limits = composition.limits_of(self._registry, task.job, task.params)
         return Start(
             task=task.id,
             job=task.job,
@@ -538,6 +539,9 @@ class TaskQueue:
             checkpoint=checkpoint.data if checkpoint else None,
             round=checkpoint.round if checkpoint else 0,
             rounds=task.rounds,
+            round_timeout_seconds=limits.round_timeout_seconds,
+            memory_limit_mb=limits.memory_limit_mb,
+            resumes=limits.resumes,
         )
 
     def _put_back(self, run: Run) -> None:
@@ -549,7 +553,7 @@ class TaskQueue:
     def _start(self, run: Run, order: Start) -> None:
         """The first round begins before the commit that says Running: a repeat after a crash is allowed, and
         nobody is told before the commit."""
-        run.resumes = self._resumes(order.job, order.params)
+        run.resumes = order.resumes
         run.expected_seconds = run.pace.expected_seconds = self._expected_seconds(order)
         run.begun = True
         run.decided.set()

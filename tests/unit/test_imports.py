@@ -16,6 +16,7 @@ FILES = [
 PURE = [
     *map(str, (path.relative_to(ROOT) for path in (ROOT / "jobs/model").glob("*.py"))),
     "jobs/errors.py",
+    "jobs/engine.py",
     "jobs/engines/local/messages.py",
     "histogram.py",
     "ceph/state.py",
@@ -34,6 +35,7 @@ OF_WORKERS = [
     "jobs/definition/params.py",
     "logs.py",
     "jobs/definition/composition.py",
+    "jobs/definition/steps.py",
 ]
 OF_THE_SERVER = [
     "ceph/reader/watch.py",
