@@ -16,10 +16,10 @@ from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import cut, found, ordered, page_query
 from handlers.http.query import text
+from jobs.clock import iso_time
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.live.views import TaskView
-from jobs.model.task import iso_time
 from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
@@ -78,7 +78,7 @@ class ImagesHandler(ClusterHandler):
         rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda row: _place(row.image))
         return ImageListView(
             **self.pages(wanted, len(rows)),
-            as_of=str(iso_time(reading.as_of)),
+            as_of=iso_time(reading.as_of),
             unreadable=[unreadable_view(one) for one in reading.value.unreadable if pool in (None, one.pool)],
             results=[image_view(*row) for row in cut(rows, wanted)],
         )

@@ -29,9 +29,10 @@ from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import cut, found, ordered, page_query
 from handlers.http.query import truth
+from jobs.clock import iso_time
 from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import Conflict
-from jobs.model.task import Task, iso_time
+from jobs.model.task import Task
 from jobs.store import Created
 
 _WORDS = "letters, digits, _, - and ."
@@ -86,7 +87,7 @@ class PoolListHandler(ClusterHandler):
         rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
         return PoolListView(
             **self.pages(wanted, len(rows)),
-            as_of=str(iso_time(reading.as_of)),
+            as_of=iso_time(reading.as_of),
             results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
         )
 
