@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from handlers.http.proxies import Proxies
     from handlers.http.server import Server
     from handlers.services import Services, Tasks
-    from jobs.definition.registry import Registry
     from jobs.engines.local.pool import WorkerPool
-    from storage.sqlite.database import Database
+    from storage.sqlite import SqliteStores
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -97,11 +96,11 @@ async def open_tasks(
     stack: AsyncExitStack,
     *,
     before_wait: Callable[[], None] = lambda: None,
-    on_database: Callable[[Database], Awaitable[None]] | None = None,
+    on_stores: Callable[[SqliteStores], Awaitable[None]] | None = None,
 ) -> Tasks:
     """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError.
 
-    Calls `before_wait` before it waits for workers of an earlier server, and `on_database` before anything runs.
+    Calls `before_wait` before it waits for workers of an earlier server, and `on_stores` before anything runs.
     """
     import logging
 
@@ -116,12 +115,9 @@ async def open_tasks(
     from jobs.live.feed import Feed
     from jobs.queue.rest import Rest
     from jobs.queue.task_queue import TaskQueue
+    from jobs.store import RoundBounds
+    from storage import sqlite
     from storage.locks import server_lock, wait_for_old_workers
-    from storage.sqlite.creations import PoolCreationStore
-    from storage.sqlite.database import open_database
-    from storage.sqlite.images import ImageResultStore
-    from storage.sqlite.store import SqliteStore
-    from storage.sqlite.stored_rounds import RoundBounds
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)
@@ -134,22 +130,26 @@ async def open_tasks(
         logging.getLogger("hourglass").warning(sentence)
 
     wait_for_old_workers(data_dir, tell)
-    database = await open_database(data_dir)
-    stack.push_async_callback(database.close)
-    if on_database:
-        await on_database(database)
-    read_seconds = config.limits.read_seconds
     bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
-    store = SqliteStore(database, bounds, read_seconds)
-    pool = _worker_pool(config, registry)
-    queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
+    stores = await sqlite.open_stores(data_dir, bounds, config.limits.read_seconds)
+    stack.push_async_callback(stores.close)
+    if on_stores:
+        await on_stores(stores)
+    store = stores.tasks
+    pool = _worker_pool(config)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
-    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
+    feed = Feed(store, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
-    images = ImageResults(store, ImageResultStore(database, read_seconds))
-    queue.on_final = feed.task_is_final
-    queue.on_ended = images.task_ended
-    await feed.start()
+    images = ImageResults(store, stores.image_results)
+    queue = TaskQueue(
+        store,
+        pool,
+        registry,
+        config.workers.max_worker_deaths,
+        on_settled=feed.task_settled,
+        on_ended=images.task_ended,
+    )
+    await feed.start(queue.derived)
     stack.push_async_callback(feed.stop)
     await pool.start()
     clusters.start()
@@ -158,13 +158,14 @@ async def open_tasks(
     await queue.recover()
     images.start()
     stack.push_async_callback(images.stop)
-    creations = PoolCreations(PoolCreationStore(database), queue, clusters)
+    creations = PoolCreations(stores.pool_creations, queue, clusters)
     await creations.start()
     stack.push_async_callback(creations.stop)
     return Tasks(
-        database=database,
+        stores=stores,
         store=store,
         queue=queue,
+        workers=pool,
         feed=feed,
         registry=registry,
         clusters=clusters,
@@ -187,10 +188,9 @@ def _cluster_watches(config: Config) -> ClusterWatches:
     )
 
 
-def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
+def _worker_pool(config: Config) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
-    from jobs.definition.composition import round_timeout_seconds
     from jobs.engines.local.pool import WorkerPool
     from jobs.engines.local.sources import Sources
     from jobs.engines.local.worker import WorkerSettings
@@ -202,18 +202,10 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         sections=config.job_sections,
         provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
         sources=Sources.loaded(config.modules),
-        memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,
     )
-    return WorkerPool(
-        settings,
-        count=config.workers.count,
-        round_timeout_seconds=lambda order: round_timeout_seconds(
-            registry, order.job, order.params, config.workers.round_timeout_seconds
-        ),
-        tasks_per_worker=config.workers.tasks_per_worker,
-    )
+    return WorkerPool(settings, count=config.workers.count, tasks_per_worker=config.workers.tasks_per_worker)
 
 
 async def _run(config: Config, admin_password: str | None) -> None:
@@ -240,11 +232,11 @@ async def _run(config: Config, admin_password: str | None) -> None:
         def announce() -> None:
             log.info("version %s starts at %s with the data in %s", VERSION, address, config.storage.data_dir)
 
-        async def on_database(database: Database) -> None:
-            accounts.append(await _open_accounts(config, database, admin_password))
+        async def on_stores(stores: SqliteStores) -> None:
+            accounts.append(await _open_accounts(config, stores, admin_password))
             announce()
 
-        tasks = await open_tasks(config, stack, before_wait=announce, on_database=on_database)
+        tasks = await open_tasks(config, stack, before_wait=announce, on_stores=on_stores)
         services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
@@ -267,7 +259,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         await tasks.feed.stop()
         http.stop()
         http.gate.close_waiting()
-        tasks.database.end_reads(LAST_READS_SECONDS)
+        tasks.stores.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
     log.info("stopped")
@@ -296,13 +288,13 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
+async def _open_accounts(config: Config, stores: SqliteStores, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
     from accounts.accounts import Accounts
-    from jobs.queue.task_queue import wall_clock
+    from jobs.clock import wall_clock
 
-    accounts = Accounts(database, config.storage.data_dir, wall_clock)
+    accounts = Accounts(stores.database, config.storage.data_dir, wall_clock)
     await accounts.load()
     password = await accounts.ensure_admin(admin_password)
     if password is not None and streams.current:

@@ -9,10 +9,10 @@ from typing import Protocol, TypeVar
 from ceph.connection import bindings
 from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster, fsid_in_conf
-from ceph.connection.questions import Questions, questions_path
+from ceph.connection.query_budget import Questions, questions_path
 from ceph.connection.trial import proven
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from ceph.pool_changes.placement import pause_seconds
+from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
 from jobs.definition.registry import Pause, Provided, Registry, Round

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from ceph import choices
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused, TargetChanged
-from ceph.pool_changes.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
+from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
 from jobs.definition.registry import Locks
 

@@ -22,10 +22,10 @@ from handlers.http.access_log import HttpTally
 from handlers.http.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
+from jobs.engine import Workers
 from jobs.model.tally import TaskTally
 from jobs.model.task import Head
-from jobs.queue.task_queue import TaskQueue
-from storage.sqlite.database import CommitTally, database_bytes
+from jobs.store import CommitTally
 from streams import dropped_lines
 
 WORKER_STATES = ("starting", "idle", "busy", "ending", "failed to start")
@@ -67,7 +67,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
         yield from _kept(head)
     yield from _life(tasks.queue.tally)
     yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", tasks.queue.waiting_counts())
-    yield from _workers(tasks.queue)
+    yield from _workers(tasks.workers)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     waiting = services.limits.waiting_calls.taken
     yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
@@ -77,7 +77,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
     yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
-    yield from _commits(tasks.database.commits)
+    yield from _commits(tasks.stores.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
@@ -101,12 +101,12 @@ def _life(tally: TaskTally) -> Iterator[Metric]:
     yield _histogram("hourglass_task_running_seconds", "From its first start to its end.", tally.running_seconds)
 
 
-def _workers(queue: TaskQueue) -> Iterator[Metric]:
-    states = count_states(queue.worker_states())
+def _workers(workers: Workers) -> Iterator[Metric]:
+    states = count_states(workers.worker_states())
     yield _by("hourglass_workers", "Worker processes, by state.", "state", states)
     cpu = CounterMetricFamily("hourglass_worker_cpu_seconds", "CPU time of a worker's process.", labels=["worker"])
     memory = GaugeMetricFamily("hourglass_worker_memory_bytes", "Memory of a worker's process.", labels=["worker"])
-    for place, usage in enumerate(queue.worker_usage(), start=1):
+    for place, usage in enumerate(workers.worker_usage(), start=1):
         if usage.cpu_seconds is not None and usage.memory_bytes is not None:
             cpu.add_metric([str(place)], usage.cpu_seconds)
             memory.add_metric([str(place)], usage.memory_bytes)
@@ -141,11 +141,13 @@ def _commits(tally: CommitTally) -> Iterator[Metric]:
 
 def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     data_dir = services.config.storage.data_dir
-    is_writable = services.tasks.database.write_problem is None
+    health = services.tasks.stores.health
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
-    yield _gauge("hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", is_writable)
+    yield _gauge(
+        "hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", health.write_problem is None
+    )
     with suppress(OSError):  # a disk that is gone must not take all other numbers along
-        yield _gauge("hourglass_database_bytes", "Size of the database.", database_bytes(data_dir))
+        yield _gauge("hourglass_database_bytes", "Size of the database.", health.size_bytes())
         free_bytes = shutil.disk_usage(data_dir).free
         yield _gauge("hourglass_data_free_bytes", "Free space for the data directory.", free_bytes)
 

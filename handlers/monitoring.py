@@ -44,7 +44,7 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self.services.tasks.database.problems, *self._worker_problems()]
+        problems = [*self.services.tasks.stores.health.problems, *self._worker_problems()]
         if resting := self.services.tasks.rest.reason:
             problems.append(resting)
         self.send(
@@ -57,10 +57,10 @@ class HealthHandler(MonitoringHandler):
         )
 
     def _worker_problems(self) -> list[str]:
-        queue = self.services.tasks.queue
-        states = queue.worker_states()
+        workers = self.services.tasks.workers
+        states = workers.worker_states()
         problems = _start_problems(states)
-        if count := queue.changed_workers():
+        if count := workers.changed_workers():
             problems.append(
                 f"{count} of {len(states)} workers run other code than the server: it was replaced on disk after the "
                 "start. Restart the server."
@@ -83,7 +83,7 @@ class ReadyHandler(MonitoringHandler):
 
     async def get(self) -> None:
         database = await self._database_problem()
-        states = self.services.tasks.queue.worker_states()
+        states = self.services.tasks.workers.worker_states()
         refusal = self._stopping() or database or self._workers_problem(states)
         found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:
@@ -98,14 +98,14 @@ class ReadyHandler(MonitoringHandler):
         return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None
 
     async def _database_problem(self) -> str | None:
-        """A write is tried only where the last one failed: while nothing goes on, nothing is written."""
-        database = self.services.tasks.database
-        await database.look_at_files()
+        """Why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes none."""
+        health = self.services.tasks.stores.health
+        await health.check()
         if await self.head_of_store() is None:
-            return database.write_problem or "The database cannot be read at the moment; the log says more."
-        if database.write_problem:
-            await database.try_to_write()
-        return f"Nothing can be stored at the moment: {database.write_problem}." if database.write_problem else None
+            return health.write_problem or "The database cannot be read at the moment; the log says more."
+        if health.write_problem:
+            await health.try_to_write()
+        return f"Nothing can be stored at the moment: {health.write_problem}." if health.write_problem else None
 
     def _workers_problem(self, states: list[str]) -> str | None:
         """One that is replaced by the next is no reason to turn clients away."""

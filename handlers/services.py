@@ -16,21 +16,23 @@ from handlers.http.access_log import HttpTally
 from handlers.http.connections import Connections
 from handlers.http.limits import ClientLimits, RefusedTally
 from jobs.definition.registry import Registry
+from jobs.engine import Workers
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
-from jobs.store import KeepingStore
-from storage.sqlite.database import Database
+from jobs.store import SearchableStore
+from storage.stores import Stores
 
 
 @dataclass(frozen=True)
 class Tasks:
     """All that has to do with tasks, opened and going."""
 
-    database: Database
-    store: KeepingStore
+    stores: Stores
+    store: SearchableStore
     queue: TaskQueue
+    workers: Workers
     feed: Feed
     registry: Registry
     clusters: ClusterWatches

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from histogram import REQUEST_SECONDS, Histogram
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
 from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
@@ -63,6 +64,17 @@ class RequestKey(Struct, frozen=True, kw_only=True):
 
 KEYS_LAST_MS = 24 * 3600 * 1000
 """How long the key of a request is remembered."""
+
+
+class RoundBounds(Struct, frozen=True):
+    """How many of a task's newest rounds a store retains, and how many bytes of them; 0 means all. Of a task that has
+    rounds at least one is retained."""
+
+    most: int = 0
+    most_bytes: int = 0
+
+
+UNBOUNDED = RoundBounds()
 
 
 class TaskStore(Protocol):
@@ -214,7 +226,7 @@ class Due(Struct, frozen=True, kw_only=True):
     tasks: list[DueTask]
 
 
-class KeepingStore(TaskStore, Protocol):
+class SearchableStore(TaskStore, Protocol):
     """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
@@ -264,3 +276,37 @@ class KeepingStore(TaskStore, Protocol):
 
     async def forget_minutes(self, before: int) -> int:
         """Removes what happened before a minute; returns how many minutes."""
+
+
+class CommitTally:
+    """Counts commits since the start: how long each took, and how many writes shared it."""
+
+    def __init__(self) -> None:
+        self.seconds = Histogram(REQUEST_SECONDS)
+        self.operations = Histogram((1, 2, 5, 10, 20, 50, 100, 200, 500))
+        self.failed = 0
+
+
+class StoreHealth(Protocol):
+    """Whether a store can be read and written, for those who monitor the service."""
+
+    @property
+    def commits(self) -> CommitTally:
+        """The commits since the start."""
+
+    @property
+    def write_problem(self) -> str | None:
+        """Why nothing can be written, in a few words; None if all is well. As of the last write or `check`."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, each in a sentence; asks nobody, so it always returns at once."""
+
+    async def check(self) -> None:
+        """Brings `write_problem` up to date as far as that can be done without a write."""
+
+    async def try_to_write(self) -> None:
+        """Brings `write_problem` up to date by a write that changes nothing, but has to reach the disk."""
+
+    def size_bytes(self) -> int:
+        """Returns how much space the store takes. Raises OSError if that is not known."""

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
-from ceph.connection.modules import explained
-from ceph.connection.questions import Questions
+from ceph.connection.manager_module import explained
+from ceph.connection.query_budget import Questions
 from ceph.errors import ClusterRefused
 from ceph.images.samples import ORDERS, Answer, answer_of
 from ceph.pools import all_pools
@@ -25,7 +25,7 @@ KEEP_ALIVE_SECONDS = 20.0
 """Who has not asked for 60 s has to begin anew."""
 MOST_APART = 4
 """Pools and namespaces that one measurement asks for by themselves: OSDs match each operation against six patterns for
-each. How many all measurements together ask for is bounded by `ceph.connection.questions`."""
+each. How many all measurements together ask for is bounded by `ceph.connection.query_budget`."""
 RBD = "rbd"
 """The application of the pools that an answer about everything is about."""
 

@@ -10,15 +10,15 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from statistics import fmean
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from ceph.images.result_store import ImageResult, ImageResultStore, Place, Unread
 from ceph.state import parts_of_path
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model.task import Status, Task
-from jobs.store import KeepingStore, ListQuery
-from storage.sqlite.images import NOTHING_UNREAD, ImageResult, Place, Unread
+from jobs.store import ListQuery, SearchableStore
 
 log = logging.getLogger("hourglass.images")
 
@@ -33,21 +33,6 @@ TASKS_A_LOOK = 100
 Done = TypeVar("Done")
 
 
-class Results(Protocol):
-    """Where they are kept, as storage.sqlite.images.ImageResultStore does."""
-
-    async def keep(
-        self,
-        fsid: str,
-        results: Sequence[ImageResult],
-        whole_pools: Sequence[str] | None = (),
-        unread: Unread = NOTHING_UNREAD,
-    ) -> None: ...
-    async def kept(self, fsid: str) -> dict[Place, ImageResult]: ...
-    async def last_at(self) -> int | None: ...
-    async def forget(self, before: int, limit: int) -> int: ...
-
-
 class ImageResults:
     """Hears of each task that has ended, and keeps what those of `rbd_performance` found, one after another.
 
@@ -55,7 +40,7 @@ class ImageResults:
     tasks that finished since.
     """
 
-    def __init__(self, store: KeepingStore, results: Results) -> None:
+    def __init__(self, store: SearchableStore, results: ImageResultStore) -> None:
         self._store = store
         self._results = results
         self._ended: asyncio.Queue[int] = asyncio.Queue()
@@ -75,7 +60,7 @@ class ImageResults:
         if task.job == JOB and task.status is Status.FINISHED:
             self._ended.put_nowait(task.id)
 
-    async def kept(self, fsid: str) -> dict[Place, ImageResult]:
+    async def newest(self, fsid: str) -> dict[Place, ImageResult]:
         """The newest result of each image by its place, with what has ended just now, unless that cannot be written.
 
         Raises StorageUnavailable.
@@ -83,7 +68,7 @@ class ImageResults:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._ended.join()
-        return await self._results.kept(fsid)
+        return await self._results.newest(fsid)
 
     async def forget(self, before: int, limit: int) -> int:
         """Removes the first `limit` results of tasks that ended before a time (milliseconds); returns how many."""
@@ -129,7 +114,7 @@ class ImageResults:
             task = await self._store.task(task_id)
             results, unread = await asyncio.to_thread(results_of, task)
             fsid, whole_pools = _scope_of(json.loads(task.params))
-            await self._results.keep(fsid, results, whole_pools, unread)
+            await self._results.store(fsid, results, whole_pools, unread)
 
 
 def _scope_of(params: Mapping[str, Any]) -> tuple[str, Sequence[str] | None]:

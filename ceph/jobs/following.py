@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from ceph.clusters import trying_again
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError, ClusterUnavailable
-from ceph.pool_changes.placement import (
+from ceph.pool_changes.progress import (
     DEFAULT_SETTLE_SECONDS,
     NO_MANAGER,
     Course,

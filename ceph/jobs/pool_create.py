@@ -12,7 +12,7 @@ from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused
 from ceph.jobs.following import FollowSettings, checkpoint_of, follow, told_before
-from ceph.pool_changes.placement import Course
+from ceph.pool_changes.progress import Course
 from ceph.pools import (
     Fsid,
     PgNum,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ceph.clusters import Clusters, trying_again, why_unavailable
 from ceph.connection.cluster import Cluster
 from ceph.jobs.following import FollowSettings, checkpoint_of, follow, told_before
-from ceph.pool_changes.placement import Course, own_pool
+from ceph.pool_changes.progress import Course, own_pool
 from ceph.pools import (
     Fsid,
     PgNum,

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from msgspec import Struct
 
 from ceph.images.findings import cut
-from ceph.pool_changes.placement import Course, Journey, Look, gone_on, set_out, standstill_text, steps_text
+from ceph.pool_changes.progress import Course, Journey, Look, gone_on, set_out, standstill_text, steps_text
 from ceph.state import ClusterState, Pool, ProgressEvent
 
 MOST_CHANGES = 100

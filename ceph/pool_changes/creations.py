@@ -16,13 +16,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ceph.errors import ClusterError, ClusterRefused
+from ceph.pool_changes.creation_store import PoolCreation, PoolCreationStore
 from ceph.pools import CREATES, pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
+from jobs.clock import wall_clock
 from jobs.errors import Conflict, HourglassError, StorageUnavailable
-from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
+from jobs.queue.drafts import Submission
+from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey
-from storage.sqlite.creations import PoolCreation, PoolCreationStore
 
 log = logging.getLogger("hourglass.ceph")
 
@@ -199,7 +201,7 @@ class PoolCreations:
             self._adopted_now.discard(place)
 
     async def _keep(self, begun: PoolCreation) -> None:
-        await self._store.keep(begun)
+        await self._store.store(begun)
         self._begun[begun.fsid, begun.name] = begun
         self._missing_since.pop((begun.fsid, begun.name), None)
 

@@ -1,115 +1,325 @@
-"""What a cluster itself reports the progress of: `ceph progress`, the autoscaler, removals of images.
+"""How far a pool is on its way to a number of PGs: what has moved, whether it has arrived, what stands in its way.
 
-The monitors know the events with a bar of characters in their texts; whom they concern, since when they go on and what
-they are called is known to the manager alone.
+Pure; times are arguments, in seconds. A manager carries a new number out step by step: it splits or merges PGs
+(`pg_num`), then lets their data be placed anew (`pgp_num`), and the OSDs move it until each PG is clean.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from itertools import islice
-from math import isfinite
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ceph.connection.cluster import Cluster
-from ceph.errors import ClusterError
-from ceph.images.findings import cut
-from ceph.state import Pool, ProgressEvent
+from ceph.errors import ClusterRefused, TargetChanged
+from ceph.state import Check, Pool
 
-MOST_EVENTS = 100
-MOST_CHARACTERS = 500
-LATEST_SECONDS = 2**33
-"""Times beyond are none: the year is 2242."""
-_DURATION = re.compile(r"\s*\(\w+\)$")
-
-
-class Detail(Struct, frozen=True):
-    """What the manager alone knows of an event. A pool is referred to by its id if its PGs change, by its name if
-    something in it does."""
-
-    text: str = ""
-    pool_id: str | None = None
-    pool_name: str | None = None
-    began_at: int | None = None
-
-
-Details = Mapping[str, Detail]
-"""By the ids of the events."""
+POOL_GONE_ERRNO = 2
+MOST_PERCENT = 99
+"""Until it is known to hold: 100 says that it is done."""
+STEP_WEIGHT = 40
+LEAST_SETTLE_SECONDS = 5.0
+SETTLE_MARGIN_SECONDS = 3.0
+DEFAULT_SETTLE_SECONDS = 10.0
+STANDSTILL_SECONDS = 15.0
+LONGEST_PAUSE_SECONDS = 30.0
+MOST_CAUSE_CHARACTERS = 500
+NO_MANAGER = "no active mgr"
+"""The words of the health check as well, which a cluster in its first two minutes leaves out."""
+MANAGER_DOWN = "MGR_DOWN"
+ADVICE = frozenset({"POOL_APP_NOT_ENABLED", "POOL_NO_REDUNDANCY", "POOL_PG_NUM_NOT_POWER_OF_TWO", "TOO_FEW_PGS"})
+"""Health checks that hold up nothing."""
+MOVED = "waiting for new OSDs"
 
 
-def details_of(cluster: Cluster) -> Details:
-    """Returns what the manager tells of the events; nothing if it does not answer, or not to this key."""
-    try:
-        return read_details(cluster.ask("progress json", passed_on=True))
-    except ClusterError:
-        return {}
+Osds = tuple[tuple[int, ...], tuple[int, ...]]
+"""Where a PG is to be, and where it is read and written until then."""
 
 
-def read_details(told: object) -> Details:
-    """From the answer to `progress json`, whatever that is."""
-    events = told.get("events") if isinstance(told, dict) else None
-    listed = islice(events, MOST_EVENTS) if isinstance(events, list) else ()
-    return {_cut(event.get("id")): _detail(event) for event in listed if isinstance(event, dict)}
+class Course(Struct, frozen=True, kw_only=True):
+    """From where a pool sets out and where it is to come: what a task has to know to go on.
+
+    `began_at` is in seconds since 1970; `is_set` says that the target was set, and is somebody else's if it changes.
+    """
+
+    pool_id: int
+    pool: str
+    pg_num_from: int
+    pgp_num_from: int
+    target: int
+    began_at: float
+    is_set: bool = False
+    best_percent: int = 0
+
+    @property
+    def has_way_to_go(self) -> bool:
+        return not self.pg_num_from == self.pgp_num_from == self.target
 
 
-def _detail(event: Mapping[str, Any]) -> Detail:
-    """`refs` are `[["pool", 3]]` of the autoscaler, `{"pool_name": "rbd", …}` of what removes images."""
-    refs = event.get("refs")
-    pairs = [ref for ref in refs if isinstance(ref, list) and len(ref) == 2] if isinstance(refs, list) else []
-    return Detail(
-        text=_text(event.get("message")),
-        pool_id=next((_cut(number) for kind, number in pairs if kind == "pool"), None),
-        pool_name=_cut(refs.get("pool_name")) if isinstance(refs, dict) else None,
-        began_at=_milliseconds(event.get("started_at")),
+class Pg(Struct, frozen=True):
+    """A PG as the OSD that last led it has told the manager, and on which OSDs it was then."""
+
+    id: str
+    state: str
+    osds: Osds
+
+
+class PgStates(Struct, frozen=True):
+    """How many PGs of a pool are in each state (`active+clean`, `peering`), as its manager told it."""
+
+    by_state: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.by_state.values())
+
+    @property
+    def clean(self) -> int:
+        return sum(count for state, count in self.by_state.items() if is_clean(state))
+
+    @property
+    def not_clean(self) -> str:
+        """`12 PGs unknown, 1 PG peering`, the most first; empty where all are clean."""
+        others = Counter({state: count for state, count in self.by_state.items() if not is_clean(state)})
+        return ", ".join(f"{count} {'PG' if count == 1 else 'PGs'} {state}" for state, count in others.most_common())
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What was seen of a pool and its cluster at a moment of a clock that never goes back.
+
+    `states` is None where the manager does not tell; `is_fresh` says that they were not told before this look.
+    `objects_away` are those of the whole cluster that are not where they are to be, or lack copies.
+    """
+
+    at_seconds: float
+    pool: Pool
+    states: PgStates | None = None
+    is_fresh: bool = True
+    objects_away: int = 0
+    checks: Sequence[Check] = ()
+    manager_error: str = ""
+
+    def has_arrived(self, target: int) -> bool:
+        """Whether all is as it is to be at this moment, which may be a moment too early."""
+        if self.states is None:
+            return False
+        return self.pool.has_arrived and self.pool.pg_num == target and all_clean(self.pool, self.states)
+
+
+class Journey(Struct, frozen=True, kw_only=True):
+    """What is known of a pool on its course: its last look, since when nothing has moved, since when it is there."""
+
+    course: Course
+    look: Look
+    told_states: PgStates | None
+    moved_at: float
+    arrived_at: float | None = None
+
+    def still_seconds(self) -> float:
+        """For how long nothing had moved at the last look."""
+        return self.look.at_seconds - self.moved_at
+
+    def has_settled(self, settle_seconds: float) -> bool:
+        """Whether it has arrived and has been seen so for long enough."""
+        if self.arrived_at is None or not self.look.is_fresh:
+            return False
+        return self.look.at_seconds - self.arrived_at >= settle_seconds
+
+
+def is_clean(state: str) -> bool:
+    """A PG that is scrubbed is clean as well."""
+    return state.startswith("active+clean")
+
+
+def set_out(course: Course, look: Look) -> Journey:
+    """The journey at its first look."""
+    begun = Journey(course=course, look=look, told_states=look.states, moved_at=look.at_seconds)
+    return gone_on(begun, look)
+
+
+def gone_on(journey: Journey, look: Look) -> Journey:
+    """The journey at its next look."""
+    course = journey.course
+    told_states = look.states or journey.told_states
+    return Journey(
+        course=replace(course, best_percent=max(course.best_percent, percent(course, look))),
+        look=look,
+        told_states=told_states,
+        moved_at=look.at_seconds if _has_moved(journey, look, told_states) else journey.moved_at,
+        arrived_at=_arrived_at(journey, look),
     )
 
 
-def events_of(told: object, details: Details, pools: Sequence[Pool]) -> list[ProgressEvent]:
-    """Returns the events that the monitors tell (`progress_events` of a status), at most MOST_EVENTS of them."""
-    listed = islice(told.items(), MOST_EVENTS) if isinstance(told, dict) else ()
-    return [_event(_cut(event_id), event, details, pools) for event_id, event in listed if isinstance(event, dict)]
-
-
-def _event(event_id: str, event: Mapping[str, Any], details: Details, pools: Sequence[Pool]) -> ProgressEvent:
-    detail = details.get(event_id, Detail())
-    pool = next((pool for pool in pools if str(pool.id) == detail.pool_id or pool.name == detail.pool_name), None)
-    return ProgressEvent(
-        id=event_id,
-        text=detail.text or _without_bar(event.get("message")),
-        percent=_percent(event.get("progress")),
-        pool_id=pool.id if pool else None,
-        is_of_pgs=pool is not None and detail.pool_id is not None,
-        began_at=detail.began_at,
+def _has_moved(journey: Journey, look: Look, told_states: PgStates | None) -> bool:
+    """A manager that falls silent moves nothing, and neither does one that tells again what it told before."""
+    before = journey.look
+    return (
+        look.objects_away != before.objects_away
+        or told_states != journey.told_states
+        or _numbers(look.pool) != _numbers(before.pool)
     )
 
 
-def _cut(told: object) -> str:
-    return str(told)[:MOST_CHARACTERS]
+def _numbers(pool: Pool) -> tuple[int, ...]:
+    return pool.pg_num, pool.pg_num_pending, pool.pgp_num
 
 
-def _text(message: object) -> str:
-    words = " ".join(message.split()) if isinstance(message, str) else ""
-    return cut(words, MOST_CHARACTERS)
+def _arrived_at(journey: Journey, look: Look) -> float | None:
+    """States that are not fresh may be older than the last step: they end an arrival, but begin none."""
+    if not look.has_arrived(journey.course.target):
+        return None
+    if journey.arrived_at is None and look.is_fresh:
+        return look.at_seconds
+    return journey.arrived_at
 
 
-def _without_bar(message: object) -> str:
-    """The message of a monitor without how long it has been going on, and the bar in the line below."""
-    first_line = message.strip().partition("\n")[0] if isinstance(message, str) else ""
-    return _text(_DURATION.sub("", first_line)) or "The cluster does not say what it does"
+# States of PGs
 
 
-def _percent(progress: object) -> int | None:
-    share = _number(progress)
-    return None if share is None else min(max(int(100 * share), 0), 100)
+def states_of(pgs: Sequence[Pg], mapped: Mapping[str, Osds] | None = None) -> PgStates:
+    """How many PGs are in each state. `mapped` says by id where they belong, as far as that was asked.
+
+    The manager goes on telling the last state of a PG whose new OSD has not spoken yet: one that hangs would be taken
+    to have it clean. Such a PG is in none of the states that are told of it.
+    """
+    mapped = mapped or {}
+    return PgStates(Counter(pg.state if pg.osds == mapped.get(pg.id, pg.osds) else MOVED for pg in pgs))
 
 
-def _milliseconds(seconds: object) -> int | None:
-    since = _number(seconds)
-    return int(1000 * since) if since is not None and 0 < since < LATEST_SECONDS else None
+def all_clean(pool: Pool, states: PgStates) -> bool:
+    """Whether the PGs that the pool has now are told to be clean, all of them."""
+    return states.clean == states.count == pool.pg_num
 
 
-def _number(told: object) -> float | None:
-    return told if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told) else None
+# Progress
+
+
+def percent(course: Course, look: Look) -> int:
+    """From 0 to 99: 40 for `pg_num`, 40 for `pgp_num`, the rest for clean PGs once both are there.
+
+    A number that has no way to go weighs nothing: a pool that is only to become clean is measured by its PGs alone.
+    """
+    steps = list(_steps(course, look.pool))
+    done = sum(STEP_WEIGHT * share for share in steps)
+    if look.pool.pg_num == look.pool.pgp_num == course.target and look.states:
+        done += (100 - STEP_WEIGHT * len(steps)) * min(look.states.clean / course.target, 1)
+    return min(int(done), MOST_PERCENT)
+
+
+def _steps(course: Course, pool: Pool) -> Iterator[float]:
+    for begin, now in (course.pg_num_from, pool.pg_num), (course.pgp_num_from, pool.pgp_num):
+        if begin != course.target:
+            yield min(max((now - begin) / (course.target - begin), 0), 1)
+
+
+def settle_seconds(tick_seconds: float, stats_seconds: float) -> float:
+    """How long a pool has to be seen in place, by the periods of its manager.
+
+    What it tells is old by up to its tick and its reports. Looked at less long, pools with data were taken to be clean
+    a second too early.
+    """
+    return max(LEAST_SETTLE_SECONDS, tick_seconds + stats_seconds + SETTLE_MARGIN_SECONDS)
+
+
+def pause_seconds(round_seconds: float, still_seconds: float) -> float:
+    """How long to wait before the next look: longer where nothing moves, so that a day of that leaves few rounds."""
+    if still_seconds < STANDSTILL_SECONDS:
+        return round_seconds
+    return max(round_seconds, min(still_seconds / 10, LONGEST_PAUSE_SECONDS))
+
+
+# Words
+
+
+def message(journey: Journey, settle_seconds: float) -> str:
+    """`PGs 40 of 64, placed 22 of 64, clean 18; nothing has moved for 20 s: no active mgr (MGR_DOWN)`."""
+    return "; ".join(filter(None, [_numbers_told(journey), _state_told(journey, settle_seconds)]))
+
+
+def _numbers_told(journey: Journey) -> str:
+    return f"{steps_text(journey)}, clean {journey.look.states.clean if journey.look.states else 'unknown'}"
+
+
+def steps_text(journey: Journey) -> str:
+    """`PGs 40 of 64, placed 22 of 64`, without a number that was told to become another one than the course says."""
+    pool, target = journey.look.pool, journey.course.target
+    told = []
+    if pool.pg_num_target == target:
+        told.append(f"PGs {_of(pool.pg_num, target)}")
+    if pool.pgp_num_target == target and not journey.course.pgp_num_from == pool.pgp_num == target:
+        told.append(f"placed {_of(pool.pgp_num, target)}")
+    return ", ".join(told)
+
+
+def _of(now: int, target: int) -> str:
+    return f"{now} down to {target}" if now > target else f"{now} of {target}"
+
+
+def _state_told(journey: Journey, settle_seconds: float) -> str:
+    if journey.arrived_at is not None:
+        return f"all in place, looking for {settle_seconds:g} s whether it stays so"
+    return standstill_text(journey)
+
+
+def standstill_text(journey: Journey) -> str:
+    """`nothing has moved for 20 s: no active mgr (MGR_DOWN)`; "" while something does."""
+    if journey.still_seconds() < STANDSTILL_SECONDS:
+        return ""
+    return f"nothing has moved for {journey.still_seconds():.0f} s: {cause(journey.look)}"
+
+
+def cause(look: Look) -> str:
+    """What stands in the way, the manager first: without it nothing moves."""
+    checks = [check for check in look.checks if check.code not in ADVICE]
+    first = [check for check in checks if check.code == MANAGER_DOWN or check.code.startswith("OSD_")]
+    rest = [check for check in checks if check not in first]
+    silence = "" if any(check.code == MANAGER_DOWN for check in checks) else look.manager_error
+    in_the_way = look.states.not_clean if look.states else ""
+    causes = [silence, *map(_told, first), in_the_way, *map(_told, rest)]
+    text = "; ".join(filter(None, causes)) or "the cluster does not say why"
+    return text if len(text) <= MOST_CAUSE_CHARACTERS else f"{text[: MOST_CAUSE_CHARACTERS - 1]}…"
+
+
+def _told(check: Check) -> str:
+    return f"{check.summary} ({check.code})"
+
+
+# What must not have happened meanwhile
+
+
+def own_pool(pools: Sequence[Pool], course: Course) -> Pool:
+    """The pool of this course, renamed or not. Raises ClusterRefused if it is gone."""
+    return present_pool(pools, course.pool_id, course.pool)
+
+
+def present_pool(pools: Sequence[Pool], pool_id: int, name: str) -> Pool:
+    """The pool of this id. Raises ClusterRefused if it is gone: `pool 5 (rbd) was removed`; `name` is its last known
+    one."""
+    found = next((pool for pool in pools if pool.id == pool_id), None)
+    if found is not None:
+        return found
+    other = next((pool for pool in pools if pool.name == name), None)
+    replaced = f", and the pool of that name now is another one, {other.id}" if other else ""
+    raise ClusterRefused(f"pool {pool_id} ({name}) was removed{replaced}", POOL_GONE_ERRNO)
+
+
+def check_target(pool: Pool, target: int) -> None:
+    """Raises TargetChanged where the pool is to become something else."""
+    if pool.pg_num_target != target:
+        what, now = "PGs", pool.pg_num_target
+    elif pool.pgp_num_target != target:
+        what, now = "PGs for placement (pgp_num)", pool.pgp_num_target
+    else:
+        return
+    hint = "; its autoscaler is on" if pool.autoscale == "on" else ""
+    raise TargetChanged(
+        f"somebody else set the number of {what} of pool {pool.name} to {now} meanwhile, "
+        f"this task wanted {target}{hint}"
+    )
+
+
+def objects_away(pgmap: Mapping[str, Any]) -> int:
+    """From the `pgmap` of a cluster's status, which names only what there is."""
+    return sum(pgmap.get(f"{what}_objects", 0) for what in ("misplaced", "degraded", "unfound"))

@@ -21,14 +21,14 @@ from typing import NoReturn
 import logs
 from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster, fsid_in_conf
-from ceph.connection.modules import error_of_module
+from ceph.connection.manager_module import error_of_module
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
-from ceph.pool_changes.placement import objects_away
-from ceph.pool_changes.progress import Details, details_of, events_of
+from ceph.pool_changes.progress import objects_away
+from ceph.pool_changes.progress_events import Details, details_of, events_of
 from ceph.pools import create_pool
-from ceph.reader.beside import Beside
+from ceph.reader.background import Beside
 from ceph.reader.messages import (
     Answer,
     CreatePool,
@@ -44,13 +44,13 @@ from ceph.reader.messages import (
 )
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, checks_of, pools_of
-from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
 from processes.child import become_child, leave
-from processes.framing import Frames, framed
+from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
 log = logging.getLogger("hourglass.ceph")
 
 RECEIVE_BYTES = 64 * 1024
+MOST_REASON_CHARACTERS = 10_000
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 

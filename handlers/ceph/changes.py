@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from ceph.pool_changes.changes import MOST_CHANGES, Change, begin_of, changes
-from ceph.pool_changes.placement import Journey
+from ceph.pool_changes.progress import Journey
 from ceph.state import Pool
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
 from handlers.ceph.views import PoolView

@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
+from ceph.images.result_store import ImageResult, Place
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
@@ -19,8 +20,7 @@ from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.live.views import TaskView
 from jobs.model.task import iso_time
-from jobs.queue.task_queue import Submission
-from storage.sqlite.images import ImageResult, Place
+from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 
@@ -71,7 +71,7 @@ class ImagesHandler(ClusterHandler):
 
     async def _page(self, fsid: str, reading: Reading[Images]) -> ImageListView:
         wanted, pool = self.wanted("pool"), self.value("pool")
-        kept = await self.services.tasks.images.kept(fsid)
+        kept = await self.services.tasks.images.newest(fsid)
         images = [image for image in reading.value.images if pool in (None, image.pool)]
         rows = [Row(image, None if image.error else kept.get(_place(image))) for image in images]
         rows = found(rows, wanted.search, lambda row: _full_name(row.image))

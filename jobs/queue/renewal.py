@@ -7,7 +7,7 @@ import logging
 import time
 
 from jobs.errors import StorageUnavailable
-from jobs.store import KeepingStore
+from jobs.store import SearchableStore
 
 log = logging.getLogger("hourglass.renewal")
 
@@ -16,7 +16,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 
 
-async def renew(store: KeepingStore) -> None:
+async def renew(store: SearchableStore) -> None:
     """Works until everything has the form of this version, or it is cancelled; the next start goes on."""
     pause = FIRST_PAUSE_SECONDS
     while True:
@@ -32,7 +32,7 @@ async def renew(store: KeepingStore) -> None:
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-async def _renew_words(store: KeepingStore) -> None:
+async def _renew_words(store: SearchableStore) -> None:
     """It rests as long as it works, so that writes of others come between."""
     began = time.monotonic()
     steps = 0

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from jobs.clock import wall_clock
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
 from jobs.queue.rest import DAY_MS, Rest
-from jobs.queue.task_queue import wall_clock
-from jobs.store import KEYS_LAST_MS, KeepingStore
+from jobs.store import KEYS_LAST_MS, SearchableStore
 
 log = logging.getLogger("hourglass.retention")
 
@@ -59,7 +59,7 @@ class Retention:
 
     def __init__(
         self,
-        store: KeepingStore,
+        store: SearchableStore,
         results: KeptResults,
         keeping: Keeping,
         rest: Rest,

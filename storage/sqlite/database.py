@@ -22,9 +22,9 @@ from typing import Any, Generic, TypeVar
 import aiosqlite
 
 from concurrency.turns import Turns
-from histogram import REQUEST_SECONDS, Histogram
 from jobs.errors import ReadTooLong, ServiceStopping, StartError, StorageUnavailable
 from jobs.model.search_words import has_words, split_words
+from jobs.store import CommitTally
 from storage.locks import command_lock
 from storage.sqlite.files import FilesLost, OpenFiles
 from storage.sqlite.mark import LogIndex, index_path, is_damaged, look, settle, take_over, take_step
@@ -53,15 +53,6 @@ class Transaction:
         self.execute = connection.execute
         self.state: dict[str, Any] = {}
         self.has_written = False
-
-
-class CommitTally:
-    """Group commits since the start: how long each took, and how many operations shared it."""
-
-    def __init__(self) -> None:
-        self.seconds = Histogram(REQUEST_SECONDS)
-        self.operations = Histogram((1, 2, 5, 10, 20, 50, 100, 200, LARGEST_BATCH))
-        self.failed = 0
 
 
 Operation = Callable[[Transaction], Result]
@@ -210,7 +201,7 @@ class Database:
         if self._reads_end_at is not None and when is not None and self._reads_end_at < when:
             limit.reschedule(self._reads_end_at)
 
-    async def look_at_files(self) -> None:
+    async def check(self) -> None:
         """Brings `write_problem` up to date as far as that can be done without a write."""
         await run_in_thread(self._writer, self._files.look)
 
@@ -218,6 +209,10 @@ class Database:
         """Brings `write_problem` up to date by a write to the disk that changes nothing."""
         with suppress(StorageUnavailable):
             await self.write(_touch)
+
+    def size_bytes(self) -> int:
+        """Returns how much space the database takes, including what has not been merged into its main file yet."""
+        return self._files.size_bytes()
 
     async def close(self) -> None:
         """Commits what waits, then closes. A second time it does nothing."""
@@ -448,12 +443,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
         return _reason(error.__cause__)
     return _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error))
-
-
-def database_bytes(data_dir: Path) -> int:
-    """What the database takes on the disk, with what has not been merged into its main file yet."""
-    files = (data_dir / name for name in (DATABASE_NAME, f"{DATABASE_NAME}-wal", f"{DATABASE_NAME}-shm"))
-    return sum(file.stat().st_size for file in files if file.exists())
 
 
 async def open_database(data_dir: Path) -> Database:

@@ -60,6 +60,10 @@ class OpenFiles:
         """Whether the database itself is another one now, or gone."""
         return self.is_mixed or _identity(self._path) != self._identities[self._path]
 
+    def size_bytes(self) -> int:
+        """Returns the size of all files together. Raises OSError."""
+        return sum(file.stat().st_size for file in (self._path, self._log, self._index) if file.exists())
+
     # With each commit
 
     def check(self, connection: sqlite3.Connection) -> None:

@@ -1,100 +1,52 @@
-"""What is known of RBD images from the tasks that got their performance data, when those are long gone."""
+"""The newest result of each RBD image, in SQLite: see ceph/images/result_store.py."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from ceph.images.result_store import NOTHING_UNREAD, ImageResult, Place, Unread
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.statements import SQL
 
 _encode = msgspec.json.Encoder().encode
 
 
-Place = tuple[str, str, str]
-"""Where an image is: its pool, its namespace (mostly empty) and its name."""
-
-
-class ImageResult(Struct, frozen=True, kw_only=True):
-    """What a task found of an image.
-
-    `at` is when the task ended, in milliseconds since 1970. `figures` is the image's part of the task's result without
-    its sizes; `sparkline` its reads and writes together, per second, over the time of the task: at most 60 points, null
-    where the cluster did not tell.
-    """
-
-    pool: str
-    namespace: str = ""
-    image: str
-    task: int
-    at: int
-    size_bytes: int
-    used_bytes: int
-    figures: Mapping[str, Any]
-    sparkline: Sequence[float | None]
-
-    @property
-    def place(self) -> Place:
-        return self.pool, self.namespace, self.image
-
-
-class Unread(Struct, frozen=True, kw_only=True):
-    """What a task could not read: it may be there all the same, so what older tasks found of it stays."""
-
-    pools: Sequence[str] = ()
-    images: Sequence[Place] = ()
-
-
-NOTHING_UNREAD = Unread()
-
-
-class ImageResultStore:
-    """The newest result of each image, by cluster. All methods raise StorageUnavailable.
-
-    A client's read takes at most `read_seconds`, None is as long as it likes.
-    """
+class SqliteImageResults:
+    """The ImageResultStore on a Database. A client's read takes at most `read_seconds`; None means no limit."""
 
     def __init__(self, database: Database, read_seconds: float | None = None) -> None:
         self._database = database
         self._read_seconds = read_seconds
 
-    async def keep(
+    async def store(
         self,
         fsid: str,
         results: Sequence[ImageResult],
         whole_pools: Sequence[str] | None = (),
         unread: Unread = NOTHING_UNREAD,
     ) -> None:
-        """Keeps what one task found; what a newer one found of an image stays.
+        await self._database.write(partial(_store, fsid, results, whole_pools, unread))
 
-        `whole_pools` are those of which it looked for all images, None is all pools: images of theirs that it did not
-        find are gone, and so is what older tasks found of them, except for what is `unread`.
-        """
-        await self._database.write(partial(_keep, fsid, results, whole_pools, unread))
-
-    async def kept(self, fsid: str) -> dict[Place, ImageResult]:
-        """By place, in the order of pool, namespace and name."""
-        return await self._database.read_list(partial(_kept, fsid), self._read_seconds)
+    async def newest(self, fsid: str) -> dict[Place, ImageResult]:
+        return await self._database.read_list(partial(_newest, fsid), self._read_seconds)
 
     async def last_at(self) -> int | None:
-        """When the last task ended whose results are kept, in milliseconds since 1970."""
         row = await self._database.read_list(lambda reader: reader.execute(SQL["last_image_result"]).fetchone())
         return None if row is None else row[0]
 
     async def forget(self, before: int, limit: int) -> int:
-        """Removes the first `limit` results of tasks that ended before a time; returns how many."""
         values = {"before": before, "limit": limit}
         return await self._database.write(
             lambda transaction: transaction.execute(SQL["forget_image_results"], values).rowcount
         )
 
 
-def _keep(
+def _store(
     fsid: str,
     results: Sequence[ImageResult],
     whole_pools: Sequence[str] | None,
@@ -128,7 +80,7 @@ def _row_of(fsid: str, result: ImageResult) -> dict[str, object]:
     return {"fsid": fsid, **msgspec.structs.asdict(result), **texts}
 
 
-def _kept(fsid: str, reader: sqlite3.Connection) -> dict[Place, ImageResult]:
+def _newest(fsid: str, reader: sqlite3.Connection) -> dict[Place, ImageResult]:
     results = map(_result_of, reader.execute(SQL["image_results"], {"fsid": fsid}))
     return {result.place: result for result in results}
 

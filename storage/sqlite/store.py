@@ -11,7 +11,19 @@ from msgspec.structs import asdict, replace
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
-from jobs.store import Created, Draft, Due, Interruption, ListQuery, Matching, Minute, RequestKey, TaskPage
+from jobs.store import (
+    UNBOUNDED,
+    Created,
+    Draft,
+    Due,
+    Interruption,
+    ListQuery,
+    Matching,
+    Minute,
+    RequestKey,
+    RoundBounds,
+    TaskPage,
+)
 from storage.sqlite import listing, renewal, upkeep, writes
 from storage.sqlite.database import Database, Joint, Transaction
 from storage.sqlite.minutes import read_minutes, write_minutes
@@ -27,7 +39,6 @@ from storage.sqlite.rows import (
     with_list_columns,
 )
 from storage.sqlite.statements import SQL
-from storage.sqlite.stored_rounds import ALL_ROUNDS_KEPT, RoundBounds
 
 _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
@@ -38,15 +49,13 @@ FARTHEST_RESUMPTION = 20_000
 
 
 class SqliteStore:
-    """The KeepingStore on a Database. See jobs/store.py for what each method promises.
+    """The SearchableStore on a Database. See jobs/store.py for what each method promises.
 
     Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
     None is as long as it likes.
     """
 
-    def __init__(
-        self, database: Database, bounds: RoundBounds = ALL_ROUNDS_KEPT, read_seconds: float | None = None
-    ) -> None:
+    def __init__(self, database: Database, bounds: RoundBounds = UNBOUNDED, read_seconds: float | None = None) -> None:
         self._database = database
         self._bounds = bounds
         self._read_seconds = read_seconds

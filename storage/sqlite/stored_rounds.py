@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-
 from jobs.model.task import RoundRecord, Task, utf8_bytes
+from jobs.store import RoundBounds
 from storage.sqlite.database import Transaction
 from storage.sqlite.statements import SQL
 
@@ -20,16 +19,6 @@ MOST_BYTES_AT_ONCE = 16 * 1024 * 1024
 """Of rounds that are removed in one transaction: others wait for it."""
 OVERHEAD_BYTES = 100
 """Of a round besides its texts; queries.sql has the same."""
-
-
-class RoundBounds(Struct, frozen=True):
-    """How many rounds of a task are kept, and how many bytes of them; 0 is all."""
-
-    most: int = 0
-    most_bytes: int = 0
-
-
-ALL_ROUNDS_KEPT = RoundBounds()
 
 
 def stored_bytes(rounds: Iterable[RoundRecord]) -> int:

@@ -10,11 +10,11 @@ from functools import partial
 from heapq import merge
 
 from jobs.model.task import Status
-from jobs.store import Due, DueTask
+from jobs.store import Due, DueTask, RoundBounds
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.rows import Reader, read_task
 from storage.sqlite.statements import SQL
-from storage.sqlite.stored_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, RoundBounds, forget_rounds
+from storage.sqlite.stored_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, forget_rounds
 from storage.sqlite.writes import ALL_ROUNDS, remove
 
 COUNT_LIMIT = 10_000
@@ -27,7 +27,7 @@ LARGEST_ROUND_BYTES = 1024 * 1024 + 8192
 
 
 def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Connection) -> Due:
-    """See KeepingStore.due."""
+    """See SearchableStore.due."""
     tasks = [task for task, _ in zip(_due_tasks(statuses, before, limit, reader), range(limit), strict=False)]
     counts = [
         reader.execute(SQL["count_due"], {"status": status, "before": before, "limit": COUNT_LIMIT + 1}).fetchone()[0]
@@ -37,13 +37,13 @@ def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Con
 
 
 def first_due(statuses: Sequence[Status], reader: sqlite3.Connection) -> int | None:
-    """See KeepingStore.first_due."""
+    """See SearchableStore.first_due."""
     first = [reader.execute(SQL["first_due"], {"status": status}).fetchone() for status in statuses]
     return min((row[0] for row in first if row), default=None)
 
 
 def remove_due(statuses: Sequence[Status], before: int, at: int, limit: int, transaction: Transaction) -> int:
-    """See KeepingStore.remove_due."""
+    """See SearchableStore.remove_due."""
     tasks = [task for task, _ in zip(_due_tasks(statuses, before, limit, transaction), range(limit), strict=False)]
     for task in tasks:
         remove(transaction, read_task(transaction, task.id), at)
@@ -78,7 +78,7 @@ def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
 
 
 async def find_leftovers(database: Database, bounds: RoundBounds) -> None:
-    """See KeepingStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
+    """See SearchableStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
     if await database.read_list(partial(_applied, ROUNDS_SETTING)) != bounds.most:
         if bounds.most:
             async for span in _spans(database):
@@ -128,12 +128,12 @@ def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -
 
 
 def rest_left(reader: sqlite3.Connection) -> int:
-    """See KeepingStore.rest_left."""
+    """See SearchableStore.rest_left."""
     return _applied(REST_SETTING, reader)
 
 
 def keep_rest(left_ms: int, transaction: Transaction) -> None:
-    """See KeepingStore.keep_rest."""
+    """See SearchableStore.keep_rest."""
     _set_applied(REST_SETTING, left_ms, transaction)
 
 
@@ -163,7 +163,7 @@ def _leave_over(tasks: Sequence[tuple[int, int]], transaction: Transaction) -> N
 
 
 def forget_leftovers(limit: int, transaction: Transaction) -> int:
-    """See KeepingStore.forget_leftovers."""
+    """See SearchableStore.forget_leftovers."""
     forgotten = 0
     while forgotten < limit:
         row = transaction.execute(SQL["leftover"]).fetchone()
@@ -179,10 +179,10 @@ def forget_leftovers(limit: int, transaction: Transaction) -> int:
 
 
 def forget_keys(before: int, limit: int, transaction: Transaction) -> int:
-    """See KeepingStore.forget_keys."""
+    """See SearchableStore.forget_keys."""
     return transaction.execute(SQL["forget_request_keys"], {"before": before, "limit": limit}).rowcount
 
 
 def forget_minutes(before: int, transaction: Transaction) -> int:
-    """See KeepingStore.forget_minutes."""
+    """See SearchableStore.forget_minutes."""
     return transaction.execute(SQL["forget_minutes"], {"before": before}).rowcount

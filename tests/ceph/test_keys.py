@@ -11,7 +11,7 @@ from ceph.clusters import Clusters, may_pass, trying_again
 from ceph.connection.cluster import Cluster, causes_of_silence
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
-from ceph.jobs.asking import Asker
+from ceph.jobs.retrying import Asker
 from ceph.settings import ClusterSettings
 from jobs.definition.registry import Round
 from tests.support.ceph_service import Checked, options_for

@@ -28,7 +28,7 @@ TWO_RUNS_OF_A_SERVER = """
 import asyncio, os, sqlite3, subprocess, sys, traceback
 from contextlib import ExitStack, closing
 from pathlib import Path
-from storage import Draft
+from jobs.store import Draft
 from storage.sqlite.database import open_database, run_in_thread
 from storage.sqlite.store import SqliteStore
 

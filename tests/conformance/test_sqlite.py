@@ -14,11 +14,10 @@ from jobs.model import lifecycle
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status, Watch
-from jobs.store import ListQuery
+from jobs.store import ListQuery, RoundBounds
 from storage.sqlite import database as database_module
 from storage.sqlite.database import MIGRATIONS, Joint, open_database, prepare_database
 from storage.sqlite.store import SqliteStore
-from storage.sqlite.stored_rounds import RoundBounds
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 

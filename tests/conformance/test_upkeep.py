@@ -10,12 +10,11 @@ from msgspec.structs import replace
 from jobs.errors import NoSuchTask
 from jobs.model import lifecycle
 from jobs.model.task import Status, Watch
-from jobs.store import DueTask, Minute
+from jobs.store import DueTask, Minute, RoundBounds
 from storage.sqlite import stored_rounds as kept_rounds
 from storage.sqlite import upkeep
 from storage.sqlite.database import open_database
 from storage.sqlite.store import SqliteStore
-from storage.sqlite.stored_rounds import RoundBounds
 from tests.conformance.test_stores import create, done, draft, finished, key, running
 
 FINISHED = (Status.FINISHED,)

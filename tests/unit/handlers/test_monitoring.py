@@ -17,8 +17,8 @@ from jobs.definition.registry import load_registry
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
+from jobs.store import CommitTally
 from storage.memory import MemoryStore
-from storage.sqlite.database import CommitTally
 from tests.support.engine import ScriptedEngine
 from tests.support.monitoring import Samples
 
@@ -28,15 +28,20 @@ class UnreadableStore(MemoryStore):
         raise StorageUnavailable
 
 
-async def no_look():
-    """There are no files to look at."""
+async def no_check():
+    """There are no files to check."""
+
+
+def no_size():
+    raise OSError
 
 
 @pytest.fixture
 def app() -> Application:
     registry = load_registry()
-    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
-    database = SimpleNamespace(write_problem=None, problems=[], look_at_files=no_look, commits=CommitTally())
+    engine = ScriptedEngine(1)
+    queue = TaskQueue(UnreadableStore(), engine, registry)
+    health = SimpleNamespace(write_problem=None, problems=[], check=no_check, commits=CommitTally(), size_bytes=no_size)
     return make_application(
         SimpleNamespace(
             config=SimpleNamespace(
@@ -44,7 +49,12 @@ def app() -> Application:
             ),
             version="1",
             tasks=SimpleNamespace(
-                store=queue._store, queue=queue, database=database, registry=registry, rest=Rest(None)
+                store=queue._store,
+                queue=queue,
+                workers=engine,
+                stores=SimpleNamespace(health=health),
+                registry=registry,
+                rest=Rest(None),
             ),
             connections=Connections(),
             answers=HttpTally(),

@@ -6,7 +6,7 @@ from errno import EACCES, EAGAIN
 
 import pytest
 
-from ceph.connection.questions import MOST_ASKED, Questions
+from ceph.connection.query_budget import MOST_ASKED, Questions
 from ceph.errors import ClusterRefused
 from ceph.images import performance
 from ceph.images.performance import MOST_APART, Group, PerformanceQuery

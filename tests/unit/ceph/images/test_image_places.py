@@ -6,11 +6,12 @@ import json
 import sqlite3
 from contextlib import closing
 
+from ceph.images.result_store import Unread
 from ceph.images.results import results_of
 from jobs.model.task import Status
 from storage.sqlite import database as database_module
 from storage.sqlite.database import MIGRATIONS, open_database, prepare_database
-from storage.sqlite.images import ImageResultStore, Unread
+from storage.sqlite.images import SqliteImageResults
 from tests.unit.ceph.images.test_results import FSID, NOW, finished, keeping, opened, result, task_result
 
 OF_A_VERSION_BEFORE = """
@@ -32,13 +33,13 @@ async def test_results_of_a_version_before_stay_and_are_in_the_namespace_without
         connection.execute(OF_A_VERSION_BEFORE)
 
     database = await open_database(tmp_path)
-    results = ImageResultStore(database)
-    kept = await results.kept(FSID)
+    results = SqliteImageResults(database)
+    kept = await results.newest(FSID)
     assert kept == {
         ("rbd", "", "disk1"): result(task=7, used_bytes=10, figures={"measured": True}, sparkline=[1.5, None])
     }
-    await results.keep(FSID, [result(namespace="team", used_bytes=20)])
-    assert {place: one.used_bytes for place, one in (await results.kept(FSID)).items()} == {
+    await results.store(FSID, [result(namespace="team", used_bytes=20)])
+    assert {place: one.used_bytes for place, one in (await results.newest(FSID)).items()} == {
         ("rbd", "", "disk1"): 10,
         ("rbd", "team", "disk1"): 20,
     }
@@ -48,10 +49,10 @@ async def test_results_of_a_version_before_stay_and_are_in_the_namespace_without
 
 async def test_images_of_the_same_name_in_two_namespaces_are_two(tmp_path):
     async with opened(tmp_path) as (_, _, results):
-        await results.keep(FSID, [result(used_bytes=1), result(namespace="a", used_bytes=2)])
-        await results.keep(FSID, [result(namespace="a", used_bytes=3, task=2, at=NOW + 1)], ["rbd"])
+        await results.store(FSID, [result(used_bytes=1), result(namespace="a", used_bytes=2)])
+        await results.store(FSID, [result(namespace="a", used_bytes=3, task=2, at=NOW + 1)], ["rbd"])
 
-        assert {place: one.used_bytes for place, one in (await results.kept(FSID)).items()} == {
+        assert {place: one.used_bytes for place, one in (await results.newest(FSID)).items()} == {
             ("rbd", "a", "disk1"): 3,
         }
 
@@ -66,10 +67,10 @@ async def test_what_a_task_could_not_read_is_not_forgotten(tmp_path):
     unread = Unread(pools=["sick"], images=[("rbd", "", "failed"), ("rbd", "n", "failed")])
     async with opened(tmp_path) as (_, _, results):
         for whole_pools in (["rbd", "sick"], None):
-            await results.keep(FSID, before)
-            await results.keep(FSID, [result(task=2, at=NOW + 1)], whole_pools, unread)
+            await results.store(FSID, before)
+            await results.store(FSID, [result(task=2, at=NOW + 1)], whole_pools, unread)
 
-            assert [*await results.kept(FSID)] == [
+            assert [*await results.newest(FSID)] == [
                 ("rbd", "", "disk1"),
                 ("rbd", "", "failed"),
                 ("rbd", "n", "failed"),
@@ -90,16 +91,16 @@ async def test_paths_in_a_result_name_the_pool_the_namespace_and_the_image(tmp_p
         task = await finished(store, found=found)
         images.task_ended(task)
 
-        assert [*await images.kept(FSID)] == [("rbd", "team", "a/b"), ("we/ird", "", "per%cent")]
+        assert [*await images.newest(FSID)] == [("rbd", "team", "a/b"), ("we/ird", "", "per%cent")]
         assert results_of(task)[1] == Unread(pools=["sick"], images=[("rbd", "", "broken")])
 
 
 async def test_a_result_without_a_single_image_that_could_be_read_is_one(tmp_path):
     found = {**task_result(), "images": {"rbd/broken": {"error": {"errno": 110, "text": "timed out"}}}}
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
-        await results.keep(FSID, [result(image="broken"), result(image="other")])
+        await results.store(FSID, [result(image="broken"), result(image="other")])
         images.task_ended(task := await finished(store, at=NOW + 5, found=found))
 
         assert task.status is Status.FINISHED
         assert json.loads(task.result)["images"].keys() == {"rbd/broken"}
-        assert [*await images.kept(FSID)] == [("rbd", "", "broken"), ("rbd", "", "other")]
+        assert [*await images.newest(FSID)] == [("rbd", "", "broken"), ("rbd", "", "other")]

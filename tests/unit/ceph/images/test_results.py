@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ceph.images.result_store import ImageResult
 from ceph.images.results import ImageResults, sparkline
 from jobs.errors import StorageUnavailable
 from jobs.model import lifecycle
 from jobs.store import Draft
 from storage.sqlite.database import open_database
-from storage.sqlite.images import ImageResult, ImageResultStore
+from storage.sqlite.images import SqliteImageResults
 from storage.sqlite.store import SqliteStore
 
 NOW = 1_700_000_000_000
@@ -35,47 +36,47 @@ async def opened(folder):
     """A database, the tasks and the results in it."""
     database = await open_database(folder)
     try:
-        yield database, SqliteStore(database), ImageResultStore(database)
+        yield database, SqliteStore(database), SqliteImageResults(database)
     finally:
         await database.close()
 
 
 async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_path):
     async with opened(tmp_path) as (_, _, results):
-        await results.keep(FSID, [result(image="disk2"), result(image="disk1")])
+        await results.store(FSID, [result(image="disk2"), result(image="disk1")])
 
-        assert await results.kept(FSID) == {
+        assert await results.newest(FSID) == {
             ("rbd", "", "disk1"): result(image="disk1"),
             ("rbd", "", "disk2"): result(image="disk2"),
         }
-        assert await results.kept("another") == {}
+        assert await results.newest("another") == {}
 
 
 @pytest.mark.parametrize("late", [{"at": NOW - 1, "task": 9}, {"at": NOW, "task": 1}])
 async def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, late):
     async with opened(tmp_path) as (_, _, results):
-        await results.keep(FSID, [result(task=2, used_bytes=20)])
-        await results.keep(FSID, [result(**late, used_bytes=10)])
+        await results.store(FSID, [result(task=2, used_bytes=20)])
+        await results.store(FSID, [result(**late, used_bytes=10)])
 
-        assert (await results.kept(FSID))[DISK1].used_bytes == 20
+        assert (await results.newest(FSID))[DISK1].used_bytes == 20
 
 
 async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tmp_path):
     async with opened(tmp_path) as (_, _, results):
-        await results.keep(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
-        await results.keep(FSID, [result(image="there", task=2, at=NOW + 1)], ["rbd"])
-        assert [*await results.kept(FSID)] == [("other", "", "disk"), ("rbd", "", "there")]
+        await results.store(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
+        await results.store(FSID, [result(image="there", task=2, at=NOW + 1)], ["rbd"])
+        assert [*await results.newest(FSID)] == [("other", "", "disk"), ("rbd", "", "there")]
 
-        await results.keep(FSID, [result(image="there", task=3, at=NOW + 2)], None)
-        assert [*await results.kept(FSID)] == [("rbd", "", "there")]
+        await results.store(FSID, [result(image="there", task=3, at=NOW + 2)], None)
+        assert [*await results.newest(FSID)] == [("rbd", "", "there")]
 
 
 async def test_old_results_are_forgotten_a_few_at_a_time(tmp_path):
     async with opened(tmp_path) as (_, _, results):
-        await results.keep(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
+        await results.store(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
 
         assert [await results.forget(NOW + 3, limit=2) for _ in range(3)] == [2, 1, 0]
-        assert [*await results.kept(FSID)] == [("rbd", "", "disk3"), ("rbd", "", "disk4")]
+        assert [*await results.newest(FSID)] == [("rbd", "", "disk3"), ("rbd", "", "disk4")]
 
 
 # From tasks to results
@@ -114,7 +115,7 @@ async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         task = await finished(store)
         images.task_ended(task)
-        kept = await images.kept(FSID)
+        kept = await images.newest(FSID)
 
     disk = kept[DISK1]
     assert (disk.task, disk.at, disk.size_bytes, disk.used_bytes) == (task.id, NOW, 100, 10)
@@ -133,7 +134,7 @@ async def test_other_jobs_and_failed_tasks_are_none_of_its_business(tmp_path):
         for task in (other, failed):
             images.task_ended(task)
 
-        assert await images.kept(FSID) == {}
+        assert await images.newest(FSID) == {}
 
 
 async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_start(tmp_path):
@@ -143,7 +144,7 @@ async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_s
         async with keeping(store, results) as images:
             last = await finished(store, at=NOW + 200, found=task_result(used_bytes=200))
             images.task_ended(last)
-            kept = await images.kept(FSID)
+            kept = await images.newest(FSID)
         assert kept[DISK1].used_bytes == 200
 
         await finished(store, at=NOW + 300, found=task_result(used_bytes=300))
@@ -158,7 +159,7 @@ async def test_a_task_that_was_deleted_before_it_was_kept_leaves_nothing_behind(
         images.task_ended(gone)
         images.task_ended(await finished(store, at=NOW + 1, found=task_result(used_bytes=11)))
 
-        assert (await images.kept(FSID))[DISK1].used_bytes == 11
+        assert (await images.newest(FSID))[DISK1].used_bytes == 11
 
 
 async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_path, caplog):
@@ -166,13 +167,13 @@ async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_
         images.task_ended(await finished(store, found={"images": 7}))
         images.task_ended(await finished(store, at=NOW + 1))
 
-        assert DISK1 in await images.kept(FSID)
+        assert DISK1 in await images.newest(FSID)
     assert "a defect" in caplog.text
 
 
 async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
-        keep, refused = results.keep, []
+        keep, refused = results.store, []
 
         async def refuse_once(*arguments):
             if not refused:
@@ -180,7 +181,7 @@ async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog
                 raise StorageUnavailable from sqlite3.OperationalError("full")
             await keep(*arguments)
 
-        results.keep = refuse_once
+        results.store = refuse_once
         images.task_ended(await finished(store))
         await until(lambda: used_bytes(images), 10)
 
@@ -189,7 +190,7 @@ async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog
 
 
 async def used_bytes(images):
-    kept = await images.kept(FSID)
+    kept = await images.newest(FSID)
     return kept[DISK1].used_bytes if kept else None
 
 

@@ -12,12 +12,12 @@ from msgspec.json import encode
 
 from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Sample, Sizes
-from ceph.jobs import asking
-from ceph.jobs.asking import Asker
+from ceph.jobs import retrying
 from ceph.jobs.measuring import Measuring
+from ceph.jobs.retrying import Asker
 from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import InvalidInput
-from jobs.queue.task_queue import LARGEST_METADATA_BYTES
+from jobs.queue.drafts import LARGEST_METADATA_BYTES
 
 REGISTRY = load_registry()
 
@@ -72,7 +72,7 @@ def test_very_many_images_are_named_in_part_so_that_they_can_be_measured_togethe
 def test_a_silence_is_told_again_and_again_and_ends_it_after_five_minutes(monkeypatch):
     """Minutes pass as quickly as pauses do."""
     clock = Clock()
-    monkeypatch.setattr(asking, "time", clock)
+    monkeypatch.setattr(retrying, "time", clock)
 
     def connect():
         clock.pass_by(5)

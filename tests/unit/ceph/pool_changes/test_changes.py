@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, Sightings, changes, seen
 from ceph.pool_changes.changes import MOST_CHARACTERS as MOST_CHARACTERS_OF_A_CHANGE
-from ceph.pool_changes.placement import STANDSTILL_SECONDS
-from ceph.pool_changes.progress import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
+from ceph.pool_changes.progress import STANDSTILL_SECONDS
+from ceph.pool_changes.progress_events import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
 from ceph.state import Check, ClusterState, Pool, ProgressEvent
 
 BEGAN = 1_700_000_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from ceph.errors import ClusterRefused, TargetChanged
-from ceph.pool_changes.placement import (
+from ceph.pool_changes.progress import (
     LONGEST_PAUSE_SECONDS,
     MOST_CAUSE_CHARACTERS,
     Course,

@@ -15,7 +15,7 @@ from ceph.connection.answers import understood
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
-from ceph.images.opening import Answer, ListImages, Measure, Opener, Request
+from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
 from jobs.definition.registry import Pause, Round
 

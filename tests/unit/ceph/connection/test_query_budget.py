@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from ceph.connection import questions
-from ceph.connection.questions import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
+from ceph.connection import query_budget
+from ceph.connection.query_budget import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
 from tests.support.service import ROOT
 
 DEADLY = 15
 """A manager dies of so many pools."""
 ASKS = """
 import sys
-from ceph.connection.questions import Questions
+from ceph.connection.query_budget import Questions
 questions = Questions(sys.argv[1])
 print(sum(questions.may_ask(f"{sys.argv[2]}-{number}") for number in range(10)))
 """
@@ -33,7 +33,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(questions, "time", clock)
+    monkeypatch.setattr(query_budget, "time", clock)
     return clock
 
 

@@ -45,7 +45,7 @@ NICENESS = 5
 """Many measurements at once must not take the processor from what answers people."""
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
-_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opening import main; main(int(sys.argv[2]))"
+_CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opener import main; main(int(sys.argv[2]))"
 
 
 class Connect(Struct, frozen=True, tag=True):

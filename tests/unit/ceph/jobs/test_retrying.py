@@ -7,8 +7,8 @@ from errno import EAGAIN, EIO, ETIMEDOUT
 import pytest
 
 from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
-from ceph.jobs import asking
-from ceph.jobs.asking import Asker
+from ceph.jobs import retrying
+from ceph.jobs.retrying import Asker
 from jobs.definition.registry import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
@@ -67,7 +67,7 @@ class Images(Asker):
 @pytest.fixture
 def images(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(asking, "time", clock)
+    monkeypatch.setattr(retrying, "time", clock)
     return lambda **fates: Images(clock, **fates)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EACCES, EINVAL
 
-from ceph.connection.modules import error_of_module, explained, why_failing
+from ceph.connection.manager_module import error_of_module, explained, why_failing
 from ceph.errors import ClusterRefused
 from ceph.state import Check
 
