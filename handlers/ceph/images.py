@@ -16,8 +16,9 @@ from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import text
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
+from jobs.definition.schemas import json_schema
 from jobs.live.views import TaskView
 from jobs.model.task import iso_time
 from jobs.queue.drafts import Submission

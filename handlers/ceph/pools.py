@@ -29,7 +29,8 @@ from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import truth
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import Conflict
 from jobs.model.task import Task, iso_time
 from jobs.store import Created
