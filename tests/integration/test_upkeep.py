@@ -13,8 +13,6 @@ from jobs.clock import DAY_MS
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 LATER = "2999-01-01T00:00:00Z"
 NEVER = "/nonexistent/never"
 PENDING = "status=Not%20Started&status=Running"
