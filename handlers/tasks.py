@@ -23,7 +23,8 @@ from handlers.views import (
     RoundListView,
     TaskListView,
 )
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
