@@ -18,7 +18,7 @@ pytestmark = pytest.mark.gen_test
 
 FILES = {
     "static/js/main.js": ROOT / "static/js/main.js",
-    "static/css/page.css": ROOT / "static/css/page.css",
+    "static/css/table.css": ROOT / "static/css/table.css",
     "static/img/hourglass.svg": ROOT / "static/img/hourglass.svg",
     "vendor/bootstrap/css/bootstrap.min.css": ROOT / "node_modules/bootstrap/dist/css/bootstrap.min.css",
 }
