@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 from msgspec import Meta
 
 from ceph.settings import ClusterSettings
+from jobs.definition.params import Origins, parameters_of, read_section, shown, unknown
 from jobs.errors import ConfigError
-from jobs.params import Origins, parameters_of, read_section, shown, unknown
 
 if TYPE_CHECKING:
-    from jobs.registry import Registry
+    from jobs.definition.registry import Registry
 
 DEFAULT_FILE = Path(__file__).with_name("config.ini")
 

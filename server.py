@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from socket import socket
 
-    from ceph.watch import ClusterWatches
+    from accounts.accounts import Accounts
+    from ceph.reader.watch import ClusterWatches
     from config import Config
-    from handlers.http_server import Server
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
+    from handlers.http.server import Server
     from handlers.services import Services, Tasks
-    from jobs.pool import WorkerPool
-    from jobs.registry import Registry
-    from storage.accounts import Accounts
-    from storage.database import Database
+    from jobs.definition.registry import Registry
+    from jobs.engines.local.pool import WorkerPool
+    from storage.sqlite import SqliteStores
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     streams.open_standard_streams()
     try:
         if argv[:1] == ["user"]:
-            from users import main as user_main
+            from commands.user import main as user_main
 
             return user_main(argv[1:])
         return _serve(argv)
@@ -62,8 +62,8 @@ def _serve(argv: Sequence[str]) -> int:
 
     import streams
     from config import load_config
-    from jobs.descriptors import raise_descriptor_limit
     from jobs.errors import HourglassError
+    from processes.descriptors import raise_descriptor_limit
 
     config = load_config(argv)
     raise_descriptor_limit()
@@ -97,31 +97,28 @@ async def open_tasks(
     stack: AsyncExitStack,
     *,
     before_wait: Callable[[], None] = lambda: None,
-    on_database: Callable[[Database], Awaitable[None]] | None = None,
+    on_stores: Callable[[SqliteStores], Awaitable[None]] | None = None,
 ) -> Tasks:
     """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError.
 
-    Calls `before_wait` before it waits for workers of an earlier server, and `on_database` before anything runs.
+    Calls `before_wait` before it waits for workers of an earlier server, and `on_stores` before anything runs.
     """
     import logging
 
     from ceph.choices import Seen
     from ceph.clusters import Clusters
-    from ceph.creations import PoolCreations
-    from handlers.events import text_frame
-    from handlers.limits import MEGABYTE
+    from ceph.images.results import ImageResults
+    from ceph.pool_changes.creations import PoolCreations
+    from handlers.http.limits import MEGABYTE
+    from handlers.live import text_frame
     from handlers.services import Tasks
-    from jobs.feed import Feed
-    from jobs.image_results import ImageResults
-    from jobs.queue import TaskQueue
-    from jobs.registry import load_registry
-    from jobs.rest import Rest
-    from storage.creations import PoolCreationStore
-    from storage.database import open_database
-    from storage.images import ImageResultStore
-    from storage.kept_rounds import RoundBounds
+    from jobs.definition.registry import load_registry
+    from jobs.live.feed import Feed
+    from jobs.queue.rest import Rest
+    from jobs.queue.task_queue import TaskQueue
+    from jobs.store import RoundBounds
+    from storage import sqlite
     from storage.locks import server_lock, wait_for_old_workers
-    from storage.sqlite import SqliteStore
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)
@@ -134,19 +131,18 @@ async def open_tasks(
         logging.getLogger("hourglass").warning(sentence)
 
     wait_for_old_workers(data_dir, tell)
-    database = await open_database(data_dir)
-    stack.push_async_callback(database.close)
-    if on_database:
-        await on_database(database)
-    read_seconds = config.limits.read_seconds
     bounds = RoundBounds(config.retention.rounds_per_task, config.retention.rounds_mb_per_task * 2**20)
-    store = SqliteStore(database, bounds, read_seconds)
+    stores = await sqlite.open_stores(data_dir, bounds, config.limits.read_seconds)
+    stack.push_async_callback(stores.close)
+    if on_stores:
+        await on_stores(stores)
+    store = stores.tasks
     pool = _worker_pool(config, registry)
     queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
     feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
-    images = ImageResults(store, ImageResultStore(database, read_seconds))
+    images = ImageResults(store, stores.image_results)
     queue.on_final = feed.task_is_final
     queue.on_ended = images.task_ended
     await feed.start()
@@ -158,11 +154,11 @@ async def open_tasks(
     await queue.recover()
     images.start()
     stack.push_async_callback(images.stop)
-    creations = PoolCreations(PoolCreationStore(database), queue, clusters)
+    creations = PoolCreations(stores.pool_creations, queue, clusters)
     await creations.start()
     stack.push_async_callback(creations.stop)
     return Tasks(
-        database=database,
+        stores=stores,
         store=store,
         queue=queue,
         feed=feed,
@@ -176,8 +172,8 @@ async def open_tasks(
 
 def _cluster_watches(config: Config) -> ClusterWatches:
     """What reads the clusters that config.ini names, not started yet."""
-    from ceph.reader import ReaderSettings
-    from ceph.watch import ClusterWatches
+    from ceph.reader.reader import ReaderSettings
+    from ceph.reader.watch import ClusterWatches
 
     return ClusterWatches(
         {
@@ -190,10 +186,10 @@ def _cluster_watches(config: Config) -> ClusterWatches:
 def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
-    from jobs.composition import round_timeout_seconds
-    from jobs.pool import WorkerPool
-    from jobs.sources import Sources
-    from jobs.worker import WorkerSettings
+    from jobs.definition.composition import round_timeout_seconds
+    from jobs.engines.local.pool import WorkerPool
+    from jobs.engines.local.sources import Sources
+    from jobs.engines.local.worker import WorkerSettings
     from storage.locks import workers_lock_path
 
     settings = WorkerSettings(
@@ -225,8 +221,8 @@ async def _run(config: Config, admin_password: str | None) -> None:
     from functools import cache
 
     import streams
-    from jobs.renewal import renew
-    from jobs.retention import Keeping, Retention
+    from jobs.queue.renewal import renew
+    from jobs.queue.retention import Keeping, Retention
 
     log = logging.getLogger("hourglass")
     # Until it serves: asyncio's own handler waits for a turn, which a start that waits for old workers does not give.
@@ -240,11 +236,11 @@ async def _run(config: Config, admin_password: str | None) -> None:
         def announce() -> None:
             log.info("version %s starts at %s with the data in %s", VERSION, address, config.storage.data_dir)
 
-        async def on_database(database: Database) -> None:
-            accounts.append(await _open_accounts(config, database, admin_password))
+        async def on_stores(stores: SqliteStores) -> None:
+            accounts.append(await _open_accounts(config, stores, admin_password))
             announce()
 
-        tasks = await open_tasks(config, stack, before_wait=announce, on_database=on_database)
+        tasks = await open_tasks(config, stack, before_wait=announce, on_stores=on_stores)
         services = await _open_services(config, tasks, accounts[0], stack)
         kept = config.retention
         retention = Retention(
@@ -267,7 +263,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         await tasks.feed.stop()
         http.stop()
         http.gate.close_waiting()
-        tasks.database.end_reads(LAST_READS_SECONDS)
+        tasks.stores.end_reads(LAST_READS_SECONDS)
         await services.connections.all_answered(LAST_ANSWERS_SECONDS)
         await http.close_all_connections()
     log.info("stopped")
@@ -296,13 +292,13 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_accounts(config: Config, database: Database, admin_password: str | None) -> Accounts:
+async def _open_accounts(config: Config, stores: SqliteStores, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
-    from jobs.queue import wall_clock
-    from storage.accounts import Accounts
+    from accounts.accounts import Accounts
+    from jobs.queue.task_queue import wall_clock
 
-    accounts = Accounts(database, config.storage.data_dir, wall_clock)
+    accounts = Accounts(stores.database, config.storage.data_dir, wall_clock)
     await accounts.load()
     password = await accounts.ensure_admin(admin_password)
     if password is not None and streams.current:
@@ -313,13 +309,13 @@ async def _open_accounts(config: Config, database: Database, admin_password: str
 
 async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
     """Opens what answers requests, and the bell by which commands report changes of users."""
-    from handlers.connections import Connections
-    from handlers.limits import ClientLimits
+    from accounts.reload_socket import listen
+    from accounts.sign_ins import SignIns
+    from accounts.signin import SignIn
+    from handlers.http.connections import Connections
+    from handlers.http.limits import ClientLimits
     from handlers.services import Services
-    from handlers.sign_ins import SignIns
-    from handlers.signin import SignIn
-    from jobs.descriptors import descriptor_limit
-    from storage.bell import listen
+    from processes.descriptors import descriptor_limit
 
     sign_ins = SignIns(accounts)
     stack.callback(sign_ins.close)
@@ -333,10 +329,11 @@ async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:
-    from handlers.http_server import Gate, Server
-    from handlers.overflow import Overflow
+    from handlers.http.gate import Gate
+    from handlers.http.overflow import Overflow
+    from handlers.http.server import Server
     from handlers.routes import make_application
-    from jobs.descriptors import descriptor_limit
+    from processes.descriptors import descriptor_limit
 
     spare = descriptor_limit() - services.limits.connections - KEPT_FOR_OTHERS
     gate = Gate(services.limits, overflow=Overflow(services.config.storage.data_dir, spare))
@@ -349,7 +346,7 @@ def _proxies(config: Config) -> Proxies:
     """Those that are believed, which the log says."""
     import logging
 
-    from handlers.proxies import Proxies
+    from handlers.http.proxies import Proxies
 
     if not config.server.behind_proxy:
         return Proxies()
@@ -388,7 +385,7 @@ def _reap_orphans(stack: AsyncExitStack) -> None:
     import asyncio
     import signal
 
-    from jobs.process import reap_orphans
+    from processes.child_process import reap_orphans
 
     loop = asyncio.get_running_loop()
     # Not by add_signal_handler, which uvloop refuses; and in the loop, where no start of a process is under way.
@@ -423,6 +420,6 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     _use_system_allocator()
     exit_code = main(sys.argv[1:])
-    from jobs.child import leave
+    from processes.child import leave
 
     leave(exit_code)

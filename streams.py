@@ -16,7 +16,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 import logs
-from relay import FLUSH_SECONDS, Lines, Relay
+from processes.relay import FLUSH_SECONDS, Lines, Relay
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from jobs.forecast import RECENT_ROUNDS, mean_seconds, trend_seconds
+from jobs.model.forecast import RECENT_ROUNDS, mean_seconds, trend_seconds
 
 ROUNDS = 80
 RUNS = 25

@@ -20,12 +20,12 @@ from typing import Any
 from msgspec.structs import asdict, replace
 
 from bench.tales import DAY_MS, Tale, tales
-from jobs.lifecycle import Change
-from jobs.model import RoundRecord, Status, Task
-from storage.database import connect, prepare_database
-from storage.kept_rounds import stored_bytes
-from storage.statements import SQL
-from storage.words import split_words
+from jobs.model.lifecycle import Change
+from jobs.model.search_words import split_words
+from jobs.model.task import RoundRecord, Status, Task
+from storage.sqlite.database import connect, prepare_database
+from storage.sqlite.statements import SQL
+from storage.sqlite.stored_rounds import stored_bytes
 
 BATCH = 10_000
 CHANGES_DAYS = 30

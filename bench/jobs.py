@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from jobs.registry import Round, job
+from jobs.definition.registry import Round, job
 
 
 @job(description="Nothing")
@@ -29,7 +29,7 @@ def ticks(rounds: Annotated[int, Meta(ge=1)], round_seconds: Annotated[float, Me
 @job(description="Looking {times} times at what a task may have left")
 def looks(times: Annotated[int, Meta(ge=1, le=100_000)]) -> Generator[Round, None, float]:
     """Returns how long one look takes, in microseconds."""
-    from jobs.surroundings import Surroundings
+    from jobs.engines.local.surroundings import Surroundings
     from logs import LoggingState
 
     surroundings, logging_state, taken = Surroundings(), LoggingState(), []

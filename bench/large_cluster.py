@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.peer import PeerMissing
 from bench.service import ROOT
-from ceph import bindings
+from ceph.connection import bindings
 from tests.support.cluster import Cluster
 from tests.support.image_load import written_to
 

@@ -14,16 +14,16 @@ from unittest import mock
 
 from bench.figures import Row
 from bench.large_cluster import LARGE_POOL, Scale
-from ceph import measuring, performance
-from ceph.cluster import Cluster
 from ceph.clusters import Clusters
-from ceph.following import Observer
+from ceph.connection.cluster import Cluster
+from ceph.images import performance
+from ceph.images.samples import ANSWERED_AS, MOST_ANSWERED, Sample, Sizes, packed_samples, packed_sizes
+from ceph.jobs import measuring, pool_pgs, rbd_performance
+from ceph.jobs.following import Observer
 from ceph.pools import PoolRef, get_pool
-from ceph.samples import ANSWERED_AS, MOST_ANSWERED, Sample, Sizes, packed_samples, packed_sizes
 from ceph.settings import ClusterSettings
-from jobs.library import pool_pgs, rbd_performance
-from jobs.registry import Pause
-from jobs.rounds import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
+from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
+from jobs.definition.registry import Pause
 
 LOOKS = 30
 LIMIT_SECONDS = 1.0

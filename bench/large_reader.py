@@ -7,11 +7,11 @@ from pathlib import Path
 
 from bench.figures import Row
 from bench.memory import pss_bytes
-from ceph.messages import ImagesRead, StateRead
-from ceph.reader import ReaderSettings
+from ceph.reader.messages import ImagesRead, StateRead
+from ceph.reader.reader import ReaderSettings
+from ceph.reader.watch import ClusterWatch
 from ceph.settings import ClusterSettings
-from ceph.watch import ClusterWatch
-from jobs.messages import LARGEST_MESSAGE_BYTES, encode
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 
 READS = 200
 WARM_READS = 10

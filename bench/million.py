@@ -18,7 +18,7 @@ from bench.report import Table
 from bench.service import API, Refused, Service, serving
 from bench.starting import ready_seconds
 from bench.tales import ABSENT_WORD, COMMON_WORD, RARE_WORD
-from storage import ORDERINGS
+from jobs.store import ORDERINGS
 
 PAGE = 50
 FINAL = ("Finished", "Exception", "Aborted")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from jobs import lifecycle
-from jobs.lifecycle import Step
-from jobs.model import RoundRecord
-from storage import Draft
+from jobs.model import lifecycle
+from jobs.model.lifecycle import Step
+from jobs.model.task import RoundRecord
+from jobs.store import Draft
 
 DAY_MS = 86_400_000
 SPAN_MS = 90 * DAY_MS

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ceph.images.summary import counted, in_bytes
 from ceph.state import Image, Pool
-from ceph.summary import counted, in_bytes
-from jobs.choices import Choice
+from jobs.definition.choices import Choice
+from jobs.definition.registry import Provided
 from jobs.errors import InvalidInput, NotFound
-from jobs.registry import Provided
 
 if TYPE_CHECKING:
-    from ceph.watch import ClusterWatch, ClusterWatches
+    from ceph.reader.watch import ClusterWatch, ClusterWatches
 
 IMAGE_APPLICATION = "rbd"
 

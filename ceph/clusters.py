@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Protocol, TypeVar
 
-from ceph import bindings
-from ceph.answers import understood
-from ceph.cluster import Cluster, fsid_in_conf
-from ceph.placement import pause_seconds
-from ceph.questions import Questions, questions_path
+from ceph.connection import bindings
+from ceph.connection.answers import understood
+from ceph.connection.cluster import Cluster, fsid_in_conf
+from ceph.connection.query_budget import Questions, questions_path
+from ceph.connection.trial import proven
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
-from ceph.trial import proven
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable, InvalidInput, NotFound
-from jobs.registry import Pause, Provided, Registry, Round
+from jobs.definition.registry import Pause, Provided, Registry, Round
+from jobs.errors import InvalidInput, NotFound
 
 AGAIN_AFTER_SECONDS = 1.0
 LONGEST_REFUSAL_SECONDS = 300.0

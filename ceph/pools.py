@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from ceph import choices
-from ceph.cluster import Cluster
-from ceph.placement import POOL_GONE_ERRNO, Osds, Pg, present_pool
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused, TargetChanged
+from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, pool_of
-from jobs.errors import ClusterRefused, TargetChanged
-from jobs.registry import Locks
+from jobs.definition.registry import Locks
 
 CREATES, CHANGES = "pool_create", "pool_pgs"
 """The jobs that make something of a pool."""

@@ -8,17 +8,17 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 from tornado.escape import parse_qs_bytes
 
-from handlers.answers import TokenView, UserView
-from handlers.base import ApiHandler
-from handlers.operations import Operation
-from handlers.problems import problem
-from handlers.query import truth
-from handlers.signin import LONGEST_KEY_CHARACTERS
+from accounts.accounts import Identity
+from accounts.passwords import LONGEST_PASSWORD_CHARACTERS
+from accounts.signin import LONGEST_KEY_CHARACTERS
+from handlers.http.api import ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.problems import problem
+from handlers.http.query import truth
+from handlers.views import TokenView, UserView
+from jobs.definition.params import Parameter, json_schema, validate
 from jobs.errors import InvalidInput
-from jobs.params import Parameter, json_schema, validate
-from jobs.views import encode
-from storage.accounts import Identity
-from storage.passwords import LONGEST_PASSWORD_CHARACTERS
+from jobs.live.views import encode
 
 SECONDS_A_DAY = 86_400
 PAGE = "/openattic"

@@ -7,16 +7,16 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
-from handlers.base import ApiHandler
-from handlers.operations import Operation
-from handlers.pages import Wanted, cut, found, neighbours, page_query
-from handlers.problems import Refusal
-from handlers.query import text
-from jobs.choices import Choice, Choices
+from handlers.http.api import ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.paging import Wanted, cut, found, neighbours, page_query
+from handlers.http.problems import Refusal
+from handlers.http.query import text
+from jobs.definition.choices import Choice, Choices
+from jobs.definition.params import check_query
+from jobs.definition.registry import Job
 from jobs.errors import InvalidInput, Mistakes, NotFound
-from jobs.params import check_query
-from jobs.registry import Job
-from jobs.views import Count
+from jobs.live.views import Count
 
 _PAGE = {name: query for name, query in page_query([], "", "choices").items() if name != "ordering"}
 

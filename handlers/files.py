@@ -11,9 +11,9 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import PathMatches
 from tornado.web import HTTPError, StaticFileHandler
 
-from handlers.base import IdentifiedHandler
-from handlers.compression import compressed, takes_gzip
-from handlers.problems import Refusal
+from handlers.http.base import IdentifiedHandler
+from handlers.http.compression import compressed, takes_gzip
+from handlers.http.problems import Refusal
 
 TEXTS = ("css", "html", "js", "json", "map", "svg")
 """What gets smaller; fonts are compressed by themselves."""

@@ -18,14 +18,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from handlers.answer_notes import HttpTally
-from handlers.limits import RefusedTally
+from handlers.http.access_log import HttpTally
+from handlers.http.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
-from jobs.model import Head
-from jobs.queue import TaskQueue
-from jobs.tally import TaskTally
-from storage.database import CommitTally, database_bytes
+from jobs.model.tally import TaskTally
+from jobs.model.task import Head
+from jobs.queue.task_queue import TaskQueue
+from jobs.store import CommitTally
 from streams import dropped_lines
 
 WORKER_STATES = ("starting", "idle", "busy", "ending", "failed to start")
@@ -77,7 +77,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
     yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
-    yield from _commits(tasks.database.commits)
+    yield from _commits(tasks.stores.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
@@ -141,11 +141,13 @@ def _commits(tally: CommitTally) -> Iterator[Metric]:
 
 def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     data_dir = services.config.storage.data_dir
-    is_writable = services.tasks.database.write_problem is None
+    health = services.tasks.stores.health
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
-    yield _gauge("hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", is_writable)
+    yield _gauge(
+        "hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", health.write_problem is None
+    )
     with suppress(OSError):  # a disk that is gone must not take all other numbers along
-        yield _gauge("hourglass_database_bytes", "Size of the database.", database_bytes(data_dir))
+        yield _gauge("hourglass_database_bytes", "Size of the database.", health.size_bytes())
         free_bytes = shutil.disk_usage(data_dir).free
         yield _gauge("hourglass_data_free_bytes", "Free space for the data directory.", free_bytes)
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from handlers.answers import NotReadyView
-from handlers.base import ApiHandler
+from handlers.http.api import ApiHandler
+from handlers.http.operation import Operation
 from handlers.metrics import count_states, exposition
-from handlers.operations import Operation
+from handlers.views import NotReadyView
 from jobs.errors import StorageUnavailable
-from jobs.model import Head
-from jobs.views import encode
+from jobs.live.views import encode
+from jobs.model.task import Head
 
 FAILED = "failed to start"
 NOT_UP = ("starting", FAILED)
@@ -44,7 +44,7 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self.services.tasks.database.problems, *self._worker_problems()]
+        problems = [*self.services.tasks.stores.health.problems, *self._worker_problems()]
         if resting := self.services.tasks.rest.reason:
             problems.append(resting)
         self.send(
@@ -98,14 +98,14 @@ class ReadyHandler(MonitoringHandler):
         return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None
 
     async def _database_problem(self) -> str | None:
-        """A write is tried only where the last one failed: while nothing goes on, nothing is written."""
-        database = self.services.tasks.database
-        await database.look_at_files()
+        """Why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes none."""
+        health = self.services.tasks.stores.health
+        await health.check()
         if await self.head_of_store() is None:
-            return database.write_problem or "The database cannot be read at the moment; the log says more."
-        if database.write_problem:
-            await database.try_to_write()
-        return f"Nothing can be stored at the moment: {database.write_problem}." if database.write_problem else None
+            return health.write_problem or "The database cannot be read at the moment; the log says more."
+        if health.write_problem:
+            await health.try_to_write()
+        return f"Nothing can be stored at the moment: {health.write_problem}." if health.write_problem else None
 
     def _workers_problem(self, states: list[str]) -> str | None:
         """One that is replaced by the next is no reason to turn clients away."""

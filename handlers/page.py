@@ -8,8 +8,9 @@ from typing import Any
 
 from tornado.web import RedirectHandler
 
-from handlers.base import IdentifiedHandler, ServiceHandler
-from handlers.compression import compressed, takes_gzip
+from handlers.http.base import IdentifiedHandler
+from handlers.http.compression import compressed, takes_gzip
+from handlers.http.service import ServiceHandler
 
 POLICY = "; ".join(
     (

@@ -11,25 +11,25 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest, ParseBodyConfig, ParseUrlEncodedConfig, set_parse_body_config
 from tornado.web import Application
 
-from handlers.answer_notes import AnswerNote
 from handlers.auth import AuthHandler, TokenHandler
-from handlers.base import API, NotFoundHandler
-from handlers.ceph import ClustersHandler, PoolHandler, PoolListHandler
-from handlers.ceph_changes import ClusterChangesHandler, FollowHandler
+from handlers.ceph.changes import ClusterChangesHandler, FollowHandler
+from handlers.ceph.images import ImagesHandler, PerformanceHandler
+from handlers.ceph.pools import ClustersHandler, PoolHandler, PoolListHandler
 from handlers.choices import ChoicesHandler
-from handlers.docs import DocsHandler
-from handlers.events import EventsHandler
+from handlers.docs.openapi import OpenApiHandler, describe
+from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
+from handlers.http.access_log import AnswerNote
+from handlers.http.api import API
+from handlers.http.operation import Schema
+from handlers.http.proxies import NOBODY, Proxies
+from handlers.http.service import NotFoundHandler
+from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
-from handlers.openapi import OpenApiHandler, describe
-from handlers.operations import Schema
 from handlers.page import PageHandler, ToPageHandler
-from handlers.proxies import NOBODY, Proxies
-from handlers.rbds import ImagesHandler, PerformanceHandler
 from handlers.services import Services
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
-from handlers.taskqueue import (
-    ChangesHandler,
+from handlers.tasks import (
     DeleteHandler,
     InterruptionsHandler,
     RetryHandler,

@@ -5,31 +5,31 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from ceph.creations import PoolCreations
-from ceph.watch import ClusterWatches
+from accounts.accounts import Accounts
+from accounts.sign_ins import SignIns
+from accounts.signin import SignIn
+from ceph.images.results import ImageResults
+from ceph.pool_changes.creations import PoolCreations
+from ceph.reader.watch import ClusterWatches
 from config import Config
-from handlers.answer_notes import HttpTally
-from handlers.connections import Connections
-from handlers.limits import ClientLimits, RefusedTally
-from handlers.sign_ins import SignIns
-from handlers.signin import SignIn
-from jobs.choosing import ChoiceFinder
-from jobs.feed import Feed
-from jobs.image_results import ImageResults
-from jobs.queue import TaskQueue
-from jobs.registry import Registry
-from jobs.rest import Rest
-from storage import KeepingStore
-from storage.accounts import Accounts
-from storage.database import Database
+from handlers.http.access_log import HttpTally
+from handlers.http.connections import Connections
+from handlers.http.limits import ClientLimits, RefusedTally
+from jobs.definition.registry import Registry
+from jobs.live.feed import Feed
+from jobs.queue.choosing import ChoiceFinder
+from jobs.queue.rest import Rest
+from jobs.queue.task_queue import TaskQueue
+from jobs.store import SearchableStore
+from storage.stores import Stores
 
 
 @dataclass(frozen=True)
 class Tasks:
     """All that has to do with tasks, opened and going."""
 
-    database: Database
-    store: KeepingStore
+    stores: Stores
+    store: SearchableStore
     queue: TaskQueue
     feed: Feed
     registry: Registry

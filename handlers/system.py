@@ -7,7 +7,10 @@ from typing import ClassVar
 
 from msgspec import UNSET
 
-from handlers.answers import (
+from handlers.http.api import ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.query import number, whole
+from handlers.views import (
     DueTaskView,
     DueView,
     JobListView,
@@ -17,15 +20,12 @@ from handlers.answers import (
     StatisticsView,
     WorkerListView,
 )
-from handlers.base import ApiHandler
-from handlers.operations import Operation
-from handlers.query import number, whole
-from jobs.composition import schema_of
-from jobs.model import Status, iso_time
-from jobs.queue import wall_clock
-from jobs.rest import DAY_MS
-from jobs.retention import FAILED, FINISHED, MINUTE_MS
-from storage import Due, DueTask, Minute
+from jobs.definition.composition import schema_of
+from jobs.model.task import Status, iso_time
+from jobs.queue.rest import DAY_MS
+from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
+from jobs.queue.task_queue import wall_clock
+from jobs.store import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
 LONGEST_FORESIGHT_DAYS = 3650

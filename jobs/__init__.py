@@ -1,1 +1,10 @@
-"""What runs, when, and where: jobs, the queue of tasks, and the workers that run them."""
+"""What runs, when, and where: jobs, the queue of tasks, and the engines that run them.
+
+Modules with jobs import from here: `from jobs import Round, job`.
+"""
+
+from jobs.definition.choices import Choice
+from jobs.definition.composition import Step, Steps
+from jobs.definition.registry import Job, Locks, Pause, Provided, Registry, Round, Rounds, job
+
+__all__ = ["Choice", "Job", "Locks", "Pause", "Provided", "Registry", "Round", "Rounds", "Step", "Steps", "job"]

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from jobs.messages import Ended, Start
-from jobs.model import RoundRecord
-from jobs.views import WorkerView
+from jobs.engines.local.messages import Ended, Start
+from jobs.live.views import WorkerView
+from jobs.model.task import RoundRecord
 
 
 class WorkerUsage(Struct, frozen=True):

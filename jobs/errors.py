@@ -15,10 +15,6 @@ HourglassError
 ├── LimitExceeded           a job sent more than the contract allows
 ├── NotJson                 what encodes JSON in a worker no longer does
 ├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
-├── ClusterError            what a Ceph cluster said, or did not say, with its errno
-│   ├── ClusterUnavailable  it does not answer, or refuses the key: 503
-│   ├── ClusterRefused      it answered, and refused: 409
-│   └── TargetChanged       somebody else wants something else of it
 ├── ChoicesUnavailable      what can be chosen is not known: 503
 ├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
@@ -28,15 +24,10 @@ HourglassError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from errno import ECONNREFUSED, ENOTCONN, ESHUTDOWN, ETIMEDOUT, errorcode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobs.model import Task
-
-
-SILENCES = frozenset({ETIMEDOUT, ENOTCONN, ECONNREFUSED, ESHUTDOWN})
-"""The errnos of librados for a cluster that does not answer."""
+    from jobs.model.task import Task
 
 
 def in_words(error: BaseException) -> str:
@@ -201,36 +192,6 @@ class TooManyAttempts(HourglassError):
     def __init__(self, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(f"There were too many attempts to sign in; try again in {retry_after_seconds} s.")
-
-
-class ClusterError(HourglassError):
-    """The Ceph cluster said no, or nothing; `errno` is its number of that, 0 where there is none."""
-
-    def __init__(self, words: str = "", errno: int = 0) -> None:
-        self.words = words
-        self.errno = errno
-        named = f" (errno {errno}, {errorcode[errno]})" if errno in errorcode else ""
-        super().__init__(f"{words}{named}" if words else "")
-
-
-class ClusterUnavailable(ClusterError):
-    """The Ceph cluster does not answer, or refuses the key; see whether it is up, then try again."""
-
-    was_reached = False
-    """Whether it was reached before: a key that is refused now, or a file that is wrong, is being replaced perhaps."""
-
-    @property
-    def is_silence(self) -> bool:
-        """Whether nobody answered in time: that may pass by itself, unlike a wrong key or a conf that is not there."""
-        return self.errno in SILENCES
-
-
-class ClusterRefused(ClusterError):
-    """The Ceph cluster refused; its own words say why."""
-
-
-class TargetChanged(ClusterError):
-    """Somebody else has set another target meanwhile; look at what the cluster does now."""
 
 
 class ChoicesUnavailable(HourglassError):

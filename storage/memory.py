@@ -7,10 +7,21 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StorageUnavailable
-from jobs.lifecycle import Change, Removed, Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, RoundRecord, Status, Task, Transition, Watch
-from storage import KEYS_LAST_MS, Created, Draft, RequestKey
-from storage.room import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds, without_large_fields
+from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds, without_large_fields
+from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.task import (
+    Changes,
+    Checkpoint,
+    Head,
+    KeptRound,
+    RoundPage,
+    RoundRecord,
+    Status,
+    Task,
+    Transition,
+    Watch,
+)
+from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey
 
 
 class MemoryStore:

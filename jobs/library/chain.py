@@ -8,17 +8,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from jobs.composition import Step, Steps, expected_at_start
-from jobs.errors import HourglassError
-from jobs.model import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
-from jobs.registry import Pause, Registry, Round, Rounds, job
-from jobs.rounds import (
+from jobs.definition.composition import Step, Steps, expected_at_start
+from jobs.definition.limits import (
     MOST_CHECKPOINT_BYTES,
     MOST_RESULT_BYTES,
     as_json,
     expect_names,
     expect_round,
 )
+from jobs.definition.registry import Pause, Registry, Round, Rounds, job
+from jobs.errors import HourglassError
+from jobs.model.task import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
 
 
 def describe(steps: Sequence[Step], registry: Registry) -> str:

@@ -6,14 +6,14 @@ import socket
 
 import pytest
 
-from ceph.cluster import Cluster
 from ceph.clusters import trying_again
-from ceph.messages import Failed, Read, StateRead, decode_report
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused
 from ceph.pools import all_pools
-from ceph.reader import Reader
+from ceph.reader.messages import Failed, Read, StateRead, decode_report
+from ceph.reader.reader import Reader
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused
-from jobs.frames import Frames
+from processes.framing import Frames
 
 
 class Altered(Cluster):

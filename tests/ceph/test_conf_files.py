@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from ceph.cluster import Cluster
 from ceph.clusters import Clusters
-from ceph.reader import ReaderSettings
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterRefused, ClusterUnavailable
+from ceph.reader.reader import ReaderSettings
+from ceph.reader.watch import ClusterWatch
 from ceph.settings import ClusterSettings
-from ceph.watch import ClusterWatch
-from jobs.errors import ClusterRefused, ClusterUnavailable
 from tests.faults.support import in_a_loop
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
@@ -103,7 +103,7 @@ def test_a_keyring_that_librados_dies_of_is_said_in_words(conf_with, cluster, tm
 
 
 def test_a_process_that_cannot_try_a_file_says_why(conf_with, monkeypatch):
-    monkeypatch.setattr("ceph.trial.COMMAND", (sys.executable, "-c", "raise ImportError('no module')"))
+    monkeypatch.setattr("ceph.connection.trial.COMMAND", (sys.executable, "-c", "raise ImportError('no module')"))
 
     assert words_of(conf_with(lambda text: text)).endswith("ceph.conf could not be tried: ImportError: no module")
 
@@ -274,7 +274,7 @@ def end_at_once(channel, settings):
 
 
 def test_a_reader_that_ends_again_and_again_says_how_often(monkeypatch):
-    monkeypatch.setattr("ceph.watch.main", end_at_once)
+    monkeypatch.setattr("ceph.reader.watch.main", end_at_once)
 
     @in_a_loop
     async def ask():

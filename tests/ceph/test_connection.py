@@ -8,12 +8,12 @@ from errno import EACCES, ENOENT, ERANGE, ETIMEDOUT
 
 import pytest
 
-from ceph.cluster import Cluster, fsid_in_conf
 from ceph.clusters import Clusters, trying_again
-from ceph.listing import ImageListing
+from ceph.connection.cluster import Cluster, fsid_in_conf
+from ceph.errors import ClusterRefused, ClusterUnavailable
+from ceph.images.listing import ImageListing
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterRefused, ClusterUnavailable
-from jobs.registry import Pause, Round
+from jobs.definition.registry import Pause, Round
 
 HASTY = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1, "osd_timeout_seconds": 1}
 

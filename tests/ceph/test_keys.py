@@ -7,13 +7,13 @@ from errno import EACCES, ESHUTDOWN
 
 import pytest
 
-from ceph.asking import Asker
-from ceph.cluster import Cluster, causes_of_silence
 from ceph.clusters import Clusters, may_pass, trying_again
-from ceph.listing import ImageListing
+from ceph.connection.cluster import Cluster, causes_of_silence
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.images.listing import ImageListing
+from ceph.jobs.retrying import Asker
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterError, ClusterRefused, ClusterUnavailable
-from jobs.registry import Round
+from jobs.definition.registry import Round
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

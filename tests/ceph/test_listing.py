@@ -11,14 +11,14 @@ from queue import SimpleQueue
 
 import pytest
 
-from ceph import listing, pool_reading, rbd_layout
-from ceph.cluster import Cluster
-from ceph.image_budget import ImageBudget
-from ceph.listing import ImageListing
-from ceph.pool_calls import PoolCalls
-from ceph.pool_reading import Facts, PoolReading
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterUnavailable
+from ceph.images import listing, pool_reading, rbd_layout
+from ceph.images.budget import ImageBudget
+from ceph.images.listing import ImageListing
+from ceph.images.pool_calls import PoolCalls
+from ceph.images.pool_reading import Facts, PoolReading
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

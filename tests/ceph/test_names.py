@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ceph.cluster import Cluster
+from ceph.connection.cluster import Cluster
 from ceph.pools import PoolRef, get_pool, set_pg_num
 from ceph.settings import ClusterSettings
 

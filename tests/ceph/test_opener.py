@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ceph.opening import NICENESS, Opener
+from ceph.images.opener import NICENESS, Opener
 from ceph.settings import ClusterSettings
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import pytest
 
-from ceph.samples import FIGURES
+from ceph.images.samples import FIGURES
 from tests.support.ceph_service import SECONDS, options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ceph.opening import Measure, Opener
+from ceph.errors import ClusterUnavailable
+from ceph.images.opener import Measure, Opener
 from ceph.settings import ClusterSettings
-from jobs.errors import ClusterUnavailable
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
@@ -105,7 +105,7 @@ def openers(service):
     found = []
     for path in command_lines:
         try:
-            if b"ceph.opening" in path.read_bytes() and int(parent_of(path)) in service.workers():
+            if b"ceph.images.opener" in path.read_bytes() and int(parent_of(path)) in service.workers():
                 found.append(int(path.parent.name))
         except OSError:
             pass  # it has ended

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ceph.reader import ReaderSettings
+from ceph.errors import ClusterRefused, ClusterUnavailable
+from ceph.reader.reader import ReaderSettings
+from ceph.reader.watch import ClusterWatches
 from ceph.settings import ClusterSettings
-from ceph.watch import ClusterWatches
-from jobs.errors import ClusterRefused, ClusterUnavailable, NotFound
+from jobs.errors import NotFound
 from tests.faults.support import in_a_loop
 
 
@@ -221,7 +222,7 @@ def test_an_unknown_cluster_is_not_found_and_the_known_ones_are_named(cluster):
 
 
 def test_without_bindings_the_packages_are_named_and_no_process_is_started(cluster, monkeypatch):
-    monkeypatch.setattr("ceph.bindings.find_spec", lambda _name: None)
+    monkeypatch.setattr("ceph.connection.bindings.find_spec", lambda _name: None)
 
     @in_a_loop
     async def look():

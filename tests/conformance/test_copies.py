@@ -15,10 +15,11 @@ import pytest
 from msgspec.structs import replace
 
 from jobs.errors import StartError, StorageUnavailable
-from storage import ListQuery, mark
-from storage.database import open_database, run_in_thread, write_beside_server
+from jobs.store import ListQuery
 from storage.locks import command_lock, server_lock
-from storage.mark import write_beside
+from storage.sqlite import mark
+from storage.sqlite.database import open_database, run_in_thread, write_beside_server
+from storage.sqlite.mark import write_beside
 from tests.conformance.test_stores import create, draft
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite
@@ -27,9 +28,9 @@ TWO_RUNS_OF_A_SERVER = """
 import asyncio, os, sqlite3, subprocess, sys, traceback
 from contextlib import ExitStack, closing
 from pathlib import Path
-from storage import Draft
-from storage.database import open_database, run_in_thread
-from storage.sqlite import SqliteStore
+from jobs.store import Draft
+from storage.sqlite.database import open_database, run_in_thread
+from storage.sqlite.store import SqliteStore
 
 folder = Path(sys.argv[1])
 source = folder / "data" / "hourglass.db"

@@ -11,9 +11,9 @@ import pytest
 
 from bench.fill import CHANGES_DAYS, QUIET_MS, fill
 from bench.tales import ABSENT_WORD, COMMON_WORD, DAY_MS, RARE_TASKS, RARE_WORD, SPAN_MS, tales
-from jobs.model import Status
-from jobs.retention import MINUTE_MS, MINUTES_KEPT
-from storage import ListQuery
+from jobs.model.task import Status
+from jobs.queue.retention import MINUTE_MS, MINUTES_KEPT
+from jobs.store import ListQuery
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite
 

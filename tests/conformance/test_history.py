@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import lifecycle
 from jobs.errors import NoSuchTask, RevisionUnknown
-from jobs.model import Status
-from storage import Interruption, ListQuery, sqlite
+from jobs.model import lifecycle
+from jobs.model.task import Status
+from jobs.store import Interruption, ListQuery
+from storage.sqlite import store as sqlite
 from tests.conformance.test_stores import create, draft, finished, running
 from tests.support.stores import open_sqlite
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs import lifecycle
 from jobs.errors import NoSuchTask
-from jobs.model import Status
-from storage import ORDERINGS, ListQuery, listing
-from storage.words import words
+from jobs.model import lifecycle
+from jobs.model.search_words import words
+from jobs.model.task import Status
+from jobs.store import ORDERINGS, ListQuery
+from storage.sqlite import listing
 from tests.conformance.test_stores import draft
 from tests.support.stores import open_sqlite
 

@@ -7,9 +7,9 @@ import sqlite3
 
 import pytest
 
-from storage.database import connect, prepare_database
-from storage.rows import FIELDS, LIST_COLUMNS
-from storage.statements import SQL
+from storage.sqlite.database import connect, prepare_database
+from storage.sqlite.rows import FIELDS, LIST_COLUMNS
+from storage.sqlite.statements import SQL
 
 TEMPLATES = {
     "places",

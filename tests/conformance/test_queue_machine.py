@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobs import run as run_module
+from jobs.definition.registry import load_registry
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
-from jobs.model import TRANSITIONS, Status
-from jobs.queue import Submission, TaskQueue
-from jobs.registry import load_registry
+from jobs.model.task import TRANSITIONS, Status
+from jobs.queue import runs as run_module
+from jobs.queue.task_queue import Submission, TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.stores import open_memory, open_sqlite
 

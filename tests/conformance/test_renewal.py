@@ -7,10 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from jobs import lifecycle
-from storage import ListQuery, listing
-from storage.database import open_database
-from storage.sqlite import SqliteStore
+from jobs.model import lifecycle
+from jobs.store import ListQuery
+from storage.sqlite import listing
+from storage.sqlite.database import open_database
+from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create
 from tests.support.older import make_older
 

@@ -9,16 +9,15 @@ from contextlib import closing
 import pytest
 from msgspec.structs import replace
 
-from jobs import lifecycle
 from jobs.errors import StartError, StorageUnavailable
-from jobs.lifecycle import Change
-from jobs.model import Status, Watch
-from storage import ListQuery
-from storage import database as database_module
-from storage.database import MIGRATIONS, Joint, open_database, prepare_database
-from storage.kept_rounds import RoundBounds
-from storage.room import LARGEST_FRAME_BYTES
-from storage.sqlite import SqliteStore
+from jobs.model import lifecycle
+from jobs.model.answer_size import LARGEST_FRAME_BYTES
+from jobs.model.lifecycle import Change
+from jobs.model.task import Status, Watch
+from jobs.store import ListQuery, RoundBounds
+from storage.sqlite import database as database_module
+from storage.sqlite.database import MIGRATIONS, Joint, open_database, prepare_database
+from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 

@@ -1,4 +1,4 @@
-"""What every store promises: storage/__init__.py, sentence by sentence."""
+"""What every store promises: jobs/store.py, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import chain
 import pytest
 from msgspec.structs import asdict, replace
 
-from jobs import lifecycle
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, StorageUnavailable
-from jobs.lifecycle import Change
-from jobs.model import RoundRecord, Status, Watch
-from storage import KEYS_LAST_MS, Draft, RequestKey
-from storage.room import LARGEST_INLINE_BYTES
+from jobs.model import lifecycle
+from jobs.model.answer_size import LARGEST_INLINE_BYTES
+from jobs.model.lifecycle import Change
+from jobs.model.task import RoundRecord, Status, Watch
+from jobs.store import KEYS_LAST_MS, Draft, RequestKey
 
 
 def draft(**fields):

@@ -7,13 +7,14 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from jobs import lifecycle
 from jobs.errors import NoSuchTask
-from jobs.model import Status, Watch
-from storage import DueTask, Minute, kept_rounds, upkeep
-from storage.database import open_database
-from storage.kept_rounds import RoundBounds
-from storage.sqlite import SqliteStore
+from jobs.model import lifecycle
+from jobs.model.task import Status, Watch
+from jobs.store import DueTask, Minute, RoundBounds
+from storage.sqlite import stored_rounds as kept_rounds
+from storage.sqlite import upkeep
+from storage.sqlite.database import open_database
+from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, key, running
 
 FINISHED = (Status.FINISHED,)

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jobs.messages import Ended, Start
-from jobs.model import RoundRecord
-from jobs.pool import WorkerPool
-from jobs.worker import WorkerSettings
+from jobs.engines.local.messages import Ended, Start
+from jobs.engines.local.pool import WorkerPool
+from jobs.engines.local.worker import WorkerSettings
+from jobs.model.task import RoundRecord
 
 PATIENCE_SECONDS = 60
 MODULES = ("tests.faults.misbehaving_jobs",)

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-import jobs.link
-import jobs.rounds
-import jobs.worker
-from jobs.messages import Ended
-from jobs.model import RoundRecord
-from jobs.registry import Round, job
+import jobs.definition.limits
+import jobs.engines.local.server_pipe
+import jobs.engines.local.worker
+from jobs.definition.registry import Round, job
+from jobs.engines.local.messages import Ended
+from jobs.model.task import RoundRecord
 
 Where = Literal["result", "output", "checkpoint", "error"]
 
@@ -29,11 +29,11 @@ def sends_as_json(where: Where, text: str, times: int = 1) -> Iterator[Round]:
     """Nothing in its worker looks at what it sends any more. `times` repeats the text within a list."""
     yield Round()
     text = text if times == 1 else f"[{','.join([text] * times)}]"
-    jobs.rounds.check_json = _nothing  # type: ignore[assignment]
+    jobs.definition.limits.check_json = _nothing  # type: ignore[assignment]
     if where == "error":
-        jobs.worker.error_text = lambda *_: text  # type: ignore[assignment]
+        jobs.engines.local.worker.error_text = lambda *_: text  # type: ignore[assignment]
         raise ValueError
-    jobs.rounds._encode = lambda _value: text
+    jobs.definition.limits._encode = lambda _value: text
     yield Round(output=1 if where == "output" else None, checkpoint={} if where == "checkpoint" else None)
     return "its result"
 
@@ -53,11 +53,11 @@ def breaks_encoder() -> Iterator[Round]:
     yield Round()
 
     def encode(message: object) -> bytes:
-        if not isinstance(message, Ended) or message.error != jobs.link.UNSPEAKABLE:
+        if not isinstance(message, Ended) or message.error != jobs.engines.local.server_pipe.UNSPEAKABLE:
             raise OverflowError("no")
         return msgspec.msgpack.encode(message)
 
-    jobs.link.encode = encode
+    jobs.engines.local.server_pipe.encode = encode
     yield Round()
 
 
@@ -67,7 +67,7 @@ def sends_rounds(rounds: list[dict[str, Any]]) -> Iterator[Round]:
     yield Round()
     for fields in rounds:
         read = {name: int(value, 16) if str(value).startswith("0x") else value for name, value in fields.items()}
-        jobs.worker.checked_round = lambda _value, previous, seconds, _declared, read=read: replace(  # type: ignore
+        jobs.engines.local.worker.checked_round = lambda _value, previous, seconds, _declared, read=read: replace(  # type: ignore
             RoundRecord(number=previous + 1, at=0, seconds=seconds), **read
         )
         yield Round()
@@ -77,7 +77,7 @@ def sends_rounds(rounds: list[dict[str, Any]]) -> Iterator[Round]:
 def ends_as(how: Literal["stopped", "interrupted"]) -> Iterator[Round]:
     """As if somebody had asked for it."""
     yield Round()
-    jobs.link.replace = lambda ended, **fields: replace(ended, **{**fields, "how": how})
+    jobs.engines.local.server_pipe.replace = lambda ended, **fields: replace(ended, **{**fields, "how": how})
 
 
 FILE_NAME = os.fsdecode(b"caf\xe9")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.gen_test
 JOB = """
 from collections.abc import Iterator
 import helper_of_the_job
-from jobs.registry import Round, job
+from jobs.definition.registry import Round, job
 
 @job(description="Counting")
 def counts_up({parameters}) -> Iterator[Round]:

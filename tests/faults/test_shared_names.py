@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from jobs.shared_names import FOLDER, path_of
+from processes.shared_names import FOLDER, path_of
 from tests.faults.support import a_pool, another_server, in_a_loop, lines_of, order
 from tests.faults.test_surroundings import MODULES
 

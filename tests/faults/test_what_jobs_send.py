@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.pool import MOST_CHECKED_AT_ONCE, WorkerPool
+from jobs.engines.local.pool import MOST_CHECKED_AT_ONCE, WorkerPool
 from tests.faults.support import Told, a_pool, assert_next_runs, in_a_loop, order
 from tests.faults.test_workers import error_of
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import pool as pool_module
-from jobs import process as process_module
-from jobs.link import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
-from jobs.messages import Ended
+from jobs.engines.local import pool as pool_module
+from jobs.engines.local.messages import Ended
+from jobs.engines.local.server_pipe import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
+from processes import child_process as process_module
 from tests.faults.support import (
     ROOT,
     Told,
@@ -105,7 +105,7 @@ async def test_a_worker_parts_from_terminal_and_offers_itself_to_the_oom_killer(
 
 
 def test_a_worker_imports_nothing_of_the_server() -> None:
-    code = "import sys, jobs.worker; print(*sys.modules)"
+    code = "import sys, jobs.engines.local.worker; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert not {"asyncio", "tornado", "aiosqlite", "psutil", "storage", "handlers"} & set(loaded.split())
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from accounts import reload_socket as bell
+from accounts.accounts import Accounts, all_users, run_beside_server
+from accounts.passwords import verify
+from accounts.reload_socket import listen, ring
 from jobs.errors import HourglassError, StartError
-from storage import bell
-from storage.accounts import Accounts, all_users, run_beside_server
-from storage.bell import listen, ring
-from storage.database import open_database
-from storage.passwords import verify
+from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from users import main; sys.exit(main(sys.argv[1:]))"]
+PROGRAM = [sys.executable, "-c", "import sys; from commands.user import main; sys.exit(main(sys.argv[1:]))"]
 
 
 def user(data_dir, *words, given=b""):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from jobs.engine import EngineListener, WorkerUsage
-from jobs.lifecycle import error_text
-from jobs.messages import Ended, Start
-from jobs.model import RoundRecord
-from jobs.views import WorkerView
+from jobs.engines.local.messages import Ended, Start
+from jobs.live.views import WorkerView
+from jobs.model.lifecycle import error_text
+from jobs.model.task import RoundRecord
 
 
 class _NobodyListens:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from storage.database import MIGRATIONS, _statements
+from storage.sqlite.database import MIGRATIONS, _statements
 
 FIRST_RENEWED = "0009_words.sql"
 

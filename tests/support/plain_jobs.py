@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from jobs.registry import Round, job
+from jobs.definition.registry import Round, job
 
 
 @job(description="Counting to {times}")

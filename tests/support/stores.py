@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jobs.errors import StorageUnavailable
-from jobs.lifecycle import Step
-from jobs.model import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
-from storage import Created, Draft, RequestKey
-from storage.database import open_database
+from jobs.model.lifecycle import Step
+from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
+from jobs.store import Created, Draft, RequestKey
 from storage.memory import MemoryStore
-from storage.sqlite import SqliteStore
+from storage.sqlite.database import open_database
+from storage.sqlite.store import SqliteStore
 
 
 class DoorStore:

@@ -26,9 +26,9 @@ from config import (
     config_from,
     load_config,
 )
+from jobs.definition.params import Parameter, check_text, parameters_of
+from jobs.definition.registry import Registry, Round, job, load_registry
 from jobs.errors import ConfigError
-from jobs.params import Parameter, check_text, parameters_of
-from jobs.registry import Registry, Round, job, load_registry
 
 Load = Callable[..., Config]
 

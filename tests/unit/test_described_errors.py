@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from errno import ETIMEDOUT
 
 import pytest
 
-from jobs.worker import MOST_ERROR_CHARACTERS, describe
+from ceph.errors import ClusterUnavailable
+from jobs.engines.local.worker import MOST_ERROR_CHARACTERS, describe
+from jobs.errors import Conflict
 
 
 def message_of(error, *notes):
@@ -44,3 +47,16 @@ def test_notes_that_are_none_are_left_out(notes):
     error = ValueError("boom")
     error.__notes__ = notes
     assert message_of(error) == "boom"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ValueError("boom"), "ValueError"),
+        (Conflict("boom"), "Conflict"),
+        (ClusterUnavailable("no mon answered", ETIMEDOUT), "ClusterUnavailable"),
+        (json.JSONDecodeError("boom", "", 0), "json.decoder.JSONDecodeError"),
+    ],
+)
+def test_errors_of_python_and_of_hourglass_are_named_without_their_module(error, name):
+    assert json.loads(describe(error, None, 0))["type"] == name

@@ -10,28 +10,44 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = [
     path.relative_to(ROOT)
-    for folder in ("jobs", "storage", "handlers", "ceph")
+    for folder in ("jobs", "storage", "handlers", "ceph", "processes", "concurrency")
     for path in (ROOT / folder).rglob("*.py")
-] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams", "relay")]  # fmt: skip
-PURE = ["jobs/model.py", "jobs/errors.py", "jobs/messages.py", "jobs/schedule.py", "jobs/forecast.py", "jobs/pace.py",
-        "jobs/lifecycle.py", "jobs/tally.py", "histogram.py", "ceph/state.py", "ceph/preflight.py",
-        "ceph/facts.py"]  # fmt: skip
-OF_WORKERS = [
-    "jobs/worker.py",
-    "jobs/child.py",
-    "jobs/link.py",
-    "jobs/rounds.py",
-    "jobs/json_text.py",
-    "jobs/surroundings.py",
-    "jobs/frames.py",
-    "jobs/registry.py",
-    "jobs/params.py",
-    "logs.py",
-    "jobs/composition.py",
+] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams")]  # fmt: skip
+PURE = [
+    *map(str, (path.relative_to(ROOT) for path in (ROOT / "jobs/model").glob("*.py"))),
+    "jobs/errors.py",
+    "jobs/engines/local/messages.py",
+    "histogram.py",
+    "ceph/state.py",
+    "ceph/pool_changes/preflight.py",
+    "ceph/pool_changes/facts.py",
 ]
-OF_THE_SERVER = ["ceph/watch.py", "ceph/kept.py", "ceph/creations.py"]
+OF_WORKERS = [
+    "jobs/engines/local/worker.py",
+    "processes/child.py",
+    "jobs/engines/local/server_pipe.py",
+    "jobs/definition/limits.py",
+    "jobs/json_text.py",
+    "jobs/engines/local/surroundings.py",
+    "processes/framing.py",
+    "jobs/definition/registry.py",
+    "jobs/definition/params.py",
+    "logs.py",
+    "jobs/definition/composition.py",
+]
+OF_THE_SERVER = [
+    "ceph/reader/watch.py",
+    "ceph/reader/cached.py",
+    "ceph/pool_changes/creations.py",
+    "ceph/images/results.py",
+]
 """What lies in a folder of workers, and is of the server alone."""
-KNOW_PROCESSES = ["jobs/process.py", "jobs/child.py", "jobs/link.py", "jobs/surroundings.py"]
+KNOW_PROCESSES = [
+    "processes/child_process.py",
+    "processes/child.py",
+    "jobs/engines/local/server_pipe.py",
+    "jobs/engines/local/surroundings.py",
+]
 
 
 def imports_of(path):
@@ -82,12 +98,14 @@ def of_workers():
 
 @pytest.mark.parametrize("path", sorted(of_workers()))
 def test_a_worker_knows_nothing_of_the_server(path):
-    assert not imports_any(path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.pool", "server")
+    assert not imports_any(
+        path, "tornado", "asyncio", "storage", "handlers", "jobs.queue.task_queue", "jobs.engines.local.pool", "server"
+    )
 
 
 @pytest.mark.parametrize("path", under("storage"))
 def test_storage_knows_the_model_of_tasks_and_nothing_else_of_the_house(path):
-    allowed = {"jobs", "jobs.model", "jobs.errors", "jobs.lifecycle"}
+    allowed = {"jobs", "jobs.model", "jobs.store", "jobs.errors", "concurrency"}
     found = imports_any(path, "jobs", "handlers", "tornado", "config", "server")
 
     assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in allowed - {"jobs"})} == set()
@@ -110,7 +128,14 @@ def test_tornado_is_in_handlers_and_server_alone(path):
 
 @pytest.mark.parametrize("path", under("handlers"))
 def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
-    assert not imports_any(path, "jobs.pool", "jobs.worker", "jobs.engine", "storage.sqlite", "storage.memory")
+    assert not imports_any(
+        path,
+        "jobs.engines.local.pool",
+        "jobs.engines.local.worker",
+        "jobs.engine",
+        "storage.sqlite",
+        "storage.memory",
+    )
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -121,10 +146,10 @@ def test_nobody_imports_server(path):
 @pytest.mark.parametrize("path", FILES)
 def test_rados_is_imported_where_it_is_used_and_nowhere_by_a_module(path):
     in_functions = {
-        "ceph/cluster.py",
-        "ceph/images.py",
-        "ceph/listing.py",
-        "ceph/pool_calls.py",
+        "ceph/connection/cluster.py",
+        "ceph/images/image.py",
+        "ceph/images/listing.py",
+        "ceph/images/pool_calls.py",
     }
     found = imports_any(path, "rados", "rbd")
 

@@ -8,8 +8,8 @@ import logging
 from contextlib import contextmanager
 
 from logs import JsonFormatter, Request, current_request
-from storage.database import open_database
-from tests.unit.test_queue import House
+from storage.sqlite.database import open_database
+from tests.unit.jobs.queue.test_queue import House
 
 
 class Lines(logging.Handler):

@@ -19,7 +19,7 @@ def find_node() -> str:
 
 
 def test_the_pure_modules_of_the_page_pass_their_tests():
-    files = sorted(map(str, (ROOT / "tests" / "unit_js").glob("*.test.js")))
+    files = sorted(map(str, (ROOT / "tests" / "unit_js").rglob("*.test.js")))
     assert files
     ran = subprocess.run(
         [find_node(), "--test", "--test-reporter=tap", *files], cwd=ROOT, capture_output=True, text=True, check=False

@@ -13,7 +13,7 @@ import pytest
 
 import streams
 from logs import OwnLogger, Request, TextFormatter, current_request
-from relay import ChildPipe, Lines, Relay
+from processes.relay import ChildPipe, Lines, Relay
 from streams import BURST_LINES, MOST_WAITING_LINES, FloodGate, LineWriter, ServerHandler, ServerLog, say
 
 FULL = 256 * 1024

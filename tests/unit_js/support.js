@@ -1,7 +1,7 @@
 /** Tasks, pages and frames for the tests. */
 
-import { HOME } from "../../static/js/place.js";
-import { initial, withMessage } from "../../static/js/state.js";
+import { HOME } from "../../static/js/state/place.js";
+import { initial, withMessage } from "../../static/js/state/state.js";
 
 export const NOW = Date.parse("2025-11-24T12:00:00.000Z");
 export const PREFERENCES = { theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 };

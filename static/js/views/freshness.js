@@ -1,7 +1,7 @@
 /** How old is what I see, and whether the page itself is. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { freshnessText } from "../words.js";
+import { freshnessText } from "../text/sentences.js";
 
 export function freshness(state, act) {
   const { phase, isPolling, isUpdated, isHelpOpen } = state;

@@ -1,8 +1,8 @@
 /** The keys, and what the signs of the statuses mean. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING } from "../statuses.js";
-import { statusIcon, statusTone } from "./status.js";
+import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING } from "../text/statuses.js";
+import { statusIcon, statusTone } from "./tasks/status.js";
 
 /** Each of its keys does what the line says. */
 const KEYS = [

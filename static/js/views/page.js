@@ -1,21 +1,21 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
-import { rowsOf, silenceText } from "../elsewhere.js";
-import { unseenCount } from "../unseen.js";
-import { canNotify, permission } from "../notify.js";
-import { rows } from "../tasklist.js";
-import { clusterView } from "./ceph.js";
-import { cephFormView } from "./cephforms.js";
-import { confirmView } from "./confirm.js";
-import { dialogView } from "./dialog.js";
+import { rowsOf, silenceText } from "../state/clusters/elsewhere.js";
+import { unseenCount } from "../state/notices/unseen.js";
+import { canNotify, permission } from "../browser/notify.js";
+import { rows } from "../state/tasks/task_list.js";
+import { clusterView } from "./clusters/clusters.js";
+import { cephFormView } from "./clusters/forms.js";
+import { confirmView } from "./tasks/confirm.js";
+import { dialogView } from "./tasks/dialog.js";
 import { freshness } from "./freshness.js";
 import { helpView } from "./help.js";
-import { home } from "./home.js";
+import { home } from "./home/home.js";
 import { settingsView } from "./settings.js";
-import { signIn } from "./signin.js";
-import { startView } from "./start.js";
-import { taskView } from "./task.js";
+import { signIn } from "./sign_in.js";
+import { startView } from "./tasks/start.js";
+import { taskView } from "./tasks/task.js";
 import { toastsView } from "./toasts.js";
 import { topbar } from "./topbar.js";
 

@@ -13,7 +13,7 @@ const ZONES = [
   { value: "utc", word: "UTC", icon: "bi-globe2" },
 ];
 
-/** By what the browser says to desktop notifications: see notify.js. */
+/** By what the browser says to desktop notifications: see browser/notify.js. */
 const NOTICE_HINTS = {
   granted: "While you are looking elsewhere.",
   default: "While you are looking elsewhere. The browser asks you once.",
@@ -31,7 +31,7 @@ export function settingsButton() {
   `;
 }
 
-/** `notices` is `{ canNotify, permission }`, both as notify.js has them. */
+/** `notices` is `{ canNotify, permission }`, both as browser/notify.js has them. */
 export function settingsView(preferences, notices, act) {
   return html`
     <div class="settings" id="settings" popover role="dialog" aria-labelledby="settings-title">

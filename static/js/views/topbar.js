@@ -1,13 +1,13 @@
 /** The bar on top: brand, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { isAtHome, isAtView } from "../place.js";
-import { countOf } from "../statuses.js";
-import { unseenCount } from "../unseen.js";
-import { VIEWS } from "../viewlist.js";
-import { follow } from "./links.js";
+import { isAtHome, isAtView } from "../state/place.js";
+import { countOf } from "../text/statuses.js";
+import { unseenCount } from "../state/notices/unseen.js";
+import { VIEWS } from "../state/clusters/cluster_views.js";
+import { follow } from "./parts/links.js";
 import { settingsButton } from "./settings.js";
-import { buttonText, buttonTooltip, hourglassFill } from "../words.js";
+import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
 
 const HOURGLASS = {
   empty: "bi-hourglass",

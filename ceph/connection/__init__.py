@@ -1,0 +1,1 @@
+"""Connects to a cluster and asks it: each call with a time limit, each failure in words."""

@@ -1,0 +1,373 @@
+"""A connection to a Ceph cluster: every call with a time limit, every failure a ClusterError in words.
+
+A handle of librados is made in the process that uses it, after its start, and never crosses a fork. It uses the key
+that it was made with, and may do what that key allowed then. So it is replaced after a failure that a new one may not
+have, and when the conf file or the keyring has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESHUTDOWN, ETIMEDOUT
+from typing import TYPE_CHECKING, Any
+
+from ceph.connection import bindings
+from ceph.connection.answers import decoded, understood
+from ceph.connection.conffile import explained, keyring, keyrings, named_fsid, unusable
+from ceph.connection.trial import Proven, forget, proven, stamp_of
+from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.settings import ClusterSettings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+log = logging.getLogger("hourglass.ceph")
+
+MONITOR_SILENT = "no mon answered"
+MANAGER_SILENT = "the mgr did not answer"
+OSDS_SILENT = "the OSDs did not answer"
+HINTS = {
+    MONITOR_SILENT: "is the cluster up, is the network?",
+    MANAGER_SILENT: "is a ceph-mgr running, does it hang?",
+    OSDS_SILENT: "are they up, do they hang?",
+}
+NEW_HANDLE_HELPS = SILENCES | {EACCES, EPERM}
+"""After these errnos a new handle may do better: by a key that has changed, by what it allows now, or since the cluster
+has blocklisted the old one."""
+
+
+class Connection:
+    """A connected handle, and how many use it at the moment: the last one closes it once it is stale."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        """Raises ClusterUnavailable."""
+        self.settings = settings
+        self.proven: Proven = proven(settings)
+        self.files_seen = self.proven.stamp
+        self.handle = handle(settings)
+        self.users = 0
+        self.is_stale = False
+        self.held: set[object] = set()
+        """Who waits for answers without being blocked: if they were gone when one comes, it would kill the process."""
+        try:
+            with told(settings):
+                self.handle.connect()
+                self.fsid = str(self.handle.get_fsid())
+        except ClusterError:
+            self.close()  # or its threads stay for as long as somebody has the error
+            forget(settings)
+            raise
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the conf file or the keyring is another one since."""
+        return stamp_of(self.proven.files) != self.files_seen
+
+    def open_pool(self, pool_id: int) -> Any:
+        """An IoCtx of a pool, for calls that do not block. Raises ClusterError."""
+        with told(self.settings):
+            return self.handle.open_ioctx2(pool_id)
+
+    def close(self) -> None:
+        self.handle.shutdown()
+        self.held.clear()
+
+
+class Cluster:
+    """A connection to a cluster, for any number of threads of one process. Use it as a context manager.
+
+    Its methods raise ClusterError. ClusterUnavailable: nobody answered within the time limit, or the key is refused; it
+    may work again later. ClusterRefused: the cluster answered, and refused; `words` are its own.
+    """
+
+    def __init__(self, settings: ClusterSettings, fsid: str | None = None) -> None:
+        """Connects, which takes at most `connect_timeout_seconds`, and a moment more the first time.
+
+        With an `fsid` it is that cluster for good: another one that the conf file leads to is refused.
+        """
+        self.settings = settings
+        self._expected_fsid = fsid
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._was_connected = False
+        self._failure: ClusterError | None = None
+        self._failed_at = 0.0
+        with self.lent():
+            pass
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._retire()
+
+    @property
+    def fsid(self) -> str:
+        """As the cluster says it, whatever the conf file names."""
+        with self.lent() as connection:
+            return connection.fsid
+
+    def option(self, name: str) -> str:
+        """What this client's configuration says of an option; the daemons may have been told otherwise."""
+        with self.lent() as connection, told(self.settings):
+            return str(connection.handle.conf_get(name))
+
+    def ask(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> Any:
+        """The JSON answer of a monitor's command. `passed_on`: the monitor has the manager answer it (`pg …`, `config
+        show`), so that a silence is the manager's."""
+        output = self.command(prefix, passed_on=passed_on, format="json", **arguments)
+        return decoded(prefix, output)
+
+    def command(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> bytes:
+        """The answer of a monitor's command as it comes."""
+        text = _encoded({"prefix": prefix, **arguments})
+        with self.lent() as connection:
+            with told(self.settings):
+                code, output, words = connection.handle.mon_command(text, b"")
+            if not (passed_on and abs(code) in SILENCES):
+                self._check(prefix, code, words, MONITOR_SILENT)
+        self._check(prefix, code, words, MANAGER_SILENT)  # which says nothing about this connection
+        return bytes(output)
+
+    def ask_manager(self, prefix: str, **arguments: object) -> Any:
+        """The JSON answer of a command that only the manager itself takes.
+
+        After one that has timed out the handle is closed at once: its late answer would kill the process.
+        """
+        text = _encoded({"prefix": prefix, "format": "json", **arguments})
+        with self.lent() as connection:
+            with told(self.settings):
+                code, output, words = connection.handle.mgr_command(text, b"")
+            self._check(prefix, code, words, MANAGER_SILENT)
+        return decoded(prefix, bytes(output))
+
+    @contextmanager
+    def pool(self, name: str) -> Iterator[Any]:
+        """An IoCtx of a pool, for rbd."""
+        try:
+            with self.lent() as connection:
+                with told(self.settings):
+                    context = connection.handle.open_ioctx(name)
+                try:
+                    with told(self.settings):
+                        yield context
+                finally:
+                    context.close()
+        except ClusterUnavailable as error:
+            if error.words.startswith(OSDS_SILENT):
+                raise ClusterUnavailable(self.why_osds_are_silent(error.words), error.errno) from error
+            raise
+
+    def why_osds_are_silent(self, words: str) -> str:
+        """Adds to words of silent OSDs what the monitors know: reads may be paused, a key may have no right to them."""
+        silence = words.partition(":")[0]
+        try:
+            status = self.ask("status")
+            with understood():
+                causes = causes_of_silence(status)
+        except ClusterError:
+            return words
+        if causes:
+            return f"{silence}: {'; '.join(causes)}"
+        return f"{words} May {self.settings.client_name} read the pool (its osd caps)?"
+
+    def _check(self, prefix: str, code: int, words: str, silence: str) -> None:
+        if code == 0:
+            return
+        if abs(code) in SILENCES:
+            raise no_answer(silence, self.settings.mon_timeout_seconds, abs(code))
+        raise ClusterRefused(words.strip() or f"{prefix}: {os.strerror(abs(code))}", abs(code))
+
+    # The connection
+
+    @contextmanager
+    def lent(self) -> Iterator[Connection]:
+        """The connection for as long as it is used: another time it may be another one."""
+        connection = self._take()
+        try:
+            yield connection
+        except ClusterError as error:
+            connection.is_stale = connection.is_stale or error.errno in NEW_HANDLE_HELPS
+            raise
+        finally:
+            self._give_back(connection)
+
+    def _take(self) -> Connection:
+        """Who has waited while another thread failed to connect has failed with it."""
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._failure is not None and self._failed_at > asked_at:
+                raise self._failure
+            connection = self._connection
+            if connection is None or connection.is_stale:
+                connection = self._connect()
+            elif connection.is_changed:
+                connection = self._connect_with_new_files(connection)
+            connection.users += 1
+            return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            connection.users -= 1
+            if connection.is_stale and connection.users == 0:
+                connection.close()
+                if self._connection is connection:
+                    self._connection = None
+
+    def _connect(self) -> Connection:
+        try:
+            new = self._connected()
+        except ClusterError as error:
+            if isinstance(error, ClusterUnavailable):
+                error.was_reached = self._was_connected
+            self._failure, self._failed_at = error, time.monotonic()
+            raise
+        self._retire()
+        self._connection = new
+        self._was_connected = True
+        return new
+
+    def _connected(self) -> Connection:
+        new = Connection(self.settings)
+        if self._expected_fsid not in (None, new.fsid):
+            new.close()
+            raise ClusterRefused(
+                f"{self.settings.conf} leads to the cluster {new.fsid}, not to {self._expected_fsid} any more"
+            )
+        return new
+
+    def _connect_with_new_files(self, old: Connection) -> Connection:
+        """A task goes on with what it has where new files are wrong, or not complete yet; others are told."""
+        files = stamp_of(old.proven.files)
+        try:
+            return self._connect()
+        except ClusterError as error:
+            if self._expected_fsid is None:
+                raise
+            log.warning("The conf file or keyring of a cluster has changed, and cannot be used: %s", error)
+            self._failure = None
+            old.files_seen = files
+            return old
+
+    def _retire(self) -> None:
+        """Parts with the connection; whoever still uses it closes it."""
+        old, self._connection = self._connection, None
+        if old is not None:
+            old.is_stale = True
+            if old.users == 0:
+                old.close()
+
+
+def _encoded(command: Mapping[str, object]) -> str:
+    """Without escapes: of a character beyond 16 bits Ceph would make two halves, and not find what is named by it."""
+    return json.dumps(command, ensure_ascii=False)
+
+
+def causes_of_silence(status: Mapping[str, Any]) -> list[str]:
+    """Returns why OSDs may not answer, by the answer to `status`: `pauserd,pausewr flag(s) set`."""
+    osds, checks = status["osdmap"], status["health"]["checks"]
+    down = osds["num_osds"] - osds["num_up_osds"]
+    found = [f"{down} of {osds['num_osds']} OSDs are down"] if down else []
+    flags = checks["OSDMAP_FLAGS"]["summary"]["message"] if "OSDMAP_FLAGS" in checks else ""
+    if "pause" in flags:
+        found.append(f"{flags}: `ceph osd unset pause` ends that")
+    telling = [check for code, check in checks.items() if code in ("PG_AVAILABILITY", "SLOW_OPS", "OSD_FULL")]
+    return found + [check["summary"]["message"] for check in telling]
+
+
+def handle(settings: ClusterSettings) -> Any:
+    """A `rados.Rados` that is not connected. Raises ClusterUnavailable where its configuration cannot be read."""
+    reason = bindings.missing()
+    if reason:
+        raise ClusterUnavailable(reason)
+    import rados
+
+    with told(settings):
+        return rados.Rados(conffile=settings.conf, name=settings.client_name, conf=dict(settings.options()))
+
+
+def fsid_in_conf(settings: ClusterSettings) -> str | None:
+    """The fsid that the conf file names; None if it names none, which is no mistake. Without librados."""
+    return named_fsid(settings)
+
+
+@contextmanager
+def told(settings: ClusterSettings) -> Iterator[None]:
+    """Makes a ClusterError of what `rados` and `rbd` raise: two trees of exceptions, neither of them Python's own."""
+    try:
+        yield
+    except _bindings_errors() as error:
+        raise _in_words(error, settings) from error
+
+
+def _bindings_errors() -> tuple[type[Exception], ...]:
+    """Looked up when something was raised: `rbd` may have been imported meanwhile."""
+    import rados
+
+    return (rados.Error, *_rbd_errors())
+
+
+def _rbd_errors() -> tuple[type[Exception], ...]:
+    """Who has not imported it cannot meet its errors; while another thread imports it, it has none yet."""
+    error = getattr(sys.modules.get("rbd"), "Error", None)
+    return (error,) if error else ()
+
+
+def _in_words(error: Exception, settings: ClusterSettings) -> ClusterUnavailable | ClusterRefused:
+    number = abs(getattr(error, "errno", 0) or 0)
+    said = re.sub(r"^\[errno \d+\] ", "", str(error))
+    if "conf_read_file" in said:
+        return unusable(settings.conf, f"librados cannot read it ({said}){explained(settings.conf)}", number)
+    if "connecting to the cluster" in said:
+        return _not_connected(said, settings, number)
+    if number == ESHUTDOWN:
+        return blocklisted(settings)
+    if number in SILENCES:
+        return no_answer(OSDS_SILENT, settings.osd_timeout_seconds, number)
+    return ClusterRefused(said, number)
+
+
+def _not_connected(said: str, settings: ClusterSettings, number: int) -> ClusterUnavailable:
+    if number in SILENCES:
+        return no_answer(MONITOR_SILENT, settings.connect_timeout_seconds, number)
+    client = settings.client_name
+    key = keyring(settings)
+    where = f" It is in {key}." if key else f" None of {', '.join(keyrings(settings))} is there."
+    words = {
+        EACCES: f"the cluster refuses the key of {client}: is it the right keyring, is the name right?{where}"
+        " A key without mon caps is refused as well.",
+        ENOENT: f"{settings.conf} or the keyring of {client} names no cluster that can be reached ({said}): "
+        f"is there a mon_host, is the keyring there?{where}",
+        EIO: f"{key}, the keyring of {client}, cannot be used ({said}){explained(key or '')}",
+        EINVAL: f"{settings.conf} or the keyring of {client} cannot be used ({said}): "
+        "does the name of each monitor resolve?",
+    }
+    return ClusterUnavailable(words.get(number, said), number)
+
+
+def blocklisted(settings: ClusterSettings) -> ClusterUnavailable:
+    return ClusterUnavailable(
+        f"the cluster has blocklisted this client ({settings.client_name}), which connects anew: "
+        "`ceph osd blocklist ls` names its address",
+        ESHUTDOWN,
+    )
+
+
+def no_answer(silence: str, seconds: int, number: int = ETIMEDOUT) -> ClusterUnavailable:
+    """`no mon answered within 5 s: is the cluster up, is the network?`"""
+    return ClusterUnavailable(f"{silence} within {seconds} s: {HINTS[silence]}", number)

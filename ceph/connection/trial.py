@@ -1,0 +1,144 @@
+"""Tries a conf file and its key in a process that may die of them, before librados reads them in this one.
+
+librados ends its process because of some of what it reads: a byte order mark, a letter like é, `ms type = simple`. In a
+worker that would end the tasks on other clusters as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from errno import EINVAL, ETIMEDOUT
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ceph.connection.conffile import check_conf, check_keyring, explained, keyring, keyrings, unusable
+from ceph.errors import ClusterUnavailable
+from ceph.settings import ClusterSettings
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "ceph.connection.trial_process")
+# For the start of a process, beside the time that the connection may take.
+PROCESS_SECONDS = 6.0
+LONGEST_NAME_CHARACTERS = 100
+LONGEST_REASON_CHARACTERS = 300
+_UNRESOLVED = re.compile(r"^server name not found: (.*) \((.*)\)$", re.MULTILINE)
+
+
+class Reached(Struct, frozen=True, tag=True):
+    """The cluster was reached, and says that this is its fsid."""
+
+    fsid: str
+
+
+class NotReached(Struct, frozen=True, tag=True):
+    words: str
+    errno: int
+
+
+decode_report = msgspec.json.Decoder(Reached | NotReached).decode
+Stamp = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A conf file and key by which a cluster was reached, and which cluster that was."""
+
+    fsid: str
+    files: Sequence[str]
+    stamp: Stamp
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether one of the files is another one since."""
+        return stamp_of(self.files) != self.stamp
+
+
+_proven: dict[ClusterSettings, Proven] = {}
+
+
+def proven(settings: ClusterSettings) -> Proven:
+    """Returns what is known of a cluster; tries it if that is nothing, or old. Raises ClusterUnavailable."""
+    known = _proven.get(settings)
+    if known is None or known.is_changed:
+        forget(settings)
+        known = _proven[settings] = _try(settings)
+    return known
+
+
+def take_over(settings: ClusterSettings, known: Proven) -> None:
+    """Takes over what the process knows that has started this one."""
+    _proven[settings] = known
+
+
+def forget(settings: ClusterSettings) -> None:
+    """The cluster was not reached any more: it is tried anew before librados gets its files again."""
+    _proven.pop(settings, None)
+
+
+def stamp_of(files: Sequence[str]) -> Stamp:
+    """Returns what differs once one of the files was replaced or written."""
+    return tuple(map(_stamp, files))
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _try(settings: ClusterSettings) -> Proven:
+    check_conf(settings.conf)
+    files = [settings.conf, *keyrings(settings)]
+    stamp = stamp_of(files)  # before they are read: what is written then is a change
+    key = keyring(settings)
+    if key is not None:
+        check_keyring(key)
+    process = _run(settings)
+    if process.returncode < 0:
+        raise _died(-process.returncode, [settings.conf, *([key] if key else [])])
+    if process.returncode > 0:
+        said = process.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise ClusterUnavailable(f"{settings.conf} could not be tried: {said[:LONGEST_REASON_CHARACTERS]}")
+    report = decode_report(process.stdout)
+    if isinstance(report, NotReached):
+        raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.words, report.errno)
+    return Proven(report.fsid, files, stamp)
+
+
+def _run(settings: ClusterSettings) -> subprocess.CompletedProcess[bytes]:
+    seconds = settings.connect_timeout_seconds + PROCESS_SECONDS
+    try:
+        return subprocess.run(  # noqa: S603
+            COMMAND, input=msgspec.json.encode(settings), capture_output=True, cwd=ROOT, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        words = f"librados did not come to an end with {settings.conf} within {seconds:g} s"
+        raise ClusterUnavailable(f"{words}: do the names of its monitors resolve?", ETIMEDOUT) from error
+    except OSError as error:
+        raise ClusterUnavailable(f"no process can be started to try {settings.conf}: {error}") from error
+
+
+def _unresolved(settings: ClusterSettings, printed: bytes) -> ClusterUnavailable | None:
+    """librados says which name it was on its output alone. A name server that does not answer may do so later."""
+    found = _UNRESOLVED.search(printed.decode(errors="replace"))
+    if found is None:
+        return None
+    name, reason = found[1][:LONGEST_NAME_CHARACTERS], found[2]
+    words = f"{settings.conf} names the monitor {name}, which is neither an address nor a name that resolves ({reason})"
+    return ClusterUnavailable(words, ETIMEDOUT if "emporary" in reason else EINVAL)
+
+
+def _died(number: int, files: Sequence[str]) -> ClusterUnavailable:
+    found = next((f"; {file}{why}" for file in files if (why := explained(file))), "")
+    end = f"signal {number} ({signal.Signals(number).name})"
+    return unusable(" or ".join(files), f"librados dies of it ({end}){found}")

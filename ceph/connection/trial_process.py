@@ -1,0 +1,37 @@
+"""The process that `ceph.connection.trial` starts: reads settings from its input, connects, and reports the outcome."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import msgspec
+
+from ceph.connection.cluster import handle, told
+from ceph.connection.trial import NotReached, Reached
+from ceph.errors import ClusterError
+from ceph.settings import ClusterSettings
+
+
+def main() -> None:
+    """What librados prints goes to standard error: it prints to both."""
+    output = os.dup(1)
+    os.dup2(2, 1)
+    settings = msgspec.json.decode(sys.stdin.buffer.read(), type=ClusterSettings)
+    os.write(output, msgspec.json.encode(tried(settings)))
+    os._exit(0)
+
+
+def tried(settings: ClusterSettings) -> Reached | NotReached:
+    """Connects; says which cluster that was, or why it was none."""
+    try:
+        found = handle(settings)
+        with told(settings):
+            found.connect()
+            return Reached(found.get_fsid())
+    except ClusterError as error:
+        return NotReached(error.words, error.errno)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,320 @@
+"""Lists the images of all pools of a cluster: a pool that is silent, or refuses, hides its own images alone.
+
+All pools are read beside each other, with calls that do not block (`ceph.images.pool_reading`). A pool from which
+nothing has come for a moment is given up for this time; what it answers later counts at the next look.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from errno import EACCES, EPERM, ESHUTDOWN, ETIMEDOUT
+from operator import attrgetter
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from ceph.connection.answers import understood
+from ceph.connection.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.images.budget import ImageBudget
+from ceph.images.pool_calls import PoolCalls, Reply
+from ceph.images.pool_reading import (
+    MOST_NAMESPACES,
+    NOTHING_KNOWN,
+    Facts,
+    FoundImage,
+    Place,
+    PoolReading,
+)
+from ceph.images.rbd_layout import DIRECTORY
+from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
+
+RBD = "rbd"
+MOST_IMAGES = 50_000
+MOST_BYTES = 14_000_000
+"""Of all images together, in the message in which the reader sends them."""
+LONGEST_TEXT = 300
+
+PATIENCE_SECONDS = 1.0
+"""A pool from which nothing comes for so long is silent, if others answer. If none does, the limit of OSDs counts."""
+SHORT_PATIENCE_SECONDS = 0.2
+"""The same for a pool that was silent the last time, or that is known to have inactive PGs."""
+DIAGNOSIS_SECONDS = 0.5
+"""So much longer a pool is waited for while the cluster is asked why it is silent."""
+LONGEST_SECONDS = 60.0
+TICK_SECONDS = 0.05
+PERMISSION_SECONDS = 10.0
+"""After this time a pool that was not permitted may be, but only with a new connection."""
+
+MOST_UNDER_WAY = 768
+"""librados lets 1024 calls be under way with a handle, and blocks whoever makes another one."""
+MOST_UNDER_WAY_OF_POOL = 64
+
+NO_OSD = 2**31 - 1
+"""Stands for an OSD that is missing, where the order of OSDs matters."""
+
+INACTIVE, NOT_PERMITTED, FAILED = "inactive", "not permitted", "failed"
+
+
+class Pools(NamedTuple):
+    """The pools that may hold images, and the numbers of all pools."""
+
+    with_images: Sequence[Pool]
+    ids: frozenset[int]
+
+
+class Failure(NamedTuple):
+    """A pool of which not all images can be listed, and the errno of that."""
+
+    unreadable: Unreadable
+    errno: int
+
+
+def pools_with_images(cluster: Cluster, names: Collection[str] | None = None) -> Pools:
+    """Looks for pools of the application rbd, whatever other ones they have, or of none; else for those of these names.
+
+    An erasure coded pool holds no images, only the data of images of other pools. Raises ClusterError.
+    """
+    listed = [(pool_of(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
+    found = [pool for pool, kind in listed if kind != ERASURE and _is_wanted(pool, names)]
+    return Pools(sorted(found, key=attrgetter("name")), frozenset(pool.id for pool, _ in listed))
+
+
+def _is_wanted(pool: Pool, names: Collection[str] | None) -> bool:
+    if names is not None:
+        return pool.name in names
+    return RBD in pool.applications or not pool.applications
+
+
+class ImageListing:
+    """Lists images again and again. It may be called from several threads of a process."""
+
+    def __init__(self, cluster: Cluster, pools: Collection[str] | None = None) -> None:
+        """`pools` are the names of those that are looked at; None is all that may hold images."""
+        self.cluster = cluster
+        self._names = pools
+        self._replies: SimpleQueue[Reply] = SimpleQueue()
+        self._connection: Connection | None = None
+        self._connected_at = 0.0
+        self._readings: dict[int, PoolReading] = {}
+        """Those that go on, as their pools were silent the last time."""
+        self._silent: set[int] = set()
+        self._sound: dict[int, Mapping[Place, FoundImage]] = {}
+        self._lock = threading.Lock()
+
+    def images(self) -> Images:
+        """Returns the images of all pools. Raises ClusterError if there are pools, but none can be read."""
+        with self._lock, self.cluster.lent() as connection:
+            if connection is not self._connection:
+                self._connection, self._readings, self._replies = connection, {}, SimpleQueue()
+                self._connected_at = time.monotonic()
+            pools = pools_with_images(self.cluster, self._names)
+            readings = self._begin(connection, pools)
+            inactive = self._wait(readings, pools)
+            self._readings = {reading.pool_id: reading for reading in readings if not reading.is_done}
+            self._sound = {reading.pool_id: reading.sound() for reading in readings}
+            found = self._gathered(readings, inactive)
+            if any(one.state == NOT_PERMITTED for one in found.unreadable):
+                connection.is_stale |= time.monotonic() > self._connected_at + PERMISSION_SECONDS
+            return found
+
+    def _begin(self, connection: Connection, pools: Pools) -> list[PoolReading]:
+        """One reading for each pool: a new one, or, if that was given up the last time, the same one."""
+        import rbd
+
+        self._take_replies(0)
+        budget = ImageBudget(MOST_IMAGES, MOST_BYTES)
+        readings = {pool.id: self._left(pool) for pool in pools.with_images}
+        for reading in filter(None, readings.values()):
+            reading.take_from(budget)
+        facts = Facts(budget=budget, pool_ids=pools.ids, known_features=rbd.RBD_FEATURES_ALL)
+        window = max(1, min(MOST_UNDER_WAY_OF_POOL, MOST_UNDER_WAY // max(1, len(pools.with_images))))
+        begun = (readings[pool.id] or self._new(connection, pool, window, facts) for pool in pools.with_images)
+        return [reading for reading in begun if reading is not None]
+
+    def _left(self, pool: Pool) -> PoolReading | None:
+        last = self._readings.get(pool.id)
+        if last is None or (last.is_done and (last.is_silent or not last.is_fresh)):
+            return None
+        return last
+
+    def _new(self, connection: Connection, pool: Pool, window: int, facts: Facts) -> PoolReading | None:
+        """None if the pool was removed just now. Raises ClusterUnavailable."""
+        try:
+            calls = PoolCalls(connection, pool.id, self._replies, window)
+        except ClusterRefused:
+            return None
+        namespaces = self.cluster.settings.namespaces_of(pool.name)
+        return PoolReading(pool.id, pool.name, calls, facts, namespaces, self._sound.get(pool.id, NOTHING_KNOWN))
+
+    # Waiting
+
+    def _wait(self, readings: Sequence[PoolReading], pools: Pools) -> Mapping[int, str]:
+        """Until each pool is read or given up; returns what is known of inactive PGs, in words, by pool."""
+        began_at = time.monotonic()
+        diagnosis = Diagnosis(self.cluster, pools.with_images)
+        pending = [reading for reading in readings if not reading.is_done]
+        while pending and time.monotonic() < began_at + LONGEST_SECONDS:
+            self._take_replies(TICK_SECONDS)
+            for reading in pending:
+                reading.go_on()
+            pending = [reading for reading in pending if not reading.is_done]
+            pending = self._not_given_up(pending, began_at, diagnosis, any(one.calls.has_answered for one in readings))
+        self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
+        if self._silent:
+            diagnosis.begin(self._silent)
+            diagnosis.wait()
+        return diagnosis.inactive()
+
+    def _not_given_up(
+        self, pending: Sequence[PoolReading], began_at: float, diagnosis: Diagnosis, others_answer: bool
+    ) -> list[PoolReading]:
+        now = time.monotonic()
+        quiet = {reading: now - max(reading.calls.answered_at, began_at) for reading in pending}
+        if any(seconds > SHORT_PATIENCE_SECONDS for seconds in quiet.values()):
+            diagnosis.begin({reading.pool_id for reading in pending})
+        inactive = diagnosis.inactive()
+        more = DIAGNOSIS_SECONDS if diagnosis.is_asking else 0.0
+
+        def is_waited_for(reading: PoolReading) -> bool:
+            is_known = reading.pool_id in inactive or reading.pool_id in self._silent
+            patience = SHORT_PATIENCE_SECONDS if is_known else PATIENCE_SECONDS
+            must_answer = not others_answer and reading.pool_id not in inactive
+            return must_answer or quiet[reading] <= patience + more
+
+        return [reading for reading in pending if is_waited_for(reading)]
+
+    def _take_replies(self, seconds: float) -> None:
+        """Takes what has come, and what comes within this time, up to the end of a pool."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                reply = self._replies.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                return
+            reply.take()
+            if seconds and (reply.calls.is_closed or time.monotonic() > end):
+                return
+
+    # What was found
+
+    def _gathered(self, readings: Sequence[PoolReading], inactive: Mapping[int, str]) -> Images:
+        failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
+        failed = [failure for failure in failures if failure is not None]
+        if any(failure.errno == ESHUTDOWN for failure in failed) or any(one.is_shut_out for one in readings):
+            raise blocklisted(self.cluster.settings)
+        if failed and not any(reading.has_listed for reading in readings):
+            raise self._nothing(failed)
+        images = [image for reading in readings for image in reading.images()]
+        images.sort(key=attrgetter("pool", "namespace", "name"))
+        return Images(images, [failure.unreadable for failure in failed])
+
+    def _failure_of(self, reading: PoolReading, inactive: str | None) -> Failure | None:
+        if inactive and reading.is_silent:
+            return _failure(reading, INACTIVE, Trouble(ETIMEDOUT, inactive))
+        troubles = reading.troubles()
+        if troubles:
+            return self._refusal(reading, troubles)
+        if reading.is_cut:
+            return _failure(reading, FAILED, Trouble(0, _TOO_MANY))
+        return None
+
+    def _refusal(self, reading: PoolReading, troubles: Mapping[str, Trouble]) -> Failure:
+        namespace, trouble = min(troubles.items())
+        where = f"namespace {namespace}: " if namespace else ""
+        more = f" (and {len(troubles) - 1} more namespaces)" if len(troubles) > 1 else ""
+        state, text = FAILED, trouble.text
+        if trouble.errno in (EPERM, EACCES):
+            state, text = (
+                NOT_PERMITTED,
+                f"{self.cluster.settings.client_name} may not read it ({text})",
+            )
+        if trouble.errno == ETIMEDOUT:
+            text = no_answer(OSDS_SILENT, int(PATIENCE_SECONDS)).words
+        return _failure(reading, state, Trouble(trouble.errno, where + text + more))
+
+    def _nothing(self, failed: Sequence[Failure]) -> ClusterUnavailable:
+        first = failed[0]
+        if all(failure.unreadable.state == FAILED and failure.errno == ETIMEDOUT for failure in failed):
+            silence = no_answer(OSDS_SILENT, int(min(self.cluster.settings.osd_timeout_seconds, LONGEST_SECONDS)))
+            return ClusterUnavailable(self.cluster.why_osds_are_silent(silence.words), silence.errno)
+        others = f"; {len(failed) - 1} more pools cannot be read either" if len(failed) > 1 else ""
+        pool, text = first.unreadable.pool, first.unreadable.text
+        return ClusterUnavailable(f"no pool can be read: {pool}: {text}{others}", first.errno)
+
+
+_TOO_MANY = (
+    f"not all of its images are listed: at most {MOST_IMAGES:,} are, of all pools together, "
+    f"and {MOST_NAMESPACES:,} namespaces of a pool"
+)
+
+
+def _failure(reading: PoolReading, state: str, trouble: Trouble) -> Failure:
+    return Failure(Unreadable(reading.pool, state, trouble.text[:LONGEST_TEXT]), trouble.errno)
+
+
+class Diagnosis:
+    """Asks, beside a listing, why pools are silent: monitors and the manager know of PGs that serve nobody."""
+
+    def __init__(self, cluster: Cluster, pools: Sequence[Pool]) -> None:
+        self._cluster = cluster
+        self._pools = {pool.id: pool for pool in pools}
+        self._thread: threading.Thread | None = None
+        self._asked_at = 0.0
+        self._unassigned: dict[int, str] = {}
+        self._inactive: dict[int, str] = {}
+        self._short_of_copies: dict[int, str] = {}
+
+    def begin(self, pool_ids: set[int]) -> None:
+        """Asks once."""
+        if self._thread is None:
+            self._asked_at = time.monotonic()
+            self._thread = threading.Thread(target=self._ask, args=(sorted(pool_ids),), daemon=True)
+            self._thread.start()
+
+    @property
+    def is_asking(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Until it has asked, but not for long."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, self._asked_at + DIAGNOSIS_SECONDS - time.monotonic()))
+
+    def inactive(self) -> dict[int, str]:
+        """Returns why pools serve nobody, as far as that is known: the reason that says most."""
+        return {**self._short_of_copies, **self._inactive, **self._unassigned}
+
+    def _ask(self, pool_ids: Sequence[int]) -> None:
+        """Who is refused, or not answered, knows no reason."""
+        with suppress(ClusterError), understood():
+            self._ask_monitors(pool_ids)
+        with suppress(ClusterError), understood():
+            self._ask_manager()
+
+    def _ask_monitors(self, pool_ids: Sequence[int]) -> None:
+        """A manager may call a PG active for long after it has lost its last OSD; or there is none."""
+        for pool in (self._pools[pool_id] for pool_id in pool_ids):
+            placed = self._cluster.ask("osd map", pool=pool.name, object=DIRECTORY)
+            copies = len([osd for osd in placed["acting"] if 0 <= osd < NO_OSD])
+            if not copies:
+                self._unassigned[pool.id] = f"no OSD has its PG {placed['pgid']}: does its CRUSH rule find any?"
+            elif copies < pool.min_size:
+                self._short_of_copies[pool.id] = (
+                    f"its PG {placed['pgid']} has {copies} of the {pool.min_size} copies that must be up (min_size)"
+                )
+
+    def _ask_manager(self) -> None:
+        dumped = self._cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
+        states: dict[int, Counter[str]] = {}
+        for pg in dumped["pg_stats"]:
+            words = pg["state"].split("+")
+            if "active" not in words or "stale" in words:
+                states.setdefault(int(pg["pgid"].partition(".")[0]), Counter())[pg["state"]] += 1
+        for pool_id in states.keys() & self._pools.keys():
+            named = ", ".join(state for state, _ in states[pool_id].most_common(3))
+            count, of = states[pool_id].total(), self._pools[pool_id].pg_num
+            self._inactive[pool_id] = f"{count} of {of} PGs are inactive ({named})"

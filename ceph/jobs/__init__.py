@@ -1,0 +1,1 @@
+"""Jobs on Ceph clusters, and what they share."""

@@ -1,0 +1,202 @@
+"""Asks a cluster with patience, for jobs: silences are rounds that say so, and an abort need not wait for an answer."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from errno import EACCES, EAGAIN
+from math import inf
+from typing import TypeVar
+
+from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
+from ceph.connection.answers import understood
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.images.findings import shown
+from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
+from ceph.state import image_path
+from jobs.definition.registry import Pause, Round
+
+LONGEST_SILENCE_SECONDS = 300.0
+SHORT_PATIENCE_SECONDS = 5.0
+"""For each image, once so many have been silent that five minutes were lost."""
+TOLD_AFTER_SECONDS = 10.0
+"""So often a round says what is waited for."""
+
+Found = TypeVar("Found")
+Rounds = Generator[Round | Pause, None, Found]
+
+
+class Asker:
+    """What asks for a task: a connection, and the process that opens images. Both are made when they are needed.
+
+    `say` makes a round of a message.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Cluster], image_timeout_seconds: float, say: Callable[[str], Round]
+    ) -> None:
+        self._connect = connect
+        self._image_timeout_seconds = image_timeout_seconds
+        self._say = say
+        self._cluster: Cluster | None = None
+        self._opener: Opener | None = None
+        self._was_reached = False
+        self._answered_at = 0.0
+        self._lost_seconds = 0.0
+        self._waiting_for = ""
+
+    def close(self) -> None:
+        self.close_opener()
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+    def close_opener(self) -> None:
+        """Ends the process that opens images; the next request starts another one."""
+        if self._opener is not None:
+            self._opener.close()
+            self._opener = None
+
+    def ask(self, ask: Callable[[Cluster], Found], patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Found]:
+        """Returns what `ask` does as soon as the cluster answers.
+
+        Raises ClusterError: what the cluster refuses, and a silence that lasts for longer than the patience.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                with self._connecting():
+                    self._cluster = self._cluster or self._connect()
+                with understood():
+                    return ask(self._cluster)
+            except ClusterError as error:
+                if not is_worth_asking_again(error, began, patience_seconds):
+                    raise
+                if error.errno != EAGAIN:
+                    self.close()  # after a silence of the manager it is of no use
+                yield from self.trying_again(f"{error}")
+
+    def trying_again(self, words: str) -> Rounds[None]:
+        """Says why, and waits a moment."""
+        yield self._say(f"{words}; trying again")
+        yield Pause(AGAIN_AFTER_SECONDS)
+
+    # The process that opens images
+
+    def request(self, request: Request, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Answer]:
+        """Returns the first answer of that process, if that can be started within the patience. Raises ClusterError."""
+        yield from self.ask(self._connect_opener, patience_seconds)
+        assert self._opener
+        self._waiting_for = _in_words(request)
+        self._opener.order(request, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
+        return (yield from self.answer())
+
+    def answer(self) -> Rounds[Answer]:
+        """Returns its next answer. Who looks on is told what is waited for."""
+        assert self._opener
+        told_at = time.monotonic() + TOLD_AFTER_SECONDS
+        while (answer := self._opener.reply()) is None:
+            yield Pause()
+            if time.monotonic() > told_at:
+                told_at += TOLD_AFTER_SECONDS
+                yield self._say(f"waiting for {self._waiting_for}")
+        self._answered_at = time.monotonic()
+        return answer
+
+    def _connect_opener(self, cluster: Cluster) -> None:
+        if self._opener is None:
+            self._opener = Opener(cluster.settings, self._image_timeout_seconds)
+        if not self._opener.is_connected:
+            with self._connecting():
+                self._opener.connect()
+
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Once it has worked, a failure may pass: a key may be being replaced."""
+        try:
+            yield
+        except ClusterUnavailable as error:
+            error.was_reached |= self._was_reached
+            raise
+        self._was_reached = True
+
+    @property
+    def _is_impatient(self) -> bool:
+        return self._lost_seconds > LONGEST_SILENCE_SECONDS
+
+    def each(
+        self,
+        paths: Iterable[str],
+        ask: Callable[[str], Rounds[None]],
+        fail: Callable[[str, ClusterError], Rounds[None]],
+    ) -> Rounds[None]:
+        """Asks for each of these images by `ask`, and tells `fail` of those that cannot be read.
+
+        One that is silent is asked for once more after all others, and fails then; as long as nobody has answered at
+        all, it is asked for again and again. The other images of its pool come after those of pools that answer. If
+        nothing answers for five minutes, all that are left of such pools fail. If silences have cost five minutes in
+        all, nobody is waited for as long as before.
+        """
+        waiting = deque(paths)
+        silent: set[str] = set()
+        suspects: set[str] = set()
+        has_answered = False
+        self._answered_at = time.monotonic()
+        while waiting:
+            path = waiting.popleft()
+            yield from self.ask(self._connect_opener)  # if nobody can be reached, it is not the image that fails
+            began = time.monotonic()
+            try:
+                yield from ask(path)
+            except ClusterError as error:
+                failure = error
+            else:
+                has_answered = True
+                continue
+            if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
+                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                waiting.appendleft(path)
+                continue
+            now = time.monotonic()
+            if isinstance(failure, ClusterRefused):
+                has_answered, self._answered_at = True, now
+            else:
+                self._lost_seconds += now - began
+                suspects.add(_pool_of(path))
+                waiting = deque(sorted(waiting, key=lambda other: _pool_of(other) in suspects))
+            is_over = now > self._answered_at + LONGEST_SILENCE_SECONDS
+            if not _is_silence(failure) or is_over or (has_answered and (path in silent or self._is_impatient)):
+                yield from fail(path, failure)
+                while is_over and waiting and _pool_of(waiting[0]) in suspects:
+                    yield from fail(waiting.popleft(), failure)
+            else:
+                silent.add(path)
+                waiting.append(path)
+                yield from self.trying_again(f"{shown(path)}: {failure}")
+
+
+def _pool_of(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:
+    """Whether what was asked for the first time at `began` is asked again after this."""
+    if time.monotonic() >= began + patience_seconds:
+        return False
+    return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
+
+
+def _is_silence(error: ClusterError) -> bool:
+    """Whether nobody answered in time, or a manager was not ready yet."""
+    return error.errno == EAGAIN or (isinstance(error, ClusterUnavailable) and error.is_silence)
+
+
+def _in_words(request: Request) -> str:
+    if isinstance(request, Measure):
+        return shown(image_path(request.pool, request.namespace, request.name))
+    if isinstance(request, ListImages):
+        return "the list of images"
+    return f"the list of images of pool {shown(request.pool)}"

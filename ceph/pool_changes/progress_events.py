@@ -1,0 +1,115 @@
+"""What a cluster itself reports the progress of: `ceph progress`, the autoscaler, removals of images.
+
+The monitors know the events with a bar of characters in their texts; whom they concern, since when they go on and what
+they are called is known to the manager alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+from msgspec import Struct
+
+from ceph.connection.cluster import Cluster
+from ceph.errors import ClusterError
+from ceph.images.findings import cut
+from ceph.state import Pool, ProgressEvent
+
+MOST_EVENTS = 100
+MOST_CHARACTERS = 500
+LATEST_SECONDS = 2**33
+"""Times beyond are none: the year is 2242."""
+_DURATION = re.compile(r"\s*\(\w+\)$")
+
+
+class Detail(Struct, frozen=True):
+    """What the manager alone knows of an event. A pool is referred to by its id if its PGs change, by its name if
+    something in it does."""
+
+    text: str = ""
+    pool_id: str | None = None
+    pool_name: str | None = None
+    began_at: int | None = None
+
+
+Details = Mapping[str, Detail]
+"""By the ids of the events."""
+
+
+def details_of(cluster: Cluster) -> Details:
+    """Returns what the manager tells of the events; nothing if it does not answer, or not to this key."""
+    try:
+        return read_details(cluster.ask("progress json", passed_on=True))
+    except ClusterError:
+        return {}
+
+
+def read_details(told: object) -> Details:
+    """From the answer to `progress json`, whatever that is."""
+    events = told.get("events") if isinstance(told, dict) else None
+    listed = islice(events, MOST_EVENTS) if isinstance(events, list) else ()
+    return {_cut(event.get("id")): _detail(event) for event in listed if isinstance(event, dict)}
+
+
+def _detail(event: Mapping[str, Any]) -> Detail:
+    """`refs` are `[["pool", 3]]` of the autoscaler, `{"pool_name": "rbd", …}` of what removes images."""
+    refs = event.get("refs")
+    pairs = [ref for ref in refs if isinstance(ref, list) and len(ref) == 2] if isinstance(refs, list) else []
+    return Detail(
+        text=_text(event.get("message")),
+        pool_id=next((_cut(number) for kind, number in pairs if kind == "pool"), None),
+        pool_name=_cut(refs.get("pool_name")) if isinstance(refs, dict) else None,
+        began_at=_milliseconds(event.get("started_at")),
+    )
+
+
+def events_of(told: object, details: Details, pools: Sequence[Pool]) -> list[ProgressEvent]:
+    """Returns the events that the monitors tell (`progress_events` of a status), at most MOST_EVENTS of them."""
+    listed = islice(told.items(), MOST_EVENTS) if isinstance(told, dict) else ()
+    return [_event(_cut(event_id), event, details, pools) for event_id, event in listed if isinstance(event, dict)]
+
+
+def _event(event_id: str, event: Mapping[str, Any], details: Details, pools: Sequence[Pool]) -> ProgressEvent:
+    detail = details.get(event_id, Detail())
+    pool = next((pool for pool in pools if str(pool.id) == detail.pool_id or pool.name == detail.pool_name), None)
+    return ProgressEvent(
+        id=event_id,
+        text=detail.text or _without_bar(event.get("message")),
+        percent=_percent(event.get("progress")),
+        pool_id=pool.id if pool else None,
+        is_of_pgs=pool is not None and detail.pool_id is not None,
+        began_at=detail.began_at,
+    )
+
+
+def _cut(told: object) -> str:
+    return str(told)[:MOST_CHARACTERS]
+
+
+def _text(message: object) -> str:
+    words = " ".join(message.split()) if isinstance(message, str) else ""
+    return cut(words, MOST_CHARACTERS)
+
+
+def _without_bar(message: object) -> str:
+    """The message of a monitor without how long it has been going on, and the bar in the line below."""
+    first_line = message.strip().partition("\n")[0] if isinstance(message, str) else ""
+    return _text(_DURATION.sub("", first_line)) or "The cluster does not say what it does"
+
+
+def _percent(progress: object) -> int | None:
+    share = _number(progress)
+    return None if share is None else min(max(int(100 * share), 0), 100)
+
+
+def _milliseconds(seconds: object) -> int | None:
+    since = _number(seconds)
+    return int(1000 * since) if since is not None and 0 < since < LATEST_SECONDS else None
+
+
+def _number(told: object) -> float | None:
+    return told if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told) else None

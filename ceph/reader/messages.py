@@ -1,0 +1,72 @@
+"""What crosses the pipe between the server and the reader of a cluster, as msgpack."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from ceph.errors import ClusterRefused, ClusterUnavailable
+from ceph.pool_changes.facts import Facts
+from ceph.state import ClusterState, Images
+
+
+class Read(Struct, frozen=True, tag=True):
+    """Read this of the cluster, and answer under this number."""
+
+    number: int
+    what: Literal["state", "images", "facts"]
+
+
+class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
+    """Create a replicated pool, and answer with the state in which it is."""
+
+    number: int
+    name: str
+    pg_num: int
+    application: str | None
+
+
+Order = Read | CreatePool
+
+
+class Found(Struct, frozen=True, tag=True):
+    """The reader is there; `fsid` is what the conf file says, None where it says nothing."""
+
+    fsid: str | None
+
+
+class StateRead(Struct, frozen=True, tag=True):
+    number: int
+    state: ClusterState
+
+
+class FactsRead(Struct, frozen=True, tag=True):
+    number: int
+    state: ClusterState
+    facts: Facts
+
+
+class ImagesRead(Struct, frozen=True, tag=True):
+    number: int
+    images: Images
+
+
+class Failed(Struct, frozen=True, tag=True, kw_only=True):
+    """The cluster refused, or was silent."""
+
+    number: int
+    words: str
+    errno: int
+    refused: bool
+
+    def error(self) -> ClusterRefused | ClusterUnavailable:
+        return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
+
+
+Answer = StateRead | FactsRead | ImagesRead | Failed
+Report = Found | Answer
+
+decode_order = msgspec.msgpack.Decoder(Order).decode
+decode_report = msgspec.msgpack.Decoder(Report).decode

@@ -1,0 +1,244 @@
+"""The reader of a cluster: a process of the server's that makes the short calls for its views.
+
+librados may hang in spite of all time limits, and may kill its process. So the server never imports it, and replaces
+a reader that takes too long.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import logs
+from ceph.connection.answers import understood
+from ceph.connection.cluster import Cluster, fsid_in_conf
+from ceph.connection.manager_module import error_of_module
+from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
+from ceph.images.listing import ImageListing
+from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
+from ceph.pool_changes.progress import objects_away
+from ceph.pool_changes.progress_events import Details, details_of, events_of
+from ceph.pools import create_pool
+from ceph.reader.background import Beside
+from ceph.reader.messages import (
+    Answer,
+    CreatePool,
+    FactsRead,
+    Failed,
+    Found,
+    ImagesRead,
+    Order,
+    Read,
+    StateRead,
+    decode_order,
+    decode_report,
+)
+from ceph.settings import ClusterSettings
+from ceph.state import ClusterState, checks_of, pools_of
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
+from processes.child import become_child, leave
+from processes.framing import Frames, framed
+
+log = logging.getLogger("hourglass.ceph")
+
+RECEIVE_BYTES = 64 * 1024
+M_ARENA_MAX = -8
+"""Of glibc's malloc.h."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderSettings:
+    """What a reader has to know. Made in the server, whose process id it bears."""
+
+    cluster: ClusterSettings
+    log_level: str = "info"
+    log_style: logs.Style = "text"
+    server_pid: int = field(default_factory=os.getpid)
+
+
+def main(channel: socket.socket, settings: ReaderSettings) -> NoReturn:
+    """The life of a reader: each order in a thread of its own, so that a pool that hangs holds up nothing else."""
+    become_child(channel, settings.server_pid)
+    share_arenas()
+    logs.set_up_child(settings.log_level, settings.log_style)
+    reader = Reader(channel, settings.cluster)
+    reader.begin()
+    for order in _orders(channel):
+        threading.Thread(target=reader.obey, args=(order,), daemon=True).start()
+    leave(0)
+
+
+def share_arenas() -> None:
+    """Has all threads take their memory from the same place. Each order has a new one, and the C library gives each an
+    arena of its own, up to eight for each processor, of which none gives back what a read of many images took."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
+
+
+def _orders(channel: socket.socket) -> Iterator[Order]:
+    frames = Frames(LARGEST_MESSAGE_BYTES)
+    while data := channel.recv(RECEIVE_BYTES):
+        yield from map(decode_order, frames.feed(data))
+
+
+class Reader:
+    """One cluster, and one handle of it, made when it is first needed and again after it could not be."""
+
+    def __init__(self, channel: socket.socket, settings: ClusterSettings) -> None:
+        self._channel = channel
+        self._settings = settings
+        self._sending = threading.Lock()
+        self._connecting = threading.Lock()
+        self._cluster: Cluster | None = None
+        self._failure: ClusterError | None = None
+        self._failed_at = 0.0
+        self._manager: Beside[str | None] = Beside(manager_error, None)
+        self._progress: Beside[Details] = Beside(details_of, {})
+        self._listing: ImageListing | None = None
+
+    def begin(self) -> None:
+        """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
+        self._send(encode(Found(fsid_in_conf(self._settings))))
+
+    def obey(self, order: Order) -> None:
+        """With a defect the process ends: whoever waits is told at once, and the next reader may do better."""
+        try:
+            self._send(self._encoded(order))
+            if isinstance(order, Read) and order.what == "images":
+                gc.collect()  # calls and their buffers refer to each other, and Python looks for such rings rarely
+        except Exception:
+            log.critical("a defect in what reads the cluster", exc_info=True)
+            leave(1)
+
+    def _encoded(self, order: Order) -> bytes:
+        """The answer to an order. What the server would not take for an answer is a failure, and said so."""
+        try:
+            with understood():
+                encoded = encode(self._answer(order))
+                decode_report(encoded)
+            if len(encoded) > LARGEST_MESSAGE_BYTES:
+                raise ClusterRefused(f"what was read of the cluster is too large: {len(encoded):,} bytes")
+        except ClusterError as error:
+            return encode(_failed(order, error))
+        return encoded
+
+    def _answer(self, order: Order) -> Answer:
+        """Raises ClusterError."""
+        cluster = self._connected()
+        if isinstance(order, CreatePool):
+            create_pool(cluster, order.name, order.pg_num, order.application)
+        if isinstance(order, Read) and order.what == "images":
+            return ImagesRead(order.number, self._listing_of(cluster).images())
+        state = state_of(cluster, self._manager, self._progress)
+        if isinstance(order, Read) and order.what == "facts":
+            return FactsRead(order.number, state, facts_of(cluster, state.manager_error is None))
+        return StateRead(order.number, state)
+
+    def _connected(self) -> Cluster:
+        """Who has waited while another thread failed to connect has failed with it."""
+        asked_at = time.monotonic()
+        with self._connecting:
+            if self._failure is not None and self._failed_at > asked_at:
+                raise self._failure
+            if self._cluster is None:
+                self._cluster = self._connect()
+            return self._cluster
+
+    def _listing_of(self, cluster: Cluster) -> ImageListing:
+        """The same one as long as the handle is the same: it remembers which pools are silent."""
+        with self._connecting:
+            if self._listing is None or self._listing.cluster is not cluster:
+                self._listing = ImageListing(cluster)
+            return self._listing
+
+    def _connect(self) -> Cluster:
+        try:
+            return Cluster(self._settings)
+        except ClusterError as error:
+            self._failure, self._failed_at = error, time.monotonic()
+            raise
+
+    def _send(self, report: bytes) -> None:
+        with self._sending:
+            self._channel.sendall(framed(report))
+
+
+def _failed(order: Order, error: ClusterError) -> Failed:
+    """Whatever the cluster's words are, they can be sent."""
+    words = error.words[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
+    refused = not isinstance(error, ClusterUnavailable)
+    return Failed(number=order.number, words=words, errno=error.errno, refused=refused)
+
+
+def manager_error(cluster: Cluster) -> str | None:
+    """In words why the manager does not answer; None where it does."""
+    try:
+        cluster.ask("pg stat", passed_on=True)
+    except ClusterRefused:
+        return None  # it did answer
+    except ClusterError as error:
+        return error.words
+    return None
+
+
+def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Details]) -> ClusterState:
+    """A cluster as its monitors know it, with what its manager adds. Raises ClusterError."""
+    status = cluster.ask("status")
+    pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
+    events = status.get("progress_events")
+    checks = checks_of(status["health"])
+    return ClusterState(
+        fsid=status["fsid"],
+        health=status["health"]["status"],
+        checks=checks,
+        pools=pools,
+        osds_up=status["osdmap"]["num_up_osds"],
+        osds_in=status["osdmap"]["num_in_osds"],
+        release=status["monmap"]["min_mon_release_name"],
+        manager_error=manager.answer(cluster),
+        module_error=error_of_module(cluster, checks),
+        objects_away=objects_away(status["pgmap"]),
+        events=events_of(events, progress.answer(cluster), pools) if events else [],
+    )
+
+
+def facts_of(cluster: Cluster, manager_answers: bool) -> Facts:
+    """What a change of a pool depends on. A manager that does not answer is not asked. Raises ClusterError."""
+    osds, crush = cluster.ask("osd dump"), cluster.ask("osd crush dump")
+    leader = cluster.ask("quorum_status")["quorum_leader_name"]
+    return Facts(
+        release=cluster.ask("mon metadata", id=leader)["ceph_release"],
+        flags=flags_of(osds),
+        osds=len(osds["osds"]),
+        osds_down=osds_down_of(osds),
+        osds_of_rule=osds_of_rules(crush),
+        inactive_pgs=inactive_pgs(cluster) if manager_answers else {},
+        most_pgs_per_osd=most_pgs_per_osd(cluster, leader, manager_answers),
+    )
+
+
+def inactive_pgs(cluster: Cluster) -> dict[int, int]:
+    """By the id of their pool; none where the manager does not tell."""
+    try:
+        return inactive_pgs_of(cluster.ask("pg dump_stuck", passed_on=True, stuckops=["inactive"], threshold=0))
+    except ClusterError:
+        return {}
+
+
+def most_pgs_per_osd(cluster: Cluster, leader: str, manager_answers: bool) -> int:
+    """What the monitor that leads goes by; where its manager does not tell, what a client is told."""
+    option = "mon_max_pg_per_osd"
+    if manager_answers:
+        with suppress(ClusterError, TypeError, ValueError):
+            return int(cluster.ask("config show", passed_on=True, who=f"mon.{leader}", key=option))
+    return int(cluster.option(option))

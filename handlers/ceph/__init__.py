@@ -1,0 +1,1 @@
+"""Clusters, pools and images by REST."""

@@ -1,0 +1,86 @@
+"""What the calls about one cluster share: contract, section 8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ceph.pool_changes.preflight import (
+    PoolTask,
+    pool_task,
+)
+from ceph.pools import CHANGES, locks_of_pool, prepared_by
+from ceph.reader.cached import Kept, Reading, Value
+from ceph.reader.watch import ClusterWatch
+from ceph.state import Pool
+from handlers.ceph.views import PoolView, pool_view
+from handlers.creating import CreatingHandler
+from handlers.http.paging import Wanted, neighbours
+from handlers.http.query import truth
+from jobs.errors import NoSuchTask, NotFound
+from jobs.model.task import Task
+from jobs.queue.task_queue import Submission
+
+STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
+TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
+
+
+class ClusterHandler(CreatingHandler):
+    """A call about one cluster."""
+
+    task_headers: ClassVar[Sequence[str]] = ("Taskqueue-Location",)
+
+    async def watch(self, fsid: str) -> ClusterWatch:
+        """Raises NotFound, ClusterError."""
+        return await self.services.tasks.clusters.by_fsid(fsid)
+
+    async def reading(self, kept: Kept[Value]) -> Reading[Value]:
+        """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
+        return await (kept.get_or_last() if self.value("stale") else kept.get())
+
+    def wanted(self, ordering: str) -> Wanted:
+        return Wanted(
+            search=self.value("search", ""),
+            ordering=self.value("ordering", ordering),
+            page=self.value("page", 1),
+            page_size=self.value("pageSize", Wanted().page_size),
+        )
+
+    def pages(self, wanted: Wanted, count: int) -> dict[str, Any]:
+        """What stands around the rows of a page."""
+        after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, count)
+        return {"count": count, "next": after, "previous": before}
+
+    async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
+        """The pool for an answer about what was done: that it was stays true, whatever the cluster does meanwhile."""
+        return (await watch.state.get_or_last()).value.pool(pool.id) or pool
+
+    def pool_view(self, fsid: str, pool: Pool) -> PoolView:
+        pending = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
+        return pool_view(pool, pending[0] if pending else None)
+
+    async def pending(self, fsid: str, pool: Pool) -> list[PoolTask]:
+        """The first of the pending tasks on a pool, and the last: what lies between changes nothing."""
+        ids = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
+        tasks = [await self._task(task_id) for task_id in dict.fromkeys([*ids[:1], *ids[-1:]])]
+        return [pool_task(task) for task in tasks if task is not None]
+
+    async def _task(self, task_id: int) -> Task | None:
+        try:
+            return await self.services.tasks.store.task(task_id)
+        except NoSuchTask:
+            return None
+
+
+def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = None) -> Submission:
+    """What asks for a task that changes this pool, whatever it is called by then, or follows what others make of it."""
+    params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
+    prepared = {**prepared_by(pool), "follows_from": follows_from}
+    return Submission(job=CHANGES, params=params, prepared=prepared)
+
+
+def pool_number(text_of_id: str) -> int:
+    """Ids are digits; whatever else stands in their place names no pool."""
+    if len(text_of_id) > 15:
+        raise NotFound(f"There is no pool {text_of_id[:30]}.")
+    return int(text_of_id)

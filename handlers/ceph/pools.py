@@ -1,0 +1,174 @@
+"""The configured clusters and their pools by REST: contract, section 8."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from functools import partial
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from ceph.pool_changes.creations import NewPool
+from ceph.pool_changes.preflight import (
+    Preflight,
+    impossible_now,
+    needs_task,
+    preflight,
+)
+from ceph.pools import PgNum
+from ceph.reader.cached import Reading
+from ceph.reader.watch import ClusterWatch
+from ceph.state import ClusterState, Pool
+from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
+from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster_view
+from handlers.creating import APPLIED, CREATING_HEADERS
+from handlers.http.api import API, ApiHandler
+from handlers.http.operation import Operation
+from handlers.http.paging import cut, found, ordered, page_query
+from handlers.http.query import truth
+from jobs.definition.params import Parameter, json_schema, validate
+from jobs.errors import Conflict
+from jobs.model.task import Task, iso_time
+from jobs.store import Created
+
+_WORDS = "letters, digits, _, - and ."
+_Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra={"words": f"1 to 128 {_WORDS}"})]
+_Application = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100, extra={"words": f"up to 100 {_WORDS}"})
+]
+_NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Application, "rbd"))
+_CHANGE = (Parameter("pg_num", PgNum),)
+_CONSIDERED = (Parameter("pg_num", int),)
+_POOL_KEYS = {name: attrgetter(name) for name in ("id", "name", "size", "application", "pg_num", "used_bytes")}
+
+
+class ClustersHandler(ApiHandler):
+    """The configured Ceph clusters."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: ClusterListView})}
+
+    async def get(self) -> None:
+        """Lists the clusters, and says of those that do not answer why."""
+        watches = self.services.tasks.clusters.all
+        await asyncio.gather(*(watch.look() for watch in watches))
+        self.send(ClusterListView([cluster_view(watch) for watch in watches]))
+
+
+class PoolListHandler(ClusterHandler):
+    """The pools of a cluster."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            answers={200: PoolListView}, query={**page_query([*_POOL_KEYS], "name", "pools"), "stale": STALE}
+        ),
+        "POST": Operation(
+            answers={200: PoolView, 201: PoolView},
+            headers=CREATING_HEADERS,
+            body=lambda _: json_schema(_NEW_POOL),
+            example={"name": "rbd", "pg_num": 32},
+            answer_headers={"Location": "the address of the pool", **TASK_LOCATION, **APPLIED},
+            problems=(403, 409),
+        ),
+    }
+
+    async def get(self, fsid: str) -> None:
+        """Lists the pools."""
+        watch = await self.watch(fsid)
+        reading = await self.reading(watch.state)
+        await self.answer(partial(self._page, fsid, reading))
+
+    async def _page(self, fsid: str, reading: Reading[ClusterState]) -> PoolListView:
+        wanted = self.wanted("name")
+        rows = found(reading.value.pools, wanted.search, lambda pool: pool.name)
+        rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
+        return PoolListView(
+            **self.pages(wanted, len(rows)),
+            as_of=str(iso_time(reading.as_of)),
+            results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
+        )
+
+    async def post(self, fsid: str) -> None:
+        """Creates a replicated pool, which is there at once; a task follows its PGs until they are clean."""
+        watch = await self.watch(fsid)
+        given: dict[str, Any] = validate(_NEW_POOL, self.json(), "a pool")
+        key, wait = self.request_key(), self.preferred_wait()
+        new, creations = NewPool(**given), self.services.tasks.creations
+        created = await self.services.tasks.queue.known(key)
+        if created is not None:
+            pool = await self._pool_of(watch, created.task)
+        else:
+            created, pool = await creations.create(watch, fsid, new, self.actor, key, self.check_actor)
+        with creations.answering(fsid, new.name):
+            await self._answer(watch, fsid, created, pool, wait)
+            if not self.client_has_gone:
+                await creations.answered(fsid, new.name, created.task.id)
+
+    async def _answer(self, watch: ClusterWatch, fsid: str, created: Created, pool: Pool, wait: float | None) -> None:
+        await self.as_preferred(created.task, wait)
+        self.set_header("Location", f"{API}/ceph/{fsid}/pools/{pool.id}")
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
+
+    async def _pool_of(self, watch: ClusterWatch, task: Task) -> Pool:
+        """The pool that a task follows since it was created. Raises Conflict if it is gone."""
+        params = json.loads(task.params)
+        given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
+        pool = (await watch.state.get()).value.find(given)
+        if pool is None:
+            raise Conflict(f"Pool {params['pool']} was created, but has been removed since.")
+        return pool
+
+
+class PoolHandler(ClusterHandler):
+    """A pool."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(answers={200: PoolView}, query={"stale": STALE}),
+        "PUT": Operation(
+            answers={200: PoolView | Preflight},
+            query={"dry_run": truth.about("change nothing, tell what the change would mean")},
+            headers={"Prefer": CREATING_HEADERS["Prefer"]},
+            body=lambda _: json_schema(_CHANGE),
+            example={"pg_num": 64},
+            answer_headers={"Taskqueue-Location": "the address of the task, where one was needed", **APPLIED},
+            problems=(403, 409),
+        ),
+    }
+
+    async def get(self, fsid: str, pool_id: str) -> None:
+        """Shows the pool."""
+        watch = await self.watch(fsid)
+        _, pool = await watch.pool(pool_number(pool_id), stale=self.value("stale", False))
+        self.send(self.pool_view(fsid, pool))
+
+    async def put(self, fsid: str, pool_id: str) -> None:
+        """Sets the number of PGs, as a task, or tells what that would mean."""
+        watch = await self.watch(fsid)
+        dry_run = self.value("dry_run", False)
+        given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
+        wait = self.preferred_wait()
+        if dry_run:
+            state, facts, pool = await watch.facts(pool_number(pool_id))
+            told = preflight(state, facts, pool, given["pg_num"], await self.pending(fsid, pool))
+            self.check_actor()
+            self.send(told)
+            return
+        state, pool = await watch.pool(pool_number(pool_id), fresh=True)
+        await watch.no_longer_creating(pool.name)
+        async with watch.deciding:
+            created = await self._change(fsid, state, pool, given["pg_num"])
+        if created is not None:
+            await self.as_preferred(created.task, wait)
+        self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
+
+    async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
+        """The task that changes the pool; None where none is needed. Raises Conflict."""
+        pending = await self.pending(fsid, pool)
+        refused = impossible_now(state, pool, pg_num, pending)
+        if refused:
+            raise Conflict(refused)
+        if not needs_task(pool, pg_num, pending):
+            return None
+        return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)

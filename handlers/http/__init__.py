@@ -1,0 +1,1 @@
+"""What all calls share: reading requests, limits, problems, paging, and the HTTP server itself."""

@@ -1,0 +1,271 @@
+"""What the handlers of the service share: who asks, and answers that wait for their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, cast
+
+from tornado.escape import parse_qs_bytes
+from tornado.http1connection import HTTP1Connection
+from tornado.web import HTTPError
+
+from accounts.accounts import Identity
+from concurrency.sharing import Text
+from handlers.http.base import IdentifiedHandler
+from handlers.http.compression import compressed, takes_gzip
+from handlers.http.limits import SMALL_ANSWER_BYTES
+from handlers.http.problems import Refusal
+from handlers.services import Services
+from jobs.errors import ReadTooLong
+from jobs.live.views import TaskView, encode, task_view
+from jobs.model.task import Task
+
+WORTH_COMPRESSING_BYTES = 4096
+LONG_ANSWER_BYTES = 256 * 1024
+READS = ("GET", "HEAD")
+CLIENT_HAS_GONE = 499
+"""The status that is counted, as nginx counts it; nobody gets it."""
+OLD_COOKIE = "sessionid"
+"""The cookie's name in the version before; it counts until its session has ended."""
+TOKEN_SCHEMES = ("token", "bearer")
+
+
+class ServiceHandler(IdentifiedHandler):
+    """A handler with the services, and with what every answer bears."""
+
+    content_type = "application/json"
+
+    def initialize(self, services: Services) -> None:
+        self.services = services
+        self._ends_with_client: asyncio.Task[Any] | None = None
+        self.client_has_gone = False
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+
+    def check_trusted_origin(self, origin: str) -> bool:
+        """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
+        return origin in self.services.config.server.trusted_origins
+
+    def session_identities(self) -> list[Identity]:
+        """Who is signed in by a cookie. A browser may send several of one name, and one of the version before."""
+        by_session = self.services.accounts.by_session
+        found = (by_session(value) for name in self.cookie_names() for value in self._cookies(name))
+        return [identity for identity in found if identity is not None]
+
+    def session_identity(self) -> Identity | None:
+        """Who is signed in by the first cookie that counts."""
+        return next(iter(self.session_identities()), None)
+
+    def cookie_names(self) -> tuple[str, str]:
+        """What the session's cookie is called, and what it was called in the version before."""
+        return self.services.accounts.cookie_name, OLD_COOKIE
+
+    async def identify(self) -> Identity | None:
+        """Who asks. A token of ours counts first, then a session, and HTTP Basic only without both: what a proxy in
+        front writes into the Authorization header for itself signs nobody out and is no guess."""
+        given = [one.strip().partition(" ") for one in self.request.headers.get_list("Authorization")]
+        tokens = [credentials.strip() for scheme, _, credentials in given if scheme.lower() in TOKEN_SCHEMES]
+        identity = next(filter(None, map(self.services.accounts.by_token, tokens)), None) or self.session_identity()
+        basic = [credentials for scheme, _, credentials in given if scheme.lower() == "basic"]
+        return await self._identify_basic(basic[0]) if identity is None and basic else identity
+
+    def check_sign_in(self, identity: Identity | None) -> Identity:
+        """Who asks, as far as that holds at this moment. Raises a Refusal (401) otherwise."""
+        if identity is None:
+            raise Refusal(
+                401,
+                "Sign in first: with a session, a token, or HTTP Basic.",
+                WWW_Authenticate='Token realm="Hourglass"',
+            )
+        if not self.services.accounts.is_valid(identity):
+            raise Refusal(401, "The sign-in has ended; sign in again.", WWW_Authenticate='Token realm="Hourglass"')
+        return identity
+
+    def has_gone(self) -> bool:
+        """Whether the client has closed its connection; the request's body may still be on its way."""
+        stream = cast(HTTP1Connection, self.request.connection).stream
+        return stream is None or stream.closed() or _is_at_end(stream.socket)
+
+    def _cookies(self, name: str) -> Iterator[str]:
+        for header in self.request.headers.get_list("Cookie"):
+            for cookie in header.split(";"):
+                found, _, value = cookie.strip().partition("=")
+                if found == name:
+                    yield value.strip('"')
+
+    def query_texts(self) -> dict[str, list[str]]:
+        try:
+            return {
+                name: [value.decode() for value in values]
+                for name, values in parse_qs_bytes(self.request.query, keep_blank_values=True).items()
+            }
+        except UnicodeDecodeError:
+            raise Refusal(400, "The address is not in UTF-8.") from None
+
+    async def _identify_basic(self, credentials: str) -> Identity | None:
+        try:
+            name, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except ValueError:
+            return None
+        if not colon:
+            return None
+        return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "", self.has_gone)
+
+    def send(self, value: object, status: int = 200) -> None:
+        """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
+        self._send_packed(self._packed(encode(value)), status)
+
+    async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
+        """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
+
+        `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
+        answers of this kind, so it waits for nothing but the database.
+        """
+
+        async def make() -> bytes:
+            return await self._packed_apart(encode(await read()))
+
+        await self.answer_in_turn(make, status, self._turn_in_time)
+
+    @asynccontextmanager
+    async def _turn_in_time(self) -> AsyncIterator[None]:
+        """A turn to read and make an answer. Raises ReadTooLong if that takes too long, the wait included; what a call
+        has done is told however long that takes."""
+        seconds = self.services.config.limits.read_seconds
+        has_only_read = self.request.method in READS
+        try:
+            async with asyncio.timeout(seconds if has_only_read else None):
+                async with self.services.limits.building[self.kind()].turn():
+                    yield
+        except TimeoutError:
+            raise ReadTooLong(seconds) from None
+
+    async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
+        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+
+        async def make() -> bytes:
+            text = await read()
+            is_long = len(text.text) >= WORTH_COMPRESSING_BYTES
+            self.clear_header("Content-Encoding")
+            if is_long:
+                self.set_header("Vary", "Accept-Encoding")
+            if not is_long or not takes_gzip(self.request):
+                return text.text
+            self.set_header("Content-Encoding", "gzip")
+            return text.form("gzip", partial(compressed, quickly=True))
+
+        await self.answer_in_turn(make, 200, nullcontext)
+
+    async def answer_in_turn(
+        self,
+        make: Callable[[], Awaitable[bytes]],
+        status: int,
+        building: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> None:
+        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
+        answers = self.services.limits.answers
+        user, size = self.who(), 0
+        with self.ending_with_client():
+            while True:
+                async with answers.turn(size, user), building():
+                    body = await make()
+                    if len(body) <= size or answers.has_room(len(body) - size):
+                        self._send_packed(body, status)
+                        return
+                size = len(body)
+                del body
+
+    def kind(self) -> object:
+        """Which answers are made a few at a time together with this one."""
+        return type(self)
+
+    def who(self) -> str:
+        """For whom this is done: a user at an address, or all strangers there."""
+        identity: Identity | None = getattr(self, "identity", None)
+        return f"{identity.name if identity else ''} {self.request.remote_ip}"
+
+    @contextmanager
+    def ending_with_client(self) -> Iterator[None]:
+        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
+        writes: what a write has to do after its commit must not be left out."""
+        self._ends_with_client = asyncio.current_task()
+        yield
+        self._ends_with_client = None
+
+    def on_connection_close(self) -> None:
+        """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
+        super().on_connection_close()
+        self.client_has_gone = True
+        if self._ends_with_client is not None:
+            self._ends_with_client.cancel()
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """A call that was cancelled since its client has gone is no error of the server."""
+        if self._ends_with_client is not None and self._ends_with_client.cancelling():
+            self.set_status(CLIENT_HAS_GONE, "The client has gone")
+            self.finish()
+            return
+        super().send_error(status_code, **kwargs)
+
+    async def _packed_apart(self, body: bytes) -> bytes:
+        """As `_packed`; what is long is compressed off the loop."""
+        self.clear_header("Content-Encoding")
+        if len(body) < LONG_ANSWER_BYTES or not takes_gzip(self.request):
+            return self._packed(body)
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("Content-Encoding", "gzip")
+        return await asyncio.to_thread(compressed, body, quickly=True)
+
+    def _send_packed(self, body: bytes, status: int) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", self.content_type)
+        if len(body) > SMALL_ANSWER_BYTES:
+            # With its headers it would be copied into one text; by itself the same bytes go to all who get them.
+            self.set_header("Content-Length", str(len(body)))
+            self.flush()
+        self.finish(body)
+
+    def _packed(self, body: bytes) -> bytes:
+        """Long answers, as lists are, go compressed where the client takes that: a page of tasks is a tenth then."""
+        if len(body) < WORTH_COMPRESSING_BYTES:
+            return body
+        self.set_header("Vary", "Accept-Encoding")
+        if not takes_gzip(self.request):
+            return body
+        self.set_header("Content-Encoding", "gzip")
+        return compressed(body, quickly=True)
+
+    def send_problem(self, error: BaseException | None, status: int, **members: Any) -> None:
+        if isinstance(error, ReadTooLong):
+            self.services.refused.add("read_seconds")
+        super().send_problem(error, status, **members)
+
+    def view(self, task: Task) -> TaskView:
+        """The task as the contract shows it."""
+        return task_view(task, self.services.tasks.queue.derived(task))
+
+
+def _is_at_end(connection: socket.socket) -> bool:
+    """Whether the other side has closed it, and all that it sent before has been read."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+class NotFoundHandler(ServiceHandler):
+    """Whatever has no address."""
+
+    async def prepare(self) -> None:
+        raise HTTPError(404)

@@ -1,0 +1,83 @@
+"""What a worker says of its task, looked at once more in the server.
+
+A job can change everything inside its process, what encodes its rounds too. What comes out of it is kept with what all
+others have left, so it is believed only within bounds, and what is to be JSON only after a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_OUTPUT_BYTES, MOST_RESULT_BYTES
+from jobs.engines.local.messages import Ended, Reported
+from jobs.errors import LimitExceeded
+from jobs.json_text import check_json
+from jobs.model.lifecycle import error_text
+from jobs.model.task import RoundRecord
+
+MOST_ERROR_BYTES = 1024 * 1024
+
+
+class _Error(Struct, forbid_unknown_fields=True):
+    type: Annotated[str, Meta(max_length=500)]
+    message: Annotated[str, Meta(max_length=20_000)]
+    traceback: Annotated[str, Meta(max_length=64 * 1024)]
+
+
+class Refusal(Exception):
+    """What a worker said cannot be kept. `rounds` are those before that can."""
+
+    def __init__(self, words: str, rounds: Sequence[RoundRecord]) -> None:
+        super().__init__(words)
+        self.words = words
+        self.rounds = rounds
+
+
+def json_characters(report: Reported | Ended) -> int:
+    """How much there is to look at."""
+    texts = [text for done in report.rounds for text in (done.output, done.checkpoint)]
+    if isinstance(report, Ended):
+        texts += [report.result, report.error]
+    return sum(len(text) for text in texts if text is not None)
+
+
+def check_report(report: Reported | Ended, previous: int) -> None:
+    """`previous` is the number of the round before. Raises Refusal."""
+    for place, done in enumerate(report.rounds):
+        try:
+            _check_round(done, previous)
+        except (TypeError, LimitExceeded) as error:
+            raise Refusal(str(error), report.rounds[:place]) from error
+        previous = done.number
+    if isinstance(report, Ended):
+        try:
+            _check_end(report)
+        except (TypeError, LimitExceeded, msgspec.DecodeError) as error:
+            raise Refusal(str(error), report.rounds) from error
+
+
+def _check_round(done: RoundRecord, previous: int) -> None:
+    if done.number <= previous:
+        raise LimitExceeded(f"the round's number is {done.number}, expected more than {previous}")
+    if done.output is not None:
+        check_json(done.output, "the round's output", MOST_OUTPUT_BYTES)
+    if done.checkpoint is not None:
+        check_json(done.checkpoint, "the round's checkpoint", MOST_CHECKPOINT_BYTES, may_hold_halves=True)
+
+
+def _check_end(ended: Ended) -> None:
+    if ended.result is not None:
+        check_json(ended.result, "the job's result", MOST_RESULT_BYTES)
+    if ended.error is not None:
+        check_json(ended.error, "the job's error", MOST_ERROR_BYTES)
+        msgspec.json.decode(ended.error, type=_Error)
+
+
+def refused(task: int, words: str, rounds: Sequence[RoundRecord]) -> Ended:
+    """The end of a task whose worker said what cannot be kept."""
+    message = f"what its worker sent cannot be kept: {words}"
+    return Ended(task=task, how="raised", rounds=list(rounds), error=error_text("LimitExceeded", message))

@@ -1,0 +1,208 @@
+"""The worker's end of the pipe: what the server wants, and which rounds it has not been told of yet.
+
+The main thread runs rounds and reports them; a daemon thread listens. At most one batch of rounds is on its way: the
+next leaves when the server has acknowledged it, which bounds what a flood of rounds costs the server, and what is
+repeated after a crash.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+from typing import Literal, NoReturn
+
+from msgspec.structs import replace
+
+from jobs.engines.local.messages import (
+    LARGEST_MESSAGE_BYTES,
+    Abort,
+    Acknowledge,
+    Ended,
+    Order,
+    Quit,
+    Report,
+    Reported,
+    Start,
+    decode_order,
+    encode,
+)
+from jobs.model.lifecycle import error_text
+from jobs.model.task import RoundRecord
+from processes.framing import Frames, framed
+
+log = logging.getLogger("hourglass.worker")
+
+# A round that took so long is on disk before the next one begins. Shorter ones gather until they took as long together:
+# then at most one such batch waits here and one at the server, less than 0.2 s of work.
+LONG_ROUND_SECONDS = 0.05
+MOST_GATHERED_BYTES = 256 * 1024
+LEAST_ROUND_BYTES = 64
+RECEIVE_BYTES = 64 * 1024
+UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be told", "traceback": ""}'
+
+Stop = Literal["stopped", "interrupted"]
+
+
+class Link:
+    """What passes between the server and the task that runs here."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._changed = threading.Condition()
+        self._order: Start | None = None
+        self._task: int | None = None
+        self._quitting = False
+        self._gathered: list[RoundRecord] = []
+        self._gathered_seconds = 0.0
+        self._gathered_bytes = 0
+        self._outstanding = False
+        self._failure: Exception | None = None
+        self.stop_wanted: Stop | None = None
+        """How the task shall end before its next round; None while it may go on."""
+
+    # The main thread
+
+    def next_order(self) -> Start | None:
+        """The next task, as soon as there is one; None when the worker shall end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._order or self._quitting)
+            order, self._order = self._order, None
+            return order
+
+    def report(self, done: RoundRecord) -> None:
+        """Sends the round, now or with the next ones, and waits where the server has to catch up. Raises what kept
+        this one, or those before it, from being sent."""
+        with self._changed:
+            self._gather(done)
+            if not self._outstanding:
+                self._send_gathered()
+            if self._failure:
+                raise self._failure
+            if done.seconds >= LONG_ROUND_SECONDS:
+                self._changed.wait_for(lambda: self.stop_wanted or not self._outstanding)
+            elif self._is_full():
+                self._changed.wait_for(lambda: self.stop_wanted or not self._gathered)
+
+    def pause(self, seconds: float) -> None:
+        """Waits until the time is up or the task shall stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.stop_wanted, seconds)
+
+    def end(self, ended: Ended) -> None:
+        """The last word about the task, and the rounds that have not been sent yet."""
+        with self._changed:
+            self._task = None
+            self._send(self._last_word(ended))
+            self._forget_gathered()
+
+    def _last_word(self, ended: Ended) -> bytes:
+        """What a job left in the way must not keep its task from ending."""
+        try:
+            if self._failure and ended.how == "returned":
+                raise self._failure
+            return encode(replace(ended, rounds=self._gathered))
+        except Exception as error:  # noqa: BLE001
+            return self._last_resort(ended, error)
+
+    def _last_resort(self, ended: Ended, error: Exception) -> bytes:
+        try:
+            text = error_text(type(error).__name__, f"its last rounds cannot be sent: {error}"[:1_000])
+            return encode(Ended(task=ended.task, how="raised", rounds=[], error=text, left=ended.left))
+        except Exception:  # noqa: BLE001
+            return encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE, left=ended.left))
+
+    def send(self, report: Report) -> None:
+        self._send(encode(report))
+
+    def _send(self, message: bytes) -> None:
+        """Encoded as a whole before the first byte leaves, so that a failure leaves no half message behind."""
+        try:
+            self._channel.sendall(framed(message))
+        except OSError:  # the server is gone, a job has closed the pipe, or this is a process that a job forked
+            os._exit(1)
+
+    def _gather(self, done: RoundRecord) -> None:
+        self._gathered.append(done)
+        self._gathered_seconds += done.seconds
+        self._gathered_bytes += (
+            LEAST_ROUND_BYTES + len(done.message) + len(done.output or "") + len(done.checkpoint or "")
+        )
+
+    def _is_full(self) -> bool:
+        return self._gathered_seconds >= LONG_ROUND_SECONDS or self._gathered_bytes >= MOST_GATHERED_BYTES
+
+    def _send_gathered(self) -> None:
+        """What stands in the way is kept: it ends the task, and nothing else, also in the thread that listens."""
+        assert self._task is not None
+        try:
+            message = encode(Reported(self._task, self._gathered))
+        except Exception as error:  # noqa: BLE001  a job can change what is encoded, and what encodes
+            self._failure = error
+        else:
+            self._send(message)
+            self._outstanding = True
+        self._forget_gathered()
+
+    def _forget_gathered(self) -> None:
+        self._gathered = []
+        self._gathered_seconds = 0.0
+        self._gathered_bytes = 0
+
+    # The thread that listens
+
+    def listen(self) -> None:
+        """Obeys the server until it is gone. Its buffer is made beforehand: a task may have used up all memory."""
+        try:
+            self._obey_all(bytearray(RECEIVE_BYTES))
+        except ConnectionError:
+            pass
+        except BaseException:
+            # The edge of this thread: without it the worker would be deaf.
+            log.critical("a defect in what listens to the server", exc_info=True)
+            os._exit(1)
+        end_with_group()
+
+    def _obey_all(self, buffer: bytearray) -> None:
+        frames = Frames(LARGEST_MESSAGE_BYTES)
+        received = memoryview(buffer)
+        while size := self._channel.recv_into(buffer):
+            for message in frames.feed(received[:size]):
+                self._obey(decode_order(message))
+
+    def _obey(self, order: Order) -> None:
+        with self._changed:
+            match order:
+                case Start():
+                    self._begin(order)
+                case Quit():
+                    self._quitting = True
+                    self.stop_wanted = self.stop_wanted or "interrupted"
+                case Abort(task) if task == self._task:
+                    self.stop_wanted = "stopped"
+                case Acknowledge(task) if task == self._task:
+                    self._acknowledged()
+            self._changed.notify()
+
+    def _begin(self, order: Start) -> None:
+        self._order = order
+        self._task = order.task
+        self._outstanding = False
+        self._failure = None
+        self.stop_wanted = None
+
+    def _acknowledged(self) -> None:
+        """What has gathered leaves from here: the main thread may be in a long round, and it must not lie so long."""
+        self._outstanding = False
+        if self._gathered:
+            self._send_gathered()
+
+
+def end_with_group() -> NoReturn:
+    """The server is gone: ends at once, whatever the main thread does, and takes along what jobs left running."""
+    with suppress(OSError):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)

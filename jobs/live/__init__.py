@@ -1,0 +1,1 @@
+"""Sends what has changed to those who watch."""

@@ -1,0 +1,264 @@
+"""Tasks, rounds and frames as the contract shows them: built once here for REST and WebSocket alike."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from jobs.model.backlog import WaitingFor
+from jobs.model.task import Changes, KeptRound, Status, Task, Transition, iso_time
+
+encode = msgspec.json.Encoder().encode
+
+
+class Derived(Struct, frozen=True, kw_only=True):
+    """What is not kept with a task but follows from what goes on: times in milliseconds."""
+
+    estimated: int | None = None
+    pace_seconds: float | None = None
+    waiting_for: WaitingFor | None = None
+
+
+# What a field is, for JSON Schema: nothing of this changes what is sent.
+Id = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Amount = Annotated[float, Meta(ge=0)]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Counts = Annotated[
+    dict[str, int],
+    Meta(
+        description="how many tasks there are of each status",
+        extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
+    ),
+]
+Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Error = Annotated[
+    Raw,
+    Meta(
+        extra_json_schema={
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("type", "message", "traceback")},
+            "required": ["type", "message", "traceback"],
+        }
+    ),
+]
+
+
+class WaitingForView(Struct, frozen=True):
+    """Why a task is not running."""
+
+    reason: Literal["worker", "lock", "schedule"]
+    position: Annotated[Id | None, Meta(description="its place in the line")]
+    task: Annotated[Id | None, Meta(description="the task that has the lock, or gets it first")]
+    until: Time | None
+
+
+class TaskView(Struct, frozen=True, kw_only=True):
+    """One request to run a job, and what became of it."""
+
+    id: Annotated[Id, Meta(description="rises with creation, never reused")]
+    job: str
+    params: Annotated[
+        Object | None,
+        Meta(
+            description="what the job runs with, defaults filled in; null in lists and frames where it is over 16 KiB, "
+            "or there is no room"
+        ),
+    ]
+    params_bytes: Annotated[Count, Meta(description="the size of the parameters as JSON")]
+    description: Annotated[str, Meta(description="one line for people")]
+    metadata: Annotated[Object, Meta(description="what it concerns")]
+    status: Status
+    stopping: Annotated[bool, Meta(description="aborted, and its last round has not ended yet")]
+    percent: Annotated[Percent, Meta(description="never falls; 100 where it has finished")]
+    round: Annotated[Count, Meta(description="rounds done")]
+    rounds: Annotated[Count | None, Meta(description="rounds in all, as far as the job tells")]
+    message: Annotated[str, Meta(description="what the last round said of itself")]
+    created: Time | None
+    started: Annotated[Time | None, Meta(description="the first start")]
+    last_modified: Time | None
+    ended: Time | None
+    estimated: Annotated[Time | None, Meta(description="when it should end, from the pace of its recent rounds")]
+    pace_seconds: Annotated[Amount | None, Meta(description="how long its recent rounds took, median")]
+    stalled: Annotated[bool, Meta(description="there has been no round for long")]
+    waiting_for: WaitingForView | None
+    result: Annotated[
+        Raw | None,
+        Meta(
+            description="what the job returned; null in lists and frames where it is over 16 KiB, or there is no room"
+        ),
+    ]
+    result_bytes: Annotated[Count | None, Meta(description="the size of the result as JSON")]
+    error: Error | None
+    outcome: Annotated[str, Meta(description="how it ended, in words; empty while it is pending")]
+    interruptions: Annotated[Count, Meta(description="how often it was interrupted, and went on")]
+    priority: Annotated[int, Meta(ge=-100, le=100, description="higher first")]
+    not_before: Annotated[Time | None, Meta(description="the earliest start")]
+    created_by: str | None
+    ended_by: str | None
+    retry_of: Annotated[Id | None, Meta(description="the task that it runs again")]
+    pinned: Annotated[bool, Meta(description="kept, whatever retention says")]
+    revision: Annotated[Id, Meta(description="of its last change")]
+
+
+def task_view(task: Task, derived: Derived) -> TaskView:
+    """A task with what follows from what goes on."""
+    return TaskView(
+        id=task.id,
+        job=task.job,
+        params=Raw(task.params) if task.params else None,
+        params_bytes=task.params_bytes,
+        description=task.description,
+        metadata=Raw(task.metadata),
+        status=task.status,
+        stopping=task.stopping,
+        percent=task.percent,
+        round=task.round,
+        rounds=task.rounds,
+        message=task.message,
+        created=iso_time(task.created),
+        started=iso_time(task.started),
+        last_modified=iso_time(task.last_modified),
+        ended=iso_time(task.ended),
+        estimated=iso_time(derived.estimated),
+        pace_seconds=derived.pace_seconds,
+        stalled=task.stalled,
+        waiting_for=_waiting_for_view(derived.waiting_for),
+        result=_raw(task.result),
+        result_bytes=task.result_bytes,
+        error=_raw(task.error),
+        outcome=task.outcome,
+        interruptions=task.interruptions,
+        priority=task.priority,
+        not_before=iso_time(task.not_before),
+        created_by=task.created_by,
+        ended_by=task.ended_by,
+        retry_of=task.retry_of,
+        pinned=task.pinned,
+        revision=task.revision,
+    )
+
+
+def _raw(text: str | None) -> Raw | None:
+    return Raw(text) if text is not None else None
+
+
+def _waiting_for_view(why: WaitingFor | None) -> WaitingForView | None:
+    return WaitingForView(why.reason, why.position, why.task, iso_time(why.until)) if why else None
+
+
+class RoundView(Struct, frozen=True, kw_only=True):
+    """What one round of a task left behind."""
+
+    number: Id
+    at: Annotated[Time | None, Meta(description="its end")]
+    seconds: Annotated[Amount, Meta(description="how long it took")]
+    percent: Percent
+    message: str
+    output: Annotated[Raw | None, Meta(description="what it found")]
+
+
+def round_view(done: KeptRound) -> RoundView:
+    return RoundView(
+        number=done.number,
+        at=iso_time(done.at),
+        seconds=round(done.seconds, 6),
+        percent=done.percent,
+        message=done.message,
+        output=_raw(done.output),
+    )
+
+
+class WorkerView(Struct, frozen=True, kw_only=True):
+    """A worker process."""
+
+    pid: int | None
+    state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
+    task: Annotated[Id | None, Meta(description="what it works on")]
+    cpu_percent: Amount | None
+    memory_bytes: Count | None
+    uptime_seconds: Amount | None
+    tasks_done: Count
+    code_changed: Annotated[
+        Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
+    ] = UNSET
+
+
+class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):
+    """A committed change of a status; `from` is null where the task was created."""
+
+    task: Id
+    before: Status | None
+    after: Status
+    at: Time | None
+    revision: Id
+
+
+def transition_view(transition: Transition) -> TransitionView:
+    return TransitionView(
+        transition.task, transition.before, transition.after, iso_time(transition.at), transition.revision
+    )
+
+
+class ChangesFrame(Struct, frozen=True, tag="changes", kw_only=True):
+    """What was committed after one revision, up to another. Transitions go first, then tasks, then deleted."""
+
+    since: Count
+    revision: Count
+    counts: Counts
+    pending_percent: Percent
+    transitions: list[TransitionView]
+    tasks: Annotated[list[TaskView], Meta(description="those whose last change lies in the frame, as they are now")]
+    deleted: Annotated[list[Id], Meta(description="the ids of tasks that are gone")]
+    rounds: Annotated[
+        dict[str, list[RoundView]] | UnsetType, Meta(description="by task, for those that the client watches")
+    ] = UNSET
+
+
+class HelloFrame(Struct, frozen=True, tag="hello", kw_only=True):
+    """From where the frames go on."""
+
+    store: Annotated[str, Meta(description="names the database")]
+    revision: Count
+    counts: Counts
+    pending_percent: Percent
+    version: str
+    now: Annotated[Time, Meta(description="the server's clock")]
+
+
+class AliveFrame(Struct, frozen=True, tag="alive"):
+    """Nothing has happened for 25 seconds; `revision` is that of the frame before."""
+
+    revision: Count
+    now: Annotated[Time, Meta(description="the server's clock")]
+
+
+class ResyncFrame(Struct, frozen=True, tag="resync"):
+    """The client was away for too long: load again, and go on from this revision."""
+
+    revision: Count
+
+
+class StoppingFrame(Struct, frozen=True, tag="stopping"):
+    """The server stops; the last changes follow."""
+
+
+def changes_frame(changes: Changes, tasks: list[TaskView]) -> ChangesFrame:
+    return ChangesFrame(
+        since=changes.since,
+        revision=changes.revision,
+        counts=changes.head.counts,
+        pending_percent=changes.head.pending_percent,
+        transitions=[transition_view(transition) for transition in changes.transitions],
+        tasks=tasks,
+        deleted=changes.deleted,
+    )
+
+
+def with_rounds(frame: bytes, rounds: dict[int, list[RoundView]]) -> bytes:
+    """An encoded `changes` frame with the rounds that one client watches: the frame itself is encoded once for all."""
+    by_task = {str(task_id): done for task_id, done in rounds.items()}
+    return frame[:-1] + b',"rounds":' + encode(by_task) + b"}"

@@ -1,0 +1,310 @@
+"""What each event makes of a task: pure steps that a store applies inside one transaction.
+
+A step gets the task as it is on disk and returns what it shall become: a `Change`, `Removed`, or None where
+there is nothing to do. It may be called again, on another state, when a write has to be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jobs.errors import StatusChanged
+from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, apply
+
+Expected = Literal["pending", "final", "stopping"]
+"""What a task has to be still for a deletion to touch it; a stopping one is final as well."""
+
+
+class Change(Struct, frozen=True):
+    """A task as it shall be, with the rounds and the checkpoint that belong to it."""
+
+    task: Task
+    rounds: Sequence[RoundRecord] = ()
+    checkpoint: Checkpoint | None = None
+
+
+class Removed(Struct, frozen=True):
+    """The task shall be deleted, at this time."""
+
+    at: int
+
+
+Step = Callable[[Task], Change | Removed | None]
+
+
+def taken(at: int) -> Step:
+    """A worker took it."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            return None
+        status = apply(task.status, Event.TAKEN)
+        return Change(replace(task, status=status, started=task.started or at, last_modified=at))
+
+    return step
+
+
+def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
+    """Rounds were done. A task that was aborted meanwhile still gets its last ones."""
+
+    def step(task: Task) -> Change | None:
+        if not rounds or (task.is_final and not task.stopping):
+            return None
+        last = rounds[-1]
+        checkpoint = _last_checkpoint(rounds)
+        task = replace(
+            task,
+            percent=max(task.percent, *(done.percent or 0 for done in rounds)),
+            round=last.number,
+            rounds=last.of if last.of is not None else task.rounds,
+            message=last.message,
+            if_aborted=last.if_aborted,
+            checkpoint_round=checkpoint.round if checkpoint else task.checkpoint_round,
+            stalled=False,
+            last_modified=at,
+            locks=_with_locks_of(rounds, task),
+        )
+        return Change(_with_abort_outcome(task) if task.stopping else task, rounds, checkpoint)
+
+    return step
+
+
+def _with_locks_of(rounds: Sequence[RoundRecord], task: Task) -> tuple[str, ...]:
+    added = {lock for done in rounds for lock in done.locks}
+    return tuple(sorted({*task.locks, *added})) if added else task.locks
+
+
+def _last_checkpoint(rounds: Sequence[RoundRecord]) -> Checkpoint | None:
+    for done in reversed(rounds):
+        if done.checkpoint is not None:
+            return Checkpoint(done.number, done.checkpoint)
+    return None
+
+
+def returned(result: str, at: int) -> Step:
+    """Its job returned `result` (JSON text)."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            return _no_longer_stopping(task, at, "all rounds were done")
+        status = apply(task.status, Event.RETURNED)
+        outcome = f"Finished after {_count(task.round, 'round')}"
+        size = len(result.encode())
+        return _end(task, at, status=status, percent=100, result=result, result_bytes=size, outcome=outcome)
+
+    return step
+
+
+def raised(error: str, at: int) -> Step:
+    """Its job raised, or broke a limit: `error` is the JSON text of type, message and traceback."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            return _no_longer_stopping(task, at, error=error)
+        return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
+
+    return step
+
+
+def unstorable(error: str, at: int) -> Sequence[Step]:
+    """What its worker reported was refused by the store, so it cannot go on, and perhaps not even that it was taken
+    is on disk."""
+    take = taken(at)
+
+    def step(task: Task) -> Change | None:
+        return take(task) if task.status is Status.NOT_STARTED else None  # type: ignore[return-value]
+
+    return [step, raised(error, at)]
+
+
+def stopped(at: int, error: str | None = None) -> Step:
+    """It was aborted, and the round that was under way has ended; `error` where its clean-up raised."""
+    return lambda task: _no_longer_stopping(task, at, error=error)
+
+
+def interrupted(at: int, reason: str, resumes: bool) -> Step:
+    """The server stopped, or has died: the task goes on later, unless its job says that it must not."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            return _no_longer_stopping(task, at)
+        return _interrupt(task, at, reason, resumes)
+
+    return step
+
+
+def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
+    """Its worker died: it goes on in another one, unless that has happened too often."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            killed = "was killed" if task.forced else "died"
+            return _no_longer_stopping(task, at, f"its worker {killed} in round {_next_round(task)}")
+        deaths = task.deaths + 1
+        if deaths <= max_deaths:
+            return _interrupt(replace(task, deaths=deaths), at, reason, resumes)
+        task = replace(task, deaths=deaths, interruptions=task.interruptions + 1)
+        message = f"its worker died {_count(deaths, 'time')}, last {reason}"
+        return _fail(task, at, error_text("WorkerDied", message), f"Failed: {message}")
+
+    return step
+
+
+def aborted(by: str, at: int, force: bool = False) -> Step:
+    """A person deleted it while it was pending, or, with force, while its last round was under way."""
+
+    def step(task: Task) -> Change | None:
+        if task.is_final:
+            return Change(replace(task, forced=True, last_modified=at)) if force and task.stopping else None
+        running = task.status is Status.RUNNING
+        task = replace(
+            task,
+            status=apply(task.status, Event.ABORTED),
+            stopping=running,
+            forced=force and running,
+            stalled=False,
+            ended=_ended(task, at),
+            ended_by=by,
+            last_modified=at,
+        )
+        return Change(_with_abort_outcome(task))
+
+    return step
+
+
+def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
+    """What DELETE does: a pending task is aborted, a final one is removed. `expected` guards against a change."""
+    abort = aborted(by, at, force)
+
+    def step(task: Task) -> Change | Removed | None:
+        if expected and not _is(task, expected):
+            raise StatusChanged(task)
+        if task.is_final and not (force and task.stopping):
+            return Removed(at)
+        return abort(task)
+
+    return step
+
+
+def _is(task: Task, expected: Expected) -> bool:
+    if expected == "stopping":
+        return task.stopping
+    return task.is_final is (expected == "final")
+
+
+def job_gone(at: int, job: str) -> Step:
+    """Its job, or one inside it, is no longer there, so it cannot run."""
+
+    def step(task: Task) -> Change | None:
+        message = f"its job {job} is no longer there" + (f", which runs in {task.job}" if job != task.job else "")
+        return _cannot_run(task, at, Event.JOB_GONE, error_text("JobGone", message), message)
+
+    return step
+
+
+def over_limit(at: int, message: str) -> Step:
+    """What was stored of it by an earlier version is over a limit of this one, so it cannot run."""
+    error = error_text("LimitExceeded", message)
+    return lambda task: _cannot_run(task, at, Event.OVER_LIMIT, error, message)
+
+
+def _cannot_run(task: Task, at: int, event: Event, error: str, message: str) -> Change | None:
+    if task.is_final:
+        return None
+    return _end(task, at, status=apply(task.status, event), error=error, outcome=f"Failed: {message}")
+
+
+def stalled(value: bool, at: int) -> Step:
+    """It has become stalled, or is no longer so."""
+
+    def step(task: Task) -> Change | None:
+        if task.status is not Status.RUNNING or task.stalled == value:
+            return None
+        return Change(replace(task, stalled=value, last_modified=at))
+
+    return step
+
+
+def pinned(value: bool) -> Step:
+    """It is to be kept whatever retention says, or no longer. That is no change of what it did, nor of when."""
+    return lambda task: None if task.pinned == value else Change(replace(task, pinned=value))
+
+
+def error_text(kind: str, message: str, traceback: str = "") -> str:
+    """A task's `error` as JSON text."""
+    return msgspec.json.encode({"type": kind, "message": message, "traceback": traceback}).decode()
+
+
+def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:
+    task = replace(task, interruptions=task.interruptions + 1)
+    if not resumes:
+        error = error_text("Interrupted", f"{reason}, and its job does not go on after that")
+        return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
+    status = apply(task.status, Event.INTERRUPTED)
+    return Change(replace(task, status=status, round=task.checkpoint_round, stalled=False, last_modified=at))
+
+
+def _fail(task: Task, at: int, error: str, outcome: str) -> Change:
+    return _end(task, at, status=apply(task.status, Event.RAISED), error=error, outcome=outcome)
+
+
+def _end(task: Task, at: int, **fields: object) -> Change:
+    return Change(replace(task, ended=_ended(task, at), last_modified=at, stalled=False, **fields))
+
+
+def _ended(task: Task, at: int) -> int:
+    """Not before it started, even if the clock was set back meanwhile: `runtime` is never negative."""
+    return max(at, task.started or at)
+
+
+def _no_longer_stopping(task: Task, at: int, ending: str = "", error: str | None = None) -> Change | None:
+    if not task.stopping:
+        return None
+    task = replace(task, stopping=False, error=error or task.error, last_modified=at)
+    return Change(_with_abort_outcome(task, ending))
+
+
+def _with_abort_outcome(task: Task, ending: str = "") -> Task:
+    goes_on = f"; {task.if_aborted}" if task.if_aborted else ""
+    return replace(task, outcome=f"Aborted by {task.ended_by}{_abort_ending(task, ending)}{goes_on}")
+
+
+def _abort_ending(task: Task, ending: str) -> str:
+    if task.started is None:
+        return " before it started"
+    if ending:
+        return f"; {ending}"
+    if task.rounds is not None and task.round >= task.rounds:
+        return "; all rounds were done"
+    return f" after round {task.round}{_of_rounds(task)}"
+
+
+def _failing_round(task: Task) -> str:
+    if task.rounds is not None and task.round >= task.rounds:
+        return f"after round {task.round}{_of_rounds(task)}"
+    return f"in round {_next_round(task)}"
+
+
+def _next_round(task: Task) -> str:
+    return f"{task.round + 1}{_of_rounds(task)}"
+
+
+def _of_rounds(task: Task) -> str:
+    return f" of {task.rounds}" if task.rounds is not None else ""
+
+
+def _first_line(error: str) -> str:
+    """`ValueError: no such pool` of an error's JSON text: its first line, at most 300 characters."""
+    parts = json.loads(error)
+    line = str(parts["message"]).strip().partition("\n")[0]
+    return f"{parts['type']}: {line}"[:300] if line else str(parts["type"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,100 @@
+"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds of a clock that
+is never set."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from statistics import median
+
+from jobs.model.forecast import RECENT_ROUNDS, TREND_ROUNDS, mean_seconds
+
+SHORTEST_STALL_MS = 30_000
+STALL_FACTOR = 10
+
+
+class Pace:
+    """How a running task gets on: the last rounds of this run, and how far it is."""
+
+    def __init__(self, started: int) -> None:
+        self.expected_seconds: float = 0
+        """How long the next round should take by what its job says, 0 where it does not."""
+        self._seconds: deque[float] = deque(maxlen=RECENT_ROUNDS)
+        self._seconds_a_number: deque[float] = deque(maxlen=TREND_ROUNDS)
+        self._percents: deque[tuple[int, int]] = deque(maxlen=RECENT_ROUNDS)
+        self._last = started
+        self._round = 0
+        self._rounds: int | None = None
+        self._number = 0
+        self._left: tuple[float, float] | None = None
+
+    def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
+        """Takes note of a round. Those before it was known how many there will be say nothing of those to come."""
+        if of is not None and self._rounds is None and self._round:
+            self._seconds.clear()
+            self._seconds_a_number.clear()
+            self._percents.clear()
+        self._add(number, seconds)
+        if percent is not None:
+            self._percents.append((at, percent))
+        self._last = max(self._last, at)
+        self._round = number
+        self._rounds = of if of is not None else self._rounds
+
+    def recall(self, rounds: Iterable[tuple[int, float]]) -> None:
+        """Begins with the numbers and durations of earlier rounds, from before an interruption."""
+        for number, seconds in rounds:
+            self._number = self._number or number - 1
+            self._add(number, seconds)
+
+    def _add(self, number: int, seconds: float) -> None:
+        """A job may count by more than one: then a round's time is that of all the numbers it passed."""
+        passed = number - self._number
+        self._number = number
+        self._seconds.append(seconds)
+        self._seconds_a_number.append(seconds / max(passed, 1))
+        self._left = None
+
+    @property
+    def seconds(self) -> float | None:
+        """The median duration of the recent rounds; None before the first."""
+        return round(median(self._seconds), 3) if self._seconds else None
+
+    @property
+    def stalls_at(self) -> int:
+        """When the task counts as stalled unless a round comes before."""
+        seconds = max(self.seconds or 0, self.expected_seconds)
+        return self._last + max(SHORTEST_STALL_MS, round(STALL_FACTOR * 1000 * seconds))
+
+    def estimated(self, now: int) -> int | None:
+        """When the task should end; None while that is unknown."""
+        if now >= self.stalls_at:
+            return None
+        if self._rounds is not None and self._round:
+            return self._end_by_rounds(now, self._rounds)
+        return self._end_by_percent(now)
+
+    def _end_by_rounds(self, now: int, rounds: int) -> int:
+        """The round under way ends when its time is up, now at the earliest; the others follow."""
+        left = max(rounds - self._round, 0)
+        if not left:
+            return max(self._last, now)
+        next_ms, others_ms = self._milliseconds_left(left)
+        return round(max(self._last + next_ms, now) + others_ms)
+
+    def _milliseconds_left(self, rounds_left: int) -> tuple[float, float]:
+        """How long the next round should take, and all that follow it. Worked out once a round, however often asked."""
+        if self._left is None:
+            durations = list(self._seconds_a_number)
+            all_ms = 1000 * rounds_left * mean_seconds(durations, rounds_left)
+            next_ms = min(1000 * mean_seconds(durations, 1), all_ms)
+            self._left = next_ms, all_ms - next_ms
+        return self._left
+
+    def _end_by_percent(self, now: int) -> int | None:
+        if len(self._percents) < 2:
+            return None
+        (first_at, first), (last_at, last) = self._percents[0], self._percents[-1]
+        if last <= first or last_at <= first_at:
+            return None
+        return max(now, round(last_at + (100 - last) * (last_at - first_at) / (last - first)))

@@ -1,0 +1,81 @@
+"""Whether the clock can be believed when it says that something is old. Pure but for the two clocks it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobs.queue.task_queue import steady_clock, wall_clock
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+
+class Rest:
+    """While it lasts, nothing is removed for its age.
+
+    It begins if the clock is more than a day ahead of where it should be: at the start that is the newest change in
+    the database, and from then on as much later as time has gone by. It is over after 24 hours of running, or when the
+    clock has been set right. `left_ms` is what an earlier run of the server had left of it.
+    """
+
+    def __init__(
+        self,
+        newest_change: int | None,
+        left_ms: int = 0,
+        clock: Callable[[], int] = wall_clock,
+        steady: Callable[[], int] = steady_clock,
+    ) -> None:
+        self._clock = clock
+        self._steady = steady
+        now = clock()
+        self._expected = now if newest_change is None else newest_change
+        self._expected_at = steady()
+        self._ends: int | None = steady() + left_ms if left_ms else None
+        self._was_carried_over = left_ms > 0
+
+    def left_ms(self) -> int:
+        """How long it still lasts; 0 if things may be removed."""
+        steady = self._steady()
+        ahead_ms = self._ahead_ms()
+        if ahead_ms < 0 and not self._was_carried_over:
+            self._believe_the_clock()
+        if ahead_ms <= DAY_MS and not self._was_carried_over:
+            self._ends = None
+            return 0
+        if self._ends is None:
+            self._ends = steady + DAY_MS
+        if steady < self._ends:
+            return self._ends - steady
+        self._believe_the_clock()
+        return 0
+
+    @property
+    def ends(self) -> int | None:
+        """When it is over, by the clock as it is; None while there is none."""
+        left_ms = self.left_ms()
+        return self._clock() + left_ms if left_ms else None
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing is removed, in a sentence; None while things are."""
+        left_ms = self.left_ms()
+        if not left_ms:
+            return None
+        ahead_ms = self._ahead_ms()
+        days = max(0, ahead_ms // DAY_MS)
+        why = "the clock was more than a day ahead of the last change"
+        if days:
+            why = f"the clock is {'a day' if days == 1 else f'{days} days'} ahead of the last change"
+        hours = -(-left_ms // HOUR_MS)
+        return (
+            f"Retention removes nothing for another {hours} {'hour' if hours == 1 else 'hours'} of running, "
+            f"since {why}: set the clock right if it is wrong."
+        )
+
+    def _ahead_ms(self) -> int:
+        return self._clock() - (self._expected + self._steady() - self._expected_at)
+
+    def _believe_the_clock(self) -> None:
+        self._expected, self._expected_at = self._clock(), self._steady()
+        self._ends = None
+        self._was_carried_over = False

@@ -1,0 +1,312 @@
+"""Where tasks are kept: the protocol that every store fulfils, and what each method promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from histogram import REQUEST_SECONDS, Histogram
+from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
+from jobs.model.lifecycle import Step
+from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
+
+ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """A task before it has an id. Times are milliseconds since 1970; `params` and `metadata` JSON texts;
+    `locks` sorted, each once."""
+
+    job: str
+    params: str
+    description: str
+    metadata: str = "{}"
+    locks: tuple[str, ...] = ()
+    unique_key: str | None = None
+    created: int
+    priority: int = 0
+    not_before: int | None = None
+    created_by: str | None = None
+    retry_of: int | None = None
+    rounds: int | None = None
+
+    def as_task(self, task_id: int, revision: int) -> Task:
+        """What it becomes."""
+        return Task(
+            id=task_id,
+            params_bytes=utf8_bytes(self.params),
+            last_modified=self.created,
+            revision=revision,
+            **asdict(self),
+        )
+
+
+class Created(Struct, frozen=True):
+    """A task that was created, or the pending one that a unique draft is equal to."""
+
+    task: Task
+    is_new: bool
+
+
+class RequestKey(Struct, frozen=True, kw_only=True):
+    """A request that is to be carried out once, however often it is sent. `body_hash` stands for what it asks for,
+    `at` for when: milliseconds since 1970."""
+
+    user: str
+    path: str
+    key: str
+    body_hash: str
+    at: int
+
+
+KEYS_LAST_MS = 24 * 3600 * 1000
+"""How long the key of a request is remembered."""
+
+
+class RoundBounds(Struct, frozen=True):
+    """How many of a task's newest rounds a store retains, and how many bytes of them; 0 means all. Of a task that has
+    rounds at least one is retained."""
+
+    most: int = 0
+    most_bytes: int = 0
+
+
+UNBOUNDED = RoundBounds()
+
+
+class TaskStore(Protocol):
+    """Keeps tasks. What a write returned is on disk; a read is one snapshot.
+
+    Each change of a task raises the store's revision by one and gives it to the task. A change of status also
+    leaves a transition, a deletion a tombstone; both outlive the task. Writes that are refused leave nothing
+    behind and do not touch their neighbours. A write may return a task without large fields, unless it was given them.
+    Where nothing can be written at all they raise StorageUnavailable.
+    """
+
+    on_commit: Callable[[int], None]
+    """Called in the event loop with the new revision after each commit."""
+
+    async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
+        """Creates all of them or none. Ids rise with creation and are never used again.
+
+        With a key there is one draft. Where the key is known, its task comes back instead, as it is now. Raises
+        Conflict where the key stood for another body, or its task is gone.
+        """
+
+    async def created_with(self, key: RequestKey) -> Task | None:
+        """The task that this key stands for, if it is known. Raises Conflict as `create` does."""
+
+    async def change(self, task_id: int, *steps: Step) -> Task | None:
+        """Applies the steps one after the other to the task, in one transaction; each that changes something
+        has a revision of its own. Returns the task as it is then, None where it was removed.
+
+        Raises NoSuchTask, and whatever a step raises; then nothing has changed.
+        """
+
+    async def task(self, task_id: int) -> Task:
+        """The task with all that belongs to it. Raises NoSuchTask."""
+
+    async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
+        """Those of these tasks that there are, in this order, without large fields."""
+
+    async def checkpoint(self, task_id: int) -> Checkpoint | None:
+        """What the last round of a pending task left behind, if anything."""
+
+    async def unfinished(self) -> list[int]:
+        """The ids of all tasks that are pending or stopping, rising: there may be very many."""
+
+    async def rounds(
+        self, task_id: int, after: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        """Its rounds after number `after`, in order: at most `limit`, fewer if they reach `most_bytes`, at least one.
+        Raises NoSuchTask."""
+
+    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+        """At most 1,000 rounds after number `after`, in order, for those who only want to know how it went."""
+
+    async def watched_rounds(
+        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+    ) -> RoundPage:
+        """The rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as `rounds`
+        are."""
+
+    async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
+        """What was committed in the next `limit` revisions after `since`, tasks without large fields; in fewer if the
+        tasks reach `most_bytes`. None if that is no longer, or not yet, known: `since` lies before the kept history or
+        beyond the last revision."""
+
+    async def head(self) -> Head:
+        """Where the store stands."""
+
+    async def forget_changes(self, before: int, limit: int = 1000) -> int:
+        """Removes transitions and tombstones older than `before` (milliseconds), oldest first, those of at most
+        `limit` revisions; returns how many."""
+
+
+class ListQuery(Struct, frozen=True, kw_only=True):
+    """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
+    turns it round; ties go by id in the same direction, null last. `after` is where the page before has ended: then
+    the page goes on from there, whatever came or went before it. `as_of` is for `matching` alone: a revision after
+    which the tasks have neither come nor ended."""
+
+    statuses: tuple[Status, ...] = ()
+    job: str | None = None
+    search: str | None = None
+    created_by: str | None = None
+    ordering: str = "-last_modified"
+    page: int = 1
+    page_size: int = 50
+    after: Place | None = None
+    as_of: int | None = None
+
+
+class Place(Struct, frozen=True):
+    """A task's place in an ordering: what it is sorted by, and its id."""
+
+    key: int | str | None
+    id: int
+
+
+class TaskPage(Struct, frozen=True, kw_only=True):
+    """A page of a list, and where the store stood when it was read. `count` is of all pages; with more than a
+    status asked for it is exact to 10,000. `next_after` is for the page that follows, None on the last one."""
+
+    head: Head
+    tasks: list[Task]
+    count: int
+    count_exact: bool
+    next_after: Place | None
+
+
+class Matching(Struct, frozen=True, kw_only=True):
+    """The tasks that a list's filters match, by id, each with whether it is final; and their count as of a list."""
+
+    ids: list[tuple[int, bool]]
+    count: int
+
+
+class Interruption(Struct, frozen=True):
+    """When a task was interrupted, and when a worker took it again; null while none has, or where that is not known."""
+
+    at: int
+    resumed: int | None
+
+
+class Minute(Struct, frozen=True, kw_only=True):
+    """What happened in a minute. `waiting_ms` is how long the tasks that were `started` for the first time had waited,
+    `running_ms` how long those took that ended after they `ran`, in all."""
+
+    minute: int
+    created: int = 0
+    started: int = 0
+    finished: int = 0
+    failed: int = 0
+    ran: int = 0
+    waiting_ms: int = 0
+    running_ms: int = 0
+
+
+class DueTask(Struct, frozen=True):
+    """An ended task that retention removes: what is shown of it."""
+
+    id: int
+    description: str
+    status: Status
+    last_modified: int
+
+
+class Due(Struct, frozen=True, kw_only=True):
+    """Ended tasks that retention removes: so many of those asked for, and the first of them."""
+
+    count: int
+    count_exact: bool
+    tasks: list[DueTask]
+
+
+class SearchableStore(TaskStore, Protocol):
+    """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
+
+    async def list_tasks(self, query: ListQuery) -> TaskPage:
+        """A page of the tasks as they fit into one answer (jobs/model/answer_size.py). Past the end it is empty."""
+
+    async def matching(self, query: ListQuery, limit: int) -> Matching:
+        """The first `limit` tasks by id that match the filters; ordering and page do not matter.
+
+        Raises RevisionUnknown where `as_of` lies before the kept history, or beyond the last revision."""
+
+    async def interruptions(self, task_id: int) -> list[Interruption]:
+        """The last 100 interruptions of a task in the kept history, oldest first. Raises NoSuchTask."""
+
+    async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
+        """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""
+
+    async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
+        """Ended tasks that were last modified before a time and are not pinned, oldest first."""
+
+    async def first_due(self, statuses: Sequence[Status]) -> int | None:
+        """When the oldest ended task that is not pinned was last modified."""
+
+    async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
+        """Removes the first `limit` of them, at this time, as a deletion does; returns how many."""
+
+    async def newest_change(self) -> int | None:
+        """When a task was last changed; None while there was none."""
+
+    async def rest_left(self) -> int:
+        """What `keep_rest` was given last, 0 if nothing."""
+
+    async def keep_rest(self, left_ms: int) -> None:
+        """Notes for how long retention still rests."""
+
+    async def find_leftovers(self) -> None:
+        """Looks for tasks that have more rounds than are kept of one, as they may after a change of the setting."""
+
+    async def forget_leftovers(self, limit: int) -> int:
+        """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
+
+    async def renew_words(self, limit: int) -> int:
+        """Makes the words of at most `limit` tasks anew that an earlier version has stored, or removes some of the
+        former words; returns how much was done, 0 if nothing is left to do. Searches find all tasks meanwhile."""
+
+    async def forget_keys(self, before: int, limit: int) -> int:
+        """Removes keys of requests older than a time; returns how many."""
+
+    async def forget_minutes(self, before: int) -> int:
+        """Removes what happened before a minute; returns how many minutes."""
+
+
+class CommitTally:
+    """Counts commits since the start: how long each took, and how many writes shared it."""
+
+    def __init__(self) -> None:
+        self.seconds = Histogram(REQUEST_SECONDS)
+        self.operations = Histogram((1, 2, 5, 10, 20, 50, 100, 200, 500))
+        self.failed = 0
+
+
+class StoreHealth(Protocol):
+    """Whether a store can be read and written, for those who monitor the service."""
+
+    @property
+    def commits(self) -> CommitTally:
+        """The commits since the start."""
+
+    @property
+    def write_problem(self) -> str | None:
+        """Why nothing can be written, in a few words; None if all is well. As of the last write or `check`."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, each in a sentence; asks nobody, so it always returns at once."""
+
+    async def check(self) -> None:
+        """Brings `write_problem` up to date as far as that can be done without a write."""
+
+    async def try_to_write(self) -> None:
+        """Brings `write_problem` up to date by a write that changes nothing, but has to reach the disk."""
+
+    def size_bytes(self) -> int:
+        """Returns how much space the store takes. Raises OSError if that is not known."""

@@ -1,0 +1,314 @@
+"""A child process of the server: whole messages go both ways, and its end comes last, in words.
+
+Workers are such processes, and what reads a Ceph cluster. Everything happens in the event loop, without a thread. The
+loop reads what has come and cuts it into messages itself, so half a message holds up nobody; and it drains a pipe
+before it tells of its process's end, so that an end always comes after the last message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import psutil
+
+import streams
+from jobs.engine import WorkerUsage
+from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
+from processes.child import HELD_SIGNALS, begin
+from processes.descriptors import limit_at_start
+from processes.framing import Frames, FrameTooLong, framed
+from processes.relay import ChildPipe
+from processes.shared_names import SharedNames
+
+RECEIVE_BYTES = 256 * 1024
+# More than the kernel holds for a pipe: a process that escaped and goes on writing must not hold up another's end.
+MOST_DRAINED_BYTES = 16 * 1024 * 1024
+SHORTEST_BOOT_DELAY_SECONDS = 0.5
+LONGEST_BOOT_DELAY_SECONDS = 30.0
+# For ends that a process cannot refuse, unless something holds it up: the pipe is closed, or it was told to quit.
+END_SECONDS = 10.0
+
+NOT_A_MESSAGE = "sent something that is not a message"
+AT_ONCE = "killed, as the server stopped at once"
+
+spawning = multiprocessing.get_context("spawn")
+Message = TypeVar("Message")
+
+
+class ChildProcess(Generic[Message]):
+    """One process: `main` is called there with its end of the pipe, and with what `settings` there are for it.
+
+    Nothing here can block the loop: the pipe is read and written as far as it goes, and the rest waits for its turn.
+    A process that is stopped (SIGSTOP) or holds the GIL reads nothing, and a message may be larger than what the kernel
+    takes for it. The end is seen through a pidfd, since a process that a job has forked may keep
+    the pipe open for ever.
+    """
+
+    def __init__(
+        self,
+        main: Callable[[socket.socket, Any], None],
+        settings: object,
+        *,
+        name: str,
+        decode: Callable[[bytes], Message],
+        on_message: Callable[[Message], None],
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._decode = decode
+        self._on_message = on_message
+        self._on_end = on_end
+        self._names = SharedNames(self._loop, resource_tracker)
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
+        self._printed_and_logged: list[ChildPipe] = []
+        self._process, self.pid = self._start(main, theirs, settings, name)
+        self.is_doomed = False
+        self.ended = asyncio.Event()
+        self._started_at = self._loop.time()
+        self._usage: psutil.Process | None = None
+        self._reason: str | None = None
+        self._frames = Frames(LARGEST_MESSAGE_BYTES)
+        self._unsent = bytearray()
+        self._is_heard = True
+        self._is_held = False
+        self._has_ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._pidfd = os.pidfd_open(self.pid)
+        self._names.listen()
+        self._loop.add_reader(self._channel, self._receive)
+        self._loop.add_reader(self._pidfd, self._end)
+
+    def _start(
+        self, main: Callable[[socket.socket, Any], None], theirs: socket.socket, settings: object, name: str
+    ) -> tuple[SpawnProcess, int]:
+        ours: list[int] = []
+        with ExitStack() as stack:
+            stack.enter_context(theirs)
+            try:
+                outputs = [stack.enter_context(self._pipe(ours)) for _ in range(2)] if streams.current else []
+                its_names = stack.enter_context(self._names.theirs)
+                process = spawning.Process(
+                    target=begin, args=(main, theirs, settings, limit_at_start(), its_names, outputs), name=name
+                )
+                with signals_held():
+                    process.start()
+            except OSError:
+                self._channel.close()
+                self._names.discard()
+                for descriptor in ours:
+                    os.close(descriptor)
+                raise
+        assert process.pid
+        _waited_for.add(process.pid)
+        if streams.current:
+            takes = (streams.current.printed_by(f"{name} {process.pid}"), streams.current.logged_by_child())
+            self._printed_and_logged = [ChildPipe(*one) for one in zip(ours, takes, strict=True)]
+            for pipe in self._printed_and_logged:
+                streams.current.relay.take(pipe)
+        return process, process.pid
+
+    @staticmethod
+    def _pipe(ours: list[int]) -> Connection:
+        """Makes a pipe; adds our end to `ours` and returns theirs."""
+        read, write = os.pipe()
+        ours.append(read)
+        return Connection(write, readable=False)
+
+    def send(self, message: object) -> None:
+        self._unsent += framed(encode(message))
+        self._flush()
+
+    def kill(self, reason: str) -> None:
+        """At once, with all the processes that its jobs have left; the first reason is the one that is told."""
+        self.is_doomed = True
+        self._reason = self._reason or reason
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._kill_group()
+
+    def hold(self) -> None:
+        """Hears no further message, and does not tell of the end, until `go_on`: for a message that takes its time."""
+        self._is_held = True
+        self._loop.remove_reader(self._channel)
+
+    def go_on(self) -> None:
+        self._is_held = False
+        self._take(b"")
+        if self._is_held:
+            return
+        if self._has_ended:
+            self._end()
+        elif self._is_heard:
+            self._loop.add_reader(self._channel, self._receive)
+
+    def usage(self) -> tuple[float | None, int | None]:
+        """The CPU in percent since it was last asked, and the memory in bytes; None where it is just gone."""
+        try:
+            self._usage = self._usage or psutil.Process(self.pid)
+            return self._usage.cpu_percent(interval=None), self._usage.memory_info().rss
+        except psutil.Error:
+            return None, None
+
+    def used(self) -> WorkerUsage:
+        """All that it has used so far; unlike `usage`, asking does not begin a new stretch of time."""
+        try:
+            self._usage = self._usage or psutil.Process(self.pid)
+            times = self._usage.cpu_times()
+            return WorkerUsage(times.user + times.system, self._usage.memory_info().rss)
+        except psutil.Error:
+            return WorkerUsage()
+
+    def uptime_seconds(self) -> float:
+        return self._loop.time() - self._started_at
+
+    # The pipe
+
+    def _flush(self) -> None:
+        try:
+            del self._unsent[: self._channel.send(self._unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsent.clear()  # nobody reads any more; the pidfd tells of the end
+        if self._unsent:
+            self._loop.add_writer(self._channel, self._flush)
+        else:
+            self._loop.remove_writer(self._channel)
+
+    def _receive(self) -> None:
+        data = self._read()
+        if data:
+            self._take(data)
+        elif data is not None:
+            self._lose_pipe()
+
+    def _read(self) -> bytes | None:
+        """Some bytes, none at the end of the pipe, None where nothing has come."""
+        try:
+            return self._channel.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _take(self, data: bytes) -> None:
+        for message in self._messages(data):
+            self._on_message(message)
+            if self._is_held:
+                return  # the rest stays in the frames
+
+    def _messages(self, data: bytes) -> Iterator[Message]:
+        try:
+            for frame in self._frames.feed(data):
+                yield self._decode(frame)
+        except (FrameTooLong, UnicodeDecodeError, RecursionError, msgspec.DecodeError):
+            self._stop_reading()
+            self.kill(NOT_A_MESSAGE)
+
+    def _lose_pipe(self) -> None:
+        """It is ending, as a rule. A job may also have closed the pipe: then nothing is ever heard again."""
+        self._stop_reading()
+        self._timer = self._loop.call_later(END_SECONDS, self.kill, "closed its pipe to the server")
+
+    def _stop_reading(self) -> None:
+        self._is_heard = False
+        self._loop.remove_reader(self._channel)
+
+    # The end
+
+    def _end(self) -> None:
+        """The process is dead, but not yet waited for: until then its number is not given to another one."""
+        self.is_doomed = True
+        self._kill_group()
+        self._drain()
+        if self._is_held:
+            self._has_ended = True
+            self._loop.remove_reader(self._pidfd)
+            return
+        self._close()
+        self._process.join()
+        _waited_for.discard(self.pid)
+        reap_orphans()  # those that came behind this one
+        reason = self._reason or death_in_words(self._process.exitcode)
+        self._process.close()
+        self._on_end(reason)
+        self.ended.set()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _drain(self) -> None:
+        for _ in range(MOST_DRAINED_BYTES // RECEIVE_BYTES):
+            data = self._read() if self._is_heard and not self._is_held else None
+            if not data:
+                return
+            self._take(data)
+
+    def _close(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._loop.remove_reader(self._pidfd)
+        self._loop.remove_reader(self._channel)
+        self._loop.remove_writer(self._channel)
+        self._channel.close()
+        self._names.free()
+        os.close(self._pidfd)
+        for pipe in self._printed_and_logged:
+            if streams.current:
+                streams.current.relay.let_go(pipe)
+
+
+_waited_for: set[int] = set()
+"""The processes that a ChildProcess waits for."""
+
+
+def reap_orphans() -> None:
+    """Waits for ended children that nobody here has started, without blocking; call it on SIGCHLD.
+
+    As process 1 of a container, or as a subreaper, this process inherits what jobs have left behind.
+    """
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in _waited_for:
+                return  # whose end is seen soon, and then it is looked again
+            os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """A process started now inherits the mask: Ctrl-C must not reach it before it has its handlers."""
+    resource_tracker.ensure_running()  # or the start of a process does it, and unblocks the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def death_in_words(exit_code: int | None) -> str:
+    """Of multiprocessing's exit code: a negative one is the signal that killed the process."""
+    if exit_code is None or exit_code >= 0:
+        return f"exited with code {exit_code}"
+    if exit_code == -signal.SIGKILL:
+        return "killed by signal 9 (out of memory?)"
+    return f"killed by signal {-exit_code}{_signal_name(-exit_code)}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f" ({signal.Signals(number).name})"
+    except ValueError:
+        return ""

@@ -1,0 +1,60 @@
+/** Desktop notifications of tasks that ended. Where the browser has none, nothing happens. */
+
+import { isolated } from "../text/bidi.js";
+import { endedSummary, endedTitle, someNames } from "../text/sentences.js";
+
+const ICON = "/openattic/static/img/hourglass.svg";
+
+/** "granted", "denied", "default" (not asked yet), "insecure" (the page's address is not) or "unsupported". */
+export function permission() {
+  if (!("Notification" in globalThis)) return "unsupported";
+  return globalThis.isSecureContext ? Notification.permission : "insecure";
+}
+
+/** Whether it can be switched on, now or after asking. */
+export function canNotify() {
+  return ["granted", "default"].includes(permission());
+}
+
+/** Asks the person, which browsers allow only on a click. Answers as `permission` does. */
+export async function askPermission() {
+  if (permission() === "default") await Notification.requestPermission();
+  return permission();
+}
+
+/** One notification for all of them, unless the person is looking at the page. A click brings the window to the front
+ * and calls back: with the id of a single task, with null for several. */
+export function notifyEnded(tasks, onClick) {
+  if (tasks.length === 0 || permission() !== "granted" || document.hasFocus()) return;
+  const notification = shown(title(tasks), { body: body(tasks), tag: "hourglass", icon: ICON });
+  if (notification === null) return;
+  notification.onclick = () => {
+    notification.close();
+    window.focus();
+    onClick(tasks.length === 1 ? tasks[0].id : null);
+  };
+}
+
+/** Null on systems where only a service worker may show one. */
+function shown(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return null;
+  }
+}
+
+function title(tasks) {
+  if (tasks.length === 1) return endedTitle(tasks[0].status, 1, [tasks[0].description]);
+  return endedSummary(counts(tasks));
+}
+
+function counts(tasks) {
+  const result = {};
+  for (const { status } of tasks) result[status] = (result[status] ?? 0) + 1;
+  return result;
+}
+
+function body(tasks) {
+  return tasks.length === 1 ? `${isolated(tasks[0].outcome)} (#${tasks[0].id})` : someNames(tasks.length, tasks.map((task) => task.description));
+}

@@ -1,0 +1,47 @@
+/** Asks clusters what goes on in them without a task, as long as somebody looks at it. */
+
+import * as api from "./api.js";
+import { clusterOf } from "../state/clusters/clusters.js";
+import { eachOnce, pauseMilliseconds, withAnswers } from "../state/clusters/elsewhere.js";
+import { keepAsking } from "./loader.js";
+import * as change from "../state/state.js";
+
+/** Returns a function that is called whenever the state may have changed. As `serveClusters` (clusters.js). */
+export function serveElsewhere({ getState, update, failed }) {
+  const elsewhere = () => getState().elsewhere;
+
+  async function look() {
+    const asked = elsewhere().number;
+    try {
+      const clusters = await Promise.all((await clustersSeen()).map(answerOf));
+      update(change.withElsewhere, withAnswers, asked, clusters);
+    } catch (problem) {
+      failed(problem, () => {}); // what is not known is not told, and soon asked for again
+    }
+  }
+
+  /** On Home all of them; over a view, which asks for them itself, the one that is open. */
+  async function clustersSeen() {
+    const { ceph, place: { view } } = getState();
+    if (view !== null) return [clusterOf(ceph, view)].filter(Boolean);
+    const clusters = await api.listClusters();
+    update(change.withClusters, clusters);
+    return eachOnce(clusters);
+  }
+
+  /** One that is known not to answer is left alone: whether it does again, the list of clusters says. */
+  async function answerOf({ fsid, name, reachable }) {
+    return { fsid, name, changes: fsid !== null && reachable ? await changesOf(fsid) : null };
+  }
+
+  async function changesOf(fsid) {
+    try {
+      return await api.listChanges(fsid);
+    } catch (problem) {
+      failed(problem, () => {});
+      return null;
+    }
+  }
+
+  return keepAsking(look, () => change.isElsewhereSeen(getState()), () => pauseMilliseconds(elsewhere()));
+}

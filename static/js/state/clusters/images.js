@@ -1,0 +1,75 @@
+/** RBD images: their newest data as people read them, and which tasks get data of them. Pure. */
+
+import { rate } from "./curves.js";
+import { isPending } from "../../text/statuses.js";
+import { MEASURES_IMAGES } from "./cluster_views.js";
+
+/** `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`. */
+export function pathOf({ pool, namespace = "", name }) {
+  return [pool, namespace, name].filter(Boolean).map(written).join("/");
+}
+
+function written(name) {
+  return name.replaceAll("%", "%25").replaceAll("/", "%2F");
+}
+
+/** The names in a path, as people know them. */
+export function namesIn(path) {
+  return path.replace(/%(25|2F)/gi, (code) => (code === "%25" ? "%" : "/"));
+}
+
+/** The pending tasks that get data in a cluster, the newest first. */
+export function samplings(tasks, fsid) {
+  const isOurs = ({ job, metadata, status }) => job === MEASURES_IMAGES && metadata.fsid === fsid && isPending(status);
+  return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
+}
+
+/** Whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name nothing. */
+export function covers({ params }, image) {
+  if (params === null) return false;
+  const { pools = [], images = [] } = params;
+  if (pools.length === 0 && images.length === 0) return true;
+  return pools.includes(image.pool) || images.includes(pathOf(image));
+}
+
+/** How much of what is provisioned is used, 0 to 1; null while nobody has looked. */
+export function usedShare({ used_bytes: used, size_bytes: size }) {
+  if (used === null) return null;
+  return size > 0 ? Math.min(1, used / size) : 0;
+}
+
+/** Whether the cluster told anything of the image. */
+export function isMeasured(performance) {
+  return performance !== null && performance.read_ops !== null;
+}
+
+/**
+ * A curve in a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the top; a
+ * part of one point is a short line.
+ */
+export function sparkline(values, width, height) {
+  const most = Math.max(...values.map((value) => value ?? 0), 1e-9);
+  const step = width / Math.max(1, values.length - 1);
+  const parts = [[]];
+  values.forEach((value, at) => {
+    if (value === null) parts.push([]);
+    else parts.at(-1).push([at * step, height - (value / most) * height]);
+  });
+  const lines = parts.filter((part) => part.length > 0).map(atLeastADash);
+  return lines.map((line) => line.map((point) => point.map((one) => one.toFixed(1)).join(",")).join(" "));
+}
+
+/** One point alone would not be seen. */
+function atLeastADash(part) {
+  const [[x, y]] = part;
+  return part.length > 1 ? part : [[x, y], [x + 1, y]];
+}
+
+/** The same for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */
+export function sparklineText(values) {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return "Operations per second: not measured";
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  if (most === 0) return "Operations per second: none";
+  return `Operations per second: from ${rate(least)} to ${rate(most)}, ${rate(known.at(-1))} at the end`;
+}

@@ -1,0 +1,161 @@
+/**
+ * What is open, and how the address of the page says it. Pure.
+ *
+ * `tab` is the open tab of the dialog (null: it is closed), with its `search`, `ordering` (null: the tab's own),
+ * `page` and `size` (null: as this browser prefers); `task` the open task; `start` the job whose form is open ("":
+ * none chosen yet, null: no form), and `from` the task that its form takes its values from. `view` is what lies below
+ * instead of Home (null: Home): its `name`, the `cluster` by its name (null: the first one), its own `search`,
+ * `ordering`, `page` and `size`, and the `form` that is open over it (null: none) for the pool number `pool`. `curves`
+ * is what is drawn of a task that measures: `measure`, `side`, and the `images` that were chosen (empty: the busiest).
+ */
+
+import { MEASURES, SIDES } from "./clusters/curves.js";
+import { PAGE_SIZES, TABS } from "../text/statuses.js";
+import { VIEWS } from "./clusters/cluster_views.js";
+
+const ADDRESS = "/openattic/";
+/** In characters: an address bears no more either. */
+export const LONGEST_SEARCH = 500;
+const MOST_CURVES_NAMED = 20;
+
+/** What is drawn unless the person says otherwise. */
+export const NO_CURVES = Object.freeze({ measure: "ops", side: "both", images: Object.freeze([]) });
+
+export const HOME = Object.freeze({
+  tab: null,
+  search: "",
+  ordering: null,
+  page: 1,
+  size: null,
+  task: null,
+  start: null,
+  from: null,
+  view: null,
+  curves: NO_CURVES,
+});
+
+/** From the part of an address after its `?`. What makes no sense there is left out. */
+export function placeFrom(query) {
+  const given = new URLSearchParams(query);
+  const tab = given.get("tab");
+  const common = {
+    ...HOME,
+    task: whole(given.get("task")),
+    start: given.get("start"),
+    from: whole(given.get("from")),
+    view: viewFrom(given),
+    curves: curvesFrom(given),
+  };
+  if (!Object.hasOwn(TABS, tab ?? "")) return common;
+  const sort = given.get("sort");
+  return {
+    ...common,
+    tab,
+    search: (given.get("search") ?? "").slice(0, LONGEST_SEARCH),
+    ordering: isOrdering(tab, sort) ? sort : null,
+    page: whole(given.get("page")) ?? 1,
+    size: PAGE_SIZES.find((size) => String(size) === given.get("size")) ?? null,
+  };
+}
+
+/** Its parameters have a prefix: over it, the dialog has some of the same names. */
+function viewFrom(given) {
+  const name = given.get("view");
+  if (!Object.hasOwn(VIEWS, name ?? "")) return null;
+  const own = (parameter) => given.get(`view.${parameter}`);
+  const form = VIEWS[name].forms.includes(own("form")) ? own("form") : null;
+  return {
+    ...atView(name),
+    cluster: own("cluster"),
+    search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
+    ordering: VIEWS[name].orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
+    page: whole(own("page")) ?? 1,
+    size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
+    form,
+    pool: form === null ? null : whole(own("pool")),
+  };
+}
+
+function curvesFrom(given) {
+  if (whole(given.get("task")) === null) return NO_CURVES;
+  return {
+    measure: Object.hasOwn(MEASURES, given.get("measure") ?? "") ? given.get("measure") : NO_CURVES.measure,
+    side: Object.hasOwn(SIDES, given.get("side") ?? "") ? given.get("side") : NO_CURVES.side,
+    images: given.getAll("image").slice(0, MOST_CURVES_NAMED),
+  };
+}
+
+function whole(text) {
+  return /^[1-9]\d{0,14}$/.test(text ?? "") ? Number(text) : null;
+}
+
+function isOrdering(tab, text) {
+  return TABS[tab].orderings.includes((text ?? "").replace(/^-/, ""));
+}
+
+/** The address that shows this place, without what need not be said. */
+export function addressOf(place) {
+  const query = new URLSearchParams();
+  const say = (name, value, unsaid) => value === unsaid || query.set(name, String(value));
+  if (place.view !== null) sayView(place.view, say);
+  say("tab", place.tab, null);
+  say("search", place.search, "");
+  say("sort", place.ordering, null);
+  say("page", place.page, 1);
+  say("size", place.size, null);
+  say("task", place.task, null);
+  say("start", place.start, null);
+  say("from", place.from, null);
+  if (place.task !== null) sayCurves(place.curves, say, query);
+  const text = query.toString();
+  return text === "" ? ADDRESS : `${ADDRESS}?${text}`;
+}
+
+function sayView(view, say) {
+  say("view", view.name, null);
+  say("view.cluster", view.cluster, null);
+  say("view.search", view.search, "");
+  say("view.sort", view.ordering, null);
+  say("view.page", view.page, 1);
+  say("view.size", view.size, null);
+  say("view.form", view.form, null);
+  say("view.pool", view.pool, null);
+}
+
+function sayCurves({ measure, side, images }, say, query) {
+  say("measure", measure, NO_CURVES.measure);
+  say("side", side, NO_CURVES.side);
+  for (const image of images) query.append("image", image);
+}
+
+/** The dialog at the beginning of a tab, over what lies below. */
+export function atTab(tab, view = null) {
+  return { ...HOME, tab, view };
+}
+
+/** The beginning of a view. */
+export function atView(name, cluster = null) {
+  return { name, cluster, search: "", ordering: null, page: 1, size: null, form: null, pool: null };
+}
+
+/** Whether Home is what a person sees, or would but for the dialog. */
+export function isAtHome({ view, task, tab }) {
+  return view === null && (task === null || tab !== null);
+}
+
+/** The same for a view. */
+export function isAtView({ view, task, tab }, name) {
+  return view?.name === name && (task === null || tab !== null);
+}
+
+/** The list that the open tab asks of the server; null while the dialog is closed. */
+export function queryOf(place, preferredSize) {
+  if (place.tab === null) return null;
+  return {
+    tab: place.tab,
+    search: place.search.trim(),
+    ordering: place.ordering ?? TABS[place.tab].ordering,
+    page: place.page,
+    size: place.size ?? preferredSize,
+  };
+}

@@ -1,0 +1,345 @@
+/**
+ * The open task, with its rounds and interruptions, as `state.open`. Pure.
+ *
+ * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
+ * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when
+ * they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it could not be
+ * loaded.
+ */
+
+import { duration, number, runtimeSeconds } from "../../text/format.js";
+import { NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
+import { MEASURES_IMAGES } from "../clusters/cluster_views.js";
+
+/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
+const FIRST_ROUNDS = 200;
+const EARLIER_ROUNDS = 1000;
+/** How many rounds are kept, and how many where the person asked for earlier ones. */
+export const MOST_ROUNDS = 500;
+export const MOST_ROUNDS_ASKED = 2000;
+/** How much of what they found is kept, as JSON. */
+const MOST_CHARACTERS = 32 * 1024 * 1024;
+const sizes = new WeakMap();
+const INVISIBLE_TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const ROUNDS_IN_CHART = 200;
+/** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
+const NULL_BYTES = 4;
+
+/** A task that was opened by its number; `known` is what a list says of it, or null. */
+export function opened(id, known) {
+  return {
+    id,
+    task: known,
+    isLoaded: false,
+    gone: false,
+    error: "",
+    rounds: [],
+    roundsAsOf: 0,
+    from: 0,
+    most: MOST_ROUNDS,
+    hasEarlier: false,
+    isFull: false,
+    isLoadingEarlier: false,
+    interruptions: [],
+  };
+}
+
+// Loading.
+
+/** Whether the task, and unless it `isLoaded` its rounds, are to be loaded. */
+export function isLacking(open) {
+  return !open.gone && open.error === "" && (!open.isLoaded || needsTask(open));
+}
+
+/** Whether it lacks something that only the task alone bears: large parameters, or its result. */
+export function needsTask({ task }) {
+  return task !== null && (task.params === null || isResultLeftOut(task));
+}
+
+function isResultLeftOut({ status, result, result_bytes: size }) {
+  return isFinal(status) && result === null && size > NULL_BYTES;
+}
+
+/** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
+export function firstAfter({ job, round }) {
+  return Math.max(0, round - (job === MEASURES_IMAGES ? EARLIER_ROUNDS : FIRST_ROUNDS));
+}
+
+/** With what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null where none were asked for. */
+export function loaded(open, task, found, interruptions) {
+  const next = withInterruptions(withTask({ ...open, error: "" }, task), interruptions);
+  return found === null ? next : withNewest({ ...next, isLoaded: true, roundsAsOf: task.revision }, found);
+}
+
+/** Rounds that do not reach back to those we had leave a gap, so those go. */
+function withNewest(open, { after, rounds }) {
+  const joins = open.rounds.length > 0 && after <= lastNumber(open);
+  if (joins) return withRounds(open, rounds);
+  const most = open.task.job === MEASURES_IMAGES ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
+  return withRounds({ ...open, rounds: [], from: after, most }, rounds);
+}
+
+/** Frames have been missed: all is to be loaded again, also where that had failed. */
+export function withGap(open) {
+  return { ...open, isLoaded: false, error: "" };
+}
+
+/** There is no such task, or no longer. */
+export function withMissing(open) {
+  return { ...open, gone: true };
+}
+
+export function withOpenError(open, text) {
+  return { ...open, error: text };
+}
+
+/** As the server knows it now, or knew it earlier. What was loaded stays where a list or a frame leaves it out. */
+export function withTask(open, task) {
+  const { task: known } = open;
+  if (known === null) return { ...open, task };
+  if (task.revision < known.revision) return open;
+  return { ...open, task: { ...task, params: task.params ?? known.params, result: task.result ?? resultOf(known, task) } };
+}
+
+function resultOf(known, task) {
+  return known.result_bytes === task.result_bytes ? known.result : null;
+}
+
+// Rounds.
+
+/** With rounds that follow on those we have; a repeated one replaces the one of its number. */
+export function withRounds(open, rounds) {
+  if (rounds.length === 0) return bounded(open);
+  const byNumber = new Map([...open.rounds, ...rounds].map((round) => [round.number, round]));
+  return bounded({ ...open, rounds: [...byNumber.values()].sort((one, other) => one.number - other.number) });
+}
+
+/** The newest, as far as there is room: for so many, and for so much of what they found. */
+function bounded(open) {
+  const { rounds, most } = open;
+  const first = firstKept(rounds, most);
+  if (first === 0) return { ...open, isFull: false, hasEarlier: open.from > 0 };
+  const isFull = rounds.length - first < most;
+  return { ...open, rounds: rounds.slice(first), from: rounds[first].number - 1, isFull, hasEarlier: true };
+}
+
+function firstKept(rounds, most) {
+  const least = Math.max(0, rounds.length - most);
+  let first = rounds.length;
+  let characters = 0;
+  while (first > least) {
+    characters += sizeOf(rounds[first - 1]);
+    if (characters > MOST_CHARACTERS && first < rounds.length) break;
+    first -= 1;
+  }
+  return first;
+}
+
+/** Each is measured once. */
+function sizeOf(round) {
+  if (!sizes.has(round)) sizes.set(round, round.output == null ? 0 : JSON.stringify(round.output).length);
+  return sizes.get(round);
+}
+
+/** The number of the newest round that we have: those after it are still to come. */
+export function lastNumber(open) {
+  return open.rounds.at(-1)?.number ?? open.from;
+}
+
+/** Whether there may be later rounds, where no frame bears them. */
+export function lacksRounds(open) {
+  return open !== null && open.isLoaded && !open.gone && open.task.revision > open.roundsAsOf;
+}
+
+/** After which number to ask for them; anew where the task has begun again. */
+export function followingAfter(open) {
+  return open.task.round < lastNumber(open) ? firstAfter(open.task) : lastNumber(open);
+}
+
+/** With the answer to that, which is as of a revision of the task; null where there was none. */
+export function withLater(open, found, asOf) {
+  const next = { ...open, roundsAsOf: asOf };
+  return found === null ? next : withNewest(next, found);
+}
+
+export function loadingEarlier(open) {
+  return { ...open, isLoadingEarlier: true };
+}
+
+/** After which number to ask for earlier rounds, so that they reach up to those we have. */
+export function earlierAfter({ from }) {
+  return Math.max(0, from - EARLIER_ROUNDS);
+}
+
+/** With the answer to that, `rounds` and after which number; null where there was none. */
+export function withEarlier(open, found) {
+  const next = { ...open, isLoadingEarlier: false };
+  if (found === null) return next;
+  const earlier = found.rounds.filter((round) => round.number <= open.from);
+  const from = earlier.length === 0 && isWithoutHoles(open) ? 0 : found.after;
+  return withRounds({ ...next, from, most: MOST_ROUNDS_ASKED }, earlier);
+}
+
+/** Whether the job counts its rounds one by one: where there are none before, no others will be found further back. */
+function isWithoutHoles({ rounds }) {
+  return rounds.length > 0 && rounds.at(-1).number - rounds[0].number === rounds.length - 1;
+}
+
+/** Whether there are earlier rounds, and room for them. */
+export function canShowEarlier(open) {
+  return open.hasEarlier && !open.isFull && open.rounds.length < MOST_ROUNDS_ASKED;
+}
+
+// Interruptions: `{at, resumed}`, rising; `resumed` is null until the task runs again.
+
+/** With those that the server lists, and those that frames told of meanwhile. */
+export function withInterruptions(open, listed) {
+  const byTime = new Map(open.interruptions.map((one) => [one.at, one]));
+  for (const one of listed) byTime.set(one.at, { ...one, resumed: one.resumed ?? byTime.get(one.at)?.resumed ?? null });
+  return { ...open, interruptions: [...byTime.values()].sort((one, other) => (one.at < other.at ? -1 : 1)) };
+}
+
+function withInterruption(open, { from, to, at }) {
+  if (from === RUNNING && to === NOT_STARTED) return withInterruptions(open, [{ at, resumed: null }]);
+  const last = open.interruptions.at(-1);
+  const isResumed = from === NOT_STARTED && to === RUNNING && last?.resumed === null;
+  return isResumed ? withInterruptions(open, [{ ...last, resumed: at }]) : open;
+}
+
+// Frames.
+
+/** After a frame: transitions, then the task, then whether it was deleted, then its rounds. */
+export function withFrame(open, frame) {
+  const transitions = frame.transitions.filter(({ task }) => task === open.id);
+  const tasks = frame.tasks.filter(({ id }) => id === open.id);
+  let next = tasks.reduce(withTask, transitions.reduce(withTransition, open));
+  if (frame.deleted.includes(open.id)) next = withMissing(next);
+  const rounds = frame.rounds?.[String(open.id)] ?? [];
+  return rounds.length > 0 ? withRounds(next, rounds) : next;
+}
+
+function withTransition(open, transition) {
+  const { task } = open;
+  if (task === null || transition.revision <= task.revision) return open;
+  const { to: status, revision } = transition;
+  return withInterruption({ ...open, task: { ...task, status, revision } }, transition);
+}
+
+// How long its rounds take.
+
+/** Of the newest rounds that we have: their numbers and their seconds. */
+export function durations({ rounds }) {
+  const newest = rounds.slice(-ROUNDS_IN_CHART);
+  return { x: newest.map((round) => round.number), y: newest.map((round) => round.seconds) };
+}
+
+/** `median 1.2 s, longest 14 s (round 7)`; "" before the second round. */
+export function durationsText({ rounds }) {
+  if (rounds.length < 2) return "";
+  const longest = rounds.reduce((one, other) => (other.seconds > one.seconds ? other : one));
+  const usual = duration(median(rounds.map((round) => round.seconds)));
+  return `median ${usual}, longest ${duration(longest.seconds)} (round ${number(longest.number)})`;
+}
+
+export function median(values) {
+  const rising = values.toSorted((one, other) => one - other);
+  const middle = rising.length / 2;
+  return (rising[Math.floor(middle)] + rising[Math.ceil(middle) - 1]) / 2;
+}
+
+// Why it does not go on.
+
+/** `stalled: no round for 14 m, usually 20 s a round`; `since` is its last sign of life. */
+export function stalledText(task, now, since = task.last_modified) {
+  const silence = Math.max(0, (now - Date.parse(since)) / 1000);
+  const usual = task.pace_seconds === null ? "" : `, usually ${duration(task.pace_seconds)} a round`;
+  return `stalled: no round for ${duration(silence)}${usual}`;
+}
+
+/** When its last round ended, or it began or went on after that: becoming stalled changes `last_modified`. */
+export function lastSign({ task, rounds, interruptions }) {
+  const times = [task.started, rounds.at(-1)?.at, interruptions.at(-1)?.resumed].filter(Boolean);
+  return times.length === 0 ? task.last_modified : times.sort().at(-1);
+}
+
+const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** `1st`, `2nd`, `3rd`, `11th`. */
+export function ordinal(count) {
+  return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
+}
+
+// The time line.
+
+/**
+ * What happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
+ * how long it took where that is known. The kinds are created, waited, started, interrupted, resumed, running,
+ * ended and stopping.
+ */
+export function timeline(task, interruptions, rounds = []) {
+  return [...beginning(task), ...middle(task, interruptions, rounds), ...end(task)];
+}
+
+function beginning(task) {
+  const { created, started, ended } = task;
+  const waitedUntil = started ?? ended;
+  const by = task.created_by ? ` by ${task.created_by}` : "";
+  const events = [{ kind: "created", at: created, text: `Created${by}` }];
+  if (waitedUntil === null) events.push({ kind: "waited", at: null, text: "Waiting" });
+  else if (between(created, waitedUntil) >= 1) {
+    events.push({ kind: "waited", at: null, text: "Waited", seconds: between(created, waitedUntil) });
+  }
+  if (started !== null) events.push({ kind: "started", at: started, text: "Started" });
+  return events;
+}
+
+function middle(task, interruptions, rounds) {
+  const others = task.interruptions - interruptions.length;
+  const last = interruptions.length - 1;
+  const listed = interruptions.flatMap((one, index) => interruption(one, index === last ? rounds : []));
+  if (others <= 0) return listed;
+  return [{ kind: "interrupted", at: null, text: unlisted(others, listed.length > 0) }, ...listed];
+}
+
+function unlisted(count, isEarlier) {
+  return `${number(count)} ${isEarlier ? "earlier " : ""}${count === 1 ? "interruption" : "interruptions"}`;
+}
+
+function interruption({ at, resumed }, rounds) {
+  const interrupted = { kind: "interrupted", at, text: "Interrupted" };
+  if (resumed === null) return [interrupted];
+  const first = rounds.find((round) => round.at >= resumed);
+  const text = first ? `Resumed with round ${number(first.number)}` : "Resumed";
+  return [interrupted, { kind: "resumed", at: resumed, text, seconds: between(at, resumed) }];
+}
+
+function end(task) {
+  if (task.stopping) return [ended(task), { kind: "stopping", at: null, text: "Its last round is ending" }];
+  if (!isPending(task.status)) return [ended(task)];
+  return task.status === RUNNING ? [{ kind: "running", at: null, text: "Running" }] : [];
+}
+
+function ended(task) {
+  const by = task.ended_by ? ` by ${task.ended_by}` : "";
+  const event = { kind: "ended", at: task.ended, text: `${task.status}${by}` };
+  const seconds = runtimeSeconds(task);
+  return seconds === null ? event : { ...event, seconds };
+}
+
+function between(from, to) {
+  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
+}
+
+// JSON as text.
+
+/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. What
+ * would turn the direction of text is escaped. */
+export function readable(value, most = Infinity) {
+  const text = escaped(JSON.stringify(value, null, 2));
+  return { text: text.slice(0, most), length: text.length };
+}
+
+function escaped(json) {
+  return json.replace(INVISIBLE_TURNS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}

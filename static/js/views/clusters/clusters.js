@@ -1,0 +1,166 @@
+/** What the views of a cluster have in common: which cluster, how it is, how old what is seen is, and the table's frame. */
+
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { live } from "/openattic/vendor/lit-html/directives/live.js";
+import { clusterOf, pagesOf } from "../../state/clusters/clusters.js";
+import { isolated } from "../../text/bidi.js";
+import { moment, number } from "../../text/format.js";
+import { isSame } from "../../state/tasks/task_list.js";
+import { VIEWS } from "../../state/clusters/cluster_views.js";
+import { imagesSort, imagesTable, imagesTools } from "./images.js";
+import { named } from "../parts/names.js";
+import { pagerView } from "../parts/pager.js";
+import { poolsSort, poolsTable, poolsTools } from "./pools.js";
+import { notSearched, searchField } from "../parts/sorting.js";
+import { unreadableView } from "./unreadable.js";
+
+const HEALTH = {
+  HEALTH_OK: { icon: "bi-check-circle-fill", tone: "finished" },
+  HEALTH_WARN: { icon: "bi-exclamation-triangle-fill", tone: "amber" },
+  HEALTH_ERR: { icon: "bi-x-circle-fill", tone: "exception" },
+};
+const UNKNOWN = { icon: "bi-question-circle", tone: "waiting" };
+const PARTS = {
+  pools: { table: poolsTable, tools: poolsTools, sort: poolsSort, one: "pool", none: "There are no pools in this cluster." },
+  images: { table: imagesTable, tools: imagesTools, sort: imagesSort, one: "image", none: "There are no RBD images in this cluster.", noneReadable: "There are no RBD images in the pools that can be read." },
+};
+const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
+
+export function clusterView(state, act, now) {
+  const { ceph, place: { view } } = state;
+  const cluster = clusterOf(ceph, view);
+  return html`
+    <div class="view-head">
+      <h1 class="home-title">${VIEWS[view.name].title}</h1>
+      ${cluster === null ? nothing : html`
+        <div class="cluster">${clusterChoice(ceph.clusters, cluster, act)}${health(cluster)}${age(ceph, cluster, now)}</div>
+      `}
+    </div>
+    ${cluster === null ? beforeClusters(ceph, act) : html`${trouble(cluster, ceph, now)}${content(state, cluster, act, now)}`}
+  `;
+}
+
+// Which cluster, and how it is.
+
+function clusterChoice(clusters, { name }, act) {
+  if (clusters.length === 1) return html`<span class="cluster-name">Cluster <strong>${named(name)}</strong></span>`;
+  return html`
+    <label class="cluster-name">Cluster
+      <select class="form-select form-select-sm" .value=${live(name)} @change=${(event) => act.chooseCluster(event.target.value)}>
+        ${clusters.map((one) => html`<option value=${one.name} ?selected=${one.name === name}>${one.name}</option>`)}
+      </select>
+    </label>
+  `;
+}
+
+function health({ health: word, health_text: text, reachable }) {
+  if (word === null) return nothing;
+  const { icon, tone } = HEALTH[word] ?? UNKNOWN;
+  return html`
+    <span class=${`cluster-health tone-${tone} ${reachable ? "" : "is-old"}`}>
+      <span class="tone-text"><i class=${`bi ${icon}`} aria-hidden="true"></i> ${word}</span>
+      ${text ? html`<span class="cluster-checks" title=${text}>${text}</span>` : nothing}
+    </span>
+  `;
+}
+
+function age({ list }, cluster, now) {
+  const asOf = list?.asOf ?? cluster.as_of;
+  if (asOf === null) return nothing;
+  return html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
+}
+
+/** What does not work, in the server's words; what was last read stays on the screen. */
+function trouble({ name, reachable, error }, { list }, now) {
+  if (!error) return nothing;
+  const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;
+  const isThere = list?.answered !== null && list !== null;
+  return html`
+    <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
+      <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
+      <div>
+        <p><strong>${title}</strong></p>
+        <p class="trouble-words">${error[0].toUpperCase()}${error.slice(1)}</p>
+        ${!reachable && isThere ? html`<p>What you see was read at ${moment(list.asOf, now)}.</p>` : nothing}
+      </div>
+    </div>
+  `;
+}
+
+function beforeClusters({ clusters, error }, act) {
+  if (clusters !== null) return noCluster();
+  return error ? problem(error, act) : loading();
+}
+
+function loading() {
+  return html`<p class="loading" role="status">Loading…</p>`;
+}
+
+function noCluster() {
+  return html`
+    <section class="home-card begin" aria-labelledby="no-cluster-title">
+      <h2 id="no-cluster-title">No Ceph cluster is configured</h2>
+      <p>Name one in <code>config.ini</code> and start the server again. Pools, images and their tasks are here then:</p>
+      <pre class="command" tabindex="0" role="region" aria-label="Example"><code>${CONFIGURATION}</code></pre>
+      <p class="begin-more">
+        To try it without one: <code>make ceph</code> starts a throw-away cluster, which <code>make run</code> finds.
+      </p>
+    </section>
+  `;
+}
+
+// The table.
+
+function content(state, cluster, act, now) {
+  const { ceph: { list }, place: { view }, role } = state;
+  if (list === null) return nothing;
+  const parts = PARTS[view.name];
+  return html`
+    <section class="home-card view-card" aria-label=${VIEWS[view.name].title}>
+      <div class="tools">
+        ${role === "admin" ? parts.tools(state, act) : nothing}
+        ${searchField("view-search", view.search, list.searchError, act.searchView)}
+        ${parts.sort(list, act)}
+      </div>
+      ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
+      ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
+      ${rowsOf(state, cluster, parts, act, now)}
+      <div class="view-foot">${pager(list, act)}</div>
+    </section>
+  `;
+}
+
+function rowsOf(state, cluster, parts, act, now) {
+  const { ceph: { list } } = state;
+  if (list.searchError) return notSearched(() => act.searchView(""));
+  if (list.answered === null) return list.error || cluster.error ? nothing : loading();
+  if (list.results.length > 0) return parts.table(state, isSame(list.answered, list.query), act, now);
+  if (list.answered.search === "") return html`<div class="empty"><p>${list.unreadable.length > 0 ? parts.noneReadable : parts.none}</p></div>`;
+  return html`
+    <div class="empty">
+      <p>No ${parts.one} matches “${isolated(list.answered.search)}”.</p>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.searchView("")}>Clear the search</button>
+    </div>
+  `;
+}
+
+function problem(text, act) {
+  return html`
+    <div class="alert alert-warning list-problem" role="alert">
+      <span>${text[0].toUpperCase()}${text.slice(1)}</span>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
+    </div>
+  `;
+}
+
+function pager(list, act) {
+  const { page, size } = list.query;
+  const turns = { setSize: act.setViewSize, showPage: act.showViewPage };
+  return pagerView({ page, size, pages: pagesOf(list), extent: extent(list) }, turns);
+}
+
+function extent({ answered, results, count }) {
+  if (results.length === 0) return "";
+  const first = (answered.page - 1) * answered.size + 1;
+  return `${number(first)}–${number(first + results.length - 1)} of ${number(count)}`;
+}

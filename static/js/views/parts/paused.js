@@ -1,0 +1,25 @@
+/** While a person is in the rows of a list they stay; what waits is told, and one click shows it. */
+
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { number } from "../../text/format.js";
+import { heldBack, isAnswered } from "../../state/tasks/task_list.js";
+
+/** `name` is the list's, as in `state.lists`. */
+export function paused(name, list, act) {
+  if (list === null || !isAnswered(list)) return nothing;
+  const { count, hasMoved } = heldBack(list);
+  if (!hasMoved) return nothing;
+  return html`
+    <button class="btn btn-sm btn-outline-secondary paused" type="button" title="Show the list as it is now" data-list=${name}
+      @click=${(event) => apply(event, name, act)} @focusout=${act.leaveTable}>
+      <i class="bi bi-pause-circle" aria-hidden="true"></i> Updates paused${count > 0 ? ` · ${number(count)} new` : ""}
+    </button>
+  `;
+}
+
+/** By keyboard the focus goes on into the rows: the button is not there any more. */
+function apply({ detail: clicks }, name, act) {
+  act.applyUpdates(name);
+  const rows = name === "dialog" ? "#tasks-dialog tbody" : `.home-tasks[data-list=${name}]`;
+  if (clicks === 0) document.querySelector(`${rows} a`)?.focus();
+}

@@ -1,0 +1,173 @@
+/** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
+
+import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { number } from "../../text/format.js";
+import { countChosen } from "../../state/selection.js";
+import { TABS, countOf } from "../../text/statuses.js";
+import { isAnswered, isEmpty, pagesOf } from "../../state/tasks/task_list.js";
+import { emptyText, notFoundText, tabTitle, tasks } from "../../text/sentences.js";
+import { pagerView } from "../parts/pager.js";
+import { paused } from "../parts/paused.js";
+import { reportView } from "./report.js";
+import { notSearched, searchField } from "../parts/sorting.js";
+import { table, tasksSortChoice } from "./table.js";
+import { taskView } from "./task.js";
+
+const NAMES = Object.keys(TABS);
+
+export function dialogView(state, act, now, extras) {
+  return html`
+    <dialog class="layer tasks-dialog" id="tasks-dialog" aria-labelledby="tasks-title"
+      @keydown=${(event) => goBack(event, state, act)} @close=${(event) => event.target.open || act.closeDialog()}>
+      ${state.place.tab === null ? nothing : content(state, act, now, extras)}
+    </dialog>
+  `;
+}
+
+/** Esc leaves the task first, and the dialog then. */
+function goBack(event, { place }, act) {
+  if (event.key !== "Escape" || place.task === null) return;
+  event.preventDefault();
+  act.closeTask();
+}
+
+function content(state, act, now, { freshness, toasts }) {
+  const { place, open } = state;
+  const isCovered = place.task !== null;
+  return html`
+    <header class="layer-head">
+      <h2 id="tasks-title">Background-Tasks</h2>
+      <button class="btn-close" type="button" aria-label="Close" @click=${act.closeDialog}></button>
+    </header>
+    <div class="layer-body">
+      <div class="list" ?inert=${isCovered}>
+        <div class="tabs" role="tablist" aria-label="Tasks by status" @keydown=${(event) => moveTab(event, place.tab, act)}>
+          ${NAMES.map((name) => tabButton(name, state, act))}
+        </div>
+        <section class="panel" id="panel" role="tabpanel" aria-labelledby=${`tab-${place.tab}`}>${panel(state, act, now)}</section>
+      </div>
+      ${open === null ? nothing : html`<div class="task-pane">
+        ${taskView(open, state, act, now, { heading: "h3", back: true })}
+      </div>`}
+    </div>
+    ${toasts}
+    <footer class="layer-foot">${freshness}${isCovered ? nothing : pager(state.lists.dialog, state.counts, act)}</footer>
+  `;
+}
+
+function tabButton(name, { place, counts }, act) {
+  const isSelected = place.tab === name;
+  return html`
+    <button class="tab" type="button" role="tab" id=${`tab-${name}`} aria-controls="panel"
+      aria-selected=${isSelected ? "true" : "false"} tabindex=${isSelected ? "0" : "-1"} ?autofocus=${isSelected}
+      @click=${() => isSelected || act.openTab(name)}>${tabTitle(name, counts)}</button>
+  `;
+}
+
+/** Left, Right, Home and End, as in any list of tabs. */
+function moveTab(event, tab, act) {
+  const at = NAMES.indexOf(tab);
+  const last = NAMES.length - 1;
+  const to = { ArrowLeft: at === 0 ? last : at - 1, ArrowRight: at === last ? 0 : at + 1, Home: 0, End: last }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  document.getElementById(`tab-${NAMES[to]}`).focus();
+  if (to !== at) act.openTab(NAMES[to]);
+}
+
+function panel(state, act, now) {
+  const { role, report, lists: { dialog: list } } = state;
+  return html`
+    ${toolbar(state, act)}
+    ${role === "admin" ? allMatching(state, act) : nothing}
+    ${report === null ? nothing : reportView(report, act)}
+    ${list.error ? problem(list, act) : nothing}
+    <div class="panel-scroll">${panelContent(state, act, now)}</div>
+  `;
+}
+
+function toolbar({ role, place, selection, lists: { dialog: list } }, act) {
+  return html`
+    <div class="tools">
+      ${role === "admin" ? deleteButton(selection, act) : nothing}
+      ${paused("dialog", list, act)}
+      ${searchField("search", place.search, list.searchError, act.search)}
+      ${tasksSortChoice(list, act)}
+    </div>
+  `;
+}
+
+function deleteButton(selection, act) {
+  const count = countChosen(selection);
+  return html`
+    <button class="btn btn-sm btn-outline-danger" type="button" ?disabled=${count === 0} @click=${act.askToDelete}>
+      <i class="bi bi-trash3" aria-hidden="true"></i> Delete
+    </button>
+    <span class="muted" aria-live="polite">${count === 0 ? "" : `${tasks(count)} selected`}</span>
+  `;
+}
+
+/** Once all on the page are selected: all others that match as well. */
+function allMatching({ selection, lists: { dialog: list } }, act) {
+  const { matching, ids } = selection;
+  if (!isAnswered(list)) return nothing;
+  if (matching !== null) {
+    return html`<p class="matching">All ${amount(matching)} that match are selected.
+      <button class="btn btn-sm btn-link" type="button" @click=${act.clearSelection}>Clear the selection</button></p>`;
+  }
+  const isWholePage = list.order.length > 0 && list.order.every((id) => ids.has(id));
+  if (!isWholePage || list.count <= list.order.length) return nothing;
+  return html`<p class="matching">All ${number(ids.size)} on this page are selected.
+    <button class="btn btn-sm btn-link" type="button" @click=${act.selectAllMatching}>Select all ${amount(list)} that match</button></p>`;
+}
+
+function amount({ count, isExact }) {
+  return isExact ? tasks(count) : `${number(count)} and more tasks`;
+}
+
+function problem(list, act) {
+  return html`
+    <div class="alert alert-warning list-problem" role="alert">
+      <span>${list.error}</span>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
+    </div>
+  `;
+}
+
+function panelContent(state, act, now) {
+  const { place, role, lists: { dialog: list } } = state;
+  if (list.searchError) return notSearched(() => act.search(""));
+  if (list.answered === null) return list.error ? nothing : html`<p class="loading" role="status">Loading…</p>`;
+  if (!isEmpty(list)) return table(state, act, now);
+  return list.answered.search === "" ? nothingYet(place.tab, role, act) : notFound(list.answered, act);
+}
+
+function nothingYet(tab, role, act) {
+  const button = html`<button class="btn btn-sm btn-primary" type="button" @click=${() => act.openStart()}>Start a task</button>`;
+  return html`<div class="empty"><p>${emptyText(tab)}</p>${role === "admin" ? button : nothing}</div>`;
+}
+
+function notFound({ tab, search }, act) {
+  return html`
+    <div class="empty">
+      <p>${notFoundText(tab, search)}</p>
+      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.search("")}>Clear the search</button>
+    </div>
+  `;
+}
+
+// Pages.
+
+function pager(list, counts, act) {
+  const { page, size } = list.query;
+  const pages = list.isExact ? pagesOf(list) : null;
+  return pagerView({ page, size, pages, extent: extent(list, counts) }, { setSize: act.setPageSize, showPage: act.showPage });
+}
+
+function extent(list, counts) {
+  if (list.answered === null || list.order.length === 0) return "";
+  const { page, size, search, tab } = list.answered;
+  const first = (page - 1) * size + 1;
+  const count = search === "" ? Math.max(countOf(tab, counts) ?? 0, list.order.length) : list.count;
+  return `${number(first)}–${number(first + list.order.length - 1)} of ${number(count)}${list.isExact ? "" : "+"}`;
+}

@@ -1,0 +1,240 @@
+"""The files of an open database: whether they are still those in the directory, and whether the log is kept small.
+
+All of it runs on the writer's thread. Nothing here may open and close one of these files by itself: that would take
+away the locks that SQLite holds on it for this process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from storage.locks import lock_holders
+from storage.sqlite import mark
+from storage.sqlite.mark import LOG_HEADER_BYTES, LogIndex, Mark
+
+KEY_NAME = "secret.key"
+MIB = 1024 * 1024
+SMALL_LOG_BYTES = MIB
+LARGE_LOG_BYTES = 4 * MIB
+"""SQLite lets about so much gather between two checkpoints: more, and something holds them up."""
+LOOKS_UNTIL_TOLD = 2
+
+
+class FilesLost(Exception):
+    """What is committed now would not be found by the next start; the message says why, and what to do."""
+
+
+class OpenFiles:
+    """The files of a database that has just been opened.
+
+    `problem` is what was found last, None while all is well. `is_mixed` is set for good when the content of the
+    database was overwritten: then what is read means nothing either. `log_problem` says who keeps the log large,
+    `key_problem` that the key of the tokens is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.problem: str | None = None
+        self.log_problem: str | None = None
+        self.key_problem: str | None = None
+        self.is_mixed = False
+        self._path = path
+        self._log = mark.log_path(path)
+        self._index = mark.index_path(path)
+        self._identities = {file: _identity(file) for file in (path, self._log, self._index)}
+        self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
+        self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
+        self._written = _written(path)
+        self._in_file, self._schema_in_file = mark.read_file(path)
+        self._run: str | None = None
+        self._key_was_there = False
+        self._looks_held_up = 0
+        # The last connection that closes merges the log into the file and removes it, unless it is one that only reads.
+        self._last = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        self._last.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database itself is another one now, or gone."""
+        return self.is_mixed or _identity(self._path) != self._identities[self._path]
+
+    def size_bytes(self) -> int:
+        """Returns the size of all files together. Raises OSError."""
+        return sum(file.stat().st_size for file in (self._path, self._log, self._index) if file.exists())
+
+    # With each commit
+
+    def check(self, connection: sqlite3.Connection) -> None:
+        """Raises FilesLost if the files are not those that were opened."""
+        if not self.is_mixed:
+            self.problem = self._missing() or self._log_overwritten() or self._overwritten(connection)
+        if self.problem is not None:
+            raise FilesLost(self.problem)
+
+    def take_step(self, connection: sqlite3.Connection) -> None:
+        """Takes the step of a transaction that has written something."""
+        mark.take_step(connection, LogIndex.is_checkpointed_in(self._index_descriptor))
+
+    def _missing(self) -> str | None:
+        lost = [file for file, identity in self._identities.items() if _identity(file) != identity]
+        if not lost:
+            return None
+        if self._path in lost:
+            return (
+                f"{self._path.name} was removed or replaced while the server runs: "
+                f"put it back, or stop the server, restore a backup and start it again"
+            )
+        names = " and ".join(file.name for file in lost)
+        return f"{names} was removed or replaced while the server runs: restart the server, nothing is lost"
+
+    def _log_overwritten(self) -> str | None:
+        """Whether the log has lost frames that its index has, or bears others: SQLite would go on behind them."""
+        index = LogIndex.read(self._index_descriptor)
+        if index is None or not index.frames:
+            return None
+        is_whole = os.fstat(self._log_descriptor).st_size >= index.log_bytes
+        if is_whole and os.pread(self._log_descriptor, LOG_HEADER_BYTES, 0)[16:24] == index.salts:
+            return None
+        if index != LogIndex.read(self._index_descriptor):
+            return None  # the log has been begun anew in between
+        return self._mixed(self._log)
+
+    def _overwritten(self, connection: sqlite3.Connection) -> str | None:
+        """Whether something was copied over the content of the file, to which checkpoints alone write."""
+        written = _written(self._path)
+        if written == self._written:
+            return None
+        if self._is_ours(connection):
+            self._written = written
+            return None
+        return self._mixed(self._path)
+
+    def _mixed(self, file: Path) -> str:
+        self.is_mixed = True
+        return (
+            f"{file.name} was overwritten while the server runs: stop the server, "
+            f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
+        )
+
+    def _is_ours(self, connection: sqlite3.Connection) -> bool:
+        """Whether the file bears a mark that a checkpoint may have brought there since it was last read."""
+        try:
+            in_file, schema = mark.read_file(self._path)
+            in_log, our_schema = mark.mark_of(connection), mark.schema_of(connection)
+        except sqlite3.DatabaseError:
+            return False
+        last = self._in_file
+        if in_log is None or schema not in (our_schema, self._schema_in_file):
+            return False
+        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log)):
+            return False
+        self._in_file, self._schema_in_file = in_file, schema
+        return True
+
+    def _may_be_there(self, in_file: Mark, in_log: Mark) -> bool:
+        """Whether a checkpoint can have brought that mark into the file: the one before the log began, or one of it."""
+        index = LogIndex.read(self._index_descriptor)
+        was_checkpointed = index is None or index.frames == 0 or index.attempted_frames > 0
+        last_step = in_log.step if was_checkpointed else in_log.base
+        return in_file.run == in_log.run and in_log.base <= in_file.step <= last_step
+
+    # From time to time
+
+    def look(self, connection: sqlite3.Connection) -> None:
+        """Brings `problem` up to date."""
+        with suppress(FilesLost):
+            self.check(connection)
+
+    def look_after(self, connection: sqlite3.Connection) -> None:
+        """Looks at the files, and makes the log small again if that can be."""
+        self._look_at_key()
+        self.look(connection)
+        if self.problem is not None:
+            return
+        with suppress(OSError, sqlite3.Error):  # if nothing can be written, the next write says so
+            if not self._is_taken_over(connection):
+                self._shrink_log(connection)
+
+    def _look_at_key(self) -> None:
+        is_there = (self._path.parent / KEY_NAME).exists()
+        self._key_was_there = self._key_was_there or is_there
+        self.key_problem = None
+        if self._key_was_there and not is_there:
+            self.key_problem = (
+                f"{KEY_NAME} was removed while the server runs: put it back, "
+                f"or the next start ends all sessions and makes every token another one"
+            )
+
+    def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
+        """Whether another server has begun a run: then somebody has removed the locks from the directory."""
+        seen = mark.mark_of(connection)
+        self._run = self._run or (seen.run if seen else None)
+        if seen is None or seen.run == self._run:
+            return False
+        self.is_mixed = True
+        self.problem = "another server has taken over the database, since server.lock was removed: stop one of them"
+        return True
+
+    def _shrink_log(self, connection: sqlite3.Connection) -> None:
+        if self._log.stat().st_size <= SMALL_LOG_BYTES or mark.confirm(connection, self._path):
+            self._looks_held_up = 0
+            self.log_problem = None
+            return
+        self._looks_held_up += 1
+        size_bytes = self._log.stat().st_size
+        if self._looks_held_up >= LOOKS_UNTIL_TOLD and size_bytes > LARGE_LOG_BYTES:
+            self.log_problem = (
+                f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for long; "
+                f"it shrinks by itself when that is over"
+            )
+
+    def _readers(self) -> str:
+        others = [pid for pid in lock_holders(self._index) if pid != os.getpid()]
+        if not others:
+            return "something reads the database"
+        numbers = " and ".join(map(str, others))
+        return f"{'process' if len(others) == 1 else 'processes'} {numbers} read{'s' * (len(others) == 1)} the database"
+
+    # In the end
+
+    def settle(self, connection: sqlite3.Connection) -> bool:
+        """Before the connections are closed: whether the writer may merge the log into the file.
+
+        Not into a file that is another one now; nor if it cannot be noted how far the database is, so that the next
+        start sees it by the log.
+        """
+        if self.is_lost:
+            return False
+        try:
+            mark.settle(connection, self._path)
+        except (OSError, sqlite3.Error):
+            return False
+        return True
+
+    def release_log(self) -> None:
+        """The next connection that closes may be the last."""
+        self._last.close()
+
+    def close(self) -> None:
+        """After the connections are closed."""
+        self._last.close()
+        os.close(self._index_descriptor)
+        os.close(self._log_descriptor)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -1,0 +1,500 @@
+"""Users, sessions and tokens, on a real database; the clock is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from accounts import accounts as kept
+from accounts.accounts import Accounts, run_beside_server
+from accounts.passwords import verify
+from jobs.errors import Conflict, InvalidInput, NotFound, StartError
+from storage.sqlite.database import open_database
+from tests.faults.support import in_a_loop
+
+NOW = 1_700_000_000_000
+HOUR_SECONDS = 3600
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += round(seconds * 1000)
+
+
+@asynccontextmanager
+async def a_server(folder, clock=None):
+    """A database and the server's view of its users."""
+    database = await open_database(folder)
+    try:
+        accounts = Accounts(database, folder, clock or Clock())
+        await accounts.load()
+        yield accounts
+    finally:
+        await database.close()
+
+
+def do(folder, function, **arguments):
+    """What a command does beside the server."""
+    return run_beside_server(folder, partial(function, **arguments))
+
+
+def add(folder, name="ann", role="viewer"):
+    return do(folder, kept.add_user, name=name, role=role, password_hash="$hash", now=NOW)
+
+
+def names(folder):
+    return [user.name for user in do(folder, kept.all_users)]
+
+
+# Users
+
+
+def test_users_are_listed_by_name(tmp_path):
+    add(tmp_path, "zoe", "admin")
+    add(tmp_path, "Ann_1.x-y@example")
+
+    users = do(tmp_path, kept.all_users)
+
+    assert [(user.name, user.role, user.created) for user in users] == [
+        ("Ann_1.x-y@example", "viewer", NOW),
+        ("zoe", "admin", NOW),
+    ]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "a\n", "\0", "x" * 65, "a:b"])
+def test_a_name_of_other_characters_or_lengths_is_refused(tmp_path, name):
+    with pytest.raises(InvalidInput, match="1 to 64"):
+        add(tmp_path, name)
+
+
+def test_a_name_is_given_once(tmp_path):
+    before = add(tmp_path, "ann", "admin")
+    with pytest.raises(Conflict, match="ann"):
+        add(tmp_path, "ann")
+
+    assert do(tmp_path, kept.all_users) == [before]
+
+
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [
+        (kept.set_password, {"password_hash": "x"}),
+        (kept.set_role, {"role": "admin"}),
+        (kept.renew_token, {}),
+        (kept.remove_user, {}),
+    ],
+)
+def test_an_unknown_user_is_answered_with_those_who_are_there(tmp_path, function, more):
+    add(tmp_path, "ann")
+    add(tmp_path, "bob")
+    with pytest.raises(NotFound, match="'eve'; there are: ann, bob"):
+        do(tmp_path, function, name="eve", **more)
+
+
+@pytest.mark.parametrize(("function", "more"), [(kept.remove_user, {}), (kept.set_role, {"role": "viewer"})])
+def test_the_last_admin_stays_admin_and_another_need_not(tmp_path, function, more):
+    add(tmp_path, "root", "admin")
+    add(tmp_path, "ann", "viewer")
+    with pytest.raises(Conflict, match="root is the last admin"):
+        do(tmp_path, function, name="root", **more)
+
+    add(tmp_path, "bob", "admin")
+    do(tmp_path, function, name="root", **more)
+
+    assert [user.name for user in do(tmp_path, kept.all_users) if user.role == "admin"] == ["bob"]
+
+
+def test_the_last_user_who_is_no_admin_can_be_removed(tmp_path):
+    add(tmp_path, "ann", "viewer")
+    do(tmp_path, kept.remove_user, name="ann")
+
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "more", "changed"),
+    [
+        (kept.set_password, {"password_hash": "new"}, {"password_hash", "credentials"}),
+        (kept.set_role, {"role": "admin"}, {"role", "credentials"}),
+        (kept.set_role, {"role": "viewer"}, set()),
+        (kept.renew_token, {}, {"token_generation"}),
+    ],
+)
+def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does_not(tmp_path, function, more, changed):
+    before = add(tmp_path)
+    do(tmp_path, function, name="ann", **more)
+    (after,) = do(tmp_path, kept.all_users)
+
+    assert {field for field in before.__struct_fields__ if getattr(before, field) != getattr(after, field)} == changed
+
+
+def test_what_is_refused_leaves_nothing_behind(tmp_path):
+    def add_and_fail(connection):
+        kept.add_user(connection, "ann", "admin", "$hash", NOW)
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        run_beside_server(tmp_path, add_and_fail)
+
+    assert names(tmp_path) == []
+
+
+def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartError, match="expected a directory to write to"):
+        run_beside_server(tmp_path / "file" / "data", kept.all_users)
+
+
+# Sessions
+
+
+@in_a_loop
+async def test_a_session_is_known_by_its_cookie_and_survives_a_restart(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        cookie = await accounts.open_session("ann", HOUR_SECONDS)
+        identity = accounts.by_session(cookie)
+        assert (identity.name, identity.role, identity.how) == ("ann", "viewer", "session")
+        assert accounts.is_valid(identity)
+        assert accounts.by_session(cookie + "x") is None
+    async with a_server(tmp_path) as accounts:
+        assert accounts.by_session(cookie) == identity
+
+
+@in_a_loop
+async def test_a_session_ends_when_its_time_is_up(tmp_path):
+    add(tmp_path)
+    clock = Clock()
+    async with a_server(tmp_path, clock) as accounts:
+        cookie = await accounts.open_session("ann", HOUR_SECONDS)
+        identity = accounts.by_session(cookie)
+        clock.advance(HOUR_SECONDS - 0.001)
+        assert accounts.by_session(cookie) == identity
+        clock.advance(0.001)
+        assert accounts.by_session(cookie) is None
+        assert not accounts.is_valid(identity)
+
+
+@in_a_loop
+async def test_a_closed_session_ends_alone_and_stays_closed(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        closed, other = [await accounts.open_session("ann", HOUR_SECONDS) for _ in range(2)]
+        identity = accounts.by_session(closed)
+        await accounts.close_sessions([identity])
+        assert not accounts.is_valid(identity)
+        await accounts.reload()
+        assert accounts.by_session(closed) is None
+        assert accounts.by_session(other) is not None
+
+
+@in_a_loop
+async def test_a_new_session_may_end_others_and_all_of_a_user_can_be_ended(tmp_path):
+    add(tmp_path)
+    add(tmp_path, "bob")
+    async with a_server(tmp_path) as accounts:
+        old, other = [await accounts.open_session("ann", HOUR_SECONDS) for _ in range(2)]
+        of_bob = await accounts.open_session("bob", HOUR_SECONDS)
+        new = await accounts.open_session("ann", HOUR_SECONDS, instead_of=[accounts.by_session(old)])
+        assert [accounts.by_session(one) is not None for one in (old, other, new)] == [False, True, True]
+
+        await accounts.close_all_sessions("ann")
+        for _ in range(2):
+            found = [accounts.by_session(one) is not None for one in (old, other, new, of_bob)]
+            assert found == [False, False, False, True]
+            await accounts.reload()
+
+
+@in_a_loop
+async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        changes = []
+        cookie = await accounts.open_session("ann", HOUR_SECONDS)
+        identity = accounts.by_session(cookie)
+        accounts.on_change = lambda: changes.append(accounts.is_valid(identity))
+        await accounts.reload()
+        await accounts.close_sessions([identity])
+        other = accounts.by_session(await accounts.open_session("ann", HOUR_SECONDS))
+        await accounts.open_session("ann", HOUR_SECONDS, instead_of=[other])
+        await accounts.close_all_sessions("ann")
+
+        assert changes == [True, False, False, False]
+
+
+@in_a_loop
+async def test_what_was_accepted_before_a_change_is_on_disk_when_the_change_is_in_force(tmp_path):
+    add(tmp_path)
+    done = []
+    async with a_server(tmp_path) as accounts:
+        accepted = asyncio.create_task(accounts._database.write(lambda _: done.append("accepted")))
+        await asyncio.sleep(0)
+        await accounts.reload()
+        assert done == ["accepted"]
+        await accepted
+
+
+@in_a_loop
+async def test_the_name_of_the_cookie_is_the_same_after_a_restart_and_another_one_elsewhere(tmp_path):
+    names = []
+    for folder in ("here", "here", "there"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        async with a_server(tmp_path / folder) as accounts:
+            names.append(accounts.cookie_name)
+
+    assert names[0] == names[1] != names[2]
+    assert all(re.fullmatch(r"sessionid_[0-9a-f]{8}", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("function", "more"),
+    [(kept.set_password, {"password_hash": "new"}), (kept.set_role, {"role": "admin"}), (kept.remove_user, {})],
+)
+@in_a_loop
+async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path, function, more):
+    add(tmp_path)
+    add(tmp_path, "bob")
+    async with a_server(tmp_path) as accounts:
+        cookies = {name: await accounts.open_session(name, HOUR_SECONDS) for name in ("ann", "bob")}
+        tokens = {name: accounts.token_of(name) for name in ("ann", "bob")}
+        seen = {
+            name: [accounts.by_session(cookies[name]), accounts.by_token(tokens[name]), accounts.by_password(name)]
+            for name in ("ann", "bob")
+        }
+        await asyncio.to_thread(do, tmp_path, function, name="ann", **more)
+        await accounts.reload()
+
+        assert accounts.by_session(cookies["ann"]) is None
+        assert [accounts.is_valid(identity) for identity in seen["ann"]] == [False] * 3
+        assert [accounts.is_valid(identity) for identity in seen["bob"]] == [True] * 3
+
+
+@in_a_loop
+async def test_a_session_of_credentials_that_changed_before_it_was_written_is_none(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        await asyncio.to_thread(do, tmp_path, kept.set_password, name="ann", password_hash="new")
+        cookie = await accounts.open_session("ann", HOUR_SECONDS)
+        await accounts.reload()
+
+        assert accounts.by_session(cookie) is None
+
+
+@in_a_loop
+async def test_a_session_is_of_the_credentials_of_the_moment_in_which_it_was_asked_for(tmp_path, monkeypatch):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        read = accounts._database.read
+        opening = []
+
+        async def read_what_changed_after_the_sign_in(function):
+            opening.append(asyncio.create_task(accounts.open_session("ann", HOUR_SECONDS)))
+            await asyncio.sleep(0)
+            await asyncio.to_thread(do, tmp_path, kept.set_password, name="ann", password_hash="new")
+            return await read(function)
+
+        monkeypatch.setattr(accounts._database, "read", read_what_changed_after_the_sign_in)
+        await accounts.reload()
+
+        assert accounts.by_session(await opening[0]) is None
+
+
+@in_a_loop
+async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        cookie, token = await accounts.open_session("ann", HOUR_SECONDS), accounts.token_of("ann")
+        await asyncio.to_thread(do, tmp_path, kept.remove_user, name="ann")
+        await asyncio.to_thread(add, tmp_path)
+        await accounts.reload()
+
+        assert (accounts.by_session(cookie), accounts.by_token(token)) == (None, None)
+
+
+@in_a_loop
+async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "MOST_SESSIONS_A_USER", 100)
+    add(tmp_path)
+    add(tmp_path, "bob")
+    clock = Clock()
+    async with a_server(tmp_path, clock) as accounts:
+        of_bob = await accounts.open_session("bob", 1)
+        cookies = []
+        for _ in range(100):
+            cookies.append(await accounts.open_session("ann", HOUR_SECONDS))
+            clock.advance(0.001)
+        short = await accounts.open_session("ann", 10)
+
+        assert accounts.by_session(cookies[0]) is None
+        assert None not in map(accounts.by_session, [*cookies[1:], short, of_bob])
+        await accounts.reload()
+        assert accounts.by_session(cookies[0]) is None
+        assert None not in map(accounts.by_session, [*cookies[1:], short, of_bob])
+
+
+@in_a_loop
+async def test_sessions_that_ran_out_are_removed_when_another_is_opened(tmp_path):
+    add(tmp_path)
+    clock = Clock()
+    async with a_server(tmp_path, clock) as accounts:
+        for _ in range(3):
+            await accounts.open_session("ann", 1)
+        clock.advance(1)
+        await accounts.open_session("ann", 1)
+
+    def count(connection):
+        return connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+
+    assert run_beside_server(tmp_path, count) == 1
+
+
+@in_a_loop
+async def test_a_session_that_is_opened_during_a_reload_is_not_forgotten(tmp_path, monkeypatch):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        database = accounts._database
+        read, write = database.read, database.write
+        writes, opening = [], []
+
+        def noted_write(operation):
+            writes.append(operation)
+            return write(operation)
+
+        async def read_and_dawdle(function):
+            found = await read(function)
+            opening.append(asyncio.create_task(accounts.open_session("ann", HOUR_SECONDS)))
+            await asyncio.sleep(0)
+            if writes:
+                await opening[0]
+            return found
+
+        monkeypatch.setattr(database, "write", noted_write)
+        monkeypatch.setattr(database, "read", read_and_dawdle)
+        await accounts.reload()
+
+        assert accounts.by_session(await opening[0]) is not None
+
+
+@in_a_loop
+async def test_a_session_of_an_unknown_user_is_refused(tmp_path):
+    async with a_server(tmp_path) as accounts:
+        with pytest.raises(NotFound, match="eve"):
+            await accounts.open_session("eve", HOUR_SECONDS)
+
+
+# Tokens
+
+
+@in_a_loop
+async def test_a_token_is_the_same_until_it_is_renewed(tmp_path):
+    add(tmp_path)
+    add(tmp_path, "bob")
+    async with a_server(tmp_path) as accounts:
+        token = accounts.token_of("ann")
+        identity = accounts.by_token(token)
+        assert (identity.name, identity.how, identity.session) == ("ann", "token", None)
+        assert accounts.token_of("bob") != token
+    async with a_server(tmp_path) as accounts:
+        assert accounts.token_of("ann") == token
+        await asyncio.to_thread(do, tmp_path, kept.renew_token, name="ann")
+        await accounts.reload()
+        assert accounts.by_token(token) is None
+        assert not accounts.is_valid(identity)
+        assert accounts.by_token(accounts.token_of("ann")).name == "ann"
+
+
+@pytest.mark.parametrize("token", ["", "x", "ü", "\udc80", "0" * 64])
+@in_a_loop
+async def test_what_is_no_token_or_cookie_is_nobodys(tmp_path, token):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        assert (accounts.by_token(token), accounts.by_session(token)) == (None, None)
+
+
+@in_a_loop
+async def test_neither_cookie_nor_token_is_stored(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        secrets = [await accounts.open_session("ann", HOUR_SECONDS), accounts.token_of("ann")]
+        stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert [secret for secret in secrets if secret.encode() in stored] == []
+
+
+@in_a_loop
+async def test_the_key_is_made_once_for_the_owner_alone(tmp_path):
+    path = tmp_path / "secret.key"
+    async with a_server(tmp_path):
+        key = path.read_bytes()
+        assert (len(key), path.stat().st_mode & 0o777) == (32, 0o600)
+    kept._make_key(path)
+    async with a_server(tmp_path):
+        assert path.read_bytes() == key
+
+    assert sorted(file.name for file in tmp_path.glob("secret*")) == ["secret.key"]
+
+
+@in_a_loop
+async def test_a_damaged_key_stops_the_start(tmp_path):
+    (tmp_path / "secret.key").write_bytes(b"short")
+    with pytest.raises(StartError, match=r"secret\.key: expected a key of 32 bytes, got 5"):
+        async with a_server(tmp_path):
+            pass
+
+
+# The first start
+
+
+@in_a_loop
+async def test_the_first_start_makes_an_admin_with_a_password_that_is_told_once(tmp_path):
+    async with a_server(tmp_path) as accounts:
+        password = await accounts.ensure_admin(None)
+        admin = accounts.user("admin")
+        assert (admin.role, verify(admin.password_hash, password)) == ("admin", True)
+        assert await accounts.ensure_admin(None) is None
+    async with a_server(tmp_path) as accounts:
+        assert await accounts.ensure_admin("another") is None
+        assert accounts.user("admin") == admin
+
+
+@in_a_loop
+async def test_a_password_from_the_environment_is_taken_and_not_told(tmp_path):
+    async with a_server(tmp_path) as accounts:
+        assert await accounts.ensure_admin("from outside") is None
+        assert verify(accounts.user("admin").password_hash, "from outside")
+
+
+@in_a_loop
+async def test_a_password_from_the_environment_that_can_be_none_stops_the_start(tmp_path):
+    async with a_server(tmp_path) as accounts:
+        with pytest.raises(StartError, match=r"HOURGLASS_ADMIN_PASSWORD: .*1 to 1024"):
+            await accounts.ensure_admin("x" * 1025)
+
+
+@in_a_loop
+async def test_where_there_are_users_no_admin_is_made(tmp_path):
+    add(tmp_path)
+    async with a_server(tmp_path) as accounts:
+        assert await accounts.ensure_admin(None) is None
+
+    assert names(tmp_path) == ["ann"]
+
+
+@in_a_loop
+async def test_of_two_first_starts_one_makes_the_admin_and_tells_the_right_password(tmp_path):
+    async with a_server(tmp_path) as one, a_server(tmp_path) as other:
+        told = await asyncio.gather(one.ensure_admin(None), other.ensure_admin(None))
+        (password,) = filter(None, told)
+
+        assert verify(one.user("admin").password_hash, password)
+        assert one.user("admin") == other.user("admin")

@@ -1,0 +1,86 @@
+"""What ends with a sign-in ends at that moment: by a change, by age, and when it is over already."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from accounts import accounts as kept
+from accounts.accounts import Accounts
+from accounts.sign_ins import SignIns
+from storage.sqlite.database import open_database
+from tests.faults.support import in_a_loop
+from tests.unit.accounts.test_signin import Clock
+
+
+class House:
+    """Accounts with the user ann, and what lasts as long as her sign-ins."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.clock = Clock()
+
+    async def __aenter__(self):
+        self.database = await open_database(self.folder)
+        await self.database.write(partial(kept.add_user, name="ann", role="viewer", password_hash="x", now=0))
+        self.accounts = Accounts(self.database, self.folder, self.clock)
+        await self.accounts.load()
+        self.sign_ins = SignIns(self.accounts, self.clock)
+        return self
+
+    async def __aexit__(self, *_):
+        self.sign_ins.close()
+        await self.database.close()
+
+    async def session(self, seconds):
+        return self.accounts.by_session(await self.accounts.open_session("ann", seconds))
+
+    def lasting(self, identity):
+        """Set when it is ended."""
+        ended = asyncio.Event()
+        ended.handle = self.sign_ins.add(identity, ended.set)
+        return ended
+
+
+@in_a_loop
+async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else(tmp_path):
+    async with House(tmp_path) as house:
+        first, second = await house.session(3600), await house.session(3600)
+        ends, stays, removed = house.lasting(first), house.lasting(second), house.lasting(first)
+        house.sign_ins.remove(removed.handle)
+        await house.accounts.close_sessions([first])
+
+        assert [one.is_set() for one in (ends, stays, removed)] == [True, False, False]
+
+
+@in_a_loop
+async def test_each_session_ends_at_its_own_time(tmp_path):
+    async with House(tmp_path) as house:
+        late, early = await house.session(3600), await house.session(0.05)
+        stays, ends = house.lasting(late), house.lasting(early)
+        house.clock.advance(0.05)
+        await ends.wait()
+
+        assert not stays.is_set()
+
+
+@in_a_loop
+async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
+    async with House(tmp_path) as house:
+        ends = house.lasting(await house.session(3600))
+        shorter = house.clock() + 50
+        await house.database.write(lambda it: it.execute("UPDATE sessions SET expires = ?", (shorter,)))
+        await house.accounts.reload()
+        assert not ends.is_set()
+        house.clock.advance(0.05)
+        await ends.wait()
+
+
+@in_a_loop
+async def test_what_is_over_already_ends_at_once(tmp_path):
+    async with House(tmp_path) as house:
+        identity = await house.session(3600)
+        await house.accounts.close_sessions([identity])
+        ends = house.lasting(identity)
+        assert not ends.is_set()
+        await ends.wait()

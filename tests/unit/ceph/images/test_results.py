@@ -1,0 +1,230 @@
+"""What is kept of images: the newest, whatever comes late, and also what finished while nobody could keep it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ceph.images.result_store import ImageResult
+from ceph.images.results import ImageResults, sparkline
+from jobs.errors import StorageUnavailable
+from jobs.model import lifecycle
+from jobs.store import Draft
+from storage.sqlite.database import open_database
+from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.store import SqliteStore
+from tests.faults.support import in_a_loop
+
+NOW = 1_700_000_000_000
+FSID = "a3f0"
+DISK1 = ("rbd", "", "disk1")
+FIGURE = {"mean": 1.0, "p50": 1.0, "p95": 2.0, "max": 2.0}
+
+
+def result(pool="rbd", image="disk1", task=1, at=NOW, **changes):
+    values = {"size_bytes": 100, "used_bytes": 10, "figures": {"write_ops": FIGURE}, "sparkline": [1.5, None]}
+    return ImageResult(pool=pool, image=image, task=task, at=at, **{**values, **changes})
+
+
+@asynccontextmanager
+async def opened(folder):
+    """A database, the tasks and the results in it."""
+    database = await open_database(folder)
+    try:
+        yield database, SqliteStore(database), SqliteImageResults(database)
+    finally:
+        await database.close()
+
+
+@in_a_loop
+async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_path):
+    async with opened(tmp_path) as (_, _, results):
+        await results.store(FSID, [result(image="disk2"), result(image="disk1")])
+
+        assert await results.newest(FSID) == {
+            ("rbd", "", "disk1"): result(image="disk1"),
+            ("rbd", "", "disk2"): result(image="disk2"),
+        }
+        assert await results.newest("another") == {}
+
+
+@pytest.mark.parametrize("late", [{"at": NOW - 1, "task": 9}, {"at": NOW, "task": 1}])
+def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, late):
+    @in_a_loop
+    async def check():
+        async with opened(tmp_path) as (_, _, results):
+            await results.store(FSID, [result(task=2, used_bytes=20)])
+            await results.store(FSID, [result(**late, used_bytes=10)])
+
+            assert (await results.newest(FSID))[DISK1].used_bytes == 20
+
+    check()
+
+
+@in_a_loop
+async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tmp_path):
+    async with opened(tmp_path) as (_, _, results):
+        await results.store(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
+        await results.store(FSID, [result(image="there", task=2, at=NOW + 1)], ["rbd"])
+        assert [*await results.newest(FSID)] == [("other", "", "disk"), ("rbd", "", "there")]
+
+        await results.store(FSID, [result(image="there", task=3, at=NOW + 2)], None)
+        assert [*await results.newest(FSID)] == [("rbd", "", "there")]
+
+
+@in_a_loop
+async def test_old_results_are_forgotten_a_few_at_a_time(tmp_path):
+    async with opened(tmp_path) as (_, _, results):
+        await results.store(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
+
+        assert [await results.forget(NOW + 3, limit=2) for _ in range(3)] == [2, 1, 0]
+        assert [*await results.newest(FSID)] == [("rbd", "", "disk3"), ("rbd", "", "disk4")]
+
+
+# From tasks to results
+
+
+def task_result(used_bytes=10, **figures):
+    image = {"size_bytes": 100, "used_bytes": used_bytes, "measured": True, "write_ops": FIGURE, **figures}
+    series = {"write_ops": [1.0, 2.0, None], "read_ops": [0.5, 0.0, None]}
+    return {
+        "images": {"rbd/disk1": image, "rbd/idle": image, "rbd/unknown": {**image, "measured": False}},
+        "series": {"at": ["…"] * 3, "interval_seconds": 1.0, "images": {"rbd/disk1": series}},
+    }
+
+
+async def finished(store, at=NOW, job="rbd_performance", found=None, **params):
+    """A task that has run and returned."""
+    params = {"fsid": FSID, "pools": [], "images": [], **params}
+    draft = Draft(job=job, params=json.dumps(params), description="", created=at)
+    task = (await store.create([draft]))[0].task
+    steps = [lifecycle.taken(at), lifecycle.returned(json.dumps(task_result() if found is None else found), at)]
+    return await store.change(task.id, *steps)
+
+
+@asynccontextmanager
+async def keeping(store, results):
+    """What the server has, going."""
+    images = ImageResults(store, results)
+    images.start()
+    try:
+        yield images
+    finally:
+        await images.stop()
+
+
+@in_a_loop
+async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path):
+    async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
+        task = await finished(store)
+        images.task_ended(task)
+        kept = await images.newest(FSID)
+
+    disk = kept[DISK1]
+    assert (disk.task, disk.at, disk.size_bytes, disk.used_bytes) == (task.id, NOW, 100, 10)
+    assert disk.figures == {"measured": True, "write_ops": FIGURE}
+    assert disk.sparkline == [1.5, 2.0, None]
+    assert kept["rbd", "", "idle"].sparkline == [0, 0, 0]
+    assert kept["rbd", "", "unknown"].sparkline == [None, None, None]
+
+
+@in_a_loop
+async def test_other_jobs_and_failed_tasks_are_none_of_its_business(tmp_path):
+    async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
+        other = await finished(store, job="test_task")
+        draft = Draft(job="rbd_performance", params="{}", description="", created=NOW)
+        waiting = (await store.create([draft]))[0].task
+        failed = await store.change(waiting.id, lifecycle.deleted("ann", NOW, None, False))
+        for task in (other, failed):
+            images.task_ended(task)
+
+        assert await images.newest(FSID) == {}
+
+
+@in_a_loop
+async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_start(tmp_path):
+    async with opened(tmp_path) as (_, store, results):
+        for number in range(105):  # more than it reads at a time
+            await finished(store, at=NOW + number, found=task_result(used_bytes=number))
+        async with keeping(store, results) as images:
+            last = await finished(store, at=NOW + 200, found=task_result(used_bytes=200))
+            images.task_ended(last)
+            kept = await images.newest(FSID)
+        assert kept[DISK1].used_bytes == 200
+
+        await finished(store, at=NOW + 300, found=task_result(used_bytes=300))
+        async with keeping(store, results) as images:
+            await until(lambda: used_bytes(images), 300)
+
+
+@in_a_loop
+async def test_a_task_that_was_deleted_before_it_was_kept_leaves_nothing_behind(tmp_path):
+    async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
+        gone = await finished(store)
+        await store.change(gone.id, lifecycle.deleted("ann", NOW, None, False))
+        images.task_ended(gone)
+        images.task_ended(await finished(store, at=NOW + 1, found=task_result(used_bytes=11)))
+
+        assert (await images.newest(FSID))[DISK1].used_bytes == 11
+
+
+@in_a_loop
+async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_path, caplog):
+    async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
+        images.task_ended(await finished(store, found={"images": 7}))
+        images.task_ended(await finished(store, at=NOW + 1))
+
+        assert DISK1 in await images.newest(FSID)
+    assert "a defect" in caplog.text
+
+
+@in_a_loop
+async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog):
+    async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
+        keep, refused = results.store, []
+
+        async def refuse_once(*arguments):
+            if not refused:
+                refused.append(arguments)
+                raise StorageUnavailable from sqlite3.OperationalError("full")
+            await keep(*arguments)
+
+        results.store = refuse_once
+        images.task_ended(await finished(store))
+        await until(lambda: used_bytes(images), 10)
+
+    assert refused
+    assert "kept later" in caplog.text
+
+
+async def used_bytes(images):
+    kept = await images.newest(FSID)
+    return kept[DISK1].used_bytes if kept else None
+
+
+async def until(found, expected):
+    while await found() != expected:  # noqa: ASYNC110  it is written in a thread, which tells nobody
+        await asyncio.sleep(0.01)
+
+
+# Sparklines
+
+
+@given(st.lists(st.none() | st.floats(0, 1e6), max_size=720))
+def test_a_sparkline_has_at_most_60_points_within_the_bounds_of_what_it_draws(values):
+    points = sparkline(values)
+    known = [value for value in values if value is not None]
+
+    assert len(points) == min(len(values), 60)
+    assert all(min(known) - 0.1 <= point <= max(known) + 0.1 for point in points if point is not None)
+    assert any(point is not None for point in points) == bool(known)
+
+
+def test_a_sparkline_joins_neighbours():
+    assert sparkline([1.0, 3.0] * 60) == [2.0] * 60

@@ -1,0 +1,357 @@
+"""How far a pool is on its way, when it has arrived, what is said of it."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
+
+from ceph.errors import ClusterRefused, TargetChanged
+from ceph.pool_changes.progress import (
+    LONGEST_PAUSE_SECONDS,
+    MOST_CAUSE_CHARACTERS,
+    Course,
+    Look,
+    Pg,
+    PgStates,
+    cause,
+    check_target,
+    gone_on,
+    message,
+    objects_away,
+    own_pool,
+    pause_seconds,
+    percent,
+    set_out,
+    settle_seconds,
+    states_of,
+)
+from ceph.state import Check, Pool
+from jobs.definition.params import check
+
+NUMBERS = st.integers(1, 300)
+MANAGER_DOWN = Check("MGR_DOWN", "HEALTH_WARN", "no active mgr")
+OSD_DOWN = Check("OSD_DOWN", "HEALTH_WARN", "1 osds down")
+SLOW = Check("SLOW_OPS", "HEALTH_WARN", "3 slow ops")
+ODD = Check("POOL_PG_NUM_NOT_POWER_OF_TWO", "HEALTH_WARN", "1 pool has a number that is not a power of two")
+
+
+def a_pool(pg_num=8, pgp_num=None, target=64, **changed):
+    pool = Pool(
+        id=3,
+        name="rbd",
+        size=3,
+        applications=["rbd"],
+        pg_num=pg_num,
+        pg_num_target=target,
+        pg_num_pending=pg_num,
+        pgp_num=pg_num if pgp_num is None else pgp_num,
+        pgp_num_target=target,
+        autoscale="off",
+        used_bytes=0,
+    )
+    return replace(pool, **changed)
+
+
+def states(clean, **others):
+    return PgStates({"active+clean": clean, **others})
+
+
+def a_course(begin=8, target=64, **changed):
+    course = Course(pool_id=3, pool="rbd", pg_num_from=begin, pgp_num_from=begin, target=target, began_at=0)
+    return replace(course, **changed)
+
+
+def a_look(at=0.0, pool=None, told=None, **changed):
+    pool = pool or a_pool()
+    return Look(at_seconds=at, pool=pool, states=states(pool.pg_num) if told is None else told, **changed)
+
+
+def in_place(at=0.0, **changed):
+    return a_look(at, a_pool(64), states(64), **changed)
+
+
+def journey(*looks, course=None):
+    """What became of a pool after these looks."""
+    return list(accumulate(looks[1:], gone_on, initial=set_out(course or a_course(), looks[0])))[-1]
+
+
+@st.composite
+def looks(draw, target=64):
+    """Any looks at a pool, one a second, as wild as no cluster would make them."""
+    pools = st.builds(lambda pg, pgp: a_pool(pg, pgp, target), NUMBERS, NUMBERS)
+    told = st.none() | st.builds(lambda clean, others: states(clean, peering=others), NUMBERS, NUMBERS)
+    seen = draw(st.lists(st.tuples(pools, told, st.booleans()), min_size=1, max_size=30))
+    return [
+        Look(at_seconds=float(at), pool=pool, states=told, is_fresh=fresh)
+        for at, (pool, told, fresh) in enumerate(seen)
+    ]
+
+
+# Percent
+
+
+@given(begin=NUMBERS, seen=looks())
+def test_the_percent_never_falls_and_is_never_100(begin, seen):
+    percents = [
+        one.course.best_percent for one in accumulate(seen[1:], gone_on, initial=set_out(a_course(begin), seen[0]))
+    ]
+
+    assert percents == sorted(percents)
+    assert 0 <= percents[0] <= percents[-1] < 100
+
+
+@given(begin=NUMBERS, target=NUMBERS)
+def test_a_pool_that_has_all_behind_it_is_at_99(begin, target):
+    assert percent(a_course(begin, target), a_look(pool=a_pool(target, target=target))) == 99
+
+
+@given(begin=NUMBERS, target=NUMBERS)
+def test_a_pool_with_a_way_to_go_begins_at_0(begin, target):
+    way_to_go = begin != target
+    assert (percent(a_course(begin, target), a_look(pool=a_pool(begin, target=target))) == 0) is way_to_go
+
+
+@pytest.mark.parametrize(
+    ("begin", "target", "pool", "told", "expected"),
+    [
+        (8, 64, a_pool(36, 8), states(36), 20),
+        (8, 64, a_pool(64, 8), states(30, unknown=34), 40),
+        (8, 64, a_pool(64, 36), states(64), 60),
+        (8, 64, a_pool(64, 64), states(32, peering=32), 90),
+        (8, 64, a_pool(64, 64), None, 80),
+        (64, 16, a_pool(40, 28, 16), states(40), 50),
+        (8, 8, a_pool(8, 8, 8), states(2, unknown=6), 25),
+        (8, 8, a_pool(4, 4, 8), states(4), 0),
+    ],
+    ids=["split", "all split", "placed", "clean", "no manager", "merged", "new", "not yet there"],
+)
+def test_the_percent_is_what_has_moved(begin, target, pool, told, expected):
+    assert percent(a_course(begin, target), Look(at_seconds=0, pool=pool, states=told)) == expected
+
+
+def test_a_course_that_goes_on_keeps_the_percent_it_had():
+    assert set_out(a_course(best_percent=70), a_look()).course.best_percent == 70
+
+
+def test_a_course_survives_its_checkpoint():
+    course = a_course(is_set=True, best_percent=7)
+
+    assert check(asdict(course), Course | None) == course
+
+
+# Arrival
+
+
+def test_a_pool_has_settled_once_it_has_been_in_place_for_long_enough():
+    assert not journey(in_place(10), in_place(14.9)).has_settled(5)
+    assert journey(in_place(10), in_place(14.9), in_place(15)).has_settled(5)
+
+
+def test_a_moment_out_of_place_begins_the_time_anew():
+    seen = journey(in_place(10), a_look(12, a_pool(64), states(63, peering=1)), in_place(14), in_place(16))
+
+    assert (seen.arrived_at, seen.has_settled(5)) == (14, False)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        a_look(pool=a_pool(64, pgp_num=63), told=states(64)),
+        a_look(pool=a_pool(64, pg_num_pending=63), told=states(64)),
+        a_look(pool=a_pool(64, pgp_num_target=60), told=states(64)),
+        a_look(pool=a_pool(32, target=32)),
+        a_look(pool=a_pool(64), told=states(63)),
+        a_look(pool=a_pool(64), told=states(64, unknown=1)),
+        a_look(pool=a_pool(64), told=states(63, unknown=1)),
+        Look(at_seconds=0, pool=a_pool(64), states=None),
+    ],
+)
+def test_a_pool_is_not_in_place_while_anything_is_not(look):
+    assert not look.has_arrived(64)
+
+
+def test_a_pg_that_is_scrubbed_is_clean():
+    assert a_look(pool=a_pool(64), told=PgStates({"active+clean": 63, "active+clean+scrubbing+deep": 1})).has_arrived(
+        64
+    )
+
+
+def test_old_states_begin_no_arrival_and_end_no_wait():
+    assert journey(in_place(10, is_fresh=False)).arrived_at is None
+    assert not journey(in_place(10), in_place(20, is_fresh=False)).has_settled(5)
+    assert journey(in_place(10), in_place(20, is_fresh=False), in_place(21)).has_settled(5)
+
+
+@given(seen=looks())
+def test_only_a_fresh_look_at_a_pool_in_place_settles_it(seen):
+    assert not journey(*seen).has_settled(0) or (seen[-1].is_fresh and seen[-1].has_arrived(64))
+
+
+@pytest.mark.parametrize(("tick", "stats", "expected"), [(1, 1, 5), (2, 5, 10), (0.1, 0.1, 5)])
+def test_the_time_to_settle_follows_the_periods_of_the_manager(tick, stats, expected):
+    assert settle_seconds(tick, stats) == expected
+
+
+def test_a_pg_whose_new_osds_have_not_spoken_yet_is_not_clean():
+    pgs = [Pg("3.0", "active+clean", ((1,), (1,))), Pg("3.1", "active+clean", ((2,), (2,)))]
+
+    told = states_of(pgs, {"3.0": ((1,), (1,)), "3.1": ((0,), (0,))})
+
+    assert (states_of(pgs).clean, told.clean, told.count) == (2, 1, 2)
+    assert told.not_clean == "1 PG waiting for new OSDs"
+
+
+def test_a_pg_that_was_not_asked_for_is_where_it_is_told_to_be():
+    assert states_of([Pg("3.0", "active+clean", ((1,), (1,)))], {}).clean == 1
+
+
+# Standing still
+
+
+def test_a_pool_stands_still_while_no_look_differs():
+    assert journey(a_look(0), a_look(10), a_look(17)).still_seconds() == 17
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        a_look(10, a_pool(9), states(8)),
+        a_look(10, a_pool(8, pgp_num=7)),
+        a_look(10, a_pool(8, pg_num_pending=7)),
+        a_look(10, a_pool(8), states(7, peering=1)),
+        a_look(10, a_pool(8), objects_away=40),
+    ],
+    ids=["split", "placed", "to be merged", "another state", "data"],
+)
+def test_whatever_moves_is_no_standstill(moved):
+    assert journey(a_look(0), moved, replace(moved, at_seconds=17)).still_seconds() == 7
+
+
+def test_a_manager_that_falls_silent_and_comes_back_has_moved_nothing():
+    silent = Look(at_seconds=10, pool=a_pool(), states=None)
+
+    assert journey(a_look(0), silent, a_look(20)).still_seconds() == 20
+    assert journey(a_look(0), silent, a_look(20, told=states(7))).still_seconds() == 0
+
+
+@given(round_seconds=st.floats(0.1, 60), still=st.floats(0, 1e6), longer=st.floats(0, 1e6))
+def test_looks_become_rarer_the_longer_nothing_moves_and_never_rarer_than_that(round_seconds, still, longer):
+    pause = pause_seconds(round_seconds, still)
+
+    assert round_seconds <= pause <= max(round_seconds, LONGEST_PAUSE_SECONDS)
+    assert pause <= pause_seconds(round_seconds, still + longer)
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("course", "look", "expected"),
+    [
+        (a_course(), a_look(pool=a_pool(40, 22), told=states(18)), "PGs 40 of 64, placed 22 of 64, clean 18"),
+        (a_course(), Look(at_seconds=0, pool=a_pool(40, 22)), "PGs 40 of 64, placed 22 of 64, clean unknown"),
+        (
+            a_course(64, 16),
+            a_look(pool=a_pool(41, 40, 16), told=states(39)),
+            "PGs 41 down to 16, placed 40 down to 16, clean 39",
+        ),
+        (a_course(8, 8), a_look(pool=a_pool(8, target=8), told=states(5, unknown=3)), "PGs 8 of 8, clean 5"),
+        (a_course(8, 8), a_look(pool=a_pool(8, 7, 8), told=states(8)), "PGs 8 of 8, placed 7 of 8, clean 8"),
+    ],
+    ids=["grows", "no manager", "shrinks", "new", "placement apart"],
+)
+def test_the_message_says_what_is_going_on(course, look, expected):
+    assert message(journey(look, course=course), 5) == expected
+
+
+def test_the_message_says_that_it_looks_whether_all_stays_in_place():
+    told = message(journey(in_place(0), in_place(60)), 5)
+
+    assert told == "PGs 64 of 64, placed 64 of 64, clean 64; all in place, looking for 5 s whether it stays so"
+
+
+def test_the_message_says_for_how_long_nothing_has_moved_and_why():
+    still = replace(a_look(20), states=None, checks=[MANAGER_DOWN], manager_error="the mgr did not answer within 5 s")
+
+    assert message(journey(a_look(0), still), 5) == (
+        "PGs 8 of 64, placed 8 of 64, clean unknown; nothing has moved for 20 s: no active mgr (MGR_DOWN)"
+    )
+    assert "nothing has moved" not in message(journey(a_look(0), replace(still, at_seconds=14.9)), 5)
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (a_look(), "the cluster does not say why"),
+        (a_look(manager_error="the mgr did not answer within 5 s"), "the mgr did not answer within 5 s"),
+        (a_look(told=states(5, unknown=3, peering=1)), "3 PGs unknown, 1 PG peering"),
+        (
+            a_look(checks=[SLOW, OSD_DOWN], told=states(7, stale=1)),
+            "1 osds down (OSD_DOWN); 1 PG stale; 3 slow ops (SLOW_OPS)",
+        ),
+        (a_look(checks=[ODD]), "the cluster does not say why"),
+    ],
+    ids=["nothing", "mgr", "states", "osd", "advice"],
+)
+def test_the_cause_is_what_the_cluster_tells(look, expected):
+    assert cause(look) == expected
+
+
+@given(summaries=st.lists(st.text(max_size=400), max_size=20))
+def test_a_cause_is_never_empty_and_never_long(summaries):
+    checks = [Check(f"CHECK_{number}", "HEALTH_WARN", summary) for number, summary in enumerate(summaries)]
+
+    assert 0 < len(cause(a_look(checks=checks))) <= MOST_CAUSE_CHARACTERS
+
+
+def test_objects_that_are_away_are_counted_where_the_status_names_them():
+    assert objects_away({"misplaced_objects": 3, "degraded_objects": 4, "num_objects": 90}) == 7
+    assert objects_away({"num_objects": 90}) == 0
+
+
+# What must not have happened
+
+
+def test_a_pool_is_followed_by_its_id_whatever_it_is_called():
+    renamed = a_pool(name="other")
+
+    assert own_pool([a_pool(id=2), renamed], a_course()) is renamed
+
+
+def test_a_pool_that_is_gone_is_told_apart_from_another_of_its_name():
+    with pytest.raises(ClusterRefused) as gone:
+        own_pool([], a_course())
+    with pytest.raises(ClusterRefused) as replaced:
+        own_pool([a_pool(id=4)], a_course())
+
+    assert str(gone.value) == "pool 3 (rbd) was removed (errno 2, ENOENT)"
+    assert str(replaced.value).startswith("pool 3 (rbd) was removed, and the pool of that name now is another one, 4")
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        (
+            a_pool(target=128),
+            "somebody else set the number of PGs of pool rbd to 128 meanwhile, this task wanted 64",
+        ),
+        (
+            a_pool(pgp_num_target=32, autoscale="on"),
+            "somebody else set the number of PGs for placement (pgp_num) of pool rbd to 32 meanwhile, "
+            "this task wanted 64; its autoscaler is on",
+        ),
+    ],
+)
+def test_a_target_of_somebody_else_is_told(pool, expected):
+    with pytest.raises(TargetChanged) as changed:
+        check_target(pool, 64)
+
+    assert str(changed.value) == expected
+
+
+def test_the_target_that_was_set_is_no_change():
+    check_target(a_pool(), 64)

@@ -1,0 +1,208 @@
+"""What follows for a task from the jobs inside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from jobs.definition import composition
+from jobs.definition.composition import MOST_LEVELS, Step, Steps, names_in, parts_of
+from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.errors import InvalidInput, JobUnavailable, NotFound
+
+
+@job(description="Brief", round_timeout_seconds=5, memory_limit_mb=10)
+def brief() -> Iterator[Round]:
+    yield Round()
+
+
+@job(description="Long", round_timeout_seconds=60, memory_limit_mb=200)
+def long() -> Iterator[Round]:
+    yield Round()
+
+
+@job(description="Unlimited", round_timeout_seconds=0, memory_limit_mb=0)
+def unlimited() -> Iterator[Round]:
+    yield Round()
+
+
+ON_RBD = [Step("locked", {"pool": "rbd"})]
+
+
+@job(description="One of {steps}", lock=lambda steps, jobs: jobs.describe(steps[0].job, steps[0].params))
+def one_of(steps: Steps = ON_RBD, *, jobs: Registry) -> Iterator[Round]:
+    yield from jobs.begin(steps[0].job, steps[0].params, None)
+
+
+PLAIN = {declared.name: declared for declared in load_registry(["tests.support.plain_jobs"]).jobs}
+REGISTRY = Registry(PLAIN | {"brief": brief, "long": long, "unlimited": unlimited, "one_of": one_of}).configure({})
+
+
+def steps(*jobs, **params):
+    """The parameters of a chain of these jobs, all with the same parameters."""
+    return {"steps": [{"job": name, "params": params} for name in jobs]}
+
+
+def nested(levels, innermost):
+    """So many chains, each the only step of the one around it."""
+    step = innermost
+    for _ in range(levels):
+        step = {"job": "chain", "params": {"steps": [step]}}
+    return step["params"]
+
+
+def errors_of(params):
+    with pytest.raises(InvalidInput) as refused:
+        parts_of(REGISTRY, "chain", params)
+    return refused.value.errors
+
+
+def test_the_parts_of_a_task_are_its_job_and_all_inside_with_their_places():
+    params = {"steps": [{"job": "plain"}, {"job": "chain", "params": steps("once", "plain")}]}
+
+    parts = parts_of(REGISTRY, "chain", params)
+
+    assert [(part.place, part.job.name) for part in parts] == [
+        ("", "chain"), ("steps[0]", "plain"), ("steps[1]", "chain"),
+        ("steps[1].params.steps[0]", "once"), ("steps[1].params.steps[1]", "plain"),
+    ]  # fmt: skip
+
+
+def test_the_defaults_of_inner_jobs_are_filled_in_at_every_level():
+    params = {"steps": [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "plain"}]}}]}
+
+    whole = parts_of(REGISTRY, "chain", params)[0]
+
+    plain = {"job": "plain", "params": {"times": 5}}
+    assert msgspec.to_builtins(whole.params) == {"steps": [plain, {"job": "chain", "params": {"steps": [plain]}}]}
+
+
+def test_a_job_that_is_not_made_of_others_is_its_own_only_part():
+    (part,) = parts_of(REGISTRY, "plain", {"times": 2})
+    assert (part.place, part.job.name, part.params) == ("", "plain", {"times": 2})
+    with pytest.raises(NotFound, match="There is no job"):
+        parts_of(REGISTRY, "nope", {})
+
+
+def test_all_mistakes_are_told_at_once_by_their_places():
+    errors = errors_of(
+        {
+            "steps": [
+                5,
+                {"job": "nope"},
+                {"jb": "plain"},
+                {"job": "plain", "params": {"times": -1, "colour": 1}},
+                {"job": "plain", "params": 7},
+                {"job": "chain", "params": steps("plain", times=0)},
+            ],
+            "colour": 1,
+        }
+    )
+    names = ", ".join(sorted(REGISTRY._jobs))
+    assert errors == {
+        "colour": ["is not a parameter of chain, expected: steps"],
+        "steps[0]": ['expected a step like {"job": "test_task", "params": {"times": 5}}, got 5'],
+        "steps[1].job": [f'there is no job "nope"; registered: {names}'],
+        "steps[2].jb": ["is not a parameter of a step, expected: job, params"],
+        "steps[2].job": ["expected text, got nothing"],
+        "steps[3].params.colour": ["is not a parameter of plain, expected: times"],
+        "steps[3].params.times": ["expected a whole number of at least 1, got -1"],
+        "steps[4].params": ["expected an object, got 7"],
+        "steps[5].params.steps[0].params.times": ["expected a whole number of at least 1, got 0"],
+    }
+
+
+@pytest.mark.parametrize("given", [5, None, [], "plain", steps(*["plain"] * 101)["steps"]])
+def test_what_is_no_list_of_1_to_100_steps_is_refused(given):
+    (texts,) = errors_of({"steps": given}).values()
+    assert texts[0].startswith(
+        'expected a list of 1 to 100 steps like {"job": "test_task", "params": {"times": 5}}, got'
+    )
+
+
+def test_chains_nest_10_deep_and_no_deeper():
+    assert len(parts_of(REGISTRY, "chain", nested(MOST_LEVELS, {"job": "plain"}))) == MOST_LEVELS + 1
+    place = "steps[0].params." * (MOST_LEVELS - 1) + "steps[0].job"
+    assert errors_of(nested(MOST_LEVELS + 1, {"job": "plain"})) == {
+        place: ["expected at most 10 such jobs inside one another, got more"]
+    }
+
+
+def test_a_chain_has_1000_steps_in_all_and_no_more():
+    full = {"job": "chain", "params": steps(*["once"] * 99)}
+    assert len(parts_of(REGISTRY, "chain", {"steps": [full] * 10})) == 1 + 1000
+    place = "steps[9].params.steps"
+    over = {"job": "chain", "params": steps(*["once"] * 100)}
+    assert errors_of({"steps": [full] * 9 + [over]}) == {place: ["expected at most 1000 steps in all, got more"]}
+
+
+def test_a_task_holds_the_locks_of_all_its_jobs_each_once_and_sorted():
+    pools = [step for pool in "gcaebfd" for step in steps("locked", "locked", pool=pool)["steps"]]
+    params = {"steps": [{"job": "chain", "params": {"steps": pools}}, *pools, {"job": "once"}]}
+    assert composition.locks_of(REGISTRY, parts_of(REGISTRY, "chain", params)) == tuple(f"pool:{p}" for p in "abcdefg")
+
+
+def test_default_steps_are_parts_and_templates_get_the_registry_that_the_job_asks_for():
+    parts = parts_of(REGISTRY, "one_of", {})
+    assert [part.job.name for part in parts] == ["one_of", "locked"]
+    assert composition.locks_of(REGISTRY, parts) == ("Working on pool rbd", "pool:rbd")
+    assert [done.number for done in REGISTRY.begin("one_of", msgspec.to_builtins(parts[0].params), None)] == [1]
+
+
+def test_a_chain_is_described_by_its_steps_and_cut_like_all_descriptions():
+    two = [{"job": "test_task", "params": {"times": 5}}, {"job": "test_task", "params": {"times": 1}}]
+    assert REGISTRY.describe("chain", {"steps": two}) == "Chain of 2: Test task of 5 rounds, Test task of 1 round"
+    assert len(REGISTRY.describe("chain", {"steps": two * 50})) == 300
+
+
+def test_rounds_are_known_where_all_steps_declare_them():
+    counted = {"job": "test_task", "params": {"times": 5}}
+    assert REGISTRY.rounds_of("test_task", {"times": 5}) == 5
+    assert REGISTRY.rounds_of("chain", {"steps": [counted, counted]}) == 10
+    assert REGISTRY.rounds_of("chain", {"steps": [counted, {"job": "plain"}]}) is None
+
+
+def test_a_job_inside_that_is_switched_off_is_named_with_its_place():
+    registry = REGISTRY.configure({"once": {"enabled": "no"}})
+    parts = parts_of(registry, "chain", {"steps": [{"job": "plain"}, {"job": "once"}]})
+    with pytest.raises(JobUnavailable) as refused:
+        composition.refuse_unavailable(registry, parts)
+    assert str(refused.value) == (
+        "The job chain is not available here: its steps[1], once, is switched off by [once] enabled."
+    )
+
+
+def test_of_a_kept_task_all_names_are_told_also_of_jobs_that_are_gone():
+    params = {"steps": [{"job": "gone", "params": {}}, {"job": "chain", "params": steps("once", "lost")}]}
+    assert list(names_in(REGISTRY, "chain", json.dumps(params))) == ["chain", "gone", "chain", "once", "lost"]
+
+
+@pytest.mark.parametrize("kept", [{}, {"steps": ["plain"]}, {"steps": 5}, {"steps": [{"job": "plain", "params": 1}]}])
+def test_a_kept_task_whose_steps_do_not_fit_any_more_has_none_inside(kept):
+    assert list(names_in(REGISTRY, "chain", json.dumps(kept))) == ["chain"]
+
+
+def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
+    assert list(names_in(REGISTRY, "plain", "this is not JSON")) == ["plain"]
+    assert composition.round_timeout_seconds(REGISTRY, "brief", "this is not JSON", 7) == 5
+
+
+@pytest.mark.parametrize(
+    ("jobs", "default", "seconds", "mb"),
+    [
+        (["brief", "long"], 7, 60, 200),
+        (["brief", "plain"], 7, 7, 10),
+        (["brief", "plain"], 0, 0, 0),
+        (["brief", "unlimited", "long"], 7, 0, 0),
+        (["brief"], 0, 5, 10),
+    ],
+)
+def test_a_limit_is_the_largest_inside_and_none_where_one_has_none(jobs, default, seconds, mb):
+    params = json.dumps(steps(*jobs))
+    assert composition.round_timeout_seconds(REGISTRY, "chain", params, default) == seconds
+    assert composition.memory_limit_mb(REGISTRY, "chain", params, default) == mb
+    around = json.dumps({"steps": [{"job": "chain", "params": steps(*jobs)}]})
+    assert composition.round_timeout_seconds(REGISTRY, "chain", around, default) == seconds
