@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "static" / "css"
 SHEETS = sorted(FOLDER.glob("*.css"))
+WIDTHS = {"30rem", "48rem", "64rem"}
+"""As the comment in tokens.css names them."""
+
 LINK = re.compile(r'<link rel="stylesheet" href="/openattic/static/css/([^"]+)">')
 COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|\b(?:rgb|hsl|oklch)\(")
 OUTSIDE_OF_LAYERS = re.compile(
@@ -39,6 +42,13 @@ def test_the_order_of_the_layers_comes_before_all_that_is_in_one(page):
 def test_each_rule_is_in_a_layer(sheet):
     """Outside of all layers it would win over every one."""
     assert OUTSIDE_OF_LAYERS.sub("", text_of(sheet)).strip() == ""
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
+def test_layouts_change_at_three_widths(sheet):
+    conditions = re.findall(r"@(?:media|container)[^{]*\b(?:width|height)\b[^{]*", text_of(sheet))
+
+    assert {width for condition in conditions for width in re.findall(r"[\d.]+[a-z]+", condition)} <= WIDTHS
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
