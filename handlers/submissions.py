@@ -13,7 +13,7 @@ from jobs.definition.registry import Registry
 from jobs.errors import InvalidInput, Mistakes, NotFound
 from jobs.live.views import Time
 from jobs.model.task import parse_time
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 
 LARGEST_ARRAY = 1000
 

@@ -30,7 +30,7 @@ from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time
 from jobs.queue.bulk import delete_all
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LARGEST_PAGE = 500

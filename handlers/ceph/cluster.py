@@ -19,7 +19,7 @@ from handlers.http.paging import Wanted, neighbours
 from handlers.http.query import truth
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 
 STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
 TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}

@@ -20,7 +20,7 @@ from jobs.definition.params import Parameter, json_schema, validate
 from jobs.definition.registry import Registry
 from jobs.live.views import TaskView
 from jobs.model.task import iso_time
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 

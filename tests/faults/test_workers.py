@@ -16,11 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from jobs.definition.composition import limits_of
+from jobs.definition.registry import RunLimits, load_registry
+from jobs.engine import Ended
 from jobs.engines.local import pool as pool_module
-from jobs.engines.local.messages import Ended
 from jobs.engines.local.server_pipe import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
 from processes import child_process as process_module
 from tests.faults.support import (
+    MODULES,
     ROOT,
     Told,
     a_pool,
@@ -640,7 +643,7 @@ async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
         assert pool.workers()[0].state == "failed to start: exited with code 7"
 
 
-# Limits
+# RunLimits
 
 
 @in_a_loop
@@ -659,11 +662,8 @@ async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) ->
 
 @in_a_loop
 async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda order: {"takes_too_long": 0.2}.get(order.job, 0)) as (
-        pool,
-        told,
-    ):
-        pool.start_task(order(1, "takes_too_long"))
+    async with a_pool(tmp_path) as (pool, told):
+        pool.start_task(order(1, "takes_too_long", limits=RunLimits(round_timeout_seconds=0.2)))
         assert await told.death_of(1) == "a round took longer than round_timeout_seconds = 0.2"
         assert told.numbers_of(1) == [1]
         await assert_next_runs(pool, told)
@@ -671,9 +671,10 @@ async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> No
 
 @in_a_loop
 async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda _order: 0.5) as (pool, told):
+    async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
-        pool.start_task(order(1, "counts", times=2, round_seconds=LONG_ROUND_SECONDS))
+        limits = RunLimits(round_timeout_seconds=0.5)
+        pool.start_task(order(1, "counts", limits=limits, times=2, round_seconds=LONG_ROUND_SECONDS))
         await told.until(lambda: told.batches)
         await asyncio.sleep(1)  # the disk is slow
         told.acknowledging = True
@@ -687,12 +688,13 @@ async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_pa
 async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_replaced(
     tmp_path: Path, piece_bytes: int
 ) -> None:
-    """Where there is no memory at all the interpreter itself crashes now and then, and another worker takes over."""
-    async with a_pool(tmp_path, memory_limit_mb=96) as (pool, told):
+    """Without any memory left the interpreter itself crashes now and then, and another worker takes over."""
+    limits = RunLimits(memory_limit_mb=96)
+    async with a_pool(tmp_path) as (pool, told):
         for attempt in (1, 2, 3):
             await told.until(lambda: pool.free_workers)
             pid = pool.workers()[0].pid
-            pool.start_task(order(attempt, "eats_memory", in_pieces_of=piece_bytes))
+            pool.start_task(order(attempt, "eats_memory", limits=limits, in_pieces_of=piece_bytes))
             await told.until(lambda attempt=attempt: len(told.ends) + len(told.deaths) == attempt)
             if told.ends:
                 break
@@ -705,10 +707,11 @@ async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_repl
 
 @in_a_loop
 async def test_the_memory_limit_of_a_job_goes_before_that_of_all(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, memory_limit_mb=1_024) as (pool, told):
-        pool.start_task(order(1, "takes_memory", megabytes=32))
+    limits = limits_of(load_registry(MODULES).limited(RunLimits(memory_limit_mb=1_024)), "takes_memory", "{}")
+    async with a_pool(tmp_path) as (pool, told):
+        pool.start_task(order(1, "takes_memory", limits=limits, megabytes=32))
         assert (await told.end_of(1)).how == "returned"
-        pool.start_task(order(2, "takes_memory", megabytes=128))
+        pool.start_task(order(2, "takes_memory", limits=limits, megabytes=128))
         assert error_of(await told.end_of(2))["message"] == "used more than memory_limit_mb = 64"
 
 

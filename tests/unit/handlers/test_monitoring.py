@@ -41,7 +41,8 @@ def no_size():
 @pytest.fixture
 def app() -> Application:
     registry = load_registry()
-    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
+    engine = ScriptedEngine(1)
+    queue = TaskQueue(UnreadableStore(), engine, registry)
     health = SimpleNamespace(write_problem=None, problems=[], check=no_check, commits=CommitTally(), size_bytes=no_size)
     return make_application(
         SimpleNamespace(
@@ -52,6 +53,7 @@ def app() -> Application:
             tasks=SimpleNamespace(
                 store=queue._store,
                 queue=queue,
+                workers=engine,
                 stores=SimpleNamespace(health=health),
                 registry=registry,
                 rest=Rest(None),

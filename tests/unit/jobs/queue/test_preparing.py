@@ -12,7 +12,7 @@ from ceph.errors import ClusterUnavailable
 from jobs.definition.composition import given_params
 from jobs.definition.registry import Locks, Provided, Registry, Round, job, load_registry
 from jobs.errors import Conflict, InvalidInput
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from jobs.store import RequestKey
 from tests.faults.support import in_a_loop
 from tests.support.plain_jobs import plain
