@@ -22,7 +22,7 @@ FILES = {
     "static/img/hourglass.svg": ROOT / "static/img/hourglass.svg",
     "vendor/bootstrap/css/bootstrap.min.css": ROOT / "node_modules/bootstrap/dist/css/bootstrap.min.css",
 }
-PAGES = ["", "docs/"]
+PAGES = ["", "docs/", "static/css/page.css", "static/css/docs.css"]
 TAKES = {"Accept-Encoding": "gzip, deflate, br"}
 
 
