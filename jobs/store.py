@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from histogram import REQUEST_SECONDS, Histogram
+from jobs.clock import DAY_MS
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
 from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
@@ -62,7 +63,7 @@ class RequestKey(Struct, frozen=True, kw_only=True):
     at: int
 
 
-KEYS_LAST_MS = 24 * 3600 * 1000
+KEYS_LAST_MS = DAY_MS
 """How long the key of a request is remembered."""
 
 
@@ -86,8 +87,8 @@ class TaskStore(Protocol):
     Where nothing can be written at all they raise StorageUnavailable.
     """
 
-    on_commit: Callable[[int], None]
-    """Called in the event loop with the new revision after each commit."""
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        """Calls `on_commit` in the event loop with the new revision after each commit; a second call replaces it."""
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         """Creates all of them or none. Ids rise with creation and are never used again.

@@ -1,33 +1,35 @@
-"""Types with bounds: put into words, checked, described as JSON Schema, read from JSON and from lines of config.ini.
+"""Checks values by their types and bounds: JSON of a request, lines of config.ini, parameters in an address.
 
-One mechanism for the parameters of tasks and for all settings, so that a bound is written once and told the same way
-everywhere. `Meta(extra={"words": "…"})` replaces the words of a type that a pattern would not explain to anybody; JSON
-Schema has them as `x-words`.
+One mechanism for parameters of tasks, for bodies and for settings, so that a bound is written once and every mistake is
+reported in the same words (expected.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import NODEFAULT, UNSET, Meta, Struct
 from msgspec import inspect as types
 
+from jobs.definition.expected import ANY_OTHER_TYPE, LONGEST_SHOWN_VALUE, expectation, shown
 from jobs.errors import ConfigError, InvalidInput, Mistakes
 
-LONGEST_SHOWN_VALUE = 60
-ANY_OTHER_TYPE = "a valid"
-Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
+_INTEGER = re.compile(r"-?[0-9]{1,16}")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+"""As JSON has it; `float` takes much else, 1_0 and the digits of other scripts."""
 SWITCH_WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-
-JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 REQUIRED: Final = UNSET
 """The default of a parameter that has none."""
+
+
+AnyStruct = TypeVar("AnyStruct", bound=Struct)
 
 
 class Parameter(Struct, frozen=True):
@@ -53,85 +55,6 @@ class Origins(Struct, frozen=True):
 
 
 FROM_FILE = Origins()
-
-
-# Words
-
-
-def expectation(type_: object) -> str:
-    """What a value of this type has to be: `a whole number from 1 to 1000000`."""
-    return _words(types.type_info(type_))
-
-
-def _words(node: types.Type) -> str:
-    match node:
-        case types.Metadata(extra={"words": str(words)}):
-            return words
-        case types.Metadata(type=inner):
-            return _words(inner)
-        case types.IntType():
-            return f"a whole number{_range_words(node)}"
-        case types.FloatType():
-            return f"a number{_range_words(node)}"
-        case types.StrType():
-            return f"text{_length_words(node, 'character')}" + (f" that matches {node.pattern}" if node.pattern else "")
-        case types.BoolType():
-            return "true or false"
-        case types.NoneType():
-            return "null"
-        case types.LiteralType(values=values):
-            return _one_of(values)
-        case types.EnumType(cls=members):
-            return _one_of(member.value for member in members)
-        case types.UnionType(types=members):
-            return " or ".join(_words(member) for member in members)
-        case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType():
-            return f"a list{_length_words(node, 'item')}{_each_words('item', node.item_type)}"
-        case types.DictType():
-            return f"an object{_each_words('value', node.value_type)}"
-        case types.AnyType():
-            return "anything"
-        case _:
-            return f"{ANY_OTHER_TYPE} {_type_name(node)}"
-
-
-def _range_words(node: types.IntType | types.FloatType) -> str:
-    step = f" divisible by {_number(node.multiple_of)}" if node.multiple_of is not None else ""
-    if node.ge is not None and node.le is not None:
-        return f" from {_number(node.ge)} to {_number(node.le)}{step}"
-    bounds = {"at least": node.ge, "more than": node.gt, "at most": node.le, "less than": node.lt}
-    words = [f"of {side} {_number(bound)}" for side, bound in bounds.items() if bound is not None]
-    return (f" {' and '.join(words)}" if words else "") + step
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
-
-
-def _length_words(node: Sized, unit: str) -> str:
-    low, high = node.min_length, node.max_length
-    if low is not None and high is not None:
-        return f" of {f'{low} to ' if low != high else ''}{_count(high, unit)}"
-    if low is not None:
-        return f" of at least {_count(low, unit)}"
-    return f" of at most {_count(high, unit)}" if high is not None else ""
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _each_words(unit: str, node: types.Type) -> str:
-    return "" if isinstance(node, types.AnyType) else f", each {unit} {_words(node)}"
-
-
-def _one_of(values: Iterable[object]) -> str:
-    return f"one of {', '.join(map(str, values))}"
-
-
-def _type_name(node: types.Type) -> str:
-    own_name = type(node).__name__.removesuffix("Type").lower()
-    return getattr(getattr(node, "cls", None), "__name__", own_name)
 
 
 # Values
@@ -160,6 +83,22 @@ def check_text(text: str, type_: object) -> object:
             return _convert(text, type_, got=text, strict=False)
 
 
+def check_query_text(text: str, type_: object) -> object:
+    """Returns the value of one parameter in an address: numbers, true and false as in JSON, all else as it is.
+
+    Raises ValueError as `check` does.
+    """
+    value: object = text
+    match _without_metadata(types.type_info(type_)):
+        case types.IntType() if _INTEGER.fullmatch(text):
+            value = int(text)
+        case types.FloatType() if _NUMBER.fullmatch(text):
+            value = float(text)
+        case types.BoolType():
+            value = {"true": True, "false": False}.get(text, text)
+    return _convert(value, type_, got=text, show=lambda text: f'"{text[:LONGEST_SHOWN_VALUE]}"')
+
+
 def check_query(texts: Sequence[str], parameter: Parameter) -> object:
     """The value that a parameter has behind the question mark of an address: a list is given item by item, all else
     once, and its default if it is not there. Raises ValueError as `check` does."""
@@ -172,16 +111,36 @@ def check_query(texts: Sequence[str], parameter: Parameter) -> object:
     return _convert(value, parameter.type, got=value, strict=False)
 
 
-def _convert(value: object, type_: object, *, got: object, words: str | None = None, strict: bool = True) -> object:
-    """The words are made only where they are needed: it takes longer to find them than to convert."""
+def _convert(
+    value: object,
+    type_: object,
+    *,
+    got: Any,
+    show: Callable[[Any], str] = shown,
+    words: str | None = None,
+    strict: bool = True,
+) -> object:
+    """Words are made only for mistakes: it takes longer to find them than to convert."""
     try:
         converted: object = msgspec.convert(value, type_, strict=strict, dec_hook=None if strict else _from_text)
     except msgspec.ValidationError as error:
         words = words or expectation(type_)
-        raise ValueError(f"expected {words}, got {shown(got)}{_reason(error, words)}") from error
+        raise ValueError(f"expected {words}, got {show(got)}{_reason(error, words)}") from error
     if isinstance(converted, float) and not math.isfinite(converted):
-        raise ValueError(f"expected {words or expectation(type_)}, got {shown(got)}")
-    return converted
+        raise ValueError(f"expected {words or expectation(type_)}, got {show(got)}")
+    read = _reader(type_)
+    return converted if read is None else read(converted)
+
+
+def _reader(type_: object) -> Callable[[Any], object] | None:
+    """Returns the function that `Meta(extra={"read": …})` names: what else a value has to be, or becomes.
+
+    It raises ValueError in words of its own, with the value that was given.
+    """
+    if get_origin(type_) is not Annotated:
+        return None
+    extras = [meta.extra or {} for meta in get_args(type_)[1:] if isinstance(meta, Meta)]
+    return next((extra["read"] for extra in extras if "read" in extra), None)
 
 
 def _from_text(type_: type, text: object) -> object:
@@ -208,30 +167,6 @@ def _item_type(list_type: object) -> object:
     if get_origin(list_type) is Annotated:
         return _item_type(get_args(list_type)[0])
     return next(iter(get_args(list_type)), str)
-
-
-def shown(value: object) -> str:
-    """The value as JSON for a message, cut where it is long."""
-    if value is UNSET:
-        return "nothing"
-    text = _json(value)
-    return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
-
-
-def _json(value: object) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError):
-        return _repr(value)
-
-
-def _repr(value: object) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # a whole number of more digits than Python makes text of, perhaps inside of something
-        return f"something of type {type(value).__name__} that is too large to be shown"
 
 
 def validate(parameters: Sequence[Parameter], given: object, owner: str) -> dict[str, object]:
@@ -263,42 +198,31 @@ def _note_unknown_names(
     mistakes.add_all([name for name in given if name not in possible], f"is not a parameter of {owner}, {expected}")
 
 
-def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
-    """JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type that JSON cannot hold."""
-    schemas, definitions = msgspec.json.schema_components([_with_words(parameter.type) for parameter in parameters])
-    schema: dict[str, object] = {
-        "$schema": JSON_SCHEMA,
-        "type": "object",
-        "properties": {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)},
-        "required": [parameter.name for parameter in parameters if parameter.is_required],
-        "additionalProperties": False,
-    }
-    return schema | {"$defs": definitions} if definitions else schema
+def validated(struct: type[AnyStruct], given: object, owner: str) -> AnyStruct:
+    """Returns what was given as a Struct. Raises InvalidInput with all mistakes at once; msgspec stops at the first."""
+    values: dict[str, Any] = validate(fields_of(struct), given, owner)
+    return struct(**values)
 
 
-def _with_words(type_: Any) -> Any:
-    """The same type, whose own words are in its JSON Schema: msgspec leaves out what it does not know."""
-    origin, inside = get_origin(type_), get_args(type_)
-    if origin is Annotated:
-        inner, *metadata = inside
-        extras = [meta.extra or {} for meta in metadata if isinstance(meta, Meta)]
-        words = [Meta(extra_json_schema={"x-words": extra["words"]}) for extra in extras if "words" in extra]
-        return Annotated[(_with_words(inner), *metadata, *words)]
-    if origin in (None, Literal):
-        return type_
-    inner_types = tuple(map(_with_words, inside))
-    return Union[inner_types] if origin in (Union, UnionType) else origin[inner_types]  # noqa: UP007
+@cache
+def fields_of(struct: type[Struct]) -> tuple[Parameter, ...]:
+    """Returns the fields of a Struct."""
+    return tuple(
+        Parameter(field.name, field.type, _default_in_struct(field)) for field in msgspec.structs.fields(struct)
+    )
 
 
-def _with_default(parameter: Parameter, schema: dict[str, object]) -> dict[str, object]:
-    return schema if parameter.is_required else schema | {"default": msgspec.to_builtins(parameter.default)}
+def _default_in_struct(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not NODEFAULT:
+        return field.default_factory()
+    return REQUIRED if field.default is NODEFAULT else field.default
 
 
 # Settings
 
 
 def parameters_of(settings_type: type) -> tuple[Parameter, ...]:
-    """The fields of a dataclass. Raises NameError where an annotation cannot be resolved."""
+    """Returns the fields of a dataclass. Raises NameError if an annotation cannot be resolved."""
     hints = get_type_hints(settings_type, include_extras=True)
     return tuple(
         Parameter(field.name, hints[field.name], _default(field)) for field in dataclasses.fields(settings_type)

@@ -22,8 +22,6 @@ from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
 from tests.support.monitoring import Samples
 
-pytestmark = pytest.mark.gen_test
-
 
 class UnreadableStore(MemoryStore):
     async def head(self):
