@@ -310,7 +310,7 @@ async def _open_accounts(config: Config, stores: SqliteStores, admin_password: s
 async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
     """Opens what answers requests, and the bell by which commands report changes of users."""
     from accounts.reload_socket import listen
-    from accounts.sign_ins import SignIns
+    from accounts.expiry import SignIns
     from accounts.signin import SignIn
     from handlers.http.connections import Connections
     from handlers.http.limits import ClientLimits

@@ -16,7 +16,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from accounts.accounts import Identity
-from accounts.sign_ins import Lasting
+from accounts.expiry import Lasting
 from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from accounts.accounts import Accounts
-from accounts.sign_ins import SignIns
+from accounts.expiry import SignIns
 from accounts.signin import SignIn
 from ceph.images.results import ImageResults
 from ceph.pool_changes.creations import PoolCreations

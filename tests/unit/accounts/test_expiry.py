@@ -7,7 +7,7 @@ from functools import partial
 
 from accounts import accounts as kept
 from accounts.accounts import Accounts
-from accounts.sign_ins import SignIns
+from accounts.expiry import SignIns
 from storage.sqlite.database import open_database
 from tests.faults.support import in_a_loop
 from tests.unit.accounts.test_signin import Clock
