@@ -6,9 +6,10 @@ from collections import OrderedDict
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from jobs.clock import MINUTE_MS
 from jobs.errors import TooManyAttempts
 
-WINDOW_MS = 60_000
+WINDOW_MS = MINUTE_MS
 MOST_REMEMBERED = 10_000
 
 Who = tuple[str, str]

@@ -6,7 +6,6 @@ import asyncio
 import hmac
 import logging
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from accounts.lockout import MOST_REMEMBERED, FailureTable, Who, network_of
 from accounts.model import Identity
 from accounts.passwords import NOBODY, can_be_password, verify
 from accounts.settings import AuthSettings
+from jobs.clock import steady_clock
 from jobs.errors import ServiceStopping, TooManyAttempts
 
 log = logging.getLogger("hourglass.signin")
@@ -31,11 +31,6 @@ LONGEST_LINE_OF_ONE = 1200
 """A thousand people may be behind one proxy, and sign in at the same time after a restart."""
 LONGEST_KEY_CHARACTERS = 65
 """One more than a name may have: longer names cannot be those of users, and take no more memory than this."""
-
-
-def monotonic_clock() -> int:
-    """Returns the milliseconds of a clock that nobody can set."""
-    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass(eq=False)
@@ -85,7 +80,7 @@ class SignIn:
         self,
         accounts: Accounts,
         settings: AuthSettings,
-        clock: Callable[[], int] = monotonic_clock,
+        clock: Callable[[], int] = steady_clock,
         count_refused: Callable[[], None] = lambda: None,
     ) -> None:
         self._accounts = accounts

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import getpass
 import sys
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from accounts.reload_socket import notify
 from accounts.store import AccountStore
 from accounts.token_key import check_key_is_private
 from config import Parser, add_config_options, config_from
+from jobs.clock import wall_clock
 from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
 from logs import on_one_line
 
@@ -133,7 +133,7 @@ def _add(accounts: Accounts, options: argparse.Namespace) -> str:
     name, role = options.name, options.role
     accounts.run(accounts.store.check_new_name(name))
     password_hash = hash_password(_ask_password())
-    accounts.change(accounts.store.add_user(name, role, password_hash, time.time_ns() // 1_000_000))
+    accounts.change(accounts.store.add_user(name, role, password_hash, wall_clock()))
     return f"{name} may sign in now, as {role}."
 
 

@@ -7,7 +7,6 @@ import asyncio
 from accounts.accounts import Accounts
 from accounts.expiry import SignInExpiry
 from storage import sqlite
-from tests.faults.support import in_a_loop
 from tests.unit.accounts.test_signin import Clock
 
 
@@ -40,7 +39,6 @@ class House:
         return ended
 
 
-@in_a_loop
 async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else(tmp_path):
     async with House(tmp_path) as house:
         first, second = await house.session(3600), await house.session(3600)
@@ -51,7 +49,6 @@ async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else
         assert [one.is_set() for one in (ends, stays, removed)] == [True, False, False]
 
 
-@in_a_loop
 async def test_each_session_ends_at_its_own_time(tmp_path):
     async with House(tmp_path) as house:
         late, early = await house.session(3600), await house.session(0.05)
@@ -62,7 +59,6 @@ async def test_each_session_ends_at_its_own_time(tmp_path):
         assert not stays.is_set()
 
 
-@in_a_loop
 async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
     async with House(tmp_path) as house:
         ends = house.lasting(await house.session(3600))
@@ -74,7 +70,6 @@ async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
         await ends.wait()
 
 
-@in_a_loop
 async def test_what_is_over_already_ends_at_once(tmp_path):
     async with House(tmp_path) as house:
         identity = await house.session(3600)
