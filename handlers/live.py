@@ -20,7 +20,7 @@ from accounts.model import Identity
 from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
-from handlers.http.query import held_seconds, read_query, whole
+from handlers.http.query import QueryParameter, held_seconds, integer, read_query
 from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
@@ -126,7 +126,7 @@ class ChangesHandler(ApiHandler):
         "GET": Operation(
             answers={200: ChangesFrame | ResyncFrame},
             query={
-                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
+                "since": QueryParameter(integer(0), "a revision, a whole number of at least 0", required=True),
                 "wait": held_seconds("answer when there is something, or when they are over"),
             },
         ),
@@ -148,7 +148,9 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={101: None},
-            query={"since": whole(0).about("the last revision that the client has; without it, from now on")},
+            query={
+                "since": QueryParameter(integer(0), "the last revision that the client has; without it, from now on")
+            },
             problems=(403, 426),
             sends=HelloFrame | ChangesFrame | ResyncFrame | AliveFrame | StoppingFrame,
             receives=WatchOrder | UnwatchOrder,
