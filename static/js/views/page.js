@@ -56,7 +56,7 @@ function page(state, act, now, views) {
   `;
 }
 
-/** What lies below the dialogs. */
+/** Draws what lies below the dialogs. */
 function content(state, act, now, views) {
   const { open, place } = state;
   if (open !== null && place.tab === null) {
@@ -88,7 +88,7 @@ function syncDialogs(state) {
   }
 }
 
-/** Shows it once: where it is closed already, by Esc, its `close` event is on the way and changes the state. */
+/** Shows it once: if it has been closed by Esc, its `close` event is on the way and changes the state. */
 function sync(dialog, shouldBeOpen) {
   if (shouldBeOpen && !shown.has(dialog)) {
     shown.add(dialog);
@@ -97,7 +97,8 @@ function sync(dialog, shouldBeOpen) {
   if (!shouldBeOpen && shown.delete(dialog)) dialog.close();
 }
 
-/** To what has opened, and back to where it came from: the browser does so for dialogs, as far as that is still there. */
+/** Focuses what has just opened, and on closing the link it came from. Browsers do this for dialogs, unless that element is
+ * gone. */
 function moveFocus({ place }, isSignedIn) {
   const before = drawn;
   drawn = { isSignedIn, task: isSignedIn ? place.task : null };

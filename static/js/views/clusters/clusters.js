@@ -27,7 +27,7 @@ const PARTS = {
 };
 const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
 
-/** The view, as in views.js. */
+/** Draws the view, as in views.js. */
 export function clusterView(state, act, now) {
   const { ceph, place } = state;
   const cluster = clusterOf(ceph, place.view);
@@ -74,7 +74,7 @@ function age({ list }, cluster, now) {
   return html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
 }
 
-/** What does not work, in the server's words; what was last read stays on the screen. */
+/** Draws what does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
   const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;

@@ -83,7 +83,7 @@ function row(image, choice, context, { zone }) {
   `;
 }
 
-/** What gets data now: with its bar, and the way to its curves. */
+/** Returns what gets data now: with its bar, and the way to its curves. */
 function samplingLines(running, { place, act, now }) {
   return html`
     <ul class="home-tasks samplings" aria-label="Tasks that get performance data">

@@ -34,7 +34,7 @@ function internalMark() {
   return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">internal</span>`;
 }
 
-/** All of them, each isolated: they are text from outside. */
+/** Returns all of them, each isolated: they are text from outside. */
 function applicationsCell({ applications }) {
   if (applications.length === 0) return none("none");
   return applications.map((one, at) => html`${at === 0 ? nothing : ", "}${named(one)}`);

@@ -26,7 +26,7 @@ const UNKNOWN_COUNT = 3;
 const LARGE = 9999;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
-/** The view, as in views.js. */
+/** Draws the view, as in views.js. */
 export function homeView(state, act, now) {
   return html`<main class="home" id="content">${home(dataOf(state), act, now)}</main>`;
 }
@@ -90,7 +90,7 @@ function home(data, act, now) {
   `;
 }
 
-/** What is wrong with the service, in its own words. */
+/** Draws what is wrong with the service, in its own words. */
 function trouble(health) {
   if (!health?.problems.length) return nothing;
   return html`
@@ -206,7 +206,7 @@ function nameLine(task, act) {
   return html`<div class="home-task-line">${link}</div>`;
 }
 
-/** Nothing where the line of its status says why it waits. */
+/** Nothing if the line of its status says why it waits. */
 function endText(task, now) {
   if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
   const estimate = estimateOf(task, now);

@@ -10,7 +10,7 @@ export function named(text) {
   return html`<bdi>${balanced(text)}</bdi>`;
 }
 
-/** A link to a task, its number beside it. Who hears the link alone hears the number, too. */
+/** Draws a link to a task, its number beside it. Who hears the link alone hears the number, too. */
 export function taskLink(task, className, href, open) {
   return html`
     <a class=${className} href=${href} data-task=${task.id} aria-label=${numbered(task)}
