@@ -168,13 +168,11 @@ export async function listClusters() {
   return (await call("GET", "ceph")).results;
 }
 
-const PATHS = { pools: "pools", images: "rbds" };
-
-/** Returns a page of what a view lists (state/clusters/clusters.js). */
-export function listOfCluster({ view, fsid, search, ordering, page, size }) {
+/** Returns a page of what a view lists (state/clusters/clusters.js); `path` is "pools" or "rbds". */
+export function listOfCluster(path, { fsid, search, ordering, page, size }) {
   const query = new URLSearchParams({ ordering, page, pageSize: size, stale: true });
   if (search) query.append("search", search);
-  return call("GET", `ceph/${fsid}/${PATHS[view]}?${query}`);
+  return call("GET", `ceph/${fsid}/${path}?${query}`);
 }
 
 export function getPool(fsid, id) {

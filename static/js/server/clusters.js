@@ -37,7 +37,7 @@ function serveRows({ getState, set, update, failed, isInRows }) {
     set(change.viewLoadBegan(getState()));
     const { query, view, loading: { number } } = list();
     try {
-      const page = await api.listOfCluster(query);
+      const page = await api.listOfCluster(view.state.path, query);
       update(change.withViewAnswer, number, page, isInRows(), performance.now());
       await loadTasks(view);
     } catch (problem) {
@@ -86,8 +86,8 @@ function serveForm({ getState, update, failed }) {
   }
 
   async function lookUpPools(form) {
-    const query = { view: "pools", fsid: form.fsid, search: "", ordering: "name", page: 1, size: MOST_POOLS };
-    const { results } = await api.listOfCluster(query);
+    const query = { fsid: form.fsid, search: "", ordering: "name", page: 1, size: MOST_POOLS };
+    const { results } = await api.listOfCluster("pools", query);
     update(change.withViewForm, form, forms.withPools, results);
   }
 

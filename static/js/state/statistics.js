@@ -44,7 +44,7 @@ export function throughputText(minutes) {
 }
 
 /** Returns `Tasks waited 400 ms on average`. */
-export function waitingText(minutes) {
+export function meanWaitingText(minutes) {
   const seconds = meanWaitingSeconds(minutes);
   if (seconds === null) return "No task was started in the last hour.";
   return `Tasks waited ${duration(seconds)} on average`;

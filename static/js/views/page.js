@@ -7,7 +7,7 @@ import { cephFormView } from "./clusters/forms.js";
 import { freshness } from "./freshness.js";
 import { helpView } from "./help.js";
 import { settingsView } from "./settings.js";
-import { signIn } from "./sign_in.js";
+import { signInView } from "./sign_in.js";
 import { confirmView } from "./tasks/confirm.js";
 import { dialogView } from "./tasks/dialog.js";
 import { startView } from "./tasks/start.js";
@@ -23,7 +23,7 @@ let drawn = { isSignedIn: null, task: null };
 export function draw(state, act, now, views) {
   const isSignedIn = state.user !== "";
   const then = document.activeElement?.dataset.then;
-  render(isSignedIn ? page(state, act, now, views) : signIn(state, act), root);
+  render(isSignedIn ? page(state, act, now, views) : signInView(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
   if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();

@@ -5,7 +5,7 @@ import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { details, isFailure, isNote, shown, taskOf, title } from "../state/notices/toasts.js";
 import { moreText } from "../text/sentences.js";
 import { EXCEPTION, isFailed } from "../text/statuses.js";
-import { follow } from "./parts/links.js";
+import { onPlainClick } from "./parts/links.js";
 import { statusIcon, statusTone } from "./tasks/status.js";
 
 const canHover = matchMedia("(hover: hover)");
@@ -67,7 +67,7 @@ function titleView(toast, act) {
 }
 
 function link(href, text, open, label = nothing) {
-  return html`<a class="toast-link" href=${href} aria-label=${label} @click=${follow(open)}>${text}</a>`;
+  return html`<a class="toast-link" href=${href} aria-label=${label} @click=${onPlainClick(open)}>${text}</a>`;
 }
 
 /** By keyboard the focus moves to the next message, if there is one. */

@@ -174,7 +174,7 @@ function eachWords(unit, schema, definitions) {
 }
 
 /** Returns the effect of leaving the field empty, if that is neither a mistake nor obvious. */
-export function emptyText(field) {
+export function leftEmptyText(field) {
   if (field.isNullable && field.isRequired) return "may be empty";
   if (field.isRequired || field.default === null) return "";
   if (field.isNullable) return "empty means none";

@@ -11,7 +11,7 @@ import { counted, number, percent } from "../../text/format.js";
 import { estimateOf } from "../../text/sentences.js";
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../../text/statuses.js";
 import { elsewhereCard } from "../clusters/elsewhere.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { taskLink } from "../parts/names.js";
 import { paused } from "../parts/paused.js";
 import { timeView } from "../parts/time.js";
@@ -130,7 +130,7 @@ function tile(tab, data, act) {
   const count = countOf(tab, data.counts);
   const isBad = tab === "failed" && data.unseenCount > 0;
   return html`
-    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${follow(() => act.openTab(tab))}>
+    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${onPlainClick(() => act.openTab(tab))}>
       <span class="tile-title">
         <i class=${`bi ${TILE_ICONS[tab]} ${isBad ? "text-failed" : ""}`} aria-hidden="true"></i> ${TABS[tab].title}
       </span>
@@ -217,7 +217,7 @@ function endText(task, now) {
 
 function more(tab, text, act) {
   return html`
-    <p class="home-more"><a href=${`?tab=${tab}`} @click=${follow(() => act.openTab(tab))}>
+    <p class="home-more"><a href=${`?tab=${tab}`} @click=${onPlainClick(() => act.openTab(tab))}>
       ${text} <i class="bi bi-arrow-right" aria-hidden="true"></i>
     </a></p>
   `;

@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { stateWords, workersText } from "../../state/statistics.js";
 import { bytes, duration, number, percent } from "../../text/format.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 
 const COLUMNS = ["Worker", "State", "Task", "CPU", "Memory", "Uptime", "Done"];
 const PLACEHOLDERS = [0, 1];
@@ -88,7 +88,7 @@ function known(value, view) {
 }
 
 function taskLink(id, name, act) {
-  return html`<a href=${`?task=${id}`} title=${name} @click=${follow(() => act.openTask(id))}>#${id}</a>`;
+  return html`<a href=${`?task=${id}`} title=${name} @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>`;
 }
 
 function stateOf(word) {

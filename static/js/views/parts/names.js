@@ -3,7 +3,7 @@
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { balanced } from "../../text/bidi.js";
 import { numbered } from "../../text/sentences.js";
-import { follow } from "./links.js";
+import { onPlainClick } from "./links.js";
 
 /** Text whose own direction ends with it. */
 export function named(text) {
@@ -14,7 +14,7 @@ export function named(text) {
 export function taskLink(task, className, href, open) {
   return html`
     <a class=${className} href=${href} data-task=${task.id} aria-label=${numbered(task)}
-      @click=${follow(open)}>${named(task.description)}</a>
+      @click=${onPlainClick(open)}>${named(task.description)}</a>
     ${taskNumber(task)}
   `;
 }

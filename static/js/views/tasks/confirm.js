@@ -24,7 +24,7 @@ function stop(event, act) {
 }
 
 function content(confirm, act, { freshness, toasts }) {
-  const { tasks, matching, busy, error, results } = confirm;
+  const { tasks, matching, busy, error } = confirm;
   const what = whatOf(confirm);
   return html`
     <header class="layer-head"><h2 id="confirm-title">Delete ${what}</h2></header>

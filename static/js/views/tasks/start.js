@@ -5,7 +5,7 @@ import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isChoosable } from "../../state/tasks/choosing.js";
 import { INCOMPLETE, canStart, jobNamed, placed } from "../../state/tasks/job_form.js";
-import { emptyText, fieldsOf } from "../../state/tasks/schema_fields.js";
+import { leftEmptyText, fieldsOf } from "../../state/tasks/schema_fields.js";
 import { isolated } from "../../text/bidi.js";
 import { secondStartText, startText } from "../../text/sentences.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
@@ -209,7 +209,7 @@ function areaControl(field, { id, isFirst, about, isRequired, isInvalid, value, 
   `;
 }
 
-function checkControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
+function checkControl(field, { id, isFirst, about, isInvalid, value, set }) {
   return html`
     <input class="form-check-input" type="checkbox" id=${id} ?autofocus=${isFirst} aria-invalid=${isInvalid}
       aria-describedby=${about} .checked=${live(value === true)} @change=${(event) => set(event.target.checked)}>
@@ -246,7 +246,7 @@ const HOW_CHOSEN = {
 function hint(field, id, canChoose) {
   const isPlain = field.hint === "text" || ["boolean", "choice"].includes(field.kind);
   const words = canChoose ? chosenWords(field) : isPlain ? "" : field.hint;
-  const expected = [words, emptyText(field)].filter(Boolean).join("; ");
+  const expected = [words, leftEmptyText(field)].filter(Boolean).join("; ");
   const how = canChoose ? (HOW_CHOSEN[field.kind] ?? HOW_CHOSEN.text) : HOW[field.kind];
   return html`
     <div id=${`${id}-hint`} class="start-hint">

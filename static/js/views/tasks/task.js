@@ -10,7 +10,7 @@ import { readable } from "../../text/json.js";
 import { estimateOf, roundText, underWayText } from "../../text/sentences.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
 import { copyButton, jsonBlock, textBlock } from "../parts/json.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { named } from "../parts/names.js";
 import { loading } from "../parts/paged_list.js";
 import { timeView } from "../parts/time.js";
@@ -257,7 +257,7 @@ function lockPlace(position) {
 }
 
 function taskLink(id, act) {
-  return html`<a href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>#${id}</a>`;
+  return html`<a href=${`?task=${id}`} @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>`;
 }
 
 // What it runs with.
