@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 from msgspec import Meta
 
 from ceph.settings import ClusterSettings
-from jobs.definition.params import Origins, parameters_of, read_section, shown, unknown
+from jobs.definition.expected import shown
+from jobs.definition.params import Origins, parameters_of, read_section, unknown
 from jobs.definition.registry import RunLimits
 from jobs.errors import ConfigError
 

@@ -137,14 +137,19 @@ async def open_tasks(
         await on_stores(stores)
     store = stores.tasks
     pool = _worker_pool(config)
-    queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
-    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
+    feed = Feed(store, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
     images = ImageResults(store, stores.image_results)
-    queue.on_final = feed.task_is_final
-    queue.on_ended = images.task_ended
-    await feed.start()
+    queue = TaskQueue(
+        store,
+        pool,
+        registry,
+        config.workers.max_worker_deaths,
+        on_settled=feed.task_settled,
+        on_ended=images.task_ended,
+    )
+    await feed.start(queue.derived)
     stack.push_async_callback(feed.stop)
     await pool.start()
     clusters.start()
@@ -160,6 +165,7 @@ async def open_tasks(
         stores=stores,
         store=store,
         queue=queue,
+        workers=pool,
         feed=feed,
         registry=registry,
         clusters=clusters,
@@ -286,7 +292,7 @@ async def _open_accounts(config: Config, stores: SqliteStores, admin_password: s
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
     from accounts.accounts import Accounts
-    from jobs.queue.task_queue import wall_clock
+    from jobs.clock import wall_clock
 
     accounts = Accounts(stores.database, config.storage.data_dir, wall_clock)
     await accounts.load()

@@ -86,7 +86,23 @@ class EngineListener(Protocol):
         """The worker of this task is dead. `reason` is like `killed by signal 9 (out of memory?)`."""
 
 
-class Engine(Protocol):
+class Workers(Protocol):
+    """What people can see of an engine's workers."""
+
+    def workers(self) -> list[WorkerState]:
+        """Returns the workers as they are now."""
+
+    def worker_states(self) -> list[str]:
+        """Returns their states alone, at no cost, in the order of `workers`."""
+
+    def changed_workers(self) -> int:
+        """Returns how many run other code than the server: it was replaced on disk after the start."""
+
+    def worker_usage(self) -> list[Usage]:
+        """Returns what they have used, in the order of `workers`."""
+
+
+class Engine(Workers, Protocol):
     """Runs tasks, one in each worker."""
 
     listener: EngineListener
@@ -106,18 +122,6 @@ class Engine(Protocol):
 
     def kill_task(self, task_id: int) -> None:
         """Kills the task's worker; `worker_died` follows. Does nothing if the task is not running."""
-
-    def workers(self) -> list[WorkerState]:
-        """Returns the workers as they are now."""
-
-    def worker_states(self) -> list[str]:
-        """Returns their states alone, at no cost, in the order of `workers`."""
-
-    def changed_workers(self) -> int:
-        """Returns how many run other code than the server: it was replaced on disk after the start."""
-
-    def worker_usage(self) -> list[Usage]:
-        """Returns what they have used, in the order of `workers`."""
 
     async def stop(self, grace_seconds: float) -> None:
         """Starts no new rounds, waits up to `grace_seconds` for those under way, then kills every worker.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -13,12 +14,28 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Slow tests are for `make test-full`, or for who asks for them by -m."""
+    """Runs coroutines by pytest-tornado, and leaves out slow tests unless they are asked for by --full or -m."""
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "function", None)) and not item.get_closest_marker("gen_test"):
+            item.add_marker(pytest.mark.gen_test)
     if config.getoption("--full") or config.getoption("-m"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
     items[:] = [item for item in items if item not in slow]
     config.hook.pytest_deselected(items=slow)
+
+
+SECONDS_WITHOUT_MARK = 5.0
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Names tests that took long and are not marked as slow. Fails none, since any test is slow on a busy machine."""
+    passed = terminalreporter.stats.get("passed", [])
+    long = [report for report in passed if report.duration > SECONDS_WITHOUT_MARK and "slow" not in report.keywords]
+    if long:
+        terminalreporter.section(f"took over {SECONDS_WITHOUT_MARK:g} s and are not marked as slow")
+    for report in sorted(long, key=lambda report: -report.duration):
+        terminalreporter.write_line(f"{report.duration:.1f} s {report.nodeid}")
 
 
 @pytest.fixture

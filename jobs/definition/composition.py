@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jobs.definition.params import REQUIRED, shown, validate
+from jobs.definition.expected import shown
+from jobs.definition.params import REQUIRED, validate
 from jobs.definition.registry import Job, Registry, RunLimits
 from jobs.definition.steps import A_STEP, MOST_STEPS, STEP_PARAMETERS, Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound

@@ -18,18 +18,9 @@ from typing import Literal, TypeVar, cast
 from msgspec import Struct
 
 from jobs.definition.choices import Choices, choices_of
-from jobs.definition.params import (
-    FROM_FILE,
-    REQUIRED,
-    Origins,
-    Parameter,
-    check,
-    json_schema,
-    parameters_of,
-    read_section,
-    shown,
-    validate,
-)
+from jobs.definition.expected import shown
+from jobs.definition.params import FROM_FILE, REQUIRED, Origins, Parameter, check, parameters_of, read_section, validate
+from jobs.definition.schemas import json_schema
 from jobs.definition.steps import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import select
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,20 +22,6 @@ PATIENCE_SECONDS = 60
 MODULES = ("tests.faults.misbehaving_jobs",)
 ROOT = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
-
-
-def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """The coroutine as a plain test, with a patience that only a hanging one uses up."""
-
-    @functools.wraps(test)
-    def run(**fixtures: object) -> None:
-        asyncio.run(patiently(**fixtures))
-
-    async def patiently(**fixtures: object) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await test(**fixtures)
-
-    return run
 
 
 class Told:

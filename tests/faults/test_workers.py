@@ -30,7 +30,6 @@ from tests.faults.support import (
     a_starting_pool,
     another_server,
     assert_next_runs,
-    in_a_loop,
     lines_of,
     order,
     state_of,
@@ -50,7 +49,6 @@ def error_of(ended: Ended) -> dict[str, str]:
 # Tasks that go well
 
 
-@in_a_loop
 async def test_rounds_and_result_are_reported_in_order(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "counts", times=4))
@@ -64,7 +62,6 @@ async def test_rounds_and_result_are_reported_in_order(tmp_path: Path) -> None:
         assert rounds == sorted(rounds, key=lambda done: done.at)
 
 
-@in_a_loop
 async def test_a_task_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "counts", checkpoint={"done": 2}, after_round=2, times=4))
@@ -72,7 +69,6 @@ async def test_a_task_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         assert told.numbers_of(1) == [3, 4]
 
 
-@in_a_loop
 async def test_several_workers_run_several_tasks_and_a_busy_pool_refuses_more(tmp_path: Path) -> None:
     go = tmp_path / "go"
     async with a_pool(tmp_path, count=2) as (pool, told):
@@ -85,7 +81,6 @@ async def test_several_workers_run_several_tasks_and_a_busy_pool_refuses_more(tm
         assert {(await told.end_of(task)).how for task in (1, 2)} == {"returned"}
 
 
-@in_a_loop
 async def test_workers_are_seen_as_they_are(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path, count=2) as (pool, _told):
@@ -99,7 +94,6 @@ async def test_workers_are_seen_as_they_are(tmp_path: Path) -> None:
         assert busy.uptime_seconds > 0
 
 
-@in_a_loop
 async def test_a_worker_parts_from_terminal_and_offers_itself_to_the_oom_killer(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, _told):
         pid = pool.workers()[0].pid
@@ -116,7 +110,6 @@ def test_a_worker_imports_nothing_of_the_server() -> None:
 # Jobs that raise
 
 
-@in_a_loop
 async def test_a_job_that_raises_is_told_with_its_own_frames(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "fails", rounds=2))
@@ -140,7 +133,6 @@ async def test_a_job_that_raises_is_told_with_its_own_frames(tmp_path: Path) -> 
         ("long", "ValueError", "x" * 10_000),
     ],
 )
-@in_a_loop
 async def test_what_is_hard_to_tell_is_told(tmp_path: Path, kind: str, name: str, message: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "raises", kind=kind))
@@ -151,7 +143,6 @@ async def test_what_is_hard_to_tell_is_told(tmp_path: Path, kind: str, name: str
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_an_exception_that_does_not_say_its_class_ends_its_task_and_not_its_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -161,7 +152,6 @@ async def test_an_exception_that_does_not_say_its_class_ends_its_task_and_not_it
         assert pool.workers()[0].pid == pid
 
 
-@in_a_loop
 async def test_sys_exit_ends_the_task_and_not_the_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -172,7 +162,6 @@ async def test_sys_exit_ends_the_task_and_not_the_worker(tmp_path: Path) -> None
         assert pool.workers()[0].pid == pid
 
 
-@in_a_loop
 async def test_a_job_or_parameters_that_are_not_there_end_the_task(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "no_such_job"))
@@ -213,7 +202,6 @@ async def test_a_job_or_parameters_that_are_not_there_end_the_task(tmp_path: Pat
         ("huge checkpoint", "the round's checkpoint takes 1,048,587 bytes as JSON, at most 1,048,576 are kept"),
     ],
 )
-@in_a_loop
 async def test_a_round_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, kind: str, words: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "yields", kind=kind))
@@ -237,7 +225,6 @@ async def test_a_round_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, 
         ("huge", "the job's result takes 10,485,762 bytes as JSON, at most 10,485,760 are kept"),
     ],
 )
-@in_a_loop
 async def test_a_result_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, kind: str, words: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "returns", kind=kind))
@@ -247,7 +234,6 @@ async def test_a_result_that_may_not_be_sent_is_refused_in_words(tmp_path: Path,
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_clean_up_that_fails_after_a_refusal_is_logged(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,7 +246,6 @@ async def test_a_clean_up_that_fails_after_a_refusal_is_logged(
     assert "the door is stuck" in printed
 
 
-@in_a_loop
 async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,7 +273,6 @@ async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
         ("sends_garbage", {}, "sent something that is not a message"),
     ],
 )
-@in_a_loop
 async def test_a_worker_that_dies_is_told_in_words_and_replaced(
     tmp_path: Path, job: str, params: dict[str, object], reason: str
 ) -> None:
@@ -301,7 +285,6 @@ async def test_a_worker_that_dies_is_told_in_words_and_replaced(
         assert pool.workers()[0].pid != pid
 
 
-@in_a_loop
 async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported(tmp_path: Path) -> None:
     began, ran = tmp_path / "began", tmp_path / "ran"
     async with a_pool(tmp_path) as (pool, told):
@@ -320,7 +303,6 @@ async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported
         assert ran.read_text().split() == ["1", "2", "3"]
 
 
-@in_a_loop
 async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         process = pool._workers[0].process
@@ -331,7 +313,6 @@ async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_
         assert told.deaths == [(1, "exited with code 3")]
 
 
-@in_a_loop
 async def test_an_idle_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -341,7 +322,6 @@ async def test_an_idle_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_death_is_noticed_and_children_are_killed_though_one_holds_the_pipe(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with a_pool(tmp_path) as (pool, told):
@@ -355,7 +335,6 @@ async def test_a_death_is_noticed_and_children_are_killed_though_one_holds_the_p
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_children_that_a_finished_task_left_are_killed_with_the_worker(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with a_pool(tmp_path) as (pool, told):
@@ -367,7 +346,6 @@ async def test_children_that_a_finished_task_left_are_killed_with_the_worker(tmp
             await until_gone(int(pid))
 
 
-@in_a_loop
 async def test_a_fork_that_goes_on_as_if_it_were_the_worker_reports_nothing(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "forks_and_goes_on", times=3))
@@ -378,7 +356,6 @@ async def test_a_fork_that_goes_on_as_if_it_were_the_worker_reports_nothing(tmp_
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_worker_that_closes_its_pipe_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "END_SECONDS", 0.05)
     async with a_pool(tmp_path) as (pool, told):
@@ -388,7 +365,6 @@ async def test_a_worker_that_closes_its_pipe_is_killed(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("job", ["holds_gil", "waits"])
-@in_a_loop
 async def test_no_worker_outlives_a_server_that_is_killed(tmp_path: Path, job: str) -> None:
     began = tmp_path / "began"
     params = {"holds_gil": {"seconds": 3600}, "waits": {"times": 1, "in_round": 1, "until": NEVER}}[job]
@@ -400,7 +376,6 @@ async def test_no_worker_outlives_a_server_that_is_killed(tmp_path: Path, job: s
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@in_a_loop
 async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with another_server(tmp_path, "leaves_children", pids_path=str(pids), until=NEVER) as server:
@@ -411,7 +386,6 @@ async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: P
             os.kill(pid, signal.SIGKILL)
 
 
-@in_a_loop
 async def test_workers_hold_the_lock_until_they_end(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
         async with a_pool(tmp_path) as (pool, _told):
@@ -421,7 +395,6 @@ async def test_workers_hold_the_lock_until_they_end(tmp_path: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@in_a_loop
 async def test_signals_to_stop_do_not_disturb_a_worker(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -436,7 +409,6 @@ async def test_signals_to_stop_do_not_disturb_a_worker(tmp_path: Path) -> None:
 # Abort and force
 
 
-@in_a_loop
 async def test_an_abort_takes_effect_when_the_round_has_ended(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -458,7 +430,6 @@ async def test_an_abort_takes_effect_when_the_round_has_ended(tmp_path: Path) ->
         ("fails_to_clean_up", "OSError", "the door is stuck"),
     ],
 )
-@in_a_loop
 async def test_a_clean_up_that_fails_is_told(tmp_path: Path, job: str, name: str, words: str) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -471,7 +442,6 @@ async def test_a_clean_up_that_fails_is_told(tmp_path: Path, job: str, name: str
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_job_that_returns_has_returned_though_it_was_aborted(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -483,7 +453,6 @@ async def test_a_job_that_returns_has_returned_though_it_was_aborted(tmp_path: P
         assert (ended.how, ended.result) == ("returned", '"late"')
 
 
-@in_a_loop
 async def test_force_does_not_wait_even_for_a_worker_that_holds_the_gil(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -494,7 +463,6 @@ async def test_force_does_not_wait_even_for_a_worker_that_holds_the_gil(tmp_path
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_worker_that_is_being_killed_gets_no_other_task_though_it_has_just_ended_one(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         process = pool._workers[0].process
@@ -507,7 +475,6 @@ async def test_a_worker_that_is_being_killed_gets_no_other_task_though_it_has_ju
         assert not told.deaths
 
 
-@in_a_loop
 async def test_orders_for_a_task_that_does_not_run_change_nothing(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         for command in (pool.acknowledge, pool.abort_task, pool.kill_task):
@@ -528,7 +495,6 @@ async def acknowledge_late(pool: pool_module.WorkerPool, told: Told, task_id: in
         pool.acknowledge(task_id)
 
 
-@in_a_loop
 async def test_a_flood_of_rounds_arrives_once_and_in_order_in_batches_of_bounded_size(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -540,7 +506,6 @@ async def test_a_flood_of_rounds_arrives_once_and_in_order_in_batches_of_bounded
         assert max(sum(len(done.output or "") for done in rounds) for rounds in batches) < MOST_GATHERED_BYTES + 5_000
 
 
-@in_a_loop
 async def test_a_flood_waits_for_its_acknowledgement(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -554,7 +519,6 @@ async def test_a_flood_waits_for_its_acknowledgement(tmp_path: Path) -> None:
         assert sum(done.seconds for done in ended.rounds) <= LONG_ROUND_SECONDS + ended.rounds[-1].seconds
 
 
-@in_a_loop
 async def test_a_long_round_is_acknowledged_before_the_next_one_begins(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     async with a_pool(tmp_path) as (pool, told):
@@ -568,7 +532,6 @@ async def test_a_long_round_is_acknowledged_before_the_next_one_begins(tmp_path:
         assert ran.read_text().split() == ["1"]
 
 
-@in_a_loop
 async def test_what_has_gathered_leaves_on_the_acknowledgement_though_a_long_round_is_under_way(
     tmp_path: Path,
 ) -> None:
@@ -588,7 +551,6 @@ async def test_what_has_gathered_leaves_on_the_acknowledgement_though_a_long_rou
         assert told.numbers_of(1) == [1, 2, 3, 4]
 
 
-@in_a_loop
 async def test_an_order_larger_than_the_pipe_does_not_block_the_loop(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         os.kill(pool.workers()[0].pid, signal.SIGSTOP)
@@ -606,7 +568,6 @@ async def test_an_order_larger_than_the_pipe_does_not_block_the_loop(tmp_path: P
 # Boot
 
 
-@in_a_loop
 async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -632,7 +593,6 @@ async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
         assert pool._workers[0]._boot_delay_seconds == 0.01
 
 
-@in_a_loop
 async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -646,7 +606,6 @@ async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
 # RunLimits
 
 
-@in_a_loop
 async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) -> None:
     async with a_pool(tmp_path, tasks_per_worker=2) as (pool, told):
         pids = []
@@ -660,7 +619,6 @@ async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) ->
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "takes_too_long", limits=RunLimits(round_timeout_seconds=0.2)))
@@ -669,7 +627,6 @@ async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> No
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -684,7 +641,6 @@ async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_pa
 
 
 @pytest.mark.parametrize("piece_bytes", [64, 1024 * 1024, 8 * 1024 * 1024])
-@in_a_loop
 async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_replaced(
     tmp_path: Path, piece_bytes: int
 ) -> None:
@@ -705,7 +661,6 @@ async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_repl
         assert pool.workers()[0].pid != pid
 
 
-@in_a_loop
 async def test_the_memory_limit_of_a_job_goes_before_that_of_all(tmp_path: Path) -> None:
     limits = limits_of(load_registry(MODULES).limited(RunLimits(memory_limit_mb=1_024)), "takes_memory", "{}")
     async with a_pool(tmp_path) as (pool, told):
@@ -718,7 +673,6 @@ async def test_the_memory_limit_of_a_job_goes_before_that_of_all(tmp_path: Path)
 # Stop
 
 
-@in_a_loop
 async def test_a_stop_lets_rounds_end_within_the_grace_and_starts_no_new_ones(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path, count=2) as (pool, told):
@@ -735,7 +689,6 @@ async def test_a_stop_lets_rounds_end_within_the_grace_and_starts_no_new_ones(tm
         assert {view.pid for view in pool.workers()} == {None}
 
 
-@in_a_loop
 async def test_a_stop_interrupts_a_worker_that_waits_for_its_acknowledgement(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -745,7 +698,6 @@ async def test_a_stop_interrupts_a_worker_that_waits_for_its_acknowledgement(tmp
         assert [ended.how for ended in told.ends] == ["interrupted"]
 
 
-@in_a_loop
 async def test_after_the_grace_workers_are_killed(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -756,7 +708,6 @@ async def test_after_the_grace_workers_are_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["a second call", "a cancelled call"])
-@in_a_loop
 async def test_a_stop_that_becomes_urgent_kills_at_once(tmp_path: Path, how: str) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -769,7 +720,6 @@ async def test_a_stop_that_becomes_urgent_kills_at_once(tmp_path: Path, how: str
         assert told.deaths == [(1, "killed, as the server stopped at once")]
 
 
-@in_a_loop
 async def test_a_thread_that_a_job_left_does_not_keep_a_worker_from_ending(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -781,7 +731,6 @@ async def test_a_thread_that_a_job_left_does_not_keep_a_worker_from_ending(
         assert caplog.messages[-1].endswith("ended: exited with code 0")
 
 
-@in_a_loop
 async def test_a_stop_does_not_wait_for_workers_that_are_still_starting(tmp_path: Path) -> None:
     async with a_starting_pool(tmp_path, count=2) as (pool, told):
         await pool.stop(3600)
