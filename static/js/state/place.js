@@ -48,15 +48,7 @@ export function placeFrom(query) {
     curves: curvesFrom(given),
   };
   if (!Object.hasOwn(TABS, tab ?? "")) return common;
-  const sort = given.get("sort");
-  return {
-    ...common,
-    tab,
-    search: (given.get("search") ?? "").slice(0, LONGEST_SEARCH),
-    ordering: isOrdering(tab, sort) ? sort : null,
-    page: whole(given.get("page")) ?? 1,
-    size: PAGE_SIZES.find((size) => String(size) === given.get("size")) ?? null,
-  };
+  return { ...common, tab, ...listFrom((name) => given.get(name), TABS[tab].orderings) };
 }
 
 /** Its parameters have a prefix: over it, the dialog has some of the same names. */
@@ -68,10 +60,7 @@ function viewFrom(given) {
   return {
     ...atView(given.get("view")),
     cluster: own("cluster"),
-    search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
-    ordering: known.orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
-    page: whole(own("page")) ?? 1,
-    size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
+    ...listFrom(own, known.orderings),
     form,
     pool: form === null ? null : whole(own("pool")),
   };
@@ -90,8 +79,14 @@ function whole(text) {
   return /^[1-9]\d{0,14}$/.test(text ?? "") ? Number(text) : null;
 }
 
-function isOrdering(tab, text) {
-  return TABS[tab].orderings.includes((text ?? "").replace(/^-/, ""));
+/** Reads what a list in it shows; `own(name)` is one of its parameters. */
+function listFrom(own, orderings) {
+  return {
+    search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
+    ordering: orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
+    page: whole(own("page")) ?? 1,
+    size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
+  };
 }
 
 /** Returns the address that shows this place, without what need not be said. */
@@ -100,10 +95,7 @@ export function addressOf(place) {
   const put = (name, value, ordinary) => value === ordinary || query.set(name, String(value));
   if (place.view !== null) putView(place.view, put);
   put("tab", place.tab, null);
-  put("search", place.search, "");
-  put("sort", place.ordering, null);
-  put("page", place.page, 1);
-  put("size", place.size, null);
+  putList(place, put);
   put("task", place.task, null);
   put("start", place.start, null);
   put("from", place.from, null);
@@ -115,12 +107,16 @@ export function addressOf(place) {
 function putView(view, put) {
   put("view", view.name, null);
   put("view.cluster", view.cluster, null);
-  put("view.search", view.search, "");
-  put("view.sort", view.ordering, null);
-  put("view.page", view.page, 1);
-  put("view.size", view.size, null);
+  putList(view, put, "view.");
   put("view.form", view.form, null);
   put("view.pool", view.pool, null);
+}
+
+function putList({ search, ordering, page, size }, put, prefix = "") {
+  put(`${prefix}search`, search, "");
+  put(`${prefix}sort`, ordering, null);
+  put(`${prefix}page`, page, 1);
+  put(`${prefix}size`, size, null);
 }
 
 function putCurves({ measure, side, images }, put, query) {

@@ -32,12 +32,8 @@ export function useZone(name) {
 }
 
 function formatted(name, date) {
-  if (!made.has(name)) made.set(name, formatOf(name));
+  if (!made.has(name)) made.set(name, new Intl.DateTimeFormat(undefined, { ...FORMATS[name], timeZone: zone.timeZone }));
   return made.get(name).format(date);
-}
-
-function formatOf(name) {
-  return new Intl.DateTimeFormat(undefined, { ...FORMATS[name], timeZone: zone.timeZone });
 }
 
 function isSame(name, one, other) {
@@ -59,6 +55,11 @@ const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 /** Returns `1st`, `2nd`, `3rd`, `11th`. */
 export function ordinal(count) {
   return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
+}
+
+/** Returns a text with its first letter in upper case. */
+export function capitalised(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`;
 }
 
 /** Returns `1 task`, `3,000 tasks`. */

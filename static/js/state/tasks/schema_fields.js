@@ -1,6 +1,6 @@
 /** Fields made from a job's JSON Schema: what kind each is, what it expects, and an example. Pure. */
 
-import { counted } from "../../text/format.js";
+import { capitalised, counted } from "../../text/format.js";
 import { cut, jsonText, spaced } from "../../text/json.js";
 
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
@@ -26,8 +26,7 @@ export function fieldsOf(schema) {
 
 /** `round_seconds` is `Round seconds`. */
 function labelOf(name) {
-  const words = name.replaceAll("_", " ").trim() || name;
-  return words[0].toUpperCase() + words.slice(1);
+  return capitalised(name.replaceAll("_", " ").trim() || name);
 }
 
 function shapeOf(own, definitions) {

@@ -6,7 +6,7 @@ import { clusterOf } from "../../state/clusters/clusters.js";
 import { isAnswered, pagesOf } from "../../state/paged_list.js";
 import { viewAt } from "../../state/place.js";
 import { isolated } from "../../text/bidi.js";
-import { moment, number } from "../../text/format.js";
+import { capitalised, moment, number } from "../../text/format.js";
 import { named } from "../parts/names.js";
 import { extent, loading, pagedRows, problem } from "../parts/paged_list.js";
 import { pagerView } from "../parts/pager.js";
@@ -136,10 +136,6 @@ function rowsOf(parts, state, cluster, act, now) {
     notFound: ({ search }) => `No ${parts.one} matches “${isolated(search)}”.`,
     search: act.searchView,
   });
-}
-
-function capitalised(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}`;
 }
 
 function pager(list, act) {

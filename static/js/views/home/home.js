@@ -3,7 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { rowsOf as changesOf, goingOnText, silenceText } from "../../state/clusters/elsewhere.js";
+import { goingOnText, rowsOf as changesOf, silenceText } from "../../state/clusters/elsewhere.js";
 import { unseenCount } from "../../state/notices/unseen.js";
 import { pendingText, sumOf } from "../../state/statistics.js";
 import { rows } from "../../state/tasks/task_list.js";

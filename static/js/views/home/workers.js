@@ -28,13 +28,9 @@ export function workersView(workers, error, names, act) {
         <span class="muted">${all?.length ? workersText(all) : nothing}</span>
       </div>
       ${error ? html`<p class="home-note">The workers cannot be asked at the moment: ${error}</p>` : nothing}
-      ${all?.length === 0 ? noWorkers() : table(all, error, names, act)}
+      ${all?.length === 0 ? html`<p class="home-empty">There are no workers: no task can run.</p>` : table(all, error, names, act)}
     </section>
   `;
-}
-
-function noWorkers() {
-  return html`<p class="home-empty">There are no workers: no task can run.</p>`;
 }
 
 function table(all, error, names, act) {

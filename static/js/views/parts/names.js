@@ -15,10 +15,6 @@ export function taskLink(task, className, href, open) {
   return html`
     <a class=${className} href=${href} data-task=${task.id} aria-label=${numbered(task)}
       @click=${onPlainClick(open)}>${named(task.description)}</a>
-    ${taskNumber(task)}
+    <span class="task-number" aria-hidden="true">#${task.id}</span>
   `;
-}
-
-function taskNumber({ id }) {
-  return html`<span class="task-number" aria-hidden="true">#${id}</span>`;
 }

@@ -5,8 +5,9 @@ import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isChoosable } from "../../state/tasks/choosing.js";
 import { INCOMPLETE, canStart, jobNamed, placed } from "../../state/tasks/job_form.js";
-import { leftEmptyText, fieldsOf } from "../../state/tasks/schema_fields.js";
+import { fieldsOf, leftEmptyText } from "../../state/tasks/schema_fields.js";
 import { isolated } from "../../text/bidi.js";
+import { capitalised } from "../../text/format.js";
 import { secondStartText, startText } from "../../text/sentences.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
 import { choosableControl } from "./choices.js";
@@ -251,7 +252,7 @@ function hint(field, id, canChoose) {
   return html`
     <div id=${`${id}-hint`} class="start-hint">
       ${field.description ? html`<p>${withCode(field.description)}</p>` : nothing}
-      ${expected || canChoose ? html`<p>${expected ? sentence(expected) : nothing} ${how ?? nothing}</p>` : nothing}
+      ${expected || canChoose ? html`<p>${expected ? `${capitalised(expected)}.` : nothing} ${how ?? nothing}</p>` : nothing}
       ${field.example ? html`<p>For example <code>${field.example}</code></p>` : nothing}
     </div>
   `;
@@ -261,10 +262,6 @@ function hint(field, id, canChoose) {
 function chosenWords({ kind, words, items, hint: all }) {
   if (kind === "list") return items.words ? `each ${items.words}` : "";
   return ["integer", "number"].includes(kind) ? all : words;
-}
-
-function sentence(words) {
-  return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 // When and how soon.

@@ -336,7 +336,7 @@ function errorView({ type, message, traceback }) {
 
 function who(task, { act, now }) {
   const pairs = [
-    ["Created by", task.created_by ?? nobody()],
+    ["Created by", task.created_by ?? html`<span class="muted">unknown</span>`],
     [task.status === ABORTED ? "Aborted by" : "Ended by", task.ended_by],
     ["Again of", task.retry_of === null ? null : taskLink(task.retry_of, act)],
     ["Kept", task.pinned ? "yes, whatever its age" : null],
@@ -344,8 +344,4 @@ function who(task, { act, now }) {
     ["Not before", task.not_before === null ? null : timeView(task.not_before, now)],
   ];
   return definitions(pairs.filter(([, value]) => value !== null));
-}
-
-function nobody() {
-  return html`<span class="muted">unknown</span>`;
 }

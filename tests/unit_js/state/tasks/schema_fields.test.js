@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { leftEmptyText, fieldsOf } from "../../../../static/js/state/tasks/schema_fields.js";
+import { fieldsOf, leftEmptyText } from "../../../../static/js/state/tasks/schema_fields.js";
 
 const INTEGER = { type: "integer" };
 const TEXT = { type: "string" };
