@@ -17,7 +17,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import aiosqlite
 
@@ -80,6 +80,16 @@ class _Read:
     abandoned = False
 
 
+class CommitListener(Protocol):
+    """Takes part in every transaction of the writer."""
+
+    def before_commit(self, transaction: Transaction) -> None:
+        """Writes, in the writer's thread, what is written once for all operations of a transaction."""
+
+    def after_commit(self, transaction: Transaction) -> None:
+        """Reports, in the event loop, what is on disk now."""
+
+
 class Database:
     """One SQLite file with one writer and three readers: for short reads, for lists, and for searches. Made in the
     event loop."""
@@ -103,10 +113,13 @@ class Database:
         self._reads_end_at: float | None = None
         self._waiting: list[Waiting] = []
         self._committing: asyncio.Task[None] | None = None
-        self.before_commit: Callable[[Transaction], None] = _nothing
-        self.after_commit: Callable[[Transaction], None] = _nothing
+        self._listener: CommitListener = _Nobody()
         self.commits = CommitTally()
         self._write_problem: str | None = None
+
+    def report_to(self, listener: CommitListener) -> None:
+        """Lets a store take part in every transaction from now on; it calls this once, before anything is written."""
+        self._listener = listener
 
     @property
     def write_problem(self) -> str | None:
@@ -249,7 +262,7 @@ class Database:
         began = time.perf_counter()
         try:
             transaction, outcomes = await run_in_thread(
-                self._writer, partial(_commit, operations, self.before_commit, self._files)
+                self._writer, partial(_commit, operations, self._listener.before_commit, self._files)
             )
         except Exception as error:  # noqa: BLE001  a group that is lost fails all its callers
             outcomes = [error] * len(group)
@@ -268,12 +281,14 @@ class Database:
     def _publish(self, transaction: Transaction) -> None:
         """What is committed is committed: a listener that fails takes no caller along."""
         try:
-            self.after_commit(transaction)
+            self._listener.after_commit(transaction)
         except Exception:
             log.critical("a defect in what listens to commits", exc_info=True)
 
 
-def _nothing(_: Transaction) -> None: ...
+class _Nobody:
+    def before_commit(self, transaction: Transaction) -> None: ...
+    def after_commit(self, transaction: Transaction) -> None: ...
 
 
 def _touch(transaction: Transaction) -> None:

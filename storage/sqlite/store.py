@@ -59,9 +59,11 @@ class SqliteStore:
         self._database = database
         self._bounds = bounds
         self._read_seconds = read_seconds
-        self.on_commit: Callable[[int], None] = lambda revision: None
-        database.before_commit = _finish
-        database.after_commit = self._publish
+        self._on_commit: Callable[[int], None] = lambda revision: None
+        database.report_to(self)
+
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         return await self._database.write(Joint(writes.create_all, (drafts, key)))
@@ -162,16 +164,14 @@ class SqliteStore:
     async def forget_minutes(self, before: int) -> int:
         return await self._database.write(partial(upkeep.forget_minutes, before))
 
-    def _publish(self, transaction: Transaction) -> None:
+    def before_commit(self, transaction: Transaction) -> None:
+        writes.write_head(transaction)
+        write_minutes(transaction)
+
+    def after_commit(self, transaction: Transaction) -> None:
         kept = transaction.state.get("kept")
         if kept is not None:
-            self.on_commit(kept.revision)
-
-
-def _finish(transaction: Transaction) -> None:
-    """What is written once for all operations of a transaction."""
-    writes.write_head(transaction)
-    write_minutes(transaction)
+            self._on_commit(kept.revision)
 
 
 # Reads: one snapshot.

@@ -62,7 +62,7 @@ def test_the_schema_refuses_an_impossible_task(run, store, impossible):
 
 def test_many_writes_at_once_go_in_few_transactions(run, store):
     commits = []
-    store.on_commit = commits.append
+    store.report_to(commits.append)
 
     async def many():
         await asyncio.gather(*(store.create([draft(description=f"task {number}")]) for number in range(200)))
@@ -115,14 +115,13 @@ def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_to_it(r
 
 @pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
 def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(run, store, monkeypatch, moment):
-    database = store.inner._database
-    usual = getattr(database, moment)
+    usual = getattr(store.inner, moment)
 
     def defect(transaction):
-        setattr(database, moment, usual)
+        setattr(store.inner, moment, usual)
         raise RuntimeError("a defect")
 
-    setattr(database, moment, defect)
+    setattr(store.inner, moment, defect)
     if moment == "before_commit":
         with pytest.raises(RuntimeError, match="a defect"):
             run(store.create([draft()]))
