@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.store import UNBOUNDED, RoundBounds
+from storage.sqlite.accounts import SqliteAccounts
 from storage.sqlite.creations import SqlitePoolCreations
 from storage.sqlite.database import Database, open_database
 from storage.sqlite.images import SqliteImageResults
@@ -24,6 +25,7 @@ async def open_stores(
     database = await open_database(data_dir)
     return SqliteStores(
         tasks=SqliteStore(database, bounds, read_seconds),
+        accounts=SqliteAccounts(database),
         image_results=SqliteImageResults(database, read_seconds),
         pool_creations=SqlitePoolCreations(database),
         health=database,

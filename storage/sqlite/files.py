@@ -11,11 +11,11 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from accounts.model import KEY_NAME
 from storage.locks import lock_holders
 from storage.sqlite import mark
 from storage.sqlite.mark import LOG_HEADER_BYTES, LogIndex, Mark
 
-KEY_NAME = "secret.key"
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
 LARGE_LOG_BYTES = 4 * MIB
