@@ -25,7 +25,7 @@ from jobs.store import (
     TaskPage,
 )
 from storage.sqlite import cleanup, listing, renewal, writes
-from storage.sqlite.database import Database, Joint, Transaction
+from storage.sqlite.database import Database
 from storage.sqlite.minute_counts import read_minutes, write_minutes
 from storage.sqlite.rows import (
     FIELDS,
@@ -39,6 +39,7 @@ from storage.sqlite.rows import (
     with_list_columns,
 )
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Joint, Transaction
 
 _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 

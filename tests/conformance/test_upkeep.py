@@ -13,7 +13,7 @@ from jobs.model.task import Status, Watch
 from jobs.store import DueTask, Minute, RoundBounds
 from storage.sqlite import cleanup
 from storage.sqlite import stored_rounds as kept_rounds
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, key, running
 
