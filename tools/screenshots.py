@@ -143,7 +143,7 @@ def _pending(page: Page, shown: Shown) -> None:
 
 def _select(page: Page, *names: str) -> None:
     for name in names:
-        page.get_by_role("checkbox", name=f"Select {name}").first.check()
+        page.get_by_role("checkbox", name=re.compile(f"Select {name}".replace("/", r"\/"))).first.check()
 
 
 def _selected_and_paused(page: Page, shown: Shown) -> None:
