@@ -8,7 +8,7 @@ import pytest
 
 from ceph.errors import ClusterUnavailable
 from ceph.reader import cached as ceph_kept
-from ceph.reader.cached import Kept
+from ceph.reader.cached import CachedReading
 from tests.faults.support import in_a_loop
 
 
@@ -25,7 +25,7 @@ class Source:
 
 def kept(lasts_seconds=60):
     source = Source()
-    return source, Kept(source.read, lasts_seconds)
+    return source, CachedReading(source.read, lasts_seconds)
 
 
 async def begun(awaitable):
