@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 from msgspec import Meta
 
 from ceph.settings import ClusterSettings
-from jobs.definition.params import Origins, parameters_of, read_section, shown, unknown
+from jobs.definition.expected import shown
+from jobs.definition.params import Origins, parameters_of, read_section, unknown
+from jobs.definition.registry import RunLimits
 from jobs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -178,7 +180,8 @@ class Config:
         for section, texts in self.job_sections.items():
             if section not in names:
                 raise ConfigError(self._unknown_section(section, texts, names))
-        return registry.configure(self.job_sections, self.origins)
+        limits = RunLimits(self.workers.round_timeout_seconds, self.workers.memory_limit_mb)
+        return registry.configure(self.job_sections, self.origins).limited(limits)
 
     def _unknown_section(self, section: str, texts: Mapping[str, str], jobs: Sequence[str]) -> str:
         given = [self.origins.command_line.get(f"{section}.{key}") for key in texts]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from handlers.http.proxies import Proxies
     from handlers.http.server import Server
     from handlers.services import Services, Tasks
-    from jobs.definition.registry import Registry
     from jobs.engines.local.pool import WorkerPool
     from storage.sqlite import SqliteStores
 
@@ -137,15 +136,20 @@ async def open_tasks(
     if on_stores:
         await on_stores(stores)
     store = stores.tasks
-    pool = _worker_pool(config, registry)
-    queue = TaskQueue(store, pool, registry, config.workers.max_worker_deaths)
+    pool = _worker_pool(config)
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
-    feed = Feed(store, queue.derived, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
+    feed = Feed(store, VERSION, text_frame, config.limits.answers_mb * MEGABYTE // 2)
     rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
     images = ImageResults(store, stores.image_results)
-    queue.on_final = feed.task_is_final
-    queue.on_ended = images.task_ended
-    await feed.start()
+    queue = TaskQueue(
+        store,
+        pool,
+        registry,
+        config.workers.max_worker_deaths,
+        on_settled=feed.task_settled,
+        on_ended=images.task_ended,
+    )
+    await feed.start(queue.derived)
     stack.push_async_callback(feed.stop)
     await pool.start()
     clusters.start()
@@ -161,6 +165,7 @@ async def open_tasks(
         stores=stores,
         store=store,
         queue=queue,
+        workers=pool,
         feed=feed,
         registry=registry,
         clusters=clusters,
@@ -183,10 +188,9 @@ def _cluster_watches(config: Config) -> ClusterWatches:
     )
 
 
-def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
+def _worker_pool(config: Config) -> WorkerPool:
     """The workers that config.ini asks for, not started yet."""
     from ceph.clusters import Clusters
-    from jobs.definition.composition import round_timeout_seconds
     from jobs.engines.local.pool import WorkerPool
     from jobs.engines.local.sources import Sources
     from jobs.engines.local.worker import WorkerSettings
@@ -198,18 +202,10 @@ def _worker_pool(config: Config, registry: Registry) -> WorkerPool:
         sections=config.job_sections,
         provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
         sources=Sources.loaded(config.modules),
-        memory_limit_mb=config.workers.memory_limit_mb,
         log_level=config.log.level,
         log_style=config.log.format,
     )
-    return WorkerPool(
-        settings,
-        count=config.workers.count,
-        round_timeout_seconds=lambda order: round_timeout_seconds(
-            registry, order.job, order.params, config.workers.round_timeout_seconds
-        ),
-        tasks_per_worker=config.workers.tasks_per_worker,
-    )
+    return WorkerPool(settings, count=config.workers.count, tasks_per_worker=config.workers.tasks_per_worker)
 
 
 async def _run(config: Config, admin_password: str | None) -> None:
@@ -296,7 +292,7 @@ async def _open_accounts(config: Config, stores: SqliteStores, admin_password: s
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
     from accounts.accounts import Accounts
-    from jobs.queue.task_queue import wall_clock
+    from jobs.clock import wall_clock
 
     accounts = Accounts(stores.database, config.storage.data_dir, wall_clock)
     await accounts.load()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from accounts.accounts import Accounts, Identity
-from jobs.queue.task_queue import wall_clock
+from jobs.clock import wall_clock
 
 LONGEST_SLEEP_SECONDS = 60.0
 """A clock that is set, or a machine that slept, delays the end of a session by no more than this."""

@@ -11,7 +11,7 @@ from ceph.reader.messages import ImagesRead, StateRead
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatch
 from ceph.settings import ClusterSettings
-from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
+from processes.framing import LARGEST_MESSAGE_BYTES, encode
 
 READS = 200
 WARM_READS = 10

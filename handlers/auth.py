@@ -16,7 +16,8 @@ from handlers.http.operation import Operation
 from handlers.http.problems import problem
 from handlers.http.query import truth
 from handlers.views import TokenView, UserView
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import InvalidInput
 from jobs.live.views import encode
 

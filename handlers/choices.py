@@ -7,9 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct
 
-from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
-from handlers.http.paging import Wanted, cut, found, neighbours, page_query
+from handlers.http.paging import PagingHandler, matching, page_of, page_query
 from handlers.http.problems import Refusal
 from handlers.http.query import text
 from jobs.definition.choices import Choice, Choices
@@ -38,7 +37,7 @@ class ChoiceListView(Struct, frozen=True):
     results: list[ChoiceView]
 
 
-class ChoicesHandler(ApiHandler):
+class ChoicesHandler(PagingHandler):
     """What can be chosen for the parameters of jobs."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
@@ -60,17 +59,12 @@ class ChoicesHandler(ApiHandler):
             raise Refusal(403, f"{self.identity.name} may look but not start tasks: that needs the role admin.")
         job, choices = self._asked_for()
         needed = self._needed(job, choices)
-        wanted = Wanted(
-            search=self.value("search", ""),
-            page=self.value("page", 1),
-            page_size=self.value("pageSize", Wanted().page_size),
-        )
+        request = self.page_request()
         rows = await self.services.choices.find(
-            choices, needed, self.services.tasks.registry, lambda rows: found(rows, wanted.search, _searched)
+            choices, needed, self.services.tasks.registry, lambda rows: matching(rows, request.search, _searched)
         )
-        after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, len(rows))
-        views = [ChoiceView(row.value, row.name, row.detail) for row in cut(rows, wanted)]
-        self.send(ChoiceListView(len(rows), after, before, views))
+        views = [ChoiceView(row.value, row.name, row.detail) for row in page_of(rows, request)]
+        self.send(ChoiceListView(**self.page_frame(request, len(rows)), results=views))
 
     def _asked_for(self) -> tuple[Job, Choices]:
         """Raises InvalidInput."""

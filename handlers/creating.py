@@ -11,11 +11,11 @@ import msgspec
 
 from handlers.http.api import API, ApiHandler
 from handlers.http.query import Query, held_seconds
+from jobs.clock import wall_clock
 from jobs.errors import NoSuchTask
 from jobs.live.views import TaskView
 from jobs.model.answer_size import is_whole, without_large_fields
 from jobs.model.task import Task
-from jobs.queue.task_queue import wall_clock
 from jobs.store import Created, RequestKey
 
 LONGEST_KEY = 255

@@ -22,9 +22,9 @@ from handlers.http.access_log import HttpTally
 from handlers.http.limits import RefusedTally
 from handlers.services import Services
 from histogram import Histogram
+from jobs.engine import Workers
 from jobs.model.tally import TaskTally
 from jobs.model.task import Head
-from jobs.queue.task_queue import TaskQueue
 from jobs.store import CommitTally
 from streams import dropped_lines
 
@@ -67,7 +67,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
         yield from _kept(head)
     yield from _life(tasks.queue.tally)
     yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", tasks.queue.waiting_counts())
-    yield from _workers(tasks.queue)
+    yield from _workers(tasks.workers)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     waiting = services.limits.waiting_calls.taken
     yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
@@ -101,12 +101,12 @@ def _life(tally: TaskTally) -> Iterator[Metric]:
     yield _histogram("hourglass_task_running_seconds", "From its first start to its end.", tally.running_seconds)
 
 
-def _workers(queue: TaskQueue) -> Iterator[Metric]:
-    states = count_states(queue.worker_states())
+def _workers(workers: Workers) -> Iterator[Metric]:
+    states = count_states(workers.worker_states())
     yield _by("hourglass_workers", "Worker processes, by state.", "state", states)
     cpu = CounterMetricFamily("hourglass_worker_cpu_seconds", "CPU time of a worker's process.", labels=["worker"])
     memory = GaugeMetricFamily("hourglass_worker_memory_bytes", "Memory of a worker's process.", labels=["worker"])
-    for place, usage in enumerate(queue.worker_usage(), start=1):
+    for place, usage in enumerate(workers.worker_usage(), start=1):
         if usage.cpu_seconds is not None and usage.memory_bytes is not None:
             cpu.add_metric([str(place)], usage.cpu_seconds)
             memory.add_metric([str(place)], usage.memory_bytes)

@@ -57,10 +57,10 @@ class HealthHandler(MonitoringHandler):
         )
 
     def _worker_problems(self) -> list[str]:
-        queue = self.services.tasks.queue
-        states = queue.worker_states()
+        workers = self.services.tasks.workers
+        states = workers.worker_states()
         problems = _start_problems(states)
-        if count := queue.changed_workers():
+        if count := workers.changed_workers():
             problems.append(
                 f"{count} of {len(states)} workers run other code than the server: it was replaced on disk after the "
                 "start. Restart the server."
@@ -83,7 +83,7 @@ class ReadyHandler(MonitoringHandler):
 
     async def get(self) -> None:
         database = await self._database_problem()
-        states = self.services.tasks.queue.worker_states()
+        states = self.services.tasks.workers.worker_states()
         refusal = self._stopping() or database or self._workers_problem(states)
         found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:

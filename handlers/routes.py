@@ -19,7 +19,7 @@ from handlers.choices import ChoicesHandler
 from handlers.docs.openapi import OpenApiHandler, describe
 from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler, file_routes
-from handlers.http.access_log import AnswerNote
+from handlers.http.access_log import AccessLog
 from handlers.http.api import API
 from handlers.http.operation import Schema
 from handlers.http.proxies import NOBODY, Proxies
@@ -132,7 +132,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
         template_path=ROOT / "templates",
         cross_origin_protection=True,
         websocket_max_message_size=1024 * 1024,
-        log_function=AnswerNote(services.answers, _templates()),
+        log_function=AccessLog(services.answers, _templates()),
     )
 
 

@@ -16,6 +16,7 @@ from handlers.http.access_log import HttpTally
 from handlers.http.connections import Connections
 from handlers.http.limits import ClientLimits, RefusedTally
 from jobs.definition.registry import Registry
+from jobs.engine import Workers
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
@@ -31,6 +32,7 @@ class Tasks:
     stores: Stores
     store: SearchableStore
     queue: TaskQueue
+    workers: Workers
     feed: Feed
     registry: Registry
     clusters: ClusterWatches

@@ -20,11 +20,12 @@ from handlers.views import (
     StatisticsView,
     WorkerListView,
 )
+from jobs.clock import wall_clock
 from jobs.definition.composition import schema_of
+from jobs.live.views import worker_view
 from jobs.model.task import Status, iso_time
 from jobs.queue.rest import DAY_MS
 from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
-from jobs.queue.task_queue import wall_clock
 from jobs.store import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
@@ -62,7 +63,7 @@ class WorkersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the workers as they are now."""
-        self.send(WorkerListView(self.services.tasks.queue.workers()))
+        self.send(WorkerListView([worker_view(worker) for worker in self.services.tasks.workers.workers()]))
 
 
 class StatisticsHandler(ApiHandler):

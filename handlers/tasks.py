@@ -23,14 +23,15 @@ from handlers.views import (
     RoundListView,
     TaskListView,
 )
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task, iso_time
 from jobs.queue.bulk import delete_all
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LARGEST_PAGE = 500

@@ -4,7 +4,7 @@ Modules with jobs import from here: `from jobs import Round, job`.
 """
 
 from jobs.definition.choices import Choice
-from jobs.definition.composition import Step, Steps
 from jobs.definition.registry import Job, Locks, Pause, Provided, Registry, Round, Rounds, job
+from jobs.definition.steps import Step, Steps
 
 __all__ = ["Choice", "Job", "Locks", "Pause", "Provided", "Registry", "Round", "Rounds", "Step", "Steps", "job"]

@@ -23,11 +23,9 @@ import msgspec
 import psutil
 
 import streams
-from jobs.engine import WorkerUsage
-from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
 from processes.child import HELD_SIGNALS, begin
 from processes.descriptors import limit_at_start
-from processes.framing import Frames, FrameTooLong, framed
+from processes.framing import LARGEST_MESSAGE_BYTES, Frames, FrameTooLong, encode, framed
 from processes.relay import ChildPipe
 from processes.shared_names import SharedNames
 
@@ -154,21 +152,24 @@ class ChildProcess(Generic[Message]):
             self._loop.add_reader(self._channel, self._receive)
 
     def usage(self) -> tuple[float | None, int | None]:
-        """The CPU in percent since it was last asked, and the memory in bytes; None where it is just gone."""
+        """Returns the CPU in percent since the last call, and the memory in bytes; None if it has just ended."""
         try:
             self._usage = self._usage or psutil.Process(self.pid)
             return self._usage.cpu_percent(interval=None), self._usage.memory_info().rss
         except psutil.Error:
             return None, None
 
-    def used(self) -> WorkerUsage:
-        """All that it has used so far; unlike `usage`, asking does not begin a new stretch of time."""
+    def used(self) -> tuple[float | None, int | None]:
+        """Returns the CPU seconds since its start, and the memory in bytes; None if it has just ended.
+
+        Unlike `usage`, a call does not begin a new period.
+        """
         try:
             self._usage = self._usage or psutil.Process(self.pid)
             times = self._usage.cpu_times()
-            return WorkerUsage(times.user + times.system, self._usage.memory_info().rss)
+            return times.user + times.system, self._usage.memory_info().rss
         except psutil.Error:
-            return WorkerUsage()
+            return None, None
 
     def uptime_seconds(self) -> float:
         return self._loop.time() - self._started_at

@@ -1,7 +1,7 @@
-"""Whole messages over a stream of bytes: four bytes say how long a message is, then it follows.
+"""Whole messages over a stream of bytes: four bytes with the length of a message, then the message.
 
 The server must never wait for the second half of a message: its sender may have been killed, while a process
-that it forked keeps the pipe open. So the bytes are gathered here, however they come.
+that it forked holds the pipe open. So the bytes are collected here, in whatever pieces they arrive.
 """
 
 from __future__ import annotations
@@ -9,27 +9,33 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import msgspec
+
+LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+
 _LENGTH = struct.Struct(">I")
+
+encode = msgspec.msgpack.Encoder().encode
 
 
 class FrameTooLong(ValueError):
-    """The sender announced a message that is longer than any can be."""
+    """The sender announced a message that is longer than any may be."""
 
 
 def framed(message: bytes) -> bytes:
-    """The message as it goes over the stream."""
+    """Returns the message as it is sent: its length, then itself."""
     return _LENGTH.pack(len(message)) + message
 
 
 class Frames:
-    """Cuts what comes in into messages of at most `most_bytes`."""
+    """Cuts received bytes into messages of at most `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._gathered = bytearray()
 
     def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
-        """The messages that `data` completes. Raises FrameTooLong."""
+        """Yields the messages that `data` completes. Raises FrameTooLong."""
         self._gathered += data
         while (message := self._next()) is not None:
             yield message

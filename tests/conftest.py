@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
 from tornado.ioloop import IOLoop
@@ -13,7 +14,10 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Slow tests are for `make test-full`, or for who asks for them by -m."""
+    """Runs coroutines by pytest-tornado, and leaves out slow tests unless they are asked for by --full or -m."""
+    for item in items:
+        if inspect.iscoroutinefunction(getattr(item, "function", None)) and not item.get_closest_marker("gen_test"):
+            item.add_marker(pytest.mark.gen_test)
     if config.getoption("--full") or config.getoption("-m"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

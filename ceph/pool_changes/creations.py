@@ -20,8 +20,10 @@ from ceph.pool_changes.creation_store import PoolCreation, PoolCreationStore
 from ceph.pools import CREATES, pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
+from jobs.clock import wall_clock
 from jobs.errors import Conflict, HourglassError, StorageUnavailable
-from jobs.queue.task_queue import Check, Submission, TaskQueue, wall_clock
+from jobs.queue.drafts import Submission
+from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey
 
 log = logging.getLogger("hourglass.ceph")

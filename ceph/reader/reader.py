@@ -43,13 +43,13 @@ from ceph.reader.messages import (
 )
 from ceph.settings import ClusterSettings
 from ceph.state import ClusterState, objects_away, parse_checks, parse_pools
-from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, MOST_REASON_CHARACTERS, encode
 from processes.child import become_child, leave
-from processes.framing import Frames, framed
+from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
 log = logging.getLogger("hourglass.ceph")
 
 RECEIVE_BYTES = 64 * 1024
+MOST_REASON_CHARACTERS = 10_000
 M_ARENA_MAX = -8
 """Of glibc's malloc.h."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ceph.pool_changes.preflight import (
     PoolTask,
@@ -15,11 +15,10 @@ from ceph.reader.watch import ClusterWatch
 from ceph.state import Pool
 from handlers.ceph.views import PoolView, pool_view
 from handlers.creating import CreatingHandler
-from handlers.http.paging import Wanted, neighbours
 from handlers.http.query import truth
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 
 STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
 TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
@@ -37,19 +36,6 @@ class ClusterHandler(CreatingHandler):
     async def reading(self, kept: CachedReading[Value]) -> Reading[Value]:
         """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
         return await (kept.get_or_last() if self.value("stale") else kept.get())
-
-    def wanted(self, ordering: str) -> Wanted:
-        return Wanted(
-            search=self.value("search", ""),
-            ordering=self.value("ordering", ordering),
-            page=self.value("page", 1),
-            page_size=self.value("pageSize", Wanted().page_size),
-        )
-
-    def pages(self, wanted: Wanted, count: int) -> dict[str, Any]:
-        """What stands around the rows of a page."""
-        after, before = neighbours(self.request.path.rstrip("/"), self.query_texts(), wanted, count)
-        return {"count": count, "next": after, "previous": before}
 
     async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
         """The pool for an answer about what was done: that it was stays true, whatever the cluster does meanwhile."""

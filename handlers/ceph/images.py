@@ -14,13 +14,14 @@ from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
 from handlers.ceph.views import ImageListView, image_view, unreadable_view
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
-from handlers.http.paging import cut, found, ordered, page_query
+from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import text
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
+from jobs.definition.schemas import json_schema
 from jobs.live.views import TaskView
 from jobs.model.task import iso_time
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 
@@ -49,7 +50,7 @@ _KEYS: Mapping[str, Callable[[Row], Any]] = {
 """What images can be ordered by; a figure by its mean."""
 
 
-class ImagesHandler(ClusterHandler):
+class ImagesHandler(PagingHandler, ClusterHandler):
     """The RBD images of a cluster."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
@@ -70,17 +71,17 @@ class ImagesHandler(ClusterHandler):
         await self.answer(partial(self._page, fsid, reading))
 
     async def _page(self, fsid: str, reading: Reading[Images]) -> ImageListView:
-        wanted, pool = self.wanted("pool"), self.value("pool")
-        kept = await self.services.tasks.images.newest(fsid)
+        request, pool = self.page_request("pool"), self.value("pool")
+        newest = await self.services.tasks.images.newest(fsid)
         images = [image for image in reading.value.images if pool in (None, image.pool)]
-        rows = [Row(image, None if image.error else kept.get(_place(image))) for image in images]
-        rows = found(rows, wanted.search, lambda row: _full_name(row.image))
-        rows = ordered(rows, wanted.ordering, _KEYS, tie=lambda row: _place(row.image))
+        rows = [Row(image, None if image.error else newest.get(_place(image))) for image in images]
+        rows = matching(rows, request.search, lambda row: _full_name(row.image))
+        rows = sorted_rows(rows, request.ordering, _KEYS, tie=lambda row: _place(row.image))
         return ImageListView(
-            **self.pages(wanted, len(rows)),
+            **self.page_frame(request, len(rows)),
             as_of=str(iso_time(reading.as_of)),
             unreadable=[unreadable_view(one) for one in reading.value.unreadable if pool in (None, one.pool)],
-            results=[image_view(*row) for row in cut(rows, wanted)],
+            results=[image_view(*row) for row in page_of(rows, request)],
         )
 
 

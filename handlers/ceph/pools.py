@@ -27,9 +27,10 @@ from handlers.ceph.views import ClusterListView, PoolListView, PoolView, cluster
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
-from handlers.http.paging import cut, found, ordered, page_query
+from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import truth
-from jobs.definition.params import Parameter, json_schema, validate
+from jobs.definition.params import Parameter, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import Conflict
 from jobs.model.task import Task, iso_time
 from jobs.store import Created
@@ -57,7 +58,7 @@ class ClustersHandler(ApiHandler):
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
 
 
-class PoolListHandler(ClusterHandler):
+class PoolListHandler(PagingHandler, ClusterHandler):
     """The pools of a cluster."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
@@ -81,13 +82,13 @@ class PoolListHandler(ClusterHandler):
         await self.answer(partial(self._page, fsid, reading))
 
     async def _page(self, fsid: str, reading: Reading[ClusterState]) -> PoolListView:
-        wanted = self.wanted("name")
-        rows = found(reading.value.pools, wanted.search, lambda pool: pool.name)
-        rows = ordered(rows, wanted.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
+        request = self.page_request("name")
+        rows = matching(reading.value.pools, request.search, lambda pool: pool.name)
+        rows = sorted_rows(rows, request.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
         return PoolListView(
-            **self.pages(wanted, len(rows)),
+            **self.page_frame(request, len(rows)),
             as_of=str(iso_time(reading.as_of)),
-            results=[self.pool_view(fsid, pool) for pool in cut(rows, wanted)],
+            results=[self.pool_view(fsid, pool) for pool in page_of(rows, request)],
         )
 
     async def post(self, fsid: str) -> None:

@@ -29,7 +29,7 @@ class HttpTally:
         self.seconds[method, route].add(seconds)
 
 
-class AnswerNote:
+class AccessLog:
     """Called by Tornado with each handler that has answered; `routes` are the templates of their addresses."""
 
     def __init__(self, tally: HttpTally, routes: Mapping[type, str]) -> None:
@@ -43,10 +43,10 @@ class AnswerNote:
         seconds = time.monotonic() - cast(Any, handler).began
         self._tally.add(method or "other", self._routes.get(type(handler), NO_ROUTE), handler.get_status(), seconds)
         if log.isEnabledFor(logging.DEBUG):
-            _tell(handler, seconds)
+            _log(handler, seconds)
 
 
-def _tell(handler: RequestHandler, seconds: float) -> None:
+def _log(handler: RequestHandler, seconds: float) -> None:
     """Without the query: people put secrets there, whatever one tells them."""
     identity = getattr(handler, "identity", None)
     log.debug(

@@ -1,4 +1,4 @@
-"""Pages of lists that are held in memory: searched, put in order, cut."""
+"""Pages of lists that are in memory: searched, sorted, cut."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
+from handlers.http.api import ApiHandler
 from handlers.http.query import Query, few_words, one_of, whole
 from jobs.model.search_words import fold
 
@@ -18,8 +19,8 @@ Row = TypeVar("Row")
 Key = Callable[[Row], Any]
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which rows, in which order, and which page of them (from 1)."""
+class PageRequest(Struct, frozen=True, kw_only=True):
+    """Selects rows by words in their names, their order, and the page, from 1."""
 
     search: str = ""
     ordering: str = ""
@@ -27,8 +28,26 @@ class Wanted(Struct, frozen=True, kw_only=True):
     page_size: int = DEFAULT_PAGE
 
 
+class PagingHandler(ApiHandler):
+    """A call whose answer is a page of such a list; its parameters are those of `page_query`."""
+
+    def page_request(self, ordering: str = "") -> PageRequest:
+        """Returns what the query asks for; `ordering` is the default."""
+        return PageRequest(
+            search=self.value("search", ""),
+            ordering=self.value("ordering", ordering),
+            page=self.value("page", 1),
+            page_size=self.value("pageSize", DEFAULT_PAGE),
+        )
+
+    def page_frame(self, request: PageRequest, count: int) -> dict[str, Any]:
+        """Returns what stands around the rows of a page: how many there are in all, and the pages beside it."""
+        after, before = page_links(self.request.path.rstrip("/"), self.query_texts(), request, count)
+        return {"count": count, "next": after, "previous": before}
+
+
 def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Query]:
-    """The parameters of a list. `rows` says what it is of."""
+    """Returns the parameters of a list; `rows` names what is listed."""
     return {
         "search": few_words(_sought).about(
             "words that must all occur in the name, wherever; at most 20 different ones"
@@ -45,15 +64,15 @@ def _sought(search: str) -> list[str]:
     return list(dict.fromkeys(fold(search).split()))
 
 
-def found(rows: Sequence[Row], search: str, name_of: Callable[[Row], str]) -> list[Row]:
-    """Those whose name has each of the words; case does not matter."""
+def matching(rows: Sequence[Row], search: str, name_of: Callable[[Row], str]) -> list[Row]:
+    """Returns the rows whose name contains each of the words, whatever their case."""
     words = _sought(search)
     names = (fold(name_of(row)) for row in rows)
     return [row for row, name in zip(rows, names, strict=True) if all(word in name for word in words)]
 
 
-def ordered(rows: Sequence[Row], ordering: str, keys: Mapping[str, Key[Row]], tie: Key[Row]) -> list[Row]:
-    """Sorted by one of the keys; ties by `tie` in the same direction, and what is not known is last in any case."""
+def sorted_rows(rows: Sequence[Row], ordering: str, keys: Mapping[str, Key[Row]], tie: Key[Row]) -> list[Row]:
+    """Sorts by one of the keys; ties by `tie` in the same direction, unknown values last in both."""
     key, backwards = keys[ordering.removeprefix("-")], ordering.startswith("-")
     known = [row for row in rows if key(row) is not None]
     known.sort(key=lambda row: (key(row), tie(row)), reverse=backwards)
@@ -61,19 +80,20 @@ def ordered(rows: Sequence[Row], ordering: str, keys: Mapping[str, Key[Row]], ti
     return known + unknown
 
 
-def cut(rows: Sequence[Row], wanted: Wanted) -> Sequence[Row]:
-    first = (wanted.page - 1) * wanted.page_size
-    return rows[first : first + wanted.page_size]
+def page_of(rows: Sequence[Row], request: PageRequest) -> Sequence[Row]:
+    """Returns the rows of the page."""
+    first = (request.page - 1) * request.page_size
+    return rows[first : first + request.page_size]
 
 
-def neighbours(
-    path: str, given: Mapping[str, Sequence[str]], wanted: Wanted, count: int
+def page_links(
+    path: str, given: Mapping[str, Sequence[str]], request: PageRequest, count: int
 ) -> tuple[str | None, str | None]:
-    """The addresses of the next page and of the one before."""
+    """Returns the addresses of the next page and of the one before, None if there is none."""
     kept = [(name, value) for name, texts in given.items() for value in texts if name != "page"]
 
     def address(page: int) -> str:
         return f"{path}?{urlencode([*kept, ('page', str(page))])}"
 
-    has_next = wanted.page * wanted.page_size < count
-    return address(wanted.page + 1) if has_next else None, address(wanted.page - 1) if wanted.page > 1 else None
+    has_next = request.page * request.page_size < count
+    return address(request.page + 1) if has_next else None, address(request.page - 1) if request.page > 1 else None

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 
-from jobs.definition.params import Parameter, shown
+from jobs.definition.expected import shown
+from jobs.definition.params import Parameter
 
 ADDRESS = "/openattic/api/jobs/choices"
 OWN_NAMES = ("job", "parameter", "search", "page", "pageSize")

@@ -6,46 +6,24 @@ A job is made of others where one of its parameters is of the type `Steps`; thos
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from jobs.definition.params import REQUIRED, Parameter, shown, validate
+from jobs.definition.expected import shown
+from jobs.definition.params import REQUIRED, validate
+from jobs.definition.registry import Job, Registry, RunLimits
+from jobs.definition.steps import A_STEP, MOST_STEPS, STEP_PARAMETERS, Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
 from jobs.model.task import MOST_LOCK_CHARACTERS
 
-if TYPE_CHECKING:
-    from jobs.definition.registry import Job, Registry
-
-MOST_STEPS = 100
 MOST_STEPS_IN_ALL = 1000
 MOST_LEVELS = 10
 MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
 """Of all locks of a task, which may be a chain of many steps."""
-A_STEP = 'like {"job": "test_task", "params": {"times": 5}}'
-
-
-class Step(Struct, frozen=True, forbid_unknown_fields=True):
-    """A job that runs inside another one, with its parameters."""
-
-    job: str
-    params: dict[str, Any] = {}
-
-
-Steps = Annotated[
-    list[Step],
-    Meta(min_length=1, max_length=MOST_STEPS, extra={"words": f"a list of 1 to {MOST_STEPS} steps {A_STEP}"}),
-]
-STEP_PARAMETERS = (Parameter("job", str), Parameter("params", dict[str, Any], {}))
-"""The fields of a Step, for words about each of them."""
-
-
-def steps_parameters(parameters: Iterable[Parameter]) -> tuple[str, ...]:
-    """The names of those that hold steps."""
-    return tuple(parameter.name for parameter in parameters if parameter.type == Steps)
 
 
 def schema_of(registry: Registry, job: Job) -> dict[str, Any]:
@@ -293,16 +271,20 @@ def jobs_in(registry: Registry, name: str, params: str) -> list[Job]:
     return [job for job in found if job is not None]
 
 
-def round_timeout_seconds(registry: Registry, name: str, params: str, default: float) -> float:
-    """The limit for rounds of a task, 0 is none. `default` is the one of `[workers]`."""
-    jobs = jobs_in(registry, name, params)
-    return _largest([job.round_timeout_seconds for job in _limiting(jobs)], default)
+def limits_of(registry: Registry, name: str, params: str) -> RunLimits:
+    """Returns the limits of a task's runs: for each the largest of its jobs' own, or that of `[workers]`; 0 is none.
 
-
-def memory_limit_mb(registry: Registry, name: str, params: str, default: int) -> int:
-    """The limit for the memory of a task, as `round_timeout_seconds`."""
+    It resumes after an interruption if all of its jobs do.
+    """
     jobs = jobs_in(registry, name, params)
-    return int(_largest([job.memory_limit_mb for job in _limiting(jobs)], default))
+    # A job that is made of others does nothing by itself.
+    limiting = [job for job in jobs if not job.steps_parameters] or jobs
+    default = registry.default_limits
+    return RunLimits(
+        round_timeout_seconds=_largest([job.round_timeout_seconds for job in limiting], default.round_timeout_seconds),
+        memory_limit_mb=int(_largest([job.memory_limit_mb for job in limiting], default.memory_limit_mb)),
+        resumes=all(job.resumes for job in jobs),
+    )
 
 
 def expected_round_seconds(registry: Registry, name: str, params: str, *, resumed: bool = False) -> float:
@@ -324,11 +306,6 @@ def expected_at_start(registry: Registry, name: str, params: Mapping[str, Any], 
     could_be_first = steps if resumed else steps[:1]
     inside = [expected_at_start(registry, step.job, step.params, resumed=resumed) for step in could_be_first]
     return max(registry.expected_seconds_of(name, params), *inside, 0)
-
-
-def _limiting(jobs: Sequence[Job]) -> list[Job]:
-    """Those whose limits matter: a job that is made of others does nothing by itself."""
-    return [job for job in jobs if not job.steps_parameters] or list(jobs)
 
 
 def _largest(limits: Sequence[float | None], default: float) -> float:

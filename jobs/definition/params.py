@@ -1,8 +1,7 @@
-"""Types with bounds: put into words, checked, described as JSON Schema, read from JSON and from lines of config.ini.
+"""Checks values by their types and bounds: JSON of a request, lines of config.ini, parameters in an address.
 
-One mechanism for the parameters of tasks and for all settings, so that a bound is written once and told the same way
-everywhere. `Meta(extra={"words": "…"})` replaces the words of a type that a pattern would not explain to anybody; JSON
-Schema has them as `x-words`.
+One mechanism for parameters of tasks, for bodies and for settings, so that a bound is written once and every mistake is
+reported in the same words (expected.py).
 """
 
 from __future__ import annotations
@@ -10,21 +9,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
+from jobs.definition.expected import ANY_OTHER_TYPE, expectation, shown
 from jobs.errors import ConfigError, InvalidInput, Mistakes
 
-LONGEST_SHOWN_VALUE = 60
-ANY_OTHER_TYPE = "a valid"
-Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
 SWITCH_WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-
-JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 REQUIRED: Final = UNSET
 """The default of a parameter that has none."""
@@ -53,85 +47,6 @@ class Origins(Struct, frozen=True):
 
 
 FROM_FILE = Origins()
-
-
-# Words
-
-
-def expectation(type_: object) -> str:
-    """What a value of this type has to be: `a whole number from 1 to 1000000`."""
-    return _words(types.type_info(type_))
-
-
-def _words(node: types.Type) -> str:
-    match node:
-        case types.Metadata(extra={"words": str(words)}):
-            return words
-        case types.Metadata(type=inner):
-            return _words(inner)
-        case types.IntType():
-            return f"a whole number{_range_words(node)}"
-        case types.FloatType():
-            return f"a number{_range_words(node)}"
-        case types.StrType():
-            return f"text{_length_words(node, 'character')}" + (f" that matches {node.pattern}" if node.pattern else "")
-        case types.BoolType():
-            return "true or false"
-        case types.NoneType():
-            return "null"
-        case types.LiteralType(values=values):
-            return _one_of(values)
-        case types.EnumType(cls=members):
-            return _one_of(member.value for member in members)
-        case types.UnionType(types=members):
-            return " or ".join(_words(member) for member in members)
-        case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType():
-            return f"a list{_length_words(node, 'item')}{_each_words('item', node.item_type)}"
-        case types.DictType():
-            return f"an object{_each_words('value', node.value_type)}"
-        case types.AnyType():
-            return "anything"
-        case _:
-            return f"{ANY_OTHER_TYPE} {_type_name(node)}"
-
-
-def _range_words(node: types.IntType | types.FloatType) -> str:
-    step = f" divisible by {_number(node.multiple_of)}" if node.multiple_of is not None else ""
-    if node.ge is not None and node.le is not None:
-        return f" from {_number(node.ge)} to {_number(node.le)}{step}"
-    bounds = {"at least": node.ge, "more than": node.gt, "at most": node.le, "less than": node.lt}
-    words = [f"of {side} {_number(bound)}" for side, bound in bounds.items() if bound is not None]
-    return (f" {' and '.join(words)}" if words else "") + step
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
-
-
-def _length_words(node: Sized, unit: str) -> str:
-    low, high = node.min_length, node.max_length
-    if low is not None and high is not None:
-        return f" of {f'{low} to ' if low != high else ''}{_count(high, unit)}"
-    if low is not None:
-        return f" of at least {_count(low, unit)}"
-    return f" of at most {_count(high, unit)}" if high is not None else ""
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _each_words(unit: str, node: types.Type) -> str:
-    return "" if isinstance(node, types.AnyType) else f", each {unit} {_words(node)}"
-
-
-def _one_of(values: Iterable[object]) -> str:
-    return f"one of {', '.join(map(str, values))}"
-
-
-def _type_name(node: types.Type) -> str:
-    own_name = type(node).__name__.removesuffix("Type").lower()
-    return getattr(getattr(node, "cls", None), "__name__", own_name)
 
 
 # Values
@@ -210,30 +125,6 @@ def _item_type(list_type: object) -> object:
     return next(iter(get_args(list_type)), str)
 
 
-def shown(value: object) -> str:
-    """The value as JSON for a message, cut where it is long."""
-    if value is UNSET:
-        return "nothing"
-    text = _json(value)
-    return text if len(text) <= LONGEST_SHOWN_VALUE else f"{text[: LONGEST_SHOWN_VALUE - 1]}…"
-
-
-def _json(value: object) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError):
-        return _repr(value)
-
-
-def _repr(value: object) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # a whole number of more digits than Python makes text of, perhaps inside of something
-        return f"something of type {type(value).__name__} that is too large to be shown"
-
-
 def validate(parameters: Sequence[Parameter], given: object, owner: str) -> dict[str, object]:
     """What was given, checked, with the defaults filled in, in the order of the parameters.
 
@@ -261,37 +152,6 @@ def _note_unknown_names(
     possible = [parameter.name for parameter in parameters]
     expected = f"expected: {', '.join(possible)}" if possible else "which has none"
     mistakes.add_all([name for name in given if name not in possible], f"is not a parameter of {owner}, {expected}")
-
-
-def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
-    """JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type that JSON cannot hold."""
-    schemas, definitions = msgspec.json.schema_components([_with_words(parameter.type) for parameter in parameters])
-    schema: dict[str, object] = {
-        "$schema": JSON_SCHEMA,
-        "type": "object",
-        "properties": {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)},
-        "required": [parameter.name for parameter in parameters if parameter.is_required],
-        "additionalProperties": False,
-    }
-    return schema | {"$defs": definitions} if definitions else schema
-
-
-def _with_words(type_: Any) -> Any:
-    """The same type, whose own words are in its JSON Schema: msgspec leaves out what it does not know."""
-    origin, inside = get_origin(type_), get_args(type_)
-    if origin is Annotated:
-        inner, *metadata = inside
-        extras = [meta.extra or {} for meta in metadata if isinstance(meta, Meta)]
-        words = [Meta(extra_json_schema={"x-words": extra["words"]}) for extra in extras if "words" in extra]
-        return Annotated[(_with_words(inner), *metadata, *words)]
-    if origin in (None, Literal):
-        return type_
-    inner_types = tuple(map(_with_words, inside))
-    return Union[inner_types] if origin in (Union, UnionType) else origin[inner_types]  # noqa: UP007
-
-
-def _with_default(parameter: Parameter, schema: dict[str, object]) -> dict[str, object]:
-    return schema if parameter.is_required else schema | {"default": msgspec.to_builtins(parameter.default)}
 
 
 # Settings

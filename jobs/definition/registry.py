@@ -18,19 +18,10 @@ from typing import Literal, TypeVar, cast
 from msgspec import Struct
 
 from jobs.definition.choices import Choices, choices_of
-from jobs.definition.composition import steps_parameters
-from jobs.definition.params import (
-    FROM_FILE,
-    REQUIRED,
-    Origins,
-    Parameter,
-    check,
-    json_schema,
-    parameters_of,
-    read_section,
-    shown,
-    validate,
-)
+from jobs.definition.expected import shown
+from jobs.definition.params import FROM_FILE, REQUIRED, Origins, Parameter, check, parameters_of, read_section, validate
+from jobs.definition.schemas import json_schema
+from jobs.definition.steps import steps_parameters
 from jobs.errors import ConfigError, NotFound, StartError, in_words
 from jobs.json_text import with_escapes, with_replacement_marks
 from jobs.model.task import LARGEST_NUMBER, LONGEST_EXPECTED_SECONDS
@@ -258,22 +249,9 @@ class Job:
             seconds = expect_seconds(f"expected_round_seconds of the job {self.name}", _asked(seconds, **params))
         return seconds or 0
 
-    def begin(
-        self,
-        params: object,
-        checkpoint: Mapping[str, object] | None,
-        settings: object,
-        registry: Registry | None = None,
-    ) -> Rounds:
-        """The rounds of a task, from the beginning or on from the checkpoint.
-
-        Raises InvalidInput where either does not fit the job any more, which happens when its code has changed.
-        """
-        arguments = self.validate_stored(params)
-        arguments |= validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
-        if self.settings_type:
-            arguments["settings"] = settings
-        return self(**(registry or Registry()).arguments(self, arguments))
+    def validate_checkpoint(self, checkpoint: Mapping[str, object] | None) -> dict[str, object]:
+        """Returns the arguments that a checkpoint holds, defaults filled in. Raises InvalidInput."""
+        return validate(self.checkpoint_parameters, checkpoint or {}, f"the checkpoint of {self.name}")
 
 
 Said = TypeVar("Said")
@@ -523,6 +501,15 @@ def _check_callable(what: str, function: Callable[..., object], names: Sequence[
 # The jobs there are
 
 
+class RunLimits(Struct, frozen=True):
+    """What bounds each run of a task: 0 is no limit."""
+
+    round_timeout_seconds: float = 0
+    memory_limit_mb: int = 0
+    resumes: bool = True
+    """Whether it runs again after an interruption."""
+
+
 @dataclass(frozen=True)
 class Registry(Provided):
     """The jobs by name, with what config.ini says of each, and what else the process has for them."""
@@ -531,6 +518,8 @@ class Registry(Provided):
     _settings: Mapping[str, object] = field(default_factory=dict)
     _switched_off: frozenset[str] = frozenset()
     _provided: Mapping[type[Provided], Provided] = field(default_factory=dict)
+    default_limits: RunLimits = field(default_factory=RunLimits)
+    """Those of jobs that have none of their own."""
 
     @property
     def jobs(self) -> list[Job]:
@@ -550,8 +539,15 @@ class Registry(Provided):
         return self._jobs.get(name)
 
     def begin(self, name: str, params: object, checkpoint: Mapping[str, object] | None) -> Rounds:
-        """The rounds of a job, as `Job.begin`, with its settings. Raises NotFound besides."""
-        return self.job(name).begin(params, checkpoint, self.settings(name), self)
+        """Returns the rounds of a task, from the beginning or from the checkpoint on.
+
+        Raises NotFound, and InvalidInput if either no longer fits the job, because its code has changed.
+        """
+        job = self.job(name)
+        arguments = job.validate_stored(params) | job.validate_checkpoint(checkpoint)
+        if job.settings_type:
+            arguments["settings"] = self.settings(name)
+        return job(**self.arguments(job, arguments))
 
     def describe(self, name: str, params: object) -> str:
         """The description of a job with these parameters. Raises NotFound, InvalidInput."""
@@ -577,6 +573,10 @@ class Registry(Provided):
     def providing(self, *provided: Provided) -> Registry:
         """The same jobs, which get these things where they ask for their types."""
         return dataclasses.replace(self, _provided={**self._provided, **{type(one): one for one in provided}})
+
+    def limited(self, default_limits: RunLimits) -> Registry:
+        """Returns the same jobs, with these limits for those that have none of their own."""
+        return dataclasses.replace(self, default_limits=default_limits)
 
     def provided(self, type_: type[ProvidedType]) -> ProvidedType:
         """What the process has of this type."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from jobs.definition.composition import Step, Steps, expected_at_start
+from jobs.definition.composition import expected_at_start
 from jobs.definition.limits import (
     MOST_CHECKPOINT_BYTES,
     MOST_RESULT_BYTES,
@@ -17,6 +17,7 @@ from jobs.definition.limits import (
     expect_round,
 )
 from jobs.definition.registry import Pause, Registry, Round, Rounds, job
+from jobs.definition.steps import Step, Steps
 from jobs.errors import HourglassError
 from jobs.model.task import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
 

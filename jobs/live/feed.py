@@ -216,14 +216,13 @@ class Feed:
     def __init__(
         self,
         store: TaskStore,
-        derived: Callable[[Task], Derived],
         version: str,
         pack: Callable[[bytes], bytes] = bytes,
         most_unread_bytes: int = MOST_UNREAD_BYTES,
     ) -> None:
         """`pack` makes of a text what connections send, once for all of them."""
         self._store = store
-        self._derived = derived
+        self._derived: Callable[[Task], Derived] = lambda task: Derived()
         self._version = version
         self._pack = pack
         self._revision = 0
@@ -242,8 +241,9 @@ class Feed:
         self._stopping = False
         self._progress = asyncio.Event()
 
-    async def start(self) -> None:
-        """Begins to carry. Raises StorageUnavailable."""
+    async def start(self, derived: Callable[[Task], Derived]) -> None:
+        """Begins to carry; `derived` returns what follows for a task at the moment. Raises StorageUnavailable."""
+        self._derived = derived
         self._revision = (await self._store.head()).revision
         self._store.on_commit = self._committed
         self._pump = asyncio.create_task(self._carry())
@@ -348,7 +348,7 @@ class Feed:
             raise NoSuchTask(task_id)
         return tasks[0].is_final
 
-    def task_is_final(self, task_id: int) -> None:
+    def task_settled(self, task_id: int) -> None:
         """Wakes those who wait for this task."""
         _wake_all(list(self._waiting_for_end.get(task_id, ())))
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from jobs.engine import WorkerState
 from jobs.model.backlog import WaitingFor
 from jobs.model.task import Changes, KeptRound, Status, Task, Transition, iso_time
 
@@ -185,6 +186,19 @@ class WorkerView(Struct, frozen=True, kw_only=True):
     code_changed: Annotated[
         Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
     ] = UNSET
+
+
+def worker_view(worker: WorkerState) -> WorkerView:
+    return WorkerView(
+        pid=worker.pid,
+        state=worker.state,
+        task=worker.task,
+        cpu_percent=worker.cpu_percent,
+        memory_bytes=worker.memory_bytes,
+        uptime_seconds=worker.uptime_seconds,
+        tasks_done=worker.tasks_done,
+        code_changed=True if worker.code_changed else UNSET,
+    )
 
 
 class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):

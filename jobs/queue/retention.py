@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from jobs.clock import wall_clock
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
 from jobs.queue.rest import DAY_MS, Rest
-from jobs.queue.task_queue import wall_clock
 from jobs.store import KEYS_LAST_MS, SearchableStore
 
 log = logging.getLogger("hourglass.retention")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask, StorageUnavailable
-from jobs.model.backlog import Entry
+from jobs.model.backlog import Entry, Schedule
 from jobs.model.lifecycle import Step
 from jobs.model.pace import Pace
 from jobs.model.task import Task
@@ -92,6 +92,36 @@ class Run:
         self._line: deque[_Write] = deque()
         self._more = asyncio.Event()
         self._is_writing = False
+
+
+class Runs:
+    """The tasks in workers' hands. They hold their locks until they are removed from here."""
+
+    def __init__(self, backlog: Schedule, steady: Callable[[], int]) -> None:
+        self._backlog = backlog
+        self._steady = steady
+        self._runs: dict[int, Run] = {}
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._runs.values())
+
+    def __getitem__(self, task_id: int) -> Run:
+        return self._runs[task_id]
+
+    def get(self, task_id: int) -> Run | None:
+        """Returns the run of a task; None if no worker has it."""
+        return self._runs.get(task_id)
+
+    def add(self, entry: Entry) -> Run:
+        """Begins the run of a task that was taken from the backlog."""
+        run = self._runs[entry.task] = Run(entry, self._steady())
+        return run
+
+    def remove(self, run: Run) -> None:
+        """Ends a run: its locks are free."""
+        del self._runs[run.task_id]
+        self._backlog.release(run.task_id)
+        run.finished.set()
 
 
 class RunListener(Protocol):

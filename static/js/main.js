@@ -1,54 +1,45 @@
-/** Starts the page: holds the state, serves what it asks for, and draws what follows. */
+/** Starts the page: holds the state, serves what it needs, and draws what follows. */
 
 import { makeActions } from "./actions/actions.js";
-import * as announce from "./state/notices/announce.js";
-import * as api from "./server/api.js";
-import { serveClusters } from "./server/clusters.js";
-import { serveChoices } from "./server/choices.js";
-import * as clock from "./state/clock.js";
-import { serveElsewhere } from "./server/elsewhere.js";
-import { useZone } from "./text/format.js";
+import * as sockets from "./browser/hopeless_sockets.js";
 import { listenToKeys } from "./browser/keys.js";
-import { follow } from "./server/live.js";
-import { keepAsking, keepLists } from "./server/loader.js";
-import * as memory from "./browser/seen_failures.js";
 import { notifyEnded } from "./browser/notify.js";
-import * as openTask from "./state/tasks/open_task.js";
-import { addressOf, isAtHome, placeFrom } from "./state/place.js";
 import * as preferences from "./browser/preferences.js";
-import { newestRounds } from "./server/round_loader.js";
+import * as seenFailures from "./browser/seen_failures.js";
+import { showInTab } from "./browser/tab_title.js";
+import * as api from "./server/api.js";
+import { follow } from "./server/live.js";
+import { makeNeeds } from "./server/needs.js";
+import * as clock from "./state/clock.js";
+import * as connection from "./state/connection.js";
+import * as announce from "./state/notices/announce.js";
+import { seen, withSeen } from "./state/notices/failures.js";
+import { current, held, nextEnd, released } from "./state/notices/toasts.js";
+import { addressOf, placeFrom } from "./state/place.js";
 import * as change from "./state/state.js";
-import { NOT_STARTED, countOf, isFinal } from "./text/statuses.js";
-import { requestOf } from "./state/tasks/task_list.js";
-import { current, held, nextEnd, released, withFailure } from "./state/notices/toasts.js";
+import { settle } from "./state/tasks/lists.js";
+import { useZone } from "./text/format.js";
+import { isFinal } from "./text/statuses.js";
+import { VIEWS } from "./views.js";
 import { draw } from "./views/page.js";
 import { isInList, isInViewRows } from "./views/parts/reading.js";
 import { areToastsInUse } from "./views/toasts.js";
-import { showInTab } from "./browser/tab_title.js";
 
 const UNAUTHORISED = 401;
-const NOT_FOUND = 404;
-const RETRY_MILLISECONDS = 5000;
-const WORKERS_MILLISECONDS = 2000;
-const WAITING_MILLISECONDS = 3000;
-const STATISTICS_MILLISECONDS = 5000;
-const HEALTH_MILLISECONDS = 10000;
-/** Times on the screen are relative, and go on while nothing happens. */
+/** Times on the screen are relative, and change while nothing else happens. */
 const TICK_MILLISECONDS = 10000;
 const SIGNED_OUT = "You are signed out. Sign in to go on.";
-const FAILURES_KNOWN = 100;
 
 const { user, role, version } = document.body.dataset;
 let state = change.initial(user, role, version, placeFrom(location.search), preferences.load());
 let live = null;
 let frameAsked = false;
 let wakeTimer = null;
-let watched = null;
-let roundsAsked = false;
 let serverClock = clock.UNKNOWN;
-let opening = null;
-let formAsked = null;
 
+// Changing the state.
+
+/** Changes the state, and draws it with the next frame. */
 function update(apply, ...values) {
   state = apply(state, ...values);
   serveNeeds();
@@ -57,19 +48,19 @@ function update(apply, ...values) {
 
 /** The same for what a person did: they see it before they can do the next thing. */
 function react(apply, ...values) {
-  update(apply, ...values);
+  state = apply(state, ...values);
+  askForFrame();
   drawNow();
 }
 
-/** Another place: in the address and on the screen. `replaceState` where one should not come back to the present one. */
+/** Another place: in the address and on the screen. `replaceState` if one should not come back to the present one. */
 function go(place, how = "pushState") {
   state = change.went(state, place);
   history[how](null, "", addressOf(place));
-  serveNeeds();
   drawNow();
 }
 
-/** The time as the server has it: all that people read goes by it. How long something stays goes by `performance.now()`. */
+/** The time as the server has it, which all times that people read go by. How long something stays goes by `performance.now()`. */
 function serverNow() {
   return clock.timeOf(serverClock, performance.now(), Date.now());
 }
@@ -92,11 +83,11 @@ function drawFrame() {
 function drawNow() {
   const now = performance.now();
   const seenBefore = state.unseen.seen;
-  state = change.seen(change.settle(state, isInList));
-  if (state.store !== null && state.unseen.seen > seenBefore) memory.rememberFailuresSeen(state.store, state.unseen.seen);
+  state = seen(settle(state, isInList));
+  if (state.store !== null && state.unseen.seen > seenBefore) seenFailures.rememberFailuresSeen(state.store, state.unseen.seen);
   state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
   state = change.spoken(state, now);
-  draw(state, actions, serverNow());
+  draw(state, actions, serverNow(), VIEWS);
   showInTab(state);
   serveNeeds();
   wakeAt(Math.min(now + TICK_MILLISECONDS, nextEnd(state.toasts), announce.dueAt(state.announcement)), now);
@@ -107,62 +98,16 @@ function wakeAt(time, now) {
   wakeTimer = setTimeout(askForFrame, Math.max(0, time - now) + 1);
 }
 
-// What the state asks for.
-
-const serveLists = keepLists({
-  visible: () => change.visibleLists(state),
-  getList: (name) => state.lists[name],
-  isHeld: (name) => change.isHeld(state, name, isInList),
-  load: loadList,
-  retry: () => update(change.reloadAsked),
-});
-const serveWorkers = keepAsking(() => load("workers", api.getWorkers), isHomeWanted, WORKERS_MILLISECONDS);
-const serveStatistics = keepAsking(() => load("statistics", api.getStatistics), isHomeWanted, STATISTICS_MILLISECONDS);
-const serveHealth = keepAsking(() => load("health", api.getHealth), isHomeWanted, HEALTH_MILLISECONDS);
-/** Why a task waits, and its place in the line, change without a revision. */
-const serveWaiting = keepAsking(refreshOpen, isWaitingOpen, WAITING_MILLISECONDS);
-const serveCeph = serveClusters({
-  getState: () => state,
-  set: (next) => (state = next),
-  update,
-  failed,
-  isInRows: isInViewRows,
-  consider: () => actions.consider(),
-});
-const serveOffers = serveChoices({
-  getState: () => state,
-  change: (apply) => update((now) => change.withStart(now, apply(now.start))),
-  failed,
-});
-const serveChanges = serveElsewhere({ getState: () => state, update, failed });
+// What the state needs.
 
 function serveNeeds() {
-  const { needs } = state;
-  if (needs.connect) startAnew();
-  if (needs.failed) loadFailed();
-  if (needs.address) sayAddress();
-  serveLists();
-  serveWorkers();
-  serveStatistics();
-  serveHealth();
-  serveOpen();
-  serveWaiting();
-  serveStart();
-  serveOffers();
-  serveCeph();
-  serveChanges();
-  serveWatch();
-  serveRounds();
-}
-
-function isHomeWanted() {
-  const { phase, isLeaving, place } = state;
-  const isCovered = place.tab !== null && state.workers !== null && state.statistics !== null;
-  return phase === "live" && !isLeaving && !isCovered && isAtHome(place);
+  if (state.needs.connect) startAnew();
+  if (state.needs.address) sayAddress();
+  needs.serve();
 }
 
 function startAnew() {
-  state = change.begunAnew(state);
+  state = connection.begunAnew(state);
   live.restart();
 }
 
@@ -171,111 +116,7 @@ function sayAddress() {
   history.replaceState(null, "", addressOf(state.place));
 }
 
-async function loadList(name) {
-  state = change.loadBegan(state, name);
-  const { query, loading: { number } } = state.lists[name];
-  try {
-    update(change.withAnswer, name, number, await api.listTasks(requestOf(query)));
-  } catch (problem) {
-    failed(problem, (text) => update(change.loadFailed, name, number, text, problem.errors));
-  }
-}
-
-async function loadFailed() {
-  if (state.store === null) return;
-  state = change.failedBegan(state, memory.failuresSeen(state.store));
-  if (countOf("failed", state.counts) === 0) return;
-  const query = { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: FAILURES_KNOWN };
-  try {
-    update(change.withFailed, await api.listTasks(requestOf(query)));
-  } catch (problem) {
-    failed(problem, () => setTimeout(loadFailed, RETRY_MILLISECONDS));
-  }
-}
-
-async function load(name, get) {
-  try {
-    update(change.withLoaded, name, await get());
-  } catch (problem) {
-    failed(problem, (text) => update(change.withLoadError, name, text));
-  }
-}
-
-/** The open task with its newest rounds, and whatever of it has become known as incomplete. */
-async function serveOpen() {
-  const { open, store } = state;
-  if (open === null || store === null || opening === open.id || !openTask.isLacking(open)) return;
-  opening = open.id;
-  const tell = (apply) => update(change.withOpen, open.id, apply);
-  try {
-    const task = await api.getTask(open.id);
-    const found = open.isLoaded ? null : await newestRounds(open.id, openTask.firstAfter(task), task.round);
-    const interruptions = task.interruptions > 0 ? await api.getInterruptions(open.id) : [];
-    tell((known) => openTask.loaded(known, task, found, interruptions));
-  } catch (problem) {
-    const withProblem = problem.status === NOT_FOUND ? openTask.withMissing : openTask.withOpenError;
-    failed(problem, (text) => tell((known) => withProblem(known, text)));
-  }
-  if (opening === open.id) opening = null;
-}
-
-function isWaitingOpen() {
-  return state.phase === "live" && state.open?.isLoaded && !state.open.gone && state.open.task.status === NOT_STARTED;
-}
-
-async function refreshOpen() {
-  const { id } = state.open;
-  try {
-    const task = await api.getTask(id);
-    update(change.withOpen, id, (open) => openTask.withTask(open, task));
-  } catch (problem) {
-    failed(problem, () => {}); // the frames say whether it is gone
-  }
-}
-
-/** The form needs to know the jobs, and the task that it takes its values from. */
-async function serveStart() {
-  const { place, start, jobs } = state;
-  if (start === null || jobs !== null || start === formAsked || state.store === null) return;
-  formAsked = start;
-  try {
-    const [all, task] = await Promise.all([api.listJobs(), place.from === null ? null : api.getTask(place.from)]);
-    update(change.startKnown, start, all, task);
-  } catch (problem) {
-    failed(problem, (text) => {
-      update(change.startNotKnown, start, text);
-      formAsked = state.start;
-    });
-  }
-}
-
-/** The open task's rounds come with the frames, as long as somebody looks. */
-function serveWatch() {
-  const { open, phase } = state;
-  const isWanted = open?.isLoaded && !open.gone && phase === "live" && !document.hidden;
-  const wanted = isWanted ? open.id : null;
-  if (wanted === watched || phase !== "live") return;
-  if (watched !== null) live.send({ type: "unwatch", task: watched });
-  if (wanted !== null) live.send({ type: "watch", task: wanted, after: openTask.lastNumber(open) });
-  watched = wanted;
-}
-
-/** The same by a request where frames do not bear rounds: those of polling. */
-async function serveRounds() {
-  const { open, phase, isPolling } = state;
-  if (!isPolling || phase !== "live" || roundsAsked || document.hidden || !openTask.lacksRounds(open)) return;
-  roundsAsked = true;
-  const { revision } = open.task;
-  try {
-    const found = await newestRounds(open.id, openTask.followingAfter(open), open.task.round);
-    update(change.withOpen, open.id, (now) => openTask.withLater(now, found, revision));
-  } catch (problem) {
-    failed(problem, () => update(change.withOpen, open.id, (now) => openTask.withLater(now, null, revision)));
-  }
-  roundsAsked = false;
-}
-
-/** A call did not work: where we are not signed in any more the page says so, else the caller does. */
+/** A call did not work: if we are not signed in any more the page says so, else the caller does. */
 function failed(problem, tell) {
   if (!(problem instanceof api.Problem)) throw problem;
   if (problem.status === UNAUTHORISED) leave(SIGNED_OUT);
@@ -289,43 +130,50 @@ function enter() {
     since: () => state.revision,
     ask: api.ask,
     poll: api.getChanges,
-    isHopeless: memory.areSocketsHopeless(),
-    onHopeless: memory.rememberSockets,
+    isHopeless: sockets.areSocketsHopeless(),
+    onHopeless: sockets.rememberSockets,
     onMessage: heard,
-    onLost: (serverStops, millisecondsAgo) => update(change.disconnected, serverStops, serverNow() - millisecondsAgo),
-    onAttemptFailed: () => update(change.attemptFailed),
+    onLost: (serverStops, millisecondsAgo) => update(connection.disconnected, serverStops, serverNow() - millisecondsAgo),
+    onAttemptFailed: () => update(connection.attemptFailed),
     onSignedOut: () => leave(SIGNED_OUT),
   });
 }
 
 function heard(frame) {
   serverClock = clock.withFrame(serverClock, frame, performance.now());
-  if (frame.type === "hello") watched = null;
-  update(change.withMessage, frame, performance.now());
-  if (frame.type !== "changes" || !state.preferences.notify) return;
-  const ended = new Set(frame.transitions.filter(({ to }) => isFinal(to)).map(({ task }) => task));
-  const own = frame.tasks.filter((task) => ended.has(task.id) && task.created_by === state.user);
+  if (frame.type === "hello") needs.forgetWatched();
+  update(connection.withMessage, frame, performance.now());
+  if (frame.type === "changes" && state.preferences.notify) notifyOfOwn(frame);
+}
+
+function notifyOfOwn({ transitions, tasks }) {
+  const ended = new Set(transitions.filter(({ to }) => isFinal(to)).map(({ task }) => task));
+  const own = tasks.filter((task) => ended.has(task.id) && task.created_by === state.user);
   notifyEnded(own, (id) => (id === null ? actions.openDialog() : actions.openTask(id)));
 }
 
 function leave(notice) {
   live?.stop();
   live = null;
-  watched = null;
+  needs.forgetWatched();
   if (state.user !== "") update(change.signedOut, notice);
 }
 
-const actions = makeActions({
-  getState: () => state,
-  update,
-  react,
-  go,
-  failed,
-  enter,
-  leave,
-  tellFailure: (text) => react(change.withToasts, withFailure(state.toasts, text)),
-  askForFrame,
-});
+const actions = makeActions({ getState: () => state, update, react, go, failed, enter, leave, askForFrame });
+const needs = makeNeeds(
+  {
+    getState: () => state,
+    set: (next) => (state = next),
+    update,
+    failed,
+    send: (order) => live.send(order),
+    isInList,
+    isInRows: isInViewRows,
+    failuresSeen: seenFailures.failuresSeen,
+    consider: actions.consider,
+  },
+  VIEWS.flatMap((view) => view.needs),
+);
 
 api.onAnswer((date, revision) => {
   serverClock = clock.withDate(serverClock, date, performance.now());
@@ -333,8 +181,8 @@ api.onAnswer((date, revision) => {
 });
 addEventListener("popstate", () => react(change.went, placeFrom(location.search)));
 document.addEventListener("visibilitychange", () => update((same) => same));
-memory.onFailuresSeenElsewhere((store, seen) => {
-  if (store === state.store) update(change.withSeen, seen);
+seenFailures.onFailuresSeenElsewhere((store, time) => {
+  if (store === state.store) update(withSeen, time);
 });
 preferences.onChangedElsewhere((changed) => {
   useZone(changed.zone);

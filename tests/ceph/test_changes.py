@@ -10,8 +10,6 @@ import pytest
 from tests.support.ceph_service import Checked
 from tests.support.service import basic
 
-pytestmark = pytest.mark.gen_test
-
 FIELDS = {"pool", "id", "from", "to", "percent", "text", "since"}
 TERABYTE = 1 << 40
 

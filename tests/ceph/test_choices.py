@@ -9,8 +9,6 @@ import pytest
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
-pytestmark = pytest.mark.gen_test
-
 DEAD = "11111111-6936-48af-b82b-e2cf81a7beed"
 
 

@@ -14,7 +14,6 @@ from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatch
 from ceph.settings import ClusterSettings
-from tests.faults.support import in_a_loop
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
@@ -200,7 +199,6 @@ def test_a_task_does_not_go_on_with_another_cluster_that_its_conf_leads_to_by_no
 # With a server
 
 
-@pytest.mark.gen_test
 async def test_clusters_with_bad_confs_are_said_and_the_tasks_of_a_good_one_go_on(service, conf_with, cluster):
     bad = {
         "marked": conf_with(lambda text: BOM + text, "marked.conf"),
@@ -222,7 +220,6 @@ async def test_clusters_with_bad_confs_are_said_and_the_tasks_of_a_good_one_go_o
     assert (await client.cluster())["reachable"]
 
 
-@pytest.mark.gen_test
 async def test_a_conf_with_another_fsid_is_shown_and_worked_on_as_what_the_cluster_is(service, conf_with, cluster):
     service.start(*options_for({"main": conf_with(other_fsid).conf}))
     client = Checked(service)
@@ -235,7 +232,6 @@ async def test_a_conf_with_another_fsid_is_shown_and_worked_on_as_what_the_clust
     assert (await client.call("GET", f"ceph/{OTHER}/pools")).status == 404
 
 
-@pytest.mark.gen_test
 async def test_calls_go_by_the_section_that_works_if_several_name_the_same_cluster(
     service, conf_with, cluster, tmp_path
 ):
@@ -253,7 +249,6 @@ async def test_calls_go_by_the_section_that_works_if_several_name_the_same_clust
     assert listed["wrong"]["error"].startswith("the cluster refuses the key of client.admin")
 
 
-@pytest.mark.gen_test
 async def test_a_cluster_that_does_not_say_which_it_is_is_named_to_whoever_asks_for_an_unknown_one(
     service, conf_with, cluster
 ):
@@ -273,17 +268,15 @@ def end_at_once(channel, settings):
     os._exit(3)
 
 
-def test_a_reader_that_ends_again_and_again_says_how_often(monkeypatch):
+async def test_a_reader_that_ends_again_and_again_says_how_often(monkeypatch):
     monkeypatch.setattr("ceph.reader.watch.main", end_at_once)
 
-    @in_a_loop
-    async def ask():
-        watch = ClusterWatch("test", ReaderSettings(cluster=ClusterSettings()))
-        said = ""
-        while "2 times in a row" not in said:
-            with pytest.raises(ClusterUnavailable) as unavailable:
-                await watch.state.get(fresh=True)
-            said = str(unavailable.value)
-            await asyncio.sleep(0.05)
-        await watch.stop()
-        assert "(the last time: exited with code 3; see the log)" in said
+    watch = ClusterWatch("test", ReaderSettings(cluster=ClusterSettings()))
+    said = ""
+    while "2 times in a row" not in said:
+        with pytest.raises(ClusterUnavailable) as unavailable:
+            await watch.state.get(fresh=True)
+        said = str(unavailable.value)
+        await asyncio.sleep(0.05)
+    await watch.stop()
+    assert "(the last time: exited with code 3; see the log)" in said

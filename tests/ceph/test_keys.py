@@ -215,7 +215,6 @@ def error_of(ask):
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test
 async def test_a_reader_takes_a_rotated_key_by_itself_and_says_meanwhile_that_the_old_one_is_refused(
     service, cluster, client_of
 ):
@@ -240,7 +239,6 @@ async def test_a_reader_takes_a_rotated_key_by_itself_and_says_meanwhile_that_th
 
 
 @pytest.mark.slow
-@pytest.mark.gen_test
 async def test_a_running_task_takes_a_rotated_key_by_itself(service, cluster, client_of, new_pool):
     pool = new_pool(pg_num=8)
     settings, keyring = client_of()

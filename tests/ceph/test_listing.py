@@ -22,7 +22,6 @@ from ceph.settings import ClusterSettings
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
-pytestmark = pytest.mark.gen_test
 MIB = 1 << 20
 ODD_NAMES = [
     "sl/ash",

@@ -14,7 +14,6 @@ from ceph.settings import ClusterSettings
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
-pytestmark = pytest.mark.gen_test
 OTHER = "11111111-6936-48af-b82b-e2cf81a7beed"
 
 

@@ -10,8 +10,6 @@ import pytest
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 
 @pytest.fixture
 def client(shared_service):

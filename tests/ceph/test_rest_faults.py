@@ -13,8 +13,6 @@ from tests.support.cluster import wait_until
 from tests.support.processes import is_there
 from tests.support.service import Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 NO_MON = "no mon answered within 2 s: is the cluster up, is the network? (errno 110, ETIMEDOUT)"
 
 

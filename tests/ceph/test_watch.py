@@ -17,7 +17,6 @@ from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatches
 from ceph.settings import ClusterSettings
 from jobs.errors import NotFound
-from tests.faults.support import in_a_loop
 
 
 @asynccontextmanager
@@ -51,29 +50,24 @@ def is_there(pid):
     return Path(f"/proc/{pid}").exists()
 
 
-def test_a_reader_reads_pools_health_and_images(cluster, new_pool):
+async def test_a_reader_reads_pools_health_and_images(cluster, new_pool):
     name = new_pool(pg_num=16)
     cluster.create_image(name, "disk", size_bytes=1 << 30)
 
-    @in_a_loop
-    async def look():
-        async with watched(cluster) as watch:
-            state = (await watch.state.get()).value
-            pool = state.pool_named(name)
-            images = (await watch.images.get()).value.images
+    async with watched(cluster) as watch:
+        state = (await watch.state.get()).value
+        pool = state.pool_named(name)
+        images = (await watch.images.get()).value.images
 
-            assert (watch.fsid, state.fsid) == (cluster.fsid, cluster.fsid)
-            assert (state.osds_up, state.osds_in, state.release) == (3, 3, cluster.release)
-            assert state.manager_error is None
-            assert (pool.pg_num, pool.pg_num_target, pool.application, pool.has_arrived) == (16, 16, "rbd", True)
-            assert [image.path for image in images if image.pool == name] == [f"{name}/disk"]
-
-    look()
+        assert (watch.fsid, state.fsid) == (cluster.fsid, cluster.fsid)
+        assert (state.osds_up, state.osds_in, state.release) == (3, 3, cluster.release)
+        assert state.manager_error is None
+        assert (pool.pg_num, pool.pg_num_target, pool.application, pool.has_arrived) == (16, 16, "rbd", True)
+        assert [image.path for image in images if image.pool == name] == [f"{name}/disk"]
 
 
-def test_a_pool_is_created_and_known_at_once(cluster):
-    @in_a_loop
-    async def create():
+async def test_a_pool_is_created_and_known_at_once(cluster):
+    try:
         async with watched(cluster) as watch:
             pool = await watch.create_pool("fresh", 8, "rbd")
             known = watch.state.last.value
@@ -82,154 +76,115 @@ def test_a_pool_is_created_and_known_at_once(cluster):
             assert known.pool(pool.id) == pool
             with pytest.raises(ClusterRefused, match="ERANGE"):
                 await watch.create_pool("too-large", 60_000, "rbd")
-
-    try:
-        create()
     finally:
         cluster.delete_pool("fresh")
 
 
-def test_what_was_read_just_now_is_not_read_again_and_many_who_ask_share_a_read(cluster):
-    @in_a_loop
-    async def ask():
-        async with watched(cluster) as watch:
-            first, second = await asyncio.gather(watch.state.get(), watch.state.get())
+async def test_what_was_read_just_now_is_not_read_again_and_many_who_ask_share_a_read(cluster):
+    async with watched(cluster) as watch:
+        first, second = await asyncio.gather(watch.state.get(), watch.state.get())
 
-            assert first is second
-            assert await watch.state.get() is first
-            assert await watch.state.get(fresh=True) is not first
-
-    ask()
+        assert first is second
+        assert await watch.state.get() is first
+        assert await watch.state.get(fresh=True) is not first
 
 
-def test_a_monitor_that_hangs_is_told_and_what_was_last_read_stays(cluster):
-    @in_a_loop
-    async def hang():
-        async with watched(cluster) as watch:
-            before = await watch.state.get()
-            with cluster.stopped("mon.a"):
-                with pytest.raises(ClusterUnavailable, match="no mon answered within 2 s"):
-                    await watch.state.get(fresh=True)
-                with pytest.raises(ClusterUnavailable, match="no mon answered within 2 s"):
-                    await watch.state.get()
-                assert watch.state.last is before
-                pid = watch.reader_pid
-            after = await answered(watch)
+async def test_a_monitor_that_hangs_is_told_and_what_was_last_read_stays(cluster):
+    async with watched(cluster) as watch:
+        before = await watch.state.get()
+        with cluster.stopped("mon.a"):
+            with pytest.raises(ClusterUnavailable, match="no mon answered within 2 s"):
+                await watch.state.get(fresh=True)
+            with pytest.raises(ClusterUnavailable, match="no mon answered within 2 s"):
+                await watch.state.get()
+            assert watch.state.last is before
+            pid = watch.reader_pid
+        after = await answered(watch)
 
-            assert after.as_of > before.as_of
-            assert watch.reader_pid == pid, "a silence of the cluster is no reason to replace its reader"
-            assert watch.state.error is None
-
-    hang()
+        assert after.as_of > before.as_of
+        assert watch.reader_pid == pid, "a silence of the cluster is no reason to replace its reader"
+        assert watch.state.error is None
 
 
-def test_a_manager_that_hangs_is_told_while_the_rest_is_read(cluster):
-    @in_a_loop
-    async def hang():
-        async with watched(cluster) as watch:
-            await watch.state.get()
-            with cluster.stopped("mgr.x"):
-                state = (await until(watch, lambda state: state.manager_error)).value
-                assert state.manager_error == "the mgr did not answer within 2 s: is a ceph-mgr running, does it hang?"
-                assert state.osds_up == 3
-            await until(watch, lambda state: state.manager_error is None)
-
-    hang()
+async def test_a_manager_that_hangs_is_told_while_the_rest_is_read(cluster):
+    async with watched(cluster) as watch:
+        await watch.state.get()
+        with cluster.stopped("mgr.x"):
+            state = (await until(watch, lambda state: state.manager_error)).value
+            assert state.manager_error == "the mgr did not answer within 2 s: is a ceph-mgr running, does it hang?"
+            assert state.osds_up == 3
+        await until(watch, lambda state: state.manager_error is None)
 
 
-def test_osds_that_hang_hold_up_images_alone(cluster, new_pool):
+async def test_osds_that_hang_hold_up_images_alone(cluster, new_pool):
     new_pool()
 
-    @in_a_loop
-    async def hang():
-        async with watched(cluster, osd_timeout_seconds=1) as watch:
-            await watch.state.get()
-            for osd in ("osd.0", "osd.1", "osd.2"):
-                cluster.stop_daemon(osd)
-            images = asyncio.create_task(watch.images.get())
+    async with watched(cluster, osd_timeout_seconds=1) as watch:
+        await watch.state.get()
+        for osd in ("osd.0", "osd.1", "osd.2"):
+            cluster.stop_daemon(osd)
+        images = asyncio.create_task(watch.images.get())
+        await watch.state.get(fresh=True)
+
+        assert not images.done()
+        with pytest.raises(ClusterUnavailable, match="the OSDs did not answer within 1 s"):
+            await images
+
+
+async def test_a_reader_that_dies_is_replaced(cluster):
+    async with watched(cluster) as watch:
+        await watch.state.get()
+        pid = watch.reader_pid
+        os.kill(pid, signal.SIGSTOP)
+        asked = asyncio.create_task(watch.state.get(fresh=True))
+        await asyncio.sleep(0)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ClusterUnavailable, match="killed by signal 9"):
+            await asked
+
+        assert (await answered(watch)).value.fsid == cluster.fsid
+        assert watch.reader_pid != pid
+
+
+async def test_a_reader_that_takes_too_long_is_killed_and_replaced(cluster):
+    async with watched(cluster) as watch:
+        await watch.state.get()
+        pid = watch.reader_pid
+        watch._limit_seconds = 0.5
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(ClusterUnavailable, match=r"did not answer within 0\.5 s and is replaced"):
             await watch.state.get(fresh=True)
+        watch._limit_seconds = 30
 
-            assert not images.done()
-            with pytest.raises(ClusterUnavailable, match="the OSDs did not answer within 1 s"):
-                await images
-
-    hang()
+        assert (await answered(watch)).value.fsid == cluster.fsid
+        assert not is_there(pid)
 
 
-def test_a_reader_that_dies_is_replaced(cluster):
-    @in_a_loop
-    async def kill():
-        async with watched(cluster) as watch:
-            await watch.state.get()
-            pid = watch.reader_pid
-            os.kill(pid, signal.SIGSTOP)
-            asked = asyncio.create_task(watch.state.get(fresh=True))
-            await asyncio.sleep(0)
-            os.kill(pid, signal.SIGKILL)
-            with pytest.raises(ClusterUnavailable, match="killed by signal 9"):
-                await asked
-
-            assert (await answered(watch)).value.fsid == cluster.fsid
-            assert watch.reader_pid != pid
-
-    kill()
-
-
-def test_a_reader_that_takes_too_long_is_killed_and_replaced(cluster):
-    @in_a_loop
-    async def hang():
-        async with watched(cluster) as watch:
-            await watch.state.get()
-            pid = watch.reader_pid
-            watch._limit_seconds = 0.5
-            os.kill(pid, signal.SIGSTOP)
-            with pytest.raises(ClusterUnavailable, match=r"did not answer within 0\.5 s and is replaced"):
-                await watch.state.get(fresh=True)
-            watch._limit_seconds = 30
-
-            assert (await answered(watch)).value.fsid == cluster.fsid
-            assert not is_there(pid)
-
-    hang()
-
-
-def test_a_stop_leaves_no_reader_behind(cluster):
+async def test_a_stop_leaves_no_reader_behind(cluster):
     pids = []
 
-    @in_a_loop
-    async def look():
-        async with watched(cluster) as watch:
-            await watch.state.get()
-            pids.append(watch.reader_pid)
-
-    look()
+    async with watched(cluster) as watch:
+        await watch.state.get()
+        pids.append(watch.reader_pid)
     assert not is_there(pids[0])
 
 
-def test_an_unknown_cluster_is_not_found_and_the_known_ones_are_named(cluster):
-    @in_a_loop
-    async def look():
-        watches = ClusterWatches({"test": ReaderSettings(cluster=ClusterSettings(conf=str(cluster.conf)))})
-        watches.start()
-        await watches.all[0].state.get()
+async def test_an_unknown_cluster_is_not_found_and_the_known_ones_are_named(cluster):
+    watches = ClusterWatches({"test": ReaderSettings(cluster=ClusterSettings(conf=str(cluster.conf)))})
+    watches.start()
+    await watches.all[0].state.get()
 
-        assert await watches.by_fsid(cluster.fsid) is watches.all[0]
-        with pytest.raises(NotFound, match=f"There is no cluster 0815; known: {cluster.fsid}"):
-            await watches.by_fsid("0815")
-        assert KnownClusters(watches).last_read_pool(cluster.fsid, "no such pool") is None
-        await watches.stop()
-
-    look()
+    assert await watches.by_fsid(cluster.fsid) is watches.all[0]
+    with pytest.raises(NotFound, match=f"There is no cluster 0815; known: {cluster.fsid}"):
+        await watches.by_fsid("0815")
+    assert KnownClusters(watches).last_read_pool(cluster.fsid, "no such pool") is None
+    await watches.stop()
 
 
-def test_without_bindings_the_packages_are_named_and_no_process_is_started(cluster, monkeypatch):
+async def test_without_bindings_the_packages_are_named_and_no_process_is_started(cluster, monkeypatch):
     monkeypatch.setattr("ceph.connection.bindings.find_spec", lambda _name: None)
 
-    @in_a_loop
-    async def look():
-        async with watched(cluster) as watch:
-            assert watch.reader_pid is None
-            with pytest.raises(ClusterUnavailable, match="install the packages python3-rados and python3-rbd"):
-                await watch.state.get()
-
-    look()
+    async with watched(cluster) as watch:
+        assert watch.reader_pid is None
+        with pytest.raises(ClusterUnavailable, match="install the packages python3-rados and python3-rbd"):
+            await watch.state.get()

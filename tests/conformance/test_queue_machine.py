@@ -21,7 +21,8 @@ from jobs.definition.registry import load_registry
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model.task import TRANSITIONS, Status
 from jobs.queue import runs as run_module
-from jobs.queue.task_queue import Submission, TaskQueue
+from jobs.queue.drafts import Submission
+from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.stores import open_memory, open_sqlite
 
@@ -95,7 +96,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(self._settled())
 
     async def _settled(self):
-        await self.queue._background.finish()
+        await self.queue._runner.background.finish()
         await self._read_changes()
 
     async def _read_changes(self):
@@ -296,13 +297,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.settle()
 
     async def _look(self):
-        self.queue._dispatch()
-        self.queue._mark_stalled()
+        self.queue._runner.dispatch()
+        self.queue._runner.stalls.mark()
 
     @rule()
     def server_is_killed_and_started_again(self):
-        self.queue.stopping = True
-        self.queue._cancel_timers()
+        self.queue._runner.stop_starting()
         self.store = self.run(self.store.reopen())
         self.start_server()
         assert not any(task.stopping for task in self.mirror.values())
@@ -367,8 +367,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self):
         if not hasattr(self, "loop"):
             return
-        self.queue.stopping = True
-        self.queue._cancel_timers()
+        self.queue._runner.stop_starting()
         self.run(self.store.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()

@@ -14,7 +14,7 @@ import signal
 import sys
 
 from config import load_config
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from server import open_tasks
 
 

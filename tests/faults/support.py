@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import select
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jobs.engines.local.messages import Ended, Start
+from jobs.definition.registry import RunLimits
+from jobs.engine import Ended, Start
 from jobs.engines.local.pool import WorkerPool
 from jobs.engines.local.worker import WorkerSettings
 from jobs.model.task import RoundRecord
@@ -22,20 +22,6 @@ PATIENCE_SECONDS = 60
 MODULES = ("tests.faults.misbehaving_jobs",)
 ROOT = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
-
-
-def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """The coroutine as a plain test, with a patience that only a hanging one uses up."""
-
-    @functools.wraps(test)
-    def run(**fixtures: object) -> None:
-        asyncio.run(patiently(**fixtures))
-
-    async def patiently(**fixtures: object) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await test(**fixtures)
-
-    return run
 
 
 class Told:
@@ -101,9 +87,9 @@ async def a_pool(folder: Path, count: int = 1, **options: Any) -> AsyncIterator[
 
 @asynccontextmanager
 async def a_starting_pool(
-    folder: Path, count: int = 1, modules: Sequence[str] = MODULES, memory_limit_mb: int = 0, **options: Any
+    folder: Path, count: int = 1, modules: Sequence[str] = MODULES, **options: Any
 ) -> AsyncIterator[tuple[WorkerPool, Told]]:
-    settings = WorkerSettings(lock_path=str(folder / "lock"), modules=modules, memory_limit_mb=memory_limit_mb)
+    settings = WorkerSettings(lock_path=str(folder / "lock"), modules=modules)
     pool = WorkerPool(settings, count=count, **options)
     pool.listener = told = Told(pool)
     await pool.start()
@@ -114,13 +100,22 @@ async def a_starting_pool(
     assert [view.pid for view in pool.workers()] == [None] * count
 
 
-def order(task_id: int, job: str, checkpoint: object = None, after_round: int = 0, **params: object) -> Start:
+def order(
+    task_id: int,
+    job: str,
+    checkpoint: object = None,
+    after_round: int = 0,
+    limits: RunLimits = RunLimits(),  # noqa: B008
+    **params: object,
+) -> Start:
     return Start(
         task=task_id,
         job=job,
         params=json.dumps(params),
         checkpoint=None if checkpoint is None else json.dumps(checkpoint),
         round=after_round,
+        round_timeout_seconds=limits.round_timeout_seconds,
+        memory_limit_mb=limits.memory_limit_mb,
     )
 
 

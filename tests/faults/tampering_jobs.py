@@ -14,7 +14,7 @@ import jobs.definition.limits
 import jobs.engines.local.server_pipe
 import jobs.engines.local.worker
 from jobs.definition.registry import Round, job
-from jobs.engines.local.messages import Ended
+from jobs.engine import Ended
 from jobs.model.task import RoundRecord
 
 Where = Literal["result", "output", "checkpoint", "error"]

@@ -11,8 +11,6 @@ import pytest
 
 from tests.support.service import ROOT, Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 SECTION = (ROOT / "docs" / "operating.md").read_text().partition("## Backup")[2].partition("\n## ")[0]
 COMMANDS = [line.strip() for line in SECTION.splitlines() if line.startswith("    ")]
 BACKUPS = [command for command in COMMANDS if "VACUUM INTO" in command]

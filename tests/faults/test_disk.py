@@ -11,8 +11,6 @@ import pytest
 
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 
 @pytest.fixture
 def service(tmp_path):

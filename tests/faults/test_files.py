@@ -14,8 +14,6 @@ import pytest
 from tests.support.monitoring import ask, ask_until, scrape
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 
 @pytest.fixture
 def service(tmp_path):

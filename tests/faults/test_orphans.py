@@ -12,8 +12,6 @@ import pytest
 from tests.faults.support import lines_of
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 # As process 1 does, a subreaper inherits the orphans of its descendants.
 AS_SUBREAPER = """
 import ctypes, runpy, sys

@@ -8,8 +8,6 @@ from tests.faults.test_disk import FAULTS
 from tests.support.monitoring import ask, ask_until, scrape
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 JOBS_THAT_NEED_A_FILE = """
 import multiprocessing, os
 if multiprocessing.parent_process() and not os.path.exists({path!r}):

@@ -12,8 +12,6 @@ import pytest
 from tests.support.monitoring import ask
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 JOB = """
 from collections.abc import Iterator
 import helper_of_the_job

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from processes.shared_names import FOLDER, path_of
-from tests.faults.support import a_pool, another_server, in_a_loop, lines_of, order
+from tests.faults.support import a_pool, another_server, lines_of, order
 from tests.faults.test_surroundings import MODULES
 
 NEVER = "/nonexistent/never"
@@ -23,7 +23,6 @@ async def until_freed(names: list[str]) -> None:
         await asyncio.sleep(0.005)
 
 
-@in_a_loop
 async def test_a_killed_workers_memory_and_semaphores_are_freed_with_it_and_not_with_the_server(tmp_path: Path) -> None:
     names_path = tmp_path / "names"
     async with a_pool(tmp_path, count=2, modules=MODULES) as (pool, told):
@@ -36,7 +35,6 @@ async def test_a_killed_workers_memory_and_semaphores_are_freed_with_it_and_not_
         await until_freed(names)
 
 
-@in_a_loop
 async def test_what_a_task_has_left_is_freed_with_the_worker_that_is_replaced_for_it(tmp_path: Path) -> None:
     names_path = tmp_path / "names"
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
@@ -45,14 +43,12 @@ async def test_what_a_task_has_left_is_freed_with_the_worker_that_is_replaced_fo
         await until_freed(await lines_of(names_path, 2))
 
 
-@in_a_loop
 async def test_memory_that_a_task_gives_back_costs_no_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "shares_and_gives_back"))
         assert (await told.end_of(1)).left == ""
 
 
-@in_a_loop
 async def test_they_are_freed_as_well_when_the_server_is_killed(tmp_path: Path) -> None:
     names_path = tmp_path / "names"
     async with another_server(

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.leaving_jobs import CHANGES
-from tests.faults.support import a_pool, in_a_loop, order
+from tests.faults.support import a_pool, order
 
 MODULES = ("tests.faults.misbehaving_jobs", "tests.faults.leaving_jobs")
 
 
-@in_a_loop
 async def test_what_a_task_changes_in_its_worker_is_put_back(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pid = pool.workers()[0].pid
@@ -29,7 +28,6 @@ async def test_what_a_task_changes_in_its_worker_is_put_back(tmp_path: Path) -> 
         assert pool.workers()[0].pid == pid
 
 
-@in_a_loop
 async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -58,14 +56,12 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_closed_descriptor_of_the_worker_is_noticed(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "leaves", what="closed descriptor"))
         assert (await told.end_of(1)).left == "1 descriptor closed that it had not opened"
 
 
-@in_a_loop
 async def test_what_goes_by_itself_costs_no_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "leaves_what_goes"))

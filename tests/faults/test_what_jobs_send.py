@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engines.local.pool import MOST_CHECKED_AT_ONCE, WorkerPool
-from tests.faults.support import Told, a_pool, assert_next_runs, in_a_loop, order
+from tests.faults.support import Told, a_pool, assert_next_runs, order
 from tests.faults.test_workers import error_of
 
 MODULES = ("tests.faults.misbehaving_jobs", "tests.faults.tampering_jobs")
@@ -28,7 +28,6 @@ async def refusal_of(pool: WorkerPool, told: Told, task_id: int, job: str, **par
     return message
 
 
-@in_a_loop
 async def test_what_is_no_json_ends_its_task_and_its_worker(tmp_path: Path) -> None:
     deep = "[" * 201 + "]" * 201
     cases = {
@@ -52,7 +51,6 @@ async def test_what_is_no_json_ends_its_task_and_its_worker(tmp_path: Path) -> N
         assert not told.deaths
 
 
-@in_a_loop
 async def test_much_json_is_looked_at_beside_the_loop_and_its_end_comes_after_it(tmp_path: Path) -> None:
     large = {"text": '"abcdefg"', "times": MOST_CHECKED_AT_ONCE // 9 + 1}
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
@@ -64,7 +62,6 @@ async def test_much_json_is_looked_at_beside_the_loop_and_its_end_comes_after_it
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_worker_that_dies_while_its_last_words_are_looked_at_has_said_them(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         worker = pool._workers[0]
@@ -81,7 +78,6 @@ async def test_a_worker_that_dies_while_its_last_words_are_looked_at_has_said_th
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_an_encoder_that_was_patched_is_found_out(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "patches_encoder"))
@@ -94,7 +90,6 @@ async def test_an_encoder_that_was_patched_is_found_out(tmp_path: Path) -> None:
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_round_out_of_bounds_ends_its_task_and_its_worker(tmp_path: Path) -> None:
     cases = [
         ({"of": "0xffffffffffffffff"}, "Expected `int` <= 9007199254740992 - at `$.rounds[0].of`"),
@@ -110,7 +105,6 @@ async def test_a_round_out_of_bounds_ends_its_task_and_its_worker(tmp_path: Path
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         for number, how in enumerate(("stopped", "interrupted"), 1):
@@ -119,7 +113,6 @@ async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: P
             assert told.numbers_of(number) == [1]
 
 
-@in_a_loop
 async def test_a_file_name_that_is_not_utf_8_is_shown_and_comes_back_as_it_was(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "backs_up", path="/srv"))
@@ -132,7 +125,6 @@ async def test_a_file_name_that_is_not_utf_8_is_shown_and_comes_back_as_it_was(t
         assert json.loads((await told.end_of(2)).result)["is_as_it_was"]
 
 
-@in_a_loop
 async def test_what_cannot_even_be_described_is_an_exception_and_no_death(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "raises_oddly"))

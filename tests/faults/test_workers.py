@@ -16,18 +16,20 @@ from pathlib import Path
 
 import pytest
 
+from jobs.definition.composition import limits_of
+from jobs.definition.registry import RunLimits, load_registry
+from jobs.engine import Ended
 from jobs.engines.local import pool as pool_module
-from jobs.engines.local.messages import Ended
 from jobs.engines.local.server_pipe import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
 from processes import child_process as process_module
 from tests.faults.support import (
+    MODULES,
     ROOT,
     Told,
     a_pool,
     a_starting_pool,
     another_server,
     assert_next_runs,
-    in_a_loop,
     lines_of,
     order,
     state_of,
@@ -47,7 +49,6 @@ def error_of(ended: Ended) -> dict[str, str]:
 # Tasks that go well
 
 
-@in_a_loop
 async def test_rounds_and_result_are_reported_in_order(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "counts", times=4))
@@ -61,7 +62,6 @@ async def test_rounds_and_result_are_reported_in_order(tmp_path: Path) -> None:
         assert rounds == sorted(rounds, key=lambda done: done.at)
 
 
-@in_a_loop
 async def test_a_task_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "counts", checkpoint={"done": 2}, after_round=2, times=4))
@@ -69,7 +69,6 @@ async def test_a_task_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         assert told.numbers_of(1) == [3, 4]
 
 
-@in_a_loop
 async def test_several_workers_run_several_tasks_and_a_busy_pool_refuses_more(tmp_path: Path) -> None:
     go = tmp_path / "go"
     async with a_pool(tmp_path, count=2) as (pool, told):
@@ -82,7 +81,6 @@ async def test_several_workers_run_several_tasks_and_a_busy_pool_refuses_more(tm
         assert {(await told.end_of(task)).how for task in (1, 2)} == {"returned"}
 
 
-@in_a_loop
 async def test_workers_are_seen_as_they_are(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path, count=2) as (pool, _told):
@@ -96,7 +94,6 @@ async def test_workers_are_seen_as_they_are(tmp_path: Path) -> None:
         assert busy.uptime_seconds > 0
 
 
-@in_a_loop
 async def test_a_worker_parts_from_terminal_and_offers_itself_to_the_oom_killer(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, _told):
         pid = pool.workers()[0].pid
@@ -113,7 +110,6 @@ def test_a_worker_imports_nothing_of_the_server() -> None:
 # Jobs that raise
 
 
-@in_a_loop
 async def test_a_job_that_raises_is_told_with_its_own_frames(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "fails", rounds=2))
@@ -137,7 +133,6 @@ async def test_a_job_that_raises_is_told_with_its_own_frames(tmp_path: Path) -> 
         ("long", "ValueError", "x" * 10_000),
     ],
 )
-@in_a_loop
 async def test_what_is_hard_to_tell_is_told(tmp_path: Path, kind: str, name: str, message: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "raises", kind=kind))
@@ -148,7 +143,6 @@ async def test_what_is_hard_to_tell_is_told(tmp_path: Path, kind: str, name: str
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_an_exception_that_does_not_say_its_class_ends_its_task_and_not_its_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -158,7 +152,6 @@ async def test_an_exception_that_does_not_say_its_class_ends_its_task_and_not_it
         assert pool.workers()[0].pid == pid
 
 
-@in_a_loop
 async def test_sys_exit_ends_the_task_and_not_the_worker(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -169,7 +162,6 @@ async def test_sys_exit_ends_the_task_and_not_the_worker(tmp_path: Path) -> None
         assert pool.workers()[0].pid == pid
 
 
-@in_a_loop
 async def test_a_job_or_parameters_that_are_not_there_end_the_task(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "no_such_job"))
@@ -210,7 +202,6 @@ async def test_a_job_or_parameters_that_are_not_there_end_the_task(tmp_path: Pat
         ("huge checkpoint", "the round's checkpoint takes 1,048,587 bytes as JSON, at most 1,048,576 are kept"),
     ],
 )
-@in_a_loop
 async def test_a_round_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, kind: str, words: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "yields", kind=kind))
@@ -234,7 +225,6 @@ async def test_a_round_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, 
         ("huge", "the job's result takes 10,485,762 bytes as JSON, at most 10,485,760 are kept"),
     ],
 )
-@in_a_loop
 async def test_a_result_that_may_not_be_sent_is_refused_in_words(tmp_path: Path, kind: str, words: str) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "returns", kind=kind))
@@ -244,7 +234,6 @@ async def test_a_result_that_may_not_be_sent_is_refused_in_words(tmp_path: Path,
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_clean_up_that_fails_after_a_refusal_is_logged(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,7 +246,6 @@ async def test_a_clean_up_that_fails_after_a_refusal_is_logged(
     assert "the door is stuck" in printed
 
 
-@in_a_loop
 async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -285,7 +273,6 @@ async def test_what_a_job_prints_does_not_reach_stdout_and_stdin_is_empty(
         ("sends_garbage", {}, "sent something that is not a message"),
     ],
 )
-@in_a_loop
 async def test_a_worker_that_dies_is_told_in_words_and_replaced(
     tmp_path: Path, job: str, params: dict[str, object], reason: str
 ) -> None:
@@ -298,7 +285,6 @@ async def test_a_worker_that_dies_is_told_in_words_and_replaced(
         assert pool.workers()[0].pid != pid
 
 
-@in_a_loop
 async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported(tmp_path: Path) -> None:
     began, ran = tmp_path / "began", tmp_path / "ran"
     async with a_pool(tmp_path) as (pool, told):
@@ -317,7 +303,6 @@ async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported
         assert ran.read_text().split() == ["1", "2", "3"]
 
 
-@in_a_loop
 async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         process = pool._workers[0].process
@@ -328,7 +313,6 @@ async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_
         assert told.deaths == [(1, "exited with code 3")]
 
 
-@in_a_loop
 async def test_an_idle_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pid = pool.workers()[0].pid
@@ -338,7 +322,6 @@ async def test_an_idle_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_death_is_noticed_and_children_are_killed_though_one_holds_the_pipe(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with a_pool(tmp_path) as (pool, told):
@@ -352,7 +335,6 @@ async def test_a_death_is_noticed_and_children_are_killed_though_one_holds_the_p
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_children_that_a_finished_task_left_are_killed_with_the_worker(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with a_pool(tmp_path) as (pool, told):
@@ -364,7 +346,6 @@ async def test_children_that_a_finished_task_left_are_killed_with_the_worker(tmp
             await until_gone(int(pid))
 
 
-@in_a_loop
 async def test_a_fork_that_goes_on_as_if_it_were_the_worker_reports_nothing(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, "forks_and_goes_on", times=3))
@@ -375,7 +356,6 @@ async def test_a_fork_that_goes_on_as_if_it_were_the_worker_reports_nothing(tmp_
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_worker_that_closes_its_pipe_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "END_SECONDS", 0.05)
     async with a_pool(tmp_path) as (pool, told):
@@ -385,7 +365,6 @@ async def test_a_worker_that_closes_its_pipe_is_killed(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("job", ["holds_gil", "waits"])
-@in_a_loop
 async def test_no_worker_outlives_a_server_that_is_killed(tmp_path: Path, job: str) -> None:
     began = tmp_path / "began"
     params = {"holds_gil": {"seconds": 3600}, "waits": {"times": 1, "in_round": 1, "until": NEVER}}[job]
@@ -397,7 +376,6 @@ async def test_no_worker_outlives_a_server_that_is_killed(tmp_path: Path, job: s
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@in_a_loop
 async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     async with another_server(tmp_path, "leaves_children", pids_path=str(pids), until=NEVER) as server:
@@ -408,7 +386,6 @@ async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: P
             os.kill(pid, signal.SIGKILL)
 
 
-@in_a_loop
 async def test_workers_hold_the_lock_until_they_end(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
         async with a_pool(tmp_path) as (pool, _told):
@@ -418,7 +395,6 @@ async def test_workers_hold_the_lock_until_they_end(tmp_path: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@in_a_loop
 async def test_signals_to_stop_do_not_disturb_a_worker(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -433,7 +409,6 @@ async def test_signals_to_stop_do_not_disturb_a_worker(tmp_path: Path) -> None:
 # Abort and force
 
 
-@in_a_loop
 async def test_an_abort_takes_effect_when_the_round_has_ended(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -455,7 +430,6 @@ async def test_an_abort_takes_effect_when_the_round_has_ended(tmp_path: Path) ->
         ("fails_to_clean_up", "OSError", "the door is stuck"),
     ],
 )
-@in_a_loop
 async def test_a_clean_up_that_fails_is_told(tmp_path: Path, job: str, name: str, words: str) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -468,7 +442,6 @@ async def test_a_clean_up_that_fails_is_told(tmp_path: Path, job: str, name: str
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_job_that_returns_has_returned_though_it_was_aborted(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
@@ -480,7 +453,6 @@ async def test_a_job_that_returns_has_returned_though_it_was_aborted(tmp_path: P
         assert (ended.how, ended.result) == ("returned", '"late"')
 
 
-@in_a_loop
 async def test_force_does_not_wait_even_for_a_worker_that_holds_the_gil(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -491,7 +463,6 @@ async def test_force_does_not_wait_even_for_a_worker_that_holds_the_gil(tmp_path
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_a_worker_that_is_being_killed_gets_no_other_task_though_it_has_just_ended_one(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         process = pool._workers[0].process
@@ -504,7 +475,6 @@ async def test_a_worker_that_is_being_killed_gets_no_other_task_though_it_has_ju
         assert not told.deaths
 
 
-@in_a_loop
 async def test_orders_for_a_task_that_does_not_run_change_nothing(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         for command in (pool.acknowledge, pool.abort_task, pool.kill_task):
@@ -525,7 +495,6 @@ async def acknowledge_late(pool: pool_module.WorkerPool, told: Told, task_id: in
         pool.acknowledge(task_id)
 
 
-@in_a_loop
 async def test_a_flood_of_rounds_arrives_once_and_in_order_in_batches_of_bounded_size(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -537,7 +506,6 @@ async def test_a_flood_of_rounds_arrives_once_and_in_order_in_batches_of_bounded
         assert max(sum(len(done.output or "") for done in rounds) for rounds in batches) < MOST_GATHERED_BYTES + 5_000
 
 
-@in_a_loop
 async def test_a_flood_waits_for_its_acknowledgement(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -551,7 +519,6 @@ async def test_a_flood_waits_for_its_acknowledgement(tmp_path: Path) -> None:
         assert sum(done.seconds for done in ended.rounds) <= LONG_ROUND_SECONDS + ended.rounds[-1].seconds
 
 
-@in_a_loop
 async def test_a_long_round_is_acknowledged_before_the_next_one_begins(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     async with a_pool(tmp_path) as (pool, told):
@@ -565,7 +532,6 @@ async def test_a_long_round_is_acknowledged_before_the_next_one_begins(tmp_path:
         assert ran.read_text().split() == ["1"]
 
 
-@in_a_loop
 async def test_what_has_gathered_leaves_on_the_acknowledgement_though_a_long_round_is_under_way(
     tmp_path: Path,
 ) -> None:
@@ -585,7 +551,6 @@ async def test_what_has_gathered_leaves_on_the_acknowledgement_though_a_long_rou
         assert told.numbers_of(1) == [1, 2, 3, 4]
 
 
-@in_a_loop
 async def test_an_order_larger_than_the_pipe_does_not_block_the_loop(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         os.kill(pool.workers()[0].pid, signal.SIGSTOP)
@@ -603,7 +568,6 @@ async def test_an_order_larger_than_the_pipe_does_not_block_the_loop(tmp_path: P
 # Boot
 
 
-@in_a_loop
 async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -629,7 +593,6 @@ async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
         assert pool._workers[0]._boot_delay_seconds == 0.01
 
 
-@in_a_loop
 async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -640,10 +603,9 @@ async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
         assert pool.workers()[0].state == "failed to start: exited with code 7"
 
 
-# Limits
+# RunLimits
 
 
-@in_a_loop
 async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) -> None:
     async with a_pool(tmp_path, tasks_per_worker=2) as (pool, told):
         pids = []
@@ -657,23 +619,19 @@ async def test_a_worker_is_replaced_after_its_number_of_tasks(tmp_path: Path) ->
         assert not told.deaths
 
 
-@in_a_loop
 async def test_a_round_over_its_time_limit_ends_its_worker(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda order: {"takes_too_long": 0.2}.get(order.job, 0)) as (
-        pool,
-        told,
-    ):
-        pool.start_task(order(1, "takes_too_long"))
+    async with a_pool(tmp_path) as (pool, told):
+        pool.start_task(order(1, "takes_too_long", limits=RunLimits(round_timeout_seconds=0.2)))
         assert await told.death_of(1) == "a round took longer than round_timeout_seconds = 0.2"
         assert told.numbers_of(1) == [1]
         await assert_next_runs(pool, told)
 
 
-@in_a_loop
 async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, round_timeout_seconds=lambda _order: 0.5) as (pool, told):
+    async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
-        pool.start_task(order(1, "counts", times=2, round_seconds=LONG_ROUND_SECONDS))
+        limits = RunLimits(round_timeout_seconds=0.5)
+        pool.start_task(order(1, "counts", limits=limits, times=2, round_seconds=LONG_ROUND_SECONDS))
         await told.until(lambda: told.batches)
         await asyncio.sleep(1)  # the disk is slow
         told.acknowledging = True
@@ -683,16 +641,16 @@ async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_pa
 
 
 @pytest.mark.parametrize("piece_bytes", [64, 1024 * 1024, 8 * 1024 * 1024])
-@in_a_loop
 async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_replaced(
     tmp_path: Path, piece_bytes: int
 ) -> None:
-    """Where there is no memory at all the interpreter itself crashes now and then, and another worker takes over."""
-    async with a_pool(tmp_path, memory_limit_mb=96) as (pool, told):
+    """Without any memory left the interpreter itself crashes now and then, and another worker takes over."""
+    limits = RunLimits(memory_limit_mb=96)
+    async with a_pool(tmp_path) as (pool, told):
         for attempt in (1, 2, 3):
             await told.until(lambda: pool.free_workers)
             pid = pool.workers()[0].pid
-            pool.start_task(order(attempt, "eats_memory", in_pieces_of=piece_bytes))
+            pool.start_task(order(attempt, "eats_memory", limits=limits, in_pieces_of=piece_bytes))
             await told.until(lambda attempt=attempt: len(told.ends) + len(told.deaths) == attempt)
             if told.ends:
                 break
@@ -703,19 +661,18 @@ async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_repl
         assert pool.workers()[0].pid != pid
 
 
-@in_a_loop
 async def test_the_memory_limit_of_a_job_goes_before_that_of_all(tmp_path: Path) -> None:
-    async with a_pool(tmp_path, memory_limit_mb=1_024) as (pool, told):
-        pool.start_task(order(1, "takes_memory", megabytes=32))
+    limits = limits_of(load_registry(MODULES).limited(RunLimits(memory_limit_mb=1_024)), "takes_memory", "{}")
+    async with a_pool(tmp_path) as (pool, told):
+        pool.start_task(order(1, "takes_memory", limits=limits, megabytes=32))
         assert (await told.end_of(1)).how == "returned"
-        pool.start_task(order(2, "takes_memory", megabytes=128))
+        pool.start_task(order(2, "takes_memory", limits=limits, megabytes=128))
         assert error_of(await told.end_of(2))["message"] == "used more than memory_limit_mb = 64"
 
 
 # Stop
 
 
-@in_a_loop
 async def test_a_stop_lets_rounds_end_within_the_grace_and_starts_no_new_ones(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path, count=2) as (pool, told):
@@ -732,7 +689,6 @@ async def test_a_stop_lets_rounds_end_within_the_grace_and_starts_no_new_ones(tm
         assert {view.pid for view in pool.workers()} == {None}
 
 
-@in_a_loop
 async def test_a_stop_interrupts_a_worker_that_waits_for_its_acknowledgement(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         told.acknowledging = False
@@ -742,7 +698,6 @@ async def test_a_stop_interrupts_a_worker_that_waits_for_its_acknowledgement(tmp
         assert [ended.how for ended in told.ends] == ["interrupted"]
 
 
-@in_a_loop
 async def test_after_the_grace_workers_are_killed(tmp_path: Path) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -753,7 +708,6 @@ async def test_after_the_grace_workers_are_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["a second call", "a cancelled call"])
-@in_a_loop
 async def test_a_stop_that_becomes_urgent_kills_at_once(tmp_path: Path, how: str) -> None:
     began = tmp_path / "began"
     async with a_pool(tmp_path) as (pool, told):
@@ -766,7 +720,6 @@ async def test_a_stop_that_becomes_urgent_kills_at_once(tmp_path: Path, how: str
         assert told.deaths == [(1, "killed, as the server stopped at once")]
 
 
-@in_a_loop
 async def test_a_thread_that_a_job_left_does_not_keep_a_worker_from_ending(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -778,7 +731,6 @@ async def test_a_thread_that_a_job_left_does_not_keep_a_worker_from_ending(
         assert caplog.messages[-1].endswith("ended: exited with code 0")
 
 
-@in_a_loop
 async def test_a_stop_does_not_wait_for_workers_that_are_still_starting(tmp_path: Path) -> None:
     async with a_starting_pool(tmp_path, count=2) as (pool, told):
         await pool.stop(3600)

@@ -26,8 +26,6 @@ from tests.support.attack import (
 )
 from tests.support.service import JOBS, Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 API = "/openattic/api"
 JSON = {"Content-Type": "application/json"}
 SMALL_BUFFER = 4096

@@ -11,8 +11,6 @@ import pytest
 from tests.support.nginx import Nginx
 from tests.support.service import PASSWORD, Client, Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 RIGHT = {"username": "admin", "password": PASSWORD}
 
 

@@ -11,8 +11,6 @@ import pytest
 from tests.faults.support import lines_of
 from tests.support.service import Client
 
-pytestmark = pytest.mark.gen_test
-
 TWO_MODULES = ("--set", "jobs.modules=tests.faults.misbehaving_jobs,tests.support.plain_jobs")
 
 

@@ -10,8 +10,6 @@ from tests.support.choosing_jobs import HOUSES, MANY
 from tests.support.described import Described
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 CLEAN = "jobs/choices?job=clean&parameter="
 
 

@@ -14,8 +14,6 @@ from tornado.web import Application
 from handlers.files import file_routes
 from tests.support.service import ROOT, basic
 
-pytestmark = pytest.mark.gen_test
-
 FILES = {
     "static/js/main.js": ROOT / "static/js/main.js",
     "static/css/page.css": ROOT / "static/css/page.css",

@@ -21,8 +21,6 @@ from tests.support.attack import (
 from tests.support.attack import wait_until_memory_is_back as memory_is_back
 from tests.support.service import Client, Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 LONG = "x" * 1_000_000
 LARGEST_ANSWER_BYTES = 4 * MEGABYTE + 500 * 5000
 TASK_COUNTS = [60, pytest.param(500, marks=pytest.mark.slow)]

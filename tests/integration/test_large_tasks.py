@@ -11,8 +11,6 @@ import pytest
 from tests.support.attack import assert_honest_are_served, memory_bounded, memory_of, wait_until_memory_is_back
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 COUNTS = [40, pytest.param(200, marks=pytest.mark.slow)]
 LONG = "l" * 900_000
 

@@ -29,8 +29,6 @@ from tests.support.attack import (
 )
 from tests.support.service import JOBS, Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 API = "/openattic/api"
 JSON = {"Content-Type": "application/json"}
 NO_CALLS = [

@@ -13,8 +13,6 @@ from tornado.httpclient import HTTPClientError
 from tests.faults.support import until_gone
 from tests.support.service import Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 NEVER = "/nonexistent/never"
 CHAIN = [(None, "Not Started"), ("Not Started", "Running"), ("Running", "Finished")]
 

@@ -11,8 +11,6 @@ import pytest
 from tests.support.monitoring import ask
 from tests.support.service import PASSWORD, Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 
 def log_of(service):
     return (service.directory / "server.log").read_text()

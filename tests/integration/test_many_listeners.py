@@ -23,8 +23,6 @@ from tests.support.attack import (
 from tests.support.monitoring import scrape
 from tests.support.service import Client, Service
 
-pytestmark = pytest.mark.gen_test
-
 SMALL_BUFFER = 4096
 COUNTS = [60, pytest.param(1000, marks=pytest.mark.slow)]
 

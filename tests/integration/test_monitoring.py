@@ -10,8 +10,6 @@ import pytest
 from tests.support.monitoring import Samples, ask, ask_until, scrape
 from tests.support.service import ROOT, Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 PATHS = ("/health", "/ready", "/metrics")
 NEVER = "/nonexistent/never"
 

@@ -8,8 +8,6 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tests.support.described import Described
 from tests.support.service import PASSWORD, Answer, Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 CREDENTIALS = {"username": "admin", "password": PASSWORD}
 
 

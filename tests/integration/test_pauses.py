@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.service import Client
 
-pytestmark = pytest.mark.gen_test
-
 
 @pytest.fixture
 def client(service):

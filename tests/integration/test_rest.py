@@ -13,8 +13,6 @@ import pytest
 
 from tests.support.service import Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 NEVER = "/nonexistent/never"
 TASK_FIELDS = {
     "id", "job", "params", "description", "metadata", "status", "stopping", "percent", "round", "rounds", "message",

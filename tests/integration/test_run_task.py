@@ -14,8 +14,6 @@ import pytest
 
 from tests.support.service import PASSWORD, ROOT, Client
 
-pytestmark = pytest.mark.gen_test
-
 SCRIPT = ROOT / "docs" / "examples" / "run_task.py"
 NEVER = "/nonexistent/never"
 

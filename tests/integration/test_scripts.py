@@ -10,8 +10,6 @@ import pytest
 
 from tests.support.service import Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 LATER = "2999-01-01T00:00:00Z"
 TIMES = "expected a whole number from 1 to 1000000"
 DAY_MS = 24 * 3600 * 1000

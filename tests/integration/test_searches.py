@@ -18,8 +18,6 @@ from tests.support.monitoring import ask
 from tests.support.older import make_older
 from tests.support.service import Client, Service, basic
 
-pytestmark = pytest.mark.gen_test
-
 WORDS = "a b c d e f g h i j k l m n o p q r s t"
 SLOW = f"taskqueue?{urlencode({'search': WORDS})}"
 """Looks through long texts for the many tasks that lie between them, whatever the ordering."""

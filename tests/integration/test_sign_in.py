@@ -15,8 +15,6 @@ from tests.support.attack import connect, read_answer
 from tests.support.monitoring import scrape
 from tests.support.service import PASSWORD, Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 RIGHT = {"username": "admin", "password": PASSWORD}
 FORM = "application/x-www-form-urlencoded"
 

@@ -20,8 +20,6 @@ import pytest
 from tests.support.monitoring import ask
 from tests.support.service import JOBS, PASSWORD, ROOT, Client
 
-pytestmark = pytest.mark.gen_test
-
 PATIENCE_SECONDS = 30
 
 

@@ -12,8 +12,6 @@ import pytest
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
-pytestmark = pytest.mark.gen_test
-
 LATER = "2999-01-01T00:00:00Z"
 NEVER = "/nonexistent/never"
 DAY_MS = 24 * 3600 * 1000

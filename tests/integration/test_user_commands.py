@@ -19,7 +19,6 @@ from accounts.passwords import verify
 from accounts.reload_socket import listen, ring
 from jobs.errors import HourglassError, StartError
 from storage.sqlite.database import open_database
-from tests.faults.support import in_a_loop
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-c", "import sys; from commands.user import main; sys.exit(main(sys.argv[1:]))"]
@@ -131,7 +130,6 @@ def test_the_options_of_the_configuration_may_stand_before_and_after_the_command
 # While a server runs
 
 
-@in_a_loop
 async def test_a_change_is_in_force_in_the_server_when_the_command_ends(tmp_path):
     database = await open_database(tmp_path)
     try:
@@ -149,7 +147,6 @@ async def test_a_change_is_in_force_in_the_server_when_the_command_ends(tmp_path
     assert before.credentials != after.credentials
 
 
-@in_a_loop
 async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path, caplog):
     rings = []
 
@@ -166,7 +163,6 @@ async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path
     assert list(users_of(tmp_path)) == ["ann"]
 
 
-@in_a_loop
 async def test_a_list_does_not_ring(tmp_path):
     rings = []
 
@@ -246,7 +242,6 @@ async def test_after_a_failure_the_next_ring_is_answered_again(tmp_path):
         assert await in_thread(ring, tmp_path)
 
 
-@in_a_loop
 async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_path, caplog):
     gone = asyncio.Event()
     gone.set()
@@ -292,7 +287,6 @@ def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch):
             ring(tmp_path)
 
 
-@in_a_loop
 async def test_a_directory_that_cannot_hold_the_bell_stops_the_start(tmp_path):
     (tmp_path / "bell.sock").mkdir()
     with pytest.raises(StartError, match="can hold a socket"):
@@ -300,7 +294,6 @@ async def test_a_directory_that_cannot_hold_the_bell_stops_the_start(tmp_path):
             pass
 
 
-@in_a_loop
 async def test_no_descriptor_is_left(tmp_path):
     before = set(os.listdir("/proc/self/fd"))
     for _ in range(3):

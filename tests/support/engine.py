@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from jobs.engine import EngineListener, WorkerUsage
-from jobs.engines.local.messages import Ended, Start
-from jobs.live.views import WorkerView
+from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
 
@@ -56,7 +54,7 @@ class ScriptedEngine:
             self.killed.add(task_id)
             self.die(task_id, "killed by force")
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerState]:
         return []
 
     def worker_states(self) -> list[str]:
@@ -65,8 +63,8 @@ class ScriptedEngine:
     def changed_workers(self) -> int:
         return 0
 
-    def worker_usage(self) -> list[WorkerUsage]:
-        return [WorkerUsage() for _ in range(self.count)]
+    def worker_usage(self) -> list[Usage]:
+        return [Usage() for _ in range(self.count)]
 
     async def stop(self, grace_seconds: float) -> None:
         for task_id in list(self.running):

@@ -1,7 +1,8 @@
 /** Tasks, pages and frames for the tests. */
 
+import { withMessage } from "../../static/js/state/connection.js";
 import { HOME } from "../../static/js/state/place.js";
-import { initial, withMessage } from "../../static/js/state/state.js";
+import { initial } from "../../static/js/state/state.js";
 
 export const NOW = Date.parse("2025-11-24T12:00:00.000Z");
 export const PREFERENCES = { theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 };

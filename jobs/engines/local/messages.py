@@ -7,25 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from jobs.model.task import RoundRecord
+from jobs.engine import Ended, RoundRecords, Start
 
 MOST_REASON_CHARACTERS = 10_000
-MOST_ROUNDS = 100_000
-"""In one message, which nearly nothing-saying rounds could fill by more."""
-
-RoundRecords = Annotated[list[RoundRecord], Meta(max_length=MOST_ROUNDS)]
-
-
-class Start(Struct, frozen=True, tag=True, kw_only=True, gc=False):
-    """Run this task: from `checkpoint`, which round `round` left, or from the beginning. `rounds` is how many there
-    will be, as far as is known."""
-
-    task: int
-    job: str
-    params: str
-    checkpoint: str | None = None
-    round: int = 0
-    rounds: int | None = None
 
 
 class Acknowledge(Struct, frozen=True, tag=True):
@@ -66,22 +50,6 @@ class Reported(Struct, frozen=True, tag=True):
     rounds: RoundRecords
 
 
-class Ended(Struct, frozen=True, tag=True, kw_only=True):
-    """The last word about a task, with the rounds not yet reported.
-
-    `how`: it returned (`result`), raised (`error`), was stopped by an Abort, or was interrupted by Quit.
-    Where it was stopped and its clean-up raised, `error` says so as well. `left` is what it has left in its worker, in
-    words, so that the worker is not as it was.
-    """
-
-    task: int
-    how: Literal["returned", "raised", "stopped", "interrupted"]
-    rounds: RoundRecords
-    result: str | None = None
-    error: str | None = None
-    left: Annotated[str, Meta(max_length=1_000)] = ""
-
-
 class Unfit(Struct, frozen=True):
     """What a worker said of its task breaks a bound. Never sent: it stands for what was."""
 
@@ -90,9 +58,6 @@ class Unfit(Struct, frozen=True):
 
 Report = Ready | BootFailed | Reported | Ended | Unfit
 
-LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
-
-encode = msgspec.msgpack.Encoder().encode
 decode_order = msgspec.msgpack.Decoder(Order).decode
 _decode_report = msgspec.msgpack.Decoder(Ready | BootFailed | Reported | Ended).decode
 

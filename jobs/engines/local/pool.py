@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from jobs.engine import EngineListener, WorkerUsage
+from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
 from jobs.engines.local.messages import (
     Abort,
     Acknowledge,
     BootFailed,
-    Ended,
     Order,
     Quit,
     Ready,
     Report,
     Reported,
-    Start,
     Unfit,
     decode_report,
 )
 from jobs.engines.local.reports import Refusal, check_report, json_characters, refused
 from jobs.engines.local.worker import WorkerSettings, main
-from jobs.live.views import WorkerView
 from processes.child_process import (
     AT_ONCE,
     END_SECONDS,
@@ -56,12 +52,10 @@ class WorkerPool:
         settings: WorkerSettings,
         *,
         count: int,
-        round_timeout_seconds: Callable[[Start], float] = lambda _order: 0,
         tasks_per_worker: int = 0,
     ) -> None:
-        """`round_timeout_seconds` is asked once for each order. 0 means no limit, as in `tasks_per_worker`."""
+        """Takes `tasks_per_worker` = 0 as no limit."""
         self.settings = settings
-        self.round_timeout_seconds = round_timeout_seconds
         self.tasks_per_worker = tasks_per_worker
         self._workers = [Worker(self) for _ in range(count)]
         self.stopping = False
@@ -93,7 +87,7 @@ class WorkerPool:
         if worker := self._running(task_id):
             worker.kill(BY_FORCE)
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerState]:
         return [worker.view() for worker in self._workers]
 
     def worker_states(self) -> list[str]:
@@ -102,8 +96,8 @@ class WorkerPool:
     def changed_workers(self) -> int:
         return sum(worker.code_changed for worker in self._workers)
 
-    def worker_usage(self) -> list[WorkerUsage]:
-        return [worker.process.used() if worker.process else WorkerUsage() for worker in self._workers]
+    def worker_usage(self) -> list[Usage]:
+        return [Usage(*worker.process.used()) if worker.process else Usage() for worker in self._workers]
 
     async def stop(self, grace_seconds: float) -> None:
         """As in the protocol; a second call, or one that is cancelled, kills what is left at once."""
@@ -151,7 +145,6 @@ class Worker:
         self._unacknowledged = False
         self._aborted = False
         self._round = 0
-        self._round_timeout_seconds: float = 0
         # Of whatever may take too long at the moment: a round, an end. Or what is waited for: the next boot.
         self._timer: asyncio.TimerHandle | None = None
 
@@ -179,7 +172,6 @@ class Worker:
         self._unacknowledged = False
         self._aborted = False
         self._round = order.round
-        self._round_timeout_seconds = self._pool.round_timeout_seconds(order)
         self._send(order)
         self._watch_round()
 
@@ -208,10 +200,10 @@ class Worker:
         if not self.order:
             self.state = "ending"
 
-    def view(self) -> WorkerView:
+    def view(self) -> WorkerState:
         process = self.process
         cpu_percent, memory_bytes = process.usage() if process else (None, None)
-        return WorkerView(
+        return WorkerState(
             pid=process.pid if process else None,
             state=self.state,
             task=self.order.task if self.order else None,
@@ -219,7 +211,7 @@ class Worker:
             memory_bytes=memory_bytes,
             uptime_seconds=process.uptime_seconds() if process else None,
             tasks_done=self.tasks_done if process else 0,
-            code_changed=True if self.code_changed else UNSET,
+            code_changed=self.code_changed,
         )
 
     # What the process says
@@ -359,7 +351,7 @@ class Worker:
 
     def _watch_round(self) -> None:
         """From the order to go on until the next report; while the server has rounds to commit, none is under way."""
-        seconds = self._round_timeout_seconds
+        seconds = self.order.round_timeout_seconds if self.order else 0
         if seconds:
             self._limit(seconds, f"a round took longer than round_timeout_seconds = {seconds:g}")
 

@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_OUTPUT_BYTES, MOST_RESULT_BYTES
-from jobs.engines.local.messages import Ended, Reported
+from jobs.engine import Ended
+from jobs.engines.local.messages import Reported
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json
 from jobs.model.lifecycle import error_text

@@ -17,22 +17,11 @@ from typing import Literal, NoReturn
 
 from msgspec.structs import replace
 
-from jobs.engines.local.messages import (
-    LARGEST_MESSAGE_BYTES,
-    Abort,
-    Acknowledge,
-    Ended,
-    Order,
-    Quit,
-    Report,
-    Reported,
-    Start,
-    decode_order,
-    encode,
-)
+from jobs.engine import Ended, Start
+from jobs.engines.local.messages import Abort, Acknowledge, Order, Quit, Report, Reported, decode_order
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
-from processes.framing import Frames, framed
+from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
 log = logging.getLogger("hourglass.worker")
 

@@ -23,10 +23,10 @@ from typing import Literal, NoReturn
 from msgspec.structs import replace
 
 import logs
-from jobs.definition.composition import memory_limit_mb as memory_limit_of
 from jobs.definition.limits import MIB, checked_result, checked_round
 from jobs.definition.registry import Pause, Provided, Registry, Rounds, load_registry
-from jobs.engines.local.messages import MOST_REASON_CHARACTERS, BootFailed, Ended, Ready, Start
+from jobs.engine import Ended, Start
+from jobs.engines.local.messages import MOST_REASON_CHARACTERS, BootFailed, Ready
 from jobs.engines.local.server_pipe import Link, Stop
 from jobs.engines.local.sources import Sources
 from jobs.engines.local.surroundings import Surroundings
@@ -65,7 +65,6 @@ class WorkerSettings:
     provided: Sequence[Provided] = ()
     sources: Sources | None = None
     """What the server has loaded."""
-    memory_limit_mb: int = 0
     log_level: str = "info"
     log_style: logs.Style = "text"
     server_pid: int = field(default_factory=os.getpid)
@@ -85,7 +84,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     while order := link.next_order():
         with logs.current_task(order.task):
             # In a context of its own: what a job sets in one, as the precision of decimals, ends with its task.
-            ended = copy_context().run(run_task, order, registry, link, settings.memory_limit_mb)
+            ended = copy_context().run(run_task, order, registry, link)
         logging_state.restore()
         link.end(replace(ended, left=ended.left or surroundings.restore()))
     leave(0)
@@ -108,12 +107,11 @@ def _boot_failure(error: BaseException) -> str:
 # A task
 
 
-def run_task(order: Start, registry: Registry, link: Link, memory_limit_mb: int) -> Ended:
-    """Runs the task to its end, whatever that is. The limit holds where its job has none of its own; 0 is none."""
+def run_task(order: Start, registry: Registry, link: Link) -> Ended:
+    """Runs the task to its end, whatever that is."""
     run = TaskRun(order, link)
     try:
-        run.memory_limit_mb = memory_limit_of(registry, order.job, order.params, memory_limit_mb)
-        with memory_limited(run.memory_limit_mb):
+        with memory_limited(order.memory_limit_mb):
             run.rounds = registry.begin(order.job, json.loads(order.params), _checkpoint(order))
             return run.to_its_end()
     except BaseException as error:  # noqa: BLE001 - a job may raise anything, SystemExit too, and the worker lives on
@@ -128,7 +126,6 @@ class TaskRun:
     """One task on its way through its rounds."""
 
     def __init__(self, order: Start, link: Link) -> None:
-        self.memory_limit_mb = 0
         self.rounds: Rounds | None = None
         self._order = order
         self._link = link
@@ -154,7 +151,7 @@ class TaskRun:
 
     def raised(self, error: BaseException) -> Ended:
         """The end of a task whose job raised, or sent what it may not."""
-        described = describe(error, self.rounds, self.memory_limit_mb)
+        described = describe(error, self.rounds, self._order.memory_limit_mb)
         self._log(self._closing_error())
         # By its type: what a job raises may refuse to say of what class it is.
         left = "an encoder that makes no JSON" if issubclass(type(error), NotJson) else ""
@@ -173,7 +170,7 @@ class TaskRun:
             if self.rounds is not None:
                 self.rounds.close()
         except BaseException as error:  # noqa: BLE001 - as in run_task
-            return describe(error, self.rounds, self.memory_limit_mb)
+            return describe(error, self.rounds, self._order.memory_limit_mb)
         return None
 
     def _log(self, closing_error: str | None) -> None:

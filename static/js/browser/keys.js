@@ -1,6 +1,8 @@
 /** The keys that work everywhere, unless they are switched off: `?` for help, `/` to search. Those of the table are with
  * the table. */
 
+import { viewAt } from "../state/place.js";
+
 export function listenToKeys(getState, act) {
   document.addEventListener("keydown", (event) => {
     const { user, confirm, isHelpOpen, place, ceph, preferences } = getState();
@@ -21,10 +23,11 @@ function isWriting(element) {
   return isText || element.isContentEditable || element.matches("textarea, select");
 }
 
-/** In the list that is seen; where there is none, the dialog opens first. */
+/** In the list that is seen; if there is none, the dialog opens first. */
 function search(place, act) {
-  const isInView = place.view !== null && place.tab === null && place.task === null;
+  const own = viewAt(place).keys.search;
+  const isInView = own !== undefined && place.tab === null && place.task === null;
   if (place.tab === null && !isInView) act.openDialog();
   else if (place.task !== null) act.closeTask();
-  document.getElementById(isInView ? "view-search" : "search")?.focus();
+  document.getElementById(isInView ? own : "search")?.focus();
 }

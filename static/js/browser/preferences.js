@@ -3,7 +3,7 @@
 const KEY = "hourglass.preferences";
 
 /** What can be chosen. */
-export const CHOICES = Object.freeze({
+const CHOICES = Object.freeze({
   theme: ["system", "light", "dark"],
   zone: ["local", "utc"],
   notify: [false, true],

@@ -1,7 +1,6 @@
-/** What this browser remembers between visits. Where it may not store anything, nothing is remembered. */
+/** Which failures a person has seen in this browser. If it may not store anything, they are remembered until the page is closed. */
 
 const SEEN = "hourglass.failures-seen.";
-const NO_SOCKETS = "hourglass.no-sockets";
 
 /** The end of the latest failed task of this store that was looked at; "" if none was. */
 export function failuresSeen(store) {
@@ -17,24 +16,6 @@ export function rememberFailuresSeen(store, seen) {
     localStorage.setItem(SEEN + store, seen);
   } catch {
     // The page still knows until it is closed.
-  }
-}
-
-/** Whether no WebSocket got through when this tab tried last: then it does not wait for one again after each reload. */
-export function areSocketsHopeless() {
-  try {
-    return sessionStorage.getItem(NO_SOCKETS) !== null;
-  } catch {
-    return false;
-  }
-}
-
-export function rememberSockets(areHopeless) {
-  try {
-    if (areHopeless) sessionStorage.setItem(NO_SOCKETS, "");
-    else sessionStorage.removeItem(NO_SOCKETS);
-  } catch {
-    // The page finds out again.
   }
 }
 

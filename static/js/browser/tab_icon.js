@@ -1,19 +1,9 @@
-/** The title and the icon of the browser's tab: how much is pending, and what failed. Pure. */
-
-import { number } from "../text/format.js";
+/** The icon of the browser's tab: how much is pending, and what failed. Pure. */
 
 const PLAIN = "/openattic/static/img/hourglass.svg";
 const MOST = 99;
 const PENDING_COLOUR = "#1764d9";
 const FAILED_COLOUR = "#c4212f";
-
-/** `(3) Hourglass`, `(3, 2 failed) Hourglass`. `base` names what is open. */
-export function pageTitle(pending, failedUnseen, base = "Hourglass") {
-  const parts = [];
-  if (pending > 0) parts.push(number(pending));
-  if (failedUnseen > 0) parts.push(`${number(failedUnseen)} failed`);
-  return parts.length > 0 ? `(${parts.join(", ")}) ${base}` : base;
-}
 
 /** The hourglass with a badge: red with what failed, else blue with what is pending; plain with neither. */
 export function iconHref(pending, failedUnseen) {

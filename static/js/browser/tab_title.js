@@ -1,9 +1,10 @@
 /** The browser's own tab: its title and icon tell how things stand while somebody looks at something else. */
 
-import { countOf } from "../text/statuses.js";
-import { iconHref, pageTitle } from "./tab_icon.js";
 import { unseenCount } from "../state/notices/unseen.js";
+import { number } from "../text/format.js";
 import { numbered } from "../text/sentences.js";
+import { countOf } from "../text/statuses.js";
+import { iconHref } from "./tab_icon.js";
 
 let shown = "";
 
@@ -17,4 +18,12 @@ export function showInTab({ counts, unseen, open, place }) {
   if (href === shown) return;
   shown = href;
   document.querySelector("link[rel=icon]").href = href;
+}
+
+/** `(3) Hourglass`, `(3, 2 failed) Hourglass`. `base` names what is open. */
+export function pageTitle(pending, failedUnseen, base = "Hourglass") {
+  const parts = [];
+  if (pending > 0) parts.push(number(pending));
+  if (failedUnseen > 0) parts.push(`${number(failedUnseen)} failed`);
+  return parts.length > 0 ? `(${parts.join(", ")}) ${base}` : base;
 }

@@ -168,11 +168,13 @@ export async function listClusters() {
   return (await call("GET", "ceph")).results;
 }
 
+const PATHS = { pools: "pools", images: "rbds" };
+
 /** A page of what a view lists (state/clusters/clusters.js). */
 export function listOfCluster({ view, fsid, search, ordering, page, size }) {
   const query = new URLSearchParams({ ordering, page, pageSize: size, stale: true });
   if (search) query.append("search", search);
-  return call("GET", `ceph/${fsid}/${view === "pools" ? "pools" : "rbds"}?${query}`);
+  return call("GET", `ceph/${fsid}/${PATHS[view]}?${query}`);
 }
 
 export function getPool(fsid, id) {

@@ -1,10 +1,11 @@
 /** Asks for what can be chosen while a field is open: one question at a time, the last one in any case. */
 
-import * as api from "./api.js";
+import { withStart } from "../state/state.js";
 import { choicesFound, choicesWanted } from "../state/tasks/choosing.js";
+import * as api from "./api.js";
 
-/** Returns a function that is called whenever the state may have changed; as `serveClusters` (clusters.js). */
-export function serveChoices({ getState, change, failed }) {
+/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+export function serveChoices({ getState, update, failed }) {
   let isAsking = false;
 
   return async () => {
@@ -12,7 +13,7 @@ export function serveChoices({ getState, change, failed }) {
     const url = choicesWanted(start, jobs);
     if (url === null || isAsking || start.choosing.found?.url === url) return;
     isAsking = true;
-    const tell = (page, error) => change((now) => choicesFound(now, getState().jobs, url, page, error));
+    const tell = (page, error) => update(withFound, url, page, error);
     try {
       const page = await api.listChoices(url);
       isAsking = false;
@@ -22,4 +23,8 @@ export function serveChoices({ getState, change, failed }) {
       failed(problem, (text) => tell({}, text));
     }
   };
+}
+
+function withFound(state, url, page, error) {
+  return withStart(state, choicesFound(state.start, state.jobs, url, page, error));
 }

@@ -1,67 +1,55 @@
-/** Serves what the state asks for of clusters: which there are, the rows of the open view, their tasks, its form. */
+/** What the views of a cluster need: which clusters there are, the rows, their tasks, and what the open form has to know. */
 
-import * as api from "./api.js";
-import * as ceph from "../state/clusters/clusters.js";
+import * as change from "../state/clusters/changes.js";
+import * as clusters from "../state/clusters/clusters.js";
 import * as forms from "../state/clusters/forms.js";
+import * as api from "./api.js";
 import { keepAsking, keepLists } from "./loader.js";
-import * as change from "../state/state.js";
-import { MEASURES_IMAGES } from "../state/clusters/cluster_views.js";
 
 const CLUSTERS_MILLISECONDS = 5000;
-/** How often it is looked whether rows have become too old. */
+/** How often to check whether the rows have become too old. */
 const AGEING_MILLISECONDS = 1000;
 const CONSIDERED_MILLISECONDS = 4000;
 const MOST_POOLS = 500;
 
-/**
- * Returns a function that is called whenever the state may have changed. `set(state)` changes it without a picture,
- * `isInRows()` says whether a person is in the rows, `consider()` asks what the number of the open form would mean.
- */
-export function serveClusters({ getState, set, update, failed, isInRows, consider }) {
-  const isSeen = () => change.isViewSeen(getState());
-  const list = () => getState().ceph.list;
-  let lookedUp = null;
+/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+export function serveClusters(context) {
+  const needs = [serveNames, serveRows, serveAge, serveForm, serveConsidered].map((need) => need(context));
+  return () => needs.forEach((serve) => serve());
+}
 
-  const serveList = keepLists({
-    visible: () => (isSeen() && list() !== null ? ["view"] : []),
-    getList: list,
-    isHeld: () => false,
-    load: loadRows,
-    retry: () => update(change.withCeph, ceph.reloadAsked),
-  });
-  const serveNames = keepAsking(loadClusters, isSeen, CLUSTERS_MILLISECONDS);
-  const serveAge = keepAsking(
-    async () => update(change.withCeph, ceph.aged, performance.now()),
-    () => isSeen() && list() !== null,
-    AGEING_MILLISECONDS,
-  );
-  const serveConsidered = keepAsking(considerAgain, () => isSeen() && hasNumber(), CONSIDERED_MILLISECONDS);
-
-  async function loadClusters() {
+function serveNames({ getState, update, failed }) {
+  async function load() {
     try {
       update(change.withClusters, await api.listClusters());
     } catch (problem) {
-      failed(problem, (text) => update(change.withCeph, ceph.withError, text));
+      failed(problem, (text) => update(change.withCeph, clusters.withError, text));
     }
   }
 
-  async function loadRows() {
+  return keepAsking(load, () => change.isViewSeen(getState()), CLUSTERS_MILLISECONDS);
+}
+
+function serveRows({ getState, set, update, failed, isInRows }) {
+  const list = () => getState().ceph.list;
+
+  async function load() {
     set(change.viewLoadBegan(getState()));
-    const { query, loading: { number } } = list();
+    const { query, view, loading: { number } } = list();
     try {
       const page = await api.listOfCluster(query);
       update(change.withViewAnswer, number, page, isInRows(), performance.now());
-      await loadTasks(query);
+      await loadTasks(view);
     } catch (problem) {
-      failed(problem, (text) => update(change.withCeph, ceph.loadFailed, number, text, problem.errors));
+      failed(problem, (text) => update(change.withCeph, clusters.loadFailed, number, text, problem.errors));
     }
   }
 
-  /** Frames tell of tasks that change; this is for those that have not since the view was opened. */
-  async function loadTasks({ view }) {
-    if (view === "images") update(change.withCeph, ceph.withTasks, await api.pendingOf(MEASURES_IMAGES));
-    const unknown = ceph.unknownTasks(getState().ceph);
-    if (unknown.length > 0) update(change.withCeph, ceph.withTasks, (await Promise.all(unknown.map(taskOrNone))).flat());
+  /** Frames bring the tasks that change; this loads those that have not changed since the view was opened. */
+  async function loadTasks({ state: { measuredBy } }) {
+    if (measuredBy !== null) update(change.withCeph, clusters.withTasks, await api.pendingOf(measuredBy));
+    const unknown = clusters.unknownTasks(getState().ceph);
+    if (unknown.length > 0) update(change.withCeph, clusters.withTasks, (await Promise.all(unknown.map(taskOrNone))).flat());
   }
 
   /** One may have been deleted since. */
@@ -74,28 +62,23 @@ export function serveClusters({ getState, set, update, failed, isInRows, conside
     }
   }
 
-  function hasNumber() {
-    const { form } = getState().ceph;
-    return form?.kind === "pgs" && form.pool !== null && !form.busy;
-  }
+  return keepLists({
+    visible: () => (change.isViewSeen(getState()) && list() !== null ? ["view"] : []),
+    getList: list,
+    isHeld: () => false,
+    load,
+    retry: () => update(change.withCeph, clusters.reloadAsked),
+  });
+}
 
-  async function considerAgain() {
-    update(change.withCeph, (one) => ({ ...one, form: forms.askedAgain(one.form) }));
-    consider();
-  }
+function serveAge({ getState, update }) {
+  const age = async () => update(change.withCeph, clusters.aged, performance.now());
+  return keepAsking(age, () => change.isViewSeen(getState()) && getState().ceph.list !== null, AGEING_MILLISECONDS);
+}
 
-  /** What a form has to know before it can be filled in. */
-  async function serveForm() {
-    const { form } = getState().ceph;
-    if (form === null || !forms.isLacking(form) || change.isSameForm(lookedUp, form)) return;
-    lookedUp = form;
-    try {
-      await (form.kind === "pgs" ? lookUpPool(form) : lookUpPools(form));
-    } catch (problem) {
-      failed(problem, (text) => update(change.withViewForm, form, (one) => ({ ...one, error: text })));
-    }
-    lookedUp = null;
-  }
+/** Loads what a form has to know before it can be filled in. */
+function serveForm({ getState, update, failed }) {
+  let lookedUp = null;
 
   async function lookUpPool(form) {
     const pool = await api.getPool(form.fsid, form.poolId);
@@ -108,11 +91,30 @@ export function serveClusters({ getState, set, update, failed, isInRows, conside
     update(change.withViewForm, form, forms.withPools, results);
   }
 
-  return () => {
-    serveNames();
-    serveList();
-    serveAge();
-    serveForm();
-    serveConsidered();
+  return async () => {
+    const { form } = getState().ceph;
+    if (form === null || !forms.isLacking(form) || change.isSameForm(lookedUp, form)) return;
+    lookedUp = form;
+    try {
+      await (form.kind === "pgs" ? lookUpPool(form) : lookUpPools(form));
+    } catch (problem) {
+      failed(problem, (text) => update(change.withViewForm, form, (one) => ({ ...one, error: text })));
+    }
+    lookedUp = null;
   };
+}
+
+/** Asks anew what the number in the form would mean, as long as it stands there. */
+function serveConsidered({ getState, update, consider }) {
+  function hasNumber() {
+    const { form } = getState().ceph;
+    return form?.kind === "pgs" && form.pool !== null && !form.busy;
+  }
+
+  async function askAgain() {
+    update(change.withCeph, (one) => ({ ...one, form: forms.askedAgain(one.form) }));
+    consider();
+  }
+
+  return keepAsking(askAgain, () => change.isViewSeen(getState()) && hasNumber(), CONSIDERED_MILLISECONDS);
 }

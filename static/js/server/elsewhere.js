@@ -1,12 +1,12 @@
 /** Asks clusters what goes on in them without a task, as long as somebody looks at it. */
 
-import * as api from "./api.js";
+import * as change from "../state/clusters/changes.js";
 import { clusterOf } from "../state/clusters/clusters.js";
 import { eachOnce, pauseMilliseconds, withAnswers } from "../state/clusters/elsewhere.js";
+import * as api from "./api.js";
 import { keepAsking } from "./loader.js";
-import * as change from "../state/state.js";
 
-/** Returns a function that is called whenever the state may have changed. As `serveClusters` (clusters.js). */
+/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
 export function serveElsewhere({ getState, update, failed }) {
   const elsewhere = () => getState().elsewhere;
 

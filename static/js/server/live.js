@@ -1,234 +1,228 @@
 /**
- * Keeps a way open to the server's changes, and opens another one when it is lost: a WebSocket, or requests that wait
- * for changes where the server answers but no WebSocket gets through. While frames come it asks for nothing itself.
+ * Keeps a connection open to the server's changes, and opens another one when it is lost: a WebSocket, or requests that wait
+ * for changes if the server answers but no WebSocket gets through. While frames come it asks for nothing itself.
  */
 
+import { makeBehind } from "./behind.js";
+import { makeLoss } from "./loss.js";
 import { startPolling } from "./polling.js";
+import { makeProbe } from "./probe.js";
 import * as rules from "./reconnect.js";
 import { openSocket } from "./socket.js";
 
-const { SERVER_STOPS, afterEnd, delayBefore, delayBeforeProbe, eventsUrl } = rules;
 const UNAUTHORISED = 401;
 
 /**
- * Begins, and returns `stop`, `restart`, `send` and `noticed`.
+ * Begins, and returns a Follower.
  *
- * `since()` says from which revision to go on (null: from the present), `ask()` and `poll()` are as in polling.js and
- * reject with `status` 401 where the sign-in has ended. Told are `onMessage(frame)`, `onLost(serverStops,
- * millisecondsAgo)` (not where the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
- * begin by polling; `onHopeless(isHopeless)` is told when that changes.
+ * `since()` says after which revision to continue (null: from the present), `ask()` and `poll()` are as in polling.js and
+ * reject with `status` 401 if the sign-in has ended. Called are `onMessage(frame)`, `onLost(serverStops,
+ * millisecondsAgo)` (not if the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
+ * begin by polling; `onHopeless(isHopeless)` is called when that changes.
  */
-export function follow({ since, ask, poll, isHopeless, onHopeless, onMessage, onLost, onAttemptFailed, onSignedOut }) {
-  let way = null;
-  let attempt = 0;
-  let failures = isHopeless ? rules.MOST_FAILURES : 0;
-  let hasWorked = false;
-  let timer = null;
-  let grace = null;
-  let probe = null;
-  let probes = 0;
-  let isFollowing = false;
-  let lastFrame = 0;
-  let noticedRevision = 0;
-  let noticedTimer = null;
+export function follow(options) {
+  const follower = new Follower(options);
+  follower.begin();
+  return follower;
+}
 
-  function connect() {
-    clearTimeout(timer);
-    timer = null;
-    isFollowing = false;
-    way = rules.isHopeless(failures) ? polled() : socketed();
+/** Follows the server's changes by one connection after the other. */
+class Follower {
+  #options;
+  #connection = null;
+  /** Until the next attempt to connect. */
+  #timer = null;
+  #attempt = 0;
+  #failures;
+  #hasWorked = false;
+  #isFollowing = false;
+  #lastFrame = 0;
+  #loss;
+  #probe;
+  #behind;
+  #hurry = () => this.#connectSooner();
+  #abandon = () => this.#abandonConnection();
+
+  constructor(options) {
+    const { since, isHopeless } = options;
+    this.#options = options;
+    this.#failures = isHopeless ? rules.MOST_FAILURES : 0;
+    this.#loss = makeLoss(options);
+    this.#probe = makeProbe({ since, hasWorked: () => this.#hasWorked, onPass: () => this.#goBackToSockets() });
+    this.#behind = makeBehind({
+      since,
+      isOpen: () => this.#isFollowing && this.#isSocket(),
+      lastFrame: () => this.#lastFrame,
+      onDead: () => this.#connection.giveUp(),
+    });
+  }
+
+  begin() {
+    addEventListener("online", this.#hurry);
+    addEventListener("offline", this.#abandon);
+    document.addEventListener("visibilitychange", this.#hurry);
+    this.#connect();
+  }
+
+  stop() {
+    this.#stopTimer();
+    this.#loss.forget();
+    this.#behind.stop();
+    this.#probe.stop();
+    this.#close();
+    removeEventListener("online", this.#hurry);
+    removeEventListener("offline", this.#abandon);
+    document.removeEventListener("visibilitychange", this.#hurry);
+  }
+
+  /** Begins anew, the same way. */
+  restart() {
+    if (this.#connection !== null) this.#loss.lost(false, performance.now());
+    this.#close();
+    this.#connect();
+  }
+
+  send(order) {
+    this.#connection?.send(order);
+  }
+
+  /** An answer is as of this revision: frames should bring it soon. */
+  noticed(revision) {
+    this.#behind.noticed(revision);
+  }
+
+  #connect() {
+    this.#stopTimer();
+    this.#isFollowing = false;
+    this.#connection = rules.isHopeless(this.#failures) ? this.#startPolling() : this.#openSocket();
+  }
+
+  #connectLater(connect = () => this.#connect()) {
+    this.#timer = setTimeout(connect, rules.delayBefore(this.#attempt++, Math.random()));
+  }
+
+  #stopTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #close() {
+    this.#connection?.close();
+    this.#connection = null;
+  }
+
+  #isSocket() {
+    return this.#connection?.giveUp !== undefined;
   }
 
   // By WebSocket.
 
-  function socketed() {
-    return openSocket(eventsUrl(location.href, since()), { onFrame: heard, onEnd: socketEnded });
+  #openSocket() {
+    const url = rules.eventsUrl(location.href, this.#options.since());
+    return openSocket(url, { onFrame: (frame) => this.#heard(frame), onEnd: (end) => this.#socketEnded(end) });
   }
 
-  function socketEnded(end) {
-    way = null;
-    const next = afterEnd(end);
-    if (next === "sign-in") signedOut();
-    else if (next === "ask") askLater(end);
+  #socketEnded(end) {
+    this.#connection = null;
+    const next = rules.afterEnd(end);
+    if (next === "sign-in") this.#signedOut();
+    else if (next === "ask") this.#askLater(end);
     else {
-      countFailure(end);
-      lost(end.code === SERVER_STOPS, end.isSilent ? lastFrame : performance.now());
-      timer = setTimeout(connect, nextDelay());
+      this.#countFailure(end);
+      this.#loss.lost(end.code === rules.SERVER_STOPS, end.isSilent ? this.#lastFrame : performance.now());
+      this.#connectLater();
     }
   }
 
-  /** A handshake came to nothing, and a browser does not say why: we may be signed out, the server gone, or a proxy in
-   * between may not pass it. */
-  function askLater(end) {
-    attemptFailed();
-    timer = setTimeout(() => askThenConnect(end), nextDelay());
+  /** A handshake failed, and browsers do not say why: we may be signed out, the server gone, or a proxy in between may not
+   * pass it. */
+  #askLater(end) {
+    this.#loss.attemptFailed();
+    this.#connectLater(() => this.#askThenConnect(end));
   }
 
-  async function askThenConnect(end) {
-    const asking = timer;
+  async #askThenConnect(end) {
+    const asking = this.#timer;
+    const isOutdated = () => this.#timer !== asking;
     try {
-      await ask();
-      if (timer !== asking) return;
-      countFailure(end);
-      connect();
+      await this.#options.ask();
+      if (isOutdated()) return;
+      this.#countFailure(end);
+      this.#connect();
     } catch (problem) {
-      if (timer !== asking) return;
-      failures = 0;
-      if (problem.status === UNAUTHORISED) signedOut();
-      else askLater(end);
+      if (isOutdated()) return;
+      this.#failures = 0;
+      if (problem.status === UNAUTHORISED) this.#signedOut();
+      else this.#askLater(end);
     }
   }
 
-  function countFailure(end) {
-    failures = rules.failuresAfter(failures, end, hasWorked);
-    if (rules.isHopeless(failures)) onHopeless(true);
+  #countFailure(end) {
+    this.#failures = rules.failuresAfter(this.#failures, end, this.#hasWorked);
+    if (rules.isHopeless(this.#failures)) this.#options.onHopeless(true);
   }
 
   // By polling.
 
-  function polled() {
-    if (probe === null) probeLater();
-    return startPolling({ since, ask, poll, onFrame: heard, onEnd: pollingEnded });
+  #startPolling() {
+    const { since, ask, poll } = this.#options;
+    this.#probe.begin();
+    return startPolling({ since, ask, poll, onFrame: (frame) => this.#heard(frame), onEnd: (problem) => this.#pollingEnded(problem) });
   }
 
-  function pollingEnded(problem) {
-    way = null;
-    if (problem.status === UNAUTHORISED) return signedOut();
-    lost(false, performance.now());
-    timer = setTimeout(connect, nextDelay());
+  #pollingEnded(problem) {
+    this.#connection = null;
+    if (problem.status === UNAUTHORISED) return this.#signedOut();
+    this.#loss.lost(false, performance.now());
+    this.#connectLater();
   }
 
-  /** Now and then a WebSocket is tried beside it: if a frame comes, it is done that way again. */
-  function probeLater() {
-    const probing = setTimeout(probeNow, delayBeforeProbe(probes, hasWorked, Math.random()));
-    probe = { close: () => clearTimeout(probing) };
+  /** One gets through again. */
+  #goBackToSockets() {
+    this.#probe.stop();
+    this.#failures = 0;
+    this.#options.onHopeless(false);
+    this.#connection?.close();
+    this.#connect();
   }
 
-  function probeNow() {
-    probes += 1;
-    probe = openSocket(eventsUrl(location.href, since()), { onFrame: passes, onEnd: probeLater });
+  // Frames.
+
+  #heard(frame) {
+    this.#lastFrame = performance.now();
+    if (frame.type === "hello") this.#found();
+    this.#options.onMessage(frame);
+    if (frame.type === "alive") this.noticed(frame.revision);
   }
 
-  function passes() {
-    stopProbing();
-    failures = 0;
-    onHopeless(false);
-    way?.close();
-    connect();
+  #found() {
+    this.#attempt = 0;
+    this.#isFollowing = true;
+    this.#hasWorked ||= this.#isSocket();
+    this.#behind.begin();
+    this.#loss.forget();
   }
 
-  function stopProbing() {
-    probe?.close();
-    probe = null;
-    probes = 0;
-  }
+  // What the browser reports.
 
-  // Lost and found.
-
-  function heard(frame) {
-    lastFrame = performance.now();
-    if (frame.type === "hello") found();
-    onMessage(frame);
-    if (frame.type === "alive") noticed(frame.revision);
-  }
-
-  function found() {
-    attempt = 0;
-    isFollowing = true;
-    hasWorked ||= way?.giveUp !== undefined;
-    noticedRevision = 0;
-    clearTimeout(grace);
-    grace = null;
-  }
-
-  /** What is back at once is not told: nobody needs to know, and a reader of the screen would hear it each time. `at` is
-   * until when what we have was true. */
-  function lost(serverStops, at) {
-    if (grace !== null) return;
-    if (serverStops) onLost(true, 0);
-    else grace = setTimeout(tellLost, rules.GRACE_MILLISECONDS, at);
-  }
-
-  function tellLost(at) {
-    grace = null;
-    onLost(false, performance.now() - at);
-  }
-
-  function attemptFailed() {
-    if (grace === null) onAttemptFailed();
-  }
-
-  function nextDelay() {
-    return delayBefore(attempt++, Math.random());
-  }
-
-  // What answers tell of the socket.
-
-  /** An answer is as of this revision: where frames do not bring it soon, they will not come any more. */
-  function noticed(revision) {
-    noticedRevision = Math.max(noticedRevision, revision);
-    if (noticedTimer === null && isBehind()) {
-      noticedTimer = setTimeout(checkNoticed, rules.BEHIND_MILLISECONDS, performance.now());
-    }
-  }
-
-  function isBehind() {
-    return way?.giveUp !== undefined && isFollowing && since() !== null && since() < noticedRevision;
-  }
-
-  function checkNoticed(noticedAt) {
-    noticedTimer = null;
-    if (!isBehind()) return;
-    if (lastFrame > noticedAt) return noticed(noticedRevision);
-    way.giveUp();
-  }
-
-  // What the browser tells.
-
-  /** The network is there again, or somebody looks: there is no point in waiting on. A hidden page has slow timers. */
-  function hurry() {
+  /** The network is there again, or somebody looks: there is no point in waiting longer. A hidden page has slow timers. */
+  #connectSooner() {
     if (document.hidden) return;
-    if (timer !== null) connect();
-    else if (isFollowing && performance.now() - lastFrame > rules.QUIET_MILLISECONDS) way.giveUp?.();
+    const isSilent = performance.now() - this.#lastFrame > rules.QUIET_MILLISECONDS;
+    if (this.#timer !== null) this.#connect();
+    else if (this.#isFollowing && isSilent) this.#connection.giveUp?.();
   }
 
   /** The network has gone: the socket would not notice for half a minute. */
-  function abandon() {
-    if (way === null) return;
-    way.close();
-    way = null;
-    clearTimeout(grace);
-    tellLost(performance.now());
-    timer = setTimeout(connect, nextDelay());
+  #abandonConnection() {
+    if (this.#connection === null) return;
+    this.#close();
+    this.#loss.report(performance.now());
+    this.#connectLater();
   }
 
-  function signedOut() {
-    stop();
-    onSignedOut();
+  #signedOut() {
+    this.stop();
+    this.#options.onSignedOut();
   }
-
-  function stop() {
-    for (const one of [timer, grace, noticedTimer]) clearTimeout(one);
-    timer = grace = noticedTimer = null;
-    stopProbing();
-    way?.close();
-    way = null;
-    removeEventListener("online", hurry);
-    removeEventListener("offline", abandon);
-    document.removeEventListener("visibilitychange", hurry);
-  }
-
-  /** Begins anew, the same way. */
-  function restart() {
-    if (way !== null) lost(false, performance.now());
-    way?.close();
-    connect();
-  }
-
-  addEventListener("online", hurry);
-  addEventListener("offline", abandon);
-  document.addEventListener("visibilitychange", hurry);
-  connect();
-
-  return { stop, restart, send: (order) => way?.send(order), noticed };
 }

@@ -1,6 +1,6 @@
-/** Keeps what is on the screen loaded, and only that: lists when they are stale, and what is asked for every so often. */
+/** Loads what is on the screen, and only that: lists when they are stale, and other things every so often. */
 
-import { isAnswered } from "../state/tasks/task_list.js";
+import { isAnswered } from "../state/paged_list.js";
 
 const SHORTEST_GAP = 250;
 const HELD_GAP = 1000;
@@ -9,63 +9,83 @@ const RETRY_GAP = 5000;
 const SHARE = 4;
 
 /**
- * Loads lists one request at a time: at once where the person has asked for something else or where nothing was loaded
- * for a while, else after a gap, so that a busy server is not asked for each change.
+ * Loads lists, each by one request at a time. Returns a function to call whenever one of them may have changed.
  *
  * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld(name)` whether its rows wait
  * for the person, `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
  */
 export function keepLists({ visible, getList, isHeld, load, retry }) {
-  const lastEnd = new Map();
-  const gaps = new Map();
-  const timers = new Map();
-  const busy = new Map();
+  const served = new Map();
 
-  function serve() {
-    for (const name of visible()) serveOne(name);
+  function serverOf(name) {
+    const list = {
+      isVisible: () => visible().includes(name),
+      get: () => getList(name),
+      isHeld: () => isHeld(name),
+      load: () => load(name),
+      retry: () => retry(name),
+    };
+    return keepList(list, serve);
   }
 
-  function serveOne(name) {
-    const list = getList(name);
-    if (list === null || document.hidden) return;
-    if (list.searchError) return;
-    if (list.error) return later(name, RETRY_GAP, () => retry(name));
+  function serve() {
+    for (const name of visible()) {
+      if (!served.has(name)) served.set(name, serverOf(name));
+      served.get(name)();
+    }
+  }
+
+  return serve;
+}
+
+/**
+ * One of them: loads it at once if the person has asked for something else or nothing was loaded for a while, else after a
+ * gap, so that a busy server is not asked for each change. `loaded()` is called when it has been loaded.
+ */
+function keepList({ isVisible, get, isHeld, load, retry }, loaded) {
+  let lastEnd = 0;
+  let lastGap = 0;
+  let timer = null;
+  let asked = null;
+
+  function serve() {
+    const list = get();
+    if (list === null || document.hidden || list.searchError) return;
+    if (list.error) return later(RETRY_GAP, retry);
     if (!list.isStale || list.loading !== null) return;
-    if (isAnswered(list)) return later(name, gapBefore(name), () => serveNow(name));
-    if (!isTyping(list, busy.get(name))) serveNow(name);
+    if (isAnswered(list)) return later(untilNext(), serveNow);
+    if (!isTyping(list)) serveNow();
   }
 
   /** While somebody types, each request waits for the one before. */
-  function isTyping({ query }, asked) {
-    return asked !== undefined && query.tab === asked.tab && query.search !== asked.search;
+  function isTyping({ query }) {
+    return asked !== null && query.tab === asked.tab && query.search !== asked.search;
   }
 
-  function gapBefore(name) {
-    const gap = Math.max(gaps.get(name) ?? 0, isHeld(name) ? HELD_GAP : SHORTEST_GAP);
-    return Math.max(0, (lastEnd.get(name) ?? 0) + gap - performance.now());
+  function untilNext() {
+    const gap = Math.max(lastGap, isHeld() ? HELD_GAP : SHORTEST_GAP);
+    return Math.max(0, lastEnd + gap - performance.now());
   }
 
-  function later(name, milliseconds, act) {
-    if (timers.has(name)) return;
-    const timer = setTimeout(() => {
-      timers.delete(name);
-      if (visible().includes(name)) act();
+  function later(milliseconds, act) {
+    timer ??= setTimeout(() => {
+      timer = null;
+      if (isVisible()) act();
     }, milliseconds);
-    timers.set(name, timer);
   }
 
-  async function serveNow(name) {
-    const list = getList(name);
+  async function serveNow() {
+    const list = get();
     if (list === null || !list.isStale || list.loading !== null || document.hidden) return;
-    clearTimeout(timers.get(name));
-    timers.delete(name);
+    clearTimeout(timer);
+    timer = null;
     const began = performance.now();
-    busy.set(name, list.query);
-    await load(name);
-    if (busy.get(name) === list.query) busy.delete(name);
-    lastEnd.set(name, performance.now());
-    gaps.set(name, SHARE * (performance.now() - began));
-    serve();
+    asked = list.query;
+    await load();
+    if (asked === list.query) asked = null;
+    lastEnd = performance.now();
+    lastGap = SHARE * (lastEnd - began);
+    loaded();
   }
 
   return serve;

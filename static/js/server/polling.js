@@ -1,7 +1,7 @@
 /** Follows the server's changes by requests that wait for some, where no WebSocket gets through. */
 
 /** Shorter than what proxies usually let a request wait. */
-export const WAIT_SECONDS = 25;
+const WAIT_SECONDS = 25;
 /** Between two answers, so that a busy server is not asked for each change. */
 const SHORTEST_PAUSE = 250;
 /** Where an answer came at once although there was nothing, or where the server does not let us wait. */

@@ -1,7 +1,7 @@
 /** When and how to connect again. Pure. */
 
 export const SERVER_STOPS = 1001;
-export const CREDENTIALS_ENDED = 1008;
+const CREDENTIALS_ENDED = 1008;
 
 /** A socket that has been silent for so long is dead: the server says something each 25 seconds. */
 export const QUIET_MILLISECONDS = 30000;

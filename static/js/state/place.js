@@ -9,14 +9,15 @@
  * is what is drawn of a task that measures: `measure`, `side`, and the `images` that were chosen (empty: the busiest).
  */
 
-import { MEASURES, SIDES } from "./clusters/curves.js";
 import { PAGE_SIZES, TABS } from "../text/statuses.js";
-import { VIEWS } from "./clusters/cluster_views.js";
+import { MEASURES, SIDES } from "./clusters/curves.js";
+import { viewNamed } from "./views.js";
 
 const ADDRESS = "/openattic/";
 /** In characters: an address bears no more either. */
 export const LONGEST_SEARCH = 500;
 const MOST_CURVES_NAMED = 20;
+const HOME_NAME = "home";
 
 /** What is drawn unless the person says otherwise. */
 export const NO_CURVES = Object.freeze({ measure: "ops", side: "both", images: Object.freeze([]) });
@@ -60,15 +61,15 @@ export function placeFrom(query) {
 
 /** Its parameters have a prefix: over it, the dialog has some of the same names. */
 function viewFrom(given) {
-  const name = given.get("view");
-  if (!Object.hasOwn(VIEWS, name ?? "")) return null;
+  const known = viewNamed(given.get("view"))?.place ?? null;
+  if (known === null) return null;
   const own = (parameter) => given.get(`view.${parameter}`);
-  const form = VIEWS[name].forms.includes(own("form")) ? own("form") : null;
+  const form = known.forms.includes(own("form")) ? own("form") : null;
   return {
-    ...atView(name),
+    ...atView(given.get("view")),
     cluster: own("cluster"),
     search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
-    ordering: VIEWS[name].orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
+    ordering: known.orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
     page: whole(own("page")) ?? 1,
     size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
     form,
@@ -138,14 +139,18 @@ export function atView(name, cluster = null) {
   return { name, cluster, search: "", ordering: null, page: 1, size: null, form: null, pool: null };
 }
 
-/** Whether Home is what a person sees, or would but for the dialog. */
-export function isAtHome({ view, task, tab }) {
-  return view === null && (task === null || tab !== null);
+/** The view that lies below the dialogs and the open task. */
+export function viewAt({ view }) {
+  return viewNamed(view?.name ?? HOME_NAME);
 }
 
-/** The same for a view. */
-export function isAtView({ view, task, tab }, name) {
-  return view?.name === name && (task === null || tab !== null);
+/** Whether a person sees this view, or would but for the dialog. */
+export function isAtView(place, name) {
+  return viewAt(place).name === name && (place.task === null || place.tab !== null);
+}
+
+export function isAtHome(place) {
+  return isAtView(place, HOME_NAME);
 }
 
 /** The list that the open tab asks of the server; null while the dialog is closed. */

@@ -53,6 +53,19 @@ export function number(value) {
   return NUMBER.format(value);
 }
 
+const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+
+/** `1st`, `2nd`, `3rd`, `11th`. */
+export function ordinal(count) {
+  return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
+}
+
+/** `1 task`, `3,000 tasks`. */
+export function counted(count, one, written = number) {
+  return count === 1 ? `1 ${one}` : `${written(count)} ${one}s`;
+}
+
 export function percent(value) {
   return `${number(Math.round(value))}%`;
 }

@@ -1,14 +1,9 @@
 /** What the page says: sentences that are made from numbers and tasks. Pure. */
 
 import { isolated } from "./bidi.js";
-import { exactMoment, moment, number, percent, timeOfDay } from "./format.js";
+import { counted, exactMoment, moment, number, percent, timeOfDay } from "./format.js";
 import { offsetText, timeTyped } from "./local_time.js";
 import { ABORTED, EXCEPTION, FINISHED, TABS, countOf, isPending } from "./statuses.js";
-
-/** `1 task`, `3 tasks`. */
-export function tasks(count) {
-  return count === 1 ? "1 task" : `${number(count)} tasks`;
-}
 
 /** `Counting to 5 #17`: several tasks may have the same description. */
 export function numbered({ id, description }) {
@@ -17,7 +12,7 @@ export function numbered({ id, description }) {
 
 /** The text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
 export function buttonText(pending, failed, atLeast = false) {
-  if (failed > 0) return `${number(failed)}${atLeast ? "+" : ""} ${failed === 1 ? "Failed-Task" : "Failed-Tasks"}`;
+  if (failed > 0) return `${number(failed)}${atLeast ? "+" : ""} Failed-Task${failed === 1 ? "" : "s"}`;
   if (pending === 1) return "1 Background-Task";
   return pending > 1 ? `${number(pending)} Background-Tasks` : "Background-Tasks";
 }
@@ -60,7 +55,7 @@ export const WARNING =
 
 /** The sentence before a list of tasks to delete, and for one task the whole of it. */
 export function deleteSentence(chosen) {
-  if (chosen.length > 1) return `You are about to delete ${tasks(chosen.length)}.`;
+  if (chosen.length > 1) return `You are about to delete ${counted(chosen.length, "task")}.`;
   const [{ description, status, last_modified: modified }] = chosen;
   return `You are about to delete ${isolated(description)} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
 }
@@ -97,7 +92,7 @@ export function deletionSummary(results) {
     [count("changed", "missing"), "left alone"],
   ];
   const said = parts.filter(([some]) => some > 0);
-  return said.map(([some, word], at) => `${at === 0 ? tasks(some) : number(some)} ${word}`).join(", ") || "No task deleted";
+  return said.map(([some, word], at) => `${at === 0 ? counted(some, "task") : number(some)} ${word}`).join(", ") || "No task deleted";
 }
 
 const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "aborted" };
@@ -105,7 +100,7 @@ const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "abort
 /** A toast's title: one task by its name, several by their number. */
 export function endedTitle(status, count, names) {
   if (count === 1) return `${isolated(names[0])} ${status === ABORTED ? "was aborted" : ENDED[status]}`;
-  return `${tasks(count)} ${status === ABORTED ? "were aborted" : ENDED[status]}`;
+  return `${counted(count, "task")} ${status === ABORTED ? "were aborted" : ENDED[status]}`;
 }
 
 /** The names below the title of a toast for several: two, then how many more. */
@@ -128,11 +123,8 @@ export function moreText(count) {
 /** `2 tasks finished, 1 failed`; "" where none ended. `counts` has how many by the status in which they ended. */
 export function endedSummary(counts) {
   const ended = Object.keys(ENDED).filter((status) => counts[status] > 0);
-  return ended.map((status, index) => `${counted(counts[status], index === 0)} ${ENDED[status]}`).join(", ");
-}
-
-function counted(count, isFirst) {
-  return isFirst ? tasks(count) : number(count);
+  const howMany = (count, index) => (index === 0 ? counted(count, "task") : number(count));
+  return ended.map((status, index) => `${howMany(counts[status], index)} ${ENDED[status]}`).join(", ");
 }
 
 /** Why a task is not running, as far as a page knows that is not told when it changes. */

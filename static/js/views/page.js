@@ -1,19 +1,15 @@
 /** Puts the page together, and brings the native dialogs in line with the state. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
-import { rowsOf, silenceText } from "../state/clusters/elsewhere.js";
-import { unseenCount } from "../state/notices/unseen.js";
 import { canNotify, permission } from "../browser/notify.js";
-import { rows } from "../state/tasks/task_list.js";
-import { clusterView } from "./clusters/clusters.js";
+import { viewAt } from "../state/place.js";
 import { cephFormView } from "./clusters/forms.js";
-import { confirmView } from "./tasks/confirm.js";
-import { dialogView } from "./tasks/dialog.js";
 import { freshness } from "./freshness.js";
 import { helpView } from "./help.js";
-import { home } from "./home/home.js";
 import { settingsView } from "./settings.js";
 import { signIn } from "./sign_in.js";
+import { confirmView } from "./tasks/confirm.js";
+import { dialogView } from "./tasks/dialog.js";
 import { startView } from "./tasks/start.js";
 import { taskView } from "./tasks/task.js";
 import { toastsView } from "./toasts.js";
@@ -23,17 +19,18 @@ const root = document.getElementById("page");
 const shown = new WeakSet();
 let drawn = { isSignedIn: null, task: null };
 
-export function draw(state, act, now) {
+/** `views` are all there are (views.js). */
+export function draw(state, act, now, views) {
   const isSignedIn = state.user !== "";
   const then = document.activeElement?.dataset.then;
-  render(isSignedIn ? page(state, act, now) : signIn(state, act), root);
+  render(isSignedIn ? page(state, act, now, views) : signIn(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
   if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();
 }
 
 /** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
-function page(state, act, now) {
+function page(state, act, now, views) {
   const layers = layersOf(state);
   const top = Object.keys(layers).findLast((name) => layers[name]);
   const extras = (name) => ({
@@ -42,7 +39,7 @@ function page(state, act, now) {
   });
   return html`
     ${topbar(state, act)}
-    ${content(state, act, now)}
+    ${content(state, act, now, views)}
     <footer class="foot">
       ${extras("page").freshness}
       <a class="ms-auto foot-link" href="/openattic/docs/">REST API</a>
@@ -60,13 +57,12 @@ function page(state, act, now) {
 }
 
 /** What lies below the dialogs. */
-function content(state, act, now) {
+function content(state, act, now, views) {
   const { open, place } = state;
   if (open !== null && place.tab === null) {
     return html`<main class="task-page" id="content">${taskView(open, state, act, now, { heading: "h1", back: false })}</main>`;
   }
-  if (place.view !== null) return html`<main class="home view" id="content">${clusterView(state, act, now)}</main>`;
-  return html`<main class="home" id="content">${home(homeData(state), act, now)}</main>`;
+  return views.find(({ name }) => name === viewAt(place).name).view(state, act, now);
 }
 
 function messages({ toasts, announced }, act) {
@@ -83,36 +79,6 @@ function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
     confirm: confirm !== null,
     help: isHelpOpen,
   };
-}
-
-function homeData(state) {
-  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, health, errors } = state;
-  const failures = known(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
-  const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
-  return {
-    user,
-    role,
-    counts,
-    pendingPercent,
-    unseenCount: count(unseen),
-    unseenAtLeast: unseen.atLeast,
-    lists,
-    pending: known(lists.pending),
-    failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
-    workers,
-    statistics,
-    health,
-    errors,
-    elsewhere: {
-      rows: rowsOf(state.elsewhere),
-      silence: silenceText(state.elsewhere),
-      hasSeveralClusters: state.ceph.clusters?.length > 1,
-    },
-  };
-}
-
-function known(list) {
-  return list?.answered ? rows(list) : null;
 }
 
 function syncDialogs(state) {

@@ -2,9 +2,9 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { EXCEPTION, isFailed } from "../text/statuses.js";
 import { details, isFailure, isNote, shown, taskOf, title } from "../state/notices/toasts.js";
 import { moreText } from "../text/sentences.js";
+import { EXCEPTION, isFailed } from "../text/statuses.js";
 import { follow } from "./parts/links.js";
 import { statusIcon, statusTone } from "./tasks/status.js";
 

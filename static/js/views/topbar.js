@@ -1,13 +1,13 @@
 /** The bar on top: brand, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { isAtHome, isAtView } from "../state/place.js";
-import { countOf } from "../text/statuses.js";
 import { unseenCount } from "../state/notices/unseen.js";
-import { VIEWS } from "../state/clusters/cluster_views.js";
+import { isAtView } from "../state/place.js";
+import { VIEWS } from "../state/views.js";
+import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
+import { countOf } from "../text/statuses.js";
 import { follow } from "./parts/links.js";
 import { settingsButton } from "./settings.js";
-import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
 
 const HOURGLASS = {
   empty: "bi-hourglass",
@@ -39,9 +39,8 @@ export function topbar(state, act) {
 function views(place, act) {
   return html`
     <nav class="views" aria-label="Views">
-      ${viewLink("/openattic/", "Home", isAtHome(place), act.openHome)}
-      ${Object.entries(VIEWS).map(([name, { title }]) =>
-        viewLink(`?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
+      ${VIEWS.map(({ name, title, place: own }) =>
+        viewLink(own === null ? "/openattic/" : `?view=${name}`, title, isAtView(place, name), () => act.openView(name)))}
     </nav>
   `;
 }

@@ -14,7 +14,6 @@ from accounts.accounts import Accounts, run_beside_server
 from accounts.passwords import verify
 from jobs.errors import Conflict, InvalidInput, NotFound, StartError
 from storage.sqlite.database import open_database
-from tests.faults.support import in_a_loop
 
 NOW = 1_700_000_000_000
 HOUR_SECONDS = 3600
@@ -158,7 +157,6 @@ def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path):
 # Sessions
 
 
-@in_a_loop
 async def test_a_session_is_known_by_its_cookie_and_survives_a_restart(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -171,7 +169,6 @@ async def test_a_session_is_known_by_its_cookie_and_survives_a_restart(tmp_path)
         assert accounts.by_session(cookie) == identity
 
 
-@in_a_loop
 async def test_a_session_ends_when_its_time_is_up(tmp_path):
     add(tmp_path)
     clock = Clock()
@@ -185,7 +182,6 @@ async def test_a_session_ends_when_its_time_is_up(tmp_path):
         assert not accounts.is_valid(identity)
 
 
-@in_a_loop
 async def test_a_closed_session_ends_alone_and_stays_closed(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -198,7 +194,6 @@ async def test_a_closed_session_ends_alone_and_stays_closed(tmp_path):
         assert accounts.by_session(other) is not None
 
 
-@in_a_loop
 async def test_a_new_session_may_end_others_and_all_of_a_user_can_be_ended(tmp_path):
     add(tmp_path)
     add(tmp_path, "bob")
@@ -215,7 +210,6 @@ async def test_a_new_session_may_end_others_and_all_of_a_user_can_be_ended(tmp_p
             await accounts.reload()
 
 
-@in_a_loop
 async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -232,7 +226,6 @@ async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in
         assert changes == [True, False, False, False]
 
 
-@in_a_loop
 async def test_what_was_accepted_before_a_change_is_on_disk_when_the_change_is_in_force(tmp_path):
     add(tmp_path)
     done = []
@@ -244,7 +237,6 @@ async def test_what_was_accepted_before_a_change_is_on_disk_when_the_change_is_i
         await accepted
 
 
-@in_a_loop
 async def test_the_name_of_the_cookie_is_the_same_after_a_restart_and_another_one_elsewhere(tmp_path):
     names = []
     for folder in ("here", "here", "there"):
@@ -260,7 +252,6 @@ async def test_the_name_of_the_cookie_is_the_same_after_a_restart_and_another_on
     ("function", "more"),
     [(kept.set_password, {"password_hash": "new"}), (kept.set_role, {"role": "admin"}), (kept.remove_user, {})],
 )
-@in_a_loop
 async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path, function, more):
     add(tmp_path)
     add(tmp_path, "bob")
@@ -279,7 +270,6 @@ async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path
         assert [accounts.is_valid(identity) for identity in seen["bob"]] == [True] * 3
 
 
-@in_a_loop
 async def test_a_session_of_credentials_that_changed_before_it_was_written_is_none(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -290,7 +280,6 @@ async def test_a_session_of_credentials_that_changed_before_it_was_written_is_no
         assert accounts.by_session(cookie) is None
 
 
-@in_a_loop
 async def test_a_session_is_of_the_credentials_of_the_moment_in_which_it_was_asked_for(tmp_path, monkeypatch):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -309,7 +298,6 @@ async def test_a_session_is_of_the_credentials_of_the_moment_in_which_it_was_ask
         assert accounts.by_session(await opening[0]) is None
 
 
-@in_a_loop
 async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -321,7 +309,6 @@ async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path)
         assert (accounts.by_session(cookie), accounts.by_token(token)) == (None, None)
 
 
-@in_a_loop
 async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path, monkeypatch):
     monkeypatch.setattr(kept, "MOST_SESSIONS_A_USER", 100)
     add(tmp_path)
@@ -342,7 +329,6 @@ async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_pa
         assert None not in map(accounts.by_session, [*cookies[1:], short, of_bob])
 
 
-@in_a_loop
 async def test_sessions_that_ran_out_are_removed_when_another_is_opened(tmp_path):
     add(tmp_path)
     clock = Clock()
@@ -358,7 +344,6 @@ async def test_sessions_that_ran_out_are_removed_when_another_is_opened(tmp_path
     assert run_beside_server(tmp_path, count) == 1
 
 
-@in_a_loop
 async def test_a_session_that_is_opened_during_a_reload_is_not_forgotten(tmp_path, monkeypatch):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -385,7 +370,6 @@ async def test_a_session_that_is_opened_during_a_reload_is_not_forgotten(tmp_pat
         assert accounts.by_session(await opening[0]) is not None
 
 
-@in_a_loop
 async def test_a_session_of_an_unknown_user_is_refused(tmp_path):
     async with a_server(tmp_path) as accounts:
         with pytest.raises(NotFound, match="eve"):
@@ -395,7 +379,6 @@ async def test_a_session_of_an_unknown_user_is_refused(tmp_path):
 # Tokens
 
 
-@in_a_loop
 async def test_a_token_is_the_same_until_it_is_renewed(tmp_path):
     add(tmp_path)
     add(tmp_path, "bob")
@@ -414,14 +397,12 @@ async def test_a_token_is_the_same_until_it_is_renewed(tmp_path):
 
 
 @pytest.mark.parametrize("token", ["", "x", "ü", "\udc80", "0" * 64])
-@in_a_loop
 async def test_what_is_no_token_or_cookie_is_nobodys(tmp_path, token):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
         assert (accounts.by_token(token), accounts.by_session(token)) == (None, None)
 
 
-@in_a_loop
 async def test_neither_cookie_nor_token_is_stored(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -431,7 +412,6 @@ async def test_neither_cookie_nor_token_is_stored(tmp_path):
     assert [secret for secret in secrets if secret.encode() in stored] == []
 
 
-@in_a_loop
 async def test_the_key_is_made_once_for_the_owner_alone(tmp_path):
     path = tmp_path / "secret.key"
     async with a_server(tmp_path):
@@ -444,7 +424,6 @@ async def test_the_key_is_made_once_for_the_owner_alone(tmp_path):
     assert sorted(file.name for file in tmp_path.glob("secret*")) == ["secret.key"]
 
 
-@in_a_loop
 async def test_a_damaged_key_stops_the_start(tmp_path):
     (tmp_path / "secret.key").write_bytes(b"short")
     with pytest.raises(StartError, match=r"secret\.key: expected a key of 32 bytes, got 5"):
@@ -455,7 +434,6 @@ async def test_a_damaged_key_stops_the_start(tmp_path):
 # The first start
 
 
-@in_a_loop
 async def test_the_first_start_makes_an_admin_with_a_password_that_is_told_once(tmp_path):
     async with a_server(tmp_path) as accounts:
         password = await accounts.ensure_admin(None)
@@ -467,21 +445,18 @@ async def test_the_first_start_makes_an_admin_with_a_password_that_is_told_once(
         assert accounts.user("admin") == admin
 
 
-@in_a_loop
 async def test_a_password_from_the_environment_is_taken_and_not_told(tmp_path):
     async with a_server(tmp_path) as accounts:
         assert await accounts.ensure_admin("from outside") is None
         assert verify(accounts.user("admin").password_hash, "from outside")
 
 
-@in_a_loop
 async def test_a_password_from_the_environment_that_can_be_none_stops_the_start(tmp_path):
     async with a_server(tmp_path) as accounts:
         with pytest.raises(StartError, match=r"HOURGLASS_ADMIN_PASSWORD: .*1 to 1024"):
             await accounts.ensure_admin("x" * 1025)
 
 
-@in_a_loop
 async def test_where_there_are_users_no_admin_is_made(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
@@ -490,7 +465,6 @@ async def test_where_there_are_users_no_admin_is_made(tmp_path):
     assert names(tmp_path) == ["ann"]
 
 
-@in_a_loop
 async def test_of_two_first_starts_one_makes_the_admin_and_tells_the_right_password(tmp_path):
     async with a_server(tmp_path) as one, a_server(tmp_path) as other:
         told = await asyncio.gather(one.ensure_admin(None), other.ensure_admin(None))

@@ -9,7 +9,6 @@ from accounts import accounts as kept
 from accounts.accounts import Accounts
 from accounts.sign_ins import SignIns
 from storage.sqlite.database import open_database
-from tests.faults.support import in_a_loop
 from tests.unit.accounts.test_signin import Clock
 
 
@@ -42,7 +41,6 @@ class House:
         return ended
 
 
-@in_a_loop
 async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else(tmp_path):
     async with House(tmp_path) as house:
         first, second = await house.session(3600), await house.session(3600)
@@ -53,7 +51,6 @@ async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else
         assert [one.is_set() for one in (ends, stays, removed)] == [True, False, False]
 
 
-@in_a_loop
 async def test_each_session_ends_at_its_own_time(tmp_path):
     async with House(tmp_path) as house:
         late, early = await house.session(3600), await house.session(0.05)
@@ -64,7 +61,6 @@ async def test_each_session_ends_at_its_own_time(tmp_path):
         assert not stays.is_set()
 
 
-@in_a_loop
 async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
     async with House(tmp_path) as house:
         ends = house.lasting(await house.session(3600))
@@ -76,7 +72,6 @@ async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
         await ends.wait()
 
 
-@in_a_loop
 async def test_what_is_over_already_ends_at_once(tmp_path):
     async with House(tmp_path) as house:
         identity = await house.session(3600)

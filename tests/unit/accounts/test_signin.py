@@ -19,7 +19,7 @@ from accounts.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, networ
 from config import Auth
 from jobs.errors import InvalidInput, TooManyAttempts
 from storage.sqlite.database import open_database
-from tests.faults.support import PATIENCE_SECONDS, in_a_loop
+from tests.faults.support import PATIENCE_SECONDS
 
 ANN, HERE, ELSEWHERE = "ann", "192.0.2.1", "192.0.2.2"
 WHO = (ANN, HERE)
@@ -288,7 +288,6 @@ def test_addresses_of_one_ipv6_network_are_one(address, network):
 # Checking a password
 
 
-@in_a_loop
 async def test_the_right_password_tells_who_it_is(tmp_path):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         identity = await sign_in.check(ANN, "right", HERE)
@@ -302,14 +301,12 @@ async def test_the_right_password_tells_who_it_is(tmp_path):
     [(ANN, "wrong"), (ANN, ""), (ANN, "right "), (ANN, "x" * 2000), (ANN, "\ud800"), ("eve", "right"), ("", "right"),
      ("x" * 100_000, "right"), ("\ud800", "right")],
 )  # fmt: skip
-@in_a_loop
 async def test_a_wrong_name_or_password_is_nobody(tmp_path, name, password):
     async with a_sign_in(tmp_path) as (sign_in, _):
         assert await sign_in.check(name, password, HERE) is None
         assert await sign_in.check_basic(name, password, HERE) is None
 
 
-@in_a_loop
 async def test_for_an_unknown_name_a_hash_of_the_same_cost_is_looked_at(tmp_path, monkeypatch):
     looked_at = []
     monkeypatch.setattr(signin, "verify", lambda password_hash, _: looked_at.append(password_hash))
@@ -323,7 +320,6 @@ async def test_for_an_unknown_name_a_hash_of_the_same_cost_is_looked_at(tmp_path
     assert not verify(NOBODY, "x")
 
 
-@in_a_loop
 async def test_of_a_hundred_wrong_passwords_at_once_ten_are_looked_at_one_by_one(tmp_path, verifications):
     async with a_sign_in(tmp_path) as (sign_in, _):
         found = await outcomes(*(sign_in.check(ANN, "wrong", HERE) for _ in range(100)))
@@ -333,7 +329,6 @@ async def test_of_a_hundred_wrong_passwords_at_once_ten_are_looked_at_one_by_one
     assert (verifications.count, verifications.most_at_once) == (10, 1)
 
 
-@in_a_loop
 async def test_behind_a_shut_door_not_even_the_right_password_is_looked_at(tmp_path, verifications):
     clock = Clock()
     async with a_sign_in(tmp_path, clock, wrong_passwords=2, lockout_seconds=60) as (sign_in, _):
@@ -349,7 +344,6 @@ async def test_behind_a_shut_door_not_even_the_right_password_is_looked_at(tmp_p
         assert await sign_in.check(ANN, "right", HERE)
 
 
-@in_a_loop
 async def test_whose_door_is_shut_does_not_wait_in_the_line_to_hear_it(tmp_path, verifications):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check(ANN, "wrong", HERE)
@@ -363,7 +357,6 @@ async def test_whose_door_is_shut_does_not_wait_in_the_line_to_hear_it(tmp_path,
         await before
 
 
-@in_a_loop
 async def test_a_right_password_between_wrong_ones_keeps_the_door_open(tmp_path):
     async with a_sign_in(tmp_path, wrong_passwords=2) as (sign_in, _):
         for _ in range(3):
@@ -371,7 +364,6 @@ async def test_a_right_password_between_wrong_ones_keeps_the_door_open(tmp_path)
             assert await sign_in.check(ANN, "right", HERE)
 
 
-@in_a_loop
 async def test_long_names_fill_no_memory_and_share_a_door(tmp_path):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check("x" * 100_000 + "1", "wrong", HERE)
@@ -381,7 +373,6 @@ async def test_long_names_fill_no_memory_and_share_a_door(tmp_path):
         assert [len(name) for name, _ in sign_in._failures._shut] == [65]
 
 
-@in_a_loop
 async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
         found = await outcomes(*(sign_in.check(ANN, "right", HERE) for _ in range(1000)))
@@ -389,7 +380,6 @@ async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, qui
     assert {identity.name for identity in found} == {ANN}
 
 
-@in_a_loop
 async def test_a_line_that_is_too_long_is_not_joined(tmp_path, quick, monkeypatch):
     monkeypatch.setattr(signin, "LONGEST_LINE_OF_ONE", 5)
     async with a_sign_in(tmp_path) as (sign_in, _):
@@ -407,7 +397,6 @@ async def test_a_line_that_is_too_long_is_not_joined(tmp_path, quick, monkeypatc
         assert await sign_in.check(ANN, "right", HERE)
 
 
-@in_a_loop
 async def test_a_crowd_from_one_address_delays_nobody_from_another(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
         quick.gate.clear()
@@ -422,7 +411,6 @@ async def test_a_crowd_from_one_address_delays_nobody_from_another(tmp_path, qui
         await asyncio.gather(*crowd)
 
 
-@in_a_loop
 async def test_the_password_of_one_who_has_gone_is_not_looked_at(tmp_path, quick):
     async with a_sign_in(tmp_path) as (sign_in, _):
         quick.gate.clear()
@@ -437,7 +425,6 @@ async def test_the_password_of_one_who_has_gone_is_not_looked_at(tmp_path, quick
         assert quick.count == 1
 
 
-@in_a_loop
 async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_path, quick):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         quick.gate.clear()
@@ -453,7 +440,6 @@ async def test_a_guess_counts_even_if_its_client_goes_while_it_is_looked_at(tmp_
 
 
 @pytest.mark.parametrize("password", ["", "x" * 1025, "\ud800"])
-@in_a_loop
 async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(tmp_path, quick, password):
     async with a_sign_in(tmp_path, wrong_passwords=2) as (sign_in, _):
         assert [await sign_in.check(ANN, password, HERE) for _ in range(2)] == [None, None]
@@ -463,7 +449,6 @@ async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(t
     assert quick.count == 0
 
 
-@in_a_loop
 async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, quick):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check(ANN, "wrong", HERE)
@@ -474,7 +459,6 @@ async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, q
             await sign_in.check(ANN, "right", HERE)
 
 
-@in_a_loop
 async def test_a_lockout_goes_by_a_clock_that_nobody_can_set(tmp_path, monkeypatch):
     database = await open_database(tmp_path)
     await database.write(partial(kept.add_user, name=ANN, role="viewer", password_hash=RIGHT, now=0))
@@ -492,7 +476,6 @@ async def test_a_lockout_goes_by_a_clock_that_nobody_can_set(tmp_path, monkeypat
         await database.close()
 
 
-@in_a_loop
 async def test_a_password_that_is_changed_while_it_is_looked_at_is_no_longer_right(tmp_path, verifications):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         verifications.gate.clear()
@@ -505,7 +488,6 @@ async def test_a_password_that_is_changed_while_it_is_looked_at_is_no_longer_rig
         assert await sign_in.check_basic(ANN, "right", HERE) is None
 
 
-@in_a_loop
 async def test_a_lockout_is_logged_without_what_may_be_a_password(tmp_path, caplog):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check("my secret", "x", HERE)
@@ -520,7 +502,6 @@ async def test_a_lockout_is_logged_without_what_may_be_a_password(tmp_path, capl
 # Basic
 
 
-@in_a_loop
 async def test_right_basic_credentials_are_looked_at_once_for_a_while(tmp_path, verifications):
     clock = Clock()
     async with a_sign_in(tmp_path, clock, basic_seconds=60) as (sign_in, _):
@@ -533,7 +514,6 @@ async def test_right_basic_credentials_are_looked_at_once_for_a_while(tmp_path, 
         assert verifications.count == 2
 
 
-@in_a_loop
 async def test_many_right_basic_credentials_at_once_are_looked_at_once(tmp_path, verifications):
     async with a_sign_in(tmp_path) as (sign_in, _):
         found = await asyncio.gather(*(sign_in.check_basic(ANN, "right", HERE) for _ in range(20)))
@@ -541,7 +521,6 @@ async def test_many_right_basic_credentials_at_once_are_looked_at_once(tmp_path,
     assert (len(set(found)), verifications.count) == (1, 1)
 
 
-@in_a_loop
 async def test_where_basic_is_not_to_be_remembered_it_is_looked_at_each_time(tmp_path, verifications):
     async with a_sign_in(tmp_path, basic_seconds=0) as (sign_in, _):
         for _ in range(2):
@@ -550,7 +529,6 @@ async def test_where_basic_is_not_to_be_remembered_it_is_looked_at_each_time(tmp
     assert verifications.count == 2
 
 
-@in_a_loop
 async def test_wrong_basic_credentials_are_looked_at_each_time_and_count(tmp_path, verifications):
     async with a_sign_in(tmp_path, wrong_passwords=2) as (sign_in, _):
         assert await sign_in.check_basic(ANN, "right", HERE)
@@ -569,7 +547,6 @@ async def test_wrong_basic_credentials_are_looked_at_each_time_and_count(tmp_pat
         (kept.renew_token, {}, True),
     ],
 )
-@in_a_loop
 async def test_remembered_basic_credentials_end_with_those_of_the_user(tmp_path, function, more, still):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         assert await sign_in.check_basic(ANN, "right", HERE)
@@ -578,7 +555,6 @@ async def test_remembered_basic_credentials_end_with_those_of_the_user(tmp_path,
         assert (await sign_in.check_basic(ANN, "right", HERE) is not None) == still
 
 
-@in_a_loop
 async def test_remembered_basic_credentials_have_the_role_of_now(tmp_path):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         assert (await sign_in.check_basic(ANN, "right", HERE)).role == "viewer"

@@ -8,8 +8,6 @@ import pytest
 
 from concurrency.turns import Turns, asked_by
 
-pytestmark = pytest.mark.gen_test
-
 
 class Line:
     """People who want a turn; each notes their name when they have it, and gives it back when told."""

@@ -14,8 +14,9 @@ from ceph.errors import ClusterUnavailable
 from handlers.docs.page import words
 from handlers.routes import API_ROUTES
 from jobs.definition.choices import ADDRESS, Choice, choices_of
-from jobs.definition.params import Parameter, check_query, json_schema
+from jobs.definition.params import Parameter, check_query
 from jobs.definition.registry import Provided, Registry, Round, job, load_registry
+from jobs.definition.schemas import json_schema
 from jobs.errors import ChoicesUnavailable
 from jobs.queue.choosing import LONGEST_NAME, MOST_THREADS, ChoiceFinder
 

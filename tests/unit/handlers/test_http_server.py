@@ -26,7 +26,6 @@ from handlers.http.server import Server
 from handlers.http.service import NotFoundHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.routes import API_ROUTES, MONITORING_ROUTES
-from tests.faults.support import in_a_loop
 
 LARGE = bytes(range(256)) * 80_000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -106,7 +105,6 @@ def refused(server):
     return dict(server.gate.limits.refused.counts)
 
 
-@in_a_loop
 async def test_half_a_header_is_given_up_however_steadily_it_goes_on():
     async with a_server(replace(LONG, header=SOON)) as server:
         reader, writer = await connected(server, b"GET / HTTP/1.1\r\n")
@@ -118,7 +116,6 @@ async def test_half_a_header_is_given_up_however_steadily_it_goes_on():
         assert server.gate.open == set()
 
 
-@in_a_loop
 async def test_a_client_that_says_nothing_is_given_up_and_one_that_was_answered_may_pause():
     async with a_server(replace(LONG, header=SOON)) as server:
         reader, writer = await connected(server, GET)
@@ -130,7 +127,6 @@ async def test_a_client_that_says_nothing_is_given_up_and_one_that_was_answered_
         assert (await answer_of(reader))[1] == b"hello"
 
 
-@in_a_loop
 async def test_a_pause_between_two_requests_ends_too():
     async with a_server(replace(LONG, idle=SOON)) as server:
         reader, _ = await connected(server, GET)
@@ -139,7 +135,6 @@ async def test_a_pause_between_two_requests_ends_too():
         assert refused(server) == {}
 
 
-@in_a_loop
 async def test_a_body_may_take_as_long_as_it_likes_as_long_as_it_goes_on():
     async with a_server(replace(LONG, body=SOON)) as server:
         reader, writer = await connected(server, POST % 12)
@@ -164,7 +159,6 @@ async def unread(server):
     return connection
 
 
-@in_a_loop
 async def test_an_answer_that_nobody_reads_is_given_up_and_one_that_is_read_slowly_is_not():
     loop = asyncio.get_running_loop()
     async with a_server(replace(LONG, answer=SOON, look=SOON / 6)) as server:
@@ -182,7 +176,6 @@ async def test_an_answer_that_nobody_reads_is_given_up_and_one_that_is_read_slow
         assert server.gate.limits.answers.held_bytes == 0
 
 
-@in_a_loop
 async def test_an_answer_that_is_not_read_goes_to_the_disk_when_others_wait_and_arrives_whole(tmp_path):
     loop = asyncio.get_running_loop()
     overflow = Overflow(tmp_path)
@@ -202,7 +195,6 @@ async def test_an_answer_that_is_not_read_goes_to_the_disk_when_others_wait_and_
         assert (overflow.held_bytes, answers.held_bytes, list(tmp_path.iterdir())) == (0, 0, [])
 
 
-@in_a_loop
 async def test_where_the_disk_has_no_room_whoever_waits_goes_on_to_wait(tmp_path):
     async with a_server(overflow=Overflow(tmp_path / "missing")) as server:
         answers = server.gate.limits.answers
@@ -214,7 +206,6 @@ async def test_where_the_disk_has_no_room_whoever_waits_goes_on_to_wait(tmp_path
         await waiting  # the client has gone
 
 
-@in_a_loop
 async def test_when_all_places_are_taken_who_has_waited_longest_for_its_header_makes_place():
     async with a_server(most=3) as server:
         waiting = []
@@ -228,7 +219,6 @@ async def test_when_all_places_are_taken_who_has_waited_longest_for_its_header_m
         assert (await answer_of(waiting[3][0]))[1] == b"hello"
 
 
-@in_a_loop
 async def test_an_unfinished_body_makes_place_if_nobody_waits_for_a_header():
     async with a_server(most=2) as server:
         first, _ = await connected(server, POST % 10 + b"x")
@@ -242,7 +232,6 @@ async def test_an_unfinished_body_makes_place_if_nobody_waits_for_a_header():
 
 
 @pytest.mark.parametrize("size", [0, 100, 1_000_000])
-@in_a_loop
 async def test_a_refusal_before_the_body_leaves_the_connection_open(size):
     async with a_server() as server:
         reader, writer = await connected(server, (POST % size).replace(b"POST /", b"POST /refuses"))
@@ -257,7 +246,6 @@ async def test_a_refusal_before_the_body_leaves_the_connection_open(size):
 @pytest.mark.parametrize(
     "said", [b"Content-Length: 5000000", b"Transfer-Encoding: chunked", b"Content-Length: 5\r\nExpect: 100-continue"]
 )
-@in_a_loop
 async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still_comes(said):
     async with a_server() as server:
         reader, writer = await connected(server, b"POST /refuses HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n\r\n")
@@ -271,7 +259,6 @@ async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still
         writer.close()
 
 
-@in_a_loop
 async def test_a_handler_that_forgets_to_refuse_a_body_is_not_sent_it_without_end():
     async with a_server() as server:
         reader, writer = await connected(server, POST % 10**9)
@@ -289,7 +276,6 @@ def test_every_handler_throws_away_a_body_that_it_does_not_expect():
     assert all(issubclass(handler, IdentifiedHandler) for handler in [*others, *(handler for _, handler in routes)])
 
 
-@in_a_loop
 async def test_who_waits_to_be_told_to_send_a_body_is_told():
     async with a_server() as server:
         sent = (POST % 5).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
@@ -299,7 +285,6 @@ async def test_who_waits_to_be_told_to_send_a_body_is_told():
         assert (await answer_of(reader))[1] == b"5 bytes"
 
 
-@in_a_loop
 async def test_without_descriptors_accepting_pauses_and_the_log_gets_one_line(caplog):
     caplog.set_level(logging.INFO, "hourglass")
     async with a_server() as server:

@@ -7,7 +7,6 @@ import pytest
 
 from handlers.http import limits
 from handlers.http.limits import MEGABYTE, LimitReached, Places, RefusedTally, UnfinishedBodies, UnreadAnswers
-from tests.faults.support import in_a_loop
 
 
 def places(most=3, most_a_user=2):
@@ -52,7 +51,6 @@ def done(tasks):
     return [task.done() for task in tasks]
 
 
-@in_a_loop
 async def test_who_needs_more_than_is_free_waits_for_its_turn_and_users_take_turns():
     answers = UnreadAnswers(8 * MEGABYTE)
     tasks = await waiting(
@@ -71,7 +69,6 @@ async def test_who_needs_more_than_is_free_waits_for_its_turn_and_users_take_tur
     assert (answers.held_bytes, answers.waiting_count) == (0, 0)
 
 
-@in_a_loop
 async def test_what_is_small_never_waits_for_what_is_large():
     answers = UnreadAnswers(8 * MEGABYTE)
     answers.add(7 * MEGABYTE)
@@ -80,7 +77,6 @@ async def test_what_is_small_never_waits_for_what_is_large():
     tasks[0].cancel()
 
 
-@in_a_loop
 async def test_what_is_larger_than_all_there_is_is_let_in_when_half_of_it_is_free():
     answers = UnreadAnswers(8 * MEGABYTE)
     answers.add(3 * MEGABYTE)
@@ -91,7 +87,6 @@ async def test_what_is_larger_than_all_there_is_is_let_in_when_half_of_it_is_fre
     await huge
 
 
-@in_a_loop
 async def test_who_goes_while_it_waits_leaves_its_place_to_the_next():
     answers = UnreadAnswers(8 * MEGABYTE)
     answers.add(6 * MEGABYTE)

@@ -22,8 +22,6 @@ from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
 from tests.support.monitoring import Samples
 
-pytestmark = pytest.mark.gen_test
-
 
 class UnreadableStore(MemoryStore):
     async def head(self):
@@ -41,7 +39,8 @@ def no_size():
 @pytest.fixture
 def app() -> Application:
     registry = load_registry()
-    queue = TaskQueue(UnreadableStore(), ScriptedEngine(1), registry)
+    engine = ScriptedEngine(1)
+    queue = TaskQueue(UnreadableStore(), engine, registry)
     health = SimpleNamespace(write_problem=None, problems=[], check=no_check, commits=CommitTally(), size_bytes=no_size)
     return make_application(
         SimpleNamespace(
@@ -52,6 +51,7 @@ def app() -> Application:
             tasks=SimpleNamespace(
                 store=queue._store,
                 queue=queue,
+                workers=engine,
                 stores=SimpleNamespace(health=health),
                 registry=registry,
                 rest=Rest(None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.http.paging import found, page_query
+from handlers.http.paging import matching, page_query
 
 NAMES = ["rbd/disk1", "rbd/Disk2", "İmages/disk1", "备份/每日"]
 
@@ -21,7 +21,7 @@ NAMES = ["rbd/disk1", "rbd/Disk2", "İmages/disk1", "备份/每日"]
     ],
 )
 def test_every_word_is_in_the_name_wherever_and_case_does_not_matter(search, expected):
-    assert found(NAMES, search, str) == expected
+    assert matching(NAMES, search, str) == expected
 
 
 def test_at_most_twenty_different_words_are_sought():

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { iconHref, pageTitle } from "../../../static/js/browser/tab_icon.js";
+import { iconHref } from "../../../static/js/browser/tab_icon.js";
 
 const drawing = (...counts) => decodeURIComponent(iconHref(...counts).replace("data:image/svg+xml,", ""));
 const badge = (...counts) => drawing(...counts).match(/>([^<>]+)<\/text>/)[1];
 const colour = (...counts) => drawing(...counts).match(/fill="(#\w+)"\/>\s*<text/)[1];
-
-test("the title counts what is pending and what failed, before the name of what is open", () => {
-  assert.equal(pageTitle(0, 0), "Hourglass");
-  assert.equal(pageTitle(3, 0), "(3) Hourglass");
-  assert.equal(pageTitle(3, 2), "(3, 2 failed) Hourglass");
-  assert.equal(pageTitle(0, 1), "(1 failed) Hourglass");
-  assert.equal(pageTitle(1, 0, "Test task of 5 rounds · Hourglass"), "(1) Test task of 5 rounds · Hourglass");
-});
 
 test("with nothing to tell the icon is the plain one", () => {
   assert.equal(iconHref(0, 0), "/openattic/static/img/hourglass.svg");

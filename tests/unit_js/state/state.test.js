@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as deleting from "../../../static/js/state/tasks/deleting.js";
+import * as connection from "../../../static/js/state/connection.js";
+import * as failures from "../../../static/js/state/notices/failures.js";
 import { HOME, atTab } from "../../../static/js/state/place.js";
 import * as change from "../../../static/js/state/state.js";
+import * as deleting from "../../../static/js/state/tasks/deleting.js";
+import * as lists from "../../../static/js/state/tasks/lists.js";
 import { rows } from "../../../static/js/state/tasks/task_list.js";
 import { COUNTS, NOW, PREFERENCES, following, frame, hello, page, task, transition } from "../support.js";
 
@@ -10,8 +13,8 @@ const ids = (state) => rows(state.lists.dialog).map(({ id }) => id);
 
 /** The server answers the dialog's list, which is asked for now. */
 function answered(state, results, fields) {
-  const asked = change.loadBegan(state, "dialog");
-  return change.withAnswer(asked, "dialog", asked.loads, page(results, fields));
+  const asked = lists.loadBegan(state, "dialog");
+  return lists.withAnswer(asked, "dialog", asked.loads, page(results, fields));
 }
 
 /** The dialog is open at Pending and shows tasks 2 and 1 as of revision 10. */
@@ -29,53 +32,53 @@ test("hello tells where we are, and asks for what this browser has not seen", ()
 
 test("frames that follow one another are applied, with their counts", () => {
   const fields = { counts: { ...COUNTS, Running: 3 }, pending_percent: 40 };
-  const state = change.withMessage(looking(), frame(10, 11, fields), NOW);
+  const state = connection.withMessage(looking(), frame(10, 11, fields), NOW);
   assert.deepEqual([state.revision, state.counts.Running, state.pendingPercent], [11, 3, 40]);
   assert.equal(state.needs.connect, false);
 });
 
 test("a frame that does not begin where we are asks to begin anew and changes nothing", () => {
-  const state = change.withMessage(looking(), frame(11, 12, { deleted: [1] }), NOW);
+  const state = connection.withMessage(looking(), frame(11, 12, { deleted: [1] }), NOW);
   assert.deepEqual([state.needs.connect, state.revision], [true, 10]);
-  const anew = change.begunAnew(state);
+  const anew = connection.begunAnew(state);
   assert.deepEqual([anew.revision, anew.lists.dialog.isStale, ids(anew)], [null, true, [2, 1]]);
 });
 
 test("resync and another store ask for the lists again, and leave the rows until then", () => {
-  const resynced = change.withMessage(looking(), { type: "resync", revision: 90 }, NOW);
+  const resynced = connection.withMessage(looking(), { type: "resync", revision: 90 }, NOW);
   assert.deepEqual([resynced.revision, resynced.lists.dialog.isStale, resynced.needs.failed], [90, true, true]);
   assert.deepEqual(ids(resynced), [2, 1]);
-  const other = change.withMessage(looking(), hello({ store: "t", revision: 3 }), NOW);
+  const other = connection.withMessage(looking(), hello({ store: "t", revision: 3 }), NOW);
   assert.deepEqual([other.store, other.revision, other.lists.dialog.isStale], ["t", 3, true]);
 });
 
 test("coming back to the same store at our revision asks for nothing", () => {
   const served = { ...looking(), needs: { failed: false, connect: false, address: false } };
-  const state = change.withMessage(change.disconnected(served, false, NOW), hello(), NOW);
+  const state = connection.withMessage(connection.disconnected(served, false, NOW), hello(), NOW);
   assert.deepEqual([state.phase, state.lists.dialog.isStale, state.needs.failed], ["live", false, false]);
 });
 
 test("a server of another version offers to load the page again", () => {
   assert.equal(following().isUpdated, false);
-  assert.equal(change.withMessage(following(), hello({ version: "2" }), NOW).isUpdated, true);
+  assert.equal(connection.withMessage(following(), hello({ version: "2" }), NOW).isUpdated, true);
 });
 
 test("a frame of a type that is not known changes nothing", () => {
   const state = looking();
-  assert.equal(change.withMessage(state, { type: "weather" }, NOW), state);
+  assert.equal(connection.withMessage(state, { type: "weather" }, NOW), state);
 });
 
 test("the data is as old as the moment at which the connection was lost, however long that lasts", () => {
-  let state = change.disconnected(following(), false, NOW);
-  state = change.disconnected(change.attemptFailed(state), false, NOW + 60000);
+  let state = connection.disconnected(following(), false, NOW);
+  state = connection.disconnected(connection.attemptFailed(state), false, NOW + 60000);
   assert.deepEqual([state.phase, state.dataAt], ["reconnecting", NOW]);
 });
 
 test("a server that stops says so until the first attempt fails", () => {
-  let state = change.withMessage(following(), { type: "stopping" }, NOW);
-  state = change.disconnected(state, true, NOW);
+  let state = connection.withMessage(following(), { type: "stopping" }, NOW);
+  state = connection.disconnected(state, true, NOW);
   assert.equal(state.phase, "stopping");
-  assert.deepEqual([change.attemptFailed(state).phase, state.dataAt], ["reconnecting", NOW]);
+  assert.deepEqual([connection.attemptFailed(state).phase, state.dataAt], ["reconnecting", NOW]);
 });
 
 // Lists.
@@ -86,37 +89,37 @@ test("an answer of another store asks to begin anew", () => {
 });
 
 test("an answer after the dialog was closed changes nothing", () => {
-  const asked = change.loadBegan(looking(), "dialog");
+  const asked = lists.loadBegan(looking(), "dialog");
   const closed = change.went(asked, HOME);
-  assert.equal(change.withAnswer(closed, "dialog", asked.loads, page([task(5)])), closed);
+  assert.equal(lists.withAnswer(closed, "dialog", asked.loads, page([task(5)])), closed);
 });
 
 test("rows stay while some are selected, a person is in the table or a task lies over it, and move then", () => {
   const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
-  const state = change.withMessage(looking(), ended, NOW);
-  assert.deepEqual(ids(change.settle(state, () => true)), [2, 1]);
-  const selected = change.rowClicked(state, 2, false);
-  assert.deepEqual(ids(change.settle(selected, () => false)), [2, 1]);
-  assert.deepEqual(ids(change.settle(change.went(state, { ...state.place, task: 2 }), () => false)), [2, 1]);
-  assert.deepEqual(ids(change.settle(change.rowClicked(selected, 2, false), () => false)), [2]);
+  const state = connection.withMessage(looking(), ended, NOW);
+  assert.deepEqual(ids(lists.settle(state, () => true)), [2, 1]);
+  const selected = lists.rowClicked(state, 2, false);
+  assert.deepEqual(ids(lists.settle(selected, () => false)), [2, 1]);
+  assert.deepEqual(ids(lists.settle(change.went(state, { ...state.place, task: 2 }), () => false)), [2, 1]);
+  assert.deepEqual(ids(lists.settle(lists.rowClicked(selected, 2, false), () => false)), [2]);
 });
 
 test("one click applies the updates although rows are selected", () => {
   const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] });
-  const state = change.withMessage(change.rowClicked(looking(), 2, false), ended, NOW);
-  const applied = change.updatesApplied(state, "dialog");
+  const state = connection.withMessage(lists.rowClicked(looking(), 2, false), ended, NOW);
+  const applied = lists.updatesApplied(state, "dialog");
   assert.deepEqual([ids(applied), [...applied.selection.ids]], [[2], [2]]);
 });
 
 test("only what can be seen is loaded: once Home's lists are there they rest under the dialog and beside a task", () => {
-  assert.deepEqual(change.visibleLists(following()), ["pending", "failures"]);
-  assert.deepEqual(change.visibleLists(looking()), ["dialog", "pending", "failures"]);
+  assert.deepEqual(lists.visibleLists(following()), ["pending", "failures"]);
+  assert.deepEqual(lists.visibleLists(looking()), ["dialog", "pending", "failures"]);
   const known = ["pending", "failures"].reduce((state, name) => {
-    const asked = change.loadBegan(state, name);
-    return change.withAnswer(asked, name, asked.loads, page([]));
+    const asked = lists.loadBegan(state, name);
+    return lists.withAnswer(asked, name, asked.loads, page([]));
   }, looking());
-  assert.deepEqual(change.visibleLists(known), ["dialog"]);
-  assert.deepEqual(change.visibleLists(change.went(following(), { ...HOME, task: 7 })), []);
+  assert.deepEqual(lists.visibleLists(known), ["dialog"]);
+  assert.deepEqual(lists.visibleLists(change.went(following(), { ...HOME, task: 7 })), []);
 });
 
 test("a page that has gone gives way to the last one, and the address says so", () => {
@@ -129,36 +132,36 @@ test("a page that has gone gives way to the last one, and the address says so", 
 /** Home shows tasks 2 and 1 as pending, and 4 and 3 as failed. */
 function atHome() {
   return ["pending", "failures"].reduce((state, name, index) => {
-    const asked = change.loadBegan(state, name);
+    const asked = lists.loadBegan(state, name);
     const status = index === 0 ? "Running" : "Exception";
     const rows = [2, 1].map((id) => task(id + 2 * index, { status, ended: index === 0 ? null : `2025-11-24T12:00:0${id}.000Z` }));
-    return change.withAnswer(asked, name, asked.loads, page(rows));
+    return lists.withAnswer(asked, name, asked.loads, page(rows));
   }, following());
 }
 
 test("on Home as well the rows stay while a person is in them, and go on when they say so or leave", () => {
   const ended = frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })], deleted: [4] });
-  const state = change.withMessage(change.settle(atHome(), () => false), ended, NOW);
+  const state = connection.withMessage(lists.settle(atHome(), () => false), ended, NOW);
   const idsOf = (next, name) => rows(next.lists[name]).map(({ id }) => id);
-  const held = change.settle(state, (name) => name === "pending");
+  const held = lists.settle(state, (name) => name === "pending");
   assert.deepEqual([idsOf(held, "pending"), idsOf(held, "failures")], [[2, 1], [3]]);
-  assert.deepEqual(idsOf(change.updatesApplied(held, "pending"), "pending"), [2]);
-  assert.deepEqual(idsOf(change.settle(held, () => false), "pending"), [2]);
+  assert.deepEqual(idsOf(lists.updatesApplied(held, "pending"), "pending"), [2]);
+  assert.deepEqual(idsOf(lists.settle(held, () => false), "pending"), [2]);
 });
 
 test("failures that were looked at elsewhere stay on Home while somebody reads them there", () => {
-  const state = change.withSeen(change.settle(atHome(), () => false), "2025-11-24T12:00:05.000Z");
-  const held = change.settle(state, (name) => name === "failures");
+  const state = failures.withSeen(lists.settle(atHome(), () => false), "2025-11-24T12:00:05.000Z");
+  const held = lists.settle(state, (name) => name === "failures");
   assert.equal(held.unseenShown.seen, "");
-  assert.equal(change.settle(held, () => false).unseenShown.seen, "2025-11-24T12:00:05.000Z");
+  assert.equal(lists.settle(held, () => false).unseenShown.seen, "2025-11-24T12:00:05.000Z");
 });
 
 test("what the server has against a search is told at its field, and goes with the next one", () => {
   const errors = { search: ["expected at most 20 different words, got 21"] };
-  const asked = change.loadBegan(looking(), "dialog");
-  const refused = change.loadFailed(asked, "dialog", asked.loads, "One mistake.", errors).lists.dialog;
+  const asked = lists.loadBegan(looking(), "dialog");
+  const refused = lists.loadFailed(asked, "dialog", asked.loads, "One mistake.", errors).lists.dialog;
   assert.deepEqual([refused.searchError, refused.error], [errors.search[0], ""]);
-  const failed = change.loadFailed(asked, "dialog", asked.loads, "No answer.", {}).lists.dialog;
+  const failed = lists.loadFailed(asked, "dialog", asked.loads, "No answer.", {}).lists.dialog;
   assert.deepEqual([failed.searchError, failed.error], ["", "No answer."]);
   const next = change.went({ ...asked, lists: { ...asked.lists, dialog: refused } }, { ...asked.place, search: "a" });
   assert.equal(next.lists.dialog.searchError, "");
@@ -166,19 +169,19 @@ test("what the server has against a search is told at its field, and goes with t
 
 test("all that match are those of the answer that is seen, not of what is being typed", () => {
   const typing = change.went(answered(looking(), [task(2)], { count: 900 }), { ...atTab("pending"), search: "new" });
-  assert.equal(change.allMatchingChosen(typing).selection.matching.query.search, "");
+  assert.equal(lists.allMatchingChosen(typing).selection.matching.query.search, "");
 });
 
 test("a page that polls says so until a socket is there again", () => {
-  const polled = change.withMessage(following(), hello({ way: "polling", version: undefined }), NOW);
+  const polled = connection.withMessage(following(), hello({ way: "polling", version: undefined }), NOW);
   assert.deepEqual([polled.phase, polled.isPolling, polled.isUpdated], ["live", true, false]);
-  assert.equal(change.withMessage(polled, hello(), NOW).isPolling, false);
+  assert.equal(connection.withMessage(polled, hello(), NOW).isPolling, false);
 });
 
 // Selecting.
 
 test("another page, search or tab begins with nothing selected", () => {
-  const selected = change.selectAllClicked(looking());
+  const selected = lists.selectAllClicked(looking());
   assert.equal(change.went(selected, { ...selected.place, task: 1 }).selection.ids.size, 2);
   for (const change_ of [{ page: 2 }, { search: "x" }, { tab: "failed" }, { ordering: "percent" }]) {
     assert.equal(change.went(selected, { ...selected.place, ...change_ }).selection.ids.size, 0);
@@ -186,60 +189,60 @@ test("another page, search or tab begins with nothing selected", () => {
 });
 
 test("a row that is deleted elsewhere is selected no longer and cannot be", () => {
-  let state = change.selectAllClicked(looking());
-  state = change.withMessage(state, frame(10, 11, { deleted: [1] }), NOW);
+  let state = lists.selectAllClicked(looking());
+  state = connection.withMessage(state, frame(10, 11, { deleted: [1] }), NOW);
   assert.deepEqual([...state.selection.ids], [2]);
-  assert.deepEqual(change.chooseable(state.lists.dialog), [2]);
+  assert.deepEqual(lists.chooseable(state.lists.dialog), [2]);
 });
 
 test("all that match are chosen as of the answer that counted them, and a click on a row ends it", () => {
   const many = answered(change.went(following(), atTab("pending")), [task(2), task(1)], { count: 700 });
-  const all = change.allMatchingChosen(change.withMessage(many, frame(10, 14), NOW));
+  const all = lists.allMatchingChosen(connection.withMessage(many, frame(10, 14), NOW));
   assert.deepEqual([all.selection.matching.count, all.selection.matching.asOf], [700, 10]);
-  assert.equal(change.rowClicked(all, 2, false).selection.matching, null);
+  assert.equal(lists.rowClicked(all, 2, false).selection.matching, null);
 });
 
 // What this browser has not seen.
 
 test("a failure counts until the Failed tab shows it", () => {
-  let state = change.withMessage(following(), frame(10, 11, { transitions: [transition(1, "Exception", 11)] }), NOW);
+  let state = connection.withMessage(following(), frame(10, 11, { transitions: [transition(1, "Exception", 11)] }), NOW);
   assert.equal(state.unseen.ids.size, 1);
   state = change.went(state, atTab("failed"));
-  assert.equal(change.seen(state), state);
+  assert.equal(failures.seen(state), state);
   const failed = task(1, { status: "Exception", ended: "2025-11-24T12:00:01.000Z" });
-  state = change.seen(answered(state, [failed], { revision: 11 }));
+  state = failures.seen(answered(state, [failed], { revision: 11 }));
   assert.deepEqual([state.unseen.ids.size, state.unseen.seen], [0, failed.ended]);
 });
 
 test("what this browser remembers is not counted", () => {
-  const state = change.failedBegan(following(), "2025-11-24T12:00:05.000Z");
+  const state = failures.failedBegan(following(), "2025-11-24T12:00:05.000Z");
   const failed = [6, 5].map((id) => task(id, { status: "Exception", ended: `2025-11-24T12:00:0${id}.000Z` }));
-  assert.deepEqual([...change.withFailed(state, page(failed)).unseen.ids], [6]);
+  assert.deepEqual([...failures.withFailed(state, page(failed)).unseen.ids], [6]);
 });
 
 test("tasks that end are told of by name, also those that are gone already", () => {
   const transitions = [transition(1, "Finished", 11), transition(77, "Aborted", 12)];
-  const { toasts } = change.withMessage(looking(), frame(10, 12, { transitions }), NOW);
+  const { toasts } = connection.withMessage(looking(), frame(10, 12, { transitions }), NOW);
   assert.match(JSON.stringify(toasts), /Task 1".*Task 77"/);
 });
 
 test("what has ended is said in one sentence after a moment, and the same again later", () => {
   const ended = (since) => frame(since, since + 1, { transitions: [transition(1, "Finished", since + 1)] });
-  let state = change.withMessage(following(), ended(10), NOW);
+  let state = connection.withMessage(following(), ended(10), NOW);
   assert.equal(change.spoken(state, NOW + 100), state);
   state = change.spoken(state, NOW + 5000);
   assert.equal(state.announced, "1 task finished");
-  state = change.withMessage(state, ended(11), NOW + 6000);
+  state = connection.withMessage(state, ended(11), NOW + 6000);
   assert.equal(state.announced, "");
   assert.equal(change.spoken(state, NOW + 9000).announced, "1 task finished");
 });
 
 // Deleting.
 
-const asking = () => deleting.asked(change.selectAllClicked(looking()));
+const asking = () => deleting.asked(lists.selectAllClicked(looking()));
 
 test("a deletion is about the tasks as they were when it was asked for", () => {
-  let state = change.withMessage(asking(), frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] }), NOW);
+  let state = connection.withMessage(asking(), frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] }), NOW);
   assert.deepEqual(state.confirm.tasks.map(({ status }) => status), ["Running", "Running"]);
   const results = [{ id: 1, outcome: "changed", status: "Finished" }, { id: 2, outcome: "aborted", status: "Aborted" }];
   state = deleting.done(deleting.progressed(deleting.began(state), results), NOW);
@@ -262,7 +265,7 @@ test("a deletion that fails can be tried again", () => {
 
 test("all that match go only when their number has been typed", () => {
   const many = answered(change.went(following(), atTab("pending")), [task(2), task(1)], { count: 700 });
-  const state = deleting.asked(change.allMatchingChosen(many));
+  const state = deleting.asked(lists.allMatchingChosen(many));
   assert.equal(deleting.mayDelete(state.confirm), false);
   assert.equal(deleting.mayDelete(deleting.typed(state, "70").confirm), false);
   assert.equal(deleting.mayDelete(deleting.typed(state, " 700 ").confirm), true);

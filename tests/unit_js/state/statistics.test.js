@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { timeOfDay } from "../../../static/js/text/format.js";
 import {
   backText,
   meanWaitingSeconds,
@@ -14,6 +13,7 @@ import {
   waitingText,
   workersText,
 } from "../../../static/js/state/statistics.js";
+import { timeOfDay } from "../../../static/js/text/format.js";
 
 const EMPTY = { created: 0, started: 0, finished: 0, failed: 0, waiting_seconds: null, running_seconds: null };
 

@@ -90,3 +90,12 @@ test("a task has a runtime when it has started and ended", () => {
   assert.equal(runtimeSeconds(task(1, { ...times, started: null })), null);
   assert.equal(runtimeSeconds(task(1, { ...times, ended: null })), null);
 });
+
+test("places in a line are ordinal numbers", () => {
+  assert.deepEqual([1, 2, 3, 4, 11, 12].map(format.ordinal), ["1st", "2nd", "3rd", "4th", "11th", "12th"]);
+});
+
+test("a count has its noun in the singular or the plural", () => {
+  assert.deepEqual([0, 1, 2, 3000].map((count) => format.counted(count, "task")), ["0 tasks", "1 task", "2 tasks", `${format.number(3000)} tasks`]);
+  assert.equal(format.counted(3000, "item", String), "3000 items");
+});

@@ -1,19 +1,32 @@
-/** The views of a cluster beside Home: what each can be sorted by at the server, and the forms that open over it. */
+/** The views of a cluster, as in views.js. */
 
-/** The job that gets performance data of images. */
-export const MEASURES_IMAGES = "rbd_performance";
+import { slice } from "./clusters.js";
+import { pathOf } from "./images.js";
+import { MEASURES_IMAGES } from "./jobs.js";
+import { isAnyChanging } from "./pools.js";
 
-export const VIEWS = {
-  pools: {
-    title: "Pools",
+const keys = { search: "view-search" };
+
+export const pools = {
+  name: "pools",
+  title: "Pools",
+  place: {
     ordering: "name",
     orderings: ["name", "application", "pg_num", "size", "used_bytes"],
     forms: ["pgs", "create"],
   },
-  images: {
-    title: "Images",
+  state: { slice, keyOf: ({ id }) => id, isChanging: isAnyChanging, isSelectable: false, measuredBy: null },
+  keys,
+};
+
+export const images = {
+  name: "images",
+  title: "Images",
+  place: {
     ordering: "pool",
     orderings: ["pool", "name", "size_bytes", "used_bytes", "read_ops", "write_ops", "write_latency_seconds", "performance_as_of"],
     forms: ["performance"],
   },
+  state: { slice, keyOf: pathOf, isChanging: () => false, isSelectable: true, measuredBy: MEASURES_IMAGES },
+  keys,
 };

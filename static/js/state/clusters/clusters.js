@@ -3,25 +3,23 @@
  *
  * `clusters` as the server lists them (null: not known yet). `list` is the page of pools or images on the screen, null
  * while no view is open or its cluster is not known: `results` answer `answered`, `query` is what is asked for, `asOf`
- * is when the server read them, `answeredAt` when we got them, `unreadable` are pools whose images are missing. `tasks` are those that concern what is listed, by id.
+ * is when the server read them, `answeredAt` when we got them, `unreadable` are pools whose images are missing; the rest is as
+ * in paged_list.js. `list.view` is the view that it is for (views.js). `tasks` are those that concern what is listed, by id.
  * `selection` are images by their path, `created` the name of the pool that was created here. `form` is what is open
  * over the view (forms.js).
  */
 
-import { formFor } from "./forms.js";
-import { pathOf } from "./images.js";
-import { isAnyChanging } from "./pools.js";
-import { NOTHING, keptTo } from "../selection.js";
 import { isPending } from "../../text/statuses.js";
-import { isSame, refusal } from "../tasks/task_list.js";
-import { MEASURES_IMAGES, VIEWS } from "./cluster_views.js";
+import * as paged from "../paged_list.js";
+import { NOTHING, keptTo } from "../selection.js";
+import { formFor } from "./forms.js";
+import { CLUSTER_JOBS } from "./jobs.js";
 
-const JOBS = ["pool_pgs", "pool_create", MEASURES_IMAGES];
 /** How old the rows may become: while something changes, and else. */
 const CHANGING_MILLISECONDS = 2000;
 const STILL_MILLISECONDS = 10000;
 
-export const NOTHING_KNOWN = Object.freeze({
+const NOTHING_KNOWN = Object.freeze({
   clusters: null,
   error: "",
   list: null,
@@ -31,16 +29,19 @@ export const NOTHING_KNOWN = Object.freeze({
   form: null,
 });
 
-/** In line with what is open. */
-export function arranged(ceph, { view }, preferredSize, role) {
-  if (view === null) return { ...NOTHING_KNOWN, clusters: ceph.clusters };
-  const list = following(ceph.list, queryOf(view, clusterOf(ceph, view), preferredSize));
-  const isSameList = isSame(list?.query ?? null, ceph.list?.query ?? null);
+/** `state.ceph`, as in state.js. */
+export const slice = { name: "ceph", initial: NOTHING_KNOWN, arranged, withFrame, withGap: reloadAsked, retried };
+
+/** In line with what is open: a `view` of a cluster, or another one. */
+function arranged(ceph, { place, preferences, role }, view) {
+  if (view.state.slice !== slice) return { ...NOTHING_KNOWN, clusters: ceph.clusters };
+  const list = following(ceph.list, queryOf(place.view, view, clusterOf(ceph, place.view), preferences.pageSize), view);
+  const isSameList = paged.isSame(list?.query ?? null, ceph.list?.query ?? null);
   return {
     ...ceph,
     list,
     selection: isSameList ? ceph.selection : NOTHING,
-    form: role === "admin" ? formFor(ceph.form, view, list) : null,
+    form: role === "admin" ? formFor(ceph.form, place.view, list) : null,
   };
 }
 
@@ -49,40 +50,23 @@ export function clusterOf({ clusters }, { cluster }) {
   return clusters?.find(({ name }) => name === cluster) ?? clusters?.[0] ?? null;
 }
 
-function queryOf(view, cluster, preferredSize) {
+function queryOf(at, view, cluster, preferredSize) {
   if (!cluster?.fsid) return null;
   return {
     view: view.name,
     fsid: cluster.fsid,
-    search: view.search.trim(),
-    ordering: view.ordering ?? VIEWS[view.name].ordering,
-    page: view.page,
-    size: view.size ?? preferredSize,
+    search: at.search.trim(),
+    ordering: at.ordering ?? view.place.ordering,
+    page: at.page,
+    size: at.size ?? preferredSize,
   };
 }
 
 /** The same list as long as it asks for the same, and its rows until others of the same kind are there. */
-function following(list, query) {
-  if (query === null || list === null || list.query.view !== query.view || list.query.fsid !== query.fsid) {
-    return query === null ? null : listOf(query);
-  }
-  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", searchError: "", isStale: true };
-}
-
-function listOf(query) {
-  return {
-    query,
-    answered: null,
-    results: [],
-    unreadable: [],
-    count: 0,
-    asOf: null,
-    answeredAt: 0,
-    isStale: true,
-    loading: null,
-    error: "",
-    searchError: "",
-  };
+function following(list, query, view) {
+  if (query === null) return null;
+  const isSameKind = list !== null && list.query.view === query.view && list.query.fsid === query.fsid;
+  return isSameKind ? paged.asking(list, query) : paged.unanswered(query, { view, results: [], unreadable: [], asOf: null, answeredAt: 0 });
 }
 
 // Clusters.
@@ -99,18 +83,17 @@ export function withError(ceph, error) {
 // Loading.
 
 export function loadBegan(ceph, number) {
-  return withList(ceph, { isStale: false, loading: { number } });
+  return { ...ceph, list: paged.loadBegan(ceph.list, { number }) };
 }
 
 /** The answer to the last request. While a person is in the rows (`isHeld`), those that are there keep their places. */
 export function withAnswer(ceph, number, page, isHeld, now) {
   const { list } = ceph;
-  if (list?.loading?.number !== number) return ceph;
-  const keepsPlaces = isHeld && isSame(list.answered, list.query);
-  const results = keepsPlaces ? inPlace(list.results, page.results, keyOf(list)) : page.results;
+  if (!paged.isExpected(list, number)) return ceph;
+  const keepsPlaces = isHeld && paged.isAnswered(list);
+  const results = keepsPlaces ? inPlace(list.results, page.results, list.view.state.keyOf) : page.results;
   const { count, as_of: asOf, unreadable = [] } = page;
-  const settled = { answered: list.query, answeredAt: now, loading: null, error: "", searchError: "" };
-  return pruned(withList(ceph, { results, count, asOf, unreadable, ...settled }));
+  return pruned({ ...ceph, list: paged.answeredWith(list, { results, count, asOf, unreadable, answeredAt: now }) });
 }
 
 function inPlace(before, now, key) {
@@ -118,13 +101,8 @@ function inPlace(before, now, key) {
   return now.toSorted((one, other) => (places.get(key(one)) ?? Infinity) - (places.get(key(other)) ?? Infinity) || 0);
 }
 
-/** What a row of a list is known by. */
-export function keyOf({ query: { view } }) {
-  return view === "pools" ? ({ id }) => id : pathOf;
-}
-
-export function loadFailed(ceph, number, error, errors = {}) {
-  return ceph.list?.loading?.number === number ? withList(ceph, { loading: null, ...refusal(error, errors) }) : ceph;
+export function loadFailed(ceph, number, error, errors) {
+  return having(ceph, paged.loadFailed(ceph.list, number, error, errors));
 }
 
 /** To be asked for again: at once, or when they are old enough. */
@@ -132,29 +110,26 @@ export function reloadAsked(ceph) {
   return ceph.list === null ? ceph : withList(ceph, { isStale: true, error: "" });
 }
 
+function retried(ceph) {
+  return having(ceph, paged.retried(ceph.list));
+}
+
 export function aged(ceph, now) {
   const { list } = ceph;
-  if (list === null || list.isStale || list.loading !== null || list.error || list.searchError || now - list.answeredAt < lasting(ceph)) return ceph;
-  return withList(ceph, { isStale: true });
+  const isResting = list === null || list.isStale || list.loading !== null || list.error || list.searchError;
+  return isResting || now - list.answeredAt < lasting(ceph) ? ceph : withList(ceph, { isStale: true });
 }
 
 function lasting({ list, tasks }) {
-  const isChanging = list.query.view === "pools" && isAnyChanging(list.results, tasks);
-  return isChanging ? CHANGING_MILLISECONDS : STILL_MILLISECONDS;
+  return list.view.state.isChanging(list.results, tasks) ? CHANGING_MILLISECONDS : STILL_MILLISECONDS;
+}
+
+function having(ceph, list) {
+  return list === ceph.list ? ceph : { ...ceph, list };
 }
 
 function withList(ceph, changes) {
   return { ...ceph, list: { ...ceph.list, ...changes } };
-}
-
-/** Where rows have gone and the page lies past the end, the last one. Else null. */
-export function pageInstead({ list }) {
-  if (list === null || !isSame(list.answered, list.query) || list.results.length > 0 || list.query.page === 1) return null;
-  return Math.min(pagesOf(list), list.query.page - 1);
-}
-
-export function pagesOf({ count, query }) {
-  return Math.max(1, Math.ceil(count / query.size));
 }
 
 /** Without tasks that have ended and selected images that are gone. */
@@ -162,11 +137,11 @@ function pruned(ceph) {
   const { list, tasks, selection } = ceph;
   const named = new Set(list.results.map(({ task }) => task));
   const kept = [...tasks].filter(([id, { status }]) => isPending(status) || named.has(id));
-  const isImages = list.query.view === "images";
+  const { isSelectable, keyOf } = list.view.state;
   return {
     ...ceph,
     tasks: kept.length === tasks.size ? tasks : new Map(kept),
-    selection: isImages ? keptTo(selection, list.results.map(pathOf)) : NOTHING,
+    selection: isSelectable ? keptTo(selection, list.results.map(keyOf)) : NOTHING,
   };
 }
 
@@ -191,9 +166,9 @@ export function withTasks(ceph, news) {
 }
 
 /** After a frame: tasks that concern the view go on, and where one has begun or ended the rows are asked for again. */
-export function withFrame(ceph, frame) {
+function withFrame(ceph, frame) {
   if (ceph.list === null) return ceph;
-  const concerned = frame.tasks.filter(({ id, job }) => ceph.tasks.has(id) || JOBS.includes(job));
+  const concerned = frame.tasks.filter(({ id, job }) => ceph.tasks.has(id) || CLUSTER_JOBS.includes(job));
   const moved = frame.transitions.filter(({ task }) => ceph.tasks.has(task) || concerned.some(({ id }) => id === task));
   const next = withoutDeleted(withTasks(moved.reduce(withTransition, ceph), concerned), frame.deleted);
   return moved.length > 0 ? withList(next, { isStale: true }) : next;

@@ -1,8 +1,8 @@
 /** RBD images: their newest data as people read them, and which tasks get data of them. Pure. */
 
-import { rate } from "./curves.js";
 import { isPending } from "../../text/statuses.js";
-import { MEASURES_IMAGES } from "./cluster_views.js";
+import { rate } from "./curves.js";
+import { MEASURES_IMAGES } from "./jobs.js";
 
 /** `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`. */
 export function pathOf({ pool, namespace = "", name }) {

@@ -2,6 +2,7 @@
 
 import { bytes, number } from "../../text/format.js";
 import { isPending } from "../../text/statuses.js";
+import { CREATES_POOL } from "./jobs.js";
 
 export const LEAST_PGS = 1;
 export const MOST_PGS = 65536;
@@ -15,7 +16,7 @@ const POWERS_ABOVE = 3;
 export function pgsOf(pool, task, change) {
   const isOurs = task !== undefined && isPending(task.status);
   const wanted = isOurs ? task.params?.pg_num : undefined;
-  if (isOurs && task.job === "pool_create") return { kind: "creates", from: pool.pg_num, to: wanted };
+  if (isOurs && task.job === CREATES_POOL) return { kind: "creates", from: pool.pg_num, to: wanted };
   if (isOurs && Number.isInteger(wanted)) {
     const from = task.metadata?.from ?? pool.pg_num;
     return { kind: task.started === null ? "waits" : "changes", from, to: wanted };
@@ -45,11 +46,6 @@ export function powersAround(count) {
   const above = 2 ** (Math.floor(Math.log2(Math.max(count, 1))) + 1);
   const all = [below, ...Array.from({ length: POWERS_ABOVE }, (_, step) => above * 2 ** step)];
   return all.filter((power) => power >= LEAST_PGS && power <= MOST_PGS);
-}
-
-/** `64 PGs`, `1 PG`. */
-export function pgsText(count) {
-  return count === 1 ? "1 PG" : `${number(count)} PGs`;
 }
 
 /** What people typed, as it is sent: a whole number as one, anything else as the text that it is. */

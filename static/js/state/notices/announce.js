@@ -1,7 +1,7 @@
 /** What ended, gathered for a moment and then said in one sentence to those who listen to the page. Pure. */
 
-import { ABORTED, EXCEPTION, FINISHED } from "../../text/statuses.js";
 import { endedSummary } from "../../text/sentences.js";
+import { ABORTED, EXCEPTION, FINISHED } from "../../text/statuses.js";
 
 const GATHERED_MILLISECONDS = 2000;
 

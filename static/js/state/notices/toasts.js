@@ -5,8 +5,8 @@
  * somebody is reading them, time stands still: each has `left`, the milliseconds it has left, instead.
  */
 
-import { ABORTED, EXCEPTION, FINISHED, isFailed } from "../../text/statuses.js";
 import { endedNames, endedTitle } from "../../text/sentences.js";
+import { ABORTED, EXCEPTION, FINISHED, isFailed } from "../../text/statuses.js";
 
 /** For how long each is shown, in milliseconds; a failure until it is closed. */
 const LASTS = { [FINISHED]: 5000, [ABORTED]: 8000, [EXCEPTION]: Infinity };

@@ -7,8 +7,10 @@
  * `typed` has by field what stands in the field of a list and is no item of it yet.
  */
 
-import { fieldsOf, itemsOf, jobNamed, paramsFrom, textOfItems, textOfValue, withItem } from "./job_form.js";
 import { number } from "../../text/format.js";
+import { itemsOf, paramsFrom, textOfItems, textOfValue, withItem } from "./field_values.js";
+import { jobNamed } from "./job_form.js";
+import { fieldsOf } from "./schema_fields.js";
 
 const MOST_SHOWN = 50;
 const LONGEST_SEARCH = 200;
@@ -57,7 +59,7 @@ export function choiceMoved(start, step) {
 }
 
 /** The parameters without which nobody knows what can be chosen. */
-export function lackingFor(start, fields, field) {
+function lackingFor(start, fields, field) {
   const needed = fields.filter(({ name }) => field.offers.needs.includes(name));
   return needed.filter((one) => one.isRequired && textIn(start, one) === "");
 }

@@ -7,10 +7,10 @@
  * task, as `{id, text}`.
  */
 
+import { deletionSummary, outcomeSentence, reportSentence } from "../../text/sentences.js";
+import { withNote } from "../notices/toasts.js";
 import { NOTHING } from "../selection.js";
 import { rows } from "./task_list.js";
-import { withNote } from "../notices/toasts.js";
-import { deletionSummary, outcomeSentence, reportSentence } from "../../text/sentences.js";
 
 const MOST_LINES = 100;
 

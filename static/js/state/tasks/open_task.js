@@ -7,10 +7,12 @@
  * loaded.
  */
 
-import { duration, number, runtimeSeconds } from "../../text/format.js";
-import { NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
-import { MEASURES_IMAGES } from "../clusters/cluster_views.js";
+import { duration, number } from "../../text/format.js";
+import { NOT_STARTED, RUNNING, isFinal } from "../../text/statuses.js";
+import { MEASURES_IMAGES } from "../clusters/jobs.js";
 
+/** Jobs whose results are drawn from their rounds (views/tasks/results.js): of these, as many rounds as possible are loaded. */
+const DRAWN_FROM_ROUNDS = [MEASURES_IMAGES];
 /** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
 const FIRST_ROUNDS = 200;
 const EARLIER_ROUNDS = 1000;
@@ -20,7 +22,6 @@ export const MOST_ROUNDS_ASKED = 2000;
 /** How much of what they found is kept, as JSON. */
 const MOST_CHARACTERS = 32 * 1024 * 1024;
 const sizes = new WeakMap();
-const INVISIBLE_TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const ROUNDS_IN_CHART = 200;
 /** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
 const NULL_BYTES = 4;
@@ -62,7 +63,7 @@ function isResultLeftOut({ status, result, result_bytes: size }) {
 
 /** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
 export function firstAfter({ job, round }) {
-  return Math.max(0, round - (job === MEASURES_IMAGES ? EARLIER_ROUNDS : FIRST_ROUNDS));
+  return Math.max(0, round - (DRAWN_FROM_ROUNDS.includes(job) ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
 /** With what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null where none were asked for. */
@@ -75,7 +76,7 @@ export function loaded(open, task, found, interruptions) {
 function withNewest(open, { after, rounds }) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
-  const most = open.task.job === MEASURES_IMAGES ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
+  const most = DRAWN_FROM_ROUNDS.includes(open.task.job) ? MOST_ROUNDS_ASKED : MOST_ROUNDS;
   return withRounds({ ...open, rounds: [], from: after, most }, rounds);
 }
 
@@ -260,86 +261,4 @@ export function stalledText(task, now, since = task.last_modified) {
 export function lastSign({ task, rounds, interruptions }) {
   const times = [task.started, rounds.at(-1)?.at, interruptions.at(-1)?.resumed].filter(Boolean);
   return times.length === 0 ? task.last_modified : times.sort().at(-1);
-}
-
-const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
-const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
-
-/** `1st`, `2nd`, `3rd`, `11th`. */
-export function ordinal(count) {
-  return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
-}
-
-// The time line.
-
-/**
- * What happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
- * how long it took where that is known. The kinds are created, waited, started, interrupted, resumed, running,
- * ended and stopping.
- */
-export function timeline(task, interruptions, rounds = []) {
-  return [...beginning(task), ...middle(task, interruptions, rounds), ...end(task)];
-}
-
-function beginning(task) {
-  const { created, started, ended } = task;
-  const waitedUntil = started ?? ended;
-  const by = task.created_by ? ` by ${task.created_by}` : "";
-  const events = [{ kind: "created", at: created, text: `Created${by}` }];
-  if (waitedUntil === null) events.push({ kind: "waited", at: null, text: "Waiting" });
-  else if (between(created, waitedUntil) >= 1) {
-    events.push({ kind: "waited", at: null, text: "Waited", seconds: between(created, waitedUntil) });
-  }
-  if (started !== null) events.push({ kind: "started", at: started, text: "Started" });
-  return events;
-}
-
-function middle(task, interruptions, rounds) {
-  const others = task.interruptions - interruptions.length;
-  const last = interruptions.length - 1;
-  const listed = interruptions.flatMap((one, index) => interruption(one, index === last ? rounds : []));
-  if (others <= 0) return listed;
-  return [{ kind: "interrupted", at: null, text: unlisted(others, listed.length > 0) }, ...listed];
-}
-
-function unlisted(count, isEarlier) {
-  return `${number(count)} ${isEarlier ? "earlier " : ""}${count === 1 ? "interruption" : "interruptions"}`;
-}
-
-function interruption({ at, resumed }, rounds) {
-  const interrupted = { kind: "interrupted", at, text: "Interrupted" };
-  if (resumed === null) return [interrupted];
-  const first = rounds.find((round) => round.at >= resumed);
-  const text = first ? `Resumed with round ${number(first.number)}` : "Resumed";
-  return [interrupted, { kind: "resumed", at: resumed, text, seconds: between(at, resumed) }];
-}
-
-function end(task) {
-  if (task.stopping) return [ended(task), { kind: "stopping", at: null, text: "Its last round is ending" }];
-  if (!isPending(task.status)) return [ended(task)];
-  return task.status === RUNNING ? [{ kind: "running", at: null, text: "Running" }] : [];
-}
-
-function ended(task) {
-  const by = task.ended_by ? ` by ${task.ended_by}` : "";
-  const event = { kind: "ended", at: task.ended, text: `${task.status}${by}` };
-  const seconds = runtimeSeconds(task);
-  return seconds === null ? event : { ...event, seconds };
-}
-
-function between(from, to) {
-  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
-}
-
-// JSON as text.
-
-/** A value as JSON that people can read, at most `most` characters of it: `{text, length}`, whole if equally long. What
- * would turn the direction of text is escaped. */
-export function readable(value, most = Infinity) {
-  const text = escaped(JSON.stringify(value, null, 2));
-  return { text: text.slice(0, most), length: text.length };
-}
-
-function escaped(json) {
-  return json.replace(INVISIBLE_TURNS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -3,12 +3,12 @@
  *
  * The server alone says which tasks belong to the page and in which order: `next`. `order` names the rows on the
  * screen; they become those of `next` when they are `settled`, which does not happen while a person is in them, so
- * that no row moves away from under the pointer. What a frame may have changed of the page makes the list stale.
- * `answered` is the query that the rows answer, `query` the one that is asked for; `loading` a request under way.
- * `searchError` is what the server has against the search of the query, `error` why there was no answer else.
+ * that no row moves away from under the pointer. What a frame may have changed of the page makes the list stale. The rest is
+ * as in paged_list.js.
  */
 
 import { ESTIMATED, TABS } from "../../text/statuses.js";
+import { answeredWith, asking, isAnswered, isExpected, loadBegan as began, unanswered } from "../paged_list.js";
 
 /** Why a row that is still on the screen is not in the list any more (`gone`). */
 export const DELETED = "Deleted";
@@ -22,38 +22,13 @@ const MOVED_BY_TRANSITIONS = ["status", ESTIMATED];
 const MOVED_BY_PROGRESS = ["percent", "last_modified", ESTIMATED];
 
 export function listOf(query) {
-  return {
-    query,
-    answered: null,
-    tasks: new Map(),
-    order: [],
-    next: [],
-    count: 0,
-    isExact: true,
-    countedAt: 0,
-    asOf: 0,
-    hasGap: false,
-    isStale: true,
-    loading: null,
-    error: "",
-    searchError: "",
-  };
+  return unanswered(query, { tasks: new Map(), order: [], next: [], isExact: true, countedAt: 0, asOf: 0, hasGap: false });
 }
 
 /** The list for a query: the same one as long as it asks for the same, and its rows until the others are there. */
 export function following(list, query) {
   if (query === null) return null;
-  if (list === null || list.query.tab !== query.tab) return listOf(query);
-  return isSame(list.query, query) ? list : { ...list, query, loading: null, error: "", searchError: "", isStale: true };
-}
-
-export function isSame(query, other) {
-  return query !== null && other !== null && Object.keys(query).every((key) => query[key] === other[key]);
-}
-
-/** Whether the rows answer what is asked for now. */
-export function isAnswered(list) {
-  return isSame(list.answered, list.query);
+  return list === null || list.query.tab !== query.tab ? listOf(query) : asking(list, query);
 }
 
 export function belongs(list, task) {
@@ -80,19 +55,17 @@ function cutOf({ ordering, page, size }, tasks) {
 
 /** A request begins. Only the answer to the last one counts. `revision` is how far the page knows the changes. */
 export function loadBegan(list, number, revision) {
-  return { ...list, isStale: false, loading: { number, revision, frames: [], hasMore: false } };
+  return began(list, { number, revision, frames: [], hasMore: false });
 }
 
 /** An answer, brought up to the present by the frames that came meanwhile. One that is older than what we knew when
  * we asked is dropped, and asked for again. */
 export function withAnswer(list, number, page) {
-  if (list.loading?.number !== number) return list;
+  if (!isExpected(list, number)) return list;
   const { revision, frames, hasMore } = list.loading;
   if (page.revision < revision) return { ...list, loading: null, isStale: true };
   const listed = cutOf(list.query, page.results);
-  const answered = {
-    ...list,
-    answered: list.query,
+  const answered = answeredWith(list, {
     tasks: new Map([...remembered(list, page), ...listed.map((task) => [task.id, task])]),
     order: isAnswered(list) ? list.order : listed.map((task) => task.id),
     next: listed.map((task) => task.id),
@@ -102,10 +75,7 @@ export function withAnswer(list, number, page) {
     asOf: page.revision,
     hasGap: false,
     isStale: list.isStale || hasMore,
-    loading: null,
-    error: "",
-    searchError: "",
-  };
+  });
   return frames.reduce(withFrame, answered);
 }
 
@@ -114,16 +84,6 @@ function remembered(list, page) {
   const listed = new Set(page.results.map((task) => task.id));
   const others = rows(list).filter((task) => !listed.has(task.id));
   return others.map((task) => [task.id, list.hasGap ? { gone: NOT_LISTED, ...task } : task]);
-}
-
-/** `errors` are what the server says of single parameters: one that is about the search is told at its field. */
-export function loadFailed(list, number, error, errors = {}) {
-  return list.loading?.number === number ? { ...list, loading: null, ...refusal(error, errors) } : list;
-}
-
-/** `{ error, searchError }` of a list, from what a Problem says. */
-export function refusal(error, { search = [] }) {
-  return search.length > 0 ? { error: "", searchError: search.join(" ") } : { error, searchError: "" };
 }
 
 /** Changes were missed, or may have been: an answer under way is not for us. */
@@ -211,20 +171,4 @@ export function heldBack(list) {
   const shown = new Set(list.order);
   const order = due(list);
   return { count: order.filter((id) => !shown.has(id)).length, hasMoved: !isSameOrder(order, list.order) };
-}
-
-/** How many pages there are; at least as many where the count is not exact. */
-export function pagesOf({ count, answered, query }) {
-  return Math.max(1, Math.ceil(count / (answered ?? query).size));
-}
-
-/** Where an answer lies past the end, since tasks have gone: the last page that has some. Else null. */
-export function pageInstead(list) {
-  if (!isAnswered(list) || list.next.length > 0 || list.query.page === 1) return null;
-  return Math.min(pagesOf(list), list.query.page - 1);
-}
-
-/** Whether nothing can be in it: it is answered and empty. */
-export function isEmpty(list) {
-  return list.answered !== null && list.order.length === 0;
 }

@@ -2,16 +2,17 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
-import { clusterOf, pagesOf } from "../../state/clusters/clusters.js";
+import { clusterOf } from "../../state/clusters/clusters.js";
+import { isAnswered, pagesOf } from "../../state/paged_list.js";
+import { viewAt } from "../../state/place.js";
 import { isolated } from "../../text/bidi.js";
 import { moment, number } from "../../text/format.js";
-import { isSame } from "../../state/tasks/task_list.js";
-import { VIEWS } from "../../state/clusters/cluster_views.js";
-import { imagesSort, imagesTable, imagesTools } from "./images.js";
 import { named } from "../parts/names.js";
+import { extent, loading, pagedRows, problem } from "../parts/paged_list.js";
 import { pagerView } from "../parts/pager.js";
+import { searchField } from "../parts/sorting.js";
+import { imagesSort, imagesTable, imagesTools } from "./images.js";
 import { poolsSort, poolsTable, poolsTools } from "./pools.js";
-import { notSearched, searchField } from "../parts/sorting.js";
 import { unreadableView } from "./unreadable.js";
 
 const HEALTH = {
@@ -26,17 +27,20 @@ const PARTS = {
 };
 const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
 
+/** The view, as in views.js. */
 export function clusterView(state, act, now) {
-  const { ceph, place: { view } } = state;
-  const cluster = clusterOf(ceph, view);
+  const { ceph, place } = state;
+  const cluster = clusterOf(ceph, place.view);
   return html`
-    <div class="view-head">
-      <h1 class="home-title">${VIEWS[view.name].title}</h1>
-      ${cluster === null ? nothing : html`
-        <div class="cluster">${clusterChoice(ceph.clusters, cluster, act)}${health(cluster)}${age(ceph, cluster, now)}</div>
-      `}
-    </div>
-    ${cluster === null ? beforeClusters(ceph, act) : html`${trouble(cluster, ceph, now)}${content(state, cluster, act, now)}`}
+    <main class="home view" id="content">
+      <div class="view-head">
+        <h1 class="home-title">${viewAt(place).title}</h1>
+        ${cluster === null ? nothing : html`
+          <div class="cluster">${clusterChoice(ceph.clusters, cluster, act)}${health(cluster)}${age(ceph, cluster, now)}</div>
+        `}
+      </div>
+      ${cluster === null ? beforeClusters(ceph, act) : html`${trouble(cluster, ceph, now)}${content(state, cluster, act, now)}`}
+    </main>
   `;
 }
 
@@ -80,7 +84,7 @@ function trouble({ name, reachable, error }, { list }, now) {
       <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
       <div>
         <p><strong>${title}</strong></p>
-        <p class="trouble-words">${error[0].toUpperCase()}${error.slice(1)}</p>
+        <p class="trouble-words">${capitalised(error)}</p>
         ${!reachable && isThere ? html`<p>What you see was read at ${moment(list.asOf, now)}.</p>` : nothing}
       </div>
     </div>
@@ -89,11 +93,7 @@ function trouble({ name, reachable, error }, { list }, now) {
 
 function beforeClusters({ clusters, error }, act) {
   if (clusters !== null) return noCluster();
-  return error ? problem(error, act) : loading();
-}
-
-function loading() {
-  return html`<p class="loading" role="status">Loading…</p>`;
+  return error ? problem(capitalised(error), act.reload) : loading();
 }
 
 function noCluster() {
@@ -112,17 +112,18 @@ function noCluster() {
 // The table.
 
 function content(state, cluster, act, now) {
-  const { ceph: { list }, place: { view }, role } = state;
+  const { ceph: { list }, place, role } = state;
   if (list === null) return nothing;
-  const parts = PARTS[view.name];
+  const { name, title } = list.view;
+  const parts = PARTS[name];
   return html`
-    <section class="home-card view-card" aria-label=${VIEWS[view.name].title}>
+    <section class="home-card view-card" aria-label=${title}>
       <div class="tools">
         ${role === "admin" ? parts.tools(state, act) : nothing}
-        ${searchField("view-search", view.search, list.searchError, act.searchView)}
+        ${searchField(list.view.keys.search, place.view.search, list.searchError, act.searchView)}
         ${parts.sort(list, act)}
       </div>
-      ${list.error && list.error !== cluster.error ? problem(list.error, act) : nothing}
+      ${list.error && list.error !== cluster.error ? problem(capitalised(list.error), act.reload) : nothing}
       ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
       ${rowsOf(state, cluster, parts, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
@@ -132,35 +133,21 @@ function content(state, cluster, act, now) {
 
 function rowsOf(state, cluster, parts, act, now) {
   const { ceph: { list } } = state;
-  if (list.searchError) return notSearched(() => act.searchView(""));
-  if (list.answered === null) return list.error || cluster.error ? nothing : loading();
-  if (list.results.length > 0) return parts.table(state, isSame(list.answered, list.query), act, now);
-  if (list.answered.search === "") return html`<div class="empty"><p>${list.unreadable.length > 0 ? parts.noneReadable : parts.none}</p></div>`;
-  return html`
-    <div class="empty">
-      <p>No ${parts.one} matches “${isolated(list.answered.search)}”.</p>
-      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.searchView("")}>Clear the search</button>
-    </div>
-  `;
+  return pagedRows(list, list.results, {
+    hasFailed: list.error !== "" || Boolean(cluster.error),
+    table: () => parts.table(state, isAnswered(list), act, now),
+    none: () => html`<div class="empty"><p>${list.unreadable.length > 0 ? parts.noneReadable : parts.none}</p></div>`,
+    notFound: ({ search }) => `No ${parts.one} matches “${isolated(search)}”.`,
+    search: act.searchView,
+  });
 }
 
-function problem(text, act) {
-  return html`
-    <div class="alert alert-warning list-problem" role="alert">
-      <span>${text[0].toUpperCase()}${text.slice(1)}</span>
-      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
-    </div>
-  `;
+function capitalised(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`;
 }
 
 function pager(list, act) {
   const { page, size } = list.query;
   const turns = { setSize: act.setViewSize, showPage: act.showViewPage };
-  return pagerView({ page, size, pages: pagesOf(list), extent: extent(list) }, turns);
-}
-
-function extent({ answered, results, count }) {
-  if (results.length === 0) return "";
-  const first = (answered.page - 1) * answered.size + 1;
-  return `${number(first)}–${number(first + results.length - 1)} of ${number(count)}`;
+  return pagerView({ page, size, pages: pagesOf(list), extent: extent(list.answered, list.results, number(list.count)) }, turns);
 }

@@ -2,12 +2,12 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { detailText } from "../../state/clusters/elsewhere.js";
+import { isolated } from "../../text/bidi.js";
 import { fullMoment, moment, number } from "../../text/format.js";
 import { moreText } from "../../text/sentences.js";
-import { progressBar } from "../tasks/complete.js";
 import { named } from "../parts/names.js";
+import { progressBar } from "../tasks/complete.js";
 
 const MOST_CHANGES = 10;
 

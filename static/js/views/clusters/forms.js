@@ -3,10 +3,10 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { errorsAt, isLacking, maySet, preflightOf, samplesOf } from "../../state/clusters/forms.js";
-import { isolated } from "../../text/bidi.js";
-import { number } from "../../text/format.js";
 import { namesIn } from "../../state/clusters/images.js";
-import { LEAST_PGS, MOST_PGS, isWhole, meaning, pgsText, powersAround, typedNumber } from "../../state/clusters/pools.js";
+import { LEAST_PGS, MOST_PGS, isWhole, meaning, powersAround, typedNumber } from "../../state/clusters/pools.js";
+import { isolated } from "../../text/bidi.js";
+import { counted, number } from "../../text/format.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
 
 const APPLICATIONS = ["rbd", "cephfs", "rgw"];
@@ -80,14 +80,14 @@ function field(form, name, label, hint, act, { isFirst = false, isNumber = false
 // The number of PGs.
 
 function pgsButton({ pool, values: { pg_num: text } }) {
-  return pool !== null && isWhole(text) ? `Set to ${pgsText(typedNumber(text))}` : "Set number of PGs";
+  return pool !== null && isWhole(text) ? `Set to ${counted(typedNumber(text), "PG")}` : "Set number of PGs";
 }
 
 function pgsBody(form, selection, act) {
   if (form.pool === null) return alert([form.error]);
   const { pool } = form;
   return html`
-    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; pool ${isolated(pool.name)} has ${pgsText(pool.pg_num_target)}.`, act, {
+    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; pool ${isolated(pool.name)} has ${counted(pool.pg_num_target, "PG")}.`, act, {
       isFirst: true,
       isNumber: true,
     })}
@@ -178,7 +178,7 @@ function selectedText(paths) {
 
 function samplesHint(form) {
   const samples = samplesOf(form);
-  const makes = samples === null ? "" : `; that makes ${samples === 1 ? "1 sample" : `${number(samples)} samples`}`;
+  const makes = samples === null ? "" : `; that makes ${counted(samples, "sample")}`;
   return `A number from 1 to 3,600${makes}.`;
 }
 

@@ -3,19 +3,19 @@
 import { html, nothing, svg } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { bytesRate, rate } from "../../state/clusters/curves.js";
-import { errorText } from "../../text/errno.js";
-import { bytes, duration, percent } from "../../text/format.js";
 import { covers, isMeasured, namesIn, pathOf, samplings, sparkline, sparklineText, usedShare } from "../../state/clusters/images.js";
 import { NO_CURVES, addressOf } from "../../state/place.js";
 import { isAll } from "../../state/selection.js";
-import { completeBar } from "../tasks/complete.js";
+import { isolated } from "../../text/bidi.js";
+import { errorText } from "../../text/errno.js";
+import { bytes, duration, percent } from "../../text/format.js";
 import { follow } from "../parts/links.js";
 import { named, taskLink } from "../parts/names.js";
 import { heading, selectAll, selectOne, sortChoice } from "../parts/sorting.js";
-import { statusLine } from "../tasks/status.js";
 import { timeView } from "../parts/time.js";
+import { completeBar } from "../tasks/complete.js";
+import { statusLine } from "../tasks/status.js";
 
 const WIDTH = 120;
 const HEIGHT = 28;

@@ -4,11 +4,11 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { MEASURES, MOST_CURVES, SIDES, dataOf, drawn, failedImages, picture, summaries } from "../../state/clusters/curves.js";
-import { errorText } from "../../text/errno.js";
-import { bytes, duration, number, timeOfDay } from "../../text/format.js";
 import { namesIn } from "../../state/clusters/images.js";
+import { isolated } from "../../text/bidi.js";
+import { errorText } from "../../text/errno.js";
+import { bytes, counted, duration, number, timeOfDay } from "../../text/format.js";
 import { isFinal } from "../../text/statuses.js";
 import { chart } from "../parts/chart.js";
 import { named } from "../parts/names.js";
@@ -67,7 +67,7 @@ function failedView(failed) {
     <section class="failed-images" aria-labelledby="failed-images-title">
       <h4 id="failed-images-title">
         <i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
-        ${failed.length === 1 ? "1 image could not be read" : `${number(failed.length)} images could not be read`}
+        ${counted(failed.length, "image")} could not be read
       </h4>
       <ul>
         ${failed.slice(0, MOST_FAILED).map(({ path, error }) => html`

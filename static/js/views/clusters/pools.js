@@ -2,18 +2,18 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { changeOfPool } from "../../state/clusters/elsewhere.js";
-import { bytes, number } from "../../text/format.js";
-import { addressOf } from "../../state/place.js";
 import { pgsOf, stepText } from "../../state/clusters/pools.js";
+import { addressOf } from "../../state/place.js";
+import { isolated } from "../../text/bidi.js";
+import { bytes, number } from "../../text/format.js";
 import { RUNNING } from "../../text/statuses.js";
-import { progressBar } from "../tasks/complete.js";
-import { followButton } from "./elsewhere.js";
 import { follow } from "../parts/links.js";
 import { named } from "../parts/names.js";
 import { heading, sortChoice } from "../parts/sorting.js";
+import { progressBar } from "../tasks/complete.js";
 import { statusIcon, statusTone } from "../tasks/status.js";
+import { followButton } from "./elsewhere.js";
 
 const AUTOSCALE = { on: "on", off: "off", warn: "warns" };
 const COLUMNS = [

@@ -1,7 +1,7 @@
 /** The pools whose images are missing in a list or a result: which, why, and what to do about it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { number } from "../../text/format.js";
+import { counted, number } from "../../text/format.js";
 import { named } from "../parts/names.js";
 
 /** More are behind a click: what can be read comes first. */
@@ -17,7 +17,7 @@ const ADVICE = {
 export function unreadableView(pools, missing) {
   if (pools.length === 0) return nothing;
   const isOne = pools.length === 1;
-  const title = `${isOne ? "1 pool" : `${number(pools.length)} pools`} ${missing(isOne ? "it" : "them")}`;
+  const title = `${counted(pools.length, "pool")} ${missing(isOne ? "it" : "them")}`;
   const isOpen = pools.length <= MOST_OPEN;
   return html`
     <section class="unreadable" aria-label=${title}>

@@ -3,29 +3,21 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { goingOnText } from "../../state/clusters/elsewhere.js";
-import { duration, number, percent } from "../../text/format.js";
-import {
-  backText,
-  meanWaitingSeconds,
-  minuteText,
-  pendingText,
-  sumOf,
-  throughput,
-  throughputText,
-  waiting,
-  waitingText,
-} from "../../state/statistics.js";
+import { rowsOf as changesOf, goingOnText, silenceText } from "../../state/clusters/elsewhere.js";
+import { unseenCount } from "../../state/notices/unseen.js";
+import { pendingText, sumOf } from "../../state/statistics.js";
+import { rows } from "../../state/tasks/task_list.js";
+import { counted, number, percent } from "../../text/format.js";
+import { estimateOf } from "../../text/sentences.js";
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../../text/statuses.js";
-import { estimateOf, tasks } from "../../text/sentences.js";
-import { SECOND_STEPS, chart } from "../parts/chart.js";
-import { completeBar } from "../tasks/complete.js";
 import { elsewhereCard } from "../clusters/elsewhere.js";
 import { follow } from "../parts/links.js";
 import { taskLink } from "../parts/names.js";
 import { paused } from "../parts/paused.js";
-import { statusLine, statusTone } from "../tasks/status.js";
 import { timeView } from "../parts/time.js";
+import { completeBar } from "../tasks/complete.js";
+import { statusLine, statusTone } from "../tasks/status.js";
+import { lastHour } from "./last_hour.js";
 import { workersView } from "./workers.js";
 
 const MOST_PENDING = 8;
@@ -34,12 +26,47 @@ const UNKNOWN_COUNT = 3;
 const LARGE = 9999;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
+/** The view, as in views.js. */
+export function homeView(state, act, now) {
+  return html`<main class="home" id="content">${home(dataOf(state), act, now)}</main>`;
+}
+
+function dataOf(state) {
+  const { user, role, counts, pendingPercent, unseen, unseenShown, lists, workers, statistics, health, errors } = state;
+  const failures = rowsKnown(lists.failures)?.filter((task) => task.ended > unseenShown.seen) ?? null;
+  const count = (of) => (counts === null ? 0 : unseenCount(of, counts));
+  return {
+    user,
+    role,
+    counts,
+    pendingPercent,
+    unseenCount: count(unseen),
+    unseenAtLeast: unseen.atLeast,
+    lists,
+    pending: rowsKnown(lists.pending),
+    failures: { known: failures, count: count(unseenShown), atLeast: unseenShown.atLeast },
+    workers,
+    statistics,
+    health,
+    errors,
+    elsewhere: {
+      rows: changesOf(state.elsewhere),
+      silence: silenceText(state.elsewhere),
+      hasSeveralClusters: state.ceph.clusters?.length > 1,
+    },
+  };
+}
+
+function rowsKnown(list) {
+  return list?.answered ? rows(list) : null;
+}
+
 /**
  * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
- * atLeast }, workers, statistics, health, elsewhere (views/clusters/elsewhere.js), errors: { workers, statistics } }`. What is not known yet is null, and its place is kept
- * free. `lists` are those of the state, for what is held back of them.
+ * atLeast }, workers, statistics, health, elsewhere (views/clusters/elsewhere.js), errors: { workers, statistics } }`. What is
+ * not known yet is null, and its place stays free. `lists` are those of the state, for what is held back of them.
  */
-export function home(data, act, now) {
+function home(data, act, now) {
   const isFirst = data.counts !== null && Object.values(data.counts).every((count) => count === 0);
   const isAdmin = data.role === "admin";
   return html`
@@ -77,7 +104,7 @@ function trouble(health) {
 function title({ counts, elsewhere }) {
   if (counts === null) return "Hourglass";
   const pending = countOf("pending", counts);
-  if (pending > 0) return `${tasks(pending)} pending`;
+  if (pending > 0) return `${counted(pending, "task")} pending`;
   return elsewhere.rows.length > 0 ? "No task is pending" : "All is quiet";
 }
 
@@ -139,7 +166,7 @@ function pendingCard({ counts, pending, lists }, act, now) {
     <section class="home-card" aria-labelledby="pending-title">
       <div class="home-card-head"><h2 id="pending-title">Pending tasks</h2>${paused("pending", lists.pending, act)}</div>
       ${isEmpty ? noPending() : pendingList(pending, count ?? UNKNOWN_COUNT, act, now)}
-      ${count > MOST_PENDING ? more("pending", `All ${tasks(count).replace("tasks", "pending tasks")}`, act) : nothing}
+      ${count > MOST_PENDING ? more("pending", `All ${counted(count, "pending task")}`, act) : nothing}
     </section>
   `;
 }
@@ -230,59 +257,6 @@ function failureRow(task, act, now) {
       <div class="home-task-when">${timeView(task.ended, now)}</div>
     </li>
   `;
-}
-
-// The last hour.
-
-function lastHour(statistics, error) {
-  if (error && statistics === null) return unknownHour(error);
-  return html`
-    ${hourCard("throughput", "Throughput", statistics, throughputText, throughputChart)}
-    ${hourCard("waiting", "Waiting time", statistics, waitingText, waitingChart)}
-  `;
-}
-
-function unknownHour(error) {
-  return html`
-    <section class="home-card" aria-labelledby="hour-title">
-      <div class="home-card-head"><h2 id="hour-title">The last hour</h2></div>
-      <p class="home-note">Its figures cannot be asked for at the moment: ${error}</p>
-    </section>
-  `;
-}
-
-function hourCard(name, heading, statistics, text, picture) {
-  return html`
-    <section class="home-card" aria-labelledby=${`${name}-title`}>
-      <div class="home-card-head">
-        <h2 id=${`${name}-title`}>${heading}</h2>
-        <span class="muted">${statistics === null ? nothing : text(statistics.minutes)}</span>
-      </div>
-      ${statistics === null ? html`<div class="chart-placeholder"></div>` : picture(statistics.minutes)}
-    </section>
-  `;
-}
-
-function throughputChart(minutes) {
-  if (sumOf(minutes, "finished") + sumOf(minutes, "failed") === 0) return nothing;
-  const { x, finished, failed } = throughput(minutes);
-  const series = [
-    { name: "finished", values: finished, tone: "finished", kind: "bars" },
-    { name: "failed", values: failed, tone: "exception", kind: "bars" },
-  ];
-  return chart({ label: "Tasks that ended, by minute", x, series, ...axes(minutes), formatY: number });
-}
-
-function waitingChart(minutes) {
-  if (meanWaitingSeconds(minutes) === null) return nothing;
-  const { x, seconds } = waiting(minutes);
-  const series = [{ name: "waited", values: seconds, tone: "running", kind: "line" }];
-  const label = "How long tasks waited until they were started, by minute";
-  return chart({ label, x, series, ...axes(minutes), formatY: duration, steps: SECOND_STEPS });
-}
-
-function axes(minutes) {
-  return { formatX: (back) => minuteText(minutes, back), formatTick: backText };
 }
 
 // How to begin.

@@ -2,8 +2,8 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { bytes, duration, number, percent } from "../../text/format.js";
 import { stateWords, workersText } from "../../state/statistics.js";
+import { bytes, duration, number, percent } from "../../text/format.js";
 import { follow } from "../parts/links.js";
 
 const COLUMNS = ["Worker", "State", "Task", "CPU", "Memory", "Uptime", "Done"];

@@ -3,7 +3,7 @@
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { bytes } from "../../text/format.js";
-import { readable } from "../../state/tasks/open_task.js";
+import { readable } from "../../text/json.js";
 
 const MOST_IN_VIEW = 256 * 1024;
 

@@ -19,6 +19,6 @@ export function taskLink(task, className, href, open) {
   `;
 }
 
-export function taskNumber({ id }) {
+function taskNumber({ id }) {
   return html`<span class="task-number" aria-hidden="true">#${id}</span>`;
 }

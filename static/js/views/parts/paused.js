@@ -1,8 +1,9 @@
 /** While a person is in the rows of a list they stay; what waits is told, and one click shows it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { isAnswered } from "../../state/paged_list.js";
+import { heldBack } from "../../state/tasks/task_list.js";
 import { number } from "../../text/format.js";
-import { heldBack, isAnswered } from "../../state/tasks/task_list.js";
 
 /** `name` is the list's, as in `state.lists`. */
 export function paused(name, list, act) {

@@ -56,16 +56,6 @@ export function searchField(id, text, error, search) {
   `;
 }
 
-/** In place of the rows while the server does not take what stands in the field. */
-export function notSearched(clear) {
-  return html`
-    <div class="empty">
-      <p>Nothing was searched for: see what is said at the field.</p>
-      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${clear}>Clear the search</button>
-    </div>
-  `;
-}
-
 function clearSearch(event, search) {
   if (event.key !== "Escape" || event.target.value === "") return;
   event.preventDefault();

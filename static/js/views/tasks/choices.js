@@ -4,8 +4,8 @@ import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js"
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { choicesText, isChosen, sentChoice, shownChoice, shownItems } from "../../state/tasks/choosing.js";
+import { isolated } from "../../text/bidi.js";
 import { named } from "../parts/names.js";
 
 /** `control` is what all controls of the form get (start.js); `form` has the form, its job and its fields. */

@@ -2,8 +2,8 @@
 
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { percent } from "../../text/format.js";
-import { RUNNING } from "../../text/statuses.js";
 import { numbered } from "../../text/sentences.js";
+import { RUNNING } from "../../text/statuses.js";
 
 export function completeBar(task) {
   return progressBar(task.percent, `Complete: ${numbered(task)}`, task.status === RUNNING && !task.gone);

@@ -3,8 +3,8 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { mayDelete, wordToType } from "../../state/tasks/deleting.js";
-import { exactMoment, number } from "../../text/format.js";
-import { WARNING, deleteSentence, deletionSummary, matchingSentence, mayRollNothingBack, tasks as tasksText } from "../../text/sentences.js";
+import { counted, exactMoment, number } from "../../text/format.js";
+import { WARNING, deleteSentence, deletionSummary, matchingSentence, mayRollNothingBack } from "../../text/sentences.js";
 import { named } from "../parts/names.js";
 import { statusIcon, statusTone } from "./status.js";
 
@@ -55,8 +55,8 @@ function busyText({ results, isStopped }) {
 }
 
 function whatOf({ tasks, matching }) {
-  if (matching !== null) return matching.isExact ? tasksText(matching.count) : `${number(matching.count)} and more tasks`;
-  return tasks.length === 1 ? "task" : tasksText(tasks.length);
+  if (matching !== null) return matching.isExact ? counted(matching.count, "task") : `${number(matching.count)} and more tasks`;
+  return tasks.length === 1 ? "task" : counted(tasks.length, "task");
 }
 
 function keepText({ tasks, matching, busy }) {

@@ -1,15 +1,16 @@
 /** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
-import { number } from "../../text/format.js";
+import { isAnswered, pagesOf } from "../../state/paged_list.js";
 import { countChosen } from "../../state/selection.js";
+import { counted, number } from "../../text/format.js";
+import { emptyText, notFoundText, tabTitle } from "../../text/sentences.js";
 import { TABS, countOf } from "../../text/statuses.js";
-import { isAnswered, isEmpty, pagesOf } from "../../state/tasks/task_list.js";
-import { emptyText, notFoundText, tabTitle, tasks } from "../../text/sentences.js";
+import { extent, pagedRows, problem } from "../parts/paged_list.js";
 import { pagerView } from "../parts/pager.js";
 import { paused } from "../parts/paused.js";
+import { searchField } from "../parts/sorting.js";
 import { reportView } from "./report.js";
-import { notSearched, searchField } from "../parts/sorting.js";
 import { table, tasksSortChoice } from "./table.js";
 import { taskView } from "./task.js";
 
@@ -81,7 +82,7 @@ function panel(state, act, now) {
     ${toolbar(state, act)}
     ${role === "admin" ? allMatching(state, act) : nothing}
     ${report === null ? nothing : reportView(report, act)}
-    ${list.error ? problem(list, act) : nothing}
+    ${list.error ? problem(list.error, act.reload) : nothing}
     <div class="panel-scroll">${panelContent(state, act, now)}</div>
   `;
 }
@@ -103,7 +104,7 @@ function deleteButton(selection, act) {
     <button class="btn btn-sm btn-outline-danger" type="button" ?disabled=${count === 0} @click=${act.askToDelete}>
       <i class="bi bi-trash3" aria-hidden="true"></i> Delete
     </button>
-    <span class="muted" aria-live="polite">${count === 0 ? "" : `${tasks(count)} selected`}</span>
+    <span class="muted" aria-live="polite">${count === 0 ? "" : `${counted(count, "task")} selected`}</span>
   `;
 }
 
@@ -122,24 +123,18 @@ function allMatching({ selection, lists: { dialog: list } }, act) {
 }
 
 function amount({ count, isExact }) {
-  return isExact ? tasks(count) : `${number(count)} and more tasks`;
-}
-
-function problem(list, act) {
-  return html`
-    <div class="alert alert-warning list-problem" role="alert">
-      <span>${list.error}</span>
-      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${act.reload}>Try again</button>
-    </div>
-  `;
+  return isExact ? counted(count, "task") : `${number(count)} and more tasks`;
 }
 
 function panelContent(state, act, now) {
   const { place, role, lists: { dialog: list } } = state;
-  if (list.searchError) return notSearched(() => act.search(""));
-  if (list.answered === null) return list.error ? nothing : html`<p class="loading" role="status">Loading…</p>`;
-  if (!isEmpty(list)) return table(state, act, now);
-  return list.answered.search === "" ? nothingYet(place.tab, role, act) : notFound(list.answered, act);
+  return pagedRows(list, list.order, {
+    hasFailed: list.error !== "",
+    table: () => table(state, act, now),
+    none: () => nothingYet(place.tab, role, act),
+    notFound: ({ tab, search }) => notFoundText(tab, search),
+    search: act.search,
+  });
 }
 
 function nothingYet(tab, role, act) {
@@ -147,27 +142,18 @@ function nothingYet(tab, role, act) {
   return html`<div class="empty"><p>${emptyText(tab)}</p>${role === "admin" ? button : nothing}</div>`;
 }
 
-function notFound({ tab, search }, act) {
-  return html`
-    <div class="empty">
-      <p>${notFoundText(tab, search)}</p>
-      <button class="btn btn-sm btn-outline-secondary" type="button" @click=${() => act.search("")}>Clear the search</button>
-    </div>
-  `;
-}
-
 // Pages.
 
 function pager(list, counts, act) {
   const { page, size } = list.query;
   const pages = list.isExact ? pagesOf(list) : null;
-  return pagerView({ page, size, pages, extent: extent(list, counts) }, { setSize: act.setPageSize, showPage: act.showPage });
+  const turns = { setSize: act.setPageSize, showPage: act.showPage };
+  return pagerView({ page, size, pages, extent: extent(list.answered, list.order, countText(list, counts)) }, turns);
 }
 
-function extent(list, counts) {
-  if (list.answered === null || list.order.length === 0) return "";
-  const { page, size, search, tab } = list.answered;
-  const first = (page - 1) * size + 1;
-  const count = search === "" ? Math.max(countOf(tab, counts) ?? 0, list.order.length) : list.count;
-  return `${number(first)}–${number(first + list.order.length - 1)} of ${number(count)}${list.isExact ? "" : "+"}`;
+/** How many there are on all pages. Without a search the counts of the frames are newer. */
+function countText({ answered, order, count, isExact }, counts) {
+  if (answered === null) return "";
+  const known = answered.search === "" ? Math.max(countOf(answered.tab, counts) ?? 0, order.length) : count;
+  return `${number(known)}${isExact ? "" : "+"}`;
 }

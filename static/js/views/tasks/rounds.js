@@ -3,8 +3,8 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { dateOf, duration, exactMoment, number } from "../../text/format.js";
 import { canShowEarlier, durations, durationsText } from "../../state/tasks/open_task.js";
+import { dateOf, duration, exactMoment, number } from "../../text/format.js";
 import { isFinal } from "../../text/statuses.js";
 import { SECOND_STEPS, chart } from "../parts/chart.js";
 import { jsonDetails } from "../parts/json.js";

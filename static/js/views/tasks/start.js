@@ -3,12 +3,13 @@
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { isolated } from "../../text/bidi.js";
 import { isChoosable } from "../../state/tasks/choosing.js";
-import { INCOMPLETE, canStart, emptyText, fieldsOf, jobNamed, placed } from "../../state/tasks/job_form.js";
+import { INCOMPLETE, canStart, jobNamed, placed } from "../../state/tasks/job_form.js";
+import { emptyText, fieldsOf } from "../../state/tasks/schema_fields.js";
+import { isolated } from "../../text/bidi.js";
 import { secondStartText, startText } from "../../text/sentences.js";
-import { choosableControl } from "./choices.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
+import { choosableControl } from "./choices.js";
 
 const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 

@@ -3,8 +3,8 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { isolated } from "../../text/bidi.js";
 import { moment } from "../../text/format.js";
-import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING, isFailed } from "../../text/statuses.js";
 import { roundText, underWayText, waitingText } from "../../text/sentences.js";
+import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING, isFailed } from "../../text/statuses.js";
 
 const LOOKS = {
   [NOT_STARTED]: { icon: "bi-clock", tone: "waiting" },

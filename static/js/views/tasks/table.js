@@ -3,19 +3,20 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { duration, runtimeSeconds } from "../../text/format.js";
+import { isAnswered } from "../../state/paged_list.js";
 import { addressOf } from "../../state/place.js";
 import { isAll } from "../../state/selection.js";
-import { chooseable } from "../../state/state.js";
-import { ESTIMATED, isFinal } from "../../text/statuses.js";
-import { isAnswered, rows } from "../../state/tasks/task_list.js";
+import { chooseable } from "../../state/tasks/lists.js";
+import { rows } from "../../state/tasks/task_list.js";
+import { duration, runtimeSeconds } from "../../text/format.js";
 import { estimateOf, numbered } from "../../text/sentences.js";
-import { completeBar } from "./complete.js";
+import { ESTIMATED, isFinal } from "../../text/statuses.js";
 import { taskLink } from "../parts/names.js";
-import { moveInRows } from "./row_keys.js";
 import { heading, selectAll, selectOne, sortChoice } from "../parts/sorting.js";
-import { statusLine, statusTone } from "./status.js";
 import { timeView } from "../parts/time.js";
+import { completeBar } from "./complete.js";
+import { moveInRows } from "./row_keys.js";
+import { statusLine, statusTone } from "./status.js";
 
 /** How often relative times go on. */
 const TICK_MILLISECONDS = 10000;

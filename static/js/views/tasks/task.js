@@ -3,19 +3,20 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { keyed } from "/openattic/vendor/lit-html/directives/keyed.js";
+import { lastSign, needsTask, stalledText } from "../../state/tasks/open_task.js";
 import { balanced, isolated } from "../../text/bidi.js";
-import { bytes, moment, number, percent } from "../../text/format.js";
-import { lastSign, needsTask, ordinal, readable, stalledText } from "../../state/tasks/open_task.js";
-import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
-import { MEASURES_IMAGES } from "../../state/clusters/cluster_views.js";
+import { bytes, moment, number, ordinal, percent } from "../../text/format.js";
+import { readable } from "../../text/json.js";
 import { estimateOf, roundText, underWayText } from "../../text/sentences.js";
+import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
 import { copyButton, jsonBlock, textBlock } from "../parts/json.js";
 import { follow } from "../parts/links.js";
 import { named } from "../parts/names.js";
-import { csvButton, performanceView } from "../clusters/performance.js";
+import { loading } from "../parts/paged_list.js";
+import { timeView } from "../parts/time.js";
+import { resultsOf } from "./results.js";
 import { roundsView } from "./rounds.js";
 import { statusIcon, statusTone } from "./status.js";
-import { timeView } from "../parts/time.js";
 import { timelineView } from "./timeline.js";
 
 const STALLED = "bi-exclamation-circle-fill";
@@ -49,7 +50,7 @@ function nameOf({ id, task, gone }) {
 function body(open, context) {
   if (open.task !== null) return known(open, context);
   if (open.gone) return missing(context);
-  return open.error === "" ? html`<p class="loading" role="status">Loading…</p>` : nothing;
+  return open.error === "" ? loading() : nothing;
 }
 
 /** An address may name a task that never was, or is no more. */
@@ -68,7 +69,7 @@ function known(open, context) {
   const copyParameters = () => copyButton(() => readable(task.params).text, "the parameters", context.act, "Copy as JSON");
   return html`
     ${progress(open, context)}
-    ${task.job === MEASURES_IMAGES ? performance(open, context) : nothing}
+    ${results(open, context)}
     <div class="task-columns">
       ${section("Time line", context, timelineView(open, context.now))}
       ${section("Parameters", context, parameters(task), task.params === null ? nothing : copyParameters())}
@@ -79,9 +80,12 @@ function known(open, context) {
   `;
 }
 
-function performance(open, context) {
+/** What its job has a view of its own for. */
+function results(open, context) {
+  const own = resultsOf(open.task.job);
+  if (own === undefined) return nothing;
   const { curves, act } = context;
-  return section("Performance", context, performanceView(open, curves, act), csvButton(open, act));
+  return section(own.title, context, own.view({ open, curves, act }), own.aside({ open, act }));
 }
 
 function notices({ gone, error }, context) {

@@ -1,8 +1,8 @@
 /** What happened to a task, from its creation on: moments, and what lies between them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
+import { timeline } from "../../state/tasks/timeline.js";
 import { duration, fullMoment, moment } from "../../text/format.js";
-import { timeline } from "../../state/tasks/open_task.js";
 import { RUNNING } from "../../text/statuses.js";
 import { statusIcon, statusTone } from "./status.js";
 

@@ -8,7 +8,7 @@ from ceph.images.budget import ImageBudget
 from ceph.images.listing import MOST_BYTES, MOST_IMAGES
 from ceph.reader.messages import ImagesRead
 from ceph.state import Image, Images, Trouble
-from jobs.engines.local.messages import LARGEST_MESSAGE_BYTES, encode
+from processes.framing import LARGEST_MESSAGE_BYTES, encode
 
 
 @pytest.mark.parametrize("name", ["disk", "volume-2f9d1a52-8a1c-4f0e-9d0b-6a6f0f3c1d11", "中" * 600])

@@ -12,7 +12,6 @@ from jobs.model.task import Status
 from storage.sqlite import database as database_module
 from storage.sqlite.database import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.images import SqliteImageResults
-from tests.faults.support import in_a_loop
 from tests.unit.ceph.images.test_results import FSID, NOW, finished, keeping, opened, result, task_result
 
 OF_A_VERSION_BEFORE = """
@@ -21,7 +20,7 @@ VALUES ('a3f0', 'rbd', 'disk1', 7, 1700000000000, 100, 10, '{"measured": true}',
 """
 
 
-def test_results_of_a_version_before_stay_and_are_in_the_namespace_without_a_name(tmp_path, monkeypatch):
+async def test_results_of_a_version_before_stay_and_are_in_the_namespace_without_a_name(tmp_path, monkeypatch):
     older = tmp_path / "migrations"
     older.mkdir()
     for step in sorted(MIGRATIONS.glob("*.sql")):
@@ -33,26 +32,21 @@ def test_results_of_a_version_before_stay_and_are_in_the_namespace_without_a_nam
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         connection.execute(OF_A_VERSION_BEFORE)
 
-    @in_a_loop
-    async def look():
-        database = await open_database(tmp_path)
-        results = SqliteImageResults(database)
-        kept = await results.newest(FSID)
-        assert kept == {
-            ("rbd", "", "disk1"): result(task=7, used_bytes=10, figures={"measured": True}, sparkline=[1.5, None])
-        }
-        await results.store(FSID, [result(namespace="team", used_bytes=20)])
-        assert {place: one.used_bytes for place, one in (await results.newest(FSID)).items()} == {
-            ("rbd", "", "disk1"): 10,
-            ("rbd", "team", "disk1"): 20,
-        }
-        assert await results.forget(NOW + 1, limit=10) == 2
-        await database.close()
-
-    look()
+    database = await open_database(tmp_path)
+    results = SqliteImageResults(database)
+    kept = await results.newest(FSID)
+    assert kept == {
+        ("rbd", "", "disk1"): result(task=7, used_bytes=10, figures={"measured": True}, sparkline=[1.5, None])
+    }
+    await results.store(FSID, [result(namespace="team", used_bytes=20)])
+    assert {place: one.used_bytes for place, one in (await results.newest(FSID)).items()} == {
+        ("rbd", "", "disk1"): 10,
+        ("rbd", "team", "disk1"): 20,
+    }
+    assert await results.forget(NOW + 1, limit=10) == 2
+    await database.close()
 
 
-@in_a_loop
 async def test_images_of_the_same_name_in_two_namespaces_are_two(tmp_path):
     async with opened(tmp_path) as (_, _, results):
         await results.store(FSID, [result(used_bytes=1), result(namespace="a", used_bytes=2)])
@@ -63,7 +57,6 @@ async def test_images_of_the_same_name_in_two_namespaces_are_two(tmp_path):
         }
 
 
-@in_a_loop
 async def test_what_a_task_could_not_read_is_not_forgotten(tmp_path):
     before = [
         result(image="failed"),
@@ -85,7 +78,6 @@ async def test_what_a_task_could_not_read_is_not_forgotten(tmp_path):
             ]
 
 
-@in_a_loop
 async def test_paths_in_a_result_name_the_pool_the_namespace_and_the_image(tmp_path):
     found = task_result()
     image = found["images"]["rbd/disk1"]
@@ -103,7 +95,6 @@ async def test_paths_in_a_result_name_the_pool_the_namespace_and_the_image(tmp_p
         assert results_of(task)[1] == Unread(pools=["sick"], images=[("rbd", "", "broken")])
 
 
-@in_a_loop
 async def test_a_result_without_a_single_image_that_could_be_read_is_one(tmp_path):
     found = {**task_result(), "images": {"rbd/broken": {"error": {"errno": 110, "text": "timed out"}}}}
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:

@@ -19,7 +19,6 @@ from jobs.store import Draft
 from storage.sqlite.database import open_database
 from storage.sqlite.images import SqliteImageResults
 from storage.sqlite.store import SqliteStore
-from tests.faults.support import in_a_loop
 
 NOW = 1_700_000_000_000
 FSID = "a3f0"
@@ -42,7 +41,6 @@ async def opened(folder):
         await database.close()
 
 
-@in_a_loop
 async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_path):
     async with opened(tmp_path) as (_, _, results):
         await results.store(FSID, [result(image="disk2"), result(image="disk1")])
@@ -55,19 +53,14 @@ async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_pat
 
 
 @pytest.mark.parametrize("late", [{"at": NOW - 1, "task": 9}, {"at": NOW, "task": 1}])
-def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, late):
-    @in_a_loop
-    async def check():
-        async with opened(tmp_path) as (_, _, results):
-            await results.store(FSID, [result(task=2, used_bytes=20)])
-            await results.store(FSID, [result(**late, used_bytes=10)])
+async def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, late):
+    async with opened(tmp_path) as (_, _, results):
+        await results.store(FSID, [result(task=2, used_bytes=20)])
+        await results.store(FSID, [result(**late, used_bytes=10)])
 
-            assert (await results.newest(FSID))[DISK1].used_bytes == 20
-
-    check()
+        assert (await results.newest(FSID))[DISK1].used_bytes == 20
 
 
-@in_a_loop
 async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tmp_path):
     async with opened(tmp_path) as (_, _, results):
         await results.store(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
@@ -78,7 +71,6 @@ async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tm
         assert [*await results.newest(FSID)] == [("rbd", "", "there")]
 
 
-@in_a_loop
 async def test_old_results_are_forgotten_a_few_at_a_time(tmp_path):
     async with opened(tmp_path) as (_, _, results):
         await results.store(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
@@ -119,7 +111,6 @@ async def keeping(store, results):
         await images.stop()
 
 
-@in_a_loop
 async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         task = await finished(store)
@@ -134,7 +125,6 @@ async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path
     assert kept["rbd", "", "unknown"].sparkline == [None, None, None]
 
 
-@in_a_loop
 async def test_other_jobs_and_failed_tasks_are_none_of_its_business(tmp_path):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         other = await finished(store, job="test_task")
@@ -147,7 +137,6 @@ async def test_other_jobs_and_failed_tasks_are_none_of_its_business(tmp_path):
         assert await images.newest(FSID) == {}
 
 
-@in_a_loop
 async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_start(tmp_path):
     async with opened(tmp_path) as (_, store, results):
         for number in range(105):  # more than it reads at a time
@@ -163,7 +152,6 @@ async def test_what_finished_while_nobody_could_keep_it_is_kept_after_the_next_s
             await until(lambda: used_bytes(images), 300)
 
 
-@in_a_loop
 async def test_a_task_that_was_deleted_before_it_was_kept_leaves_nothing_behind(tmp_path):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         gone = await finished(store)
@@ -174,7 +162,6 @@ async def test_a_task_that_was_deleted_before_it_was_kept_leaves_nothing_behind(
         assert (await images.newest(FSID))[DISK1].used_bytes == 11
 
 
-@in_a_loop
 async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_path, caplog):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         images.task_ended(await finished(store, found={"images": 7}))
@@ -184,7 +171,6 @@ async def test_a_result_that_cannot_be_read_does_not_stop_those_that_follow(tmp_
     assert "a defect" in caplog.text
 
 
-@in_a_loop
 async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         keep, refused = results.store, []

@@ -17,7 +17,7 @@ from ceph.jobs.measuring import Measuring
 from ceph.jobs.retrying import RetryingClient
 from jobs.definition.registry import Pause, Round, load_registry
 from jobs.errors import InvalidInput
-from jobs.queue.task_queue import LARGEST_METADATA_BYTES
+from jobs.queue.drafts import LARGEST_METADATA_BYTES
 
 REGISTRY = load_registry()
 

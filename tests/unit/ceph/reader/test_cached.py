@@ -7,9 +7,8 @@ import asyncio
 import pytest
 
 from ceph.errors import ClusterUnavailable
-from ceph.reader import cached as ceph_kept
+from ceph.reader import cached
 from ceph.reader.cached import CachedReading
-from tests.faults.support import in_a_loop
 
 
 class Source:
@@ -35,7 +34,6 @@ async def begun(awaitable):
     return task
 
 
-@in_a_loop
 async def test_what_became_known_while_something_older_was_read_stays():
     source, state = kept()
     reading = await begun(state.get())
@@ -46,9 +44,8 @@ async def test_what_became_known_while_something_older_was_read_stays():
     assert state.last.value == "with the new pool"
 
 
-@in_a_loop
 async def test_who_takes_what_was_last_read_gets_it_while_the_cluster_is_silent(monkeypatch):
-    monkeypatch.setattr(ceph_kept, "MOMENT_SECONDS", 0.01)
+    monkeypatch.setattr(cached, "MOMENT_SECONDS", 0.01)
     source, state = kept(lasts_seconds=0)
     state.know("old")
     assert (await state.get_or_last()).value == "old"
@@ -58,7 +55,6 @@ async def test_who_takes_what_was_last_read_gets_it_while_the_cluster_is_silent(
     assert len(source.asked) == 1, "nobody asks a second time while the first question is open"
 
 
-@in_a_loop
 async def test_who_takes_what_was_last_read_gets_it_when_the_cluster_refuses():
     source, state = kept(lasts_seconds=0)
     state.know("old")
@@ -69,7 +65,6 @@ async def test_who_takes_what_was_last_read_gets_it_when_the_cluster_refuses():
     assert str(state.error) == "no mon answered"
 
 
-@in_a_loop
 async def test_where_nothing_was_ever_read_the_failure_is_told():
     source, state = kept()
     taking = await begun(state.get_or_last())

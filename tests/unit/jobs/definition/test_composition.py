@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from jobs.definition import composition
-from jobs.definition.composition import MOST_LEVELS, Step, Steps, names_in, parts_of
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.composition import MOST_LEVELS, limits_of, names_in, parts_of
+from jobs.definition.registry import Registry, Round, RunLimits, job, load_registry
+from jobs.definition.steps import Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, NotFound
 
 
@@ -187,7 +188,7 @@ def test_a_kept_task_whose_steps_do_not_fit_any_more_has_none_inside(kept):
 
 def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
     assert list(names_in(REGISTRY, "plain", "this is not JSON")) == ["plain"]
-    assert composition.round_timeout_seconds(REGISTRY, "brief", "this is not JSON", 7) == 5
+    assert limits_of(REGISTRY, "brief", "this is not JSON") == RunLimits(5, 10)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +202,13 @@ def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
     ],
 )
 def test_a_limit_is_the_largest_inside_and_none_where_one_has_none(jobs, default, seconds, mb):
+    registry = REGISTRY.limited(RunLimits(round_timeout_seconds=default, memory_limit_mb=default))
     params = json.dumps(steps(*jobs))
-    assert composition.round_timeout_seconds(REGISTRY, "chain", params, default) == seconds
-    assert composition.memory_limit_mb(REGISTRY, "chain", params, default) == mb
+    assert limits_of(registry, "chain", params) == RunLimits(seconds, mb)
     around = json.dumps({"steps": [{"job": "chain", "params": steps(*jobs)}]})
-    assert composition.round_timeout_seconds(REGISTRY, "chain", around, default) == seconds
+    assert limits_of(registry, "chain", around) == RunLimits(seconds, mb)
+
+
+def test_a_task_resumes_if_all_jobs_inside_it_do():
+    assert limits_of(REGISTRY, "chain", json.dumps(steps("plain", "brief"))).resumes
+    assert not limits_of(REGISTRY, "chain", json.dumps(steps("plain", "once"))).resumes

@@ -8,8 +8,9 @@ import pytest
 
 from jobs.definition.limits import checked_round
 from jobs.definition.registry import Round
-from jobs.engines.local.messages import Reported, encode
+from jobs.engines.local.messages import Reported
 from jobs.errors import LimitExceeded
+from processes.framing import encode
 
 
 @pytest.mark.parametrize(

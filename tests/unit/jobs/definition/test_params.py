@@ -14,19 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta
 
-from jobs.definition.params import (
-    LONGEST_SHOWN_VALUE,
-    Origins,
-    Parameter,
-    check,
-    check_text,
-    expectation,
-    json_schema,
-    parameters_of,
-    read_section,
-    shown,
-    validate,
-)
+from jobs.definition.expected import LONGEST_SHOWN_VALUE, expectation, shown
+from jobs.definition.params import Origins, Parameter, check, check_text, parameters_of, read_section, validate
+from jobs.definition.schemas import json_schema
 from jobs.errors import ConfigError, InvalidInput
 
 Times = Annotated[int, Meta(ge=1, le=1_000_000)]

@@ -103,6 +103,10 @@ def declare(function: Callable[..., Any], **options: Any) -> Job:
     return job(**{"description": "A job"} | options)(function)
 
 
+def of_one(declared: Job) -> Registry:
+    return Registry({declared.name: declared}).configure({})
+
+
 # Rounds
 
 
@@ -438,12 +442,12 @@ def test_new_lines_in_a_description_become_spaces() -> None:
 
 
 def test_called_with_a_checkpoint_it_goes_on_after_the_round_that_left_it() -> None:
-    rounds = list(fill.begin({"pool": "rbd"}, {"done": 1}, Settings()))
+    rounds = list(of_one(fill).begin("fill", {"pool": "rbd"}, {"done": 1}))
     assert [(done.number, done.message) for done in rounds] == [(2, "rbd 90 50")]
 
 
 def test_what_it_returns_ends_the_rounds() -> None:
-    rounds = fill.begin({"pool": "rbd"}, {"done": 2}, Settings())
+    rounds = of_one(fill).begin("fill", {"pool": "rbd"}, {"done": 2})
     with pytest.raises(StopIteration) as ended:
         next(rounds)
     assert ended.value.value == 2
@@ -451,7 +455,7 @@ def test_what_it_returns_ends_the_rounds() -> None:
 
 def test_a_checkpoint_that_does_not_fit_is_told() -> None:
     with pytest.raises(InvalidInput) as refused:
-        fill.begin({"pool": "rbd"}, {"dome": 1, "done": "x"}, Settings())
+        of_one(fill).begin("fill", {"pool": "rbd"}, {"dome": 1, "done": "x"})
     assert refused.value.errors == {
         "dome": ["is not a parameter of the checkpoint of fill, expected: done"],
         "done": ['expected a whole number, got "x"'],
@@ -460,7 +464,7 @@ def test_a_checkpoint_that_does_not_fit_is_told() -> None:
 
 def test_parameters_of_another_version_of_the_job_are_told() -> None:
     with pytest.raises(InvalidInput, match="size: is not a parameter of fill, expected: pool, percent"):
-        fill.begin({"pool": "rbd", "size": 3}, None, Settings())
+        of_one(fill).begin("fill", {"pool": "rbd", "size": 3}, None)
 
 
 @pytest.mark.parametrize("name", ["done", "settings"])
@@ -475,7 +479,7 @@ def test_jobs_compose_by_yield_from() -> None:
         return (yield from fill("b", done=1, settings=settings))
 
     twice.__annotations__ = {"settings": Settings}
-    rounds = declare(twice).begin({}, None, Settings())
+    rounds = of_one(declare(twice)).begin("twice", {}, None)
     assert [done.message[0] for done in rounds] == ["a", "a", "b"]
 
 
@@ -590,7 +594,7 @@ def test_a_test_task_counts_on_from_any_checkpoint(data: st.DataObject) -> None:
     registry = load_registry().configure({"test_task": {"round_seconds": "0"}})
     times = data.draw(st.integers(1, 20))
     done = data.draw(st.integers(0, times))
-    rounds = registry.job("test_task").begin({"times": times}, {"done": done}, registry.settings("test_task"))
+    rounds = registry.begin("test_task", {"times": times}, {"done": done})
     assert _all(rounds) == ([(number, times, {"done": number}) for number in range(done + 1, times + 1)], times)
 
 
@@ -604,9 +608,9 @@ def _all(rounds: Generator[Round, None, object]) -> tuple[list[tuple[object, ...
         seen.append((done.number, done.of, done.checkpoint))
 
 
-def test_a_round_of_a_test_task_takes_as_long_as_it_is_told(counting: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_of_a_test_task_takes_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    settings = load_registry().configure({"test_task": {"round_seconds": "2.5"}}).settings("test_task")
-    assert [done.message for done in counting.begin({"times": 2}, None, settings)] == ["counted to 1", "counted to 2"]
+    rounds = load_registry().configure({"test_task": {"round_seconds": "2.5"}}).begin("test_task", {"times": 2}, None)
+    assert [done.message for done in rounds] == ["counted to 1", "counted to 2"]
     assert slept == [2.5, 2.5]

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from jobs.engines.local.messages import Ended, Ready, Reported, Unfit, decode_report, encode
+from jobs.engine import Ended
+from jobs.engines.local.messages import Ready, Reported, Unfit, decode_report
 from jobs.engines.local.reports import Refusal, check_report
 from jobs.json_text import check_json
 from jobs.model.task import RoundRecord
+from processes.framing import encode
 
 ROUND = {"number": 1, "at": 1_000, "seconds": 0.5}
 

@@ -29,7 +29,7 @@ def in_a_feed(test):
     async def patiently():
         async with asyncio.timeout(30):
             house = House()
-            await house.feed.start()
+            await house.feed.start(lambda task: Derived())
             try:
                 await test(house)
             finally:
@@ -41,7 +41,7 @@ def in_a_feed(test):
 class House:
     def __init__(self):
         self.store = MemoryStore()
-        self.feed = Feed(self.store, lambda task: Derived(), "9.9", most_unread_bytes=1_000_000)
+        self.feed = Feed(self.store, "9.9", most_unread_bytes=1_000_000)
 
     async def create(self, count=1):
         drafts = [Draft(job="plain", params="{}", description="Counting", created=1000) for _ in range(count)]
@@ -441,7 +441,7 @@ async def test_who_waits_for_an_end_is_woken_by_it(house):
     waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))
     await asyncio.sleep(0)
     await house.store.change(task_id, lifecycle.aborted("ann", 2000))
-    house.feed.task_is_final(task_id)
+    house.feed.task_settled(task_id)
     await waiting
 
     assert json.loads((await house.feed.task(task_id)).text)["outcome"] == "Aborted by ann before it started"

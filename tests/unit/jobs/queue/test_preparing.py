@@ -12,9 +12,8 @@ from ceph.errors import ClusterUnavailable
 from jobs.definition.composition import given_params
 from jobs.definition.registry import Locks, Provided, Registry, Round, job, load_registry
 from jobs.errors import Conflict, InvalidInput
-from jobs.queue.task_queue import Submission
+from jobs.queue.drafts import Submission
 from jobs.store import RequestKey
-from tests.faults.support import in_a_loop
 from tests.support.plain_jobs import plain
 from tests.unit.jobs.queue.test_queue import House
 
@@ -76,185 +75,137 @@ def house(book):
     return House(workers=0, registry=Registry(jobs).configure({}).providing(book))
 
 
-def test_what_is_prepared_is_stored_beside_the_parameters_and_known_to_all_templates(house):
-    @in_a_loop
-    async def run():
-        task = await house.task(await house.submit("works", pool="rbd"))
-        assert json.loads(task.params) == {"pool": "rbd", "number": 5}
-        assert (task.description, json.loads(task.metadata)) == ("Working on rbd, number 5", {"number": "5"})
-        assert task.locks == ("number 5",)
-
-    run()
+async def test_what_is_prepared_is_stored_beside_the_parameters_and_known_to_all_templates(house):
+    task = await house.task(await house.submit("works", pool="rbd"))
+    assert json.loads(task.params) == {"pool": "rbd", "number": 5}
+    assert (task.description, json.loads(task.metadata)) == ("Working on rbd, number 5", {"number": "5"})
+    assert task.locks == ("number 5",)
 
 
-def test_it_is_stored_for_each_step_of_a_chain_unless_a_step_before_makes_it(house, book):
-    @in_a_loop
-    async def run():
-        steps: list[dict[str, Any]] = [
-            {"job": "works", "params": {"pool": "rbd"}},
-            {"job": "makes", "params": {"pool": "new"}},
-            {"job": "chain", "params": {"steps": [{"job": "works", "params": {"pool": "new"}}]}},
-            {"job": "works", "params": {"pool": "data"}},
-        ]
-        task = await house.task(await house.submit("chain", steps=steps))
-        stored = json.loads(task.params)
-        one, _, inner, last = stored["steps"]
-        assert (one["params"]["number"], last["params"]["number"]) == (5, 6)
-        assert inner["params"]["steps"][0]["params"]["number"] is None
-        assert sorted(book.asked) == ["data", "rbd"]
-        assert task.locks == ("number 5", "number 6", "pool new")
-        assert given_params(house.queue._registry, "chain", stored) == {"steps": steps}
-
-    run()
+async def test_it_is_stored_for_each_step_of_a_chain_unless_a_step_before_makes_it(house, book):
+    steps: list[dict[str, Any]] = [
+        {"job": "works", "params": {"pool": "rbd"}},
+        {"job": "makes", "params": {"pool": "new"}},
+        {"job": "chain", "params": {"steps": [{"job": "works", "params": {"pool": "new"}}]}},
+        {"job": "works", "params": {"pool": "data"}},
+    ]
+    task = await house.task(await house.submit("chain", steps=steps))
+    stored = json.loads(task.params)
+    one, _, inner, last = stored["steps"]
+    assert (one["params"]["number"], last["params"]["number"]) == (5, 6)
+    assert inner["params"]["steps"][0]["params"]["number"] is None
+    assert sorted(book.asked) == ["data", "rbd"]
+    assert task.locks == ("number 5", "number 6", "pool new")
+    assert given_params(house.queue._registry, "chain", stored) == {"steps": steps}
 
 
-def test_nobody_else_may_give_it(house):
-    @in_a_loop
-    async def run():
-        with pytest.raises(InvalidInput, match="number: is not a parameter of works, expected: pool"):
-            await house.submit("works", pool="rbd", number=6)
-
-    run()
+async def test_nobody_else_may_give_it(house):
+    with pytest.raises(InvalidInput, match="number: is not a parameter of works, expected: pool"):
+        await house.submit("works", pool="rbd", number=6)
 
 
-def test_mistakes_bear_their_places_and_are_told_together(house):
-    @in_a_loop
-    async def run():
-        wrong = Submission(job="works", params={"pool": "no"})
-        chain = {"steps": [{"job": "works", "params": {"pool": pool}} for pool in ("none", "rbd", "nil")]}
-        with pytest.raises(InvalidInput) as refused:
-            await house.queue.submit_all([wrong, Submission(job="chain", params=chain)], "ann")
-        assert refused.value.errors == {
-            "[0].pool": ["there is no pool no"],
-            "[1].steps[0].params.pool": ["there is no pool none"],
-            "[1].steps[2].params.pool": ["there is no pool nil"],
-        }
-        assert await house.store.unfinished() == []
-
-    run()
+async def test_mistakes_bear_their_places_and_are_told_together(house):
+    wrong = Submission(job="works", params={"pool": "no"})
+    chain = {"steps": [{"job": "works", "params": {"pool": pool}} for pool in ("none", "rbd", "nil")]}
+    with pytest.raises(InvalidInput) as refused:
+        await house.queue.submit_all([wrong, Submission(job="chain", params=chain)], "ann")
+    assert refused.value.errors == {
+        "[0].pool": ["there is no pool no"],
+        "[1].steps[0].params.pool": ["there is no pool none"],
+        "[1].steps[2].params.pool": ["there is no pool nil"],
+    }
+    assert await house.store.unfinished() == []
 
 
 @pytest.mark.parametrize("form", ["alone", "in an array", "in a chain"])
-def test_what_cannot_be_asked_creates_nothing(house, book, form):
+async def test_what_cannot_be_asked_creates_nothing(house, book, form):
     book.error = ClusterUnavailable("no mon answered")
     one = Submission(job="works", params={"pool": "rbd"})
     chain = Submission(job="chain", params={"steps": [{"job": "works", "params": {"pool": "rbd"}}]})
 
-    @in_a_loop
-    async def run():
-        with pytest.raises(ClusterUnavailable):
-            await {
-                "alone": lambda: house.queue.submit(one, "ann"),
-                "in an array": lambda: house.queue.submit_all([Submission(job="plain", params={}), one], "ann"),
-                "in a chain": lambda: house.queue.submit(chain, "ann"),
-            }[form]()
-        assert await house.store.unfinished() == []
-
-    run()
+    with pytest.raises(ClusterUnavailable):
+        await {
+            "alone": lambda: house.queue.submit(one, "ann"),
+            "in an array": lambda: house.queue.submit_all([Submission(job="plain", params={}), one], "ann"),
+            "in a chain": lambda: house.queue.submit(chain, "ann"),
+        }[form]()
+    assert await house.store.unfinished() == []
 
 
 @pytest.mark.parametrize("error", [ValueError("a defect"), SystemExit(3)])
-def test_a_defect_in_a_preparation_is_a_refusal_in_words(house, book, error):
+async def test_a_defect_in_a_preparation_is_a_refusal_in_words(house, book, error):
     book.error = error
 
-    @in_a_loop
-    async def run():
-        with pytest.raises(InvalidInput, match="The job works cannot say what this task is: "):
-            await house.submit("works", pool="rbd")
-
-    run()
+    with pytest.raises(InvalidInput, match="The job works cannot say what this task is: "):
+        await house.submit("works", pool="rbd")
 
 
-def test_a_request_that_is_sent_again_asks_nobody(house, book):
+async def test_a_request_that_is_sent_again_asks_nobody(house, book):
     key = RequestKey(user="ann", path="/", key="k", body_hash="h", at=house.now)
 
-    @in_a_loop
-    async def run():
-        submission = Submission(job="works", params={"pool": "rbd"})
-        first = await house.queue.submit(submission, "ann", key)
-        book.error = ClusterUnavailable("no mon answered")
-        again = await house.queue.submit(submission, "ann", key)
-        assert (again.task.id, again.is_new, book.asked) == (first.task.id, False, ["rbd"])
-
-    run()
+    submission = Submission(job="works", params={"pool": "rbd"})
+    first = await house.queue.submit(submission, "ann", key)
+    book.error = ClusterUnavailable("no mon answered")
+    again = await house.queue.submit(submission, "ann", key)
+    assert (again.task.id, again.is_new, book.asked) == (first.task.id, False, ["rbd"])
 
 
-def test_who_may_do_so_no_longer_after_the_wait_creates_nothing(house):
+async def test_who_may_do_so_no_longer_after_the_wait_creates_nothing(house):
     def check():
         raise Conflict("not you any more")
 
-    @in_a_loop
-    async def run():
-        submission = Submission(job="works", params={"pool": "rbd"})
-        with pytest.raises(Conflict, match="not you any more"):
-            await house.queue.submit(submission, "ann", None, check)
-        with pytest.raises(Conflict, match="not you any more"):
-            await house.queue.submit_all([submission], "ann", check)
-        assert await house.store.unfinished() == []
-
-    run()
+    submission = Submission(job="works", params={"pool": "rbd"})
+    with pytest.raises(Conflict, match="not you any more"):
+        await house.queue.submit(submission, "ann", None, check)
+    with pytest.raises(Conflict, match="not you any more"):
+        await house.queue.submit_all([submission], "ann", check)
+    assert await house.store.unfinished() == []
 
 
-def test_run_again_finds_it_out_again(house, book):
-    @in_a_loop
-    async def run():
-        first = await house.submit("works", pool="rbd")
-        await house.queue.delete(first, "ann")
-        book.numbers["rbd"] = 7
-        again = await house.queue.retry(first, "ann")
-        assert json.loads(again.task.params) == {"pool": "rbd", "number": 7}
-        await house.queue.delete(again.task.id, "ann")
-        del book.numbers["rbd"]
-        with pytest.raises(Conflict, match="cannot be run again as it is: pool: there is no pool rbd"):
-            await house.queue.retry(first, "ann")
-
-    run()
+async def test_run_again_finds_it_out_again(house, book):
+    first = await house.submit("works", pool="rbd")
+    await house.queue.delete(first, "ann")
+    book.numbers["rbd"] = 7
+    again = await house.queue.retry(first, "ann")
+    assert json.loads(again.task.params) == {"pool": "rbd", "number": 7}
+    await house.queue.delete(again.task.id, "ann")
+    del book.numbers["rbd"]
+    with pytest.raises(Conflict, match="cannot be run again as it is: pool: there is no pool rbd"):
+        await house.queue.retry(first, "ann")
 
 
-def test_what_the_caller_knows_already_is_not_found_out(house, book):
-    @in_a_loop
-    async def run():
-        submission = Submission(job="works", params={"pool": "rbd"}, prepared={"number": 9})
-        task = (await house.queue.submit(submission, "ann")).task
-        assert (json.loads(task.params)["number"], task.locks, book.asked) == (9, ("number 9",), [])
-
-    run()
+async def test_what_the_caller_knows_already_is_not_found_out(house, book):
+    submission = Submission(job="works", params={"pool": "rbd"}, prepared={"number": 9})
+    task = (await house.queue.submit(submission, "ann")).task
+    assert (json.loads(task.params)["number"], task.locks, book.asked) == (9, ("number 9",), [])
 
 
-def test_another_name_for_the_same_is_locked_only_while_somebody_has_it(house):
-    @in_a_loop
-    async def run():
-        before = await house.submit("makes", pool="rbd")
-        behind = await house.task(await house.submit("works", pool="rbd"))
-        other = await house.task(await house.submit("works", pool="data"))
-        assert (behind.locks, other.locks) == (("number 5", "pool rbd"), ("number 6",))
-        assert house.queue.pending_on("number 5", "pool rbd") == [before, behind.id]
-
-    run()
+async def test_another_name_for_the_same_is_locked_only_while_somebody_has_it(house):
+    before = await house.submit("makes", pool="rbd")
+    behind = await house.task(await house.submit("works", pool="rbd"))
+    other = await house.task(await house.submit("works", pool="data"))
+    assert (behind.locks, other.locks) == (("number 5", "pool rbd"), ("number 6",))
+    assert house.queue.pending_on("number 5", "pool rbd") == [before, behind.id]
 
 
-def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(book):
+async def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(book):
     jobs = {declared.name: declared for declared in (works, makes)}
     registry = Registry(jobs).configure({}).providing(book)
     house = House(workers=1, registry=registry)
 
-    @in_a_loop
-    async def run():
-        first = await house.submit("makes", pool="rbd")
-        house.engine.rounds(first, locks=("number 5",))
-        await house.settle()
-        behind = await house.submit("works", pool="rbd")
-        assert (await house.task(first)).locks == ("number 5", "pool rbd")
-        assert house.queue.pending_on("number 5") == [first, behind]
-        house.engine.die(first)
-        await house.settle()
-        assert house.queue.pending_on("number 5") == [first, behind]
+    first = await house.submit("makes", pool="rbd")
+    house.engine.rounds(first, locks=("number 5",))
+    await house.settle()
+    behind = await house.submit("works", pool="rbd")
+    assert (await house.task(first)).locks == ("number 5", "pool rbd")
+    assert house.queue.pending_on("number 5") == [first, behind]
+    house.engine.die(first)
+    await house.settle()
+    assert house.queue.pending_on("number 5") == [first, behind]
 
-        after = House(workers=0, store=house.store, registry=registry)
-        await after.queue.recover()
-        assert after.queue.pending_on("number 5") == [first, behind]
-
-    run()
+    after = House(workers=0, store=house.store, registry=registry)
+    await after.queue.recover()
+    assert after.queue.pending_on("number 5") == [first, behind]
 
 
 @pytest.mark.parametrize(

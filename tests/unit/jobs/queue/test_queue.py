@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from jobs.definition.registry import Registry, job, load_registry
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
-from jobs.queue.task_queue import Submission, TaskQueue
+from jobs.queue.drafts import Submission
+from jobs.queue.task_queue import TaskQueue
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
 
@@ -40,7 +41,7 @@ class House:
         return task.id
 
     async def settle(self):
-        await self.queue._background.finish()
+        await self.queue._runner.background.finish()
 
     def let_pass(self, seconds):
         self.now += seconds * 1000
@@ -53,7 +54,7 @@ class House:
 
     async def later(self, seconds):
         self.let_pass(seconds)
-        self.queue._mark_stalled()
+        self.queue._runner.stalls.mark()
         await self.settle()
 
     async def task(self, task_id):
@@ -121,7 +122,7 @@ async def test_an_earliest_start_is_not_missed_though_the_clock_jumps_over_it(ho
     params = {"times": 1}
     submission = Submission(job="plain", params=params, not_before=house.now + 7_200_000)
     task = (await house.queue.submit(submission, "ann")).task.id
-    timer = house.queue._due_timer
+    timer = house.queue._runner._due_timer
     assert timer.when() <= asyncio.get_running_loop().time() + 60
     house.now += 10_800_000
     timer._run()

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as clusterChange from "../../../../static/js/state/clusters/changes.js";
 import * as ceph from "../../../../static/js/state/clusters/clusters.js";
+import * as connection from "../../../../static/js/state/connection.js";
 import { HOME, atTab, atView } from "../../../../static/js/state/place.js";
 import * as change from "../../../../static/js/state/state.js";
+import * as lists from "../../../../static/js/state/tasks/lists.js";
 import { NOW, PREFERENCES, following, frame, task, transition } from "../../support.js";
 
 const CLUSTERS = [
@@ -15,12 +18,12 @@ const ids = (state) => state.ceph.list.results.map(({ id }) => id);
 const pools = (fields = {}) => ({ ...HOME, view: { ...atView("pools"), ...fields } });
 
 function opened(place = pools(), clusters = CLUSTERS) {
-  return change.withClusters(change.went(following(), place), clusters);
+  return clusterChange.withClusters(change.went(following(), place), clusters);
 }
 
 function answered(state, results, fields, { isHeld = false, now = NOW } = {}) {
-  const asked = change.viewLoadBegan(state);
-  return change.withViewAnswer(asked, asked.ceph.list.loading.number, pageOf(results, fields), isHeld, now);
+  const asked = clusterChange.viewLoadBegan(state);
+  return clusterChange.withViewAnswer(asked, asked.ceph.list.loading.number, pageOf(results, fields), isHeld, now);
 }
 
 // Which cluster.
@@ -28,7 +31,7 @@ function answered(state, results, fields, { isHeld = false, now = NOW } = {}) {
 test("nothing is listed before the clusters are known", () => {
   const state = change.went(following(), pools());
   assert.equal(state.ceph.list, null);
-  assert.equal(change.withClusters(state, []).ceph.list, null);
+  assert.equal(clusterChange.withClusters(state, []).ceph.list, null);
 });
 
 test("the first cluster is shown, however it is, unless another one was chosen", () => {
@@ -45,7 +48,7 @@ test("a cluster of which nobody knows yet which it is lists nothing", () => {
 
 test("a cluster made anew under the same name is another one", () => {
   const state = answered(opened(), [pool(1)]);
-  const anew = change.withClusters(state, [{ ...CLUSTERS[0], fsid: "h" }]);
+  const anew = clusterChange.withClusters(state, [{ ...CLUSTERS[0], fsid: "h" }]);
   assert.deepEqual([anew.ceph.list.query.fsid, ids(anew)], ["h", []]);
 });
 
@@ -65,11 +68,11 @@ test("another view begins empty, and Home forgets all but the clusters", () => {
 });
 
 test("only the answer to the last request counts", () => {
-  const first = change.viewLoadBegan(opened());
-  const second = change.viewLoadBegan(first);
-  const late = change.withViewAnswer(second, first.ceph.list.loading.number, pageOf([pool(1)]), false, NOW);
+  const first = clusterChange.viewLoadBegan(opened());
+  const second = clusterChange.viewLoadBegan(first);
+  const late = clusterChange.withViewAnswer(second, first.ceph.list.loading.number, pageOf([pool(1)]), false, NOW);
   assert.deepEqual(ids(late), []);
-  assert.equal(change.withCeph(second, ceph.loadFailed, first.ceph.list.loading.number, "no").ceph.list.error, "");
+  assert.equal(clusterChange.withCeph(second, ceph.loadFailed, first.ceph.list.loading.number, "no").ceph.list.error, "");
 });
 
 test("while a person is in the rows they keep their places", () => {
@@ -84,7 +87,7 @@ test("a page past the end is left for the last one", () => {
 });
 
 test("rows are asked for again after ten seconds, and after two while something changes", () => {
-  const isStale = (state, seconds) => change.withCeph(state, ceph.aged, NOW + seconds * 1000).ceph.list.isStale;
+  const isStale = (state, seconds) => clusterChange.withCeph(state, ceph.aged, NOW + seconds * 1000).ceph.list.isStale;
   const still = answered(opened(), [pool(1)]);
   assert.deepEqual([isStale(still, 9), isStale(still, 10)], [false, true]);
   const changing = answered(opened(), [pool(1, { task: 7 })]);
@@ -92,18 +95,18 @@ test("rows are asked for again after ten seconds, and after two while something 
 });
 
 test("a list that failed waits to be asked for again", () => {
-  const asked = change.viewLoadBegan(opened());
-  const failed = change.withCeph(asked, ceph.loadFailed, asked.ceph.list.loading.number, "no mon answered");
-  assert.equal(change.withCeph(failed, ceph.aged, NOW + 60000), failed);
-  assert.deepEqual([failed.ceph.list.error, change.reloadAsked(failed).ceph.list.isStale], ["no mon answered", true]);
+  const asked = clusterChange.viewLoadBegan(opened());
+  const failed = clusterChange.withCeph(asked, ceph.loadFailed, asked.ceph.list.loading.number, "no mon answered");
+  assert.equal(clusterChange.withCeph(failed, ceph.aged, NOW + 60000), failed);
+  assert.deepEqual([failed.ceph.list.error, lists.reloadAsked(failed).ceph.list.isStale], ["no mon answered", true]);
 });
 
 test("the view rests under the dialog, under a task, and without a connection", () => {
-  assert.ok(change.isViewSeen(opened()));
-  assert.ok(!change.isViewSeen(opened({ ...atTab("pending"), view: atView("pools") })));
-  assert.ok(!change.isViewSeen(opened({ ...pools(), task: 7 })));
-  assert.ok(!change.isViewSeen(opened(HOME)));
-  assert.ok(!change.isViewSeen(change.disconnected(opened(), false, NOW)));
+  assert.ok(clusterChange.isViewSeen(opened()));
+  assert.ok(!clusterChange.isViewSeen(opened({ ...atTab("pending"), view: atView("pools") })));
+  assert.ok(!clusterChange.isViewSeen(opened({ ...pools(), task: 7 })));
+  assert.ok(!clusterChange.isViewSeen(opened(HOME)));
+  assert.ok(!clusterChange.isViewSeen(connection.disconnected(opened(), false, NOW)));
 });
 
 // Tasks.
@@ -112,50 +115,50 @@ const setting = (fields = {}) => task(7, { job: "pool_pgs", params: { fsid: "f",
 
 test("tasks on pools are known from frames, and where one begins or ends the rows are asked for again", () => {
   let state = answered(opened(), [pool(1)]);
-  state = change.withMessage(state, frame(10, 11, { tasks: [setting()], transitions: [transition(7, "Running", 11)] }), NOW);
+  state = connection.withMessage(state, frame(10, 11, { tasks: [setting()], transitions: [transition(7, "Running", 11)] }), NOW);
   assert.equal(state.ceph.tasks.get(7).percent, 40);
   assert.ok(state.ceph.list.isStale);
   const going = answered(state, [pool(1, { task: 7 })]);
-  const grown = change.withMessage(going, frame(11, 12, { tasks: [setting({ percent: 60, revision: 12 })] }), NOW);
+  const grown = connection.withMessage(going, frame(11, 12, { tasks: [setting({ percent: 60, revision: 12 })] }), NOW);
   assert.deepEqual([grown.ceph.tasks.get(7).percent, grown.ceph.list.isStale], [60, false]);
 });
 
 test("a transition alone changes the status of a task that is known", () => {
-  const state = change.withCeph(answered(opened(), [pool(1, { task: 7 })]), ceph.withTasks, [setting()]);
-  const ended = change.withMessage(state, frame(10, 12, { transitions: [transition(7, "Aborted", 12)] }), NOW);
+  const state = clusterChange.withCeph(answered(opened(), [pool(1, { task: 7 })]), ceph.withTasks, [setting()]);
+  const ended = connection.withMessage(state, frame(10, 12, { transitions: [transition(7, "Aborted", 12)] }), NOW);
   assert.deepEqual([ended.ceph.tasks.get(7).status, ended.ceph.list.isStale], ["Aborted", true]);
 });
 
 test("other tasks are none of its business, unless a pool names them", () => {
   const other = task(8, { job: "chain", params: {}, revision: 11 });
   const state = answered(opened(), [pool(1, { task: 8 })]);
-  assert.equal(change.withMessage(state, frame(10, 11, { tasks: [other] }), NOW).ceph.tasks.size, 0);
+  assert.equal(connection.withMessage(state, frame(10, 11, { tasks: [other] }), NOW).ceph.tasks.size, 0);
   assert.deepEqual(ceph.unknownTasks(state.ceph), [8]);
-  const known = change.withCeph(state, ceph.withTasks, [{ ...other, revision: 9 }]);
+  const known = clusterChange.withCeph(state, ceph.withTasks, [{ ...other, revision: 9 }]);
   assert.deepEqual(ceph.unknownTasks(known.ceph), []);
-  assert.equal(change.withMessage(known, frame(10, 11, { tasks: [other] }), NOW).ceph.tasks.get(8).revision, 11);
+  assert.equal(connection.withMessage(known, frame(10, 11, { tasks: [other] }), NOW).ceph.tasks.get(8).revision, 11);
 });
 
 test("an answer that is older than a frame does not set a task back", () => {
-  const state = change.withCeph(opened(), ceph.withTasks, [setting({ percent: 60, revision: 12 })]);
-  assert.equal(change.withCeph(state, ceph.withTasks, [setting()]).ceph.tasks.get(7).percent, 60);
+  const state = clusterChange.withCeph(opened(), ceph.withTasks, [setting({ percent: 60, revision: 12 })]);
+  assert.equal(clusterChange.withCeph(state, ceph.withTasks, [setting()]).ceph.tasks.get(7).percent, 60);
 });
 
 test("tasks that have ended or were deleted are forgotten once no pool names them", () => {
   const ended = [setting({ status: "Finished" }), setting({ id: 9, status: "Finished" }), setting({ id: 10 })];
-  const state = change.withCeph(opened(), ceph.withTasks, ended);
+  const state = clusterChange.withCeph(opened(), ceph.withTasks, ended);
   const kept = answered(state, [pool(1, { task: 9 })]);
   assert.deepEqual([...kept.ceph.tasks.keys()], [9, 10]);
-  assert.deepEqual([...change.withMessage(kept, frame(10, 11, { deleted: [10] }), NOW).ceph.tasks.keys()], [9]);
+  assert.deepEqual([...connection.withMessage(kept, frame(10, 11, { deleted: [10] }), NOW).ceph.tasks.keys()], [9]);
 });
 
 test("a gap in what was heard asks for the rows again", () => {
   const state = answered(opened(), [pool(1)]);
-  assert.ok(change.withMessage(state, { type: "resync", revision: 90 }, NOW).ceph.list.isStale);
+  assert.ok(connection.withMessage(state, { type: "resync", revision: 90 }, NOW).ceph.list.isStale);
 });
 
 test("a task that is opened from a pool is known at once", () => {
-  const state = change.withCeph(opened(), ceph.withTasks, [setting()]);
+  const state = clusterChange.withCeph(opened(), ceph.withTasks, [setting()]);
   assert.equal(change.went(state, { ...pools(), task: 7 }).open.task.percent, 40);
 });
 
@@ -163,19 +166,19 @@ test("a task that is opened from a pool is known at once", () => {
 
 test("a pool that was changed or created is seen before the list is asked for again", () => {
   const state = answered(opened(), [pool(1), pool(2)]);
-  const changed = change.withCeph(state, ceph.withPool, pool(2, { task: 7 }));
+  const changed = clusterChange.withCeph(state, ceph.withPool, pool(2, { task: 7 }));
   assert.deepEqual([ids(changed), changed.ceph.list.results[1].task, changed.ceph.list.isStale], [[1, 2], 7, true]);
-  const created = change.withCeph(state, ceph.withPool, pool(9), true);
+  const created = clusterChange.withCeph(state, ceph.withPool, pool(9), true);
   assert.deepEqual([ids(created), created.ceph.list.count, created.ceph.created], [[9, 1, 2], 3, "pool9"]);
 });
 
 test("images are selected by their path, with ranges, and keep to what is there", () => {
   const image = (name) => ({ pool: "rbd", name });
   let state = answered(opened({ ...HOME, view: atView("images") }), [image("a"), image("b"), image("c")]);
-  state = change.imageClicked(change.imageClicked(state, "rbd/a", false), "rbd/c", true);
+  state = clusterChange.imageClicked(clusterChange.imageClicked(state, "rbd/a", false), "rbd/c", true);
   assert.deepEqual([...state.ceph.selection.ids], ["rbd/a", "rbd/b", "rbd/c"]);
   assert.deepEqual([...answered(state, [image("a"), image("d")]).ceph.selection.ids], ["rbd/a"]);
-  assert.equal(change.allImagesClicked(state).ceph.selection.ids.size, 0);
+  assert.equal(clusterChange.allImagesClicked(state).ceph.selection.ids.size, 0);
 });
 
 test("a form is open where the address says so, for those who may change something", () => {
@@ -183,14 +186,14 @@ test("a form is open where the address says so, for those who may change somethi
   const state = answered(opened(at), [pool(1), pool(2)]);
   assert.deepEqual([state.ceph.form.pool.id, state.ceph.form.values.pg_num], [2, "8"]);
   assert.equal(change.went(state, pools()).ceph.form, null);
-  const viewer = change.withClusters({ ...change.initial("v", "viewer", "1", at, PREFERENCES) }, CLUSTERS);
+  const viewer = clusterChange.withClusters({ ...change.initial("v", "viewer", "1", at, PREFERENCES) }, CLUSTERS);
   assert.equal(viewer.ceph.form, null);
 });
 
 test("a form keeps what was typed while the rows change below it", () => {
   const state = answered(opened(pools({ form: "create" })), [pool(1)]);
-  const typed = change.withViewForm(state, state.ceph.form, (form) => ({ ...form, values: { ...form.values, name: "new" } }));
+  const typed = clusterChange.withViewForm(state, state.ceph.form, (form) => ({ ...form, values: { ...form.values, name: "new" } }));
   assert.equal(answered(typed, [pool(2)]).ceph.form.values.name, "new");
   const closed = change.went(typed, pools());
-  assert.equal(change.withViewForm(closed, typed.ceph.form, () => ({ kind: "never" })), closed);
+  assert.equal(clusterChange.withViewForm(closed, typed.ceph.form, () => ({ kind: "never" })), closed);
 });

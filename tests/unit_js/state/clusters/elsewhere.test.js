@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as clusterChange from "../../../../static/js/state/clusters/changes.js";
 import * as elsewhere from "../../../../static/js/state/clusters/elsewhere.js";
+import * as connection from "../../../../static/js/state/connection.js";
 import { HOME, atView } from "../../../../static/js/state/place.js";
 import * as state from "../../../../static/js/state/state.js";
 import { following } from "../../support.js";
@@ -95,19 +97,19 @@ test("a number of them goes on", () => {
 });
 
 test("clusters are asked only while what goes on in them is on the screen", () => {
-  const at = (place) => state.isElsewhereSeen(state.went(following(), place));
+  const at = (place) => clusterChange.isElsewhereSeen(state.went(following(), place));
 
   assert.ok(at(HOME));
   assert.ok(!at({ ...HOME, view: atView("pools") }), "it is not known yet which there are");
-  assert.ok(state.isElsewhereSeen(state.withClusters(state.went(following(), { ...HOME, view: atView("pools") }), [MAIN])));
+  assert.ok(clusterChange.isElsewhereSeen(clusterChange.withClusters(state.went(following(), { ...HOME, view: atView("pools") }), [MAIN])));
   assert.ok(!at({ ...HOME, view: atView("images") }));
   assert.ok(!at({ ...HOME, tab: "pending" }));
   assert.ok(!at({ ...HOME, task: 7 }));
-  assert.ok(!state.isElsewhereSeen(state.leaving(following(), true)));
-  assert.ok(!state.isElsewhereSeen(state.disconnected(following(), false, 0)));
+  assert.ok(!clusterChange.isElsewhereSeen(state.leaving(following(), true)));
+  assert.ok(!clusterChange.isElsewhereSeen(connection.disconnected(following(), false, 0)));
 });
 
 test("where no cluster is configured none is asked for again", () => {
-  assert.ok(!state.isElsewhereSeen(state.withClusters(following(), [])));
-  assert.ok(state.isElsewhereSeen(state.withClusters(following(), [{ fsid: null, name: "main" }])));
+  assert.ok(!clusterChange.isElsewhereSeen(clusterChange.withClusters(following(), [])));
+  assert.ok(clusterChange.isElsewhereSeen(clusterChange.withClusters(following(), [{ fsid: null, name: "main" }])));
 });

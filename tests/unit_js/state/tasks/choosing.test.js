@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as choosing from "../../../../static/js/state/tasks/choosing.js";
 import * as form from "../../../../static/js/state/tasks/job_form.js";
+import { fieldsOf } from "../../../../static/js/state/tasks/schema_fields.js";
 
 const URL_OF = (name) => `/openattic/api/jobs/choices?job=clean&parameter=${name}`;
 const from = (name, needs = []) => ({ "x-choices": { url: URL_OF(name), needs } });
@@ -22,7 +23,7 @@ const JOB = {
     required: ["house", "pool"],
   },
 };
-const FIELDS = Object.fromEntries(form.fieldsOf(JOB.parameters).map((field) => [field.name, field]));
+const FIELDS = Object.fromEntries(fieldsOf(JOB.parameters).map((field) => [field.name, field]));
 const { house, rooms, pool, floor, plain } = FIELDS;
 const MARKET = { value: "h-2", name: "Am Markt", detail: "house h-2" };
 
@@ -222,7 +223,7 @@ test("words of the author are the hint, in place of a pattern, wherever they sta
   const path = { type: "string", pattern: "^[^/]+/[^/]+$", ...words };
   const hints = [path, { type: "array", items: path }, { anyOf: [path, { type: "null" }], ...words }];
 
-  assert.deepEqual(hints.map((own) => form.fieldsOf(schema(own))[0].hint), [
+  assert.deepEqual(hints.map((own) => fieldsOf(schema(own))[0].hint), [
     "an image of a pool, like rbd/disk1",
     "a list, each item an image of a pool, like rbd/disk1",
     "an image of a pool, like rbd/disk1",

@@ -1,0 +1,280 @@
+"""Gives waiting tasks to the engine, and writes down what the engine reports of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from jobs.clock import seconds_until
+from jobs.engine import Ended, Engine, Start
+from jobs.errors import HourglassError, in_words
+from jobs.model import lifecycle
+from jobs.model.backlog import Entry, Schedule
+from jobs.model.lifecycle import Step
+from jobs.model.task import RoundRecord, Task
+from jobs.queue.bookkeeping import Bookkeeping
+from jobs.queue.drafts import MOST_REASON_CHARACTERS, Drafts
+from jobs.queue.orders import Orders
+from jobs.queue.runs import Background, Run, Runs, RunWriter
+from jobs.queue.stalls import Stalls
+from jobs.store import TaskStore
+
+log = logging.getLogger("hourglass.queue")
+
+LOOK_AGAIN_SECONDS = 0.25
+LONGEST_KILL_SECONDS = 10.0
+
+
+class TaskRunner:
+    """Starts tasks from the backlog. It is the engine's listener, and the writer's."""
+
+    def __init__(
+        self,
+        store: TaskStore,
+        engine: Engine,
+        backlog: Schedule,
+        drafts: Drafts,
+        orders: Orders,
+        bookkeeping: Bookkeeping,
+        max_worker_deaths: int,
+        clock: Callable[[], int],
+        steady: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._backlog = backlog
+        self._drafts = drafts
+        self._orders = orders
+        self._bookkeeping = bookkeeping
+        self._max_worker_deaths = max_worker_deaths
+        self._clock = clock
+        self._steady = steady
+        self.runs = Runs(backlog, steady)
+        self.background = Background()
+        self.writer = RunWriter(store, self.background, self)
+        self.stalls = Stalls(self.runs, self.writer, clock, steady)
+        self._starting = 0
+        self._due_timer: asyncio.TimerHandle | None = None
+        self.workers_have_come_up = False
+        self.stopping = False
+        engine.listener = self
+
+    def let_wait(self, task: Task) -> None:
+        """Puts a pending task into the backlog. `dispatch` starts it if it can start."""
+        entry = Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
+        self._backlog.add(entry, self._clock())
+
+    def dispatch(self) -> None:
+        """Starts what can start. Nothing new begins while rounds wait to be written."""
+        while not self.stopping and not self.writer.is_blocked and self._engine.free_workers > self._starting:
+            entry = self._backlog.take(self._clock())
+            if entry is None:
+                break
+            self._begin(entry)
+        self._wake_when_due()
+
+    async def begun_run(self, task_id: int) -> Run | None:
+        """Returns the run of a task once it is decided whether it begins: an abort must fall on one side of that.
+        None if the task waits or is final."""
+        while (run := self.runs.get(task_id)) is not None and not run.begun:
+            await run.decided.wait()
+        return run
+
+    async def change_waiting(self, task_id: int, step: Step) -> Task | None:
+        """Changes a task that no worker has. During the write it is out of the backlog, so that no worker takes it;
+        if the write fails it is put back. Raises what the step raises, NoSuchTask, and StorageUnavailable."""
+        entry = self._backlog.remove(task_id)
+        try:
+            task = await self._store.change(task_id, step)
+            self._bookkeeping.ended(task)
+            return task
+        except BaseException:
+            if entry is not None:
+                self._backlog.add(entry, self._clock())
+                self.dispatch()
+            raise
+
+    async def stop_run(self, run: Run, task: Task, force: bool) -> Task | None:
+        """Asks the worker of an aborted task to end after its round; with force, kills it and waits for that. Returns
+        the task as it is then."""
+        if run.over or not task.stopping:
+            return task
+        if not force:
+            self._engine.abort_task(run.task_id)
+            return task
+        self._engine.kill_task(run.task_id)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(run.finished.wait(), LONGEST_KILL_SECONDS)
+        return run.task
+
+    def stop_starting(self) -> None:
+        """Starts nothing any more, and ends all timers."""
+        self.stopping = True
+        self.stalls.stop()
+        self._cancel_due_timer()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Lets no new round begin; unfinished tasks become Not Started. Returns when all that can be is on disk."""
+        self.stop_starting()
+        await self._engine.stop(grace_seconds)
+        await self.background.finish(unless=lambda: self.writer.may_take_for_ever)
+        self.background.cancel()
+        self.writer.give_up(list(self.runs))
+
+    # What the engine reports.
+
+    def worker_free(self) -> None:
+        self.workers_have_come_up = True
+        self.dispatch()
+
+    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
+        run = self.runs[task_id]
+        self._bookkeeping.tally.rounds += len(rounds)
+        for done in rounds:
+            if done.locks:
+                self._backlog.hold_also(task_id, done.locks)
+        self._note_pace(run, rounds)
+        self.writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
+
+    def task_ended(self, ended: Ended) -> None:
+        run = self.runs[ended.task]
+        now = self._clock()
+        self._bookkeeping.tally.rounds += len(ended.rounds)
+        run.over = True
+        self.writer.write(run, lifecycle.reported(ended.rounds, now), _last_step(run, ended, now))
+
+    def worker_died(self, task_id: int, reason: str) -> None:
+        run = self.runs[task_id]
+        run.over = True
+        if self.stopping:
+            step = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
+        else:
+            step = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
+        self.writer.write(run, step)
+
+    def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+        """Notes when rounds ended by the steady clock: a worker's `at` is of the wall clock, so a round's end is
+        counted back from now by the durations of those after it in its batch."""
+        at = self._steady() - sum(done.seconds for done in rounds) * 1000
+        for done in rounds:
+            at += done.seconds * 1000
+            run.pace.round_done(round(at), done.seconds, done.percent, done.number, done.of)
+        expected = run.expected_seconds
+        if rounds and rounds[-1].expected_seconds is not None:
+            expected = rounds[-1].expected_seconds
+        could_stall_sooner = run.stalled or expected < run.pace.expected_seconds
+        run.pace.expected_seconds = expected
+        if could_stall_sooner:
+            run.stalled = False
+            self.stalls.watch_anew()
+
+    # What the writer reports.
+
+    def run_changed(self, run: Run, before: Task | None) -> None:
+        task = run.task
+        run.deleted = task is None
+        if task is not None and before is None:
+            self._bookkeeping.started(task)
+        if before is None or not before.is_final:
+            self._bookkeeping.ended(task)
+
+    def run_written(self, run: Run) -> None:
+        self._engine.acknowledge(run.task_id)
+
+    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+        if not run.over:
+            self._engine.kill_task(run.task_id)
+        message = f"what its worker reported cannot be stored: {in_words(error)[:MOST_REASON_CHARACTERS]}"
+        return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
+
+    def run_ended(self, run: Run) -> None:
+        self.runs.remove(run)
+        task = run.task
+        if task is not None and task.is_pending:
+            self.let_wait(task)
+        else:
+            self._bookkeeping.settled(run.task_id)
+        self.dispatch()
+
+    def writing_works_again(self) -> None:
+        self.dispatch()
+
+    # Starting.
+
+    def _begin(self, entry: Entry) -> None:
+        run = self.runs.add(entry)
+        order = self._orders.pop(entry.task)
+        if order is not None:
+            self._start(run, order)
+        else:
+            self._starting += 1
+            self.background.begin(self._read_and_start(run))
+
+    async def _read_and_start(self, run: Run) -> None:
+        order: Start | None = None
+        try:
+            task = await self._store.task(run.task_id)
+            mistake = self._drafts.over_limit(task)
+            if mistake is not None:
+                await self._end_over_limit(run, mistake)
+                return
+            order = await self._orders.read(run, task)
+        except HourglassError as error:
+            log.warning("task %d could not be read: %s", run.task_id, error, extra={"task": run.task_id})
+        self._starting -= 1
+        if order is None or self.stopping or not self._engine.free_workers:
+            self._put_back(run)
+        else:
+            self._start(run, order)
+
+    async def _end_over_limit(self, run: Run, mistake: str) -> None:
+        """Ends a task before it runs. Raises StorageUnavailable, NoSuchTask."""
+        task = await self._store.change(run.task_id, lifecycle.over_limit(self._clock(), f"it cannot run: {mistake}"))
+        self._starting -= 1
+        self.runs.remove(run)
+        run.decided.set()
+        self._bookkeeping.ended(task)
+        self._bookkeeping.settled(run.task_id)
+        self.dispatch()
+
+    def _put_back(self, run: Run) -> None:
+        self.runs.remove(run)
+        run.decided.set()
+        self._backlog.add(run.entry, self._clock())
+        asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.dispatch)
+
+    def _start(self, run: Run, order: Start) -> None:
+        """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
+        hears of the task's start before the commit."""
+        run.resumes = order.resumes
+        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order)
+        run.begun = True
+        run.decided.set()
+        self.writer.write(run, lifecycle.taken(self._clock()))
+        self._engine.start_task(order)
+        self.stalls.watch()
+
+    def _wake_when_due(self) -> None:
+        self._cancel_due_timer()
+        due = self._backlog.next_due()
+        if due is not None and not self.stopping:
+            seconds = seconds_until(due, self._clock())
+            self._due_timer = asyncio.get_running_loop().call_later(seconds, self.dispatch)
+
+    def _cancel_due_timer(self) -> None:
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+            self._due_timer = None
+
+
+def _last_step(run: Run, ended: Ended, now: int) -> Step:
+    """Returns how a task ends, or is interrupted, by the last report of its worker."""
+    if ended.how == "returned":
+        return lifecycle.returned(ended.result or "null", now)
+    if ended.how == "raised":
+        return lifecycle.raised(ended.error or lifecycle.error_text("Exception", "it said nothing"), now)
+    if ended.how == "stopped":
+        return lifecycle.stopped(now, ended.error)
+    return lifecycle.interrupted(now, "the server stopped", run.resumes)

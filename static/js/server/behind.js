@@ -1,0 +1,40 @@
+/** Notices that a socket is dead although it is open: answers know of revisions that its frames do not bring. */
+
+import { BEHIND_MILLISECONDS } from "./reconnect.js";
+
+/**
+ * Returns `noticed(revision)`, to be called with the revision of each answer, `begin`, to be called when a connection begins,
+ * and `stop`. `isOpen()`: whether frames are expected by a socket, `lastFrame()` is when the last one came; `onDead()` is
+ * called if none comes for some time while the page is behind.
+ */
+export function makeBehind({ since, isOpen, lastFrame, onDead }) {
+  let newest = 0;
+  let timer = null;
+
+  function noticed(revision) {
+    newest = Math.max(newest, revision);
+    if (timer === null && isBehind()) timer = setTimeout(check, BEHIND_MILLISECONDS, performance.now());
+  }
+
+  function isBehind() {
+    return isOpen() && since() !== null && since() < newest;
+  }
+
+  function check(noticedAt) {
+    timer = null;
+    if (!isBehind()) return;
+    if (lastFrame() > noticedAt) return noticed(newest);
+    onDead();
+  }
+
+  function begin() {
+    newest = 0;
+  }
+
+  function stop() {
+    clearTimeout(timer);
+    timer = null;
+  }
+
+  return { noticed, begin, stop };
+}

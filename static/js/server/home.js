@@ -1,0 +1,35 @@
+/** What Home needs besides its lists: the workers, the last hour, and the health of the service. */
+
+import { isAtHome } from "../state/place.js";
+import * as change from "../state/state.js";
+import * as api from "./api.js";
+import { keepAsking } from "./loader.js";
+
+const WORKERS_MILLISECONDS = 2000;
+const STATISTICS_MILLISECONDS = 5000;
+const HEALTH_MILLISECONDS = 10000;
+
+/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+export function serveHome({ getState, update, failed }) {
+  async function load(name, get) {
+    try {
+      update(change.withLoaded, name, await get());
+    } catch (problem) {
+      failed(problem, (text) => update(change.withLoadError, name, text));
+    }
+  }
+
+  /** What the dialog covers is loaded once, and rests then. */
+  function isWanted() {
+    const { phase, isLeaving, place, workers, statistics } = getState();
+    const isCovered = place.tab !== null && workers !== null && statistics !== null;
+    return phase === "live" && !isLeaving && !isCovered && isAtHome(place);
+  }
+
+  const needs = [
+    keepAsking(() => load("workers", api.getWorkers), isWanted, WORKERS_MILLISECONDS),
+    keepAsking(() => load("statistics", api.getStatistics), isWanted, STATISTICS_MILLISECONDS),
+    keepAsking(() => load("health", api.getHealth), isWanted, HEALTH_MILLISECONDS),
+  ];
+  return () => needs.forEach((serve) => serve());
+}

@@ -1,0 +1,74 @@
+/** What changes the state because of clusters: their list, the rows and the form of the open view, what goes on elsewhere. Pure. */
+
+import { pageInstead } from "../paged_list.js";
+import { isAtHome } from "../place.js";
+import { allClicked, clicked } from "../selection.js";
+import { arranged, went } from "../state.js";
+import * as clusters from "./clusters.js";
+import { pathOf } from "./images.js";
+
+export function withCeph(state, apply, ...values) {
+  const ceph = apply(state.ceph, ...values);
+  return ceph === state.ceph ? state : { ...state, ceph };
+}
+
+/** As the server lists them: which list is asked for may follow from it. */
+export function withClusters(state, listed) {
+  return arranged(withCeph(state, clusters.withClusters, listed));
+}
+
+/** A request for the rows of the view begins. */
+export function viewLoadBegan(state) {
+  const loads = state.loads + 1;
+  return { ...withCeph(state, clusters.loadBegan, loads), loads };
+}
+
+/** `isHeld`: the person is in the rows. */
+export function withViewAnswer(state, number, page, isHeld, now) {
+  const next = arranged(withCeph(state, clusters.withAnswer, number, page, isHeld, now));
+  const { list } = next.ceph;
+  const instead = list === null ? null : pageInstead(list, list.results);
+  if (instead === null) return next;
+  return went({ ...next, needs: { ...next.needs, address: true } }, { ...next.place, view: { ...next.place.view, page: instead } });
+}
+
+/** Whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
+export function isViewSeen({ phase, isLeaving, place, store }) {
+  return phase === "live" && store !== null && !isLeaving && place.view !== null && place.tab === null && place.task === null;
+}
+
+/** Whether what goes on in clusters without a task is on the screen: on Home, unless there are no clusters, or with the
+ * pools of one. */
+export function isElsewhereSeen(state) {
+  const { phase, isLeaving, place, store, ceph } = state;
+  if (place.view !== null) return place.view.name === "pools" && isViewSeen(state) && ceph.clusters !== null;
+  return phase === "live" && store !== null && !isLeaving && place.tab === null && isAtHome(place) && ceph.clusters?.length !== 0;
+}
+
+export function withElsewhere(state, apply, ...values) {
+  const elsewhere = apply(state.elsewhere, ...values);
+  return elsewhere === state.elsewhere ? state : { ...state, elsewhere };
+}
+
+/** The form that is open over the view changes, unless it was closed meanwhile. */
+export function withViewForm(state, form, apply, ...values) {
+  const { form: now } = state.ceph;
+  return isSameForm(now, form) ? { ...state, ceph: { ...state.ceph, form: apply(now, ...values) } } : state;
+}
+
+export function isSameForm(one, other) {
+  return one !== null && one.kind === other.kind && one.poolId === other.poolId && one.fsid === other.fsid;
+}
+
+export function imageClicked(state, path, withShift) {
+  const { ceph } = state;
+  return { ...state, ceph: { ...ceph, selection: clicked(ceph.selection, imagePaths(state), path, withShift) } };
+}
+
+export function allImagesClicked(state) {
+  return { ...state, ceph: { ...state.ceph, selection: allClicked(state.ceph.selection, imagePaths(state)) } };
+}
+
+function imagePaths({ ceph }) {
+  return (ceph.list?.results ?? []).map(pathOf);
+}

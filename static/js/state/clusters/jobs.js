@@ -1,0 +1,7 @@
+/** The jobs that concern clusters, by the names that the server has for them. */
+
+const SETS_PGS = "pool_pgs";
+export const CREATES_POOL = "pool_create";
+export const MEASURES_IMAGES = "rbd_performance";
+
+export const CLUSTER_JOBS = [SETS_PGS, CREATES_POOL, MEASURES_IMAGES];

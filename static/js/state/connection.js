@@ -1,0 +1,94 @@
+/** The connection to the server's changes, and what its frames change of the state. Pure. */
+
+import * as announce from "./notices/announce.js";
+import { withEndings } from "./notices/toasts.js";
+import * as unseen from "./notices/unseen.js";
+import { retried } from "./paged_list.js";
+import { NO_NEEDS, eachSlice } from "./state.js";
+import { pruned, withLists } from "./tasks/lists.js";
+import * as openTask from "./tasks/open_task.js";
+import * as taskList from "./tasks/task_list.js";
+
+/** It is lost. What we show is as old as the moment at which it was: `lostAt`, by the clock of the server. */
+export function disconnected(state, serverStops, lostAt) {
+  const dataAt = state.phase === "live" || state.phase === "stopping" ? lostAt : state.dataAt;
+  return { ...state, dataAt, phase: serverStops ? "stopping" : "reconnecting" };
+}
+
+/** An attempt to connect again came to nothing. */
+export function attemptFailed(state) {
+  return { ...state, phase: "reconnecting" };
+}
+
+/** A frame of the feed. A type that is not known changes nothing. */
+export function withMessage(state, frame, now) {
+  const apply = { hello, changes, resync, stopping }[frame.type];
+  return apply ? apply(state, frame, now) : state;
+}
+
+function hello(state, frame) {
+  const isOther = state.store !== null && state.store !== frame.store;
+  const isFirst = state.store === null;
+  const next = {
+    ...state,
+    phase: "live",
+    isPolling: frame.way === "polling",
+    dataAt: null,
+    isUpdated: (frame.version ?? state.version) !== state.version,
+    store: frame.store,
+    revision: frame.revision,
+    counts: frame.counts,
+    pendingPercent: frame.pending_percent,
+    unseen: isOther ? unseen.unseenSince("") : state.unseen,
+  };
+  if (isFirst || isOther || frame.revision !== state.revision) return stale(next);
+  return withLists(next, retried);
+}
+
+function resync(state, frame) {
+  return stale({ ...state, revision: frame.revision });
+}
+
+function stopping(state) {
+  return { ...state, phase: "stopping" };
+}
+
+/** What we hold may have gaps: all is to be loaded, and answers that are under way are not for us. */
+function stale(state) {
+  const open = state.open && openTask.withGap(state.open);
+  const needs = { ...state.needs, failed: true };
+  const slices = eachSlice(state, (slice, part) => slice.withGap(part));
+  return withLists({ ...state, open, ...slices, unseen: unseen.unseenSince(state.unseen.seen), needs }, taskList.withGap);
+}
+
+function changes(state, frame, now) {
+  if (frame.since !== state.revision) return { ...state, needs: { ...state.needs, connect: true } };
+  const tasks = namedIn(state, frame);
+  const next = withLists(state, (list) => taskList.withFrame(list, frame));
+  return pruned({
+    ...next,
+    revision: frame.revision,
+    counts: frame.counts,
+    pendingPercent: frame.pending_percent,
+    unseen: unseen.withFrame(state.unseen, frame),
+    open: state.open && openTask.withFrame(state.open, frame),
+    ...eachSlice(state, (slice, part) => slice.withFrame(part, frame)),
+    toasts: withEndings(state.toasts, frame, (id) => tasks.get(id)?.description ?? `Task ${id}`, now),
+    ...announcing(state, announce.withFrame(state.announcement, frame, now)),
+  });
+}
+
+/** While something new is gathered the last sentence goes, so that the same one is read out once more. */
+function announcing({ announced }, announcement) {
+  return { announcement, announced: announcement.since === null ? announced : "" };
+}
+
+function namedIn(state, frame) {
+  const known = Object.values(state.lists).flatMap((list) => [...(list?.tasks.values() ?? [])]);
+  return new Map([...known, ...frame.tasks].map((task) => [task.id, task]));
+}
+
+/** What we know cannot be gone on from: as if nothing had been known but who we are and what is open. */
+export function begunAnew(state) {
+  return { ...withLists(state, taskList.withGap), store: null, revision: null, needs: NO_NEEDS };
+}

@@ -1,0 +1,14 @@
+/** Home, as in views.js: its lists are the pending tasks, those that run first, and those that failed. */
+
+export const home = {
+  name: "home",
+  title: "Home",
+  place: null,
+  state: {
+    lists: {
+      pending: { tab: "pending", search: "", ordering: "-status", page: 1, size: 8 },
+      failures: { tab: "failed", search: "", ordering: "-last_modified", page: 1, size: 5 },
+    },
+  },
+  keys: {},
+};

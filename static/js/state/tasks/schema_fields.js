@@ -1,0 +1,221 @@
+/** Fields made from a job's JSON Schema: what kind each is, what it expects, and an example. Pure. */
+
+import { counted } from "../../text/format.js";
+import { cut, jsonText, spaced } from "../../text/json.js";
+
+const SCALARS = ["integer", "number", "text", "boolean", "choice"];
+const ANYTHING_ELSE = "a valid";
+
+/**
+ * What the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` where values
+ * can be chosen from (choosing.js).
+ */
+export function fieldsOf(schema) {
+  const required = schema.required ?? [];
+  return Object.entries(schema.properties ?? {}).map(([name, own]) => ({
+    name,
+    label: own.title ?? labelOf(name),
+    description: own.description ?? "",
+    isRequired: required.includes(name),
+    hasDefault: "default" in own,
+    default: own.default ?? null,
+    offers: own["x-choices"] ?? null,
+    ...shapeOf(own, schema.$defs ?? {}),
+  }));
+}
+
+/** `round_seconds` is `Round seconds`. */
+function labelOf(name) {
+  const words = name.replaceAll("_", " ").trim() || name;
+  return words[0].toUpperCase() + words.slice(1);
+}
+
+function shapeOf(own, definitions) {
+  const { schema, isNullable } = withoutNull(own);
+  const plain = resolved(schema, definitions);
+  const kind = kindOf(plain, definitions, isNullable);
+  return {
+    kind,
+    isNullable,
+    hint: own["x-words"] ?? wordsOf(schema, definitions),
+    words: own["x-words"] ?? plain["x-words"] ?? "",
+    choices: kind === "choice" ? choicesOf(plain) : [],
+    items: kind === "list" ? itemOf(plain.items, definitions) : null,
+    example: kind === "json" ? jsonText(exampleOf(schema, definitions)) : "",
+    mayBeNegative: !(plain.minimum >= 0 || plain.exclusiveMinimum >= 0),
+  };
+}
+
+function withoutNull(schema) {
+  if (schema.enum?.includes(null)) {
+    return { schema: { ...schema, enum: schema.enum.filter((value) => value !== null) }, isNullable: true };
+  }
+  const members = schema.anyOf?.filter((member) => member.type !== "null");
+  if (members === undefined || members.length === schema.anyOf.length) return { schema, isNullable: false };
+  return { schema: members.length === 1 ? members[0] : { anyOf: members }, isNullable: true };
+}
+
+function resolved(schema, definitions) {
+  return schema.$ref === undefined ? schema : (definitions[nameOf(schema)] ?? {});
+}
+
+function nameOf({ $ref }) {
+  return $ref.slice($ref.lastIndexOf("/") + 1);
+}
+
+function kindOf(schema, definitions, isNullable = false) {
+  if (schema.enum !== undefined || schema.const !== undefined) return "choice";
+  if (schema.type === "boolean") return isNullable ? "choice" : "boolean";
+  if (schema.type === "string") return "text";
+  if (schema.type === "array") return isPlainList(schema, definitions) ? "list" : "json";
+  if (isNameOrNumber(schema)) return "name";
+  return SCALARS.includes(schema.type) ? schema.type : "json";
+}
+
+/** A name or the number of the same thing, like a pool's: digits are the number, unless they stand in quotes. */
+function isNameOrNumber({ anyOf = [] }) {
+  return ["string", "integer"].every((type) => anyOf.some((member) => member.type === type)) && anyOf.length === 2;
+}
+
+function isPlainList({ items, prefixItems }, definitions) {
+  if (!items || prefixItems !== undefined) return false;
+  return SCALARS.includes(kindOf(resolved(items, definitions), definitions));
+}
+
+function itemOf(items, definitions) {
+  const plain = resolved(items, definitions);
+  return { kind: kindOf(plain, definitions), choices: choicesOf(plain), words: plain["x-words"] ?? "" };
+}
+
+function choicesOf(schema) {
+  if (schema.type === "boolean") return [true, false];
+  return schema.enum ?? ("const" in schema ? [schema.const] : []);
+}
+
+// Words, the same as those of jobs/params.py as far as a schema has them.
+
+const OF_FORMAT = {
+  "date-time": "datetime",
+  date: "date",
+  time: "time",
+  duration: "timedelta",
+  uuid: "uuid",
+  decimal: "decimal",
+};
+
+function wordsOf(schema, definitions) {
+  if (schema["x-words"] !== undefined) return schema["x-words"];
+  if (schema.$ref !== undefined) return wordsOfReference(schema, definitions);
+  if (schema.enum !== undefined || schema.const !== undefined) return `one of ${choicesOf(schema).join(", ")}`;
+  if (schema.anyOf !== undefined) return schema.anyOf.map((member) => wordsOf(member, definitions)).join(" or ");
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${rangeWords(schema)}`;
+    case "number":
+      return `a number${rangeWords(schema)}`;
+    case "string":
+      return textWords(schema);
+    case "boolean":
+      return "true or false";
+    case "null":
+      return "null";
+    case "array":
+      return listWords(schema, definitions);
+    case "object":
+      return objectWords(schema, definitions);
+    default:
+      return "anything";
+  }
+}
+
+function wordsOfReference(schema, definitions) {
+  const target = resolved(schema, definitions);
+  const isNamed = target.anyOf !== undefined || target.type === "object";
+  return isNamed ? `${ANYTHING_ELSE} ${target.title ?? nameOf(schema)}` : wordsOf(target, definitions);
+}
+
+function rangeWords(schema) {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  const step = multipleOf === undefined ? "" : ` divisible by ${multipleOf}`;
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}${step}`;
+  const bounds = [
+    ["at least", minimum],
+    ["more than", exclusiveMinimum],
+    ["at most", maximum],
+    ["less than", exclusiveMaximum],
+  ];
+  const words = bounds.flatMap(([side, bound]) => (bound === undefined ? [] : [`of ${side} ${bound}`]));
+  return (words.length > 0 ? ` ${words.join(" and ")}` : "") + step;
+}
+
+function textWords({ format, minLength, maxLength, pattern }) {
+  if (format in OF_FORMAT) return `${ANYTHING_ELSE} ${OF_FORMAT[format]}`;
+  return `text${lengthWords(minLength, maxLength, "character")}${pattern ? ` that matches ${pattern}` : ""}`;
+}
+
+function lengthWords(low, high, unit) {
+  if (low !== undefined && high !== undefined) return ` of ${low === high ? "" : `${low} to `}${counted(high, unit, String)}`;
+  if (low !== undefined) return ` of at least ${counted(low, unit, String)}`;
+  return high === undefined ? "" : ` of at most ${counted(high, unit, String)}`;
+}
+
+function listWords({ items, prefixItems, minItems, maxItems }, definitions) {
+  if (prefixItems !== undefined) return `a list of ${prefixItems.map((item) => wordsOf(item, definitions)).join(", ")}`;
+  return `a list${lengthWords(minItems, maxItems, "item")}${eachWords("item", items, definitions)}`;
+}
+
+function objectWords({ title, additionalProperties }, definitions) {
+  return title ? `${ANYTHING_ELSE} ${title}` : `an object${eachWords("value", additionalProperties, definitions)}`;
+}
+
+function eachWords(unit, schema, definitions) {
+  const words = typeof schema === "object" ? wordsOf(schema, definitions) : "anything";
+  return words === "anything" ? "" : `, each ${unit} ${words}`;
+}
+
+/** What follows from leaving the field empty, where that is neither a mistake nor what one would think. */
+export function emptyText(field) {
+  if (field.isNullable && field.isRequired) return "may be empty";
+  if (field.isRequired || field.default === null) return "";
+  if (field.isNullable) return "empty means none";
+  return ["integer", "number", "json"].includes(field.kind) ? `empty means ${cut(spaced(field.default))}` : "";
+}
+
+// An example for what is typed as JSON.
+
+/** A small value of the right form; undefined where each one would hold another one of its own kind without end. */
+function exampleOf(schema, definitions, entered = []) {
+  if (schema.$ref !== undefined) {
+    if (entered.includes(schema.$ref)) return undefined;
+    return exampleOf(resolved(schema, definitions), definitions, [...entered, schema.$ref]);
+  }
+  const inner = (part) => exampleOf(part, definitions, entered);
+  if (schema.anyOf !== undefined) return bestOf(schema.anyOf.map(inner));
+  if (schema.type === "array") return listExample(schema, inner);
+  if (schema.type === "object") return objectExample(schema, inner);
+  return scalarExample(schema);
+}
+
+/** The first that shows most of its form. */
+function bestOf(examples) {
+  const parts = (example) => (typeof example === "object" ? Object.keys(example).length : 1);
+  return examples.filter((example) => example !== undefined).sort((one, other) => parts(other) - parts(one))[0];
+}
+
+function listExample({ items, prefixItems }, inner) {
+  const found = prefixItems !== undefined ? prefixItems.map(inner) : items ? [inner(items)] : [];
+  return found.includes(undefined) ? undefined : found;
+}
+
+function objectExample({ properties = {}, required = [], additionalProperties }, inner) {
+  if (typeof additionalProperties === "object") return { name: inner(additionalProperties) };
+  const found = required.map((name) => [name, inner(properties[name] ?? {})]);
+  return found.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(found);
+}
+
+function scalarExample(schema) {
+  const [choice] = choicesOf(schema);
+  if (choice !== undefined) return choice;
+  if (schema.type === "string") return "text";
+  return schema.minimum ?? (schema.multipleOf || 1);
+}

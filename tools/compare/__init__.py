@@ -1,0 +1,1 @@
+"""Compares two versions of Hourglass by what can be seen from outside."""
