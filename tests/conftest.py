@@ -25,6 +25,19 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=slow)
 
 
+SECONDS_WITHOUT_MARK = 5.0
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Names the tests that took long and are not marked as slow. Fails nothing, since any test is slow on a busy machine."""
+    passed = terminalreporter.stats.get("passed", [])
+    long = [report for report in passed if report.duration > SECONDS_WITHOUT_MARK and "slow" not in report.keywords]
+    if long:
+        terminalreporter.section(f"took over {SECONDS_WITHOUT_MARK:g} s and are not marked as slow")
+    for report in sorted(long, key=lambda report: -report.duration):
+        terminalreporter.write_line(f"{report.duration:.1f} s {report.nodeid}")
+
+
 @pytest.fixture
 def io_loop():
     """In place of pytest-tornado's own, which makes its loop the current one in a way that tornado warns of."""

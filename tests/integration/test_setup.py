@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASICS = ["bash", "cat", "dirname", "env", "ln", "mktemp", "rm", "sha256sum", "touch"]
+BASICS = ["bash", "cat", "dirname", "env", "ln", "rm", "sed", "sha256sum", "touch"]
 BINDINGS = ("rados", "rbd")
 PYTHON = "/usr/bin/python3"
 """The distribution's, as tools/setup takes it."""
@@ -214,12 +214,20 @@ def test_with_everything_there_all_tests_run(prepared):
 OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
 
 
-def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_and_are_reported_after_them(
+def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_with_their_name_on_each_line(
     prepared,
 ):
     install_all_but(prepared)
     done = prepared.run("test")
-    assert (done.returncode, done.stdout) == (0, f"pytest {OTHERS}\npytest tests/browser\npytest tests/ceph\n")
+    lines = ["browser: pytest tests/browser", "ceph: pytest tests/ceph", f"pytest {OTHERS}"]
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
+
+
+def test_only_the_slow_tests_run_if_they_are_asked_for(prepared):
+    install_all_but(prepared)
+    done = prepared.run("test", "--slow")
+    lines = ["browser: pytest -m slow tests/browser", "ceph: pytest -m slow tests/ceph", f"pytest -m slow {OTHERS}"]
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 
 # The other release of Ceph
@@ -235,10 +243,13 @@ def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
 
     done = prepared.run("test", "--full")
 
-    assert done.stdout.splitlines() == [
+    lines = done.stdout.splitlines()
+    assert sorted(lines[:3]) == [
+        "browser: pytest --full tests/browser ",
+        "ceph: pytest --full tests/ceph ",
         f"pytest --full {OTHERS} ",
-        "pytest --full tests/browser ",
-        "pytest --full tests/ceph ",
+    ]
+    assert lines[3:] == [
         "pytest tests/ceph /other",
         "there: run tools/test --full tests/ceph",
         "there: run tools/test --ignore=tests/ceph",
@@ -327,8 +338,8 @@ def test_a_failure_on_either_side_is_one_of_the_run(prepared, failing):
 def test_without_ceph_the_others_run_alone(prepared):
     install_all_but(prepared, "ceph-osd")
     done = prepared.run("test")
-    of_page = "pytest --ignore=tests/ceph tests/browser"
-    assert (done.returncode, done.stdout) == (1, f"pytest --ignore=tests/ceph --ignore=tests/browser\n{of_page}\n")
+    lines = ["browser: pytest --ignore=tests/ceph tests/browser", "pytest --ignore=tests/ceph --ignore=tests/browser"]
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (1, lines)
 
 
 def test_all_that_is_missing_is_installed_in_one_call(prepared):
