@@ -6,7 +6,6 @@ import asyncio
 import hmac
 import logging
 import secrets
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +22,12 @@ from accounts.accounts import Accounts, Identity
 from accounts.passwords import NOBODY, can_be_password, verify
 from config import Auth
 from handlers.http.limits import RefusedTally
+from jobs.clock import MINUTE_MS, steady_clock
 from jobs.errors import ServiceStopping, TooManyAttempts
 
 log = logging.getLogger("hourglass.signin")
 
-WINDOW_MS = 60_000
+WINDOW_MS = MINUTE_MS
 MOST_KEPT = 10_000
 LONGEST_LINE = 1500
 LONGEST_LINE_OF_ONE = 1200
@@ -40,11 +40,6 @@ Who = tuple[str, str]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-
-
-def monotonic_clock() -> int:
-    """Milliseconds of a clock that nobody can set."""
-    return time.monotonic_ns() // 1_000_000
 
 
 @lru_cache(1024)
@@ -247,7 +242,7 @@ class SignIn:
         self,
         accounts: Accounts,
         settings: Auth,
-        clock: Callable[[], int] = monotonic_clock,
+        clock: Callable[[], int] = steady_clock,
         refused: RefusedTally | None = None,
     ) -> None:
         self._accounts = accounts

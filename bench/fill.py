@@ -19,7 +19,8 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from bench.tales import DAY_MS, Tale, tales
+from bench.tales import Tale, tales
+from jobs.clock import DAY_MS, wall_clock
 from jobs.model.lifecycle import Change
 from jobs.model.search_words import split_words
 from jobs.model.task import RoundRecord, Status, Task
@@ -65,7 +66,7 @@ def fill(directory: Path, count: int, seed: int = 1, now: int | None = None) -> 
 
     Raises ValueError where it holds tasks already.
     """
-    now = time.time_ns() // 1_000_000 if now is None else now
+    now = wall_clock() if now is None else now
     path = directory / "hourglass.db"
     prepare_database(path)
     with closing(connect(path)) as connection:

@@ -66,8 +66,8 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
-    def time_ns(self) -> int:
-        return int(self.now * 1e9)
+    def wall_clock(self) -> int:
+        return int(self.now * 1e3)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -140,6 +140,7 @@ def _hour(images: Mapping[str, Sequence[str]]) -> tuple[list[float], int, int, f
     with ExitStack() as stack:
         for module in (measuring, performance):
             stack.enter_context(mock.patch.object(module, "time", clock))
+        stack.enter_context(mock.patch.object(measuring, "wall_clock", clock.wall_clock))
         rounds = _job(images)
         taken: list[float] = []
         largest = 0

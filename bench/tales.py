@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from jobs.clock import DAY_MS
 from jobs.model import lifecycle
 from jobs.model.lifecycle import Step
 from jobs.model.task import RoundRecord
 from jobs.store import Draft
 
-DAY_MS = 86_400_000
 SPAN_MS = 90 * DAY_MS
 COMMON_WORD = "pool"
 RARE_WORD = "okapi"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from accounts.accounts import Connection, run_beside_server
 from accounts.passwords import hash_password
 from accounts.reload_socket import ring
 from config import Parser, add_config_options, config_from
+from jobs.clock import wall_clock
 from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
 from logs import on_one_line
 
@@ -106,7 +106,7 @@ def _add(data_dir: Path, options: argparse.Namespace) -> str:
     name, role = options.name, options.role
     run_beside_server(data_dir, partial(accounts.check_new_name, name=name))
     password_hash = hash_password(_ask_password())
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     _change(data_dir, partial(accounts.add_user, name=name, role=role, password_hash=password_hash, now=now))
     return f"{name} may sign in now, as {role}."
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from handlers.http.operation import Schema
+from jobs.clock import parse_time
 from jobs.definition.composition import schema_of
 from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
 from jobs.definition.schemas import JSON_SCHEMA, json_schema
 from jobs.errors import InvalidInput, Mistakes, NotFound
 from jobs.live.views import Time
-from jobs.model.task import parse_time
 from jobs.queue.drafts import Submission
 
 LARGEST_ARRAY = 1000

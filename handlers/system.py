@@ -20,12 +20,11 @@ from handlers.views import (
     StatisticsView,
     WorkerListView,
 )
-from jobs.clock import wall_clock
+from jobs.clock import DAY_MS, MINUTE_MS, iso_time, wall_clock
 from jobs.definition.composition import schema_of
 from jobs.live.views import worker_view
-from jobs.model.task import Status, iso_time
-from jobs.queue.rest import DAY_MS
-from jobs.queue.retention import FAILED, FINISHED, MINUTE_MS
+from jobs.model.task import Status
+from jobs.queue.retention import FAILED, FINISHED
 from jobs.store import Due, DueTask, Minute
 
 MINUTES_SHOWN = 60
@@ -89,7 +88,7 @@ class StatisticsHandler(ApiHandler):
 
 def _minute_view(minute: Minute) -> MinuteView:
     return MinuteView(
-        minute=str(iso_time(minute.minute * MINUTE_MS)),
+        minute=iso_time(minute.minute * MINUTE_MS),
         created=minute.created,
         started=minute.started,
         finished=minute.finished,
@@ -125,7 +124,7 @@ class RetentionHandler(ApiHandler):
         rest = self.services.tasks.rest
         self.send(
             RetentionView(
-                until=str(iso_time(until)),
+                until=iso_time(until),
                 finished=await self._due(FINISHED, keeping.finished_days, until),
                 failed=await self._due(FAILED, keeping.failed_days, until),
                 changes_days=keeping.changes_days,
@@ -154,6 +153,6 @@ def _due_task_view(task: DueTask, kept_ms: int) -> DueTaskView:
         id=task.id,
         description=task.description,
         status=task.status,
-        last_modified=str(iso_time(task.last_modified)),
-        removed=str(iso_time(task.last_modified + kept_ms)),
+        last_modified=iso_time(task.last_modified),
+        removed=iso_time(task.last_modified + kept_ms),
     )

@@ -23,13 +23,14 @@ from handlers.views import (
     RoundListView,
     TaskListView,
 )
+from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.schemas import json_schema
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
-from jobs.model.task import Status, Task, iso_time
+from jobs.model.task import Status, Task
 from jobs.queue.bulk import delete_all
 from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
@@ -371,7 +372,7 @@ class InterruptionsHandler(ApiHandler):
         found = await self.services.tasks.store.interruptions(_task_id(task_id))
         self.send(
             InterruptionListView(
-                [InterruptionView(str(iso_time(one.at)), iso_time(one.resumed)) for one in found],
+                [InterruptionView(iso_time(one.at), iso_time(one.resumed)) for one in found],
             )
         )
 

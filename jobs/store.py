@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from histogram import REQUEST_SECONDS, Histogram
+from jobs.clock import DAY_MS
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
 from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
@@ -62,7 +63,7 @@ class RequestKey(Struct, frozen=True, kw_only=True):
     at: int
 
 
-KEYS_LAST_MS = 24 * 3600 * 1000
+KEYS_LAST_MS = DAY_MS
 """How long the key of a request is remembered."""
 
 

@@ -29,7 +29,7 @@ SECONDS_WITHOUT_MARK = 5.0
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Names the tests that took long and are not marked as slow. Fails none: on a busy machine any test is slow."""
+    """Names tests that took long and are not marked as slow. Fails none, since any test is slow on a busy machine."""
     passed = terminalreporter.stats.get("passed", [])
     long = [report for report in passed if report.duration > SECONDS_WITHOUT_MARK and "slow" not in report.keywords]
     if long:

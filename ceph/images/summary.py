@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from ceph.images.samples import (
     FIGURES,
@@ -17,6 +16,7 @@ from ceph.images.samples import (
     to_four_digits,
 )
 from ceph.state import Trouble
+from jobs.clock import iso_time
 
 MOST_POINTS = 100_000
 """Of all series together; a point has six figures, in at most 80 characters."""
@@ -106,7 +106,7 @@ def _series_of(busy: Sequence[str], samples: Sequence[Sample], interval_seconds:
     while len(busy) * len(samples) > MOST_POINTS and len(samples) > 1:
         samples = thinned(samples)
     return {
-        "at": [iso(sample.at) for sample in samples],
+        "at": [iso_time(sample.at) for sample in samples],
         "interval_seconds": to_four_digits(interval_seconds * max((sample.weight for sample in samples), default=1)),
         "images": {path: _columns(path, samples) for path in busy},
     }
@@ -115,11 +115,6 @@ def _series_of(busy: Sequence[str], samples: Sequence[Sample], interval_seconds:
 def _columns(path: str, samples: Sequence[Sample]) -> dict[str, list[float | None]]:
     rows = [sample.figures(path) for sample in samples]
     return {name: [row[place] if row else None for row in rows] for place, name in enumerate(FIGURES)}
-
-
-def iso(at: int) -> str:
-    """`2026-01-31T12:00:00.000Z`, from milliseconds since 1970."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # What a round says

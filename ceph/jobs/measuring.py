@@ -20,6 +20,7 @@ from ceph.images.samples import Answer, group_of, sample_of
 from ceph.images.summary import counted, error_of, in_bytes, message_of, output_of
 from ceph.jobs.retrying import RetryingClient, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
+from jobs.clock import wall_clock
 from jobs.definition.registry import Pause, Round
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
 
@@ -298,7 +299,7 @@ class Measuring:
     def _take(self, answers: Sequence[Answer]) -> Rounds[None]:
         found = self.found
         self._next_at = self._after_this()
-        sample = sample_of(answers, set(found.there), time.time_ns() // 1_000_000)
+        sample = sample_of(answers, set(found.there), wall_clock())
         found.series.add(sample)
         taken = found.series.taken
         if taken == self._wanted:

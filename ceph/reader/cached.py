@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from ceph.errors import ClusterError
+from jobs.clock import wall_clock
 
 # So long a failure stands for all who ask: a silent cluster must not be asked by each of a hundred browsers.
 FAILURE_LASTS_SECONDS = 2.0
@@ -76,7 +77,7 @@ class CachedReading(Generic[Value]):
 
     def know(self, value: Value) -> Reading[Value]:
         """Takes what somebody has read anyway."""
-        self.last = Reading(value, time.time_ns() // 1_000_000)
+        self.last = Reading(value, wall_clock())
         self.error = None
         self._known += 1
         self._fresh_until = time.monotonic() + self._lasts_seconds

@@ -14,9 +14,9 @@ from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_o
 from handlers.ceph.views import PoolView
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
+from jobs.clock import iso_time
 from jobs.errors import Conflict
 from jobs.live.views import Id, Percent, Time
-from jobs.model.task import iso_time
 from jobs.store import Created, RequestKey
 
 
@@ -47,7 +47,7 @@ def change_view(change: Change) -> ChangeView:
         after=change.after,
         percent=change.percent,
         text=change.text,
-        since=str(iso_time(change.since)),
+        since=iso_time(change.since),
     )
 
 

@@ -16,11 +16,11 @@ from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import text
+from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
 from jobs.definition.schemas import json_schema
 from jobs.live.views import TaskView
-from jobs.model.task import iso_time
 from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
@@ -79,7 +79,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
         rows = sorted_rows(rows, request.ordering, _KEYS, tie=lambda row: _place(row.image))
         return ImageListView(
             **self.page_frame(request, len(rows)),
-            as_of=str(iso_time(reading.as_of)),
+            as_of=iso_time(reading.as_of),
             unreadable=[unreadable_view(one) for one in reading.value.unreadable if pool in (None, one.pool)],
             results=[image_view(*row) for row in page_of(rows, request)],
         )

@@ -29,10 +29,11 @@ from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
 from handlers.http.query import truth
+from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.schemas import json_schema
 from jobs.errors import Conflict
-from jobs.model.task import Task, iso_time
+from jobs.model.task import Task
 from jobs.store import Created
 
 _WORDS = "letters, digits, _, - and ."
@@ -87,7 +88,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         rows = sorted_rows(rows, request.ordering, _POOL_KEYS, tie=lambda pool: pool.id)
         return PoolListView(
             **self.page_frame(request, len(rows)),
-            as_of=str(iso_time(reading.as_of)),
+            as_of=iso_time(reading.as_of),
             results=[self.pool_view(fsid, pool) for pool in page_of(rows, request)],
         )
 

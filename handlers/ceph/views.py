@@ -9,8 +9,8 @@ from msgspec import Meta, Struct, convert
 from ceph.images.result_store import ImageResult
 from ceph.reader.watch import ClusterWatch
 from ceph.state import ClusterState, Image, Pool, Unreadable
+from jobs.clock import iso_time
 from jobs.live.views import Amount, Count, Id, Time
-from jobs.model.task import iso_time
 
 NOT_YET = "it has not answered yet; its time limits are not over"
 Address = Annotated[str | None, Meta(description="of a page")]

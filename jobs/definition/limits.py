@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import reprlib
 from collections.abc import Mapping, Sequence
-from time import time_ns
 
+from jobs.clock import wall_clock
 from jobs.definition.registry import Round
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
@@ -38,7 +38,7 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
     of = _of(value, number, declared)
     return RoundRecord(
         number=number,
-        at=min(max(time_ns() // 1_000_000, 0), LATEST),
+        at=min(max(wall_clock(), 0), LATEST),
         seconds=min(max(seconds, 0.0), LONGEST_ROUND_SECONDS),
         percent=_percent(value.percent, number, of),
         of=of,

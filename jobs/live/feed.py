@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from concurrency.sharing import Sharing, Text
+from jobs.clock import iso_time, wall_clock
 from jobs.errors import HourglassError, NoSuchTask
 from jobs.live.views import (
     AliveFrame,
@@ -40,7 +40,7 @@ from jobs.live.views import (
     with_rounds,
 )
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
-from jobs.model.task import Changes, Head, Task, Watch, iso_time
+from jobs.model.task import Changes, Head, Task, Watch
 from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.feed")
@@ -563,7 +563,7 @@ def _by_watches(
 
 def _now() -> str:
     """The server's clock, for clients whose own is wrong."""
-    return str(iso_time(time.time_ns() // 1_000_000))
+    return iso_time(wall_clock())
 
 
 def _waking(seconds: float) -> asyncio.Future[None]:

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from jobs.clock import iso_time
 from jobs.engine import WorkerState
 from jobs.model.backlog import WaitingFor
-from jobs.model.task import Changes, KeptRound, Status, Task, Transition, iso_time
+from jobs.model.task import Changes, KeptRound, Status, Task, Transition
 
 encode = msgspec.json.Encoder().encode
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
-from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -26,8 +24,6 @@ class Status(StrEnum):
     def is_final(self) -> bool:
         return self in FINAL
 
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What a job may send: its worker looks before it sends, and the server looks again.
 MOST_MESSAGE_CHARACTERS = 1_000
@@ -234,25 +230,3 @@ class Changes(Struct, frozen=True):
 def utf8_bytes(text: str) -> int:
     """How many bytes a text takes in UTF-8. It is only encoded if it is not ASCII."""
     return len(text) if text.isascii() else len(text.encode())
-
-
-def iso_time(milliseconds: int | None) -> str | None:
-    """UTC as ISO 8601 with milliseconds and Z, e.g. 2026-01-31T12:00:00.250Z."""
-    if milliseconds is None:
-        return None
-    return f"{_second_text(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
-
-
-@lru_cache(maxsize=1024)
-def _second_text(seconds: int) -> str:
-    """Most times of a frame or a list lie in few seconds."""
-    return (EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat(timespec="seconds")
-
-
-def parse_time(text: str) -> int:
-    """Milliseconds since 1970 from ISO 8601, what is less cut off. Raises ValueError where it is none, or has no time
-    zone; OverflowError where it is, in UTC, beyond the years 1 to 9999, which `iso_time` could not show."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time needs a time zone, e.g. 2026-01-31T12:00:00Z")
-    return (moment.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)

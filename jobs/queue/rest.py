@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jobs.clock import steady_clock, wall_clock
-
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
+from jobs.clock import DAY_MS, HOUR_MS, steady_clock, wall_clock
 
 
 class Rest:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from jobs.clock import wall_clock
+from jobs.clock import DAY_MS, MINUTE_MS, wall_clock
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
-from jobs.queue.rest import DAY_MS, Rest
+from jobs.queue.rest import Rest
 from jobs.store import KEYS_LAST_MS, SearchableStore
 
 log = logging.getLogger("hourglass.retention")
 
-MINUTE_MS = 60_000
 MINUTES_KEPT = 120
 LONGEST_SLEEP_SECONDS = 3600.0
 LONGEST_SLEEP_RESTING_SECONDS = 600.0

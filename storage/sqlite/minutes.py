@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from msgspec.structs import asdict, replace
 
+from jobs.clock import MINUTE_MS
 from jobs.model.task import Status, Task
 from jobs.store import Minute
 from storage.sqlite.database import Transaction
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
-
-MINUTE_MS = 60_000
 
 
 def count_created(transaction: Transaction, at: int) -> None:

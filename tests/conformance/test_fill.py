@@ -10,9 +10,10 @@ from contextlib import closing
 import pytest
 
 from bench.fill import CHANGES_DAYS, QUIET_MS, fill
-from bench.tales import ABSENT_WORD, COMMON_WORD, DAY_MS, RARE_TASKS, RARE_WORD, SPAN_MS, tales
+from bench.tales import ABSENT_WORD, COMMON_WORD, RARE_TASKS, RARE_WORD, SPAN_MS, tales
+from jobs.clock import DAY_MS, MINUTE_MS
 from jobs.model.task import Status
-from jobs.queue.retention import MINUTE_MS, MINUTES_KEPT
+from jobs.queue.retention import MINUTES_KEPT
 from jobs.store import ListQuery
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite

@@ -8,11 +8,11 @@ import sqlite3
 
 import pytest
 
+from jobs.clock import DAY_MS
 from tests.support.service import Client, basic
 
 LATER = "2999-01-01T00:00:00Z"
 TIMES = "expected a whole number from 1 to 1000000"
-DAY_MS = 24 * 3600 * 1000
 
 
 def waiting(times=1, **fields):

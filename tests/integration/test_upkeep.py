@@ -9,12 +9,12 @@ import sqlite3
 
 import pytest
 
+from jobs.clock import DAY_MS
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
 LATER = "2999-01-01T00:00:00Z"
 NEVER = "/nonexistent/never"
-DAY_MS = 24 * 3600 * 1000
 PENDING = "status=Not%20Started&status=Running"
 
 

@@ -108,7 +108,7 @@ def test_a_worker_knows_nothing_of_the_server(path):
 
 @pytest.mark.parametrize("path", under("storage"))
 def test_storage_knows_the_model_of_tasks_and_nothing_else_of_the_house(path):
-    allowed = {"jobs", "jobs.model", "jobs.store", "jobs.errors", "concurrency"}
+    allowed = {"jobs", "jobs.model", "jobs.store", "jobs.errors", "jobs.clock", "concurrency"}
     found = imports_any(path, "jobs", "handlers", "tornado", "config", "server")
 
     assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in allowed - {"jobs"})} == set()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ceph.images.samples import FIGURES, Sample, Sizes, as_unpacked
-from ceph.images.summary import in_bytes, iso, result_of
+from ceph.images.summary import in_bytes, result_of
 
 NOW = 1_700_000_000_000
 DISK, IDLE = "rbd/disk", "rbd/idle"
@@ -81,7 +81,6 @@ def test_the_series_tells_when_each_sample_was_taken():
 
     assert series["at"] == ["2023-11-14T22:13:20.000Z", "2023-11-14T22:13:21.000Z"]
     assert series["interval_seconds"] == 1
-    assert iso(NOW + 7) == "2023-11-14T22:13:20.007Z"
 
 
 @pytest.mark.parametrize(

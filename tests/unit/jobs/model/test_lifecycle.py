@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from jobs.clock import iso_time, parse_time
 from jobs.errors import StatusChanged
 from jobs.model import lifecycle
 from jobs.model.lifecycle import Removed
-from jobs.model.task import RoundRecord, Status, Task, iso_time, parse_time
+from jobs.model.task import RoundRecord, Status, Task
 
 NEW = Task(id=1, job="plain", params="{}", description="Counting", metadata="{}", created=1000, last_modified=1000)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queue.rest import DAY_MS, Rest
+from jobs.clock import DAY_MS
+from jobs.queue.rest import Rest
 
 NOW = 1000 * DAY_MS
 HOUR_MS = DAY_MS // 24

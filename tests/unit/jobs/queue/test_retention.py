@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 
+from jobs.clock import DAY_MS
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import DAY_MS, Rest
+from jobs.queue.rest import Rest
 from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
 from jobs.store import KEYS_LAST_MS
 
