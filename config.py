@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 from msgspec import Meta
 
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
 from jobs.definition.expected import shown
 from jobs.definition.params import Origins, parameters_of, read_section, unknown
@@ -90,14 +91,6 @@ class Jobs:
 
 
 @dataclass(frozen=True)
-class Auth:
-    session_days: Annotated[int, Meta(ge=1, le=36_500)] = 14
-    wrong_passwords: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
-    lockout_seconds: Seconds = 60
-    basic_seconds: Seconds = 60
-
-
-@dataclass(frozen=True)
 class Retention:
     """0 is for ever, and all."""
 
@@ -140,7 +133,7 @@ CORE_SECTIONS: Mapping[str, type] = {
     "storage": Storage,
     "workers": Workers,
     "jobs": Jobs,
-    "auth": Auth,
+    "auth": AuthSettings,
     "retention": Retention,
     "monitoring": Monitoring,
     "limits": Limits,
@@ -162,7 +155,7 @@ class Config:
     storage: Storage
     workers: Workers
     modules: tuple[str, ...]
-    auth: Auth
+    auth: AuthSettings
     retention: Retention
     monitoring: Monitoring
     limits: Limits
@@ -286,7 +279,7 @@ def _config(texts: Texts, origins: Origins) -> Config:
         storage=_section(Storage, "storage", texts, origins),
         workers=_section(Workers, "workers", texts, origins),
         modules=_section(Jobs, "jobs", texts, origins).modules,
-        auth=_section(Auth, "auth", texts, origins),
+        auth=_section(AuthSettings, "auth", texts, origins),
         retention=_section(Retention, "retention", texts, origins),
         monitoring=_section(Monitoring, "monitoring", texts, origins),
         limits=_section(Limits, "limits", texts, origins),

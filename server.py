@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from handlers.http.server import Server
     from handlers.services import Services, Tasks
     from jobs.engines.local.pool import WorkerPool
-    from storage.sqlite import SqliteStores
+    from storage.stores import Stores
 
 VERSION = "0.1.0"
 LAST_ANSWERS_SECONDS = 5.0
@@ -44,8 +44,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         if argv[:1] == ["user"]:
             from commands.user import main as user_main
+            from storage.sqlite.accounts import accounts_beside_server
 
-            return user_main(argv[1:])
+            return user_main(argv[1:], accounts_beside_server)
         return _serve(argv)
     except (ConfigError, StartError, StorageUnavailable) as error:
         streams.say(logs.on_one_line(str(error)))
@@ -96,7 +97,7 @@ async def open_tasks(
     stack: AsyncExitStack,
     *,
     before_wait: Callable[[], None] = lambda: None,
-    on_stores: Callable[[SqliteStores], Awaitable[None]] | None = None,
+    on_stores: Callable[[Stores], Awaitable[None]] | None = None,
 ) -> Tasks:
     """Opens what tasks need, in order; the stack closes it in reverse. Raises ConfigError, StartError.
 
@@ -232,7 +233,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         def announce() -> None:
             log.info("version %s starts at %s with the data in %s", VERSION, address, config.storage.data_dir)
 
-        async def on_stores(stores: SqliteStores) -> None:
+        async def on_stores(stores: Stores) -> None:
             accounts.append(await _open_accounts(config, stores, admin_password))
             announce()
 
@@ -288,13 +289,13 @@ def _bind(config: Config) -> list[socket]:
         ) from error
 
 
-async def _open_accounts(config: Config, stores: SqliteStores, admin_password: str | None) -> Accounts:
+async def _open_accounts(config: Config, stores: Stores, admin_password: str | None) -> Accounts:
     """Reads who may sign in. On the first start there is an admin, whose password is shown unless it was given."""
     import streams
     from accounts.accounts import Accounts
     from jobs.clock import wall_clock
 
-    accounts = Accounts(stores.database, config.storage.data_dir, wall_clock)
+    accounts = Accounts(stores.accounts, config.storage.data_dir, wall_clock)
     await accounts.load()
     password = await accounts.ensure_admin(admin_password)
     if password is not None and streams.current:
@@ -304,24 +305,27 @@ async def _open_accounts(config: Config, stores: SqliteStores, admin_password: s
 
 
 async def _open_services(config: Config, tasks: Tasks, accounts: Accounts, stack: AsyncExitStack) -> Services:
-    """Opens what answers requests, and the bell by which commands report changes of users."""
+    """Opens what answers requests, and the socket on which commands report changes of users."""
+    from functools import partial
+
+    from accounts.expiry import SignInExpiry
     from accounts.reload_socket import listen
-    from accounts.sign_ins import SignIns
     from accounts.signin import SignIn
     from handlers.http.connections import Connections
     from handlers.http.limits import ClientLimits
     from handlers.services import Services
+    from jobs.clock import wall_clock
     from processes.descriptors import descriptor_limit
 
-    sign_ins = SignIns(accounts)
-    stack.callback(sign_ins.close)
+    expiry = SignInExpiry(accounts, wall_clock)
+    stack.callback(expiry.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
     processes = config.workers.count + len(config.clusters)
     limits = ClientLimits.of(config.limits, descriptor_limit(), processes)
-    sign_in = SignIn(accounts, config.auth, refused=limits.refused)
+    sign_in = SignIn(accounts, config.auth, count_refused=partial(limits.refused.add, "sign_ins"))
     stack.callback(sign_in.close)
     tasks.feed.unread.on_change = limits.answers.change
-    return Services(config, VERSION, tasks, accounts, sign_in, sign_ins, Connections(), limits)
+    return Services(config, VERSION, tasks, accounts, sign_in, expiry, Connections(), limits)
 
 
 def _listen(services: Services, sockets: list[socket]) -> Server:

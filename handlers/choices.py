@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query
 from handlers.http.problems import Refusal
-from handlers.http.query import text
+from handlers.http.query import QueryParameter
 from jobs.definition.choices import Choice, Choices
 from jobs.definition.params import check_query
 from jobs.definition.registry import Job
@@ -44,8 +44,8 @@ class ChoicesHandler(PagingHandler):
         "GET": Operation(
             answers={200: ChoiceListView},
             query={
-                "job": text.about("the job", required=True),
-                "parameter": text.about("one of its parameters that has choices", required=True),
+                "job": QueryParameter(str, "the job", required=True),
+                "parameter": QueryParameter(str, "one of its parameters that has choices", required=True),
                 **_PAGE,
             },
             other_query="the values of the parameters that the choices depend on, by their names",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from handlers.http.api import API, ApiHandler
-from handlers.http.query import Query, held_seconds
+from handlers.http.query import QueryParameter, held_seconds
 from jobs.clock import wall_clock
 from jobs.errors import NoSuchTask
 from jobs.live.views import TaskView
@@ -21,21 +22,23 @@ from jobs.store import Created, RequestKey
 LONGEST_KEY = 255
 
 
+_KEY_WORDS = f"1 to {LONGEST_KEY} printable characters of ASCII"
+_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
+
+
 def _read_key(given: str) -> str:
     if not (0 < len(given) <= LONGEST_KEY and given.isascii() and given.isprintable()):
-        raise ValueError(f"expected 1 to {LONGEST_KEY} printable characters of ASCII, got {len(given)} characters")
+        raise ValueError(f"expected {_KEY_WORDS}, got {len(given)} characters")
     return given
 
 
-_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
+_Key = Annotated[str, Meta(extra={"read": _read_key, "words": _KEY_WORDS}, extra_json_schema=_KEY_SCHEMA)]
 CREATING_HEADERS = {
-    "Idempotency-Key": Query(_read_key, _KEY_SCHEMA, "creates at most one task for this key within 24 hours"),
-    "Prefer": Query(str, {"type": "string"}, "wait=SECONDS: answer when the task is final, or when they are over"),
+    "Idempotency-Key": QueryParameter(_Key, "creates at most one task for this key within 24 hours"),
+    "Prefer": QueryParameter(str, "wait=SECONDS: answer when the task is final, or when they are over"),
 }
 APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
 LOCATED = {"Location": "the address of the task", **APPLIED}
-
-
 WAIT_FOR_END = held_seconds("answer when the task is final, or when so many seconds are over")
 
 

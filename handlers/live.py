@@ -15,12 +15,12 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from accounts.accounts import Identity
-from accounts.sign_ins import Lasting
+from accounts.expiry import BoundToSignIn
+from accounts.model import Identity
 from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
-from handlers.http.query import held_seconds, read_query, whole
+from handlers.http.query import QueryParameter, held_seconds, integer, read_query
 from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
@@ -126,7 +126,7 @@ class ChangesHandler(ApiHandler):
         "GET": Operation(
             answers={200: ChangesFrame | ResyncFrame},
             query={
-                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
+                "since": QueryParameter(integer(0), "a revision, a whole number of at least 0", required=True),
                 "wait": held_seconds("answer when there is something, or when they are over"),
             },
         ),
@@ -148,7 +148,9 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={101: None},
-            query={"since": whole(0).about("the last revision that the client has; without it, from now on")},
+            query={
+                "since": QueryParameter(integer(0), "the last revision that the client has; without it, from now on")
+            },
             problems=(403, 426),
             sends=HelloFrame | ChangesFrame | ResyncFrame | AliveFrame | StoppingFrame,
             receives=WatchOrder | UnwatchOrder,
@@ -159,7 +161,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.subscriber: Subscriber | None = None
-        self.lasting: Lasting | None = None
+        self.bound: BoundToSignIn | None = None
 
     async def prepare(self) -> None:
         self.refuse_large_body()
@@ -212,7 +214,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if not self._keep_alive():
             return
         self.services.connections.add(self)
-        self.lasting = self.services.sign_ins.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
+        self.bound = self.services.expiry.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
         feed = self.services.tasks.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
@@ -236,8 +238,8 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self.services.connections.remove(self)
-        if self.lasting is not None:
-            self.services.sign_ins.remove(self.lasting)
+        if self.bound is not None:
+            self.services.expiry.remove(self.bound)
         if self.subscriber is not None:
             self.services.tasks.feed.unsubscribe(self.subscriber)
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
-from handlers.http.query import number, whole
+from handlers.http.query import QueryParameter, integer, number
 from handlers.views import (
     DueTaskView,
     DueView,
@@ -109,10 +109,10 @@ class RetentionHandler(ApiHandler):
         "GET": Operation(
             answers={200: RetentionView},
             query={
-                "within_days": number(0, LONGEST_FORESIGHT_DAYS, "a number of days").about(
-                    "how far to look ahead; the default is 7"
+                "within_days": QueryParameter(
+                    number(0, LONGEST_FORESIGHT_DAYS, "a number of days"), "how far to look ahead; the default is 7"
                 ),
-                "limit": whole(1, 500).about("how many tasks of each kind to show; the default is 50"),
+                "limit": QueryParameter(integer(1, 500), "how many tasks of each kind to show; the default is 50"),
             },
         ),
     }

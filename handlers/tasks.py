@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from handlers.creating import CREATING_HEADERS, LOCATED, WAIT_FOR_END, AnsweringHandler, CreatingHandler
 from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.problems import problem
-from handlers.http.query import Cursor, cursor, one_of, text, truth, whole, words
+from handlers.http.query import BOOLEAN, CURSOR, WORDS, Cursor, QueryParameter, integer, one_of
 from handlers.submissions import LARGEST_ARRAY, submission_of, submission_schema
 from handlers.views import (
     CreatedView,
@@ -24,8 +24,8 @@ from handlers.views import (
     TaskListView,
 )
 from jobs.clock import iso_time
-from jobs.definition.params import Parameter, validate
-from jobs.definition.schemas import json_schema
+from jobs.definition.params import validated
+from jobs.definition.schemas import schema_of_struct
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
@@ -39,25 +39,34 @@ LARGEST_PAGE = 500
 LARGEST_BULK = 1000
 LARGEST_DELETE = 10_000
 
-_EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
-_FORCE = truth.about("do not wait for the round under way, kill its worker")
+_EXPECTED = QueryParameter(one_of("pending", "final", "stopping"), "act only on tasks that are still so")
+_FORCE = QueryParameter(BOOLEAN, "do not wait for the round under way, kill its worker")
 _FILTERS = {
-    "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
-    "job": text.about("tasks of this job"),
-    "search": words.about(
+    "status": QueryParameter(one_of(*(status.value for status in Status)), "tasks of these statuses", repeatable=True),
+    "job": QueryParameter(str, "tasks of this job"),
+    "search": QueryParameter(
+        WORDS,
         "words of the description, at most 20 different ones: all must occur, each as the beginning of a word, in "
-        "scripts without spaces (Chinese, Japanese, Thai …) anywhere"
+        "scripts without spaces (Chinese, Japanese, Thai …) anywhere",
     ),
-    "created_by": text.about("tasks that this user created"),
+    "created_by": QueryParameter(str, "tasks that this user created"),
 }
 
-_PIN = (Parameter("pinned", bool),)
-_TaskId = Annotated[int, Meta(ge=1, le=2**53)]
-_DELETION = (
-    Parameter("ids", Annotated[list[_TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]),
-    Parameter("if_status", Expected | None, None),
-    Parameter("force", bool, False),
-)
+TaskId = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class TaskChange(Struct, forbid_unknown_fields=True):
+    """What can be changed of a task."""
+
+    pinned: bool
+
+
+class BulkDeletion(Struct, forbid_unknown_fields=True):
+    """Which tasks to delete, and how."""
+
+    ids: Annotated[list[TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]
+    if_status: Expected | None = None
+    force: bool = False
 
 
 class DeletingHandler(ApiHandler):
@@ -78,12 +87,13 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             answers={200: TaskListView},
             query={
                 **_FILTERS,
-                "ordering": one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)).about(
-                    "what the list is sorted by, turned round by a leading -; the default is -last_modified"
+                "ordering": QueryParameter(
+                    one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)),
+                    "what the list is sorted by, turned round by a leading -; the default is -last_modified",
                 ),
-                "page": whole(1, 1_000_000_000).about("which page, from 1"),
-                "pageSize": whole(1, LARGEST_PAGE).about("how many tasks a page has; the default is 50"),
-                "after": cursor.about("where the page before has ended, as its `next` says"),
+                "page": QueryParameter(integer(1, 1_000_000_000), "which page, from 1"),
+                "pageSize": QueryParameter(integer(1, LARGEST_PAGE), "how many tasks a page has; the default is 50"),
+                "after": QueryParameter(CURSOR, "where the page before has ended, as its `next` says"),
             },
         ),
         "POST": Operation(
@@ -97,10 +107,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         "DELETE": Operation(
             answers={200: DeletionsView},
             query={
-                "id": whole(1).about("tasks by their ids", repeatable=True),
+                "id": QueryParameter(integer(1), "tasks by their ids", repeatable=True),
                 **_FILTERS,
-                "count": whole(0).about("how many tasks the filter is believed to match"),
-                "as_of": whole(0).about("a revision: leave alone what has come, or ended, after it"),
+                "count": QueryParameter(integer(0), "how many tasks the filter is believed to match"),
+                "as_of": QueryParameter(integer(0), "a revision: leave alone what has come, or ended, after it"),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -245,7 +255,10 @@ class TaskHandler(AnsweringHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: TaskView}, query={"wait": WAIT_FOR_END}, problems=(404,)),
         "PUT": Operation(
-            answers={200: TaskView}, body=lambda _: json_schema(_PIN), example={"pinned": True}, problems=(403, 404)
+            answers={200: TaskView},
+            body=lambda _: schema_of_struct(TaskChange),
+            example={"pinned": True},
+            problems=(403, 404),
         ),
         "DELETE": Operation(
             answers={200: TaskView, 204: None},
@@ -266,9 +279,8 @@ class TaskHandler(AnsweringHandler):
     async def put(self, task_id: str) -> None:
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
-        values = validate(_PIN, self.json(), "a change of a task")
-        pinned = await self.services.tasks.queue.pin(number, values["pinned"] is True, self.check_actor)
-        await self.answer_task(pinned)
+        change = validated(TaskChange, self.json(), "a change of a task")
+        await self.answer_task(await self.services.tasks.queue.pin(number, change.pinned, self.check_actor))
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
@@ -307,7 +319,7 @@ class DeleteHandler(DeletingHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: DeletionsView},
-            body=lambda _: json_schema(_DELETION),
+            body=lambda _: schema_of_struct(BulkDeletion),
             example={"ids": [17, 18], "if_status": "pending"},
             problems=(403,),
         ),
@@ -315,9 +327,9 @@ class DeleteHandler(DeletingHandler):
 
     async def post(self) -> None:
         """Aborts the pending and deletes the final ones, as DELETE does, however long the address would become."""
-        given: dict[str, Any] = validate(_DELETION, self.json(), "a deletion")
-        expected: Expected | None = given["if_status"]
-        await self.delete_tasks([(task_id, expected) for task_id in dict.fromkeys(given["ids"])], given["force"])
+        deletion = validated(BulkDeletion, self.json(), "a deletion")
+        ids = dict.fromkeys(deletion.ids)
+        await self.delete_tasks([(task_id, deletion.if_status) for task_id in ids], deletion.force)
 
 
 class RetryHandler(CreatingHandler):
@@ -344,7 +356,7 @@ class RoundsHandler(ApiHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={200: RoundListView},
-            query={"after": whole(0).about("rounds with a higher number")},
+            query={"after": QueryParameter(integer(0), "rounds with a higher number")},
             problems=(404,),
         ),
     }

@@ -15,12 +15,14 @@ from ceph.reader.watch import ClusterWatch
 from ceph.state import Pool
 from handlers.ceph.views import PoolView, pool_view
 from handlers.creating import CreatingHandler
-from handlers.http.query import truth
+from handlers.http.query import BOOLEAN, QueryParameter
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
 from jobs.queue.drafts import Submission
 
-STALE = truth.about("answer what was last read, whatever its age, where the cluster does not answer at once")
+STALE = QueryParameter(
+    BOOLEAN, "answer what was last read, whatever its age, where the cluster does not answer at once"
+)
 TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
 
 

@@ -15,7 +15,7 @@ from handlers.ceph.views import ImageListView, image_view, unreadable_view
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
-from handlers.http.query import text
+from handlers.http.query import QueryParameter
 from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
@@ -57,7 +57,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
         "GET": Operation(
             answers={200: ImageListView},
             query={
-                "pool": text.about("images of this pool"),
+                "pool": QueryParameter(str, "images of this pool"),
                 **page_query([*_KEYS], "pool", "images"),
                 "stale": STALE,
             },

@@ -14,7 +14,7 @@ import msgspec
 
 from handlers.http.api import API, LARGEST_BODY_BYTES, ApiHandler
 from handlers.http.operation import Operation, Schema
-from handlers.http.query import Query
+from handlers.http.query import QueryParameter
 from handlers.http.service import OLD_COOKIE
 from handlers.services import Services
 from handlers.views import ProblemView
@@ -202,7 +202,7 @@ def _summary(described: object) -> str:
     return (inspect.getdoc(described) or "").partition("\n")[0].removesuffix(".")
 
 
-def _parameter(name: str, place: str, query: Query) -> Schema:
+def _parameter(name: str, place: str, query: QueryParameter) -> Schema:
     schema = dict(query.schema)
     return {
         "name": name,

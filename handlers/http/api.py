@@ -9,13 +9,13 @@ from typing import Any, ClassVar, TypeVar
 
 from tornado.web import HTTPError
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from concurrency.turns import asked_by
 from handlers.http.base import LARGEST_IGNORED_BODY_BYTES
 from handlers.http.limits import LimitReached, Places
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal, json_or_invalid
-from handlers.http.query import Query, read_query
+from handlers.http.query import QueryParameter, read_query
 from handlers.http.service import READS, ServiceHandler
 from handlers.services import Services
 from jobs.errors import InvalidInput
@@ -133,12 +133,12 @@ class ApiHandler(ServiceHandler):
         """The last value of a parameter."""
         return self.values[name][-1] if name in self.values else default
 
-    def request_header(self, name: str, by: Query) -> object:
+    def request_header(self, name: str, by: QueryParameter) -> object:
         """A header of the request, None where it is not there. Raises InvalidInput."""
         given = self.request.headers.get(name)
         return None if given is None else self.header_value(name, given, by)
 
-    def header_value(self, name: str, given: str, by: Query) -> Any:
+    def header_value(self, name: str, given: str, by: QueryParameter) -> Any:
         """What a header says. Raises InvalidInput."""
         try:
             return by.read(given)
@@ -167,11 +167,11 @@ class ApiHandler(ServiceHandler):
         identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as limit:
-                lasting = self.services.sign_ins.add(identity, lambda: limit.reschedule(loop.time()))
+                bound = self.services.expiry.add(identity, lambda: limit.reschedule(loop.time()))
                 try:
                     return await waiting
                 finally:
-                    self.services.sign_ins.remove(lasting)
+                    self.services.expiry.remove(bound)
         except TimeoutError:
             self.check_sign_in(identity)
             raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.http.query import Query
+from handlers.http.query import QueryParameter
 from jobs.definition.registry import Registry
 
 Schema = dict[str, Any]
@@ -22,9 +22,9 @@ class Operation:
     server sees them."""
 
     answers: Mapping[int, object]
-    query: Mapping[str, Query] = field(default_factory=dict)
+    query: Mapping[str, QueryParameter] = field(default_factory=dict)
     other_query: str = ""
-    headers: Mapping[str, Query] = field(default_factory=dict)
+    headers: Mapping[str, QueryParameter] = field(default_factory=dict)
     body: Callable[[Registry], Schema] | None = None
     example: object = None
     takes_form: bool = False

@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from jobs.definition.expected import shown
-from jobs.definition.params import REQUIRED, validate
+from jobs.definition.params import REQUIRED, validated
 from jobs.definition.registry import Job, Registry, RunLimits
-from jobs.definition.steps import A_STEP, MOST_STEPS, STEP_PARAMETERS, Step, Steps
+from jobs.definition.schemas import object_schema
+from jobs.definition.steps import A_STEP, MOST_STEPS, Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
 from jobs.model.task import MOST_LOCK_CHARACTERS
 
@@ -42,12 +43,9 @@ def _step_schema(job: Job, definitions: dict[str, Any]) -> dict[str, Any]:
     names = {name: name if name == Step.__name__ else f"{job.name}.{name}" for name in own}
     definitions |= {names[name]: _renamed(one, names) for name, one in own.items() if name != Step.__name__}
     needs_params = ["params"] if params["required"] else []
-    return {
-        "type": "object",
-        "properties": {"job": {"const": job.name}, "params": _renamed(params, names)},
-        "required": ["job", *needs_params],
-        "additionalProperties": False,
-    }
+    return object_schema(
+        {"job": {"const": job.name}, "params": _renamed(params, names)}, required=["job", *needs_params]
+    )
 
 
 def _renamed(part: Any, names: Mapping[str, str]) -> Any:
@@ -167,7 +165,7 @@ class _Checking:
             self.mistakes.add(place, f"expected a step {A_STEP}, got {shown(given)}")
             return Step("")
         try:
-            step = Step(**validate(STEP_PARAMETERS, given, "a step"))  # type: ignore[arg-type]
+            step = validated(Step, given, "a step")
             job = self._job(step.job, level + 1)
         except InvalidInput as error:
             self.mistakes.take(error, f"{place}.")

@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Final, get_args, get_origin, get_type_hints
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import NODEFAULT, UNSET, Meta, Struct
 from msgspec import inspect as types
 
-from jobs.definition.expected import ANY_OTHER_TYPE, expectation, shown
+from jobs.definition.expected import ANY_OTHER_TYPE, LONGEST_SHOWN_VALUE, expectation, shown
 from jobs.errors import ConfigError, InvalidInput, Mistakes
 
+_INTEGER = re.compile(r"-?[0-9]{1,16}")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+"""As JSON has it; `float` takes much else, 1_0 and the digits of other scripts."""
 SWITCH_WORDS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 REQUIRED: Final = UNSET
 """The default of a parameter that has none."""
+
+
+AnyStruct = TypeVar("AnyStruct", bound=Struct)
 
 
 class Parameter(Struct, frozen=True):
@@ -75,6 +83,22 @@ def check_text(text: str, type_: object) -> object:
             return _convert(text, type_, got=text, strict=False)
 
 
+def check_query_text(text: str, type_: object) -> object:
+    """Returns the value of one parameter in an address: numbers, true and false as in JSON, all else as it is.
+
+    Raises ValueError as `check` does.
+    """
+    value: object = text
+    match _without_metadata(types.type_info(type_)):
+        case types.IntType() if _INTEGER.fullmatch(text):
+            value = int(text)
+        case types.FloatType() if _NUMBER.fullmatch(text):
+            value = float(text)
+        case types.BoolType():
+            value = {"true": True, "false": False}.get(text, text)
+    return _convert(value, type_, got=text, show=lambda text: f'"{text[:LONGEST_SHOWN_VALUE]}"')
+
+
 def check_query(texts: Sequence[str], parameter: Parameter) -> object:
     """The value that a parameter has behind the question mark of an address: a list is given item by item, all else
     once, and its default if it is not there. Raises ValueError as `check` does."""
@@ -87,16 +111,36 @@ def check_query(texts: Sequence[str], parameter: Parameter) -> object:
     return _convert(value, parameter.type, got=value, strict=False)
 
 
-def _convert(value: object, type_: object, *, got: object, words: str | None = None, strict: bool = True) -> object:
-    """The words are made only where they are needed: it takes longer to find them than to convert."""
+def _convert(
+    value: object,
+    type_: object,
+    *,
+    got: Any,
+    show: Callable[[Any], str] = shown,
+    words: str | None = None,
+    strict: bool = True,
+) -> object:
+    """Words are made only for mistakes: it takes longer to find them than to convert."""
     try:
         converted: object = msgspec.convert(value, type_, strict=strict, dec_hook=None if strict else _from_text)
     except msgspec.ValidationError as error:
         words = words or expectation(type_)
-        raise ValueError(f"expected {words}, got {shown(got)}{_reason(error, words)}") from error
+        raise ValueError(f"expected {words}, got {show(got)}{_reason(error, words)}") from error
     if isinstance(converted, float) and not math.isfinite(converted):
-        raise ValueError(f"expected {words or expectation(type_)}, got {shown(got)}")
-    return converted
+        raise ValueError(f"expected {words or expectation(type_)}, got {show(got)}")
+    read = _reader(type_)
+    return converted if read is None else read(converted)
+
+
+def _reader(type_: object) -> Callable[[Any], object] | None:
+    """Returns the function that `Meta(extra={"read": …})` names: what else a value has to be, or becomes.
+
+    It raises ValueError in words of its own, with the value that was given.
+    """
+    if get_origin(type_) is not Annotated:
+        return None
+    extras = [meta.extra or {} for meta in get_args(type_)[1:] if isinstance(meta, Meta)]
+    return next((extra["read"] for extra in extras if "read" in extra), None)
 
 
 def _from_text(type_: type, text: object) -> object:
@@ -154,11 +198,31 @@ def _note_unknown_names(
     mistakes.add_all([name for name in given if name not in possible], f"is not a parameter of {owner}, {expected}")
 
 
+def validated(struct: type[AnyStruct], given: object, owner: str) -> AnyStruct:
+    """Returns what was given as a Struct. Raises InvalidInput with all mistakes at once; msgspec stops at the first."""
+    values: dict[str, Any] = validate(fields_of(struct), given, owner)
+    return struct(**values)
+
+
+@cache
+def fields_of(struct: type[Struct]) -> tuple[Parameter, ...]:
+    """Returns the fields of a Struct."""
+    return tuple(
+        Parameter(field.name, field.type, _default_in_struct(field)) for field in msgspec.structs.fields(struct)
+    )
+
+
+def _default_in_struct(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not NODEFAULT:
+        return field.default_factory()
+    return REQUIRED if field.default is NODEFAULT else field.default
+
+
 # Settings
 
 
 def parameters_of(settings_type: type) -> tuple[Parameter, ...]:
-    """The fields of a dataclass. Raises NameError where an annotation cannot be resolved."""
+    """Returns the fields of a dataclass. Raises NameError if an annotation cannot be resolved."""
     hints = get_type_hints(settings_type, include_extras=True)
     return tuple(
         Parameter(field.name, hints[field.name], _default(field)) for field in dataclasses.fields(settings_type)

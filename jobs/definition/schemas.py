@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
-from jobs.definition.params import Parameter
+from jobs.definition.params import Parameter, fields_of
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(parameters: Sequence[Parameter]) -> dict[str, object]:
-    """JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type that JSON cannot hold."""
+def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Returns JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type unknown to JSON."""
     schemas, definitions = msgspec.json.schema_components([_with_words(parameter.type) for parameter in parameters])
-    schema: dict[str, object] = {
-        "$schema": JSON_SCHEMA,
+    properties = {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)}
+    required = [parameter.name for parameter in parameters if parameter.is_required]
+    schema = {"$schema": JSON_SCHEMA, **object_schema(properties, required)}
+    return schema | {"$defs": definitions} if definitions else schema
+
+
+def object_schema(properties: Mapping[str, object], required: Sequence[str]) -> dict[str, object]:
+    """Returns JSON Schema of an object with these properties and no others."""
+    return {
         "type": "object",
-        "properties": {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)},
-        "required": [parameter.name for parameter in parameters if parameter.is_required],
+        "properties": dict(properties),
+        "required": list(required),
         "additionalProperties": False,
     }
-    return schema | {"$defs": definitions} if definitions else schema
+
+
+def schema_of_struct(struct: type[Struct]) -> dict[str, Any]:
+    """Returns JSON Schema of a body that `validated` takes."""
+    return json_schema(fields_of(struct))
+
+
+def schema_of_type(type_: object) -> dict[str, Any]:
+    """Returns JSON Schema of values of this type, which refers to no other."""
+    (schema,), _ = msgspec.json.schema_components([type_])
+    return schema
 
 
 def _with_words(type_: Any) -> Any:

@@ -245,7 +245,7 @@ class Feed:
         """Begins to carry; `derived` returns what follows for a task at the moment. Raises StorageUnavailable."""
         self._derived = derived
         self._revision = (await self._store.head()).revision
-        self._store.on_commit = self._committed
+        self._store.report_to(self._committed)
         self._pump = asyncio.create_task(self._carry())
 
     def announce_stop(self) -> None:

@@ -30,7 +30,7 @@ class Orders:
     def cache(self, task: Task) -> None:
         """Spares a new task the read from the store when it starts."""
         if len(self._cached) < MOST_ORDERS and len(task.params) <= LARGEST_ORDER_CHARACTERS:
-            self._cached[task.id] = self._order(task)
+            self._cached[task.id] = self.order(task)
 
     def pop(self, task_id: int) -> Start | None:
         """Returns the cached order of a task, which is removed; None if it must be read."""
@@ -42,22 +42,21 @@ class Orders:
         if task.interruptions:
             recent = await self._store.rounds_without_output(task.id, max(0, task.checkpoint_round - TREND_ROUNDS))
             run.pace.recall((done.number, done.seconds) for done in recent)
-        return self._order(task, checkpoint)
+        return self.order(task, checkpoint)
 
-    def expected_seconds(self, order: Start) -> float:
+    def expected_seconds(self, order: Start, *, resumed: bool) -> float:
         """Returns how long a round should take; 0 if a function of the job fails: such a task runs too, and its pace
         alone counts then."""
         try:
-            return composition.expected_round_seconds(
-                self._registry, order.job, order.params, resumed=order.checkpoint is not None
-            )
+            return composition.expected_round_seconds(self._registry, order.job, order.params, resumed=resumed)
         except Exception as error:  # noqa: BLE001  code of others
             about = {"task": order.task}
             words = in_words(error)
             log.warning("task %d: how long a round should take is not known: %s", order.task, words, extra=about)
             return 0
 
-    def _order(self, task: Task, checkpoint: Checkpoint | None = None) -> Start:
+    def order(self, task: Task, checkpoint: Checkpoint | None = None) -> Start:
+        """Returns the order to run a task from the checkpoint, or from the beginning."""
         limits = composition.limits_of(self._registry, task.job, task.params)
         return Start(
             task=task.id,

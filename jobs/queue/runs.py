@@ -21,7 +21,7 @@ from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model.backlog import Entry, Schedule
 from jobs.model.lifecycle import Step
 from jobs.model.pace import Pace
-from jobs.model.task import Task
+from jobs.model.task import RoundRecord, Task
 from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.queue")
@@ -89,9 +89,17 @@ class Run:
         self.over = False
         self.finished = asyncio.Event()
         self.stalled = False
+        self.round = 0
+        """The number of the last round that was reported."""
         self._line: deque[_Write] = deque()
         self._more = asyncio.Event()
         self._is_writing = False
+
+    def new_among(self, rounds: Sequence[RoundRecord]) -> list[RoundRecord]:
+        """Returns the rounds that were not reported before: after an adoption an engine may repeat some."""
+        new = [done for done in rounds if done.number > self.round]
+        self.round = new[-1].number if new else self.round
+        return new
 
 
 class Runs:
@@ -105,9 +113,6 @@ class Runs:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.values())
 
-    def __getitem__(self, task_id: int) -> Run:
-        return self._runs[task_id]
-
     def get(self, task_id: int) -> Run | None:
         """Returns the run of a task; None if no worker has it."""
         return self._runs.get(task_id)
@@ -116,6 +121,11 @@ class Runs:
         """Begins the run of a task that was taken from the backlog."""
         run = self._runs[entry.task] = Run(entry, self._steady())
         return run
+
+    def adopt(self, entry: Entry) -> Run:
+        """Begins the run of a task that is running already: it takes its locks."""
+        self._backlog.hold_also(entry.task, entry.locks)
+        return self.add(entry)
 
     def remove(self, run: Run) -> None:
         """Ends a run: its locks are free."""

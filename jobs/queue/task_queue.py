@@ -95,9 +95,12 @@ class TaskQueue:
         return self._runner.workers_have_come_up
 
     async def recover(self) -> None:
-        """Resumes what an earlier server left unfinished, from its last round. Raises StorageUnavailable."""
-        recovery = Recovery(self._store, self._registry, self._bookkeeping, self._clock, self._runner.let_wait)
-        await recovery.run()
+        """Takes over what an earlier server left unfinished: what the engine still runs, and all else from its last
+        round. Raises StorageUnavailable."""
+        runner = self._runner
+        recovery = Recovery(self._store, self._registry, self._bookkeeping, self._clock, runner.adopt, runner.let_wait)
+        with runner.held():
+            await recovery.run()
         self._runner.dispatch()
 
     async def submit(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from jobs.clock import seconds_until
 from jobs.engine import Ended, Engine, Start
@@ -59,16 +59,35 @@ class TaskRunner:
         self._due_timer: asyncio.TimerHandle | None = None
         self.workers_have_come_up = False
         self.stopping = False
-        engine.listener = self
+        self._is_held = False
+        engine.report_to(self)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Starts nothing meanwhile: the tasks that run already must have their locks first."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
+    async def adopt(self, tasks: Sequence[Task]) -> Collection[int]:
+        """Takes over those of these started tasks that the engine still runs; returns their ids."""
+        running = await self._engine.adopt([task.id for task in tasks])
+        for task in tasks:  # all at once, since the engine may report about them from the next turn of the loop on
+            if task.id in running:
+                self._adopt(task)
+        self.stalls.watch()
+        return running
 
     def let_wait(self, task: Task) -> None:
         """Puts a pending task into the backlog. `dispatch` starts it if it can start."""
-        entry = Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
-        self._backlog.add(entry, self._clock())
+        self._backlog.add(_entry(task), self._clock())
 
     def dispatch(self) -> None:
         """Starts what can start. Nothing new begins while rounds wait to be written."""
-        while not self.stopping and not self.writer.is_blocked and self._engine.free_workers > self._starting:
+        may_start = not (self.stopping or self._is_held or self.writer.is_blocked)
+        while may_start and self._engine.free_workers > self._starting:
             entry = self._backlog.take(self._clock())
             if entry is None:
                 break
@@ -130,7 +149,10 @@ class TaskRunner:
         self.dispatch()
 
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
-        run = self.runs[task_id]
+        run = self._reported_run(task_id)
+        if run is None:
+            return
+        rounds = run.new_among(rounds)
         self._bookkeeping.tally.rounds += len(rounds)
         for done in rounds:
             if done.locks:
@@ -139,20 +161,33 @@ class TaskRunner:
         self.writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
 
     def task_ended(self, ended: Ended) -> None:
-        run = self.runs[ended.task]
+        run = self._reported_run(ended.task)
+        if run is None:
+            return
         now = self._clock()
-        self._bookkeeping.tally.rounds += len(ended.rounds)
+        rounds = run.new_among(ended.rounds)
+        self._bookkeeping.tally.rounds += len(rounds)
         run.over = True
-        self.writer.write(run, lifecycle.reported(ended.rounds, now), _last_step(run, ended, now))
+        self.writer.write(run, lifecycle.reported(rounds, now), _last_step(run, ended, now))
 
     def worker_died(self, task_id: int, reason: str) -> None:
-        run = self.runs[task_id]
+        run = self._reported_run(task_id)
+        if run is None:
+            return
         run.over = True
         if self.stopping:
             step = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
         else:
             step = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
         self.writer.write(run, step)
+
+    def _reported_run(self, task_id: int) -> Run | None:
+        """Returns the run that a report is about; None, and a line in the log, if no such run is under way."""
+        run = self.runs.get(task_id)
+        if run is not None and run.begun and not run.over:
+            return run
+        log.warning("task %d: a report is ignored, since no worker should have it", task_id, extra={"task": task_id})
+        return None
 
     def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
         """Notes when rounds ended by the steady clock: a worker's `at` is of the wall clock, so a round's end is
@@ -190,6 +225,7 @@ class TaskRunner:
         return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
     def run_ended(self, run: Run) -> None:
+        self._engine.acknowledge(run.task_id)
         self.runs.remove(run)
         task = run.task
         if task is not None and task.is_pending:
@@ -248,13 +284,30 @@ class TaskRunner:
     def _start(self, run: Run, order: Start) -> None:
         """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
         hears of the task's start before the commit."""
-        run.resumes = order.resumes
-        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order)
-        run.begun = True
-        run.decided.set()
+        self._set_up(run, order, resumed=order.checkpoint is not None)
+        run.round = order.round
         self.writer.write(run, lifecycle.taken(self._clock()))
         self._engine.start_task(order)
         self.stalls.watch()
+
+    def _adopt(self, task: Task) -> None:
+        """Takes over a task that runs already; an abort that it may not have heard of is repeated."""
+        run = self.runs.adopt(_entry(task))
+        self._set_up(run, self._orders.order(task), resumed=task.checkpoint_round > 0)
+        run.task = task
+        run.round = task.round
+        run.stalled = task.stalled
+        log.info("task %d: has run on, and is taken over", task.id, extra={"task": task.id})
+        if task.stopping and task.forced:
+            self._engine.kill_task(task.id)
+        elif task.stopping:
+            self._engine.abort_task(task.id)
+
+    def _set_up(self, run: Run, order: Start, *, resumed: bool) -> None:
+        run.resumes = order.resumes
+        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order, resumed=resumed)
+        run.begun = True
+        run.decided.set()
 
     def _wake_when_due(self) -> None:
         self._cancel_due_timer()
@@ -267,6 +320,10 @@ class TaskRunner:
         if self._due_timer is not None:
             self._due_timer.cancel()
             self._due_timer = None
+
+
+def _entry(task: Task) -> Entry:
+    return Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
 def _last_step(run: Run, ended: Ended, now: int) -> Step:

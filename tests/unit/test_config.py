@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
 from config import (
     CORE_SECTIONS,
     DEFAULT_FILE,
-    Auth,
     Config,
     Log,
     Parser,
@@ -102,7 +102,7 @@ def _all_parameters() -> Mapping[str, tuple[Parameter, ...]]:
 
 def test_an_empty_file_gives_the_defaults(load: Load, tmp_path: Path) -> None:
     config = load()
-    assert (config.server, config.workers, config.auth) == (Server(), Workers(), Auth())
+    assert (config.server, config.workers, config.auth) == (Server(), Workers(), AuthSettings())
     assert (config.retention, config.log, config.modules) == (Retention(), Log(), ())
     assert config.storage.data_dir == tmp_path / "data"
     assert config.job_sections == {}

@@ -34,11 +34,13 @@ def _id(value: object) -> object:
 
 
 def _traceback(value: object) -> object:
-    """Files of the version under test are its own affair, as are its lines; what an author of a job wrote is not."""
+    """Frames of the version under test are its own affair; those of what an author of a job wrote are not."""
     if not isinstance(value, str):
         return value
-    kept = re.sub(r'File "(?!.*recorded_jobs)[^"]*", line \d+', 'File "<file>", line <number>', value)
-    return re.sub(r'File "[^"]*/recorded_jobs.py"', 'File "recorded_jobs.py"', kept)
+    # One that is too long is cut to a length, with the paths in it.
+    value = re.sub(r"(.)\1{99,}", r"\1…", value)
+    kept = re.sub(r'(  File "(?![^"]*recorded_jobs\.py)[^"]*".*\n(    .*\n)*)+', "  <frames>\n", value)
+    return re.sub(r'File "[^"]*/recorded_jobs\.py"', 'File "recorded_jobs.py"', kept)
 
 
 def _cursor(value: object) -> object:

@@ -142,7 +142,7 @@ def _send_form(page: Page) -> None:
 
 def _open_choices(page: Page) -> None:
     page.locator("#start-form").get_by_role("combobox", name="House").click()
-    page.get_by_role("option").first.wait_for()
+    page.locator("[role=option]").first.wait_for()
 
 
 def of_new_service() -> list[View]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.compare.browsing import chromium
+from tools.compare.cluster_walk import a_pool, cluster_is_read, walk_cluster
 from tools.compare.command_walk import walk_commands
 from tools.compare.data import KEPT, unpacked
 from tools.compare.live_walk import walk_live
-from tools.compare.page_views import of_new_service, of_silent_cluster, of_tasks, signed_out, toasts
+from tools.compare.page_views import of_cluster, of_new_service, of_silent_cluster, of_tasks, signed_out, toasts
 from tools.compare.page_walk import Visitor
 from tools.compare.recorder import Recorder, write_json
 from tools.compare.rest_walk import described, walk_rest
@@ -102,9 +103,28 @@ def _page(recording: Recording) -> list[str]:
     return [f"not recorded: {line}" for line in failed]
 
 
+def _cluster(recording: Recording) -> list[str]:
+    """Calls about a cluster and its views; nothing if none was named."""
+    if recording.cluster is None:
+        return []
+    conf = f'ceph "still".conf={recording.cluster.resolve()}'
+    scratch = recording.scratch / "cluster"
+    with serving(recording.checkout, scratch, conf) as server, chromium() as browser:
+        add_viewer(server)
+        fsid = cluster_is_read(server)
+        visitor = Visitor(browser, server, recording.out / "cluster")
+        failed = visitor.visit(of_cluster(a_pool(server, fsid)["id"]))
+        recorder = Recorder(server)
+        recorder.begin("calls")
+        walk_cluster(recorder)
+    recorder.save(recording.out / "cluster")
+    return [f"not recorded: {line}" for line in failed]
+
+
 PARTS: dict[str, Callable[[Recording], list[str]]] = {
     "rest": _rest,
     "live": _live,
     "commands": _commands,
     "page": _page,
+    "cluster": _cluster,
 }

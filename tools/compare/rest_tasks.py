@@ -152,7 +152,9 @@ def deleting(r: Recorder) -> None:
     r.call("DELETE", f"taskqueue/{task}?if_status=stopping")
     r.call("DELETE", f"taskqueue/{task}")
     r.call("DELETE", f"taskqueue/{task}?if_status=pending")
-    r.call("POST", f"taskqueue/{task}/retry", shown=_created)
+    again = r.call("POST", f"taskqueue/{task}/retry", shown=_created)
+    r.server.ended(again.json["id"])
+    r.server.workers_are_idle()
     r.call("DELETE", f"taskqueue/{task}?if_status=final")
     r.call("DELETE", f"taskqueue/{task}")
     for path in (f"taskqueue/{MISSING}", "taskqueue/0", "taskqueue/x", "taskqueue/99999999999999999999"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 import msgspec
 from msgspec import Struct
@@ -43,9 +44,7 @@ logger = logging.getLogger("jobs.pool")
 
 
 class WorkerPool:
-    """An engine (`jobs/engine.py`) of `count` worker processes. Set its `listener`, then `start` it."""
-
-    listener: EngineListener
+    """An engine (`jobs/engine.py`) of `count` worker processes on this host, which die with the server."""
 
     def __init__(
         self,
@@ -56,14 +55,22 @@ class WorkerPool:
     ) -> None:
         """Takes `tasks_per_worker` = 0 as no limit."""
         self.settings = settings
+        self.listener: EngineListener
         self.tasks_per_worker = tasks_per_worker
         self._workers = [Worker(self) for _ in range(count)]
         self.stopping = False
 
+    def report_to(self, listener: EngineListener) -> None:
+        self.listener = listener
+
     async def start(self) -> None:
-        """Starts the workers, from the main thread; `listener.worker_free` tells when one is ready."""
+        """Starts the workers, from the main thread; `worker_free` is reported when one is ready."""
         for worker in self._workers:
             worker.boot()
+
+    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+        """Returns nothing: no worker of an earlier server is left, see `storage.locks.wait_for_old_workers`."""
+        return ()
 
     @property
     def free_workers(self) -> int:

@@ -33,7 +33,20 @@ class House:
         self.engine = ScriptedEngine(workers)
         self.engine.clock = lambda: self.now
         self.steady = 5_000
-        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now, steady=lambda: self.steady)
+        self.registry = registry
+        self.queue = self._new_queue()
+
+    def _new_queue(self):
+        return TaskQueue(self.store, self.engine, self.registry, clock=lambda: self.now, steady=lambda: self.steady)
+
+    async def restart(self):
+        """Kills the server at once. The next one has the same store, and an engine that has run on."""
+        self.queue._runner.stop_starting()
+        self.queue._runner.background.cancel()
+        self.queue = self._new_queue()
+        await self.queue.recover()
+        await asyncio.sleep(0)  # then the engine repeats what was not acknowledged
+        await self.settle()
 
     async def submit(self, job="plain", **params):
         task = (await self.queue.submit(Submission(job=job, params=params), "ann")).task
