@@ -23,9 +23,9 @@ from accounts.accounts import Accounts
 from accounts.expiry import SignInExpiry
 from accounts.reload_socket import listen
 from accounts.signin import SignIn
-from ceph.choices import Seen
 from ceph.clusters import Clusters
 from ceph.images.results import ImageResults
+from ceph.known_clusters import KnownClusters
 from ceph.pool_changes.creations import PoolCreations
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatches
@@ -157,7 +157,7 @@ def load_jobs(config: Config) -> LoadedJobs:
         }
     )
     registry = config.configure(load_registry(config.modules))
-    return LoadedJobs(registry.providing(Clusters(config.clusters, clusters), Seen(clusters)), clusters)
+    return LoadedJobs(registry.providing(Clusters(config.clusters), KnownClusters(clusters)), clusters)
 
 
 async def open_stores(config: Config, stack: AsyncExitStack, before_wait: Callable[[], None] = lambda: None) -> Stores:
