@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench.chromium import ARGUMENTS, executable
 from bench.fill import fill
 from bench.service import API, PASSWORD, ROOT, Service, serving
-from storage.sqlite.database import connect
+from storage.sqlite.opening import connect
 from storage.sqlite.statements import SQL
 from tools.pictured_cluster import hung, pictured_cluster
 
