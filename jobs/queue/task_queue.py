@@ -23,7 +23,7 @@ from jobs.queue.bookkeeping import Bookkeeping
 from jobs.queue.drafts import Drafts
 from jobs.queue.orders import Orders
 from jobs.queue.recovery import Recovery
-from jobs.queue.runs import Run
+from jobs.queue.runs import ActiveRun
 from jobs.queue.task_runner import TaskRunner
 from jobs.store import Created, Draft, RequestKey, TaskStore
 
@@ -196,7 +196,7 @@ class TaskQueue:
         if run is None:
             task = await runner.change_waiting(task_id, step)
         else:
-            task = await runner.writer.write_for_person(run, step)
+            task = await runner.writer.write_and_wait(run, step)
         log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
         if task is None or task.is_final:
             self._orders.pop(task_id)
@@ -243,7 +243,7 @@ class TaskQueue:
         if self.stopping:
             raise ServiceStopping
 
-    def _estimated(self, run: Run, now: int) -> int | None:
+    def _estimated(self, run: ActiveRun, now: int) -> int | None:
         """Returns when a task should end, by the wall clock as it is set now."""
         steady = self._steady()
         estimated = run.pace.estimated(steady)
