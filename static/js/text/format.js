@@ -62,8 +62,8 @@ export function ordinal(count) {
 }
 
 /** `1 task`, `3,000 tasks`. */
-export function counted(count, one, written = number) {
-  return count === 1 ? `1 ${one}` : `${written(count)} ${one}s`;
+export function counted(count, one) {
+  return count === 1 ? `1 ${one}` : `${number(count)} ${one}s`;
 }
 
 export function percent(value) {
