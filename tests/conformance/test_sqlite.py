@@ -15,9 +15,10 @@ from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status, Watch
 from jobs.store import ListQuery, RoundBounds
-from storage.sqlite import database as database_module
-from storage.sqlite.database import MIGRATIONS, Joint, open_database, prepare_database
+from storage.sqlite import opening
+from storage.sqlite.opening import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.store import SqliteStore
+from storage.sqlite.transactions import Joint
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 
@@ -140,7 +141,7 @@ def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkey
     for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
         (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
-        before.setattr(database_module, "MIGRATIONS", older)
+        before.setattr(opening, "MIGRATIONS", older)
         prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         columns = ("id", "lock", *OLD_TASK)

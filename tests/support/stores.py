@@ -10,7 +10,7 @@ from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
 from jobs.store import Created, Draft, RequestKey
 from storage.memory import MemoryStore
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 
 
