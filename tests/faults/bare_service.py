@@ -14,7 +14,7 @@ import signal
 import sys
 
 from config import load_config
-from jobs.queue.drafts import Submission
+from jobs.definition.submission import Submission
 from server import open_tasks
 
 

@@ -17,12 +17,17 @@ PURE = [
     *map(str, (path.relative_to(ROOT) for path in (ROOT / "jobs/model").glob("*.py"))),
     "jobs/errors.py",
     "jobs/clock.py",
+    "jobs/text.py",
     "jobs/engine.py",
     "jobs/engines/local/messages.py",
     "histogram.py",
     "ceph/state.py",
     "ceph/pool_changes/preflight.py",
     "ceph/pool_changes/facts.py",
+    "ceph/errors.py",
+    "ceph/pool_changes/progress.py",
+    "ceph/pool_changes/progress_text.py",
+    "ceph/pool_changes/changes.py",
 ]
 OF_WORKERS = [
     "jobs/engines/local/worker.py",
