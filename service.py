@@ -156,7 +156,7 @@ def load_jobs(config: Config) -> LoadedJobs:
             for name, cluster in config.clusters.items()
         }
     )
-    registry = config.configure(load_registry(config.modules))
+    registry = config.configure(load_registry(config.jobs.modules))
     return LoadedJobs(registry.providing(Clusters(config.clusters), KnownClusters(clusters)), clusters)
 
 
@@ -226,10 +226,10 @@ def _worker_pool(config: Config) -> WorkerPool:
     """Returns the workers that config.ini asks for, not started yet."""
     settings = WorkerSettings(
         lock_path=str(workers_lock_path(config.storage.data_dir)),
-        modules=config.modules,
+        modules=config.jobs.modules,
         sections=config.job_sections,
         provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
-        sources=Sources.loaded(config.modules),
+        sources=Sources.loaded(config.jobs.modules),
         log_level=config.log.level,
         log_style=config.log.format,
     )
