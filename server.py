@@ -111,7 +111,7 @@ async def open_tasks(
     from handlers.http.limits import MEGABYTE
     from handlers.live import text_frame
     from handlers.services import Tasks
-    from jobs.definition.registry import load_registry
+    from jobs.definition.loading import load_registry
     from jobs.live.feed import Feed
     from jobs.queue.rest import Rest
     from jobs.queue.task_queue import TaskQueue
@@ -121,7 +121,7 @@ async def open_tasks(
 
     clusters = _cluster_watches(config)
     provided = Clusters(config.clusters, clusters)
-    registry = config.configure(load_registry(config.modules)).providing(provided, Seen(clusters))
+    registry = config.configure(load_registry(config.modules)).with_resources(provided, Seen(clusters))
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
 
@@ -200,7 +200,7 @@ def _worker_pool(config: Config) -> WorkerPool:
         lock_path=str(workers_lock_path(config.storage.data_dir)),
         modules=config.modules,
         sections=config.job_sections,
-        provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
+        resources=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
         sources=Sources.loaded(config.modules),
         log_level=config.log.level,
         log_style=config.log.format,

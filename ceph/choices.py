@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ceph.images.summary import counted, in_bytes
 from ceph.state import Image, Pool
+from jobs import Resource
 from jobs.definition.choices import Choice
-from jobs.definition.registry import Provided
 from jobs.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 IMAGE_APPLICATION = "rbd"
 
 
-class Seen(Provided):
+class Seen(Resource):
     """The clusters as the server last read them; elsewhere there are none."""
 
     def __init__(self, watches: ClusterWatches | None = None) -> None:

@@ -15,7 +15,7 @@ from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
 from ceph.state import Pool
-from jobs.definition.registry import Pause, Provided, Registry, Round
+from jobs import Pause, Registry, Resource, Round
 from jobs.errors import InvalidInput, NotFound
 
 AGAIN_AFTER_SECONDS = 1.0
@@ -35,7 +35,7 @@ class PoolsOfServer(Protocol):
         """The pool as it was last read; None if it was not."""
 
 
-class Clusters(Provided):
+class Clusters(Resource):
     """A job that has a parameter of this type gets the clusters that it may reach.
 
     `pools` is of the server alone, where tasks are created and described. In `data_dir` the workers of a server note
@@ -121,7 +121,7 @@ def unidentified(name: str, error: ClusterError, configured: int) -> ClusterErro
 
 def why_unavailable(registry: Registry) -> str | None:
     """For `@job(unavailable_because=…)` of jobs that need a cluster."""
-    return registry.provided(Clusters).unavailable_because()
+    return registry.resource(Clusters).unavailable_because()
 
 
 def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:

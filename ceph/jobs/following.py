@@ -35,7 +35,7 @@ from ceph.pool_changes.progress import (
 )
 from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, checks_of
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 STATES_COST_SHARE = 10
 

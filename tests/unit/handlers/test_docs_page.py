@@ -7,7 +7,7 @@ import pytest
 from handlers.docs.openapi import describe
 from handlers.docs.page import fields, groups, variants, words
 from handlers.routes import API_ROUTES
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 
 GROUPS = groups(describe(API_ROUTES, load_registry(), "1.2.3"), "http://here:1")
 CALLS = {call.anchor: call for group in GROUPS for call in group.calls}
