@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
 
 from msgspec import Meta
 
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
 from jobs.definition.expected import shown
 from jobs.definition.params import Origins, parameters_of, read_section, unknown
 from jobs.definition.registry import RunLimits
 from jobs.errors import ConfigError
+from jobs.queue.retention import RetentionSettings
 
 if TYPE_CHECKING:
     from jobs.definition.registry import Registry
 
 DEFAULT_FILE = Path(__file__).with_name("config.ini")
 
-Days = Annotated[float, Meta(ge=0, le=36_500)]
 Seconds = Annotated[float, Meta(ge=0, le=604_800)]
 Origin = Annotated[
     str,
@@ -90,25 +91,6 @@ class Jobs:
 
 
 @dataclass(frozen=True)
-class Auth:
-    session_days: Annotated[int, Meta(ge=1, le=36_500)] = 14
-    wrong_passwords: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
-    lockout_seconds: Seconds = 60
-    basic_seconds: Seconds = 60
-
-
-@dataclass(frozen=True)
-class Retention:
-    """0 is for ever, and all."""
-
-    finished_days: Days = 90
-    failed_days: Days = 365
-    changes_days: Days = 30
-    rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
-    rounds_mb_per_task: Annotated[int, Meta(ge=0, le=2**32)] = 256
-
-
-@dataclass(frozen=True)
 class Monitoring:
     """Which of the addresses for monitoring want a sign-in."""
 
@@ -140,8 +122,8 @@ CORE_SECTIONS: Mapping[str, type] = {
     "storage": Storage,
     "workers": Workers,
     "jobs": Jobs,
-    "auth": Auth,
-    "retention": Retention,
+    "auth": AuthSettings,
+    "retention": RetentionSettings,
     "monitoring": Monitoring,
     "limits": Limits,
     "log": Log,
@@ -162,8 +144,8 @@ class Config:
     storage: Storage
     workers: Workers
     modules: tuple[str, ...]
-    auth: Auth
-    retention: Retention
+    auth: AuthSettings
+    retention: RetentionSettings
     monitoring: Monitoring
     limits: Limits
     log: Log
@@ -286,8 +268,8 @@ def _config(texts: Texts, origins: Origins) -> Config:
         storage=_section(Storage, "storage", texts, origins),
         workers=_section(Workers, "workers", texts, origins),
         modules=_section(Jobs, "jobs", texts, origins).modules,
-        auth=_section(Auth, "auth", texts, origins),
-        retention=_section(Retention, "retention", texts, origins),
+        auth=_section(AuthSettings, "auth", texts, origins),
+        retention=_section(RetentionSettings, "retention", texts, origins),
         monitoring=_section(Monitoring, "monitoring", texts, origins),
         limits=_section(Limits, "limits", texts, origins),
         log=_section(Log, "log", texts, origins),

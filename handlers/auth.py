@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, TypeVar
 from msgspec import Meta, Struct
 from tornado.escape import parse_qs_bytes
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from accounts.passwords import LONGEST_PASSWORD_CHARACTERS
 from accounts.signin import LONGEST_KEY_CHARACTERS
 from handlers.http.api import ApiHandler

@@ -15,8 +15,8 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from accounts.accounts import Identity
-from accounts.sign_ins import Lasting
+from accounts.expiry import BoundToSignIn
+from accounts.model import Identity
 from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
@@ -24,7 +24,8 @@ from handlers.http.query import QueryParameter, held_seconds, integer, read_quer
 from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
-from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
+from jobs.live.feed import TRY_AGAIN_LATER
+from jobs.live.subscriber import Subscriber
 from jobs.live.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
 
 UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009
@@ -161,7 +162,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.subscriber: Subscriber | None = None
-        self.lasting: Lasting | None = None
+        self.bound: BoundToSignIn | None = None
 
     async def prepare(self) -> None:
         self.refuse_large_body()
@@ -214,7 +215,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if not self._keep_alive():
             return
         self.services.connections.add(self)
-        self.lasting = self.services.sign_ins.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
+        self.bound = self.services.expiry.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
         feed = self.services.tasks.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
@@ -238,8 +239,8 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self.services.connections.remove(self)
-        if self.lasting is not None:
-            self.services.sign_ins.remove(self.lasting)
+        if self.bound is not None:
+            self.services.expiry.remove(self.bound)
         if self.subscriber is not None:
             self.services.tasks.feed.unsubscribe(self.subscriber)
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from accounts.accounts import Accounts
-from accounts.sign_ins import SignIns
+from accounts.expiry import SignInExpiry
 from accounts.signin import SignIn
 from ceph.images.results import ImageResults
 from ceph.pool_changes.creations import PoolCreations
@@ -39,6 +39,7 @@ class Tasks:
     images: ImageResults
     creations: PoolCreations
     rest: Rest
+    limits: ClientLimits
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Services:
     tasks: Tasks
     accounts: Accounts
     sign_in: SignIn
-    sign_ins: SignIns
+    expiry: SignInExpiry
     connections: Connections
     limits: ClientLimits
     choices: ChoiceFinder = field(default_factory=ChoiceFinder)

@@ -12,9 +12,9 @@ from jobs.definition.composition import schema_of
 from jobs.definition.params import validated
 from jobs.definition.registry import Registry
 from jobs.definition.schemas import JSON_SCHEMA, object_schema, schema_of_struct
+from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, Mistakes, NotFound
 from jobs.live.views import Time
-from jobs.queue.drafts import Submission
 
 LARGEST_ARRAY = 1000
 

@@ -87,8 +87,8 @@ class TaskStore(Protocol):
     Where nothing can be written at all they raise StorageUnavailable.
     """
 
-    on_commit: Callable[[int], None]
-    """Called in the event loop with the new revision after each commit."""
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        """Calls `on_commit` in the event loop with the new revision after each commit; a second call replaces it."""
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         """Creates all of them or none. Ids rise with creation and are never used again.

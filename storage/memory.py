@@ -28,7 +28,7 @@ class MemoryStore:
     """A TaskStore in dictionaries. `unavailable` makes every write fail as a full disk would."""
 
     def __init__(self) -> None:
-        self.on_commit: Callable[[int], None] = lambda revision: None
+        self._on_commit: Callable[[int], None] = lambda revision: None
         self.unavailable = False
         self._tasks: dict[int, Task] = {}
         self._rounds: dict[int, dict[int, KeptRound]] = {}
@@ -40,6 +40,9 @@ class MemoryStore:
         self._revision = 0
         self._oldest = 0
 
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
+
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check_available()
         known = await self.created_with(key) if key is not None else None
@@ -48,7 +51,7 @@ class MemoryStore:
         created = [self._create_one(draft) for draft in drafts]
         if key is not None:
             self._keys[key.user, key.path, key.key] = (key, created[0].task.id)
-        self.on_commit(self._revision)
+        self._on_commit(self._revision)
         return created
 
     async def created_with(self, key: RequestKey) -> Task | None:
@@ -67,7 +70,7 @@ class MemoryStore:
                 self._remove(task_id, change.at)
             else:
                 self._apply(change)
-        self.on_commit(self._revision)
+        self._on_commit(self._revision)
         return self._tasks.get(task_id)
 
     async def task(self, task_id: int) -> Task:

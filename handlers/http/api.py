@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from tornado.web import HTTPError
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from concurrency.turns import asked_by
 from handlers.http.base import LARGEST_IGNORED_BODY_BYTES
 from handlers.http.limits import LimitReached, Places
@@ -167,11 +167,11 @@ class ApiHandler(ServiceHandler):
         identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as limit:
-                lasting = self.services.sign_ins.add(identity, lambda: limit.reschedule(loop.time()))
+                bound = self.services.expiry.add(identity, lambda: limit.reschedule(loop.time()))
                 try:
                     return await waiting
                 finally:
-                    self.services.sign_ins.remove(lasting)
+                    self.services.expiry.remove(bound)
         except TimeoutError:
             self.check_sign_in(identity)
             raise

@@ -14,7 +14,7 @@ from tornado.escape import parse_qs_bytes
 from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from concurrency.sharing import Text
 from handlers.http.base import IdentifiedHandler
 from handlers.http.compression import compressed, takes_gzip

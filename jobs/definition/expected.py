@@ -12,6 +12,8 @@ import msgspec
 from msgspec import UNSET
 from msgspec import inspect as types
 
+from jobs.text import counted
+
 LONGEST_SHOWN_VALUE = 60
 ANY_OTHER_TYPE = "a valid"
 Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
@@ -70,14 +72,10 @@ def _number(value: float) -> str:
 def _length_words(node: Sized, unit: str) -> str:
     low, high = node.min_length, node.max_length
     if low is not None and high is not None:
-        return f" of {f'{low} to ' if low != high else ''}{_count(high, unit)}"
+        return f" of {f'{low} to ' if low != high else ''}{counted(high, unit)}"
     if low is not None:
-        return f" of at least {_count(low, unit)}"
-    return f" of at most {_count(high, unit)}" if high is not None else ""
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+        return f" of at least {counted(low, unit)}"
+    return f" of at most {counted(high, unit)}" if high is not None else ""
 
 
 def _each_words(unit: str, node: types.Type) -> str:

@@ -94,7 +94,8 @@ class Job:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def schema(self) -> dict[str, object]:
-        """Returns the JSON Schema of its parameters. `x-choices` is where the choices of a parameter can be requested."""
+        """Returns the JSON Schema of its parameters. `x-choices` is where the choices of a parameter can be
+        requested."""
         schema = json_schema(self.parameters)
         properties = cast(dict[str, dict[str, object]], schema["properties"])
         for name, choices in self.choices.items():
@@ -116,7 +117,8 @@ class Job:
     async def prepare_task(
         self, params: Mapping[str, object], earlier: Sequence[tuple[str, Mapping[str, object]]]
     ) -> dict[str, object]:
-        """Returns what `prepare` finds for a task with these arguments. Raises InvalidInput, and what `prepare` raises."""
+        """Returns what `prepare` finds for a task with these arguments. Raises InvalidInput, and what `prepare`
+        raises."""
         if self.prepare is None:
             return {}
         try:

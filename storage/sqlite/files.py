@@ -11,11 +11,12 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from accounts.model import KEY_NAME
 from storage.locks import lock_holders
 from storage.sqlite import mark
-from storage.sqlite.mark import LOG_HEADER_BYTES, LogIndex, Mark
+from storage.sqlite.log_index import LOG_HEADER_BYTES, LogIndex, index_path, log_path
+from storage.sqlite.mark import Mark
 
-KEY_NAME = "secret.key"
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
 LARGE_LOG_BYTES = 4 * MIB
@@ -41,8 +42,8 @@ class OpenFiles:
         self.key_problem: str | None = None
         self.is_mixed = False
         self._path = path
-        self._log = mark.log_path(path)
-        self._index = mark.index_path(path)
+        self._log = log_path(path)
+        self._index = index_path(path)
         self._identities = {file: _identity(file) for file in (path, self._log, self._index)}
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)

@@ -361,7 +361,7 @@ runtime IS NULL
 id {beyond} :after_id
 
 -- name: users
--- All users, by name; the columns in the order of storage.accounts.User.
+-- All users, by name; the columns in the order of accounts.model.User.
 SELECT name, role, password_hash, token_generation, credentials, created FROM users ORDER BY name
 
 -- name: user

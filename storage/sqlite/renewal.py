@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 
 from jobs.model.search_words import split_words
-from storage.sqlite.database import Transaction
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 
 def former_words_up_to(reader: Reader) -> int:

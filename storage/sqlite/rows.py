@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from jobs.errors import NoSuchTask
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, NO_METADATA
 from jobs.model.task import Head, KeptRound, Status, Task, Transition
-from storage.sqlite.database import Transaction
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 Reader = sqlite3.Connection | Transaction
 

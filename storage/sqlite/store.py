@@ -24,9 +24,9 @@ from jobs.store import (
     RoundBounds,
     TaskPage,
 )
-from storage.sqlite import listing, renewal, upkeep, writes
-from storage.sqlite.database import Database, Joint, Transaction
-from storage.sqlite.minutes import read_minutes, write_minutes
+from storage.sqlite import cleanup, listing, renewal, writes
+from storage.sqlite.database import Database
+from storage.sqlite.minute_counts import read_minutes, write_minutes
 from storage.sqlite.rows import (
     FIELDS,
     read_kept,
@@ -39,6 +39,7 @@ from storage.sqlite.rows import (
     with_list_columns,
 )
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Joint, Transaction
 
 _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
@@ -59,9 +60,11 @@ class SqliteStore:
         self._database = database
         self._bounds = bounds
         self._read_seconds = read_seconds
-        self.on_commit: Callable[[int], None] = lambda revision: None
-        database.before_commit = _finish
-        database.after_commit = self._publish
+        self._on_commit: Callable[[int], None] = lambda revision: None
+        database.report_to(self)
+
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         return await self._database.write(Joint(writes.create_all, (drafts, key)))
@@ -111,7 +114,7 @@ class SqliteStore:
         return await self._database.read(lambda reader: read_kept(reader).head())
 
     async def forget_changes(self, before: int, limit: int = 1000) -> int:
-        return await self._database.write(partial(upkeep.forget_changes, before, limit))
+        return await self._database.write(partial(cleanup.forget_changes, before, limit))
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         read = self._database.search if query.search else self._database.read_list
@@ -130,48 +133,46 @@ class SqliteStore:
         )
 
     async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
-        return await self._database.read_list(partial(upkeep.due, statuses, before, limit), self._read_seconds)
+        return await self._database.read_list(partial(cleanup.due, statuses, before, limit), self._read_seconds)
 
     async def first_due(self, statuses: Sequence[Status]) -> int | None:
-        return await self._database.read_list(partial(upkeep.first_due, statuses))
+        return await self._database.read_list(partial(cleanup.first_due, statuses))
 
     async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
-        return await self._database.write(partial(upkeep.remove_due, statuses, before, at, limit))
+        return await self._database.write(partial(cleanup.remove_due, statuses, before, at, limit))
 
     async def newest_change(self) -> int | None:
         return await self._database.read_list(lambda reader: reader.execute(SQL["newest_change"]).fetchone()[0])
 
     async def rest_left(self) -> int:
-        return await self._database.read_list(upkeep.rest_left)
+        return await self._database.read_list(cleanup.rest_left)
 
     async def keep_rest(self, left_ms: int) -> None:
-        await self._database.write(partial(upkeep.keep_rest, left_ms))
+        await self._database.write(partial(cleanup.keep_rest, left_ms))
 
     async def find_leftovers(self) -> None:
-        await upkeep.find_leftovers(self._database, self._bounds)
+        await cleanup.find_leftovers(self._database, self._bounds)
 
     async def forget_leftovers(self, limit: int) -> int:
-        return await self._database.write(partial(upkeep.forget_leftovers, limit))
+        return await self._database.write(partial(cleanup.forget_leftovers, limit))
 
     async def renew_words(self, limit: int) -> int:
         return await self._database.write(partial(renewal.renew_words, limit))
 
     async def forget_keys(self, before: int, limit: int) -> int:
-        return await self._database.write(partial(upkeep.forget_keys, before, limit))
+        return await self._database.write(partial(cleanup.forget_keys, before, limit))
 
     async def forget_minutes(self, before: int) -> int:
-        return await self._database.write(partial(upkeep.forget_minutes, before))
+        return await self._database.write(partial(cleanup.forget_minutes, before))
 
-    def _publish(self, transaction: Transaction) -> None:
+    def before_commit(self, transaction: Transaction) -> None:
+        writes.write_head(transaction)
+        write_minutes(transaction)
+
+    def after_commit(self, transaction: Transaction) -> None:
         kept = transaction.state.get("kept")
         if kept is not None:
-            self.on_commit(kept.revision)
-
-
-def _finish(transaction: Transaction) -> None:
-    """What is written once for all operations of a transaction."""
-    writes.write_head(transaction)
-    write_minutes(transaction)
+            self._on_commit(kept.revision)
 
 
 # Reads: one snapshot.

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from jobs.model.task import RoundRecord, Task, utf8_bytes
 from jobs.store import RoundBounds
-from storage.sqlite.database import Transaction
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 MOST_ROUNDS_AT_ONCE = 1000
 MOST_BYTES_AT_ONCE = 16 * 1024 * 1024

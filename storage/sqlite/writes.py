@@ -15,11 +15,11 @@ from jobs.model.lifecycle import Change, Removed, Step
 from jobs.model.search_words import split_words
 from jobs.model.task import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey, RoundBounds
-from storage.sqlite.database import Transaction
-from storage.sqlite.minutes import count_created, count_step
+from storage.sqlite.minute_counts import count_created, count_step
 from storage.sqlite.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, with_columns
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import MOST_ROUNDS_AT_ONCE, bytes_added, forget_rounds, keep_newest
+from storage.sqlite.transactions import Transaction
 
 ALL_ROUNDS = 2**53
 

@@ -15,9 +15,10 @@ from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status, Watch
 from jobs.store import ListQuery, RoundBounds
-from storage.sqlite import database as database_module
-from storage.sqlite.database import MIGRATIONS, Joint, open_database, prepare_database
+from storage.sqlite import opening
+from storage.sqlite.opening import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.store import SqliteStore
+from storage.sqlite.transactions import Joint
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 
@@ -62,7 +63,7 @@ def test_the_schema_refuses_an_impossible_task(run, store, impossible):
 
 def test_many_writes_at_once_go_in_few_transactions(run, store):
     commits = []
-    store.on_commit = commits.append
+    store.report_to(commits.append)
 
     async def many():
         await asyncio.gather(*(store.create([draft(description=f"task {number}")]) for number in range(200)))
@@ -115,14 +116,13 @@ def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_to_it(r
 
 @pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
 def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(run, store, monkeypatch, moment):
-    database = store.inner._database
-    usual = getattr(database, moment)
+    usual = getattr(store.inner, moment)
 
     def defect(transaction):
-        setattr(database, moment, usual)
+        setattr(store.inner, moment, usual)
         raise RuntimeError("a defect")
 
-    setattr(database, moment, defect)
+    setattr(store.inner, moment, defect)
     if moment == "before_commit":
         with pytest.raises(RuntimeError, match="a defect"):
             run(store.create([draft()]))
@@ -141,7 +141,7 @@ def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkey
     for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
         (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
-        before.setattr(database_module, "MIGRATIONS", older)
+        before.setattr(opening, "MIGRATIONS", older)
         prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         columns = ("id", "lock", *OLD_TASK)

@@ -537,7 +537,7 @@ def test_a_guarded_delete_does_nothing_to_a_task_that_has_changed(run, store):
 
 def test_each_commit_is_announced_with_its_revision(run, store):
     announced = []
-    store.on_commit = announced.append
+    store.report_to(announced.append)
 
     task = create(run, store)
     run(store.change(task.id, lifecycle.taken(1500)))

@@ -11,9 +11,9 @@ from jobs.errors import NoSuchTask
 from jobs.model import lifecycle
 from jobs.model.task import Status, Watch
 from jobs.store import DueTask, Minute, RoundBounds
+from storage.sqlite import cleanup
 from storage.sqlite import stored_rounds as kept_rounds
-from storage.sqlite import upkeep
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, key, running
 
@@ -278,8 +278,8 @@ def test_what_nobody_has_counted_is_counted_with_the_next_round(run, opened):
 
 
 def test_rounds_that_are_too_large_for_a_setting_that_was_lowered_are_found_and_forgotten(run, opened, monkeypatch):
-    monkeypatch.setattr(upkeep, "LARGEST_ROUND_BYTES", 2 * KIB)
-    monkeypatch.setattr(upkeep, "MOST_BYTES_AT_ONCE", 3 * KIB)
+    monkeypatch.setattr(cleanup, "LARGEST_ROUND_BYTES", 2 * KIB)
+    monkeypatch.setattr(cleanup, "MOST_BYTES_AT_ONCE", 3 * KIB)
     store = opened()
     large, small = with_outputs(run, store, [KIB] * 20), with_outputs(run, store, [10] * 20)
     store = opened(most_bytes=5 * KIB)

@@ -10,7 +10,7 @@ from jobs.model.lifecycle import Step
 from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
 from jobs.store import Created, Draft, RequestKey
 from storage.memory import MemoryStore
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 
 
@@ -23,13 +23,8 @@ class DoorStore:
         self.close = close
         self.reopen = reopen
 
-    @property
-    def on_commit(self) -> Callable[[int], None]:
-        return self.inner.on_commit
-
-    @on_commit.setter
-    def on_commit(self, function: Callable[[int], None]) -> None:
-        self.inner.on_commit = function
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self.inner.report_to(on_commit)
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check()

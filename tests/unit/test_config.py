@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
 from config import (
     CORE_SECTIONS,
     DEFAULT_FILE,
-    Auth,
     Config,
     Log,
     Parser,
-    Retention,
     Server,
     Workers,
     add_config_options,
@@ -32,6 +31,7 @@ from jobs.definition.params import Parameter, check_text, parameters_of
 from jobs.definition.registry import Registry
 from jobs.definition.rounds import Round
 from jobs.errors import ConfigError
+from jobs.queue.retention import RetentionSettings
 
 Load = Callable[..., Config]
 
@@ -105,8 +105,8 @@ def _all_parameters() -> Mapping[str, tuple[Parameter, ...]]:
 
 def test_an_empty_file_gives_the_defaults(load: Load, tmp_path: Path) -> None:
     config = load()
-    assert (config.server, config.workers, config.auth) == (Server(), Workers(), Auth())
-    assert (config.retention, config.log, config.modules) == (Retention(), Log(), ())
+    assert (config.server, config.workers, config.auth) == (Server(), Workers(), AuthSettings())
+    assert (config.retention, config.log, config.modules) == (RetentionSettings(), Log(), ())
     assert config.storage.data_dir == tmp_path / "data"
     assert config.job_sections == {}
 

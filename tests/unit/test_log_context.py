@@ -6,9 +6,10 @@ import asyncio
 import json
 import logging
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from logs import JsonFormatter, Request, current_request
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from tests.unit.jobs.queue.test_queue import House
 
 
@@ -57,9 +58,11 @@ def test_a_commit_for_many_is_in_the_name_of_none(tmp_path):
     def broken(_):
         raise RuntimeError("nobody listens")
 
+    listener = SimpleNamespace(before_commit=lambda _: None, after_commit=broken)
+
     async def write():
         database = await open_database(tmp_path)
-        database.after_commit = broken
+        database.report_to(listener)
         current_request.set(Request("ab12"))
         await database.try_to_write()
         await database.close()

@@ -1,14 +1,14 @@
 /** Fields made from a job's JSON Schema: what kind each is, what it expects, and an example. Pure. */
 
-import { counted } from "../../text/format.js";
+import { capitalised, counted } from "../../text/format.js";
 import { cut, jsonText, spaced } from "../../text/json.js";
 
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
 const ANYTHING_ELSE = "a valid";
 
 /**
- * What the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` where values
- * can be chosen from (choosing.js).
+ * Returns what the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` from
+ * where values can be chosen from (choosing.js).
  */
 export function fieldsOf(schema) {
   const required = schema.required ?? [];
@@ -26,8 +26,7 @@ export function fieldsOf(schema) {
 
 /** `round_seconds` is `Round seconds`. */
 function labelOf(name) {
-  const words = name.replaceAll("_", " ").trim() || name;
-  return words[0].toUpperCase() + words.slice(1);
+  return capitalised(name.replaceAll("_", " ").trim() || name);
 }
 
 function shapeOf(own, definitions) {
@@ -173,8 +172,8 @@ function eachWords(unit, schema, definitions) {
   return words === "anything" ? "" : `, each ${unit} ${words}`;
 }
 
-/** What follows from leaving the field empty, where that is neither a mistake nor what one would think. */
-export function emptyText(field) {
+/** Returns the effect of leaving the field empty, if that is neither a mistake nor obvious. */
+export function leftEmptyText(field) {
   if (field.isNullable && field.isRequired) return "may be empty";
   if (field.isRequired || field.default === null) return "";
   if (field.isNullable) return "empty means none";
@@ -183,7 +182,7 @@ export function emptyText(field) {
 
 // An example for what is typed as JSON.
 
-/** A small value of the right form; undefined where each one would hold another one of its own kind without end. */
+/** Returns a small value of the right form; undefined if each one would contain another one of its kind without end. */
 function exampleOf(schema, definitions, entered = []) {
   if (schema.$ref !== undefined) {
     if (entered.includes(schema.$ref)) return undefined;
@@ -196,7 +195,7 @@ function exampleOf(schema, definitions, entered = []) {
   return scalarExample(schema);
 }
 
-/** The first that shows most of its form. */
+/** Returns the first that shows most of its form. */
 function bestOf(examples) {
   const parts = (example) => (typeof example === "object" ? Object.keys(example).length : 1);
   return examples.filter((example) => example !== undefined).sort((one, other) => parts(other) - parts(one))[0];

@@ -15,8 +15,8 @@ from jobs.definition.job import Locks, Resource
 from jobs.definition.loading import load_registry
 from jobs.definition.registry import Registry
 from jobs.definition.rounds import Round
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
-from jobs.queue.drafts import Submission
 from jobs.store import RequestKey
 from tests.support.plain_jobs import plain
 from tests.unit.jobs.queue.test_queue import House

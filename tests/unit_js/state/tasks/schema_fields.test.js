@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyText, fieldsOf } from "../../../../static/js/state/tasks/schema_fields.js";
+import { fieldsOf, leftEmptyText } from "../../../../static/js/state/tasks/schema_fields.js";
 
 const INTEGER = { type: "integer" };
 const TEXT = { type: "string" };
@@ -103,7 +103,7 @@ test("a field tells what follows when it is left empty, where that is not plain"
     [{ ...TEXT, default: "x" }, ""],
     [INTEGER, ""],
   ];
-  for (const [own, words] of told) assert.equal(emptyText(fieldOf(own)), words);
+  for (const [own, words] of told) assert.equal(leftEmptyText(fieldOf(own)), words);
 });
 
 test("what is typed as JSON has an example, also where it can hold itself", () => {

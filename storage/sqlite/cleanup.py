@@ -11,10 +11,11 @@ from heapq import merge
 
 from jobs.model.task import Status
 from jobs.store import Due, DueTask, RoundBounds
-from storage.sqlite.database import Database, Transaction
+from storage.sqlite.database import Database
 from storage.sqlite.rows import Reader, read_task
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, forget_rounds
+from storage.sqlite.transactions import Transaction
 from storage.sqlite.writes import ALL_ROUNDS, remove
 
 COUNT_LIMIT = 10_000

@@ -9,9 +9,9 @@ from msgspec.structs import asdict, replace
 from jobs.clock import MINUTE_MS
 from jobs.model.task import Status, Task
 from jobs.store import Minute
-from storage.sqlite.database import Transaction
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 
 def count_created(transaction: Transaction, at: int) -> None:
