@@ -262,11 +262,9 @@ class SearchableStore(TaskStore, Protocol):
     async def keep_rest(self, left_ms: int) -> None:
         """Notes for how long retention still rests."""
 
-    async def find_leftovers(self) -> None:
-        """Looks for tasks that have more rounds than are kept of one, as they may after a change of the setting."""
-
-    async def forget_leftovers(self, limit: int) -> int:
-        """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
+    async def tidy(self, limit: int) -> int:
+        """Removes at most `limit` rounds of deleted tasks, and of tasks that have more than a changed setting allows;
+        returns how many, 0 if nothing is left to do."""
 
     async def renew_words(self, limit: int) -> int:
         """Makes the words of at most `limit` tasks anew that an earlier version has stored, or removes some of the

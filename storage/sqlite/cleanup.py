@@ -79,7 +79,8 @@ def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
 
 
 async def find_leftovers(database: Database, bounds: RoundBounds) -> None:
-    """See SearchableStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
+    """Notes the rounds of tasks that have more than the bounds allow, if those have changed since they were last noted.
+    Reads some tasks at a time, so that nobody waits for long."""
     if await database.read_list(partial(_applied, ROUNDS_SETTING)) != bounds.most:
         if bounds.most:
             async for span in _spans(database):
@@ -164,7 +165,7 @@ def _leave_over(tasks: Sequence[tuple[int, int]], transaction: Transaction) -> N
 
 
 def forget_leftovers(limit: int, transaction: Transaction) -> int:
-    """See SearchableStore.forget_leftovers."""
+    """Removes at most `limit` of the rounds that were noted; returns how many."""
     forgotten = 0
     while forgotten < limit:
         row = transaction.execute(SQL["leftover"]).fetchone()

@@ -27,7 +27,7 @@ from jobs.model.search_words import (
 from jobs.model.task import Head, Status, Task
 from jobs.store import ListQuery, Matching, Place, TaskPage
 from storage.sqlite.renewal import former_words_up_to
-from storage.sqlite.rows import read_kept, read_tasks
+from storage.sqlite.rows import read_head, read_tasks
 from storage.sqlite.statements import SQL
 
 COUNT_LIMIT = 10_000
@@ -56,7 +56,7 @@ class _Filter(Struct, frozen=True):
 
 def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
     """See SearchableStore.list_tasks."""
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if _finds_nothing(query):
         return TaskPage(head=head, tasks=[], count=0, count_exact=True, next_after=None)
     listing = _Listing(query, head, reader)
@@ -75,7 +75,7 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
 
 def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matching:
     """See SearchableStore.matching."""
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if query.as_of is not None and not head.oldest <= query.as_of <= head.revision:
         raise RevisionUnknown(query.as_of)
     if _finds_nothing(query):

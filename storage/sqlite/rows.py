@@ -57,7 +57,7 @@ _TASK = with_columns("task")
 _TASKS_BY_ID = with_list_columns("tasks_by_id")
 
 
-class Kept(Struct, frozen=True):
+class HeadRow(Struct, frozen=True):
     """The single row of `head`."""
 
     store: str
@@ -81,8 +81,8 @@ class Kept(Struct, frozen=True):
         )
 
 
-def read_kept(reader: Reader) -> Kept:
-    return Kept(*reader.execute(SQL["head"]).fetchone())
+def read_head(reader: Reader) -> HeadRow:
+    return HeadRow(*reader.execute(SQL["head"]).fetchone())
 
 
 def tasks_of(rows: Iterable[Sequence[Any]]) -> Iterator[Task]:

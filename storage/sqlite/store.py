@@ -29,7 +29,7 @@ from storage.sqlite.database import Database
 from storage.sqlite.minute_counts import read_minutes, write_minutes
 from storage.sqlite.rows import (
     FIELDS,
-    read_kept,
+    read_head,
     read_task,
     read_tasks,
     rounds_of,
@@ -60,6 +60,7 @@ class SqliteStore:
         self._database = database
         self._bounds = bounds
         self._read_seconds = read_seconds
+        self._leftovers_are_found = False
         self._on_commit: Callable[[int], None] = lambda revision: None
         database.report_to(self)
 
@@ -111,7 +112,7 @@ class SqliteStore:
         return await self._database.read(partial(_changes, since, limit, most_bytes))
 
     async def head(self) -> Head:
-        return await self._database.read(lambda reader: read_kept(reader).head())
+        return await self._database.read(lambda reader: read_head(reader).head())
 
     async def forget_changes(self, before: int, limit: int = 1000) -> int:
         return await self._database.write(partial(cleanup.forget_changes, before, limit))
@@ -129,7 +130,7 @@ class SqliteStore:
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
-            lambda reader: (read_kept(reader).head(), read_minutes(first, reader)), self._read_seconds
+            lambda reader: (read_head(reader).head(), read_minutes(first, reader)), self._read_seconds
         )
 
     async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
@@ -150,10 +151,10 @@ class SqliteStore:
     async def keep_rest(self, left_ms: int) -> None:
         await self._database.write(partial(cleanup.keep_rest, left_ms))
 
-    async def find_leftovers(self) -> None:
-        await cleanup.find_leftovers(self._database, self._bounds)
-
-    async def forget_leftovers(self, limit: int) -> int:
+    async def tidy(self, limit: int) -> int:
+        if not self._leftovers_are_found:
+            await cleanup.find_leftovers(self._database, self._bounds)
+            self._leftovers_are_found = True
         return await self._database.write(partial(cleanup.forget_leftovers, limit))
 
     async def renew_words(self, limit: int) -> int:
@@ -170,9 +171,9 @@ class SqliteStore:
         write_minutes(transaction)
 
     def after_commit(self, transaction: Transaction) -> None:
-        kept = transaction.state.get("kept")
-        if kept is not None:
-            self._on_commit(kept.revision)
+        head = transaction.state.get("head")
+        if head is not None:
+            self._on_commit(head.revision)
 
 
 # Reads: one snapshot.
@@ -197,7 +198,7 @@ def _rounds(task_id: int, after: int, limit: int, most_bytes: int, reader: sqlit
 
 
 def _changes(since: int, limit: int, most_bytes: int, reader: sqlite3.Connection) -> Changes | None:
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if not head.oldest <= since <= head.revision:
         return None
     tasks, up_to = _tasks_between(since, min(since + limit, head.revision), most_bytes, reader)

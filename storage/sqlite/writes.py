@@ -16,7 +16,7 @@ from jobs.model.search_words import split_words
 from jobs.model.task import Checkpoint, RoundRecord, Status, Task, utf8_bytes
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey, RoundBounds
 from storage.sqlite.minute_counts import count_created, count_step
-from storage.sqlite.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, with_columns
+from storage.sqlite.rows import COUNTERS, HeadRow, Reader, read_head, read_task, task_of, tasks_of, with_columns
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import MOST_ROUNDS_AT_ONCE, bytes_added, forget_rounds, keep_newest
 from storage.sqlite.transactions import Transaction
@@ -27,32 +27,32 @@ _PENDING_WITH_KEY = with_columns("pending_with_key")
 _TASK_WITH_REQUEST = with_columns("task_with_request")
 
 
-def _kept_in(transaction: Transaction) -> Kept:
-    kept = transaction.state.get("kept")
-    if kept is None:
-        kept = transaction.state["kept"] = read_kept(transaction)
-    return kept
+def _head_in(transaction: Transaction) -> HeadRow:
+    head = transaction.state.get("head")
+    if head is None:
+        head = transaction.state["head"] = read_head(transaction)
+    return head
 
 
 def write_head(transaction: Transaction) -> None:
-    if "kept" in transaction.state:
-        transaction.execute(SQL["set_head"], asdict(transaction.state["kept"]))
+    if "head" in transaction.state:
+        transaction.execute(SQL["set_head"], asdict(transaction.state["head"]))
 
 
 def _next_revision(transaction: Transaction, count: int = 1) -> int:
     """The first of the next `count` revisions, which are taken."""
-    kept = _kept_in(transaction)
-    transaction.state["kept"] = replace(kept, revision=kept.revision + count)
-    return kept.revision + 1
+    head = _head_in(transaction)
+    transaction.state["head"] = replace(head, revision=head.revision + count)
+    return head.revision + 1
 
 
 def _count(transaction: Transaction, task: Task, sign: int) -> None:
     """Adds a task to the kept counts, or takes it out of them."""
-    kept = _kept_in(transaction)
+    head = _head_in(transaction)
     counter = COUNTERS[task.status]
     percent = task.percent * sign if task.is_pending else 0
-    transaction.state["kept"] = replace(
-        kept, pending_percents=kept.pending_percents + percent, **{counter: getattr(kept, counter) + sign}
+    transaction.state["head"] = replace(
+        head, pending_percents=head.pending_percents + percent, **{counter: getattr(head, counter) + sign}
     )
 
 
