@@ -105,9 +105,9 @@ async def open_tasks(
     """
     import logging
 
-    from ceph.choices import Seen
     from ceph.clusters import Clusters
     from ceph.images.results import ImageResults
+    from ceph.known_clusters import KnownClusters
     from ceph.pool_changes.creations import PoolCreations
     from handlers.http.limits import MEGABYTE
     from handlers.live import text_frame
@@ -121,8 +121,8 @@ async def open_tasks(
     from storage.locks import server_lock, wait_for_old_workers
 
     clusters = _cluster_watches(config)
-    provided = Clusters(config.clusters, clusters)
-    registry = config.configure(load_registry(config.modules)).providing(provided, Seen(clusters))
+    provided = Clusters(config.clusters), KnownClusters(clusters)
+    registry = config.configure(load_registry(config.modules)).providing(*provided)
     data_dir = config.storage.data_dir
     stack.enter_context(server_lock(data_dir))
 

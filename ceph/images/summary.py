@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ceph.images.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
+from ceph.images.samples import (
+    FIGURES,
+    OPERATIONS,
+    Figures,
+    Sample,
+    Sizes,
+    group_of,
+    mean_figures,
+    thinned,
+    to_four_digits,
+)
 from ceph.state import Trouble
 from jobs.clock import iso_time
 
@@ -97,7 +107,7 @@ def _series_of(busy: Sequence[str], samples: Sequence[Sample], interval_seconds:
         samples = thinned(samples)
     return {
         "at": [iso_time(sample.at) for sample in samples],
-        "interval_seconds": tidy(interval_seconds * max((sample.weight for sample in samples), default=1)),
+        "interval_seconds": to_four_digits(interval_seconds * max((sample.weight for sample in samples), default=1)),
         "images": {path: _columns(path, samples) for path in busy},
     }
 

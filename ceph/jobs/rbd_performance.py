@@ -100,7 +100,7 @@ def rbd_performance(
         seconds,
         interval_seconds,
         settings.image_timeout_seconds,
-        clusters.questions(fsid),
+        clusters.query_budget(fsid),
     )
     measuring.found.recall(sizes, sampled, removed, rounds, others)
     try:

@@ -10,7 +10,7 @@ from ceph.pool_changes.preflight import (
     pool_task,
 )
 from ceph.pools import CHANGES, locks_of_pool, prepared_by
-from ceph.reader.cached import Kept, Reading, Value
+from ceph.reader.cached import CachedReading, Reading, Value
 from ceph.reader.watch import ClusterWatch
 from ceph.state import Pool
 from handlers.ceph.views import PoolView, pool_view
@@ -35,7 +35,7 @@ class ClusterHandler(CreatingHandler):
         """Raises NotFound, ClusterError."""
         return await self.services.tasks.clusters.by_fsid(fsid)
 
-    async def reading(self, kept: Kept[Value]) -> Reading[Value]:
+    async def reading(self, kept: CachedReading[Value]) -> Reading[Value]:
         """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
         return await (kept.get_or_last() if self.value("stale") else kept.get())
 

@@ -8,7 +8,7 @@ import pytest
 
 from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
 from ceph.jobs import retrying
-from ceph.jobs.retrying import Asker
+from ceph.jobs.retrying import RetryingClient
 from jobs.definition.registry import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-class Images(Asker):
+class Images(RetryingClient):
     """Images by name, each with what happens one time after another; what happens last goes on for ever."""
 
     def __init__(self, clock, **fates):
