@@ -12,7 +12,7 @@ from histogram import REQUEST_SECONDS, Histogram
 from jobs.clock import DAY_MS
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
 from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, Status, StoredRound, Task, Watch, utf8_bytes
 
 ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
@@ -125,7 +125,7 @@ class TaskStore(Protocol):
         """Its rounds after number `after`, in order: at most `limit`, fewer if they reach `most_bytes`, at least one.
         Raises NoSuchTask."""
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         """At most 1,000 rounds after number `after`, in order, for those who only want to know how it went."""
 
     async def watched_rounds(

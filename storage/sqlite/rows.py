@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, NO_METADATA
-from jobs.model.task import Head, KeptRound, Status, Task, Transition
+from jobs.model.task import Head, Status, StoredRound, Task, Transition
 from storage.sqlite.statements import SQL
 from storage.sqlite.transactions import Transaction
 
@@ -121,9 +121,9 @@ def read_tasks(reader: Reader, task_ids: Sequence[int]) -> Iterator[Task]:
     return tasks_of(reader.execute(_TASKS_BY_ID, {"ids": msgspec.json.encode(task_ids).decode()}))
 
 
-def rounds_of(rows: Iterable[Sequence[Any]]) -> Iterator[KeptRound]:
+def rounds_of(rows: Iterable[Sequence[Any]]) -> Iterator[StoredRound]:
     """One after another, as the rows are read."""
-    return (KeptRound(**dict(zip(KeptRound.__struct_fields__, row, strict=True))) for row in rows)
+    return (StoredRound(**dict(zip(StoredRound.__struct_fields__, row, strict=True))) for row in rows)
 
 
 def transition_of(row: Sequence[Any]) -> Transition:

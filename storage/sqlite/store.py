@@ -10,7 +10,7 @@ from msgspec.structs import asdict, replace
 
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
 from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, Status, StoredRound, Task, Watch
 from jobs.store import (
     UNBOUNDED,
     Created,
@@ -94,7 +94,7 @@ class SqliteStore:
     ) -> RoundPage:
         return await self._database.read(partial(_rounds, task_id, after, limit, most_bytes))
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         values = {"id": task_id, "after": after}
         return await self._database.read(
             lambda reader: list(rounds_of(reader.execute(SQL["rounds_without_output"], values)))

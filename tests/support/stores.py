@@ -9,7 +9,7 @@ from types import ModuleType
 
 from jobs.errors import StorageUnavailable
 from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, StoredRound, Task, Watch
 from jobs.store import UNBOUNDED, Created, Draft, RequestKey, RoundBounds
 from storage import sqlite
 from storage.memory import MemoryStore
@@ -55,7 +55,7 @@ class DoorStore:
     async def rounds(self, task_id: int, after: int, **bounds: int) -> RoundPage:
         return await self.inner.rounds(task_id, after, **bounds)
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         return await self.inner.rounds_without_output(task_id, after)
 
     async def watched_rounds(self, watch: Watch, up_to: int, **bounds: int) -> RoundPage:
