@@ -1,4 +1,4 @@
-"""The twin of the SQLite store for tests of the life cycle: the same promises, nothing on disk, no lists."""
+"""A store in memory, for tests of the life cycle: the same promises as the others, nothing on disk, no lists."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class MemoryStore:
         return Created(task, is_new=True)
 
     def _run_steps(self, task: Task, steps: Sequence[Step]) -> list[Change | Removed]:
-        """All changes before the first is kept: a step that raises leaves nothing behind."""
+        """Returns all changes before the first is applied: a step that raises leaves nothing behind."""
         changes: list[Change | Removed] = []
         for step in steps:
             outcome = step(task)

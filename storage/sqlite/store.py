@@ -46,14 +46,14 @@ _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index
 
 MOST_INTERRUPTIONS = 100
 FARTHEST_RESUMPTION = 20_000
-"""In transitions after the interruption: to look through so many takes 1 ms."""
+"""In transitions after the interruption: reading so many takes 1 ms."""
 
 
 class SqliteStore:
     """The SearchableStore on a Database. See jobs/store.py for what each method promises.
 
-    Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
-    None is as long as it likes.
+    Of a task's rounds the newest that `bounds` allow are retained. A client's read takes at most `read_seconds`; None
+    means no limit.
     """
 
     def __init__(self, database: Database, bounds: RoundBounds = UNBOUNDED, read_seconds: float | None = None) -> None:
@@ -214,8 +214,8 @@ def _changes(since: int, limit: int, most_bytes: int, reader: sqlite3.Connection
 
 
 def _tasks_between(since: int, up_to: int, most_bytes: int, reader: sqlite3.Connection) -> tuple[list[Task], int]:
-    """Tasks whose last change lies between, and how far they go: large ones fill a frame before its revisions do. One
-    that begins in the room that is left is in the frame as it is: none but the last goes beyond it."""
+    """Returns the tasks whose last change is between, and the revision up to which they are complete: large tasks fill
+    a frame before its revisions do. Only the last task may exceed the frame."""
     tasks, room = [], Room(most_bytes)
     rows = reader.execute(_TASKS_BETWEEN, {"since": since, "up_to": up_to})
     for task in tasks_of(rows):
