@@ -17,6 +17,7 @@ from ceph.images.samples import (
 )
 from ceph.state import Trouble
 from jobs.clock import iso_time
+from jobs.text import counted
 
 MOST_POINTS = 100_000
 """Of all series together; a point has six figures, in at most 80 characters."""
@@ -156,10 +157,6 @@ def message_of(sample: Sample, paths: Sequence[str], number: int, of: int) -> st
         *([f"{unknown} not measured"] if unknown else []),
     ]
     return f"sample {number} of {of}: {', '.join(parts)}"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def in_bytes(count: float) -> str:

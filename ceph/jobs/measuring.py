@@ -12,17 +12,18 @@ from ceph.clusters import RETRY_AFTER_SECONDS
 from ceph.connection.cluster import Cluster
 from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterError, ClusterRefused
-from ceph.images.findings import Findings, as_given, cut, shown
+from ceph.images.findings import Findings, as_given, shown
 from ceph.images.listing import FAILED, NOT_PERMITTED
 from ceph.images.opener import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.images.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.images.samples import Answer, group_of, sample_of
-from ceph.images.summary import counted, error_of, in_bytes, message_of, output_of
+from ceph.images.summary import error_of, in_bytes, message_of, output_of
 from ceph.jobs.retrying import RetryingClient, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
 from jobs.clock import wall_clock
 from jobs.definition.registry import Pause, Round
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
+from jobs.text import counted, cut
 
 MOST_IMAGES = 5000
 MOST_PATHS_CHARACTERS = 600_000

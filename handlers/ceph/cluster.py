@@ -16,9 +16,9 @@ from ceph.state import Pool
 from handlers.ceph.views import PoolView, pool_view
 from handlers.creating import CreatingHandler
 from handlers.http.query import BOOLEAN, QueryParameter
+from jobs.definition.submission import Submission
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
-from jobs.queue.drafts import Submission
 
 STALE = QueryParameter(
     BOOLEAN, "answer what was last read, whatever its age, where the cluster does not answer at once"

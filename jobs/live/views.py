@@ -28,7 +28,7 @@ Id = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Amount = Annotated[float, Meta(ge=0)]
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(extra={"words": "a time"}, extra_json_schema={"format": "date-time"})]
 Counts = Annotated[
     dict[str, int],
     Meta(
@@ -36,15 +36,16 @@ Counts = Annotated[
         extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
     ),
 ]
-Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Object = Annotated[Raw, Meta(extra={"words": "an object"}, extra_json_schema={"type": "object"})]
 Error = Annotated[
     Raw,
     Meta(
+        extra={"words": "an object"},
         extra_json_schema={
             "type": "object",
-            "properties": {name: {"type": "string"} for name in ("type", "message", "traceback")},
+            "properties": {name: {"type": "string", "x-expected": "text"} for name in ("type", "message", "traceback")},
             "required": ["type", "message", "traceback"],
-        }
+        },
     ),
 ]
 

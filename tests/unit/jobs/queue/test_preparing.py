@@ -11,8 +11,8 @@ import pytest
 from ceph.errors import ClusterUnavailable
 from jobs.definition.composition import given_params
 from jobs.definition.registry import Locks, Provided, Registry, Round, job, load_registry
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
-from jobs.queue.drafts import Submission
 from jobs.store import RequestKey
 from tests.support.plain_jobs import plain
 from tests.unit.jobs.queue.test_queue import House

@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from jobs.definition.registry import Registry, job, load_registry
+from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
-from jobs.queue.drafts import Submission
 from jobs.queue.task_queue import TaskQueue
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine

@@ -10,11 +10,11 @@ import pytest
 from jobs.clock import DAY_MS
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import Rest
-from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
+from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Retention, RetentionSettings
 from jobs.store import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
-FOR_EVER = Keeping(0, 0, 0)
+FOR_EVER = RetentionSettings(0, 0, 0)
 
 
 class Night(BaseException):
@@ -85,26 +85,26 @@ def sleeps(monkeypatch):
     return seconds
 
 
-def go_on(store, keeping, rest=None):
+def run(store, settings, rest=None):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, store, keeping, rest or Rest(None), clock=lambda: NOW).go_on())
+        asyncio.run(Retention(store, store, settings, rest or Rest(None), clock=lambda: NOW).run())
 
 
 @pytest.mark.parametrize(
-    ("keeping", "first_due", "seconds"),
+    ("settings", "first_due", "seconds"),
     [
         (FOR_EVER, {}, 3600),
-        (Keeping(90, 365, 30), {}, 3600),
-        (Keeping(1, 0, 0), {"Finished": NOW - DAY_MS + 30_000}, 30),
-        (Keeping(1, 2, 0), {"Finished": NOW - DAY_MS + 30_000, "Exception": NOW - 2 * DAY_MS + 20_000}, 20),
-        (Keeping(0, 2, 0), {"Finished": NOW - 99 * DAY_MS, "Exception": NOW}, 3600),
-        (Keeping(1, 0, 0), {"Finished": NOW - 2 * DAY_MS}, 1),
-        (Keeping(1, 0, 0), {"Finished": NOW}, 3600),
-        (Keeping(100_000 / DAY_MS, 0, 0), {}, 100),
+        (RetentionSettings(90, 365, 30), {}, 3600),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW - DAY_MS + 30_000}, 30),
+        (RetentionSettings(1, 2, 0), {"Finished": NOW - DAY_MS + 30_000, "Exception": NOW - 2 * DAY_MS + 20_000}, 20),
+        (RetentionSettings(0, 2, 0), {"Finished": NOW - 99 * DAY_MS, "Exception": NOW}, 3600),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW - 2 * DAY_MS}, 1),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW}, 3600),
+        (RetentionSettings(100_000 / DAY_MS, 0, 0), {}, 100),
     ],
 )
-def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, keeping, first_due, seconds):
-    go_on(ForgettingStore(first_due), keeping)
+def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
+    run(ForgettingStore(first_due), settings)
 
     assert sleeps == pytest.approx([seconds] * 5)
 
@@ -118,7 +118,7 @@ def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
 
 def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, store, Keeping(1, 2, 3), Rest(None), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, RetentionSettings(1, 2, 3), Rest(None), clock=lambda: NOW).forget())
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
@@ -134,17 +134,17 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
     assert store.count("remove_due") == -(-(ROWS_AT_ONCE + 1) // TASKS_AT_ONCE) + 2
 
 
-@pytest.mark.parametrize("keeping", [Keeping(0, 365, 30), Keeping(90, 0, 30)])
-def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, keeping):
+@pytest.mark.parametrize("settings", [RetentionSettings(0, 365, 30), RetentionSettings(90, 0, 30)])
+def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, keeping, Rest(None), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, settings, Rest(None), clock=lambda: NOW).forget())
 
     assert store.count("forget_results") == 0
 
 
 def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
     store = ForgettingStore(full=3)
-    go_on(store, FOR_EVER)
+    run(store, FOR_EVER)
 
     assert sleeps == [2, 4, 8, 3600, 3600]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
@@ -152,7 +152,7 @@ def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_go
 
 def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
     store = ForgettingStore(full=1)
-    go_on(store, FOR_EVER)
+    run(store, FOR_EVER)
 
     assert store.count("tidy") == 5
 
@@ -170,7 +170,7 @@ class SetRest(Rest):
 
 def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
     store = ForgettingStore(rows=1)
-    go_on(store, Keeping(1, 2, 3), SetRest(5000))
+    run(store, RetentionSettings(1, 2, 3), SetRest(5000))
 
     assert {asked[0] for asked in store.asked} == {"keep_rest"}
     assert ("keep_rest", 5000) in store.asked
@@ -179,7 +179,7 @@ def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted
 
 def test_when_the_rest_is_over_it_goes_on(sleeps):
     store = ForgettingStore()
-    go_on(store, Keeping(1, 2, 3), SetRest(5000, 5000, 5000, 0))
+    run(store, RetentionSettings(1, 2, 3), SetRest(5000, 5000, 5000, 0))
 
     assert [asked for asked in store.asked if asked[0] == "keep_rest"] == [("keep_rest", 5000), ("keep_rest", 0)]
     assert store.count("remove_due") > 0
