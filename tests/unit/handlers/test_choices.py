@@ -81,7 +81,11 @@ def test_the_jobs_on_clusters_let_choose_the_cluster(job):
 
 
 def test_a_job_without_choices_has_the_schema_that_it_had():
-    assert json_schema(read.parameters)["properties"]["aloud"] == {"type": "boolean", "default": False}
+    assert json_schema(read.parameters)["properties"]["aloud"] == {
+        "type": "boolean",
+        "default": False,
+        "x-expected": "true or false",
+    }
 
 
 def unresolved(search: Nowhere) -> list[str]:  # noqa: F821  as a type that is imported for type checkers only
