@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from jobs.clock import iso_time
 from jobs.engine import WorkerState
 from jobs.model.backlog import WaitingFor
-from jobs.model.task import Changes, KeptRound, Status, Task, Transition
+from jobs.model.task import Changes, Status, StoredRound, Task, Transition
 
 encode = msgspec.json.Encoder().encode
 
@@ -164,7 +164,7 @@ class RoundView(Struct, frozen=True, kw_only=True):
     output: Annotated[Raw | None, Meta(description="what it found")]
 
 
-def round_view(done: KeptRound) -> RoundView:
+def round_view(done: StoredRound) -> RoundView:
     return RoundView(
         number=done.number,
         at=iso_time(done.at),

@@ -23,8 +23,11 @@ from config import (
     load_config,
 )
 from handlers.settings import ServerSettings
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_text, parameters_of
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.engines.local.settings import PoolSettings
 from jobs.errors import ConfigError
 from jobs.queue.retention import RetentionSettings
