@@ -40,7 +40,8 @@ from handlers.live import text_frame
 from handlers.routes import make_application
 from handlers.services import Services, Tasks
 from jobs.clock import wall_clock
-from jobs.definition.registry import Registry, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
 from jobs.engines.local.pool import WorkerPool
 from jobs.engines.local.sources import Sources
 from jobs.engines.local.worker import WorkerSettings
@@ -157,7 +158,7 @@ def load_jobs(config: Config) -> LoadedJobs:
         }
     )
     registry = config.configure(load_registry(config.modules))
-    return LoadedJobs(registry.providing(Clusters(config.clusters), KnownClusters(clusters)), clusters)
+    return LoadedJobs(registry.with_resources(Clusters(config.clusters), KnownClusters(clusters)), clusters)
 
 
 async def open_stores(config: Config, stack: AsyncExitStack, before_wait: Callable[[], None] = lambda: None) -> Stores:
@@ -228,7 +229,7 @@ def _worker_pool(config: Config) -> WorkerPool:
         lock_path=str(workers_lock_path(config.storage.data_dir)),
         modules=config.modules,
         sections=config.job_sections,
-        provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
+        resources=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
         sources=Sources.loaded(config.modules),
         log_level=config.log.level,
         log_style=config.log.format,

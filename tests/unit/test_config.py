@@ -25,8 +25,11 @@ from config import (
     config_from,
     load_config,
 )
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_text, parameters_of
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.errors import ConfigError
 from jobs.queue.retention import RetentionSettings
 

@@ -7,7 +7,7 @@ import pytest
 from handlers.docs.openapi import describe
 from handlers.docs.page import fields, groups, variants, words
 from handlers.routes import API_ROUTES
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 
 DOCUMENT = describe(API_ROUTES, load_registry(), "1.2.3")
 GROUPS = groups(DOCUMENT, "http://here:1")

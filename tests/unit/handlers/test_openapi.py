@@ -12,8 +12,11 @@ from tornado.web import RequestHandler
 
 from handlers.docs.openapi import Components, describe
 from handlers.routes import API_ROUTES, FSID
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.definition.schemas import json_schema
 from tests.support.described import METHODS, Described
 
