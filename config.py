@@ -20,13 +20,13 @@ from jobs.definition.expected import shown
 from jobs.definition.params import Origins, parameters_of, read_section, unknown
 from jobs.definition.registry import RunLimits
 from jobs.errors import ConfigError
+from jobs.queue.retention import RetentionSettings
 
 if TYPE_CHECKING:
     from jobs.definition.registry import Registry
 
 DEFAULT_FILE = Path(__file__).with_name("config.ini")
 
-Days = Annotated[float, Meta(ge=0, le=36_500)]
 Seconds = Annotated[float, Meta(ge=0, le=604_800)]
 Origin = Annotated[
     str,
@@ -91,17 +91,6 @@ class Jobs:
 
 
 @dataclass(frozen=True)
-class Retention:
-    """0 is for ever, and all."""
-
-    finished_days: Days = 90
-    failed_days: Days = 365
-    changes_days: Days = 30
-    rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
-    rounds_mb_per_task: Annotated[int, Meta(ge=0, le=2**32)] = 256
-
-
-@dataclass(frozen=True)
 class Monitoring:
     """Which of the addresses for monitoring want a sign-in."""
 
@@ -134,7 +123,7 @@ CORE_SECTIONS: Mapping[str, type] = {
     "workers": Workers,
     "jobs": Jobs,
     "auth": AuthSettings,
-    "retention": Retention,
+    "retention": RetentionSettings,
     "monitoring": Monitoring,
     "limits": Limits,
     "log": Log,
@@ -156,7 +145,7 @@ class Config:
     workers: Workers
     modules: tuple[str, ...]
     auth: AuthSettings
-    retention: Retention
+    retention: RetentionSettings
     monitoring: Monitoring
     limits: Limits
     log: Log
@@ -280,7 +269,7 @@ def _config(texts: Texts, origins: Origins) -> Config:
         workers=_section(Workers, "workers", texts, origins),
         modules=_section(Jobs, "jobs", texts, origins).modules,
         auth=_section(AuthSettings, "auth", texts, origins),
-        retention=_section(Retention, "retention", texts, origins),
+        retention=_section(RetentionSettings, "retention", texts, origins),
         monitoring=_section(Monitoring, "monitoring", texts, origins),
         limits=_section(Limits, "limits", texts, origins),
         log=_section(Log, "log", texts, origins),

@@ -45,7 +45,7 @@ class Accounts:
         # Without it, a reload that began before a session was opened would forget that session.
         self._changing = asyncio.Lock()
 
-    def listen(self, listener: AccountsListener) -> None:
+    def report_to(self, listener: AccountsListener) -> None:
         """Reports changes to `listener` from now on."""
         self._listeners.append(listener)
 

@@ -29,7 +29,7 @@ class SignInExpiry:
         self._bound: set[BoundToSignIn] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
-        accounts.listen(self)
+        accounts.report_to(self)
 
     def add(self, identity: Identity, end: Callable[[], object]) -> BoundToSignIn:
         """Calls `end` when the sign-in ends, unless removed before. If it has ended already that is at once, but not

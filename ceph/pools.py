@@ -11,8 +11,8 @@ from ceph import choices
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused, TargetChanged
 from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
-from ceph.state import Pool, pool_of
-from jobs.definition.registry import Locks
+from ceph.state import Pool, parse_pool
+from jobs import Locks
 
 CREATES, CHANGES = "pool_create", "pool_pgs"
 """The jobs that make something of a pool."""
@@ -65,7 +65,7 @@ def lock_pool(fsid: str, pool: PoolRef) -> Locks:
 
 def all_pools(cluster: Cluster) -> list[Pool]:
     """The pools as they are now, without their used bytes. Raises ClusterError."""
-    return [pool_of(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
+    return [parse_pool(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
 
 
 def find_pool(cluster: Cluster, ref: PoolRef) -> Pool | None:

@@ -28,6 +28,7 @@ from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
+from handlers.styles import StylesHandler
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.tasks import (
     DeleteHandler,
@@ -48,6 +49,12 @@ VENDOR_FOLDERS = {
     "uplot": "uplot/dist",
 }
 """What the page takes from others, and nothing else of node_modules."""
+
+STYLE_FOLDERS = {
+    "/openattic/static/css/": ROOT / "static" / "css",
+    "/openattic/vendor/bootstrap/css/": ROOT / "node_modules" / VENDOR_FOLDERS["bootstrap"] / "css",
+}
+"""Where stylesheets are that the page's import, by their addresses."""
 
 FSID = r"([\w-]+)"
 """What stands for a cluster; whether there is such a one is another question."""
@@ -117,6 +124,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/docs/?", DocsHandler, described),
+        (r"/openattic/static/css/(?:page|docs)\.css", StylesHandler, {"folders": STYLE_FOLDERS}),
         *file_routes("/openattic/static", ROOT / "static"),
         *chain.from_iterable(
             file_routes(f"/openattic/vendor/{name}", ROOT / "node_modules" / folder)

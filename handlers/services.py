@@ -39,6 +39,7 @@ class Tasks:
     images: ImageResults
     creations: PoolCreations
     rest: Rest
+    limits: ClientLimits
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ from handlers.views import (
 from jobs.clock import iso_time
 from jobs.definition.params import validated
 from jobs.definition.schemas import schema_of_struct
+from jobs.definition.submission import Submission
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task
 from jobs.queue.bulk import delete_all
-from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LARGEST_PAGE = 500

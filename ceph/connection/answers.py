@@ -24,7 +24,7 @@ _STRING_OR_NO_NUMBER = re.compile(
 _asked = threading.local()
 
 
-def decoded(prefix: str, output: bytes) -> Any:
+def decode_answer(prefix: str, output: bytes) -> Any:
     """Returns an answer; a number that is infinite or none is None there. Raises ClusterRefused if it is no JSON."""
     if len(output) > LARGEST_ANSWER_BYTES:
         raise ClusterRefused(
@@ -58,7 +58,7 @@ def _string_or_null(found: re.Match[str]) -> str:
 
 
 @contextmanager
-def understood() -> Iterator[None]:
+def checked_answers() -> Iterator[None]:
     """Makes a ClusterRefused of what goes wrong because an answer lacks something, or has something else there.
 
     It names what was asked meanwhile in this thread.

@@ -20,7 +20,7 @@ from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESHUTDOWN, ETIMEDOUT
 from typing import TYPE_CHECKING, Any
 
 from ceph.connection import bindings
-from ceph.connection.answers import decoded, understood
+from ceph.connection.answers import checked_answers, decode_answer
 from ceph.connection.conffile import explained, keyring, keyrings, named_fsid, unusable
 from ceph.connection.trial import Proven, forget, proven, stamp_of
 from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
@@ -59,7 +59,7 @@ class Connection:
         self.held: set[object] = set()
         """Who waits for answers without being blocked: if they were gone when one comes, it would kill the process."""
         try:
-            with told(settings):
+            with translated_errors(settings):
                 self.handle.connect()
                 self.fsid = str(self.handle.get_fsid())
         except ClusterError:
@@ -74,7 +74,7 @@ class Connection:
 
     def open_pool(self, pool_id: int) -> Any:
         """An IoCtx of a pool, for calls that do not block. Raises ClusterError."""
-        with told(self.settings):
+        with translated_errors(self.settings):
             return self.handle.open_ioctx2(pool_id)
 
     def close(self) -> None:
@@ -124,20 +124,20 @@ class Cluster:
 
     def option(self, name: str) -> str:
         """What this client's configuration says of an option; the daemons may have been told otherwise."""
-        with self.lent() as connection, told(self.settings):
+        with self.lent() as connection, translated_errors(self.settings):
             return str(connection.handle.conf_get(name))
 
     def ask(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> Any:
         """The JSON answer of a monitor's command. `passed_on`: the monitor has the manager answer it (`pg …`, `config
         show`), so that a silence is the manager's."""
         output = self.command(prefix, passed_on=passed_on, format="json", **arguments)
-        return decoded(prefix, output)
+        return decode_answer(prefix, output)
 
     def command(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> bytes:
         """The answer of a monitor's command as it comes."""
         text = _encoded({"prefix": prefix, **arguments})
         with self.lent() as connection:
-            with told(self.settings):
+            with translated_errors(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
             if not (passed_on and abs(code) in SILENCES):
                 self._check(prefix, code, words, MONITOR_SILENT)
@@ -151,26 +151,26 @@ class Cluster:
         """
         text = _encoded({"prefix": prefix, "format": "json", **arguments})
         with self.lent() as connection:
-            with told(self.settings):
+            with translated_errors(self.settings):
                 code, output, words = connection.handle.mgr_command(text, b"")
             self._check(prefix, code, words, MANAGER_SILENT)
-        return decoded(prefix, bytes(output))
+        return decode_answer(prefix, bytes(output))
 
     @contextmanager
     def pool(self, name: str) -> Iterator[Any]:
         """An IoCtx of a pool, for rbd."""
         try:
             with self.lent() as connection:
-                with told(self.settings):
+                with translated_errors(self.settings):
                     context = connection.handle.open_ioctx(name)
                 try:
-                    with told(self.settings):
+                    with translated_errors(self.settings):
                         yield context
                 finally:
                     context.close()
         except ClusterUnavailable as error:
-            if error.words.startswith(OSDS_SILENT):
-                raise ClusterUnavailable(self.why_osds_are_silent(error.words), error.errno) from error
+            if error.text.startswith(OSDS_SILENT):
+                raise ClusterUnavailable(self.why_osds_are_silent(error.text), error.errno) from error
             raise
 
     def why_osds_are_silent(self, words: str) -> str:
@@ -178,7 +178,7 @@ class Cluster:
         silence = words.partition(":")[0]
         try:
             status = self.ask("status")
-            with understood():
+            with checked_answers():
                 causes = causes_of_silence(status)
         except ClusterError:
             return words
@@ -297,7 +297,7 @@ def handle(settings: ClusterSettings) -> Any:
         raise ClusterUnavailable(reason)
     import rados
 
-    with told(settings):
+    with translated_errors(settings):
         return rados.Rados(conffile=settings.conf, name=settings.client_name, conf=dict(settings.options()))
 
 
@@ -307,7 +307,7 @@ def fsid_in_conf(settings: ClusterSettings) -> str | None:
 
 
 @contextmanager
-def told(settings: ClusterSettings) -> Iterator[None]:
+def translated_errors(settings: ClusterSettings) -> Iterator[None]:
     """Makes a ClusterError of what `rados` and `rbd` raise: two trees of exceptions, neither of them Python's own."""
     try:
         yield

@@ -37,9 +37,9 @@ def explained(cluster: Cluster, refused: ClusterRefused) -> ClusterRefused:
     if refused.errno not in UNHANDLED:
         return refused
     why = why_failing(cluster.ask("health", detail="detail"))
-    if why is None and refused.words.startswith("No handler found"):
-        why = f"{refused.words}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
-    return ClusterRefused(why or refused.words, refused.errno)
+    if why is None and refused.text.startswith("No handler found"):
+        why = f"{refused.text}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
+    return ClusterRefused(why or refused.text, refused.errno)
 
 
 def why_failing(health: Mapping[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ NOTED_AGAIN_SECONDS = 10.0
 LARGEST_NOTES_BYTES = 64 * 1024
 
 
-class Questions:
+class QueryBudget:
     """Says which questions may be asked. Without a path it knows only of those of this object."""
 
     def __init__(self, path: str | None = None) -> None:
@@ -40,7 +40,7 @@ class Questions:
             return False
 
 
-def questions_path(data_dir: str, fsid: str) -> str:
+def query_budget_path(data_dir: str, fsid: str) -> str:
     return os.path.join(data_dir, f"questions-{quote(fsid, safe='')}.json")
 
 

@@ -39,7 +39,7 @@ class Reached(Struct, frozen=True, tag=True):
 
 
 class NotReached(Struct, frozen=True, tag=True):
-    words: str
+    text: str
     errno: int
 
 
@@ -111,7 +111,7 @@ def _try(settings: ClusterSettings) -> Proven:
         raise ClusterUnavailable(f"{settings.conf} could not be tried: {said[:LONGEST_REASON_CHARACTERS]}")
     report = decode_report(process.stdout)
     if isinstance(report, NotReached):
-        raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.words, report.errno)
+        raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.text, report.errno)
     return Proven(report.fsid, files, stamp)
 
 

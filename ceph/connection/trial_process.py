@@ -7,7 +7,7 @@ import sys
 
 import msgspec
 
-from ceph.connection.cluster import handle, told
+from ceph.connection.cluster import handle, translated_errors
 from ceph.connection.trial import NotReached, Reached
 from ceph.errors import ClusterError
 from ceph.settings import ClusterSettings
@@ -26,11 +26,11 @@ def tried(settings: ClusterSettings) -> Reached | NotReached:
     """Connects; says which cluster that was, or why it was none."""
     try:
         found = handle(settings)
-        with told(settings):
+        with translated_errors(settings):
             found.connect()
             return Reached(found.get_fsid())
     except ClusterError as error:
-        return NotReached(error.words, error.errno)
+        return NotReached(error.text, error.errno)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from msgspec.structs import astuple
 
 from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Series, Sizes, packed, packed_sizes, unpacked, unpacked_sizes
-from ceph.images.summary import counted, result_of
+from ceph.images.summary import result_of
 from ceph.state import Trouble, Unreadable, image_path, parts_of_path
+from jobs.text import counted, cut
 
 Found = TypeVar("Found")
 MOST_TEXT_CHARACTERS = 500
@@ -164,10 +165,6 @@ def listed(paths: Sequence[str]) -> str:
 def shown(name: str) -> str:
     """A name or path as it is in a message."""
     return cut(name, MOST_PATH_CHARACTERS)
-
-
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def as_given(path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ceph.connection.cluster import Cluster, told
+from ceph.connection.cluster import Cluster, translated_errors
 from ceph.images.rbd_layout import DIRECTORY, OLD_DIRECTORY_BYTES, encoded, old_names_in
 from ceph.images.samples import Sizes
 
@@ -21,7 +21,7 @@ def opened(cluster: Cluster, pool: str, namespace: str, name: str) -> Iterator[A
     """An `rbd.Image`, only to be read. Raises ClusterError."""
     import rbd
 
-    with cluster.pool(pool) as context, told(cluster.settings):
+    with cluster.pool(pool) as context, translated_errors(cluster.settings):
         context.set_namespace(namespace)
         with rbd.Image(context, name, read_only=True) as image:
             yield image

@@ -16,7 +16,7 @@ from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from ceph.connection.answers import understood
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.budget import ImageBudget
@@ -30,7 +30,7 @@ from ceph.images.pool_reading import (
     PoolReading,
 )
 from ceph.images.rbd_layout import DIRECTORY
-from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
+from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, parse_pool
 
 RBD = "rbd"
 MOST_IMAGES = 50_000
@@ -78,7 +78,7 @@ def pools_with_images(cluster: Cluster, names: Collection[str] | None = None) ->
 
     An erasure coded pool holds no images, only the data of images of other pools. Raises ClusterError.
     """
-    listed = [(pool_of(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
+    listed = [(parse_pool(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
     found = [pool for pool, kind in listed if kind != ERASURE and _is_wanted(pool, names)]
     return Pools(sorted(found, key=attrgetter("name")), frozenset(pool.id for pool, _ in listed))
 
@@ -233,14 +233,14 @@ class ImageListing:
                 f"{self.cluster.settings.client_name} may not read it ({text})",
             )
         if trouble.errno == ETIMEDOUT:
-            text = no_answer(OSDS_SILENT, int(PATIENCE_SECONDS)).words
+            text = no_answer(OSDS_SILENT, int(PATIENCE_SECONDS)).text
         return _failure(reading, state, Trouble(trouble.errno, where + text + more))
 
     def _nothing(self, failed: Sequence[Failure]) -> ClusterUnavailable:
         first = failed[0]
         if all(failure.unreadable.state == FAILED and failure.errno == ETIMEDOUT for failure in failed):
             silence = no_answer(OSDS_SILENT, int(min(self.cluster.settings.osd_timeout_seconds, LONGEST_SECONDS)))
-            return ClusterUnavailable(self.cluster.why_osds_are_silent(silence.words), silence.errno)
+            return ClusterUnavailable(self.cluster.why_osds_are_silent(silence.text), silence.errno)
         others = f"; {len(failed) - 1} more pools cannot be read either" if len(failed) > 1 else ""
         pool, text = first.unreadable.pool, first.unreadable.text
         return ClusterUnavailable(f"no pool can be read: {pool}: {text}{others}", first.errno)
@@ -290,9 +290,9 @@ class Diagnosis:
 
     def _ask(self, pool_ids: Sequence[int]) -> None:
         """Who is refused, or not answered, knows no reason."""
-        with suppress(ClusterError), understood():
+        with suppress(ClusterError), checked_answers():
             self._ask_monitors(pool_ids)
-        with suppress(ClusterError), understood():
+        with suppress(ClusterError), checked_answers():
             self._ask_manager()
 
     def _ask_monitors(self, pool_ids: Sequence[int]) -> None:

@@ -126,12 +126,12 @@ class Piece(Struct, frozen=True, tag=True):
 class Failed(Struct, frozen=True, tag=True):
     """The cluster refused, or was silent."""
 
-    words: str
+    text: str
     errno: int
     refused: bool
 
     def error(self) -> ClusterRefused | ClusterUnavailable:
-        return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
+        return (ClusterRefused if self.refused else ClusterUnavailable)(self.text, self.errno)
 
 
 Answer = Connected | Listed | Missing | Piece
@@ -293,7 +293,7 @@ class Child:
         try:
             yield from self._answers(order)
         except ClusterError as error:
-            yield Failed(error.words, error.errno, not isinstance(error, ClusterUnavailable))
+            yield Failed(error.text, error.errno, not isinstance(error, ClusterUnavailable))
         except Exception as error:  # noqa: BLE001  one image must not end what all others are measured by
             yield Failed(in_words(error), EIO, refused=True)
 

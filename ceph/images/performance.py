@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
 from ceph.connection.manager_module import explained
-from ceph.connection.query_budget import Questions
+from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterRefused
 from ceph.images.samples import ORDERS, Answer, answer_of
 from ceph.pools import all_pools
@@ -64,9 +64,9 @@ class PerformanceQuery:
     far as `questions` lets them.
     """
 
-    def __init__(self, cluster: Cluster, questions: Questions | None = None) -> None:
+    def __init__(self, cluster: Cluster, questions: QueryBudget | None = None) -> None:
         self.cluster = cluster
-        self._questions = questions or Questions()
+        self._questions = questions or QueryBudget()
         self._is_held_back = False
         self._epoch: object = None
         self._cold_seconds = 0.0

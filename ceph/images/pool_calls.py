@@ -1,4 +1,4 @@
-"""Questions to the OSDs of one pool that never block: answers come when they come, or never."""
+"""QueryBudget to the OSDs of one pool that never block: answers come when they come, or never."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _figures_of(values: Sequence[float]) -> Figures:
         values[place] / NANOSECONDS / min(1.0, values[operations]) if values[operations] > 0 else 0
         for place, operations in OPERATIONS.items()
     ]
-    return tuple(kept_as(value) for value in (*values[:4], *latencies))
+    return tuple(as_unpacked(value) for value in (*values[:4], *latencies))
 
 
 def sample_of(answers: Iterable[Answer], paths: Collection[str], at: int) -> Sample:
@@ -150,7 +150,7 @@ def _mean_row(first: Sample, second: Sample, path: str) -> Figures | None:
 
 def mean_figures(weighted: Sequence[tuple[float, Figures]]) -> Figures:
     """The means of figures with their weights; of a latency, by operations."""
-    return tuple(kept_as(_mean(weighted, place)) for place in range(len(FIGURES)))
+    return tuple(as_unpacked(_mean(weighted, place)) for place in range(len(FIGURES)))
 
 
 def _mean(weighted: Sequence[tuple[float, Figures]], place: int) -> float:
@@ -181,15 +181,15 @@ def number_of(code: int) -> float:
     if code == 0:
         return 0
     value: float = unpack("<f", pack("<I", (code + _BELOW) << 13))[0]
-    return tidy(value)
+    return to_four_digits(value)
 
 
-def kept_as(value: float) -> float:
+def as_unpacked(value: float) -> float:
     """A number as it comes back after it was packed, so that it is the same everywhere."""
     return number_of(number_code(value))
 
 
-def tidy(value: float) -> float:
+def to_four_digits(value: float) -> float:
     """Four digits, and no fraction where there is none."""
     rounded = float(f"{value:.4g}")
     return int(rounded) if rounded == int(rounded) else rounded

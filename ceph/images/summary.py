@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ceph.images.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
+from ceph.images.samples import (
+    FIGURES,
+    OPERATIONS,
+    Figures,
+    Sample,
+    Sizes,
+    group_of,
+    mean_figures,
+    thinned,
+    to_four_digits,
+)
 from ceph.state import Trouble
 from jobs.clock import iso_time
+from jobs.text import counted
 
 MOST_POINTS = 100_000
 """Of all series together; a point has six figures, in at most 80 characters."""
@@ -97,7 +108,7 @@ def _series_of(busy: Sequence[str], samples: Sequence[Sample], interval_seconds:
         samples = thinned(samples)
     return {
         "at": [iso_time(sample.at) for sample in samples],
-        "interval_seconds": tidy(interval_seconds * max((sample.weight for sample in samples), default=1)),
+        "interval_seconds": to_four_digits(interval_seconds * max((sample.weight for sample in samples), default=1)),
         "images": {path: _columns(path, samples) for path in busy},
     }
 
@@ -146,10 +157,6 @@ def message_of(sample: Sample, paths: Sequence[str], number: int, of: int) -> st
         *([f"{unknown} not measured"] if unknown else []),
     ]
     return f"sample {number} of {of}: {', '.join(parts)}"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def in_bytes(count: float) -> str:

@@ -8,21 +8,22 @@ from contextlib import suppress
 from errno import ENOENT
 from itertools import groupby
 
-from ceph.clusters import AGAIN_AFTER_SECONDS
+from ceph.clusters import RETRY_AFTER_SECONDS
 from ceph.connection.cluster import Cluster
-from ceph.connection.query_budget import Questions
+from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterError, ClusterRefused
-from ceph.images.findings import Findings, as_given, cut, shown
+from ceph.images.findings import Findings, as_given, shown
 from ceph.images.listing import FAILED, NOT_PERMITTED
 from ceph.images.opener import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.images.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.images.samples import Answer, group_of, sample_of
-from ceph.images.summary import counted, error_of, in_bytes, message_of, output_of
-from ceph.jobs.retrying import Asker, Rounds, is_worth_asking_again
+from ceph.images.summary import error_of, in_bytes, message_of, output_of
+from ceph.jobs.retrying import RetryingClient, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
+from jobs import Pause, Round
 from jobs.clock import wall_clock
-from jobs.definition.registry import Pause, Round
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
+from jobs.text import counted, cut
 
 MOST_IMAGES = 5000
 MOST_PATHS_CHARACTERS = 600_000
@@ -47,11 +48,11 @@ class Measuring:
         seconds: float,
         interval_seconds: float,
         image_timeout_seconds: float = 30.0,
-        questions: Questions | None = None,
+        questions: QueryBudget | None = None,
     ) -> None:
         self.found = Findings()
         self._questions = questions
-        self._asker = Asker(connect, image_timeout_seconds, self._round)
+        self._client = RetryingClient(connect, image_timeout_seconds, self._round)
         self._pools = pools
         self._images = list(map(as_given, images))
         self._interval_seconds = max(interval_seconds, seconds / MOST_SAMPLES)
@@ -65,7 +66,7 @@ class Measuring:
         self._incomplete: str | None = None
 
     def disconnect(self) -> None:
-        self._asker.close()
+        self._client.close()
 
     def rounds(self) -> Rounds[dict[str, object]]:
         """All that is left to do. Raises ClusterError if nothing can be read, or was when the cluster fell silent."""
@@ -95,14 +96,14 @@ class Measuring:
         self._in_all = len(paths)
         settled = self.found.sizes.keys() | self.found.errors.keys() | self.found.removed
         left = [path for path in paths if path not in settled]
-        yield from self._asker.each(left, self._measure, self._image_failed)
-        self._asker.close_opener()
+        yield from self._client.each(left, self._measure, self._image_failed)
+        self._client.close_opener()
         self._check_there()
 
     def _list(self) -> Rounds[list[str]]:
         """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
-        yield from self._asker.ask(self._look_at_pools)
-        failures = yield from self._asker.ask(self._refusals_of_pools)
+        yield from self._client.ask(self._look_at_pools)
+        failures = yield from self._client.ask(self._refusals_of_pools)
         everything = not self._pools and not self._images
         pools = [pool for pool in self._pools if pool not in failures]
         if pools or everything:
@@ -134,7 +135,7 @@ class Measuring:
         attempts = 0
         while True:
             try:
-                listed = yield from self._asker.request(ListImages(pools, MOST_IMAGES + 1))
+                listed = yield from self._client.request(ListImages(pools, MOST_IMAGES + 1))
                 assert isinstance(listed, Listed)
                 self._listed, self.found.unreadable = listed.paths, listed.unreadable
                 self.found.errors |= listed.beyond_reach
@@ -147,7 +148,7 @@ class Measuring:
                 if not is_worth_asking_again(error, began):
                     raise
                 words = str(error)
-            yield from self._asker.trying_again(words)
+            yield from self._client.pause_before_retry(words)
 
     def _check_number(self, paths: Sequence[str], failures: dict[str, ClusterError]) -> None:
         """Raises ClusterError if there are no images, or too many to be measured at a time."""
@@ -187,7 +188,7 @@ class Measuring:
         except ClusterRefused as error:
             if error.errno != ENOENT:
                 raise
-            yield from self._asker.ask(self._look_at_pools)
+            yield from self._client.ask(self._look_at_pools)
             if self._name_now(parts_of_path(path)[0]) == before:
                 raise
             yield from self._measure_once(path)
@@ -196,12 +197,12 @@ class Measuring:
         pool, namespace, name = parts_of_path(path)
         offset, used_bytes = self.found.begun.get(path, (0, 0))
         order = Measure(pool=self._name_now(pool), namespace=namespace, name=name, offset=offset, used_bytes=used_bytes)
-        piece = yield from self._asker.request(order)
+        piece = yield from self._client.request(order)
         while isinstance(piece, Piece) and not piece.is_last:
             self.found.begun[path] = (piece.offset, piece.used_bytes)
             looked_at = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} looked at"
             yield self._size_round(f"size of {shown(path)}: {looked_at}", part=piece.offset / piece.size_bytes)
-            piece = yield from self._asker.answer()
+            piece = yield from self._client.answer()
         assert isinstance(piece, Piece)
         self.found.begun.pop(path, None)
         sizes = self.found.sizes[path] = piece.sizes
@@ -216,7 +217,7 @@ class Measuring:
             self.found.removed.add(path)
             yield self._size_round(f"{shown(path)} was removed meanwhile")
             return
-        trouble = self.found.fail(path, error.errno, error.words)
+        trouble = self.found.fail(path, error.errno, error.text)
         yield self._size_round(f"{shown(path)} cannot be read: {error}", {"images": {path: error_of(trouble)}})
 
     def _missing_of(self, paths: Sequence[str]) -> Rounds[set[str]]:
@@ -226,7 +227,7 @@ class Measuring:
         """
         missing: set[str] = set()
         with suppress(ClusterError):
-            yield from self._asker.ask(self._look_at_pools, patience_seconds=0)
+            yield from self._client.ask(self._look_at_pools, patience_seconds=0)
             for pool, of_pool in groupby(sorted(paths), lambda path: parts_of_path(path)[0]):
                 names = {parts_of_path(path)[1:]: path for path in of_pool}
                 if pool not in self._pool_names:
@@ -234,7 +235,7 @@ class Measuring:
                     continue
                 request = FindMissing(self._name_now(pool), list(names))
                 with suppress(ClusterRefused):
-                    answer = yield from self._asker.request(request, patience_seconds=0)
+                    answer = yield from self._client.request(request, patience_seconds=0)
                     assert isinstance(answer, Missing)
                     missing |= {names[name] for name in answer.names}
         return missing
@@ -269,10 +270,10 @@ class Measuring:
         self.found.begin_samples()
         while self.found.series.taken < self._wanted:
             yield from self._wait()
-            answers = yield from self._asker.ask(self._ask)
+            answers = yield from self._client.ask(self._ask)
             if answers is None:
                 yield self._round("waiting for the cluster's first figures")
-                self._next_at = time.monotonic() + AGAIN_AFTER_SECONDS
+                self._next_at = time.monotonic() + RETRY_AFTER_SECONDS
             else:
                 yield from self._take(answers)
 
@@ -293,7 +294,7 @@ class Measuring:
         """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
         while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
             yield Pause(KEEP_ALIVE_SECONDS)
-            yield from self._asker.ask(self._ask)
+            yield from self._client.ask(self._ask)
         yield Pause(max(0.0, left))
 
     def _take(self, answers: Sequence[Answer]) -> Rounds[None]:
@@ -342,4 +343,4 @@ def _together(failures: dict[str, ClusterError]) -> ClusterError:
     """The first of them, and how many there are besides."""
     first, *others = failures.values()
     more = f"; neither can {counted(len(others), 'other pool')} be read" if others else ""
-    return type(first)(f"{first.words}{more}", first.errno)
+    return type(first)(f"{first.text}{more}", first.errno)

@@ -12,10 +12,10 @@ from msgspec.json import encode
 
 from ceph import choices
 from ceph.clusters import Clusters, why_unavailable
-from ceph.images.summary import counted
 from ceph.jobs.measuring import Measuring
 from ceph.pools import Fsid
-from jobs.definition.registry import Pause, Round, job
+from jobs import Pause, Round, job
+from jobs.text import counted
 
 MOST_NAMES_BYTES = 6000
 """For the pools in metadata, and again for the images: 16 KiB are allowed in all."""
@@ -100,7 +100,7 @@ def rbd_performance(
         seconds,
         interval_seconds,
         settings.image_timeout_seconds,
-        clusters.questions(fsid),
+        clusters.query_budget(fsid),
     )
     measuring.found.recall(sizes, sampled, removed, rounds, others)
     try:

@@ -10,14 +10,14 @@ from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
-from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
-from ceph.connection.answers import understood
+from ceph.clusters import RETRY_AFTER_SECONDS, may_pass
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
 from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 LONGEST_SILENCE_SECONDS = 300.0
 SHORT_PATIENCE_SECONDS = 5.0
@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 Rounds = Generator[Round | Pause, None, Found]
 
 
-class Asker:
+class RetryingClient:
     """What asks for a task: a connection, and the process that opens images. Both are made when they are needed.
 
     `say` makes a round of a message.
@@ -70,19 +70,19 @@ class Asker:
             try:
                 with self._connecting():
                     self._cluster = self._cluster or self._connect()
-                with understood():
+                with checked_answers():
                     return ask(self._cluster)
             except ClusterError as error:
                 if not is_worth_asking_again(error, began, patience_seconds):
                     raise
                 if error.errno != EAGAIN:
                     self.close()  # after a silence of the manager it is of no use
-                yield from self.trying_again(f"{error}")
+                yield from self.pause_before_retry(f"{error}")
 
-    def trying_again(self, words: str) -> Rounds[None]:
+    def pause_before_retry(self, words: str) -> Rounds[None]:
         """Says why, and waits a moment."""
         yield self._say(f"{words}; trying again")
-        yield Pause(AGAIN_AFTER_SECONDS)
+        yield Pause(RETRY_AFTER_SECONDS)
 
     # The process that opens images
 
@@ -175,7 +175,7 @@ class Asker:
             else:
                 silent.add(path)
                 waiting.append(path)
-                yield from self.trying_again(f"{shown(path)}: {failure}")
+                yield from self.pause_before_retry(f"{shown(path)}: {failure}")
 
 
 def _pool_of(path: str) -> str:

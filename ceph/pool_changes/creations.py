@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,9 +22,8 @@ from ceph.pools import CREATES, pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
 from jobs.clock import wall_clock
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, HourglassError, StorageUnavailable
-from jobs.queue.drafts import Submission
-from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey
 
 log = logging.getLogger("hourglass.ceph")
@@ -43,10 +43,26 @@ class NewPool(Struct, frozen=True, kw_only=True):
     application: str
 
 
+class PoolTasks(Protocol):
+    """What creations need of the queue of tasks, which is jobs.queue's TaskQueue."""
+
+    def check(self, submission: Submission) -> None:
+        """Raises what `submit` would, as far as that is known beforehand."""
+
+    async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
+        """Creates a task; for a key that is known already, returns its task."""
+
+    async def existing(self, task_id: int) -> Created:
+        """Returns a task that was created before, as it is now. Raises Conflict if it was deleted since."""
+
+    def pending_on(self, *locks: str) -> list[int]:
+        """Returns the ids of the pending tasks that hold or want one of these locks, in order."""
+
+
 class PoolCreations:
     """The creations of pools in all clusters."""
 
-    def __init__(self, store: PoolCreationStore, queue: TaskQueue, clusters: ClusterWatches) -> None:
+    def __init__(self, store: PoolCreationStore, queue: PoolTasks, clusters: ClusterWatches) -> None:
         self._store = store
         self._queue = queue
         self._clusters = clusters
@@ -80,7 +96,7 @@ class PoolCreations:
                 self._answering.discard(place)
 
     async def create(
-        self, watch: ClusterWatch, fsid: str, new: NewPool, by: str, key: RequestKey | None, check: Check
+        self, watch: ClusterWatch, fsid: str, new: NewPool, by: str, key: RequestKey | None, check: Callable[[], object]
     ) -> tuple[Created, Pool]:
         """The pool as it is then, and its task: new ones, or what has come of the same request before.
 

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError
-from ceph.images.findings import cut
 from ceph.state import Pool, ProgressEvent
+from jobs.text import cut
 
 MOST_EVENTS = 100
 MOST_CHARACTERS = 500

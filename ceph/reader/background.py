@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 0.2
 Value = TypeVar("Value")
 
 
-class Beside(Generic[Value]):
+class BackgroundAnswer(Generic[Value]):
     """Asks in a thread of its own, one question at a time; who does not get the answer at once takes the last one.
 
     `ask` raises nothing; `first` is the answer until there is one.

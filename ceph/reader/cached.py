@@ -27,7 +27,7 @@ class Reading(Struct, Generic[Value], frozen=True):
     as_of: int
 
 
-class Kept(Generic[Value]):
+class CachedReading(Generic[Value]):
     """One thing that is read when somebody asks: what was last read, who waits for it, how it last failed."""
 
     def __init__(self, read: Callable[[], Awaitable[Value]], lasts_seconds: float) -> None:

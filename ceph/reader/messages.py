@@ -31,7 +31,7 @@ class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
 Order = Read | CreatePool
 
 
-class Found(Struct, frozen=True, tag=True):
+class Identified(Struct, frozen=True, tag=True):
     """The reader is there; `fsid` is what the conf file says, None where it says nothing."""
 
     fsid: str | None
@@ -57,16 +57,16 @@ class Failed(Struct, frozen=True, tag=True, kw_only=True):
     """The cluster refused, or was silent."""
 
     number: int
-    words: str
+    text: str
     errno: int
     refused: bool
 
     def error(self) -> ClusterRefused | ClusterUnavailable:
-        return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
+        return (ClusterRefused if self.refused else ClusterUnavailable)(self.text, self.errno)
 
 
 Answer = StateRead | FactsRead | ImagesRead | Failed
-Report = Found | Answer
+Report = Identified | Answer
 
 decode_order = msgspec.msgpack.Decoder(Order).decode
 decode_report = msgspec.msgpack.Decoder(Report).decode

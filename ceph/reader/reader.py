@@ -19,22 +19,21 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import logs
-from ceph.connection.answers import understood
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.connection.manager_module import error_of_module
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
-from ceph.pool_changes.progress import objects_away
 from ceph.pool_changes.progress_events import Details, details_of, events_of
 from ceph.pools import create_pool
-from ceph.reader.background import Beside
+from ceph.reader.background import BackgroundAnswer
 from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
     Failed,
-    Found,
+    Identified,
     ImagesRead,
     Order,
     Read,
@@ -43,7 +42,7 @@ from ceph.reader.messages import (
     decode_report,
 )
 from ceph.settings import ClusterSettings
-from ceph.state import ClusterState, checks_of, pools_of
+from ceph.state import ClusterState, objects_away, parse_checks, parse_pools
 from processes.child import become_child, leave
 from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
@@ -102,13 +101,13 @@ class Reader:
         self._cluster: Cluster | None = None
         self._failure: ClusterError | None = None
         self._failed_at = 0.0
-        self._manager: Beside[str | None] = Beside(manager_error, None)
-        self._progress: Beside[Details] = Beside(details_of, {})
+        self._manager: BackgroundAnswer[str | None] = BackgroundAnswer(manager_error, None)
+        self._progress: BackgroundAnswer[Details] = BackgroundAnswer(details_of, {})
         self._listing: ImageListing | None = None
 
     def begin(self) -> None:
         """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
-        self._send(encode(Found(fsid_in_conf(self._settings))))
+        self._send(encode(Identified(fsid_in_conf(self._settings))))
 
     def obey(self, order: Order) -> None:
         """With a defect the process ends: whoever waits is told at once, and the next reader may do better."""
@@ -123,7 +122,7 @@ class Reader:
     def _encoded(self, order: Order) -> bytes:
         """The answer to an order. What the server would not take for an answer is a failure, and said so."""
         try:
-            with understood():
+            with checked_answers():
                 encoded = encode(self._answer(order))
                 decode_report(encoded)
             if len(encoded) > LARGEST_MESSAGE_BYTES:
@@ -175,9 +174,9 @@ class Reader:
 
 def _failed(order: Order, error: ClusterError) -> Failed:
     """Whatever the cluster's words are, they can be sent."""
-    words = error.words[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
+    text = error.text[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
     refused = not isinstance(error, ClusterUnavailable)
-    return Failed(number=order.number, words=words, errno=error.errno, refused=refused)
+    return Failed(number=order.number, text=text, errno=error.errno, refused=refused)
 
 
 def manager_error(cluster: Cluster) -> str | None:
@@ -187,16 +186,18 @@ def manager_error(cluster: Cluster) -> str | None:
     except ClusterRefused:
         return None  # it did answer
     except ClusterError as error:
-        return error.words
+        return error.text
     return None
 
 
-def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Details]) -> ClusterState:
+def state_of(
+    cluster: Cluster, manager: BackgroundAnswer[str | None], progress: BackgroundAnswer[Details]
+) -> ClusterState:
     """A cluster as its monitors know it, with what its manager adds. Raises ClusterError."""
     status = cluster.ask("status")
-    pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
+    pools = parse_pools(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
     events = status.get("progress_events")
-    checks = checks_of(status["health"])
+    checks = parse_checks(status["health"])
     return ClusterState(
         fsid=status["fsid"],
         health=status["health"]["status"],

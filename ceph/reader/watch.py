@@ -14,15 +14,15 @@ from contextlib import contextmanager, suppress
 from ceph.clusters import unidentified
 from ceph.connection import bindings
 from ceph.errors import ClusterError, ClusterUnavailable
-from ceph.pool_changes.changes import Sightings, seen
+from ceph.pool_changes.changes import ObservedChanges, observe
 from ceph.pool_changes.facts import Facts
-from ceph.reader.cached import MOMENT_SECONDS, Kept
+from ceph.reader.cached import MOMENT_SECONDS, CachedReading
 from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
     Failed,
-    Found,
+    Identified,
     ImagesRead,
     Order,
     Read,
@@ -115,7 +115,7 @@ class ReaderProcess:
 
     def _take(self, report: Report) -> None:
         match report:
-            case Found(fsid):
+            case Identified(fsid):
                 self._on_found(fsid)
             case _:
                 self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
@@ -155,10 +155,10 @@ class ClusterWatch:
         self._creating: dict[str, asyncio.Event] = {}
         self.deciding = asyncio.Lock()
         """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
-        self.sightings = Sightings()
+        self.observed = ObservedChanges()
         """What was seen to go on in it until the last look."""
-        self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
-        self.images: Kept[Images] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+        self.state: CachedReading[ClusterState] = CachedReading(self._read_state, STATE_LASTS_SECONDS)
+        self.images: CachedReading[Images] = CachedReading(self._read_images, IMAGES_LAST_SECONDS)
 
     @property
     def is_identified(self) -> bool:
@@ -248,7 +248,7 @@ class ClusterWatch:
         answer = await self._ask(order, self._limit_seconds)
         assert isinstance(answer, StateRead)
         self._identify(answer.state.fsid)
-        self.sightings = seen(self.sightings, answer.state, time.monotonic(), time.time())
+        self.observed = observe(self.observed, answer.state, time.monotonic(), time.time())
         return answer.state
 
     def _identify(self, fsid: str) -> None:
@@ -334,14 +334,3 @@ class ClusterWatches:
             raise failures[0]
         known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
         raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
-
-    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """As `PoolsOfServer.find_pool`."""
-        watch = await self.by_fsid(fsid)
-        return (await watch.state.get_from_now()).value.find(pool)
-
-    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """As `PoolsOfServer.last_read_pool`."""
-        watch = self.find(fsid)
-        last = watch.state.last if watch else None
-        return last.value.find(pool) if last else None

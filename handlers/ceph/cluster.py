@@ -10,15 +10,15 @@ from ceph.pool_changes.preflight import (
     pool_task,
 )
 from ceph.pools import CHANGES, locks_of_pool, prepared_by
-from ceph.reader.cached import Kept, Reading, Value
+from ceph.reader.cached import CachedReading, Reading, Value
 from ceph.reader.watch import ClusterWatch
 from ceph.state import Pool
 from handlers.ceph.views import PoolView, pool_view
 from handlers.creating import CreatingHandler
 from handlers.http.query import BOOLEAN, QueryParameter
+from jobs.definition.submission import Submission
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
-from jobs.queue.drafts import Submission
 
 STALE = QueryParameter(
     BOOLEAN, "answer what was last read, whatever its age, where the cluster does not answer at once"
@@ -35,7 +35,7 @@ class ClusterHandler(CreatingHandler):
         """Raises NotFound, ClusterError."""
         return await self.services.tasks.clusters.by_fsid(fsid)
 
-    async def reading(self, kept: Kept[Value]) -> Reading[Value]:
+    async def reading(self, kept: CachedReading[Value]) -> Reading[Value]:
         """What was read just now, or, where that is wanted, what there is. Raises ClusterError."""
         return await (kept.get_or_last() if self.value("stale") else kept.get())
 

@@ -20,8 +20,8 @@ from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
 from jobs.definition.schemas import json_schema
+from jobs.definition.submission import Submission
 from jobs.live.views import TaskView
-from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 

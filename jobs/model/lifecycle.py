@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from jobs.errors import StatusChanged
 from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, apply
+from jobs.text import counted
 
 Expected = Literal["pending", "final", "stopping"]
 """What a task has to be still for a deletion to touch it; a stopping one is final as well."""
@@ -94,7 +95,7 @@ def returned(result: str, at: int) -> Step:
         if task.is_final:
             return _no_longer_stopping(task, at, "all rounds were done")
         status = apply(task.status, Event.RETURNED)
-        outcome = f"Finished after {_count(task.round, 'round')}"
+        outcome = f"Finished after {counted(task.round, 'round')}"
         size = len(result.encode())
         return _end(task, at, status=status, percent=100, result=result, result_bytes=size, outcome=outcome)
 
@@ -150,7 +151,7 @@ def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
         if deaths <= max_deaths:
             return _interrupt(replace(task, deaths=deaths), at, reason, resumes)
         task = replace(task, deaths=deaths, interruptions=task.interruptions + 1)
-        message = f"its worker died {_count(deaths, 'time')}, last {reason}"
+        message = f"its worker died {counted(deaths, 'time')}, last {reason}"
         return _fail(task, at, error_text("WorkerDied", message), f"Failed: {message}")
 
     return step
@@ -304,7 +305,3 @@ def _first_line(error: str) -> str:
     parts = json.loads(error)
     line = str(parts["message"]).strip().partition("\n")[0]
     return f"{parts['type']}: {line}"[:300] if line else str(parts["type"])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
 
 from jobs.definition import composition
 from jobs.definition.composition import Part
-from jobs.definition.registry import Job, Registry
+from jobs.definition.job import Job
+from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.errors import HourglassError, InvalidInput, JobUnavailable, LimitExceeded, Mistakes, NotFound, in_words
 from jobs.json_text import check_json, with_replacement_marks
 from jobs.model.task import Task
@@ -26,18 +27,6 @@ log = logging.getLogger("hourglass.queue")
 
 LARGEST_METADATA_BYTES = 16 * 1024
 MOST_REASON_CHARACTERS = 500
-
-
-class Submission(Struct, frozen=True, kw_only=True):
-    """A request for a task. `not_before` in milliseconds since 1970; `prepared` is what the job's own preparation would
-    return, if that is known already."""
-
-    job: str
-    params: object
-    priority: int = 0
-    not_before: int | None = None
-    retry_of: int | None = None
-    prepared: Mapping[str, object] | None = None
 
 
 class Drafts:

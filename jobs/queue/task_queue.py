@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from jobs.clock import steady_clock, wall_clock
 from jobs.definition import composition
 from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.engine import Engine
 from jobs.errors import Conflict, HourglassError, InvalidInput, NoSuchTask, ServiceStopping
 from jobs.live.views import Derived
@@ -19,7 +20,7 @@ from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
 from jobs.queue import preparing
 from jobs.queue.bookkeeping import Bookkeeping
-from jobs.queue.drafts import Drafts, Submission
+from jobs.queue.drafts import Drafts
 from jobs.queue.orders import Orders
 from jobs.queue.recovery import Recovery
 from jobs.queue.runs import Run

@@ -8,8 +8,9 @@ from pathlib import Path
 from jobs.store import UNBOUNDED, RoundBounds
 from storage.sqlite.accounts import SqliteAccounts
 from storage.sqlite.creations import SqlitePoolCreations
-from storage.sqlite.database import Database, open_database
+from storage.sqlite.database import Database
 from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 from storage.stores import Stores
 

@@ -12,9 +12,10 @@ from msgspec.structs import asdict
 
 from accounts.model import FIRST_ADMIN, Role, Session, User, check_name, last_admin, name_taken, no_such_user
 from jobs.errors import StartError, StorageUnavailable
-from storage.sqlite.database import DATABASE_NAME, Transaction, write_beside_server
+from storage.sqlite.opening import DATABASE_NAME, write_beside_server
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 Result = TypeVar("Result")
 

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from ceph.images.result_store import NOTHING_UNREAD, ImageResult, Place, Unread
-from storage.sqlite.database import Database, Transaction
+from storage.sqlite.database import Database
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 _encode = msgspec.json.Encoder().encode
 

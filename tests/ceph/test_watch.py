@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ceph.errors import ClusterRefused, ClusterUnavailable
+from ceph.known_clusters import KnownClusters
 from ceph.reader.reader import ReaderSettings
 from ceph.reader.watch import ClusterWatches
 from ceph.settings import ClusterSettings
@@ -176,7 +177,7 @@ async def test_an_unknown_cluster_is_not_found_and_the_known_ones_are_named(clus
     assert await watches.by_fsid(cluster.fsid) is watches.all[0]
     with pytest.raises(NotFound, match=f"There is no cluster 0815; known: {cluster.fsid}"):
         await watches.by_fsid("0815")
-    assert watches.last_read_pool(cluster.fsid, "no such pool") is None
+    assert KnownClusters(watches).last_read_pool(cluster.fsid, "no such pool") is None
     await watches.stop()
 
 

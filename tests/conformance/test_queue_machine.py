@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model.task import TRANSITIONS, Status
 from jobs.queue import runs as run_module
-from jobs.queue.drafts import Submission
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.stores import open_memory, open_sqlite

@@ -19,16 +19,19 @@ from config import (
     Config,
     Log,
     Parser,
-    Retention,
     Server,
     Workers,
     add_config_options,
     config_from,
     load_config,
 )
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_text, parameters_of
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.errors import ConfigError
+from jobs.queue.retention import RetentionSettings
 
 Load = Callable[..., Config]
 
@@ -103,7 +106,7 @@ def _all_parameters() -> Mapping[str, tuple[Parameter, ...]]:
 def test_an_empty_file_gives_the_defaults(load: Load, tmp_path: Path) -> None:
     config = load()
     assert (config.server, config.workers, config.auth) == (Server(), Workers(), AuthSettings())
-    assert (config.retention, config.log, config.modules) == (Retention(), Log(), ())
+    assert (config.retention, config.log, config.modules) == (RetentionSettings(), Log(), ())
     assert config.storage.data_dir == tmp_path / "data"
     assert config.job_sections == {}
 

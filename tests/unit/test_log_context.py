@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 from logs import JsonFormatter, Request, current_request
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from tests.unit.jobs.queue.test_queue import House
 
 

@@ -26,6 +26,8 @@ from itertools import count
 from multiprocessing import get_start_method, set_start_method
 from typing import Any, NamedTuple, cast
 
+from jobs.text import counted
+
 LOOKS = 20
 PAUSE_SECONDS = 0.005
 """A thread that was joined is still there for a moment, and what a cycle of objects holds until it is collected."""
@@ -145,14 +147,14 @@ class Surroundings:
         left = []
         if (threads := self._read_status().threads - self._threads) > 0:
             others = [thread.name for thread in threading.enumerate() if thread.name not in ("MainThread", "listener")]
-            left.append(_counted(threads, "thread", others))
+            left.append(_counted_names(threads, "thread", others))
         if _has_children():
             left.append("a child process")
         now = _targets()
         if opened := [now[number] for number in now if number not in self._targets]:
-            left.append(_counted(len(opened), "descriptor", opened))
+            left.append(_counted_names(len(opened), "descriptor", opened))
         if closed := [number for number in self._targets if number not in now]:
-            left.append(f"{_counted(len(closed), 'descriptor')} closed that it had not opened")
+            left.append(f"{_counted_names(len(closed), 'descriptor')} closed that it had not opened")
         elif self._read_files() != self._files:
             left.append("a descriptor of the worker's own that is of another file")
         return left
@@ -367,7 +369,7 @@ def _targets() -> dict[str, str]:
     return found
 
 
-def _counted(count: int, noun: str, names: Sequence[str] = ()) -> str:
+def _counted_names(count: int, noun: str, names: Sequence[str] = ()) -> str:
     """`2 threads (pump, Thread-3)`"""
     named = f" ({', '.join(names[:MOST_NAMED])})" if names else ""
-    return f"{count} {noun}{'' if count == 1 else 's'}{named}"
+    return f"{counted(count, noun)}{named}"

@@ -223,7 +223,7 @@ async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in
         changes = []
         cookie = await accounts.open_session("ann", HOUR_SECONDS)
         identity = accounts.by_session(cookie)
-        accounts.listen(SimpleNamespace(sign_ins_may_have_ended=lambda: changes.append(accounts.is_valid(identity))))
+        accounts.report_to(SimpleNamespace(sign_ins_may_have_ended=lambda: changes.append(accounts.is_valid(identity))))
         await accounts.reload()
         await accounts.close_sessions([identity])
         other = accounts.by_session(await accounts.open_session("ann", HOUR_SECONDS))

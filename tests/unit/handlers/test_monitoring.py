@@ -13,7 +13,7 @@ from handlers.http.access_log import HttpTally
 from handlers.http.connections import Connections
 from handlers.http.limits import ClientLimits
 from handlers.routes import make_application
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 from jobs.errors import StorageUnavailable
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue

@@ -30,7 +30,7 @@ export const SECOND_STEPS = [
 
 /**
  * `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, where `kind` is
- * "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of page.css.
+ * "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of tokens.css.
  * `formatX` and `formatY` make text of a number, `formatTick` of one at the x axis. `steps` are the distances between ticks
  * that the y axis may have, rising: whole ones if all values are whole. `label` is for people who do not see the picture.
  */

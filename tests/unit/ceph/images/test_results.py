@@ -16,8 +16,8 @@ from ceph.images.results import ImageResults, sparkline
 from jobs.errors import StorageUnavailable
 from jobs.model import lifecycle
 from jobs.store import Draft
-from storage.sqlite.database import open_database
 from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 
 NOW = 1_700_000_000_000

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, Sightings, changes, seen
+from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, ObservedChanges, changes, observe
 from ceph.pool_changes.changes import MOST_CHARACTERS as MOST_CHARACTERS_OF_A_CHANGE
 from ceph.pool_changes.progress import STANDSTILL_SECONDS
 from ceph.pool_changes.progress_events import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
@@ -54,8 +54,8 @@ def looks(*states, each_seconds=1.0):
     times = [at * each_seconds for at in range(len(states))]
     steps = accumulate(
         zip(times, states, strict=True),
-        lambda before, one: seen(before, one[1], one[0], BEGAN + one[0]),
-        initial=Sightings(),
+        lambda before, one: observe(before, one[1], one[0], BEGAN + one[0]),
+        initial=ObservedChanges(),
     )
     return list(steps)[-1]
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.live.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
+from jobs.live.feed import QUIET_SECONDS, Feed
+from jobs.live.subscriber import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, Pacer
+from jobs.live.unread import STUCK_SECONDS
 from jobs.live.views import Derived
 from jobs.model import lifecycle
 from jobs.model.task import RoundRecord

@@ -13,10 +13,12 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from jobs.definition.registry import Registry, job, load_registry
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
-from jobs.queue.drafts import Submission
 from jobs.queue.task_queue import TaskQueue
 from storage.memory import MemoryStore
 from tests.support.engine import ScriptedEngine
