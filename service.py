@@ -209,7 +209,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     await creations.start()
     stack.push_async_callback(creations.stop)
     return Tasks(
-        stores=stores,
+        health=stores.health,
         store=store,
         queue=queue,
         workers=pool,

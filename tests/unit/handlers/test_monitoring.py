@@ -52,7 +52,7 @@ def app() -> Application:
                 store=queue._store,
                 queue=queue,
                 workers=engine,
-                stores=SimpleNamespace(health=health),
+                health=health,
                 registry=registry,
                 rest=Rest(None),
             ),
