@@ -40,7 +40,8 @@ from handlers.live import text_frame
 from handlers.routes import make_application
 from handlers.services import Services, Tasks
 from jobs.clock import wall_clock
-from jobs.definition.registry import Registry, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
 from jobs.engines.local.pool import WorkerPool
 from jobs.engines.local.sources import Sources
 from jobs.engines.local.worker import WorkerSettings
@@ -156,8 +157,8 @@ def load_jobs(config: Config) -> LoadedJobs:
             for name, cluster in config.clusters.items()
         }
     )
-    registry = config.configure(load_registry(config.modules))
-    return LoadedJobs(registry.providing(Clusters(config.clusters), KnownClusters(clusters)), clusters)
+    registry = config.configure(load_registry(config.jobs.modules))
+    return LoadedJobs(registry.with_resources(Clusters(config.clusters), KnownClusters(clusters)), clusters)
 
 
 async def open_stores(config: Config, stack: AsyncExitStack, before_wait: Callable[[], None] = lambda: None) -> Stores:
@@ -208,7 +209,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     await creations.start()
     stack.push_async_callback(creations.stop)
     return Tasks(
-        stores=stores,
+        health=stores.health,
         store=store,
         queue=queue,
         workers=pool,
@@ -226,10 +227,10 @@ def _worker_pool(config: Config) -> WorkerPool:
     """Returns the workers that config.ini asks for, not started yet."""
     settings = WorkerSettings(
         lock_path=str(workers_lock_path(config.storage.data_dir)),
-        modules=config.modules,
+        modules=config.jobs.modules,
         sections=config.job_sections,
-        provided=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
-        sources=Sources.loaded(config.modules),
+        resources=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
+        sources=Sources.loaded(config.jobs.modules),
         log_level=config.log.level,
         log_style=config.log.format,
     )

@@ -12,7 +12,7 @@ from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused, TargetChanged
 from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, parse_pool
-from jobs.definition.registry import Locks
+from jobs import Locks
 
 CREATES, CHANGES = "pool_create", "pool_pgs"
 """The jobs that make something of a pool."""

@@ -21,15 +21,14 @@ from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
 from jobs.queue.rest import Rest
 from jobs.queue.task_queue import TaskQueue
-from jobs.store import SearchableStore
-from storage.stores import Stores
+from jobs.store import SearchableStore, StoreHealth
 
 
 @dataclass(frozen=True)
 class Tasks:
     """All that has to do with tasks, opened and going."""
 
-    stores: Stores
+    health: StoreHealth
     store: SearchableStore
     queue: TaskQueue
     workers: Workers

@@ -1,4 +1,4 @@
-"""The twin of the SQLite store for tests of the life cycle: the same promises, nothing on disk, no lists."""
+"""A store in memory, for tests of the life cycle: the same promises as the others, nothing on disk, no lists."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jobs.model.task import (
     Changes,
     Checkpoint,
     Head,
-    KeptRound,
     RoundPage,
     RoundRecord,
     Status,
+    StoredRound,
     Task,
     Transition,
     Watch,
@@ -31,7 +31,7 @@ class MemoryStore:
         self._on_commit: Callable[[int], None] = lambda revision: None
         self.unavailable = False
         self._tasks: dict[int, Task] = {}
-        self._rounds: dict[int, dict[int, KeptRound]] = {}
+        self._rounds: dict[int, dict[int, StoredRound]] = {}
         self._checkpoints: dict[int, Checkpoint] = {}
         self._transitions: list[Transition] = []
         self._deletions: list[tuple[int, int, int]] = []
@@ -93,10 +93,10 @@ class MemoryStore:
         page = page_of_rounds(iter(following), limit, most_bytes)
         return replace(page, has_more=len(page.rounds) < len(following))
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         return [replace(done, output=None) for done in self._rounds_after(task_id, after)][:1000]
 
-    def _rounds_after(self, task_id: int, after: int) -> list[KeptRound]:
+    def _rounds_after(self, task_id: int, after: int) -> list[StoredRound]:
         kept = self._rounds.get(task_id, {})
         return [kept[number] for number in sorted(kept) if number > after]
 
@@ -170,7 +170,7 @@ class MemoryStore:
         return Created(task, is_new=True)
 
     def _run_steps(self, task: Task, steps: Sequence[Step]) -> list[Change | Removed]:
-        """All changes before the first is kept: a step that raises leaves nothing behind."""
+        """Returns all changes before the first is applied: a step that raises leaves nothing behind."""
         changes: list[Change | Removed] = []
         for step in steps:
             outcome = step(task)
@@ -191,7 +191,7 @@ class MemoryStore:
         if task.status is not before:
             self._transitions.append(Transition(task.id, before, task.status, task.last_modified, task.revision))
         for done in change.rounds:
-            self._rounds.setdefault(task.id, {})[done.number] = _kept_round(task, done)
+            self._rounds.setdefault(task.id, {})[done.number] = _stored_round(task, done)
         if change.checkpoint is not None:
             self._checkpoints[task.id] = change.checkpoint
         if task.is_final:
@@ -205,9 +205,9 @@ class MemoryStore:
         self._checkpoints.pop(task_id, None)
 
 
-def _kept_round(task: Task, done: RoundRecord) -> KeptRound:
+def _stored_round(task: Task, done: RoundRecord) -> StoredRound:
     percent = task.percent if done.percent is None else done.percent
-    return KeptRound(
+    return StoredRound(
         number=done.number,
         at=done.at,
         seconds=done.seconds,

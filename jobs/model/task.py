@@ -155,8 +155,8 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     """Locks that the task has from now on besides its own."""
 
 
-class KeptRound(Struct, frozen=True, kw_only=True):
-    """One round as the store keeps it."""
+class StoredRound(Struct, frozen=True, kw_only=True):
+    """One round as a store has it."""
 
     number: int
     at: int
@@ -171,7 +171,7 @@ class RoundPage(Struct, frozen=True):
     """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
     much JSON they are, in bytes."""
 
-    rounds: list[KeptRound]
+    rounds: list[StoredRound]
     has_more: bool
     size: int
 

@@ -82,12 +82,8 @@ class Retention:
     async def run(self) -> None:
         """Removes what is due until it is cancelled."""
         sleep_seconds = SHORTEST_SLEEP_SECONDS
-        looked_for_leftovers = False
         while True:
             try:
-                if not looked_for_leftovers:
-                    await self._store.find_leftovers()
-                    looked_for_leftovers = True
                 if not await self._rests():
                     await self.forget()
                 sleep_seconds = await self._seconds_to_next()
@@ -123,7 +119,7 @@ class Retention:
         if self._settings.longest_days:
             before = now - round(self._settings.longest_days * DAY_MS)
             await _all(partial(self._results.forget, before, ROWS_AT_ONCE))
-        await _all(partial(store.forget_leftovers, ROWS_AT_ONCE))
+        await _all(partial(store.tidy, ROWS_AT_ONCE))
         await _all(partial(store.forget_keys, now - KEYS_LAST_MS, ROWS_AT_ONCE))
         await store.forget_minutes(now // MINUTE_MS - MINUTES_KEPT)
 

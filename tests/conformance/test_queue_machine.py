@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model.task import TRANSITIONS, Status

@@ -37,17 +37,14 @@ class ForgettingStore:
     async def keep_rest(self, left_ms):
         self._ask("keep_rest", left_ms)
 
-    async def find_leftovers(self):
-        self._ask("find_leftovers")
-
     async def remove_due(self, statuses, before, at, limit):
         return self._take("remove_due", limit, *statuses, before, at)
 
     async def forget_changes(self, before, limit):
         return self._take("forget_changes", limit, before)
 
-    async def forget_leftovers(self, limit):
-        return self._take("forget_leftovers", limit)
+    async def tidy(self, limit):
+        return self._take("tidy", limit)
 
     async def forget_keys(self, before, limit):
         return self._take("forget_keys", limit, before)
@@ -116,7 +113,7 @@ def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
     asyncio.run(Retention(store, store, FOR_EVER, Rest(None), clock=lambda: NOW).forget())
 
-    assert [asked[0] for asked in store.asked] == ["forget_leftovers", "forget_keys", "forget_minutes"]
+    assert [asked[0] for asked in store.asked] == ["tidy", "forget_keys", "forget_minutes"]
 
 
 def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
@@ -129,7 +126,7 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
         ("remove_due", TASKS_AT_ONCE, "Exception", "Aborted", NOW - 2 * DAY_MS, NOW),
         ("forget_changes", ROWS_AT_ONCE, NOW - 3 * DAY_MS),
         ("forget_results", ROWS_AT_ONCE, NOW - 2 * DAY_MS),
-        ("forget_leftovers", ROWS_AT_ONCE),
+        ("tidy", ROWS_AT_ONCE),
         ("forget_keys", ROWS_AT_ONCE, NOW - KEYS_LAST_MS),
         ("forget_minutes", NOW // 60_000 - MINUTES_KEPT),
     ]
@@ -153,12 +150,11 @@ def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_go
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
 
 
-def test_leftovers_are_looked_for_once_as_soon_as_that_is_possible(sleeps):
+def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
     store = ForgettingStore(full=1)
     run(store, FOR_EVER)
 
-    assert store.count("find_leftovers") == 2
-    assert store.count("forget_leftovers") == 4
+    assert store.count("tidy") == 5
 
 
 class SetRest(Rest):
@@ -176,7 +172,7 @@ def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted
     store = ForgettingStore(rows=1)
     run(store, RetentionSettings(1, 2, 3), SetRest(5000))
 
-    assert {asked[0] for asked in store.asked} == {"find_leftovers", "keep_rest"}
+    assert {asked[0] for asked in store.asked} == {"keep_rest"}
     assert ("keep_rest", 5000) in store.asked
     assert sleeps == [6] * 5
 
