@@ -24,9 +24,9 @@ from jobs.queue.task_queue import TaskQueue
 from jobs.store import SearchableStore, StoreHealth
 
 
-@dataclass(frozen=True)
-class Tasks:
-    """All that has to do with tasks, opened and going."""
+@dataclass(frozen=True, kw_only=True)
+class TaskServices:
+    """Everything that has to do with tasks, opened and running."""
 
     health: StoreHealth
     store: SearchableStore
@@ -41,18 +41,16 @@ class Tasks:
     limits: ClientLimits
 
 
-@dataclass(frozen=True)
-class Services:
-    """Tasks, and who may do what with them. `started` is a time of the monotonic clock, in seconds."""
+@dataclass(frozen=True, kw_only=True)
+class Services(TaskServices):
+    """Everything that handlers need. `started` is a time of the monotonic clock, in seconds."""
 
     config: Config
     version: str
-    tasks: Tasks
     accounts: Accounts
     sign_in: SignIn
     expiry: SignInExpiry
     connections: Connections
-    limits: ClientLimits
     choices: ChoiceFinder = field(default_factory=ChoiceFinder)
     answers: HttpTally = field(default_factory=HttpTally)
     started: float = field(default_factory=time.monotonic)
