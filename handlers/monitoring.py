@@ -45,7 +45,7 @@ class HealthHandler(MonitoringHandler):
 
     async def get(self) -> None:
         problems = [*self.services.tasks.health.problems, *self._worker_problems()]
-        if resting := self.services.tasks.rest.reason:
+        if resting := self.services.tasks.retention_pause.reason:
             problems.append(resting)
         self.send(
             {

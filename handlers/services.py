@@ -19,7 +19,7 @@ from jobs.definition.registry import Registry
 from jobs.engine import Workers
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import SearchableStore, StoreHealth
 
@@ -37,7 +37,7 @@ class Tasks:
     clusters: ClusterWatches
     images: ImageResults
     creations: PoolCreations
-    rest: Rest
+    retention_pause: RetentionPause
     limits: ClientLimits
 
 

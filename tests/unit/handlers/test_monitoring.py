@@ -15,7 +15,7 @@ from handlers.routes import make_application
 from handlers.settings import LimitSettings, MonitoringSettings
 from jobs.definition.loading import load_registry
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import CommitTally
 from storage.memory import MemoryStore
@@ -54,7 +54,7 @@ def app() -> Application:
                 workers=engine,
                 health=health,
                 registry=registry,
-                rest=Rest(None),
+                retention_pause=RetentionPause(None),
             ),
             connections=Connections(),
             answers=HttpTally(),
