@@ -22,8 +22,8 @@ from ceph.jobs import measuring, pool_pgs, rbd_performance
 from ceph.jobs.following import Observer
 from ceph.pools import PoolRef, get_pool
 from ceph.settings import ClusterSettings
+from jobs import Pause
 from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
-from jobs.definition.registry import Pause
 
 LOOKS = 30
 LIMIT_SECONDS = 1.0

@@ -14,7 +14,7 @@ from ceph.connection.trial import proven
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
-from jobs.definition.registry import Pause, Provided, Registry, Round
+from jobs import Pause, Registry, Resource, Round
 
 RETRY_AFTER_SECONDS = 1.0
 LONGEST_REFUSAL_SECONDS = 300.0
@@ -22,7 +22,7 @@ LONGEST_REFUSAL_SECONDS = 300.0
 Answer = TypeVar("Answer")
 
 
-class Clusters(Provided):
+class Clusters(Resource):
     """The clusters that a job may reach.
 
     `data_dir` is the directory in which the workers of a server record what they have asked managers.
@@ -84,7 +84,7 @@ def unidentified(name: str, error: ClusterError, configured: int) -> ClusterErro
 
 def why_unavailable(registry: Registry) -> str | None:
     """Returns why jobs that need a cluster cannot run, for `@job(unavailable_because=…)`."""
-    return registry.provided(Clusters).unavailable_because()
+    return registry.resource(Clusters).unavailable_because()
 
 
 def retry_while_silent(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ceph.state import Image, Pool
-from jobs.definition.registry import Provided
+from jobs import Resource
 from jobs.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from ceph.reader.watch import ClusterWatch, ClusterWatches
 
 
-class KnownClusters(Provided):
+class KnownClusters(Resource):
     """The clusters as the server reads them. Only the server has any: a job's body uses `Clusters` instead.
 
     The server calls a job's functions for `prepare`, `lock`, `metadata` and choices, which may ask for it.

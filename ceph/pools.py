@@ -13,7 +13,7 @@ from ceph.errors import ClusterRefused, TargetChanged
 from ceph.job_names import CREATE_POOL
 from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
 from ceph.state import Pool, parse_pool
-from jobs.definition.registry import Locks
+from jobs import Locks
 
 MOST_PGS = 65_536
 """Monitors refuse more than this, whatever the cluster's size, unless they are configured otherwise."""

@@ -12,8 +12,8 @@ from handlers.http.paging import PagingHandler, matching, page_of, page_query
 from handlers.http.problems import Refusal
 from handlers.http.query import QueryParameter
 from jobs.definition.choices import Choice, Choices
+from jobs.definition.job import Job
 from jobs.definition.params import check_query
-from jobs.definition.registry import Job
 from jobs.errors import InvalidInput, Mistakes, NotFound
 from jobs.live.views import Count
 

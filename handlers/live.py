@@ -24,7 +24,8 @@ from handlers.http.query import QueryParameter, held_seconds, integer, read_quer
 from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
-from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
+from jobs.live.feed import TRY_AGAIN_LATER
+from jobs.live.subscriber import Subscriber
 from jobs.live.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
 
 UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009

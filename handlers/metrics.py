@@ -77,7 +77,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
     yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
-    yield from _commits(tasks.stores.health.commits)
+    yield from _commits(tasks.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
@@ -141,7 +141,7 @@ def _commits(tally: CommitTally) -> Iterator[Metric]:
 
 def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     data_dir = services.config.storage.data_dir
-    health = services.tasks.stores.health
+    health = services.tasks.health
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
     yield _gauge(
         "hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", health.write_problem is None

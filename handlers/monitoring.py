@@ -44,8 +44,8 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self.services.tasks.stores.health.problems, *self._worker_problems()]
-        if resting := self.services.tasks.rest.reason:
+        problems = [*self.services.tasks.health.problems, *self._worker_problems()]
+        if resting := self.services.tasks.retention_pause.reason:
             problems.append(resting)
         self.send(
             {
@@ -99,7 +99,7 @@ class ReadyHandler(MonitoringHandler):
 
     async def _database_problem(self) -> str | None:
         """Why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes none."""
-        health = self.services.tasks.stores.health
+        health = self.services.tasks.health
         await health.check()
         if await self.head_of_store() is None:
             return health.write_problem or "The database cannot be read at the moment; the log says more."

@@ -19,17 +19,16 @@ from jobs.definition.registry import Registry
 from jobs.engine import Workers
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
-from jobs.store import SearchableStore
-from storage.stores import Stores
+from jobs.store import SearchableStore, StoreHealth
 
 
 @dataclass(frozen=True)
 class Tasks:
     """All that has to do with tasks, opened and going."""
 
-    stores: Stores
+    health: StoreHealth
     store: SearchableStore
     queue: TaskQueue
     workers: Workers
@@ -38,7 +37,8 @@ class Tasks:
     clusters: ClusterWatches
     images: ImageResults
     creations: PoolCreations
-    rest: Rest
+    retention_pause: RetentionPause
+    limits: ClientLimits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from jobs.definition.registry import Registry
 from jobs.definition.schemas import JSON_SCHEMA, object_schema, schema_of_struct
 from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, Mistakes, NotFound
-from jobs.live.views import Time
 
 LARGEST_ARRAY = 1000
 
@@ -30,13 +29,16 @@ def _read_time(given: str | None) -> str | None:
     return given
 
 
+_GivenTime = Annotated[str, Meta(extra_json_schema={"format": "date-time", "x-expected": "a time"})]
+
+
 class NewTask(Struct, forbid_unknown_fields=True):
     """A task to create: its job, the job's parameters, and how soon it may run."""
 
     job: str
     params: dict[str, Any] = {}
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
-    not_before: Annotated[Time | None, Meta(extra={"read": _read_time})] = None
+    not_before: Annotated[_GivenTime | None, Meta(extra={"read": _read_time})] = None
 
 
 def submission_schema(registry: Registry) -> Schema:

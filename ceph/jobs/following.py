@@ -31,7 +31,7 @@ from ceph.pool_changes.progress import (
 from ceph.pool_changes.progress_text import NO_MANAGER, message
 from ceph.pools import all_pools, osds_of_pg, pgs_of
 from ceph.state import Pool, objects_away, parse_checks
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 STATES_COST_SHARE = 10
 """After reading the states of all PGs the manager is left alone for this many times as long as that took."""

@@ -20,8 +20,8 @@ from ceph.images.samples import Answer, group_of, sample_of
 from ceph.images.summary import error_of, in_bytes, message_of, output_of
 from ceph.jobs.retrying import RetryingClient, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
+from jobs import Pause, Round
 from jobs.clock import wall_clock
-from jobs.definition.registry import Pause, Round
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
 from jobs.text import counted, cut
 

@@ -29,7 +29,7 @@ from ceph.pools import (
     pool_lock,
 )
 from ceph.state import Pool
-from jobs.definition.registry import Locks, Pause, Round, job
+from jobs import Locks, Pause, Round, job
 
 POOL_EXISTS_ERRNO = 17
 STILL_RUNNING = "the pool stays, and the cluster goes on by itself"

@@ -29,7 +29,7 @@ from ceph.pools import (
     set_pgp_num,
 )
 from ceph.state import Pool
-from jobs.definition.registry import Locks, Pause, Round, job
+from jobs import Locks, Pause, Round, job
 
 STILL_RUNNING = "the cluster goes on by itself"
 

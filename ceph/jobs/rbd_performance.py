@@ -14,7 +14,7 @@ from ceph import choices
 from ceph.clusters import Clusters, why_unavailable
 from ceph.jobs.measuring import Measuring
 from ceph.pools import Fsid
-from jobs.definition.registry import Pause, Round, job
+from jobs import Pause, Round, job
 from jobs.text import counted
 
 MOST_NAMES_BYTES = 6000

@@ -17,7 +17,7 @@ from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
 from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
 from ceph.state import image_path
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 LONGEST_SILENCE_SECONDS = 300.0
 SHORT_PATIENCE_SECONDS = 5.0

@@ -10,15 +10,15 @@ from itertools import count
 from types import UnionType
 from typing import Any, ClassVar, cast, get_args
 
-import msgspec
-
 from handlers.http.api import API, LARGEST_BODY_BYTES, ApiHandler
 from handlers.http.operation import Operation, Schema
 from handlers.http.query import QueryParameter
 from handlers.http.service import OLD_COOKIE
 from handlers.services import Services
 from handlers.views import ProblemView
+from jobs.definition.expected import ANY_OTHER_TYPE
 from jobs.definition.registry import Registry
+from jobs.definition.schemas import components_of
 
 DESCRIPTION = """\
 Background tasks you can watch. Every path works with and without a trailing slash, and HEAD wherever GET does. \
@@ -51,7 +51,9 @@ SECURITY_SCHEMES = {
     },
 }
 GROUP = re.compile(r"\((.*?)\)")
-SCHEMA_OF_GROUP: Mapping[str, Schema] = {r"\d+": {"type": "integer", "minimum": 1}}
+SCHEMA_OF_GROUP: Mapping[str, Schema] = {
+    r"\d+": {"type": "integer", "minimum": 1, "x-expected": "a whole number of at least 1"}
+}
 """What a group of a route takes; any other is text with a pattern."""
 
 Route = tuple[str, type[Any]]
@@ -103,7 +105,7 @@ class Components:
     def of_type(self, type_: object) -> Schema:
         """The schema of a type, or of each type in a union: they need not be told apart by a tag."""
         members = get_args(type_) if isinstance(type_, UnionType) else (type_,)
-        schemas, definitions = msgspec.json.schema_components(members)
+        schemas, definitions = components_of(members)
         one = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
         return self.move_in({"$defs": definitions, **one}, ending="View")
 
@@ -125,13 +127,20 @@ class Components:
             case {"$schema": str()}:
                 return self.move_in(part)
             case dict():
-                return {key: self._moved(value, names) for key, value in part.items()}
+                return {
+                    key: self._moved(value, names) for key, value in part.items() if not _is_name(key, value, names)
+                }
             case list():
                 return [self._moved(value, names) for value in part]
             case str() if part.startswith("#/$defs/"):
                 return f"#/components/schemas/{names[part.removeprefix('#/$defs/')]}"
             case _:
                 return part
+
+
+def _is_name(key: str, value: object, names: Mapping[str, str]) -> bool:
+    """Returns whether this only says which class is expected: the reference says so too, by the name used here."""
+    return key == "x-expected" and any(f"{ANY_OTHER_TYPE} {name}" in str(value) for name in names)
 
 
 def _without(schema: Schema, *keys: str) -> Schema:
@@ -169,7 +178,7 @@ def _arguments(handler: type[ApiHandler]) -> list[str]:
 
 
 def _schema_of_group(group: str) -> Schema:
-    return SCHEMA_OF_GROUP.get(group, {"type": "string", "pattern": f"^(?:{group})$"})
+    return SCHEMA_OF_GROUP.get(group, {"type": "string", "pattern": f"^(?:{group})$", "x-expected": "text"})
 
 
 def _operation(name: str, handler: type[ApiHandler], method: str, registry: Registry, components: Components) -> Schema:
@@ -215,7 +224,7 @@ def _parameter(name: str, place: str, query: QueryParameter) -> Schema:
 
 def _other_query(description: str) -> Schema:
     """Parameters whose names are not known beforehand: `?fsid=…`."""
-    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema = {"type": "object", "additionalProperties": {"type": "string", "x-expected": "text"}}
     return {
         "name": "values",
         "in": "query",

@@ -16,6 +16,8 @@ from handlers.services import Services
 Words = list[tuple[str, str]]
 """Text in pieces, each with the name of the schema that it stands for, or with none."""
 
+ARTICLE = re.compile(r"^an? ")
+"""Not shown: `list of text`, not `list of a text`."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -183,40 +185,14 @@ def words(schema: Schema) -> Words:
             return [(json.dumps(value), "")]
         case {"enum": [value]}:
             return [(json.dumps(value), "")]
-        case {"enum": values}:
-            return [(f"one of {', '.join(json.dumps(value) for value in values)}", "")]
         case {"type": "array", "items": items}:
             return [("list of ", ""), *words(items)]
         case {"type": "object", "additionalProperties": dict(values)} if values:
             return [("object of ", ""), *words(values)]
-        case {"format": "date-time"}:
-            return [("time", "")]
-        case {"type": "null"}:
-            return [("null", "")]
-        case {"type": str(kind)}:
-            return [(f"{KINDS.get(kind, kind)}{_bounds(schema)}", "")]
+        case {"x-expected": str(expected)}:
+            return [(ARTICLE.sub("", expected), "")]
         case _:
             return [("anything", "")]
-
-
-KINDS = {"integer": "whole number", "string": "text", "boolean": "true or false"}
-
-
-def _bounds(schema: Schema) -> str:
-    unit = " characters" if schema["type"] == "string" else ""
-    least = schema.get("minimum", schema.get("minLength"))
-    most = schema.get("maximum", schema.get("maxLength"))
-    if most == 2**53:  # what any number of JSON may be
-        most = None
-    match least, most:
-        case None, None:
-            return ""
-        case _, None:
-            return f" from {least}{unit}"
-        case None, _:
-            return f" to {most}{unit}"
-        case _:
-            return f" from {least} to {most}{unit}"
 
 
 def variants(schema: Schema) -> list[Schema]:

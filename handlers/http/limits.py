@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from concurrency.turns import Turns
-from config import Limits
+from handlers.settings import LimitSettings
 
 
 class RefusedTally:
@@ -274,7 +274,7 @@ class ClientLimits:
     waits for its reads holds up no other."""
 
     @classmethod
-    def of(cls, limits: Limits, descriptors: int = 65_536, processes: int = 0) -> ClientLimits:
+    def of(cls, limits: LimitSettings, descriptors: int = 65_536, processes: int = 0) -> ClientLimits:
         """By the section of config.ini, as far as the descriptors allow. A tenth of the connections is left to requests
         that are soon over."""
         refused = RefusedTally()
@@ -291,7 +291,7 @@ class ClientLimits:
         )
 
 
-def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
+def most_connections(limits: LimitSettings, descriptors: int, processes: int) -> int:
     """How many connections may be open: as config.ini says, as far as the descriptors allow."""
     allowed = max(8, descriptors - RESERVED_DESCRIPTORS - DESCRIPTORS_A_PROCESS * processes)
     return min(limits.connections or MOST_CONNECTIONS, allowed)

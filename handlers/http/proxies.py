@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from tornado.httputil import HTTPServerRequest
 
-from config import Network
+from handlers.settings import Network
 
 _ADDRESS = re.compile(
     r"\[(?P<bracketed>[0-9a-f:.]+)\](?::\d{1,5})?|(?P<v4>[0-9.]+)(?::\d{1,5})?|(?P<v6>[0-9a-f:.]+)",

@@ -33,22 +33,22 @@ class Choice(Struct, frozen=True):
 
 
 class Choices(Struct, frozen=True):
-    """How the choices of a parameter are found: from the parameters that `find` needs, and what it is provided with."""
+    """How the choices of a parameter are found: from the parameters that `find` needs, and its resources."""
 
     find: Find
     needs: tuple[str, ...]
-    provided: Mapping[str, type]
+    resources: Mapping[str, type]
 
     def schema(self, job: str, parameter: str) -> dict[str, object]:
         """Returns what JSON Schema says of them: where to ask, and which values to send along."""
         return {"url": f"{ADDRESS}?{urlencode({'job': job, 'parameter': parameter})}", "needs": list(self.needs)}
 
 
-def choices_of(parameters: Sequence[Parameter], is_provided: Callable[[object], bool]) -> dict[str, Choices]:
+def choices_of(parameters: Sequence[Parameter], is_resource: Callable[[object], bool]) -> dict[str, Choices]:
     """Returns how choices are found, of those parameters that have any. Raises TypeError if a function does not fit."""
     named = {parameter.name: _named_in(parameter.type) for parameter in parameters}
     names = list(named)
-    return {name: _declared(name, find, names, is_provided) for name, find in named.items() if find is not None}
+    return {name: _declared(name, find, names, is_resource) for name, find in named.items() if find is not None}
 
 
 def _named_in(type_: object) -> Any:
@@ -60,18 +60,18 @@ def _named_in(type_: object) -> Any:
     return None
 
 
-def _declared(parameter: str, find: Any, names: Sequence[str], is_provided: Callable[[object], bool]) -> Choices:
+def _declared(parameter: str, find: Any, names: Sequence[str], is_resource: Callable[[object], bool]) -> Choices:
     if not callable(find):
         raise TypeError(f"the choices of {parameter} are found by a function, not by {shown(find)}")
     try:
         given = inspect.signature(find, eval_str=True).parameters
     except NameError as error:
         raise TypeError(f"the choices of {parameter}: an annotation cannot be resolved: {error}") from error
-    provided = {name: one.annotation for name, one in given.items() if is_provided(one.annotation)}
-    needs = tuple(name for name in given if name not in provided)
+    resources = {name: one.annotation for name, one in given.items() if is_resource(one.annotation)}
+    needs = tuple(name for name in given if name not in resources)
     for name in needs:
         if name not in names:
             raise TypeError(f"the choices of {parameter} depend on {name}, which is none of its parameters")
         if name in OWN_NAMES:
             raise TypeError(f"choices cannot depend on a parameter named {name}: the call that asks for them takes it")
-    return Choices(find, needs, provided)
+    return Choices(find, needs, resources)

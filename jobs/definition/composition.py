@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from jobs.definition.expected import shown
+from jobs.definition.job import Job
 from jobs.definition.params import REQUIRED, validated
-from jobs.definition.registry import Job, Registry, RunLimits
+from jobs.definition.registry import Registry, RunLimits
 from jobs.definition.schemas import object_schema
 from jobs.definition.steps import A_STEP, MOST_STEPS, Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound

@@ -16,20 +16,22 @@ from jobs.text import counted
 
 LONGEST_SHOWN_VALUE = 60
 ANY_OTHER_TYPE = "a valid"
+ANYTHING = "anything"
 Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
 
 
 def expectation(type_: object) -> str:
     """What a value of this type has to be: `a whole number from 1 to 1000000`."""
-    return _words(types.type_info(type_))
+    return expectation_of(types.type_info(type_))
 
 
-def _words(node: types.Type) -> str:
+def expectation_of(node: types.Type) -> str:
+    """Returns the same for a type that msgspec has inspected."""
     match node:
         case types.Metadata(extra={"words": str(words)}):
             return words
         case types.Metadata(type=inner):
-            return _words(inner)
+            return expectation_of(inner)
         case types.IntType():
             return f"a whole number{_range_words(node)}"
         case types.FloatType():
@@ -45,13 +47,13 @@ def _words(node: types.Type) -> str:
         case types.EnumType(cls=members):
             return _one_of(member.value for member in members)
         case types.UnionType(types=members):
-            return " or ".join(_words(member) for member in members)
+            return " or ".join(map(expectation_of, members))
         case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType():
             return f"a list{_length_words(node, 'item')}{_each_words('item', node.item_type)}"
         case types.DictType():
             return f"an object{_each_words('value', node.value_type)}"
-        case types.AnyType():
-            return "anything"
+        case types.AnyType() | types.RawType():
+            return ANYTHING
         case _:
             return f"{ANY_OTHER_TYPE} {_type_name(node)}"
 
@@ -79,7 +81,7 @@ def _length_words(node: Sized, unit: str) -> str:
 
 
 def _each_words(unit: str, node: types.Type) -> str:
-    return "" if isinstance(node, types.AnyType) else f", each {unit} {_words(node)}"
+    return "" if isinstance(node, types.AnyType) else f", each {unit} {expectation_of(node)}"
 
 
 def _one_of(values: Iterable[object]) -> str:

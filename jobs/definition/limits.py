@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 
 from jobs.clock import wall_clock
-from jobs.definition.registry import Round
+from jobs.definition.rounds import Round
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
 from jobs.model.task import (

@@ -73,7 +73,7 @@ def check_text(text: str, type_: object) -> object:
 
     A switch is yes or no, a list is separated by commas, all else is as in JSON, text without quotes.
     """
-    match _without_metadata(types.type_info(type_)):
+    match without_metadata(types.type_info(type_)):
         case types.BoolType():
             return _convert(SWITCH_WORDS.get(text.lower(), text), type_, got=text, words="yes or no")
         case types.ListType() | types.VarTupleType():
@@ -89,7 +89,7 @@ def check_query_text(text: str, type_: object) -> object:
     Raises ValueError as `check` does.
     """
     value: object = text
-    match _without_metadata(types.type_info(type_)):
+    match without_metadata(types.type_info(type_)):
         case types.IntType() if _INTEGER.fullmatch(text):
             value = int(text)
         case types.FloatType() if _NUMBER.fullmatch(text):
@@ -104,7 +104,7 @@ def check_query(texts: Sequence[str], parameter: Parameter) -> object:
     once, and its default if it is not there. Raises ValueError as `check` does."""
     if not texts:
         return check(parameter.default, parameter.type)
-    is_list = isinstance(_without_metadata(types.type_info(parameter.type)), types.ListType | types.VarTupleType)
+    is_list = isinstance(without_metadata(types.type_info(parameter.type)), types.ListType | types.VarTupleType)
     if not is_list and len(texts) > 1:
         raise ValueError(f"expected once, got {len(texts)} times")
     value = list(texts) if is_list else texts[0]
@@ -159,8 +159,9 @@ def _reason(error: msgspec.ValidationError, words: str) -> str:
     return f" (wrong at {path.rstrip('`')})" if inside else ""
 
 
-def _without_metadata(node: types.Type) -> types.Type:
-    return _without_metadata(node.type) if isinstance(node, types.Metadata) else node
+def without_metadata(node: types.Type) -> types.Type:
+    """Returns the type itself, without its bounds and words."""
+    return without_metadata(node.type) if isinstance(node, types.Metadata) else node
 
 
 def _item_type(list_type: object) -> object:

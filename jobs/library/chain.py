@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from jobs import Pause, Registry, Round, Rounds, job
 from jobs.definition.composition import expected_at_start
 from jobs.definition.limits import (
     MOST_CHECKPOINT_BYTES,
@@ -16,7 +17,6 @@ from jobs.definition.limits import (
     expect_names,
     expect_round,
 )
-from jobs.definition.registry import Pause, Registry, Round, Rounds, job
 from jobs.definition.steps import Step, Steps
 from jobs.errors import HourglassError
 from jobs.model.task import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS

@@ -9,18 +9,10 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from jobs.clock import iso_time
 from jobs.engine import WorkerState
-from jobs.model.backlog import WaitingFor
-from jobs.model.task import Changes, KeptRound, Status, Task, Transition
+from jobs.model.backlog import Derived, WaitingFor
+from jobs.model.task import Changes, Status, StoredRound, Task, Transition
 
 encode = msgspec.json.Encoder().encode
-
-
-class Derived(Struct, frozen=True, kw_only=True):
-    """What is not kept with a task but follows from what goes on: times in milliseconds."""
-
-    estimated: int | None = None
-    pace_seconds: float | None = None
-    waiting_for: WaitingFor | None = None
 
 
 # What a field is, for JSON Schema: nothing of this changes what is sent.
@@ -28,7 +20,7 @@ Id = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Amount = Annotated[float, Meta(ge=0)]
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(extra={"words": "a time"}, extra_json_schema={"format": "date-time"})]
 Counts = Annotated[
     dict[str, int],
     Meta(
@@ -36,15 +28,16 @@ Counts = Annotated[
         extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
     ),
 ]
-Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Object = Annotated[Raw, Meta(extra={"words": "an object"}, extra_json_schema={"type": "object"})]
 Error = Annotated[
     Raw,
     Meta(
+        extra={"words": "an object"},
         extra_json_schema={
             "type": "object",
-            "properties": {name: {"type": "string"} for name in ("type", "message", "traceback")},
+            "properties": {name: {"type": "string", "x-expected": "text"} for name in ("type", "message", "traceback")},
             "required": ["type", "message", "traceback"],
-        }
+        },
     ),
 ]
 
@@ -163,7 +156,7 @@ class RoundView(Struct, frozen=True, kw_only=True):
     output: Annotated[Raw | None, Meta(description="what it found")]
 
 
-def round_view(done: KeptRound) -> RoundView:
+def round_view(done: StoredRound) -> RoundView:
     return RoundView(
         number=done.number,
         at=iso_time(done.at),

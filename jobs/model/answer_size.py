@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from jobs.model.task import KeptRound, RoundPage, Task, utf8_bytes
+from jobs.model.task import RoundPage, StoredRound, Task, utf8_bytes
 
 LARGEST_INLINE_BYTES = 16 * 1024
 """Parameters, results and metadata over this are left out of lists and frames."""
@@ -96,9 +96,9 @@ def _beginning(text: str) -> str:
     return text if len(text) <= SHORT_ERROR_CHARACTERS else f"{text[:SHORT_ERROR_CHARACTERS]}…"
 
 
-def page_of_rounds(rounds: Iterator[KeptRound], limit: int, most_bytes: int) -> RoundPage:
+def page_of_rounds(rounds: Iterator[StoredRound], limit: int, most_bytes: int) -> RoundPage:
     """The first rounds, until there are `limit` or they have `most_bytes`, at least one. No more are read."""
-    taken: list[KeptRound] = []
+    taken: list[StoredRound] = []
     size = 0
     for done in rounds:
         taken.append(done)
@@ -108,7 +108,7 @@ def page_of_rounds(rounds: Iterator[KeptRound], limit: int, most_bytes: int) -> 
     return RoundPage(taken, has_more=False, size=size)
 
 
-def round_bytes(done: KeptRound) -> int:
+def round_bytes(done: StoredRound) -> int:
     """About how much JSON a round is. A message may have characters that JSON writes in six."""
     message = len(msgspec.json.encode(done.message))
     return 120 + message + (utf8_bytes(done.output) if done.output else 0)

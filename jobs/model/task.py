@@ -62,7 +62,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
 }
 
 
-def apply(status: Status, event: Event) -> Status:
+def next_status(status: Status, event: Event) -> Status:
     """The status after `event`. Raises IllegalTransition where the table has no such way."""
     try:
         return TRANSITIONS[status, event]
@@ -155,8 +155,8 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     """Locks that the task has from now on besides its own."""
 
 
-class KeptRound(Struct, frozen=True, kw_only=True):
-    """One round as the store keeps it."""
+class StoredRound(Struct, frozen=True, kw_only=True):
+    """One round as a store has it."""
 
     number: int
     at: int
@@ -171,12 +171,12 @@ class RoundPage(Struct, frozen=True):
     """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
     much JSON they are, in bytes."""
 
-    rounds: list[KeptRound]
+    rounds: list[StoredRound]
     has_more: bool
     size: int
 
 
-class Watch(Struct, frozen=True, kw_only=True):
+class RoundsCursor(Struct, frozen=True, kw_only=True):
     """How far somebody has read the rounds of a task: to `number` of `revision`.
 
     Wanted are rounds with a number over `after`, and all that were committed after revision `began`.

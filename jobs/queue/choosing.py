@@ -48,8 +48,8 @@ class ChoiceFinder:
         That may be very much, so it is looked through beside the event loop. Raises ChoicesUnavailable if it cannot be
         said, and what the function raises of our own errors.
         """
-        provided: dict[str, object] = {name: registry.provided(type_) for name, type_ in choices.provided.items()}
-        find = partial(choices.find, **needed, **provided)
+        resources: dict[str, object] = {name: registry.resource(type_) for name, type_ in choices.resources.items()}
+        find = partial(choices.find, **needed, **resources)
         try:
             async with asyncio.timeout(self._longest_seconds):
                 if inspect.iscoroutinefunction(choices.find):

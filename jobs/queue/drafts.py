@@ -14,7 +14,8 @@ import msgspec
 
 from jobs.definition import composition
 from jobs.definition.composition import Part
-from jobs.definition.registry import Job, Registry
+from jobs.definition.job import Job
+from jobs.definition.registry import Registry
 from jobs.definition.submission import Submission
 from jobs.errors import HourglassError, InvalidInput, JobUnavailable, LimitExceeded, Mistakes, NotFound, in_words
 from jobs.json_text import check_json, with_replacement_marks

@@ -17,10 +17,10 @@ BESIDE_NAME = "database.json"
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """What stands beside the database. `step` and `base` are None while a server runs, which goes on with them.
+    """The mark of the database, in `database.json`. `step` and `base` are None while a server runs and advances them.
 
-    `next_run` is set while a start is under way: its run takes the place of `run` then. `inode` is the number of the
-    database's file, `boot` names the time since the machine was started.
+    `next_run` is set during a start: it becomes `run` when that is done. `inode` is the number of the database's file;
+    `boot` identifies the boot of the machine.
     """
 
     run: str | None
@@ -33,7 +33,7 @@ class Beside(Struct, frozen=True, kw_only=True):
 
 
 def read_beside(data_dir: Path) -> Beside | None:
-    """None if there is none; one that cannot be understood counts as none."""
+    """Returns None if there is none; one that cannot be parsed counts as none."""
     try:
         return msgspec.json.decode((data_dir / BESIDE_NAME).read_bytes(), type=Beside)
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def read_beside(data_dir: Path) -> Beside | None:
 
 
 def write_beside(data_dir: Path, beside: Beside) -> None:
-    """Whole or not at all, and on disk."""
+    """Writes it, whole or not at all, and to the disk."""
     unfinished = data_dir / f"{BESIDE_NAME}.{secrets.token_hex(4)}"
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -65,7 +65,7 @@ def write_beside(data_dir: Path, beside: Beside) -> None:
 
 
 def boot_id() -> str:
-    """Another one each time the machine is started; empty if that is not known."""
+    """Returns a text that differs after each boot of the machine; empty if that is not known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

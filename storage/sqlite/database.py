@@ -30,15 +30,15 @@ log = logging.getLogger("hourglass.storage")
 Result = TypeVar("Result")
 
 LARGEST_BATCH = 500
-STEPS_BETWEEN_LOOKS = 1_000
-"""Of SQLite's virtual machine, between two looks at whether anybody still waits for a read: some dozen rows."""
+STEPS_BETWEEN_CHECKS = 1_000
+"""Of SQLite's virtual machine, between two checks whether anybody still waits for a read: some dozen rows."""
 LOOK_AFTER_FILES_SECONDS = 5.0
 
 Waiting = tuple[Operation[Any], "asyncio.Future[Any]"]
 
 
 class _Read:
-    """A read that somebody waits for, or has given up: `abandoned` is set by the loop and looked at in the thread."""
+    """A read. The loop sets `abandoned` if nobody waits for it any more; the thread checks that while it reads."""
 
     abandoned = False
 
@@ -54,8 +54,8 @@ class CommitListener(Protocol):
 
 
 class Database:
-    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches. Made in the
-    event loop."""
+    """One SQLite file with one writer and three readers: for short reads, for lists, and for searches. Must be created
+    in the event loop."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Database:
     @property
     def write_problem(self) -> str | None:
         """Why nothing can be written, in a few words: the files are not those that were opened, or the last commit
-        failed. None when all is well."""
+        failed. None if all is well."""
         return self._files.problem or self._write_problem
 
     @property
@@ -103,10 +103,10 @@ class Database:
 
     async def write(self, operation: Operation[Result]) -> Result:
         """Runs `operation` in the writer's next transaction and returns after the commit. It may be run again, on the
-        same state, where another one of its transaction was refused.
+        same state, if another operation of its transaction was refused.
 
-        Raises StorageUnavailable where nothing can be written, and whatever the operation raises; in both cases
-        it has left nothing behind.
+        Raises StorageUnavailable if nothing can be written, and whatever the operation raises; in both cases nothing
+        has changed.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, future))
@@ -116,7 +116,7 @@ class Database:
         try:
             return await future
         finally:
-            # An exception would go round in a ring with this frame, and with it the task that it tells of.
+            # An exception would form a reference cycle with this frame, and keep the task that it mentions in memory.
             del future
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -124,16 +124,15 @@ class Database:
         return await self._read(self._reader, function)
 
     async def read_list(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
-        """Runs a read that may take longer, on a connection where it holds up only its like.
+        """Runs a read that may take longer, on a connection where it delays only others of its kind.
 
-        For a client it takes at most so many seconds, those included in which it waits for its turn; clients take turns
-        by whom they are `asked_by`. Raises ReadTooLong when the time is over, ServiceStopping if `end_reads` has cut it
-        short.
+        `seconds` limits a read for a client, including the wait for its turn; clients take turns by whom they are
+        `asked_by`. Raises ReadTooLong when the time is over, ServiceStopping if `end_reads` has cut it short.
         """
         return await self._read_in_turn(self._lists, function, seconds)
 
     async def search(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
-        """As `read_list`, for what may take longest: it holds up only other searches."""
+        """As `read_list`, for what may take longest: it delays only other searches."""
         return await self._read_in_turn(self._searches, function, seconds)
 
     async def _read_in_turn(
@@ -157,7 +156,7 @@ class Database:
             self._limits.discard(limit)
 
     async def _read(self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Runs a read in its turn. One that nobody waits for any more is not begun, and is interrupted if it runs."""
+        """Runs a read in its turn. If nobody waits for it any more, it does not begin, or is interrupted."""
         if self._files.is_mixed:
             raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
         read = _Read()
@@ -167,7 +166,7 @@ class Database:
             read.abandoned = True
 
     def end_reads(self, seconds: float) -> None:
-        """The server stops: from now on, reads for clients have no more than so many seconds together."""
+        """Gives all reads for clients no more than so many seconds from now on, since the server stops."""
         self._reads_end_at = asyncio.get_running_loop().time() + seconds
         for limit in self._limits:
             self._cut_short(limit)
@@ -191,7 +190,7 @@ class Database:
         return self._files.size_bytes()
 
     async def close(self) -> None:
-        """Commits what waits, then closes. A second time it does nothing."""
+        """Commits what waits, then closes. Does nothing if called again."""
         while self._committing is not None:
             await self._committing
         if not self._care.cancel():
@@ -220,7 +219,7 @@ class Database:
         self._committing = None
 
     async def _commit_group(self, group: list[Waiting]) -> None:
-        """Answers every caller, whatever happens: one that is forgotten would hold up all who come after it."""
+        """Answers every caller, whatever happens: a forgotten one would block all that follow."""
         operations = [operation for operation, _ in group]
         began = time.perf_counter()
         try:
@@ -242,7 +241,7 @@ class Database:
             _answer(future, outcome)
 
     def _publish(self, transaction: Transaction) -> None:
-        """What is committed is committed: a listener that fails takes no caller along."""
+        """Reports a commit. A listener that fails must not fail the callers: what is committed stays committed."""
         try:
             self._listener.after_commit(transaction)
         except Exception:
@@ -255,7 +254,8 @@ class _Nobody:
 
 
 def _touch(transaction: Transaction) -> None:
-    """Writes the version that is there: SQLite puts its page to disk, where a row that stays equal is left out."""
+    """Writes the version that is stored already: SQLite writes its page to disk, but would skip a row that stays
+    equal."""
     version: int = transaction.execute("PRAGMA user_version").fetchone()[0]
     transaction.execute(f"PRAGMA user_version = {version}")
     transaction.has_written = True
@@ -271,16 +271,16 @@ def _answer(future: asyncio.Future[Any], outcome: object) -> None:
 
 
 async def run_in_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
-    """One hop to the connection's own thread. aiosqlite offers only single statements in public, which is an
-    eighth of the speed; its version is pinned, and this is the only place that knows its inside."""
+    """Runs a function in the connection's own thread, in one hop. The public API of aiosqlite offers only single
+    statements, at an eighth of the speed; its version is pinned, and only this function knows its internals."""
     result: Result = await connection._execute(function, connection._conn)  # type: ignore[no-untyped-call]
     return result
 
 
 def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
     if read.abandoned:
-        raise StorageUnavailable  # nobody hears it
-    connection.set_progress_handler(lambda: read.abandoned, STEPS_BETWEEN_LOOKS)
+        raise StorageUnavailable  # nobody waits for it
+    connection.set_progress_handler(lambda: read.abandoned, STEPS_BETWEEN_CHECKS)
     try:
         connection.execute("BEGIN")
         try:
@@ -290,4 +290,4 @@ def _snapshot(read: _Read, function: Callable[[sqlite3.Connection], Result], con
     except sqlite3.Error as error:
         raise StorageUnavailable(sentence_of(error)) from error
     finally:
-        connection.set_progress_handler(None, STEPS_BETWEEN_LOOKS)
+        connection.set_progress_handler(None, STEPS_BETWEEN_CHECKS)

@@ -55,7 +55,7 @@ def _store(
     transaction: Transaction,
 ) -> None:
     for result in results:
-        transaction.execute(SQL["keep_image_result"], _row_of(fsid, result))
+        transaction.execute(SQL["store_image_result"], _row_of(fsid, result))
     if results:
         _delete_older(fsid, results[0], whole_pools, unread, transaction)
 

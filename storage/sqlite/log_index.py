@@ -14,13 +14,13 @@ INDEX_VERSION = 3_007_000
 
 
 def log_path(path: Path) -> Path:
-    """Where SQLite has the write-ahead log: beside the file itself, even if `path` is a link to it."""
+    """Returns where SQLite has the write-ahead log: beside the file itself, even if `path` is a link to it."""
     real = path.resolve()
     return real.with_name(f"{real.name}-wal")
 
 
 def index_path(path: Path) -> Path:
-    """Where SQLite has the index of the log."""
+    """Returns where SQLite has the index of the log."""
     real = path.resolve()
     return real.with_name(f"{real.name}-shm")
 
@@ -36,7 +36,7 @@ class LogIndex(NamedTuple):
 
     @classmethod
     def read(cls, descriptor: int) -> LogIndex | None:
-        """None if it is of another kind than is known here."""
+        """Returns None if it has another format than is known here."""
         data = os.pread(descriptor, 136, 0)
         if len(data) < 136:
             return None
@@ -49,11 +49,11 @@ class LogIndex(NamedTuple):
 
     @property
     def log_bytes(self) -> int:
-        """How large the log is at least, as long as it has frames."""
+        """The minimum size of the log, as long as it has frames."""
         return LOG_HEADER_BYTES + self.frames * (FRAME_HEADER_BYTES + self.page_bytes)
 
     @classmethod
     def is_checkpointed_in(cls, descriptor: int) -> bool:
-        """Whether all of the log is in the main file: the next commit may begin the log anew."""
+        """Returns whether all of the log is in the main file: the next commit may restart the log."""
         index = cls.read(descriptor)
         return index is not None and index.checkpointed_frames >= index.frames

@@ -25,7 +25,7 @@ SHORT_BUSY_TIMEOUT_MS = 50
 
 
 class Mark(NamedTuple):
-    """Which run of a server wrote to the database, with how many commits, and with which one the log began."""
+    """Which run of a server wrote to the database, how many commits it made, and with which one the log began."""
 
     run: str
     step: int
@@ -33,20 +33,21 @@ class Mark(NamedTuple):
 
 
 def read_file(path: Path) -> tuple[Mark | None, int]:
-    """The mark in the main file alone, and the number of its schema, which each VACUUM changes. Through SQLite, so that
-    the locks of this process on the file stay. Raises DatabaseError."""
+    """Returns the mark in the main file alone, and the number of its schema, which each VACUUM changes. Reads through
+    SQLite, so that this process keeps its locks on the file. Raises DatabaseError."""
     with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?immutable=1", uri=True)) as connection:
         return mark_of(connection), schema_of(connection)
 
 
 def schema_of(connection: sqlite3.Connection) -> int:
-    """The number of the schema that a connection sees."""
+    """Returns the number of the schema that a connection sees."""
     number: int = connection.execute("PRAGMA schema_version").fetchone()[0]
     return number
 
 
 def mark_of(connection: sqlite3.Connection) -> Mark | None:
-    """The mark that a connection sees; None in a database that no server has opened since marks were introduced."""
+    """Returns the mark that a connection sees; None if no server has opened the database since marks were
+    introduced."""
     try:
         row = connection.execute(SQL["mark"]).fetchone()
     except sqlite3.OperationalError as error:
@@ -60,10 +61,10 @@ def mark_of(connection: sqlite3.Connection) -> Mark | None:
 
 
 def take_over(connection: sqlite3.Connection, path: Path, is_copy: bool) -> bool:
-    """Gives the database, which nobody else writes to, the mark of a new run. A copy also gets a new name.
+    """Gives the database, to which nobody else writes, the mark of a new run. A copy also gets a new name.
 
-    Whenever this is interrupted, the next start sees what it saw, or that it was done. Returns whether the main file
-    bears the new mark: a reader may hold that up. `confirm` says so when it does.
+    Whenever this is interrupted, the next start finds what this one found, or that it was done. Returns whether the
+    main file has the new mark: a reader may delay that until a later `confirm`.
     """
     seen = mark_of(connection)
     run = secrets.token_hex(8)
@@ -87,7 +88,8 @@ def take_over(connection: sqlite3.Connection, path: Path, is_copy: bool) -> bool
 
 
 def _rename(connection: sqlite3.Connection) -> None:
-    """Clients that knew the original load again, and meet no number of it a second time."""
+    """Renames the store, so that clients that knew the original load again, and skips ids that the original may have
+    used."""
     for statement in ("rename_store", "begin_ids", "skip_ids"):
         connection.execute(SQL[statement])
     (store,) = connection.execute(SQL["store_name"]).fetchone()
@@ -99,7 +101,8 @@ def _rename(connection: sqlite3.Connection) -> None:
 
 
 def confirm(connection: sqlite3.Connection, path: Path) -> bool:
-    """Brings the mark into the main file, begins the log with the next one, and says so beside it, if that can be."""
+    """Writes the mark to the main file, restarts the log with the next one, and notes that beside it; returns whether
+    that was possible."""
     if not checkpoint(connection):
         return False
     connection.execute("BEGIN IMMEDIATE")
@@ -113,13 +116,13 @@ def confirm(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def take_step(connection: sqlite3.Connection, is_checkpointed: bool) -> None:
-    """To be done in each transaction that writes. `is_checkpointed`: whether all before it is in the main file."""
+    """Call in each transaction that writes. `is_checkpointed`: whether everything before is in the main file."""
     connection.execute(SQL["next_step"], {"is_checkpointed": is_checkpointed})
 
 
 def settle(connection: sqlite3.Connection, path: Path) -> None:
-    """To be called before the last connection closes, which merges all into the main file: says beside it how far it
-    has come. If a reader holds the checkpoint up, the log stays, and the next start sees by that."""
+    """Call before the last connection closes, which merges everything into the main file: notes its progress beside it.
+    If a reader delays the checkpoint, the log stays, and the next start goes by that."""
     beside, mark = read_beside(path.parent), mark_of(connection)
     if beside is None or mark is None or mark.run not in (beside.run, beside.next_run) or not checkpoint(connection):
         return
@@ -135,7 +138,7 @@ def settle(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def checkpoint(connection: sqlite3.Connection) -> bool:
-    """Merges the log into the main file and empties it. False if somebody reads: then as far as that goes."""
+    """Merges the log into the main file and empties it. Returns False if a reader prevented part of that."""
     (usual_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {SHORT_BUSY_TIMEOUT_MS}")
     try:

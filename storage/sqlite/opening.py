@@ -31,9 +31,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 async def open_database(data_dir: Path) -> Database:
-    """Opens `hourglass.db` in the directory, making and migrating it where needed.
+    """Opens `hourglass.db` in the directory; creates and migrates it if needed.
 
-    Raises StartError where the directory or the file cannot be used, or the file is of a newer version.
+    Raises StartError if the directory or the file cannot be used, or the file is of a newer version.
     """
     path = data_dir / DATABASE_NAME
     try:
@@ -43,14 +43,14 @@ async def open_database(data_dir: Path) -> Database:
 
 
 def start_error(path: Path, error: OSError | sqlite3.Error) -> StartError:
-    """Why a database cannot be opened, and what to do."""
+    """Returns why a database cannot be opened, and what to do."""
     if is_damaged(error):
         return StartError(f"[storage] data_dir: {path} is damaged, or not a database: restore a backup ({error})")
     return StartError(f"[storage] data_dir: expected a directory to write to, got {path.parent} ({error})")
 
 
 async def _open_all(path: Path) -> Database:
-    """The writer first, and to stay: the last connection that closes merges the log, and takes it away."""
+    """Opens the writer first, since it closes last: the last connection merges the log and removes it."""
     async with AsyncExitStack() as stack:
         found = recognise(path)
         _make_file(path)
@@ -80,7 +80,7 @@ def _set_pragmas(connection: sqlite3.Connection, query_only: bool = False) -> No
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A plain connection with our settings, for what runs beside the server (`server.py user …`)."""
+    """Returns a plain connection with our settings, for what runs beside the server (`server.py user …`)."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         _set_pragmas(connection)
@@ -91,15 +91,16 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def write_beside_server(path: Path, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-    """Runs `operation` in a transaction of its own, for commands. If no server runs, none starts meanwhile, and what it
-    finds is the database that was there. Raises StartError, sqlite3.Error, OSError, and what the operation raises."""
+    """Runs `operation` in a transaction of its own, for commands. If no server is running, none starts meanwhile, and
+    the next one recognises the database as its own. Raises StartError, sqlite3.Error, OSError, and what the operation
+    raises."""
     with command_lock(path.parent) as is_alone:
         found = recognise(path) if is_alone else None
         prepare_database(path)
         connection, index = connect(path), -1
         try:
             index = os.open(index_path(path), os.O_RDONLY | os.O_CLOEXEC)
-            # A busy server leaves only short gaps between its transactions; a person can wait for one.
+            # A busy server leaves only short gaps between its transactions; a command can wait for one.
             connection.execute(f"PRAGMA busy_timeout = {COMMAND_BUSY_TIMEOUT_MS}")
             connection.execute("BEGIN IMMEDIATE")
             result = operation(connection)
@@ -111,12 +112,12 @@ def write_beside_server(path: Path, operation: Callable[[sqlite3.Connection], Re
         finally:
             connection.close()
             if index >= 0:
-                os.close(index)  # after it: this takes the locks of SQLite on the file away
+                os.close(index)  # after it: this releases the locks of SQLite on the file
     return result
 
 
 def prepare_database(path: Path) -> None:
-    """Makes the file, readable by its owner alone, and brings it to the present version."""
+    """Creates the file, readable only by its owner, and migrates it to the present version."""
     _make_file(path)
     connection = connect(path)
     try:
@@ -149,7 +150,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def split_statements(script: str) -> list[str]:
-    """The single statements of a script: `executescript` would commit before it begins."""
+    """Returns the single statements of a script: `executescript` would commit before it begins."""
     found, statement = [], ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -31,7 +31,7 @@ Found = Literal["new", "own", "copy"]
 
 
 def recognise(path: Path) -> Found:
-    """What lies in the directory. Changes nothing. Raises StartError if its files do not belong together."""
+    """Returns what is in the directory. Changes nothing. Raises StartError if its files do not belong together."""
     beside = read_beside(path.parent)
     has_log = _size(log_path(path)) > LOG_HEADER_BYTES
     if not _size(path):
@@ -83,7 +83,7 @@ def _mixed(path: Path) -> str:
 
 
 def _belong_together(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | None) -> bool:
-    """Whether the log was written over this very file."""
+    """Returns whether the log belongs to this very file."""
     if in_log is None or not _is_in_wal_mode(path):
         return in_log is None and in_file is None and beside.run is None
     if in_file is None or in_file.run != in_log.run:  # the start of the run in the log did not get any further
@@ -95,7 +95,7 @@ def _belong_together(path: Path, beside: Beside, in_file: Mark | None, in_log: M
 
 
 def _is_before(in_file: Mark | None, beside: Beside) -> bool:
-    """Whether this is the mark that a start found, or one before it if a reader held its checkpoint up."""
+    """Returns whether this is the mark that a start found, or an earlier one if a reader delayed its checkpoint."""
     if in_file is None:
         return beside.run is None
     if in_file.run != beside.run or beside.step is None or beside.base is None:
@@ -104,7 +104,7 @@ def _is_before(in_file: Mark | None, beside: Beside) -> bool:
 
 
 def _is_own(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | None) -> bool:
-    """Whether that is what the last server has left, and not a copy of it at another place or of another time."""
+    """Returns whether that is what the last server left, and not a copy of it from another place or time."""
     if path.stat().st_ino != beside.inode:
         return False
     seen = in_log or in_file
@@ -118,8 +118,8 @@ def _is_own(path: Path, beside: Beside, in_file: Mark | None, in_log: Mark | Non
 
 
 def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
-    """The mark in the main file alone. One that was torn by a power cut in the middle of a checkpoint counts as what
-    the log says: it is written anew from there."""
+    """Returns the mark in the main file alone. If a power cut during a checkpoint has damaged it, that of the log
+    counts: SQLite restores it from there."""
     try:
         return read_file(path)[0]
     except sqlite3.DatabaseError as error:
@@ -129,8 +129,8 @@ def _mark_in_file(path: Path, in_log: Mark | None) -> Mark | None:
 
 
 def _mark_through_log(path: Path) -> Mark | None:
-    """The mark as SQLite sees it through the log. Read under another name, so that the index of the log stays as it
-    is, which tells more; on a file system without hard links it has to go."""
+    """Returns the mark as SQLite sees it through the log. Reads under another name, so that the index of the log is not
+    changed, since it says more; on a file system without hard links that is not possible."""
     real = path.resolve()
     try:
         with tempfile.TemporaryDirectory(dir=real.parent, prefix="look-") as name:
@@ -147,14 +147,14 @@ def _read_mark(uri: str) -> Mark | None:
 
 
 def _is_in_wal_mode(path: Path) -> bool:
-    """`VACUUM INTO` makes files that are not."""
+    """Returns whether it is: `VACUUM INTO` makes files that are not."""
     with open(path, "rb") as file:
         return file.read(20)[18:] == bytes((WAL_MODE, WAL_MODE))
 
 
 def _was_never_checkpointed(path: Path, beside: Beside) -> bool:
-    """Whether it is known that nothing of the log has got into the main file, so that one with the log's mark is a
-    copy. A power cut may leave an index that is older than the log."""
+    """Returns whether it is known that no part of the log was written to the main file, so that a file with the log's
+    mark is a copy. A power cut may leave an index that is older than the log."""
     if not beside.boot or beside.boot != boot_id():
         return False
     try:

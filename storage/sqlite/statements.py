@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_statements(path: Path) -> dict[str, str]:
-    """The statements of a file by name, without their descriptions. `-- name: x` begins the one named x."""
+    """Returns the statements of a file by name, without their descriptions. `-- name: x` begins the one named x."""
     parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {name: _without_comments(text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 class Transaction:
     """One transaction of the writer.
 
-    `state` is what its operations share in Python, as unchangeable values: it goes back with a refused operation.
+    `state` is what its operations share in Python, as immutable values: it is restored if an operation is refused.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -32,8 +32,8 @@ Operation = Callable[[Transaction], Result]
 
 @dataclass(frozen=True)
 class Joint(Generic[Item, Result]):
-    """An operation that is done together with all others of its transaction that have the same `perform`: that gets
-    the items of all, in their order, and gives a result for each."""
+    """An operation that is batched with others in the same transaction: `perform` is called once with all their items,
+    in order, and returns one result each."""
 
     perform: Callable[[Sequence[Item], Transaction], Sequence[Result]]
     item: Item
@@ -43,11 +43,11 @@ class Joint(Generic[Item, Result]):
 
 
 _OF_ONE_OPERATION = (sqlite3.IntegrityError, sqlite3.DataError)
-"""What SQLite says of one operation's values. Any other of its errors is of the database, and of all operations."""
+"""The errors of one operation's values. Any other error of SQLite concerns the database, and all operations."""
 
 
 class _Refused(Exception):
-    """An operation of a group raised: the group has to go again, each of its operations in a savepoint."""
+    """Raised if an operation of a group raises: the group has to run again, each operation in a savepoint."""
 
 
 def commit(
@@ -56,10 +56,10 @@ def commit(
     files: OpenFiles,
     connection: sqlite3.Connection,
 ) -> tuple[Transaction, list[Any]]:
-    """Runs all operations in one transaction: the result of each, or the exception that it raised.
+    """Runs all operations in one transaction; returns the result of each, or the exception that it raised.
 
-    Nearly always none raises. So it goes without savepoints first: each would be two more statements, and each
-    statement gives Python's lock away and has to wait for it again.
+    Nearly always none raises. So the first attempt has no savepoints: each would be two more statements, and each
+    statement releases Python's lock and has to wait for it again.
     """
     try:
         return _run(operations, finish, files, connection, _perform_all)
@@ -96,7 +96,7 @@ def _run(
 
 
 def _perform_all(operations: list[Operation[Any]], transaction: Transaction) -> list[Any]:
-    """What all operations return. Raises _Refused where one raises."""
+    """Returns the results of all operations. Raises _Refused if one raises."""
     try:
         joint = [place for place, operation in enumerate(operations) if isinstance(operation, Joint)]
         outcomes = _perform_joint([operations[place] for place in joint], transaction) if len(joint) > 1 else []
@@ -111,7 +111,7 @@ def _perform_all(operations: list[Operation[Any]], transaction: Transaction) -> 
 
 
 def _perform_joint(operations: Sequence[Any], transaction: Transaction) -> list[Any]:
-    """Those with the same `perform` go together, in their order."""
+    """Runs those with the same `perform` together, in their order."""
     outcomes: list[Any] = [None] * len(operations)
     for perform in dict.fromkeys(operation.perform for operation in operations):
         places = [place for place, operation in enumerate(operations) if operation.perform is perform]
@@ -126,7 +126,7 @@ def _attempt_all(operations: list[Operation[Any]], transaction: Transaction) -> 
 
 
 def _attempt(operation: Operation[Result], transaction: Transaction) -> Result | Exception:
-    """Runs one operation inside a savepoint, so that one that is refused does not take its neighbours along."""
+    """Runs one operation inside a savepoint, so that a refused one does not affect the others."""
     transaction.execute("SAVEPOINT attempt")
     state = transaction.state.copy()
     try:

@@ -13,7 +13,7 @@ from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.settings import ClusterSettings
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 HASTY = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1, "osd_timeout_seconds": 1}
 

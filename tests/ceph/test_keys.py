@@ -13,7 +13,7 @@ from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.jobs.retrying import RetryingClient
 from ceph.settings import ClusterSettings
-from jobs.definition.registry import Round
+from jobs import Round
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import jobs.definition.limits
 import jobs.engines.local.server_pipe
 import jobs.engines.local.worker
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 from jobs.engine import Ended
 from jobs.model.task import RoundRecord
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from jobs.definition.composition import limits_of
-from jobs.definition.registry import RunLimits, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import RunLimits
 from jobs.engine import Ended
 from jobs.engines.local import pool as pool_module
 from jobs.engines.local.server_pipe import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES

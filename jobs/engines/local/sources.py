@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.definition.registry import LIBRARIES
+from jobs.definition.loading import LIBRARIES
 
 LIBRARY_PREFIXES = tuple(f"{library}." for library in LIBRARIES)
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep

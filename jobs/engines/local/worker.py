@@ -23,8 +23,11 @@ from typing import Literal, NoReturn
 from msgspec.structs import replace
 
 import logs
+from jobs.definition.job import Resource
 from jobs.definition.limits import MIB, checked_result, checked_round
-from jobs.definition.registry import Pause, Provided, Registry, Rounds, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Pause, Rounds
 from jobs.engine import Ended, Start
 from jobs.engines.local.messages import MOST_REASON_CHARACTERS, BootFailed, Ready
 from jobs.engines.local.server_pipe import Link, Stop
@@ -47,7 +50,9 @@ OWN_MODULES = frozenset(
         "jobs.engines.local.worker",
         "jobs.definition.limits",
         "jobs.json_text",
+        "jobs.definition.job",
         "jobs.definition.registry",
+        "jobs.definition.rounds",
         "jobs.engines.local.server_pipe",
         "jobs.library.chain",
     }
@@ -62,7 +67,7 @@ class WorkerSettings:
     lock_path: str
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    provided: Sequence[Provided] = ()
+    resources: Sequence[Resource] = ()
     sources: Sources | None = None
     """What the server has loaded."""
     log_level: str = "info"
@@ -93,7 +98,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
 def _booted(link: Link, settings: WorkerSettings) -> Registry:
     try:
         hold_lock(settings.lock_path)
-        return load_registry(settings.modules).configure(settings.sections).providing(*settings.provided)
+        return load_registry(settings.modules).configure(settings.sections).with_resources(*settings.resources)
     except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server is to say so
         link.send(BootFailed(_boot_failure(error)))
         leave(1)

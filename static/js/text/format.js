@@ -63,8 +63,8 @@ export function capitalised(text) {
 }
 
 /** Returns `1 task`, `3,000 tasks`. */
-export function counted(count, one, written = number) {
-  return count === 1 ? `1 ${one}` : `${written(count)} ${one}s`;
+export function counted(count, one) {
+  return count === 1 ? `1 ${one}` : `${number(count)} ${one}s`;
 }
 
 export function percent(value) {

@@ -14,8 +14,12 @@ from ceph.errors import ClusterUnavailable
 from handlers.docs.page import words
 from handlers.routes import API_ROUTES
 from jobs.definition.choices import ADDRESS, Choice, choices_of
+from jobs.definition.declaration import job
+from jobs.definition.job import Resource
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_query
-from jobs.definition.registry import Provided, Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.definition.schemas import json_schema
 from jobs.errors import ChoicesUnavailable
 from jobs.queue.choosing import LONGEST_NAME, MOST_THREADS, ChoiceFinder
@@ -23,7 +27,7 @@ from jobs.queue.choosing import LONGEST_NAME, MOST_THREADS, ChoiceFinder
 Rounds = Generator[Round, None, None]
 
 
-class Shelf(Provided):
+class Shelf(Resource):
     """What a process may have."""
 
     def __init__(self, books=("none",)):
@@ -77,7 +81,11 @@ def test_the_jobs_on_clusters_let_choose_the_cluster(job):
 
 
 def test_a_job_without_choices_has_the_schema_that_it_had():
-    assert json_schema(read.parameters)["properties"]["aloud"] == {"type": "boolean", "default": False}
+    assert json_schema(read.parameters)["properties"]["aloud"] == {
+        "type": "boolean",
+        "default": False,
+        "x-expected": "true or false",
+    }
 
 
 def unresolved(search: Nowhere) -> list[str]:  # noqa: F821  as a type that is imported for type checkers only
@@ -101,7 +109,7 @@ def test_what_does_not_fit_is_refused_when_the_job_is_declared(find, why):
 
 
 def test_a_function_gets_what_the_process_has_and_what_was_chosen_before():
-    registry = Registry().providing(Shelf(("Emma", "Ulysses")))
+    registry = Registry().with_resources(Shelf(("Emma", "Ulysses")))
 
     assert [choice.value for choice in finding("book", registry=registry)] == ["Emma", "Ulysses"]
     assert [choice.name for choice in finding("pages", registry=registry, book="Emma")] == ["Emma 0", "Emma 1"]

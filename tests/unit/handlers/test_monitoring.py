@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from tornado.web import Application
 
-from config import Limits, Monitoring
 from handlers.http.access_log import HttpTally
 from handlers.http.connections import Connections
 from handlers.http.limits import ClientLimits
 from handlers.routes import make_application
-from jobs.definition.registry import load_registry
+from handlers.settings import LimitSettings, MonitoringSettings
+from jobs.definition.loading import load_registry
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import CommitTally
 from storage.memory import MemoryStore
@@ -45,20 +45,20 @@ def app() -> Application:
     return make_application(
         SimpleNamespace(
             config=SimpleNamespace(
-                monitoring=Monitoring(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
+                monitoring=MonitoringSettings(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
             ),
             version="1",
             tasks=SimpleNamespace(
                 store=queue._store,
                 queue=queue,
                 workers=engine,
-                stores=SimpleNamespace(health=health),
+                health=health,
                 registry=registry,
-                rest=Rest(None),
+                retention_pause=RetentionPause(None),
             ),
             connections=Connections(),
             answers=HttpTally(),
-            limits=ClientLimits.of(Limits()),
+            limits=ClientLimits.of(LimitSettings()),
             started=0.0,
         )
     )

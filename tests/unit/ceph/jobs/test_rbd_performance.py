@@ -15,7 +15,8 @@ from ceph.images.samples import Sample, Sizes
 from ceph.jobs import retrying
 from ceph.jobs.measuring import Measuring
 from ceph.jobs.retrying import RetryingClient
-from jobs.definition.registry import Pause, Round, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.rounds import Pause, Round
 from jobs.errors import InvalidInput
 from jobs.queue.drafts import LARGEST_METADATA_BYTES
 

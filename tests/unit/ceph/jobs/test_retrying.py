@@ -9,7 +9,7 @@ import pytest
 from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
 from ceph.jobs import retrying
 from ceph.jobs.retrying import RetryingClient
-from jobs.definition.registry import Pause, Round
+from jobs.definition.rounds import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)

@@ -10,7 +10,10 @@ import pytest
 
 from jobs.definition import composition
 from jobs.definition.composition import MOST_LEVELS, limits_of, names_in, parts_of
-from jobs.definition.registry import Registry, Round, RunLimits, job, load_registry
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry, RunLimits
+from jobs.definition.rounds import Round
 from jobs.definition.steps import Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, NotFound
 

@@ -13,7 +13,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from jobs.definition.registry import Registry, job, load_registry
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
 from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
