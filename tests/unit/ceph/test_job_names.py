@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ceph import job_names
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 
 
 def test_each_name_is_that_of_a_job():
