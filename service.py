@@ -48,8 +48,8 @@ from jobs.engines.local.worker import WorkerSettings
 from jobs.errors import HourglassError, StartError
 from jobs.live.feed import Feed
 from jobs.queue.renewal import renew
-from jobs.queue.rest import Rest
 from jobs.queue.retention import Retention
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import RoundBounds
 from processes.child_process import reap_orphans
@@ -116,7 +116,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         announce()
         tasks = await open_tasks(config, stack, jobs, stores)
         services = await _open_services(config, stack, tasks, accounts)
-        retention = Retention(stores.tasks, tasks.images, config.retention, tasks.rest)
+        retention = Retention(stores.tasks, tasks.images, config.retention, tasks.retention_pause)
         for work in (retention.run(), renew(stores.tasks)):
             stack.callback(asyncio.create_task(work).cancel)
         http = _listen(services, sockets)
@@ -157,7 +157,7 @@ def load_jobs(config: Config) -> LoadedJobs:
             for name, cluster in config.clusters.items()
         }
     )
-    registry = config.configure(load_registry(config.modules))
+    registry = config.configure(load_registry(config.jobs.modules))
     return LoadedJobs(registry.with_resources(Clusters(config.clusters), KnownClusters(clusters)), clusters)
 
 
@@ -186,7 +186,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
     most_unread_bytes = config.limits.answers_mb * MEGABYTE // 2
     feed = Feed(store, VERSION, text_frame, most_unread_bytes, on_unread=limits.answers.change)
-    rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
+    pause = RetentionPause(await store.newest_change(), await store.pause_left())  # before anything is changed
     images = ImageResults(store, stores.image_results)
     queue = TaskQueue(
         store,
@@ -218,7 +218,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
         clusters=clusters,
         images=images,
         creations=creations,
-        rest=rest,
+        retention_pause=pause,
         limits=limits,
     )
 
@@ -227,10 +227,10 @@ def _worker_pool(config: Config) -> WorkerPool:
     """Returns the workers that config.ini asks for, not started yet."""
     settings = WorkerSettings(
         lock_path=str(workers_lock_path(config.storage.data_dir)),
-        modules=config.modules,
+        modules=config.jobs.modules,
         sections=config.job_sections,
         resources=[Clusters(config.clusters, data_dir=str(config.storage.data_dir))],
-        sources=Sources.loaded(config.modules),
+        sources=Sources.loaded(config.jobs.modules),
         log_level=config.log.level,
         log_style=config.log.format,
     )

@@ -1,4 +1,4 @@
-"""The service itself by REST: its jobs, its workers, what happened of late, and what it will forget."""
+"""The service itself by REST: its jobs, its workers, recent activity, and what retention will remove."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class RetentionHandler(ApiHandler):
         """Tells which ended tasks will be removed, and when: those that go first."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
         keeping = self.services.config.retention
-        rest = self.services.tasks.rest
+        pause = self.services.tasks.retention_pause
         self.send(
             RetentionView(
                 until=iso_time(until),
@@ -130,8 +130,8 @@ class RetentionHandler(ApiHandler):
                 changes_days=keeping.changes_days,
                 rounds_per_task=keeping.rounds_per_task,
                 rounds_mb_per_task=keeping.rounds_mb_per_task,
-                resting_until=iso_time(rest.ends) or UNSET,
-                resting_because=rest.reason or UNSET,
+                resting_until=iso_time(pause.ends) or UNSET,
+                resting_because=pause.reason or UNSET,
             )
         )
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ceph.images.result_store import ImageResult, ImageResultStore, Place, Unread
 from ceph.state import parts_of_path
+from concurrency.backoff import Backoff
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model.task import Status, Task
 from jobs.store import ListQuery, SearchableStore
@@ -85,7 +86,7 @@ class ImageResults:
 
     async def _patiently(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
         """What `work` returns, as soon as it can be read and written; None where it has a defect."""
-        delay = FIRST_RETRY_SECONDS
+        backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         while True:
             try:
                 return await work()
@@ -94,8 +95,7 @@ class ImageResults:
             except Exception:  # one result that cannot be read must not stop all that follow
                 log.critical("a defect in what keeps results of images", exc_info=True)
                 return None
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _earlier(self) -> list[int]:
         """The tasks that finished since the last whose results are kept, by the time at which they ended."""

@@ -27,7 +27,7 @@ _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency
 
 
 class Row(NamedTuple):
-    """An image, and what the newest task has found of it; nothing if it cannot be read."""
+    """An image, and what the newest task measured of it; nothing if it cannot be read."""
 
     image: Image
     result: ImageResult | None
@@ -118,6 +118,6 @@ class PerformanceHandler(ClusterHandler):
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:
-    """Those of the job; which cluster it is, the address says."""
+    """Returns the parameters of the job without the cluster, which the address names."""
     job = registry.find("rbd_performance")
     return [parameter for parameter in job.parameters if parameter.name != "fsid"] if job else []

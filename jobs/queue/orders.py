@@ -10,7 +10,7 @@ from jobs.engine import Start
 from jobs.errors import in_words
 from jobs.model.forecast import TREND_ROUNDS
 from jobs.model.task import Checkpoint, Task
-from jobs.queue.runs import Run
+from jobs.queue.runs import ActiveRun
 from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.queue")
@@ -36,7 +36,7 @@ class Orders:
         """Returns the cached order of a task, which is removed; None if it must be read."""
         return self._cached.pop(task_id, None)
 
-    async def read(self, run: Run, task: Task) -> Start:
+    async def read(self, run: ActiveRun, task: Task) -> Start:
         """Makes the order of a stored task, and gives its run the pace of earlier rounds. Raises StorageUnavailable."""
         checkpoint = await self._store.checkpoint(task.id)
         if task.interruptions:

@@ -11,13 +11,15 @@ from jobs.clock import seconds_until
 from jobs.engine import Ended, Engine, Start
 from jobs.errors import HourglassError, in_words
 from jobs.model import lifecycle
-from jobs.model.backlog import Entry, Schedule
-from jobs.model.lifecycle import Step
+from jobs.model.backlog import Backlog, WaitingTask
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import RoundRecord, Task
+from jobs.queue.background import Background
 from jobs.queue.bookkeeping import Bookkeeping
 from jobs.queue.drafts import MOST_REASON_CHARACTERS, Drafts
 from jobs.queue.orders import Orders
-from jobs.queue.runs import Background, Run, Runs, RunWriter
+from jobs.queue.run_writer import RunWriter
+from jobs.queue.runs import ActiveRun, Runs
 from jobs.queue.stalls import Stalls
 from jobs.store import TaskStore
 
@@ -34,7 +36,7 @@ class TaskRunner:
         self,
         store: TaskStore,
         engine: Engine,
-        backlog: Schedule,
+        backlog: Backlog,
         drafts: Drafts,
         orders: Orders,
         bookkeeping: Bookkeeping,
@@ -94,14 +96,14 @@ class TaskRunner:
             self._begin(entry)
         self._wake_when_due()
 
-    async def begun_run(self, task_id: int) -> Run | None:
+    async def begun_run(self, task_id: int) -> ActiveRun | None:
         """Returns the run of a task once it is decided whether it begins: an abort must fall on one side of that.
         None if the task waits or is final."""
         while (run := self.runs.get(task_id)) is not None and not run.begun:
             await run.decided.wait()
         return run
 
-    async def change_waiting(self, task_id: int, step: Step) -> Task | None:
+    async def change_waiting(self, task_id: int, step: TaskUpdate) -> Task | None:
         """Changes a task that no worker has. During the write it is out of the backlog, so that no worker takes it;
         if the write fails it is put back. Raises what the step raises, NoSuchTask, and StorageUnavailable."""
         entry = self._backlog.remove(task_id)
@@ -115,7 +117,7 @@ class TaskRunner:
                 self.dispatch()
             raise
 
-    async def stop_run(self, run: Run, task: Task, force: bool) -> Task | None:
+    async def stop_run(self, run: ActiveRun, task: Task, force: bool) -> Task | None:
         """Asks the worker of an aborted task to end after its round; with force, kills it and waits for that. Returns
         the task as it is then."""
         if run.over or not task.stopping:
@@ -181,7 +183,7 @@ class TaskRunner:
             step = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
         self.writer.write(run, step)
 
-    def _reported_run(self, task_id: int) -> Run | None:
+    def _reported_run(self, task_id: int) -> ActiveRun | None:
         """Returns the run that a report is about; None, and a line in the log, if no such run is under way."""
         run = self.runs.get(task_id)
         if run is not None and run.begun and not run.over:
@@ -189,7 +191,7 @@ class TaskRunner:
         log.warning("task %d: a report is ignored, since no worker should have it", task_id, extra={"task": task_id})
         return None
 
-    def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+    def _note_pace(self, run: ActiveRun, rounds: Sequence[RoundRecord]) -> None:
         """Notes when rounds ended by the steady clock: a worker's `at` is of the wall clock, so a round's end is
         counted back from now by the durations of those after it in its batch."""
         at = self._steady() - sum(done.seconds for done in rounds) * 1000
@@ -207,7 +209,7 @@ class TaskRunner:
 
     # What the writer reports.
 
-    def run_changed(self, run: Run, before: Task | None) -> None:
+    def run_changed(self, run: ActiveRun, before: Task | None) -> None:
         task = run.task
         run.deleted = task is None
         if task is not None and before is None:
@@ -215,16 +217,16 @@ class TaskRunner:
         if before is None or not before.is_final:
             self._bookkeeping.ended(task)
 
-    def run_written(self, run: Run) -> None:
+    def run_written(self, run: ActiveRun) -> None:
         self._engine.acknowledge(run.task_id)
 
-    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
         if not run.over:
             self._engine.kill_task(run.task_id)
         message = f"what its worker reported cannot be stored: {in_words(error)[:MOST_REASON_CHARACTERS]}"
         return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
-    def run_ended(self, run: Run) -> None:
+    def run_ended(self, run: ActiveRun) -> None:
         self._engine.acknowledge(run.task_id)
         self.runs.remove(run)
         task = run.task
@@ -239,7 +241,7 @@ class TaskRunner:
 
     # Starting.
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: WaitingTask) -> None:
         run = self.runs.add(entry)
         order = self._orders.pop(entry.task)
         if order is not None:
@@ -248,7 +250,7 @@ class TaskRunner:
             self._starting += 1
             self.background.begin(self._read_and_start(run))
 
-    async def _read_and_start(self, run: Run) -> None:
+    async def _read_and_start(self, run: ActiveRun) -> None:
         order: Start | None = None
         try:
             task = await self._store.task(run.task_id)
@@ -265,7 +267,7 @@ class TaskRunner:
         else:
             self._start(run, order)
 
-    async def _end_over_limit(self, run: Run, mistake: str) -> None:
+    async def _end_over_limit(self, run: ActiveRun, mistake: str) -> None:
         """Ends a task before it runs. Raises StorageUnavailable, NoSuchTask."""
         task = await self._store.change(run.task_id, lifecycle.over_limit(self._clock(), f"it cannot run: {mistake}"))
         self._starting -= 1
@@ -275,13 +277,13 @@ class TaskRunner:
         self._bookkeeping.settled(run.task_id)
         self.dispatch()
 
-    def _put_back(self, run: Run) -> None:
+    def _put_back(self, run: ActiveRun) -> None:
         self.runs.remove(run)
         run.decided.set()
         self._backlog.add(run.entry, self._clock())
         asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.dispatch)
 
-    def _start(self, run: Run, order: Start) -> None:
+    def _start(self, run: ActiveRun, order: Start) -> None:
         """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
         hears of the task's start before the commit."""
         self._set_up(run, order, resumed=order.checkpoint is not None)
@@ -303,7 +305,7 @@ class TaskRunner:
         elif task.stopping:
             self._engine.abort_task(task.id)
 
-    def _set_up(self, run: Run, order: Start, *, resumed: bool) -> None:
+    def _set_up(self, run: ActiveRun, order: Start, *, resumed: bool) -> None:
         run.resumes = order.resumes
         run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order, resumed=resumed)
         run.begun = True
@@ -322,11 +324,11 @@ class TaskRunner:
             self._due_timer = None
 
 
-def _entry(task: Task) -> Entry:
-    return Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
+def _entry(task: Task) -> WaitingTask:
+    return WaitingTask(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
-def _last_step(run: Run, ended: Ended, now: int) -> Step:
+def _last_step(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
     """Returns how a task ends, or is interrupted, by the last report of its worker."""
     if ended.how == "returned":
         return lifecycle.returned(ended.result or "null", now)

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict
 from jobs.model.answer_size import LARGEST_INLINE_BYTES
-from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.lifecycle import Change, Removed, TaskUpdate
 from jobs.model.search_words import split_words
 from jobs.model.task import RoundRecord, Status, Task, utf8_bytes
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey, RoundBounds
@@ -172,7 +172,7 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction: Transaction) -> Task | None:
+def change(task_id: int, steps: Sequence[TaskUpdate], bounds: RoundBounds, transaction: Transaction) -> Task | None:
     """See TaskStore.change. Removes the oldest rounds beyond the bounds."""
     before = task = read_task(transaction, task_id)
     rounds: list[RoundRecord] = []

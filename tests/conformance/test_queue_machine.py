@@ -21,7 +21,7 @@ from jobs.definition.loading import load_registry
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model.task import TRANSITIONS, Status
-from jobs.queue import runs as run_module
+from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.stores import open_memory, open_sqlite
@@ -406,8 +406,9 @@ class SqliteMachine(QueueMachine):
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch):
-    monkeypatch.setattr(run_module, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(run_module, "LONGEST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(run_writer, "LONGEST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.01)
 
 
 LIVES = settings(

@@ -10,8 +10,8 @@ from types import ModuleType
 
 from accounts.store import AccountStore
 from jobs.errors import StorageUnavailable
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, RoundPage, StoredRound, Task, Watch
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, StoredRound, Task
 from jobs.store import UNBOUNDED, Created, Draft, RequestKey, RoundBounds
 from storage import sqlite
 from storage.memory import MemoryStore
@@ -40,7 +40,7 @@ class DoorStore:
     async def created_with(self, key: RequestKey) -> Task | None:
         return await self.inner.created_with(key)
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         self._check()
         return await self.inner.change(task_id, *steps)
 
@@ -62,7 +62,7 @@ class DoorStore:
     async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         return await self.inner.rounds_without_output(task_id, after)
 
-    async def watched_rounds(self, watch: Watch, up_to: int, **bounds: int) -> RoundPage:
+    async def watched_rounds(self, watch: RoundsCursor, up_to: int, **bounds: int) -> RoundPage:
         return await self.inner.watched_rounds(watch, up_to, **bounds)
 
     async def changes(self, since: int, **bounds: int) -> Changes | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection
 import msgspec
 from msgspec import Struct
 
+from concurrency.backoff import Backoff
 from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
 from jobs.engines.local.messages import (
     Abort,
@@ -148,7 +149,7 @@ class Worker:
         self.code_changed = False
         """Whether it runs other code than the server."""
         self._boot_failure: str | None = None
-        self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._boot_backoff = Backoff(SHORTEST_BOOT_DELAY_SECONDS, LONGEST_BOOT_DELAY_SECONDS)
         self._unacknowledged = False
         self._aborted = False
         self._round = 0
@@ -287,7 +288,7 @@ class Worker:
     def _become_ready(self, code_changed: bool) -> None:
         self._booted = True
         self.code_changed = code_changed
-        self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._boot_backoff.reset()
         self._become_free()
 
     def _become_free(self) -> None:
@@ -347,8 +348,7 @@ class Worker:
     def _boot_later(self, reason: str) -> None:
         """Not at once, and ever less often: what stands in the way will not go away by itself so soon."""
         self.state = f"failed to start: {reason}"
-        self._timer = asyncio.get_running_loop().call_later(self._boot_delay_seconds, self.boot)
-        self._boot_delay_seconds = min(self._boot_delay_seconds * 2, LONGEST_BOOT_DELAY_SECONDS)
+        self._timer = asyncio.get_running_loop().call_later(self._boot_backoff.next_seconds(), self.boot)
 
     # Helpers
 

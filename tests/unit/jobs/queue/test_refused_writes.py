@@ -9,7 +9,7 @@ import pytest
 
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status
-from jobs.queue import runs as run_module
+from jobs.queue import background, run_writer
 from storage.memory import MemoryStore
 from tests.unit.jobs.queue.test_queue import House
 
@@ -109,7 +109,7 @@ async def test_an_aborted_task_whose_last_round_is_refused_stops(house):
 
 @pytest.mark.parametrize("aborts", [True, False])
 def test_where_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(aborts, monkeypatch):
-    monkeypatch.setattr(run_module, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
 
     @in_a_refusing_house
     async def run(house):
@@ -137,7 +137,8 @@ def test_where_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(
 
 
 def test_a_stop_does_not_wait_for_an_end_that_is_refused_again_and_again(monkeypatch):
-    monkeypatch.setattr(run_module, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(run_writer, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.05)
 
     @in_a_refusing_house
     async def run(house):
