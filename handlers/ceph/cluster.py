@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ceph.job_names import CHANGE_PGS
 from ceph.pool_changes.preflight import (
     PoolTask,
     pool_task,
 )
-from ceph.pools import CHANGES, locks_of_pool, prepared_by
+from ceph.pools import locks_of_pool, prepared_by
 from ceph.reader.cached import CachedReading, Reading, Value
 from ceph.reader.watch import ClusterWatch
 from ceph.state import Pool
@@ -66,7 +67,7 @@ def change_of(fsid: str, pool: Pool, pg_num: int, follows_from: int | None = Non
     elsewhere."""
     params = {"fsid": fsid, "pool": pool.id, "pg_num": pg_num}
     prepared = {**prepared_by(pool), "follows_from": follows_from}
-    return Submission(job=CHANGES, params=params, prepared=prepared)
+    return Submission(job=CHANGE_PGS, params=params, prepared=prepared)
 
 
 def pool_number(text_of_id: str) -> int:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 from ceph.images.result_store import ImageResult, Place
+from ceph.job_names import MEASURE_IMAGES
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
@@ -113,11 +114,11 @@ class PerformanceHandler(ClusterHandler):
         watch = await self.watch(fsid)
         await watch.state.get()
         given = validate(_performance_parameters(self.services.tasks.registry), self.json(), "RBD performance data")
-        submission = Submission(job="rbd_performance", params={**given, "fsid": fsid})
+        submission = Submission(job=MEASURE_IMAGES, params={**given, "fsid": fsid})
         await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor))
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:
     """Returns the parameters of the job without the cluster, which the address names."""
-    job = registry.find("rbd_performance")
+    job = registry.find(MEASURE_IMAGES)
     return [parameter for parameter in job.parameters if parameter.name != "fsid"] if job else []
