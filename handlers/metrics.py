@@ -1,4 +1,4 @@
-"""What Prometheus is told. Counters count as things happen; all else is looked up when somebody asks."""
+"""Metrics for Prometheus. Counters count as things happen; everything else is read for each scrape."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _process = ProcessCollector(registry=None)
 
 
 def exposition(services: Services, head: Head | None, accept: str) -> tuple[bytes, str]:
-    """The metrics and their content type, in the format that the Accept header asks for.
+    """Returns the metrics and their content type, in the format that the Accept header asks for.
 
-    `head` is None while the database cannot be read: what is known without it is told all the same.
+    `head` is None if the database cannot be read: the other metrics are there all the same.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_process)
@@ -45,7 +45,7 @@ def exposition(services: Services, head: Head | None, accept: str) -> tuple[byte
 
 
 def count_states(states: Iterable[str]) -> dict[str, int]:
-    """How many workers are in each state; why one fails to start is left out."""
+    """Returns how many workers are in each state, without the reasons of failed starts."""
     found = Counter(state.partition(":")[0] for state in states)
     return {state: found[state] for state in WORKER_STATES}
 

@@ -1,4 +1,4 @@
-"""For what watches the service: is it alive, is it ready, and its numbers."""
+"""Answers for monitoring: is the service alive, is it ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_UP = ("starting", FAILED)
 
 
 class MonitoringHandler(ApiHandler):
-    """Whether its address wants a sign-in is a setting."""
+    """A call for monitoring, which needs a sign-in if config.ini says so."""
 
     name: ClassVar[str]
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={})}
@@ -31,7 +31,7 @@ class MonitoringHandler(ApiHandler):
         return replace(super().operation(), needs_sign_in=self.name in self.services.config.monitoring.sign_in)
 
     async def head_of_store(self) -> Head | None:
-        """Where the store stands; None while it cannot be read."""
+        """Returns the state of the store; None if it cannot be read."""
         try:
             return await self.services.store.head()
         except StorageUnavailable:
@@ -39,7 +39,7 @@ class MonitoringHandler(ApiHandler):
 
 
 class HealthHandler(MonitoringHandler):
-    """GET says that the process serves, and what is wrong. It asks nobody, so it always answers."""
+    """Says that the process serves, and what is wrong. It waits for nothing, so it always answers."""
 
     name = "health"
 
@@ -77,7 +77,7 @@ def _start_problems(states: list[str]) -> list[str]:
 
 
 class ReadyHandler(MonitoringHandler):
-    """GET says whether tasks can be taken in and run, and if not, in a problem, why."""
+    """Says whether tasks can be taken in and run; if not, a problem says why."""
 
     name = "ready"
 
@@ -98,7 +98,8 @@ class ReadyHandler(MonitoringHandler):
         return "The server is stopping; try again when it is back." if self.services.queue.stopping else None
 
     async def _database_problem(self) -> str | None:
-        """Why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes none."""
+        """Returns why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes
+        none."""
         health = self.services.health
         await health.check()
         if await self.head_of_store() is None:
@@ -108,7 +109,7 @@ class ReadyHandler(MonitoringHandler):
         return f"Nothing can be stored at the moment: {health.write_problem}." if health.write_problem else None
 
     def _workers_problem(self, states: list[str]) -> str | None:
-        """One that is replaced by the next is no reason to turn clients away."""
+        """Returns why no worker can run a task; a worker that is being replaced is no reason to turn clients away."""
         failed = [state for state in states if state.startswith(FAILED)]
         is_replaced = self.services.queue.workers_have_come_up and len(failed) < len(states)
         if is_replaced or not all(state.startswith(NOT_UP) for state in states):
@@ -117,7 +118,7 @@ class ReadyHandler(MonitoringHandler):
 
 
 class MetricsHandler(MonitoringHandler):
-    """GET tells Prometheus."""
+    """Answers scrapes of Prometheus."""
 
     name = "metrics"
 

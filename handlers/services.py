@@ -1,4 +1,4 @@
-"""What is handed to every handler."""
+"""The services that every handler gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jobs.store import SearchableStore, StoreHealth
 
 @dataclass(frozen=True, kw_only=True)
 class TaskServices:
-    """Everything that has to do with tasks, opened and running."""
+    """Everything about tasks, opened and running."""
 
     health: StoreHealth
     store: SearchableStore
@@ -43,7 +43,7 @@ class TaskServices:
 
 @dataclass(frozen=True, kw_only=True)
 class Services(TaskServices):
-    """Everything that handlers need. `started` is a time of the monotonic clock, in seconds."""
+    """Everything that handlers use. `started` is a time of the monotonic clock, in seconds."""
 
     config: Config
     version: str
@@ -57,5 +57,5 @@ class Services(TaskServices):
 
     @property
     def refused(self) -> RefusedTally:
-        """What was over a limit."""
+        """Counts what exceeded a limit."""
         return self.limits.refused

@@ -1,4 +1,4 @@
-"""The service itself by REST: its jobs, its workers, what happened of late, and what it will forget."""
+"""The service itself by REST: its jobs, its workers, recent activity, and what retention will remove."""
 
 from __future__ import annotations
 

@@ -56,13 +56,13 @@ TaskId = Annotated[int, Meta(ge=1, le=2**53)]
 
 
 class TaskChange(Struct, forbid_unknown_fields=True):
-    """What can be changed of a task."""
+    """The changeable fields of a task."""
 
     pinned: bool
 
 
 class BulkDeletion(Struct, forbid_unknown_fields=True):
-    """Which tasks to delete, and how."""
+    """The tasks to delete, and how."""
 
     ids: Annotated[list[TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]
     if_status: Expected | None = None
@@ -73,7 +73,7 @@ class DeletingHandler(ApiHandler):
     """A call that deletes many tasks."""
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
-        """Deletes each task that is still as it is expected to be, and answers what became of each."""
+        """Deletes each task that is still in the expected state, and answers what happened to each."""
         self.send(DeletionsView(await delete_all(self.services.queue, wanted, self.actor, force, self.check_actor)))
 
 
@@ -117,7 +117,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
     }
 
     def kind(self) -> object:
-        """A search may take seconds: lists do not wait for it."""
+        """Separates searches, which may take seconds, from other lists."""
         return type(self), "search" in self.values
 
     async def get(self) -> None:
@@ -149,7 +149,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         return await self.services.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
 
     def _take_submission(self) -> Submission:
-        """What the body asks for, which is not held any longer."""
+        """Returns what the body asks for, and frees the body."""
         submission = submission_of(self.json(), self.services.registry)
         self.forget_body()
         return submission
@@ -171,8 +171,8 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         await self.delete_tasks(wanted, self.value("force", False))
 
     async def _matching(self) -> list[tuple[int, Expected | None]]:
-        """The tasks that match, each with what it is now: one that ends before its turn is left alone. An empty filter
-        is refused: a list takes it for none, and a script whose variable is empty would delete too much."""
+        """Returns the matching tasks, each with its present state: one that ends before its turn is left alone. Refuses
+        an empty filter: a list ignores it, and a script whose variable is empty would delete too much."""
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
@@ -291,7 +291,7 @@ class TaskHandler(AnsweringHandler):
             await self._refuse(error)
 
     async def _refuse(self, error: StatusChanged) -> None:
-        """The problem shows the task as it is now, whole: that may be large."""
+        """Answers with a problem that contains the task as it is now, in full: that may be large."""
         light = without_large_fields(error.task) if error.task is not None else None
         told = HourglassError(str(error))
 
@@ -386,7 +386,7 @@ class InterruptionsHandler(ApiHandler):
 
 
 def _task_id(text_of_id: str) -> int:
-    """Ids are digits; whatever else stands in their place names no task."""
+    """Returns the id as a number. Raises NotFound if it is too long to be one."""
     if len(text_of_id) > 15:
         raise NotFound(f"There is no task {text_of_id[:30]}: it was deleted, or it never existed.")
     return int(text_of_id)

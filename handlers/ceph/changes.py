@@ -90,7 +90,7 @@ class FollowHandler(ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
     async def _follow(self, fsid: str, pool: Pool, going_on: Progress | None, key: RequestKey | None) -> Created:
-        """Raises Conflict if a task works on the pool already, or nothing changes it."""
+        """Creates the task. Raises Conflict if a task works on the pool already, or nothing changes it."""
         pending = await self.pending(fsid, pool)
         if pending:
             raise Conflict(f"A task works on pool {pool.name} already: {pending[0]}.")

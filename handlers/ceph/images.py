@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 from ceph.images.result_store import ImageResult, Place
+from ceph.job_names import MEASURE_IMAGES
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
@@ -27,7 +28,7 @@ _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency
 
 
 class Row(NamedTuple):
-    """An image, and what the newest task has found of it; nothing if it cannot be read."""
+    """An image, and what the newest task measured of it; nothing if it cannot be read."""
 
     image: Image
     result: ImageResult | None
@@ -113,11 +114,11 @@ class PerformanceHandler(ClusterHandler):
         watch = await self.watch(fsid)
         await watch.state.get()
         given = validate(_performance_parameters(self.services.registry), self.json(), "RBD performance data")
-        submission = Submission(job="rbd_performance", params={**given, "fsid": fsid})
+        submission = Submission(job=MEASURE_IMAGES, params={**given, "fsid": fsid})
         await self.create(lambda key: self.services.queue.submit(submission, self.actor, key, self.check_actor))
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:
-    """Those of the job; which cluster it is, the address says."""
-    job = registry.find("rbd_performance")
+    """Returns the parameters of the job without the cluster, which the address names."""
+    job = registry.find(MEASURE_IMAGES)
     return [parameter for parameter in job.parameters if parameter.name != "fsid"] if job else []

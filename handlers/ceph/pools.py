@@ -52,13 +52,13 @@ class PoolCreation(Struct, forbid_unknown_fields=True):
 
 
 class PoolChange(Struct, forbid_unknown_fields=True):
-    """What to set."""
+    """The number of PGs to set."""
 
     pg_num: PgNum
 
 
 class ConsideredChange(Struct, forbid_unknown_fields=True):
-    """What somebody thinks of setting: any number, the answer says what is wrong with it."""
+    """A number of PGs to check without setting it: any number, the answer says what is wrong with it."""
 
     pg_num: int
 
@@ -134,7 +134,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
     async def _pool_of(self, watch: ClusterWatch, task: Task) -> Pool:
-        """The pool that a task follows since it was created. Raises Conflict if it is gone."""
+        """Returns the pool that a task has followed since its creation. Raises Conflict if it is gone."""
         params = json.loads(task.params)
         given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
         pool = (await watch.state.get()).value.find(given)
@@ -187,7 +187,7 @@ class PoolHandler(ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
 
     async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
-        """The task that changes the pool; None where none is needed. Raises Conflict."""
+        """Returns the task that changes the pool, None if none is needed. Raises Conflict."""
         pending = await self.pending(fsid, pool)
         refused = impossible_now(state, pool, pg_num, pending)
         if refused:

@@ -31,6 +31,7 @@ PURE = [
 ]
 OF_WORKERS = [
     "jobs/engines/local/worker.py",
+    "jobs/engines/local/error_report.py",
     "processes/child.py",
     "jobs/engines/local/server_pipe.py",
     "jobs/definition/limits.py",

@@ -81,3 +81,12 @@ async def test_all_other_numbers_are_told_even_without_a_disk(http_client, base_
     assert now.of("data_free_bytes") is None
     assert now.of("workers", "idle") == 1
     assert now.of("tasks_created_total") == 0
+
+
+async def test_every_file_of_the_page_is_counted_as_one(http_client, base_url):
+    for name in ("css/page.css", "js/main.js", "img/hourglass.svg"):
+        await http_client.fetch(f"{base_url}/openattic/static/{name}")
+    now = Samples((await http_client.fetch(f"{base_url}/metrics")).body.decode())
+
+    assert now.of("http_requests_total", "GET", "/openattic/static", "200") == 3
+    assert now.of("http_requests_total", "GET", "none", "200") is None
