@@ -38,7 +38,7 @@ from handlers.http.proxies import Proxies
 from handlers.http.server import Server
 from handlers.live import text_frame
 from handlers.routes import make_application
-from handlers.services import Services, Tasks
+from handlers.services import Services, TaskServices
 from jobs.clock import wall_clock
 from jobs.definition.loading import load_registry
 from jobs.definition.registry import Registry
@@ -48,8 +48,8 @@ from jobs.engines.local.worker import WorkerSettings
 from jobs.errors import HourglassError, StartError
 from jobs.live.feed import Feed
 from jobs.queue.renewal import renew
-from jobs.queue.rest import Rest
 from jobs.queue.retention import Retention
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import RoundBounds
 from processes.child_process import reap_orphans
@@ -116,7 +116,7 @@ async def _run(config: Config, admin_password: str | None) -> None:
         announce()
         tasks = await open_tasks(config, stack, jobs, stores)
         services = await _open_services(config, stack, tasks, accounts)
-        retention = Retention(stores.tasks, tasks.images, config.retention, tasks.rest)
+        retention = Retention(stores.tasks, tasks.images, config.retention, tasks.retention_pause)
         for work in (retention.run(), renew(stores.tasks)):
             stack.callback(asyncio.create_task(work).cancel)
         http = _listen(services, sockets)
@@ -178,7 +178,7 @@ async def open_stores(config: Config, stack: AsyncExitStack, before_wait: Callab
     return stores
 
 
-async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, stores: Stores) -> Tasks:
+async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, stores: Stores) -> TaskServices:
     """Starts the workers, and resumes the tasks of an earlier server."""
     registry, clusters, store = jobs.registry, jobs.clusters, stores.tasks
     limits = ClientLimits.of(config.limits, descriptor_limit(), config.workers.count + len(config.clusters))
@@ -186,7 +186,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     # Frames may take half of what answers may, so that sockets that are not read never hold up all answers.
     most_unread_bytes = config.limits.answers_mb * MEGABYTE // 2
     feed = Feed(store, VERSION, text_frame, most_unread_bytes, on_unread=limits.answers.change)
-    rest = Rest(await store.newest_change(), await store.rest_left())  # before anything is changed
+    pause = RetentionPause(await store.newest_change(), await store.pause_left())  # before anything is changed
     images = ImageResults(store, stores.image_results)
     queue = TaskQueue(
         store,
@@ -208,7 +208,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     creations = PoolCreations(stores.pool_creations, queue, clusters)
     await creations.start()
     stack.push_async_callback(creations.stop)
-    return Tasks(
+    return TaskServices(
         health=stores.health,
         store=store,
         queue=queue,
@@ -218,7 +218,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
         clusters=clusters,
         images=images,
         creations=creations,
-        rest=rest,
+        retention_pause=pause,
         limits=limits,
     )
 
@@ -248,14 +248,22 @@ async def _open_accounts(config: Config, stores: Stores, admin_password: str | N
     return accounts
 
 
-async def _open_services(config: Config, stack: AsyncExitStack, tasks: Tasks, accounts: Accounts) -> Services:
+async def _open_services(config: Config, stack: AsyncExitStack, tasks: TaskServices, accounts: Accounts) -> Services:
     """Opens what answers requests, and the socket on which commands report changes of users."""
     expiry = SignInExpiry(accounts, wall_clock)
     stack.callback(expiry.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
     sign_in = SignIn(accounts, config.auth, count_refused=partial(tasks.limits.refused.add, "sign_ins"))
     stack.callback(sign_in.close)
-    return Services(config, VERSION, tasks, accounts, sign_in, expiry, Connections(), tasks.limits)
+    return Services(
+        **vars(tasks),
+        config=config,
+        version=VERSION,
+        accounts=accounts,
+        sign_in=sign_in,
+        expiry=expiry,
+        connections=Connections(),
+    )
 
 
 # Serving.

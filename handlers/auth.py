@@ -26,14 +26,14 @@ PAGE = "/openattic"
 
 
 class Credentials(Struct, forbid_unknown_fields=True):
-    """Whose token it is."""
+    """The user whose token is requested."""
 
     username: str
     password: Annotated[str, Meta(extra_json_schema={"format": "password"})]
 
 
 class NewSession(Credentials, forbid_unknown_fields=True):
-    """Who signs in, and whether the session outlives the browser."""
+    """The user who signs in, and whether the session outlives the browser."""
 
     stay_signed_in: bool = False
 
@@ -42,7 +42,7 @@ AnyCredentials = TypeVar("AnyCredentials", bound=Credentials)
 
 
 class CredentialsHandler(ApiHandler):
-    """A call that is signed in by name and password in its body."""
+    """A call that is authenticated by the name and password in its body."""
 
     def credentials(self, type_: type[AnyCredentials]) -> AnyCredentials:
         """Returns what the body says. Raises InvalidInput."""

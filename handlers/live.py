@@ -57,7 +57,7 @@ _decode = msgspec.json.Decoder(WatchOrder | UnwatchOrder).decode
 
 
 def text_frame(text: bytes) -> bytes:
-    """A text as it goes over the wire: a single unmasked frame (RFC 6455, section 5.2), equal for all clients."""
+    """Returns a text as a single unmasked frame (RFC 6455, section 5.2), the same for all clients."""
     size = len(text)
     if size < 126:
         return struct.pack("!BB", 0x81, size) + text
@@ -67,23 +67,23 @@ def text_frame(text: bytes) -> bytes:
 
 
 class Orders:
-    """What a client may send: bursts, then so many frames a second. Pure: the time is an argument, in seconds."""
+    """How many frames a client may send: bursts, then so many a second. Pure: the time is an argument, in seconds."""
 
     def __init__(self, now: float) -> None:
         self._left = float(ORDERS_AT_ONCE)
         self._at = now
 
     def may_come(self, now: float) -> bool:
-        """Takes one."""
+        """Counts a frame; returns whether it is within the limit."""
         self._left = min(ORDERS_AT_ONCE, self._left + (now - self._at) * ORDERS_A_SECOND) - 1
         self._at = now
         return self._left >= 0
 
 
 class EventsProtocol(WebSocketProtocol13):
-    """Tornado's protocol with two things that it has no setting for: frames of all kinds are counted, also pings and
-    empty fragments, which cost time without end; and large frames are written as they are, without a copy of its own
-    for each client. The only place that knows Tornado's inside here; its version is pinned."""
+    """Tornado's protocol with two things that it has no setting for: it counts frames of all kinds, also pings and
+    empty fragments, which would cost time without end; and it writes large frames without copying them for each client.
+    The only place here that knows Tornado's internals; its version is pinned."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,8 +106,8 @@ class EventsProtocol(WebSocketProtocol13):
         super().close(code, reason)
 
     def _abort(self) -> None:
-        """Tornado gives up like this on frames that are none, too. Those are answered as all else that nobody expects,
-        and the client has the time to read it: a connection that is closed at once may take the answer back."""
+        """Closes with a reason if the client sends something that is no frame, and leaves it the time to read that:
+        closed at once, the kernel might discard the answer."""
         if self._is_open and not self.is_closing():
             self.close(TOO_BIG)
         if self._is_refusing:
@@ -136,7 +136,7 @@ class ChangesHandler(ApiHandler):
     async def get(self) -> None:
         """Tells what changed since a revision, and may wait for it."""
         since = self.value("since")
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         if self.value("wait"):
             self.take_waiting_place()
             await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
@@ -172,7 +172,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         self._check_handshake()
 
     def _check_handshake(self) -> None:
-        """Raises HTTPError for what Tornado would refuse with words of its own, which are no problem."""
+        """Raises HTTPError for what Tornado would refuse without a problem."""
         headers = self.request.headers
         asked = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
         is_upgrade = headers.get("Upgrade", "").lower() == "websocket" and "upgrade" in asked
@@ -196,7 +196,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
             places.leave(user)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """As Tornado makes it, but ours."""
+        """Returns our own protocol in place of Tornado's."""
         made = super().get_websocket_protocol()
         return EventsProtocol(self, made.mask_outgoing, made.params) if isinstance(made, WebSocketProtocol13) else made
 
@@ -208,7 +208,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         return self.check_trusted_origin(origin)
 
     def get_compression_options(self) -> None:
-        """Off: 159 KiB a connection against 14, and 1.7 times the CPU (measured)."""
+        """Compresses nothing: 159 KiB a connection against 14, and 1.7 times the CPU (measured)."""
 
     async def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
@@ -216,7 +216,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
             return
         self.services.connections.add(self)
         self.bound = self.services.expiry.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
         except HourglassError:
@@ -242,7 +242,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if self.bound is not None:
             self.services.expiry.remove(self.bound)
         if self.subscriber is not None:
-            self.services.tasks.feed.unsubscribe(self.subscriber)
+            self.services.feed.unsubscribe(self.subscriber)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         if code == TRY_AGAIN_LATER:
@@ -250,7 +250,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         super().close(code, reason)
 
     def send(self, frame: bytes) -> asyncio.Future[None]:  # type: ignore[override]
-        """For the feed: a frame as `text_frame` packs it. The future is done when it has left, so that the next may
+        """Sends a frame that `text_frame` has packed. The future is done when it has left, so that the next may
         follow."""
         connection = self.ws_connection
         try:
@@ -266,14 +266,14 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if self.subscriber is None:
             return
         if isinstance(order, WatchOrder):
-            self.services.tasks.feed.watch(self.subscriber, order.task, order.after)
+            self.services.feed.watch(self.subscriber, order.task, order.after)
         else:
             self.subscriber.unwatch(order.task)
 
     def _keep_alive(self) -> bool:
-        """The kernel finds out about peers that are gone. Pings would close a client that is only slow to read.
+        """Makes the kernel detect peers that are gone; pings would close a client that only reads slowly.
 
-        Whether the client is still there.
+        Returns whether the client is still there.
         """
         stream = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is None or stream.closed():

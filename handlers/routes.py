@@ -99,7 +99,7 @@ MOST_ARGUMENTS = 4000
 
 
 class ProxiedApplication(Application):
-    """An application that looks behind trusted proxies before anything else looks at a request."""
+    """An application that resolves trusted proxies before anything else looks at a request."""
 
     def __init__(self, proxies: Proxies, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -111,10 +111,10 @@ class ProxiedApplication(Application):
 
 
 def make_application(services: Services, proxies: Proxies = NOBODY) -> Application:
-    """The whole service as a Tornado application."""
+    """Returns the whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
-    # Made when somebody asks for it, and then kept: a start should not wait for it.
+    # Made at the first request and cached: a start should not wait for it.
     described = handed | {"document": cache(partial(_document, services))}
     routes: list[Any] = [
         (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
@@ -145,12 +145,12 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
 
 
 def _document(services: Services) -> Schema:
-    return describe(API_ROUTES, services.tasks.registry, services.version, services.accounts.cookie_name)
+    return describe(API_ROUTES, services.registry, services.version, services.accounts.cookie_name)
 
 
 def _templates() -> dict[type, str]:
-    """What each handler's address is called in metrics; where it has several, the first."""
+    """Returns what the address of each handler is called in metrics; the first if there are several."""
     of_page = {PageHandler: "/openattic/", ToPageHandler: "/"}
-    of_files = dict.fromkeys((FileHandler, CompressedFileHandler), "/openattic/static")
+    of_files = dict.fromkeys((FileHandler, CompressedFileHandler, StylesHandler), "/openattic/static")
     of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}
     return of_page | of_files | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}

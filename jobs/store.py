@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.clock import DAY_MS
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, RoundPage, Status, StoredRound, Task, Watch, utf8_bytes
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, Status, StoredRound, Task, utf8_bytes
 
 ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
@@ -100,7 +100,7 @@ class TaskStore(Protocol):
     async def created_with(self, key: RequestKey) -> Task | None:
         """Returns the task that was created with this key, if any. Raises Conflict as `create` does."""
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         """Applies the steps one after the other to the task, in one transaction; each step that changes something gets
         a revision of its own. Returns the task after the last one, None if it was removed.
 
@@ -129,7 +129,7 @@ class TaskStore(Protocol):
         """Returns at most 1,000 rounds after number `after`, in order, without their outputs."""
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
         """Returns the rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as by
         `rounds`."""
@@ -258,10 +258,10 @@ class SearchableStore(TaskStore, Protocol):
     async def newest_change(self) -> int | None:
         """Returns when a task was last changed; None if there never was one."""
 
-    async def rest_left(self) -> int:
-        """Returns what `keep_rest` was last given, 0 if nothing."""
+    async def pause_left(self) -> int:
+        """Returns what `store_pause` was last given, 0 if nothing."""
 
-    async def keep_rest(self, left_ms: int) -> None:
+    async def store_pause(self, left_ms: int) -> None:
         """Stores for how long retention still pauses."""
 
     async def tidy(self, limit: int) -> int:

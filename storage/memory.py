@@ -8,18 +8,18 @@ from msgspec.structs import replace
 
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StorageUnavailable
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds, without_large_fields
-from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.lifecycle import Change, Removed, TaskUpdate
 from jobs.model.task import (
     Changes,
     Checkpoint,
     Head,
     RoundPage,
     RoundRecord,
+    RoundsCursor,
     Status,
     StoredRound,
     Task,
     Transition,
-    Watch,
 )
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey
 
@@ -62,7 +62,7 @@ class MemoryStore:
             raise Conflict(f"The Idempotency-Key {key.key} stands for something else, or its task is gone.")
         return self._tasks[task_id]
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         self._check_available()
         changes = self._run_steps(self._task(task_id), steps)
         for change in changes:
@@ -101,7 +101,7 @@ class MemoryStore:
         return [kept[number] for number in sorted(kept) if number > after]
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
         kept = sorted(self._rounds.get(watch.task, {}).values(), key=lambda done: (done.revision, done.number))
         unread = (
@@ -169,7 +169,7 @@ class MemoryStore:
         self._transitions.append(Transition(task.id, None, task.status, task.created, task.revision))
         return Created(task, is_new=True)
 
-    def _run_steps(self, task: Task, steps: Sequence[Step]) -> list[Change | Removed]:
+    def _run_steps(self, task: Task, steps: Sequence[TaskUpdate]) -> list[Change | Removed]:
         """Returns all changes before the first is applied: a step that raises leaves nothing behind."""
         changes: list[Change | Removed] = []
         for step in steps:

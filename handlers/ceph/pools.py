@@ -52,13 +52,13 @@ class PoolCreation(Struct, forbid_unknown_fields=True):
 
 
 class PoolChange(Struct, forbid_unknown_fields=True):
-    """What to set."""
+    """The number of PGs to set."""
 
     pg_num: PgNum
 
 
 class ConsideredChange(Struct, forbid_unknown_fields=True):
-    """What somebody thinks of setting: any number, the answer says what is wrong with it."""
+    """A number of PGs to check without setting it: any number, the answer says what is wrong with it."""
 
     pg_num: int
 
@@ -73,7 +73,7 @@ class ClustersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the clusters, and says of those that do not answer why."""
-        watches = self.services.tasks.clusters.all
+        watches = self.services.clusters.all
         await asyncio.gather(*(watch.look() for watch in watches))
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
 
@@ -117,8 +117,8 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         given = validated(PoolCreation, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
         new = NewPool(name=given.name, pg_num=given.pg_num, application=given.application)
-        creations = self.services.tasks.creations
-        created = await self.services.tasks.queue.known(key)
+        creations = self.services.creations
+        created = await self.services.queue.known(key)
         if created is not None:
             pool = await self._pool_of(watch, created.task)
         else:
@@ -134,7 +134,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
     async def _pool_of(self, watch: ClusterWatch, task: Task) -> Pool:
-        """The pool that a task follows since it was created. Raises Conflict if it is gone."""
+        """Returns the pool that a task has followed since its creation. Raises Conflict if it is gone."""
         params = json.loads(task.params)
         given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
         pool = (await watch.state.get()).value.find(given)
@@ -187,11 +187,11 @@ class PoolHandler(ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
 
     async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
-        """The task that changes the pool; None where none is needed. Raises Conflict."""
+        """Returns the task that changes the pool, None if none is needed. Raises Conflict."""
         pending = await self.pending(fsid, pool)
         refused = impossible_now(state, pool, pg_num, pending)
         if refused:
             raise Conflict(refused)
         if not needs_task(pool, pg_num, pending):
             return None
-        return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
+        return await self.services.queue.submit(change_of(fsid, pool, pg_num), self.actor)

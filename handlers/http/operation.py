@@ -1,4 +1,4 @@
-"""What each method of an address takes and answers: read by the handlers, and by the OpenAPI document."""
+"""Declares what each method of an address takes and answers, for the handlers and for the OpenAPI document."""
 
 from __future__ import annotations
 

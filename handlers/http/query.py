@@ -1,4 +1,4 @@
-"""The parameters behind the question mark: named, typed, described, and refused in words."""
+"""Parameters of a query: their types, how they are read, and how mistakes are reported."""
 
 from __future__ import annotations
 

@@ -29,7 +29,6 @@ from jobs.live.unread import SMALL_FRAME_BYTES, Frame, Unread
 from jobs.live.views import (
     AliveFrame,
     ChangesFrame,
-    Derived,
     HelloFrame,
     ResyncFrame,
     RoundView,
@@ -42,7 +41,8 @@ from jobs.live.views import (
 )
 from jobs.live.waiters import Waiters
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
-from jobs.model.task import Changes, Head, Task, Watch
+from jobs.model.backlog import Derived
+from jobs.model.task import Changes, Head, RoundsCursor, Task
 from jobs.store import TaskStore
 
 log = logging.getLogger("hourglass.feed")
@@ -262,7 +262,7 @@ class Feed:
                 self._deliver(with_rounds(text, rounds) if rounds else text, some)
 
     async def _next_rounds(
-        self, watches: Iterable[Watch], subscribers: Sequence[Subscriber], up_to: int, most_bytes: int
+        self, watches: Iterable[RoundsCursor], subscribers: Sequence[Subscriber], up_to: int, most_bytes: int
     ) -> dict[int, list[RoundView]]:
         """Returns the next rounds by task, as many as fit into the frame: at least one. The rest stays unread."""
         found: dict[int, list[RoundView]] = {}

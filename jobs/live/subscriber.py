@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from jobs.model.task import Changes, Watch
+from jobs.model.task import Changes, RoundsCursor
 
 BURST_FRAMES = 5
 FRAME_SECONDS = 0.05
@@ -64,7 +64,7 @@ class Subscriber:
     def __init__(self, connection: Connection, revision: int) -> None:
         self.connection = connection
         self.revision = revision
-        self.watches: dict[int, Watch] = {}
+        self.watches: dict[int, RoundsCursor] = {}
         self.unread: set[int] = set()
         self.pacer = Pacer()
         self.sending = False
@@ -76,7 +76,7 @@ class Subscriber:
         """Adds the rounds of this task after number `after` to its frames. Raises ValueError beyond the limit."""
         if task_id not in self.watches and len(self.watches) >= LARGEST_WATCH_LIST:
             raise ValueError(f"at most {LARGEST_WATCH_LIST} tasks can be watched at once")
-        self.watches[task_id] = Watch(task=task_id, after=after, began=self.revision)
+        self.watches[task_id] = RoundsCursor(task=task_id, after=after, began=self.revision)
         self.unread.add(task_id)
 
     def unwatch(self, task_id: int) -> None:
@@ -89,11 +89,11 @@ class Subscriber:
         special = self.first is not None or self.needs_resync or self.needs_stopping
         return special or self.revision < revision or (with_rounds and bool(self.unread))
 
-    def unread_watches(self) -> tuple[Watch, ...]:
+    def unread_watches(self) -> tuple[RoundsCursor, ...]:
         """Returns how far it has read the tasks whose rounds it lacks; equal for all clients that lack the same."""
         return tuple(_position(self.watches[task_id]) for task_id in sorted(self.unread))
 
-    def advance(self, before: Watch, after: Watch, has_more: bool) -> None:
+    def advance(self, before: RoundsCursor, after: RoundsCursor, has_more: bool) -> None:
         """Notes that it has got rounds, unless it began to watch them anew meanwhile."""
         watch = self.watches.get(before.task)
         if watch is None or _position(watch) != before:
@@ -103,7 +103,7 @@ class Subscriber:
             self.unread.discard(before.task)
 
 
-def _position(watch: Watch) -> Watch:
+def _position(watch: RoundsCursor) -> RoundsCursor:
     """Returns the cursor without where it began, once it is beyond that: clients that are equally far are equal."""
     is_beyond = (watch.revision, watch.number) >= (watch.began, FARTHEST_ROUND)
     return replace(watch, after=0, began=0) if is_beyond else watch
@@ -111,11 +111,11 @@ def _position(watch: Watch) -> Watch:
 
 def by_watches(
     group: Iterable[Subscriber], changes: Changes, with_rounds: bool
-) -> Iterable[tuple[tuple[Watch, ...], list[Subscriber]]]:
+) -> Iterable[tuple[tuple[RoundsCursor, ...], list[Subscriber]]]:
     """Groups clients that lack the same rounds: of tasks that changed, or that they have just begun to watch. Without
     rounds all are in one group, and what they lack stays unread."""
     changed = {task.id for task in changes.tasks}
-    found: dict[tuple[Watch, ...], list[Subscriber]] = defaultdict(list)
+    found: dict[tuple[RoundsCursor, ...], list[Subscriber]] = defaultdict(list)
     for subscriber in group:
         subscriber.unread |= changed & subscriber.watches.keys()
         found[subscriber.unread_watches() if with_rounds else ()].append(subscriber)

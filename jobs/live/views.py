@@ -9,18 +9,10 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from jobs.clock import iso_time
 from jobs.engine import WorkerState
-from jobs.model.backlog import WaitingFor
+from jobs.model.backlog import Derived, WaitingFor
 from jobs.model.task import Changes, Status, StoredRound, Task, Transition
 
 encode = msgspec.json.Encoder().encode
-
-
-class Derived(Struct, frozen=True, kw_only=True):
-    """What is not kept with a task but follows from what goes on: times in milliseconds."""
-
-    estimated: int | None = None
-    pace_seconds: float | None = None
-    waiting_for: WaitingFor | None = None
 
 
 # What a field is, for JSON Schema: nothing of this changes what is sent.

@@ -11,7 +11,7 @@ from msgspec import Struct
 Key = tuple[int, int]
 
 
-class Entry(Struct, frozen=True, gc=False):
+class WaitingTask(Struct, frozen=True, gc=False):
     """A task that waits. `not_before` in milliseconds since 1970."""
 
     task: int
@@ -35,7 +35,15 @@ class WaitingFor(Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-class Schedule:
+class Derived(Struct, frozen=True, kw_only=True):
+    """What is not stored with a task but follows from what is going on: times in milliseconds."""
+
+    estimated: int | None = None
+    pace_seconds: float | None = None
+    waiting_for: WaitingFor | None = None
+
+
+class Backlog:
     """All tasks that wait, and who holds which lock.
 
     `_ready` holds what could start now: entries without a lock, and those that are first in the line of each of their
@@ -44,7 +52,7 @@ class Schedule:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, WaitingTask] = {}
         self._later: list[tuple[int, int]] = []
         self._ready: list[Key] = []
         self._lines: dict[str, list[Key]] = {}
@@ -56,7 +64,7 @@ class Schedule:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, entry: Entry, now: int) -> None:
+    def add(self, entry: WaitingTask, now: int) -> None:
         """Lets a task wait. `now` in milliseconds since 1970."""
         self._entries[entry.task] = entry
         if entry.not_before is not None and entry.not_before > now:
@@ -64,7 +72,7 @@ class Schedule:
         else:
             self._line_up(entry)
 
-    def remove(self, task_id: int) -> Entry | None:
+    def remove(self, task_id: int) -> WaitingTask | None:
         """Takes a task out again; None where it does not wait."""
         entry = self._entries.pop(task_id, None)
         if entry is None:
@@ -73,7 +81,7 @@ class Schedule:
             self._leave_line(entry)
         return entry
 
-    def take(self, now: int) -> Entry | None:
+    def take(self, now: int) -> WaitingTask | None:
         """The task that runs next: it waits no longer, and has its locks. None where none can run."""
         self._promote(now)
         if not self._ready:
@@ -129,7 +137,7 @@ class Schedule:
         waiting = sorted(key for lock in locks for key in self._lines.get(lock, ()))
         return list(dict.fromkeys([*holders, *(task_id for _, task_id in waiting)]))
 
-    def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
+    def _why_locked(self, entry: WaitingTask, lock: str) -> WaitingFor:
         line = self._lines[lock]
         ahead = self._holders.get(lock, line[0][1])
         return WaitingFor(reason="lock", position=bisect_left(line, entry.key) + 1, task=ahead)
@@ -139,7 +147,7 @@ class Schedule:
             _, task_id = self._later.pop(0)
             self._line_up(self._entries[task_id])
 
-    def _line_up(self, entry: Entry) -> None:
+    def _line_up(self, entry: WaitingTask) -> None:
         if not entry.locks:
             insort(self._ready, entry.key)
             return
@@ -148,7 +156,7 @@ class Schedule:
             insort(self._lines.setdefault(lock, []), entry.key)
             self._show_first(lock)
 
-    def _leave_line(self, entry: Entry) -> None:
+    def _leave_line(self, entry: WaitingTask) -> None:
         if not entry.locks:
             _discard(self._ready, entry.key)
             return
@@ -157,7 +165,7 @@ class Schedule:
             self._show_first(lock)
         del self._not_first[entry.task]
 
-    def _hold(self, entry: Entry) -> None:
+    def _hold(self, entry: WaitingTask) -> None:
         for lock in entry.locks:
             self._holders[lock] = entry.task
         if entry.locks:

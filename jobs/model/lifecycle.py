@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import StatusChanged
-from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, apply
+from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, next_status
 from jobs.text import counted
 
 Expected = Literal["pending", "final", "stopping"]
@@ -36,22 +36,22 @@ class Removed(Struct, frozen=True):
     at: int
 
 
-Step = Callable[[Task], Change | Removed | None]
+TaskUpdate = Callable[[Task], Change | Removed | None]
 
 
-def taken(at: int) -> Step:
+def taken(at: int) -> TaskUpdate:
     """A worker took it."""
 
     def step(task: Task) -> Change | None:
         if task.is_final:
             return None
-        status = apply(task.status, Event.TAKEN)
+        status = next_status(task.status, Event.TAKEN)
         return Change(replace(task, status=status, started=task.started or at, last_modified=at))
 
     return step
 
 
-def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
+def reported(rounds: Sequence[RoundRecord], at: int) -> TaskUpdate:
     """Rounds were done. A task that was aborted meanwhile still gets its last ones."""
 
     def step(task: Task) -> Change | None:
@@ -88,13 +88,13 @@ def _last_checkpoint(rounds: Sequence[RoundRecord]) -> Checkpoint | None:
     return None
 
 
-def returned(result: str, at: int) -> Step:
+def returned(result: str, at: int) -> TaskUpdate:
     """Its job returned `result` (JSON text)."""
 
     def step(task: Task) -> Change | None:
         if task.is_final:
             return _no_longer_stopping(task, at, "all rounds were done")
-        status = apply(task.status, Event.RETURNED)
+        status = next_status(task.status, Event.RETURNED)
         outcome = f"Finished after {counted(task.round, 'round')}"
         size = len(result.encode())
         return _end(task, at, status=status, percent=100, result=result, result_bytes=size, outcome=outcome)
@@ -102,7 +102,7 @@ def returned(result: str, at: int) -> Step:
     return step
 
 
-def raised(error: str, at: int) -> Step:
+def raised(error: str, at: int) -> TaskUpdate:
     """Its job raised, or broke a limit: `error` is the JSON text of type, message and traceback."""
 
     def step(task: Task) -> Change | None:
@@ -113,7 +113,7 @@ def raised(error: str, at: int) -> Step:
     return step
 
 
-def unstorable(error: str, at: int) -> Sequence[Step]:
+def unstorable(error: str, at: int) -> Sequence[TaskUpdate]:
     """What its worker reported was refused by the store, so it cannot go on, and perhaps not even that it was taken
     is on disk."""
     take = taken(at)
@@ -124,12 +124,12 @@ def unstorable(error: str, at: int) -> Sequence[Step]:
     return [step, raised(error, at)]
 
 
-def stopped(at: int, error: str | None = None) -> Step:
+def stopped(at: int, error: str | None = None) -> TaskUpdate:
     """It was aborted, and the round that was under way has ended; `error` where its clean-up raised."""
     return lambda task: _no_longer_stopping(task, at, error=error)
 
 
-def interrupted(at: int, reason: str, resumes: bool) -> Step:
+def interrupted(at: int, reason: str, resumes: bool) -> TaskUpdate:
     """The server stopped, or has died: the task goes on later, unless its job says that it must not."""
 
     def step(task: Task) -> Change | None:
@@ -140,7 +140,7 @@ def interrupted(at: int, reason: str, resumes: bool) -> Step:
     return step
 
 
-def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
+def died(at: int, reason: str, resumes: bool, max_deaths: int) -> TaskUpdate:
     """Its worker died: it goes on in another one, unless that has happened too often."""
 
     def step(task: Task) -> Change | None:
@@ -157,7 +157,7 @@ def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
     return step
 
 
-def aborted(by: str, at: int, force: bool = False) -> Step:
+def aborted(by: str, at: int, force: bool = False) -> TaskUpdate:
     """A person deleted it while it was pending, or, with force, while its last round was under way."""
 
     def step(task: Task) -> Change | None:
@@ -166,7 +166,7 @@ def aborted(by: str, at: int, force: bool = False) -> Step:
         running = task.status is Status.RUNNING
         task = replace(
             task,
-            status=apply(task.status, Event.ABORTED),
+            status=next_status(task.status, Event.ABORTED),
             stopping=running,
             forced=force and running,
             stalled=False,
@@ -179,7 +179,7 @@ def aborted(by: str, at: int, force: bool = False) -> Step:
     return step
 
 
-def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
+def deleted(by: str, at: int, expected: Expected | None, force: bool) -> TaskUpdate:
     """What DELETE does: a pending task is aborted, a final one is removed. `expected` guards against a change."""
     abort = aborted(by, at, force)
 
@@ -199,7 +199,7 @@ def _is(task: Task, expected: Expected) -> bool:
     return task.is_final is (expected == "final")
 
 
-def job_gone(at: int, job: str) -> Step:
+def job_gone(at: int, job: str) -> TaskUpdate:
     """Its job, or one inside it, is no longer there, so it cannot run."""
 
     def step(task: Task) -> Change | None:
@@ -209,7 +209,7 @@ def job_gone(at: int, job: str) -> Step:
     return step
 
 
-def over_limit(at: int, message: str) -> Step:
+def over_limit(at: int, message: str) -> TaskUpdate:
     """What was stored of it by an earlier version is over a limit of this one, so it cannot run."""
     error = error_text("LimitExceeded", message)
     return lambda task: _cannot_run(task, at, Event.OVER_LIMIT, error, message)
@@ -218,10 +218,10 @@ def over_limit(at: int, message: str) -> Step:
 def _cannot_run(task: Task, at: int, event: Event, error: str, message: str) -> Change | None:
     if task.is_final:
         return None
-    return _end(task, at, status=apply(task.status, event), error=error, outcome=f"Failed: {message}")
+    return _end(task, at, status=next_status(task.status, event), error=error, outcome=f"Failed: {message}")
 
 
-def stalled(value: bool, at: int) -> Step:
+def stalled(value: bool, at: int) -> TaskUpdate:
     """It has become stalled, or is no longer so."""
 
     def step(task: Task) -> Change | None:
@@ -232,7 +232,7 @@ def stalled(value: bool, at: int) -> Step:
     return step
 
 
-def pinned(value: bool) -> Step:
+def pinned(value: bool) -> TaskUpdate:
     """It is to be kept whatever retention says, or no longer. That is no change of what it did, nor of when."""
     return lambda task: None if task.pinned == value else Change(replace(task, pinned=value))
 
@@ -247,12 +247,12 @@ def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:
     if not resumes:
         error = error_text("Interrupted", f"{reason}, and its job does not go on after that")
         return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
-    status = apply(task.status, Event.INTERRUPTED)
+    status = next_status(task.status, Event.INTERRUPTED)
     return Change(replace(task, status=status, round=task.checkpoint_round, stalled=False, last_modified=at))
 
 
 def _fail(task: Task, at: int, error: str, outcome: str) -> Change:
-    return _end(task, at, status=apply(task.status, Event.RAISED), error=error, outcome=outcome)
+    return _end(task, at, status=next_status(task.status, Event.RAISED), error=error, outcome=outcome)
 
 
 def _end(task: Task, at: int, **fields: object) -> Change:

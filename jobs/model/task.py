@@ -62,7 +62,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
 }
 
 
-def apply(status: Status, event: Event) -> Status:
+def next_status(status: Status, event: Event) -> Status:
     """The status after `event`. Raises IllegalTransition where the table has no such way."""
     try:
         return TRANSITIONS[status, event]
@@ -176,7 +176,7 @@ class RoundPage(Struct, frozen=True):
     size: int
 
 
-class Watch(Struct, frozen=True, kw_only=True):
+class RoundsCursor(Struct, frozen=True, kw_only=True):
     """How far somebody has read the rounds of a task: to `number` of `revision`.
 
     Wanted are rounds with a number over `after`, and all that were committed after revision `began`.

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from jobs.definition import composition
 from jobs.definition.registry import Registry
 from jobs.model import lifecycle
-from jobs.model.lifecycle import Step
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import Status, Task
 from jobs.queue.bookkeeping import Bookkeeping
 from jobs.store import TaskStore
@@ -79,7 +79,7 @@ class Recovery:
         self._bookkeeping.ended(await self._store.change(task.id, impossible))
         self._bookkeeping.settled(task.id)
 
-    def _impossible(self, task: Task, now: int) -> Step | None:
+    def _impossible(self, task: Task, now: int) -> TaskUpdate | None:
         """Returns how a task ends that cannot run under this version of the service; None if it can."""
         for name in composition.names_in(self._registry, task.job, task.params):
             if self._registry.find(name) is None or self._registry.unavailable_because(name) is not None:

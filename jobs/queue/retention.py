@@ -15,14 +15,14 @@ from msgspec import Meta
 from jobs.clock import DAY_MS, MINUTE_MS, wall_clock
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.store import KEYS_LAST_MS, SearchableStore
 
 log = logging.getLogger("hourglass.retention")
 
 MINUTES_KEPT = 120
 LONGEST_SLEEP_SECONDS = 3600.0
-LONGEST_SLEEP_RESTING_SECONDS = 600.0
+LONGEST_SLEEP_PAUSED_SECONDS = 600.0
 SHORTEST_SLEEP_SECONDS = 1.0
 TASKS_AT_ONCE = 50
 ROWS_AT_ONCE = 1000
@@ -69,14 +69,14 @@ class Retention:
         store: SearchableStore,
         results: ResultStore,
         settings: RetentionSettings,
-        rest: Rest,
+        pause: RetentionPause,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._store = store
         self._results = results
         self._settings = settings
-        self._rest = rest
-        self._was_resting = False
+        self._pause = pause
+        self._was_paused = False
         self._clock = clock
 
     async def run(self) -> None:
@@ -84,7 +84,7 @@ class Retention:
         sleep_seconds = SHORTEST_SLEEP_SECONDS
         while True:
             try:
-                if not await self._rests():
+                if not await self._is_paused():
                     await self.forget()
                 sleep_seconds = await self._seconds_to_next()
             except StorageUnavailable as error:
@@ -95,15 +95,15 @@ class Retention:
                 sleep_seconds = LONGEST_SLEEP_SECONDS
             await asyncio.sleep(sleep_seconds)
 
-    async def _rests(self) -> bool:
+    async def _is_paused(self) -> bool:
         """Returns whether nothing is removed at the moment; stores for how long, for the next start."""
-        left_ms = self._rest.left_ms()
-        if left_ms or self._was_resting:
-            await self._store.keep_rest(left_ms)
-        if left_ms and not self._was_resting:
-            log.warning("%s", self._rest.reason)
-        self._was_resting = left_ms > 0
-        return self._was_resting
+        left_ms = self._pause.left_ms()
+        if left_ms or self._was_paused:
+            await self._store.store_pause(left_ms)
+        if left_ms and not self._was_paused:
+            log.warning("%s", self._pause.reason)
+        self._was_paused = left_ms > 0
+        return self._was_paused
 
     async def forget(self) -> None:
         """Removes all that is due. Raises StorageUnavailable."""
@@ -125,9 +125,9 @@ class Retention:
 
     async def _seconds_to_next(self) -> float:
         """Returns the time until the next ended task is due: at most an hour, or what a task is stored at all."""
-        left_ms = self._rest.left_ms()
+        left_ms = self._pause.left_ms()
         if left_ms:
-            return min(left_ms / 1000 + SHORTEST_SLEEP_SECONDS, LONGEST_SLEEP_RESTING_SECONDS)
+            return min(left_ms / 1000 + SHORTEST_SLEEP_SECONDS, LONGEST_SLEEP_PAUSED_SECONDS)
         seconds = LONGEST_SLEEP_SECONDS
         for statuses, days in self._settings.tasks:
             first = await self._store.first_due(statuses)

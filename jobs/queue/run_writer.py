@@ -13,7 +13,7 @@ from typing import Protocol
 
 from concurrency.backoff import Backoff
 from jobs.errors import NoSuchTask, StorageUnavailable
-from jobs.model.lifecycle import Step
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import Task
 from jobs.queue.background import Background
 from jobs.queue.runs import ActiveRun, Write
@@ -34,7 +34,7 @@ class RunListener(Protocol):
     def run_written(self, run: ActiveRun) -> None:
         """What its worker waits for is on disk."""
 
-    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[Step]:
+    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
         """What its worker reported cannot be stored. Stops its worker, and returns how the task ends."""
 
     def run_ended(self, run: ActiveRun) -> None:
@@ -64,11 +64,11 @@ class RunWriter:
         """Whether something is tried again and again, which a stop cannot wait for."""
         return self.is_blocked or bool(self._unfinished)
 
-    def write(self, run: ActiveRun, *steps: Step, acknowledges: bool = False) -> None:
+    def write(self, run: ActiveRun, *steps: TaskUpdate, acknowledges: bool = False) -> None:
         """Writes updates of the server's own, after what is in the run's line already."""
         self._enqueue(run, Write(steps, acknowledges=acknowledges))
 
-    async def write_and_wait(self, run: ActiveRun, step: Step) -> Task | None:
+    async def write_and_wait(self, run: ActiveRun, step: TaskUpdate) -> Task | None:
         """Writes an update that a person requested, in its turn. Raises StorageUnavailable, and what `step` raises."""
         if run.task_id in self._blocked:
             raise StorageUnavailable(str(self._blocked[run.task_id]))

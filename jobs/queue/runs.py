@@ -10,8 +10,8 @@ from contextlib import suppress
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jobs.model.backlog import Entry, Schedule
-from jobs.model.lifecycle import Step
+from jobs.model.backlog import Backlog, WaitingTask
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.pace import Pace
 from jobs.model.task import RoundRecord, Task
 
@@ -20,7 +20,7 @@ class Write(Struct):
     """Updates of a task to be written in one go: the server's own, or one that a person requested, who waits for the
     answer. `ends_refused` marks the end of a task because another write of the server was refused."""
 
-    steps: Sequence[Step]
+    steps: Sequence[TaskUpdate]
     answer: asyncio.Future[Task | None] | None = None
     acknowledges: bool = False
     goes_alone: bool = False
@@ -50,7 +50,7 @@ class ActiveRun:
     the number of the last round that was reported.
     """
 
-    def __init__(self, entry: Entry, steady_now: int) -> None:
+    def __init__(self, entry: WaitingTask, steady_now: int) -> None:
         self.task_id = entry.task
         self.entry = entry
         self.pace = Pace(steady_now)
@@ -128,7 +128,7 @@ class ActiveRun:
 class Runs:
     """All active runs. Their tasks hold their locks until they are removed from here."""
 
-    def __init__(self, backlog: Schedule, steady: Callable[[], int]) -> None:
+    def __init__(self, backlog: Backlog, steady: Callable[[], int]) -> None:
         self._backlog = backlog
         self._steady = steady
         self._runs: dict[int, ActiveRun] = {}
@@ -140,12 +140,12 @@ class Runs:
         """Returns the run of a task; None if no worker has it."""
         return self._runs.get(task_id)
 
-    def add(self, entry: Entry) -> ActiveRun:
+    def add(self, entry: WaitingTask) -> ActiveRun:
         """Begins the run of a task that was taken from the backlog."""
         run = self._runs[entry.task] = ActiveRun(entry, self._steady())
         return run
 
-    def adopt(self, entry: Entry) -> ActiveRun:
+    def adopt(self, entry: WaitingTask) -> ActiveRun:
         """Begins the run of a task that is running already: it takes its locks."""
         self._backlog.hold_also(entry.task, entry.locks)
         return self.add(entry)

@@ -12,10 +12,9 @@ from jobs.definition.registry import Registry
 from jobs.definition.submission import Submission
 from jobs.engine import Engine
 from jobs.errors import Conflict, HourglassError, InvalidInput, NoSuchTask, ServiceStopping
-from jobs.live.views import Derived
 from jobs.model import lifecycle
-from jobs.model.backlog import Schedule
-from jobs.model.lifecycle import Change, Expected, Removed, Step
+from jobs.model.backlog import Backlog, Derived
+from jobs.model.lifecycle import Change, Expected, Removed, TaskUpdate
 from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
 from jobs.queue import preparing
@@ -64,7 +63,7 @@ class TaskQueue:
         self._registry = registry
         self._clock = clock
         self._steady = steady
-        self._backlog = Schedule()
+        self._backlog = Backlog()
         self._bookkeeping = Bookkeeping(on_settled, on_ended)
         self._drafts = Drafts(registry, clock, is_taken=lambda lock: bool(self._backlog.line(clock(), lock)))
         self._orders = Orders(store, registry)
@@ -255,7 +254,7 @@ class TaskQueue:
         return run is None or not (run.deleted or (run.task is not None and run.task.is_final))
 
 
-def _checked(step: Step, check: Check) -> Step:
+def _checked(step: TaskUpdate, check: Check) -> TaskUpdate:
     """Returns the step with a check that it is still allowed when it is applied."""
 
     def perform(task: Task) -> Change | Removed | None:

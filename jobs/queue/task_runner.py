@@ -11,8 +11,8 @@ from jobs.clock import seconds_until
 from jobs.engine import Ended, Engine, Start
 from jobs.errors import HourglassError, in_words
 from jobs.model import lifecycle
-from jobs.model.backlog import Entry, Schedule
-from jobs.model.lifecycle import Step
+from jobs.model.backlog import Backlog, WaitingTask
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import RoundRecord, Task
 from jobs.queue.background import Background
 from jobs.queue.bookkeeping import Bookkeeping
@@ -36,7 +36,7 @@ class TaskRunner:
         self,
         store: TaskStore,
         engine: Engine,
-        backlog: Schedule,
+        backlog: Backlog,
         drafts: Drafts,
         orders: Orders,
         bookkeeping: Bookkeeping,
@@ -103,7 +103,7 @@ class TaskRunner:
             await run.decided.wait()
         return run
 
-    async def change_waiting(self, task_id: int, step: Step) -> Task | None:
+    async def change_waiting(self, task_id: int, step: TaskUpdate) -> Task | None:
         """Changes a task that no worker has. During the write it is out of the backlog, so that no worker takes it;
         if the write fails it is put back. Raises what the step raises, NoSuchTask, and StorageUnavailable."""
         entry = self._backlog.remove(task_id)
@@ -220,7 +220,7 @@ class TaskRunner:
     def run_written(self, run: ActiveRun) -> None:
         self._engine.acknowledge(run.task_id)
 
-    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[Step]:
+    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
         if not run.over:
             self._engine.kill_task(run.task_id)
         message = f"what its worker reported cannot be stored: {in_words(error)[:MOST_REASON_CHARACTERS]}"
@@ -241,7 +241,7 @@ class TaskRunner:
 
     # Starting.
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: WaitingTask) -> None:
         run = self.runs.add(entry)
         order = self._orders.pop(entry.task)
         if order is not None:
@@ -324,11 +324,11 @@ class TaskRunner:
             self._due_timer = None
 
 
-def _entry(task: Task) -> Entry:
-    return Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
+def _entry(task: Task) -> WaitingTask:
+    return WaitingTask(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
-def _last_step(run: ActiveRun, ended: Ended, now: int) -> Step:
+def _last_step(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
     """Returns how a task ends, or is interrupted, by the last report of its worker."""
     if ended.how == "returned":
         return lifecycle.returned(ended.result or "null", now)

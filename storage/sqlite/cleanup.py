@@ -129,13 +129,13 @@ def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -
     return rounds
 
 
-def rest_left(reader: sqlite3.Connection) -> int:
-    """See SearchableStore.rest_left."""
+def pause_left(reader: sqlite3.Connection) -> int:
+    """See SearchableStore.pause_left."""
     return _applied(REST_SETTING, reader)
 
 
-def keep_rest(left_ms: int, transaction: Transaction) -> None:
-    """See SearchableStore.keep_rest."""
+def store_pause(left_ms: int, transaction: Transaction) -> None:
+    """See SearchableStore.store_pause."""
     _set_applied(REST_SETTING, left_ms, transaction)
 
 

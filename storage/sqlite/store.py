@@ -9,8 +9,8 @@ from functools import partial
 from msgspec.structs import asdict, replace
 
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, RoundPage, Status, StoredRound, Task, Watch
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, Status, StoredRound, Task
 from jobs.store import (
     UNBOUNDED,
     Created,
@@ -73,7 +73,7 @@ class SqliteStore:
     async def created_with(self, key: RequestKey) -> Task | None:
         return await self._database.read(partial(writes.created_with, key))
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         return await self._database.write(partial(writes.change, task_id, steps, self._bounds))
 
     async def task(self, task_id: int) -> Task:
@@ -101,7 +101,7 @@ class SqliteStore:
         )
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
         values = {**asdict(watch), "up_to": up_to}
         return await self._database.read(
@@ -145,11 +145,11 @@ class SqliteStore:
     async def newest_change(self) -> int | None:
         return await self._database.read_list(lambda reader: reader.execute(SQL["newest_change"]).fetchone()[0])
 
-    async def rest_left(self) -> int:
-        return await self._database.read_list(cleanup.rest_left)
+    async def pause_left(self) -> int:
+        return await self._database.read_list(cleanup.pause_left)
 
-    async def keep_rest(self, left_ms: int) -> None:
-        await self._database.write(partial(cleanup.keep_rest, left_ms))
+    async def store_pause(self, left_ms: int) -> None:
+        await self._database.write(partial(cleanup.store_pause, left_ms))
 
     async def tidy(self, limit: int) -> int:
         if not self._leftovers_are_found:

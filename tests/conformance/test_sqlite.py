@@ -13,7 +13,7 @@ from jobs.errors import StartError, StorageUnavailable
 from jobs.model import lifecycle
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.lifecycle import Change
-from jobs.model.task import Status, Watch
+from jobs.model.task import RoundsCursor, Status
 from jobs.store import Interruption, ListQuery, RoundBounds
 from storage.sqlite import opening
 from storage.sqlite import store as sqlite_store
@@ -380,7 +380,7 @@ def test_a_task_with_very_many_rounds_is_gone_at_once_and_its_rounds_go_later(ru
     assert run(store.change(task.id, lifecycle.deleted("ann", 4000, "final", False))) is None
 
     head = run(store.head()).revision
-    assert run(store.watched_rounds(Watch(task=task.id, after=0, began=0), head)).rounds == []
+    assert run(store.watched_rounds(RoundsCursor(task=task.id, after=0, began=0), head)).rounds == []
     forgotten = [run(store.inner.tidy(1000)) for _ in range(3)]
     assert forgotten == [1000, 500, 0]
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.errors import NoSuchTask
 from jobs.model import lifecycle
-from jobs.model.task import Watch
+from jobs.model.task import RoundsCursor
 from storage.sqlite import cleanup, stored_rounds
 from tests.conformance.test_upkeep import KIB, Opened, numbers, report, with_outputs, with_rounds
 from tests.support.stores import SEARCHABLE
@@ -35,7 +35,7 @@ def rows(run, store, table):
 def test_a_task_with_very_many_rounds_is_removed_in_steps_and_none_is_seen_meanwhile(run, store):
     task = with_rounds(run, store, 2500)
     other = with_rounds(run, store, 5)
-    watch = Watch(task=task.id, after=0, began=0)
+    watch = RoundsCursor(task=task.id, after=0, began=0)
     run(store.change(task.id, lifecycle.returned("1", 3000), lifecycle.deleted("ann", 4000, None, False)))
 
     assert rows(run, store, "rounds") == 1505

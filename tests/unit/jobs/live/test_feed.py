@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from jobs.live.feed import QUIET_SECONDS, Feed
 from jobs.live.subscriber import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, Pacer
 from jobs.live.unread import STUCK_SECONDS
-from jobs.live.views import Derived
 from jobs.model import lifecycle
+from jobs.model.backlog import Derived
 from jobs.model.task import RoundRecord
 from jobs.store import Draft
 from storage.memory import MemoryStore

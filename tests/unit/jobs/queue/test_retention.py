@@ -9,8 +9,8 @@ import pytest
 
 from jobs.clock import DAY_MS
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import Rest
 from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Retention, RetentionSettings
+from jobs.queue.retention_pause import RetentionPause
 from jobs.store import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
@@ -34,8 +34,8 @@ class ForgettingStore:
     async def first_due(self, statuses):
         return self._first_due.get(statuses[0])
 
-    async def keep_rest(self, left_ms):
-        self._ask("keep_rest", left_ms)
+    async def store_pause(self, left_ms):
+        self._ask("store_pause", left_ms)
 
     async def remove_due(self, statuses, before, at, limit):
         return self._take("remove_due", limit, *statuses, before, at)
@@ -85,9 +85,9 @@ def sleeps(monkeypatch):
     return seconds
 
 
-def run(store, settings, rest=None):
+def run(store, settings, pause=None):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, store, settings, rest or Rest(None), clock=lambda: NOW).run())
+        asyncio.run(Retention(store, store, settings, pause or RetentionPause(None), clock=lambda: NOW).run())
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, setti
 
 def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, FOR_EVER, Rest(None), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, FOR_EVER, RetentionPause(None), clock=lambda: NOW).forget())
 
     assert [asked[0] for asked in store.asked] == ["tidy", "forget_keys", "forget_minutes"]
 
 
 def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, store, RetentionSettings(1, 2, 3), Rest(None), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, RetentionSettings(1, 2, 3), RetentionPause(None), clock=lambda: NOW).forget())
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
@@ -137,7 +137,7 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
 @pytest.mark.parametrize("settings", [RetentionSettings(0, 365, 30), RetentionSettings(90, 0, 30)])
 def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, settings, Rest(None), clock=lambda: NOW).forget())
+    asyncio.run(Retention(store, store, settings, RetentionPause(None), clock=lambda: NOW).forget())
 
     assert store.count("forget_results") == 0
 
@@ -157,7 +157,7 @@ def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
     assert store.count("tidy") == 5
 
 
-class SetRest(Rest):
+class SetPause(RetentionPause):
     """A rest of which so much is left with each look."""
 
     def __init__(self, *left_ms):
@@ -170,16 +170,16 @@ class SetRest(Rest):
 
 def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
     store = ForgettingStore(rows=1)
-    run(store, RetentionSettings(1, 2, 3), SetRest(5000))
+    run(store, RetentionSettings(1, 2, 3), SetPause(5000))
 
-    assert {asked[0] for asked in store.asked} == {"keep_rest"}
-    assert ("keep_rest", 5000) in store.asked
+    assert {asked[0] for asked in store.asked} == {"store_pause"}
+    assert ("store_pause", 5000) in store.asked
     assert sleeps == [6] * 5
 
 
 def test_when_the_rest_is_over_it_goes_on(sleeps):
     store = ForgettingStore()
-    run(store, RetentionSettings(1, 2, 3), SetRest(5000, 5000, 5000, 0))
+    run(store, RetentionSettings(1, 2, 3), SetPause(5000, 5000, 5000, 0))
 
-    assert [asked for asked in store.asked if asked[0] == "keep_rest"] == [("keep_rest", 5000), ("keep_rest", 0)]
+    assert [asked for asked in store.asked if asked[0] == "store_pause"] == [("store_pause", 5000), ("store_pause", 0)]
     assert store.count("remove_due") > 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from jobs.clock import DAY_MS, HOUR_MS, steady_clock, wall_clock
 
 
-class Rest:
+class RetentionPause:
     """While it lasts, nothing is removed for its age.
 
     It begins if the clock is more than a day ahead of where it should be: at the start that is the newest change in
