@@ -53,13 +53,10 @@ def _is_text(password: str) -> bool:
 
 def _hash_of_nothing() -> str:
     """Returns random bytes in the form of a hash: verifying costs the same, and no password matches."""
-    salt, digest = (_base64(secrets.token_bytes(count)) for count in (_HASHER.salt_len, _HASHER.hash_len))
+    lengths = (_HASHER.salt_len, _HASHER.hash_len)
+    salt, digest = (b64encode(secrets.token_bytes(length)).decode().rstrip("=") for length in lengths)
     costs = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode().rstrip("=")
 
 
 NOBODY = _hash_of_nothing()

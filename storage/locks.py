@@ -26,7 +26,7 @@ def server_lock(data_dir: Path) -> Iterator[None]:
             only_commands_have_it = _try(descriptor, fcntl.LOCK_SH)
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             if not only_commands_have_it or time.monotonic() > deadline:
-                holders = " and ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
+                holders = _names(descriptor, " and ")
                 raise StartError(
                     f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
                     f"which another server (process {holders}) is using"
@@ -48,7 +48,7 @@ def wait_for_old_workers(data_dir: Path, report: Callable[[str], None]) -> None:
         report_at = time.monotonic() + REPORT_AFTER_SECONDS
         while not _try(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > report_at:
-                report(f"Waiting for workers of an earlier server to end: process {_names(descriptor)}")
+                report(f"Waiting for workers of an earlier server to end: process {_names(descriptor, ', ')}")
                 report_at = float("inf")
             time.sleep(LOOK_AGAIN_SECONDS)
 
@@ -86,8 +86,8 @@ def lock_holders(path: Path) -> list[int]:
     return _holders(os.stat(path), "POSIX")
 
 
-def _names(descriptor: int) -> str:
-    return ", ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
+def _names(descriptor: int, separator: str = ", ") -> str:
+    return separator.join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
 
 
 def _holders(status: os.stat_result, kind: Literal["FLOCK", "POSIX"]) -> list[int]:

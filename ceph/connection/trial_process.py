@@ -14,7 +14,7 @@ from ceph.settings import ClusterSettings
 
 
 def main() -> None:
-    """What librados prints goes to standard error: it prints to both."""
+    """Redirects what librados prints to standard error, since it prints to both, and reports on standard output."""
     output = os.dup(1)
     os.dup2(2, 1)
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=ClusterSettings)
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def tried(settings: ClusterSettings) -> Reached | NotReached:
-    """Connects; says which cluster that was, or why it was none."""
+    """Connects; returns which cluster was reached, or why none was."""
     try:
         found = handle(settings)
         with translated_errors(settings):

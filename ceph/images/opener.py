@@ -1,7 +1,7 @@
-"""Opens images in a process of its own: librbd may hang in an image for ever, in spite of all time limits, or crash.
+"""Opens images in a separate process: librbd may hang in an image forever, in spite of all time limits, or crash.
 
-`Opener` is the parent's end, for jobs and readers: it kills a process that takes too long. The child ends when its
-parent does, since the pipe between them is closed then.
+`Opener` is the parent's end, for jobs: it kills a process that takes too long. The child ends when its parent does,
+since the pipe between them is closed then.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ from processes.framing import Frames, framed
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
-"""For a process to start in, on a machine that is busy, besides what it takes to connect."""
+"""The time for a process to start on a busy machine, in addition to connecting."""
 END_SECONDS = 5.0
 LOOK_SECONDS = 0.25
-"""How long `Opener.reply` waits by default: who asks again and again can do something else between."""
+"""How long `Opener.reply` waits by default, so that callers can do something else in between."""
 NICENESS = 5
-"""Many measurements at once must not take the processor from what answers people."""
+"""Keeps many measurements at once from slowing down what answers people."""
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 RECEIVE_BYTES = 64 * 1024
 _CODE = "import sys; sys.path.insert(0, sys.argv[1]); from ceph.images.opener import main; main(int(sys.argv[2]))"
 
 
 class Connect(Struct, frozen=True, tag=True):
-    """Connect to this cluster, which was reached like this before; the answer is `Connected`."""
+    """Connect to this cluster, which was reached by `known` before; the answer is `Connected`."""
 
     settings: ClusterSettings
     known: Proven
 
 
 class ListImages(Struct, frozen=True, tag=True):
-    """List the images of these pools, None is of all; the answer is `Listed`, with the first `most` of them.
+    """List the images of these pools, None means all; the answer is `Listed`, with the first `most` images.
 
-    Pools that were silent may have answered when this is asked again.
+    Pools that did not answer may do so when this is requested again.
     """
 
     pools: list[str] | None
@@ -66,16 +66,16 @@ class ListImages(Struct, frozen=True, tag=True):
 
 
 class FindMissing(Struct, frozen=True, tag=True):
-    """Look which of these images, by namespace and name, a pool no longer lists; the answer is `Missing`."""
+    """Find which of these images, by namespace and name, a pool no longer lists; the answer is `Missing`."""
 
     pool: str
     names: list[tuple[str, str]]
 
 
 class Measure(Struct, frozen=True, tag=True, kw_only=True):
-    """Find how much of an image is written; the answers are each a `Piece`, until one is the last.
+    """Find how much of an image is written; each answer is a `Piece`, until one is the last.
 
-    `offset` and `used_bytes` are those of the last piece, if part of the image has been looked at before.
+    `offset` and `used_bytes` are those of the last piece, if part of the image was scanned before.
     """
 
     pool: str
@@ -90,11 +90,11 @@ Order = Connect | Request
 
 
 class Connected(Struct, frozen=True, tag=True):
-    """The process is there and has a handle of the cluster."""
+    """The process is connected to the cluster."""
 
 
 class Listed(Struct, frozen=True, tag=True):
-    """Images by their paths, the pools whose images could not be listed, and images that nothing here can address."""
+    """The paths of images, the pools whose images could not be listed, and images whose names cannot be used here."""
 
     paths: list[str]
     unreadable: list[Unreadable]
@@ -102,13 +102,13 @@ class Listed(Struct, frozen=True, tag=True):
 
 
 class Missing(Struct, frozen=True, tag=True):
-    """Images that are gone, each by its namespace and name."""
+    """The images that no longer exist, by namespace and name."""
 
     names: list[tuple[str, str]]
 
 
 class Piece(Struct, frozen=True, tag=True):
-    """An image has been looked at up to `offset`, and so much of that is written."""
+    """An image has been scanned up to `offset`; `used_bytes` of that are written."""
 
     size_bytes: int
     offset: int
@@ -124,7 +124,7 @@ class Piece(Struct, frozen=True, tag=True):
 
 
 class Failed(Struct, frozen=True, tag=True):
-    """The cluster refused, or was silent."""
+    """The cluster refused or did not answer."""
 
     text: str
     errno: int
@@ -143,13 +143,13 @@ _decode_reply = msgspec.msgpack.Decoder(Reply).decode
 
 
 class Opener:
-    """The process. Belongs to one thread; close it.
+    """Controls the process. Belongs to one thread, which closes it.
 
     After an error the process may be gone: then another one has to connect.
     """
 
     def __init__(self, settings: ClusterSettings, timeout_seconds: float) -> None:
-        """`timeout_seconds` is what the process has for each answer."""
+        """`timeout_seconds` is the limit for each answer."""
         self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -161,11 +161,11 @@ class Opener:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a process that has connected, as far as is known."""
+        """Whether a process is connected, as far as is known."""
         return self._process is not None
 
     def connect(self) -> None:
-        """Starts the process and waits until it has connected. Raises as `reply`."""
+        """Starts the process and waits until it has connected. Raises what `reply` raises."""
         self.close()
         known = proven(self._settings)
         self._channel, theirs = socket.socketpair()
@@ -183,14 +183,14 @@ class Opener:
             raise self._given_up(error) from None
 
     def order(self, order: Request, at_most_seconds: float = inf) -> None:
-        """Gives an order, whose answers `reply` returns one after another, if need be with less time for each."""
+        """Sends an order, whose answers `reply` returns one by one, with at most this time for each."""
         least_seconds = 2 * LONGEST_SECONDS if isinstance(order, ListImages) else 0
         self._order(order, max(min(self._timeout_seconds, at_most_seconds), least_seconds))
 
     def reply(self, seconds: float = LOOK_SECONDS) -> Answer | None:
-        """Returns the next answer, None if there is none within so many seconds.
+        """Returns the next answer, None if there is none within this many seconds.
 
-        Raises ClusterRefused, ClusterUnavailable if the cluster is silent, and Hangs when the time of an answer is up.
+        Raises ClusterRefused, ClusterUnavailable if the cluster does not answer, and Hangs after the time limit.
         """
         assert self._channel
         end = time.monotonic() + seconds
@@ -219,7 +219,7 @@ class Opener:
         assert self._channel
         self._limit_seconds = seconds
         self._deadline = time.monotonic() + seconds
-        with suppress(OSError):  # it has ended; who waits for the answer is told so
+        with suppress(OSError):  # it has ended, which `reply` reports
             self._channel.sendall(framed(_encode(order)))
 
     def _receive(self, seconds: float) -> None:
@@ -232,22 +232,22 @@ class Opener:
         except ConnectionError:
             data = b""
         if not data:
-            raise self._given_up(ClusterRefused(self._end_words(), EIO))
+            raise self._given_up(ClusterRefused(self._end_text(), EIO))
         self._replies += map(_decode_reply, self._frames.feed(data))
 
     def _taken(self, reply: Reply) -> Answer:
         if not isinstance(reply, Failed):
             return reply
         error = reply.error()
-        # A handle is as good as before after a silence of OSDs, but not if it was shut out of the cluster.
+        # A handle survives a timeout of OSDs, but not being shut out of the cluster.
         raise error if error.errno == ETIMEDOUT or reply.refused else self._given_up(error)
 
     def _given_up(self, error: ClusterError) -> ClusterError:
         self.close()
         return error
 
-    def _end_words(self) -> str:
-        """Why the process has ended: by itself, since the pipe is closed."""
+    def _end_text(self) -> str:
+        """Returns how the process has ended by itself: the pipe is closed."""
         assert self._process
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
@@ -260,7 +260,7 @@ class Opener:
 
 
 def main(descriptor: int) -> NoReturn:
-    """The life of the process: obeys its orders one after another until its parent is gone."""
+    """Runs the process: carries out one order after another until the parent is gone."""
     channel = socket.socket(fileno=descriptor)
     os.nice(NICENESS)
     orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
@@ -272,7 +272,7 @@ def main(descriptor: int) -> NoReturn:
 
 
 def _listen(channel: socket.socket, orders: queue.SimpleQueue[Order]) -> None:
-    """Ends the process with its parent, at once, whatever hangs in librbd."""
+    """Receives orders, and ends the process at once with its parent, whatever hangs in librbd."""
     frames = Frames(LARGEST_MESSAGE_BYTES)
     with suppress(OSError):
         while data := channel.recv(RECEIVE_BYTES):
@@ -282,19 +282,19 @@ def _listen(channel: socket.socket, orders: queue.SimpleQueue[Order]) -> None:
 
 
 class Child:
-    """What the process does: everything with one handle."""
+    """Carries out the orders, all with one handle."""
 
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
         self._listing: tuple[ListImages, ImageListing] | None = None
 
     def replies(self, order: Order) -> Iterator[Reply]:
-        """Obeys an order. Whatever goes wrong is the last reply to it."""
+        """Carries out an order. Whatever goes wrong is the last reply to it."""
         try:
             yield from self._answers(order)
         except ClusterError as error:
             yield Failed(error.text, error.errno, not isinstance(error, ClusterUnavailable))
-        except Exception as error:  # noqa: BLE001  one image must not end what all others are measured by
+        except Exception as error:  # noqa: BLE001  one image must not end the measurement of all others
             yield Failed(in_words(error), EIO, refused=True)
 
     def _answers(self, order: Order) -> Iterator[Answer]:

@@ -27,18 +27,18 @@ from jobs.text import counted, cut
 
 MOST_IMAGES = 5000
 MOST_PATHS_CHARACTERS = 600_000
-"""Of all images together: the outputs of rounds and the checkpoint, which name them, are bounded."""
+"""The limit for all images together, since outputs of rounds and checkpoints name them and are limited."""
 MOST_SAMPLES = 720
 SIZE_SECONDS = 0.03
-"""What the size of an image takes, for a guess at how far a task is."""
+"""How long the size of an image takes, to estimate the percentage."""
 CHECKPOINT_SECONDS = 1.0
-"""Between the sizes of so many images in a second the same ones need not be written down again and again."""
+"""The interval of checkpoints while sizes are found, many in a second: each checkpoint repeats all of them."""
 MOST_LISTINGS = 3
-"""So often pools that are silent while others answer are asked for their images."""
+"""How often pools that do not answer while others do are asked for their images."""
 
 
 class Measuring:
-    """A task on its way: what it has found, and the handles with which it goes on."""
+    """A measurement: what it has found so far, and the connections with which it continues."""
 
     def __init__(
         self,
@@ -48,10 +48,10 @@ class Measuring:
         seconds: float,
         interval_seconds: float,
         image_timeout_seconds: float = 30.0,
-        questions: QueryBudget | None = None,
+        budget: QueryBudget | None = None,
     ) -> None:
         self.found = Findings()
-        self._questions = questions
+        self._budget = budget
         self._client = RetryingClient(connect, image_timeout_seconds, self._round)
         self._pools = pools
         self._images = list(map(as_given, images))
@@ -69,7 +69,8 @@ class Measuring:
         self._client.close()
 
     def rounds(self) -> Rounds[dict[str, object]]:
-        """All that is left to do. Raises ClusterError if nothing can be read, or was when the cluster fell silent."""
+        """Does what is left, and returns the result. Raises ClusterError if nothing can be read, or the cluster stops
+        answering before anything was measured."""
         if not self.found.series.taken:
             yield from self.sizes_of_all()
         try:
@@ -84,14 +85,14 @@ class Measuring:
         return self.found.result(self._interval_seconds, self._incomplete, self._pool_names)
 
     def _check_there(self) -> None:
-        """Raises ClusterError if there is no image any more that can be read."""
+        """Raises ClusterError if no image is left that can be read."""
         if not self.found.there:
             raise self.found.nothing_there()
 
-    # Names
+    # Lists
 
     def sizes_of_all(self) -> Rounds[None]:
-        """One round for each image, more for those that are large, and those that are silent."""
+        """Finds all sizes: one round for each image, more for images that are large or do not answer."""
         paths = yield from self._list()
         self._in_all = len(paths)
         settled = self.found.sizes.keys() | self.found.errors.keys() | self.found.removed
@@ -101,7 +102,7 @@ class Measuring:
         self._check_there()
 
     def _list(self) -> Rounds[list[str]]:
-        """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
+        """Returns the images to measure. Raises ClusterError if there are none, too many, or none can be listed."""
         yield from self._client.ask(self._look_at_pools)
         failures = yield from self._client.ask(self._refusals_of_pools)
         everything = not self._pools and not self._images
@@ -119,7 +120,7 @@ class Measuring:
         return paths
 
     def _refusals_of_pools(self, cluster: Cluster) -> dict[str, ClusterError]:
-        """Why pools that were named cannot even be addressed, mostly because there are none of these names."""
+        """Returns why named pools cannot even be opened, mostly because they do not exist."""
         refusals: dict[str, ClusterError] = {}
         for pool in self._pools:
             try:
@@ -130,7 +131,7 @@ class Measuring:
         return refusals
 
     def _list_pools(self, pools: list[str] | None) -> Rounds[None]:
-        """A pool that is silent is asked again, a few times while others answer, longer if none does."""
+        """Retries pools that do not answer: a few times while others do, longer if none does."""
         began = time.monotonic()
         attempts = 0
         while True:
@@ -169,7 +170,7 @@ class Measuring:
             )
 
     def _look_at_pools(self, cluster: Cluster) -> None:
-        """Finds which names the pools have now; those that are gone have none."""
+        """Looks up the present names of the pools; removed pools have none."""
         present = {pool["poolnum"]: pool["poolname"] for pool in cluster.ask("osd lspools")}
         numbers = {name: number for number, name in present.items()}
         self.found.pool_ids = {**numbers, **self.found.pool_ids}
@@ -181,7 +182,8 @@ class Measuring:
     # Sizes
 
     def _measure(self, path: str) -> Rounds[None]:
-        """Again if it is not there only because its pool was renamed. Raises ClusterError."""
+        """Finds the size of an image, a second time if it is missing only because its pool was renamed. Raises
+        ClusterError."""
         before = self._name_now(parts_of_path(path)[0])
         try:
             yield from self._measure_once(path)
@@ -211,7 +213,7 @@ class Measuring:
         yield self._size_round(message, output)
 
     def _image_failed(self, path: str, error: ClusterError) -> Rounds[None]:
-        """Takes note of why an image cannot be read; one that was listed and is no longer so was removed."""
+        """Records why an image cannot be read; one that was listed and no longer is was removed."""
         self.found.begun.pop(path, None)
         if error.errno == ENOENT and path in self._listed and path in (yield from self._missing_of([path])):
             self.found.removed.add(path)
@@ -221,9 +223,9 @@ class Measuring:
         yield self._size_round(f"{shown(path)} cannot be read: {error}", {"images": {path: error_of(trouble)}})
 
     def _missing_of(self, paths: Sequence[str]) -> Rounds[set[str]]:
-        """Which of these images are in no directory of their pools any more; none if the cluster does not say at once.
+        """Returns which of these images their pools no longer list; none if the cluster does not answer at once.
 
-        What was measured is worth more than to know this.
+        A silent cluster must not cost what was measured.
         """
         missing: set[str] = set()
         with suppress(ClusterError):
@@ -253,9 +255,9 @@ class Measuring:
         return self._round(message, output, tail=counts, saved=is_due)
 
     def _percent_of_sizes(self, images_left: int, part: float, now: float) -> float:
-        """How far all is, by the time that was spent and by what should be left: most images take no time to speak of.
+        """Estimates the percentage from the time spent and the time left: most images take hardly any time.
 
-        `part` is how far the present one is, if it is large.
+        `part` is how much of the present image is done, if it is large.
         """
         left = images_left * SIZE_SECONDS + self._wanted * self._interval_seconds
         if part:
@@ -266,7 +268,7 @@ class Measuring:
     # Samples
 
     def _sample_all(self) -> Rounds[None]:
-        """One round for each sample, and others while there is none to be had."""
+        """Takes all samples: one round for each, and others while the cluster has no figures yet."""
         self.found.begin_samples()
         while self.found.series.taken < self._wanted:
             yield from self._wait()
@@ -279,7 +281,7 @@ class Measuring:
 
     def _ask(self, cluster: Cluster) -> list[Answer] | None:
         if self._query is None or self._query.cluster is not cluster:
-            self._query = PerformanceQuery(cluster, self._questions)
+            self._query = PerformanceQuery(cluster, self._budget)
         self._look_at_pools(cluster)
         self.found.remove_pools(self.found.pool_ids.keys() - self._pool_names.keys())
         self._check_there()
@@ -307,10 +309,10 @@ class Measuring:
             found.removed |= yield from self._missing_of(found.there)
             self._check_there()
         message = message_of(sample, found.there, taken, self._wanted)
-        tail = f"{self._refusals_told()}{found.shortcomings()}"
+        tail = f"{self._refusals_text()}{found.shortcomings()}"
         yield self._round(message, output_of(sample, found.there), tail=tail, saved=True)
 
-    def _refusals_told(self) -> str:
+    def _refusals_text(self) -> str:
         refusals = list(self._query.refusals.items()) if self._query else []
         if not refusals:
             return ""
@@ -319,13 +321,13 @@ class Measuring:
         return f"; the manager refuses to tell of {shown(path)}{others}: {cut(str(error), 300)}"
 
     def _after_this(self) -> float:
-        """Samples that were missed are missing: they are not made up for by a burst."""
+        """Returns when the next sample is due. Missed samples stay missing: no burst makes up for them."""
         now = time.monotonic()
         is_late = now > self._next_at + self._interval_seconds
         return (now if is_late else self._next_at) + self._interval_seconds
 
     def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
-        """How many rounds there will be is known once samples are taken; then silence makes them more."""
+        """Makes a round. The number of rounds is known once samples are taken; each timeout then adds one."""
         self.found.rounds += 1
         taken, sizes_percent = self.found.series.taken, self.found.sizes_percent
         tail = cut(tail, MOST_MESSAGE_CHARACTERS)
@@ -340,7 +342,7 @@ class Measuring:
 
 
 def _together(failures: dict[str, ClusterError]) -> ClusterError:
-    """The first of them, and how many there are besides."""
+    """Returns the first error, with the number of the others."""
     first, *others = failures.values()
     more = f"; neither can {counted(len(others), 'other pool')} be read" if others else ""
     return type(first)(f"{first.text}{more}", first.errno)

@@ -1,4 +1,4 @@
-"""What crosses the pipe between the server and the reader of a cluster, as msgpack."""
+"""The messages on the pipe between the server and the reader of a cluster, as msgpack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Read(Struct, frozen=True, tag=True):
 
 
 class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
-    """Create a replicated pool, and answer with the state in which it is."""
+    """Create a replicated pool, and answer with the state of the cluster afterwards."""
 
     number: int
     name: str
@@ -32,7 +32,7 @@ Order = Read | CreatePool
 
 
 class Identified(Struct, frozen=True, tag=True):
-    """The reader is there; `fsid` is what the conf file says, None where it says nothing."""
+    """The reader has started; `fsid` is what the conf file names, None if it names none."""
 
     fsid: str | None
 
@@ -54,7 +54,7 @@ class ImagesRead(Struct, frozen=True, tag=True):
 
 
 class Failed(Struct, frozen=True, tag=True, kw_only=True):
-    """The cluster refused, or was silent."""
+    """The cluster refused or did not answer."""
 
     number: int
     text: str

@@ -1,6 +1,6 @@
-"""The server's side of the readers: one process a cluster, started, watched, replaced; and what was last read.
+"""The server's side of the readers: starts, watches and replaces one process for each cluster, and caches its readings.
 
-Here, in `kept` and in `creations` alone the event loop is known; rados is not.
+Only this module, `cached` and what the server itself runs use the event loop; none of them imports rados.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DE
 
 log = logging.getLogger("hourglass.ceph")
 
-# A read may wait for the connection and for each of a few commands; librados gives up in time, as a rule.
 OVERRUN_SECONDS = 5.0
+"""Added to the time limits: a read waits for the connection and a few commands, which librados usually ends in time."""
 STATE_LASTS_SECONDS = 1.0
-# So long who looks at all clusters waits for one of them.
 LOOK_SECONDS = 3.0
+"""How long a caller that reads all clusters waits for one of them."""
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
 
 class ReaderProcess:
-    """The reader of one cluster. One that dies is replaced when somebody asks again, at the earliest after a delay."""
+    """The reader of one cluster. If it dies, it is replaced when somebody asks again, but not before a delay."""
 
     def __init__(self, name: str, settings: ReaderSettings, on_found: Callable[[str | None], None]) -> None:
         self._name = name
@@ -67,7 +67,7 @@ class ReaderProcess:
         return self._process.pid if self._process else None
 
     def boot(self) -> None:
-        """Raises ClusterUnavailable where a process cannot be started."""
+        """Starts the process. Raises ClusterUnavailable if that fails."""
         try:
             self._process = ChildProcess(
                 main,
@@ -81,7 +81,8 @@ class ReaderProcess:
             raise ClusterUnavailable(f"no process can be started to read the cluster: {error}") from error
 
     async def ask(self, order: Callable[[int], Order], limit_seconds: float) -> Answer:
-        """Raises ClusterUnavailable where there is no answer in time; then the process is replaced."""
+        """Sends an order and returns its answer. Raises ClusterUnavailable if there is none in time, and replaces the
+        process."""
         self._ensure_process()
         self._number += 1
         number = self._number
@@ -141,29 +142,29 @@ class ReaderProcess:
 
 
 class ClusterWatch:
-    """One configured cluster: its reader, and what was last read of it."""
+    """One configured cluster: its reader, and what was last read."""
 
     def __init__(self, name: str, settings: ReaderSettings) -> None:
         self.name = name
         self.fsid: str | None = None
-        """Which cluster it is: what the conf file names, until the cluster itself was asked."""
-        self._has_told = False
+        """The fsid that the conf file names, until the cluster itself has reported it."""
+        self._has_reported = False
         self._reader = ReaderProcess(name, settings, self._found)
         limits = settings.cluster
         self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
         self._images_limit_seconds = self._limit_seconds + max(IMAGES_LIMIT_SECONDS, limits.osd_timeout_seconds)
         self._creating: dict[str, asyncio.Event] = {}
         self.deciding = asyncio.Lock()
-        """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
+        """Held while the tasks on a pool are examined to decide whether another one is needed."""
         self.observed = ObservedChanges()
-        """What was seen to go on in it until the last look."""
+        """The changes observed up to the last reading."""
         self.state: CachedReading[ClusterState] = CachedReading(self._read_state, STATE_LASTS_SECONDS)
         self.images: CachedReading[Images] = CachedReading(self._read_images, IMAGES_LAST_SECONDS)
 
     @property
     def is_identified(self) -> bool:
-        """Whether nothing more can be known of which cluster this is: it has said so, or does not answer now."""
-        return self._has_told or (self.fsid is not None and self.state.error is not None)
+        """Whether asking again would not identify it any better: it has reported its fsid, or does not answer."""
+        return self._has_reported or (self.fsid is not None and self.state.error is not None)
 
     @property
     def reader_pid(self) -> int | None:
@@ -182,13 +183,13 @@ class ClusterWatch:
         await self._reader.stop()
 
     async def look(self) -> None:
-        """Reads the state; `state.error` says why it could not be read. Waits a moment only if that was so before."""
+        """Reads the state; `state.error` is why that failed. Waits only briefly if it failed before."""
         with suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(MOMENT_SECONDS if self.state.error else LOOK_SECONDS):
                 await self.state.get()
 
     async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
-        """A pool, and the cluster that it is in; `stale` takes what was last read. Raises ClusterError, NotFound."""
+        """Returns a pool and its cluster; `stale` accepts the last reading. Raises ClusterError, NotFound."""
         reading = await (self.state.get_or_last() if stale else self.state.get(fresh=fresh))
         if reading.value.pool(pool_id) is None and not stale:
             reading = await self.state.get(fresh=True)
@@ -198,7 +199,7 @@ class ClusterWatch:
         return reading.value, pool
 
     async def facts(self, pool_id: int) -> tuple[ClusterState, Facts, Pool]:
-        """A pool, its cluster, and what a change of it depends on, read now. Raises ClusterError, NotFound."""
+        """Reads a pool, its cluster, and what a change of it depends on. Raises ClusterError, NotFound."""
         answer = await self._ask(lambda number: Read(number, "facts"), self._limit_seconds)
         assert isinstance(answer, FactsRead)
         self.state.know(answer.state)
@@ -215,7 +216,7 @@ class ClusterWatch:
 
     @contextmanager
     def creating(self, name: str) -> Iterator[None]:
-        """Meanwhile nobody else here creates a pool of this name. Raises Conflict if somebody does."""
+        """Keeps others here from creating a pool of this name meanwhile. Raises Conflict if somebody already is."""
         if name in self._creating:
             raise Conflict(f"Another request creates pool {name} at the moment.")
         over = self._creating[name] = asyncio.Event()
@@ -231,7 +232,7 @@ class ClusterWatch:
             await over.wait()
 
     async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
-        """The pool as it is then; one that is there already stays as it is. Raises ClusterError."""
+        """Creates a pool and returns it; an existing one stays as it is. Raises ClusterError."""
         state = await self._ask_state(
             lambda number: CreatePool(number=number, name=name, pg_num=pg_num, application=application)
         )
@@ -252,11 +253,11 @@ class ClusterWatch:
         return answer.state
 
     def _identify(self, fsid: str) -> None:
-        """Takes what the cluster says for its fsid, and logs if the conf file names another one."""
+        """Stores the fsid that the cluster reports, and logs it if the conf file names another one."""
         if self.fsid not in (None, fsid):
             log.warning("The cluster %s is %s, not %s as before or in its conf file.", self.name, fsid, self.fsid)
         self.fsid = fsid
-        self._has_told = True
+        self._has_reported = True
 
     async def _read_images(self) -> Images:
         answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
@@ -273,7 +274,7 @@ class ClusterWatch:
         return answer
 
     def _found(self, fsid: str | None) -> None:
-        if not self._has_told:
+        if not self._has_reported:
             self.fsid = fsid or self.fsid
 
 
@@ -293,12 +294,12 @@ class ClusterWatches:
             await watch.stop()
 
     def find(self, fsid: str) -> ClusterWatch | None:
-        """Of several sections of config.ini for one cluster, the first by which it answered the last time."""
+        """Returns a cluster; if several sections of config.ini name it, the first by which it answered last time."""
         found = [watch for watch in self.all if watch.fsid == fsid]
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def identified(self) -> list[ClusterWatch]:
-        """One for each cluster whose fsid is known. Those that have not said it have a moment for that, all at once."""
+        """Returns one watch for each cluster whose fsid is known; those that have not reported it get a moment."""
         unsure = [asyncio.create_task(watch.look()) for watch in self.all if not watch.is_identified]
         if unsure:
             _, late = await asyncio.wait(unsure, timeout=MOMENT_SECONDS)
@@ -308,7 +309,7 @@ class ClusterWatches:
         return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
     async def by_fsid(self, fsid: str) -> ClusterWatch:
-        """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""
+        """Returns a cluster. Raises NotFound, which names the known ones; ClusterError if one cannot be identified."""
         found = self.find(fsid)
         if found is not None and not found.is_identified:
             await found.look()
@@ -316,7 +317,7 @@ class ClusterWatches:
         return found or await self._identified(fsid)
 
     async def _identified(self, fsid: str) -> ClusterWatch:
-        """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
+        """Asks all clusters that are not identified yet, at the same time, until one of them is it."""
         failures: list[ClusterError] = []
 
         async def ask(watch: ClusterWatch) -> None:

@@ -65,7 +65,7 @@ def _renamed(part: Any, names: Mapping[str, str]) -> Any:
 # A task that is to be created
 
 
-class Part(Struct, frozen=True):
+class CheckedJob(Struct, frozen=True):
     """A job inside a task, with its checked parameters. `place` is "" for the task's own job, else like `steps[1]`."""
 
     place: str
@@ -77,7 +77,7 @@ Prepared = Mapping[str, Mapping[str, object]]
 """What was found out for each part of a task, by its place."""
 
 
-def parts_of(registry: Registry, name: str, given: object, prepared: Prepared | None = None) -> list[Part]:
+def checked_jobs(registry: Registry, name: str, given: object, prepared: Prepared | None = None) -> list[CheckedJob]:
     """The job and all that are inside it, itself first, defaults filled in.
 
     Raises NotFound where there is no such job, and InvalidInput with all other mistakes at once, each under its place:
@@ -86,8 +86,8 @@ def parts_of(registry: Registry, name: str, given: object, prepared: Prepared | 
     return _Checking(registry, prepared or {}).of(name, given)
 
 
-def stored_parts_of(registry: Registry, name: str, stored: object) -> list[Part]:
-    """As `parts_of`, from the parameters of a task that exists."""
+def checked_stored_jobs(registry: Registry, name: str, stored: object) -> list[CheckedJob]:
+    """As `checked_jobs`, from the parameters of a task that exists."""
     return _Checking(registry, None).of(name, stored)
 
 
@@ -115,12 +115,12 @@ class _Checking:
 
     def __init__(self, registry: Registry, prepared: Prepared | None) -> None:
         self.mistakes = Mistakes()
-        self.parts: list[Part] = []
+        self.parts: list[CheckedJob] = []
         self._registry = registry
         self._prepared = prepared
         self._steps = 0
 
-    def of(self, name: str, given: object) -> list[Part]:
+    def of(self, name: str, given: object) -> list[CheckedJob]:
         self.part(self._registry.job(name), given, "", 1)
         self.mistakes.raise_if_any()
         return self.parts
@@ -136,7 +136,7 @@ class _Checking:
         except InvalidInput as error:
             self.mistakes.take(error, inside)
             return {}
-        self.parts.insert(index, Part(place, job, params))
+        self.parts.insert(index, CheckedJob(place, job, params))
         return params
 
     def _checked(self, job: Job, given: object, place: str) -> dict[str, object]:
@@ -186,7 +186,7 @@ class _Checking:
         return job
 
 
-def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
+def refuse_unavailable(registry: Registry, parts: Sequence[CheckedJob]) -> None:
     """Raises JobUnavailable where one of the jobs is switched off, and says where it stands."""
     for part in parts:
         reason = registry.unavailable_because(part.job.name)
@@ -196,7 +196,7 @@ def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
 
 
 def locks_of(
-    registry: Registry, parts: Sequence[Part], is_taken: Callable[[str], bool] = lambda _lock: False
+    registry: Registry, parts: Sequence[CheckedJob], is_taken: Callable[[str], bool] = lambda _lock: False
 ) -> tuple[str, ...]:
     """The locks that a task of these parts holds while it runs: sorted, each once. `is_taken` says of one whether
     another task has it, or waits for it.

@@ -112,7 +112,9 @@ class _Listing:
         self._sought = sought_words(query.search or "")
         self._former_up_to = former_words_up_to(reader) if self._sought else 0
         self._former = former_words(query.search or "") or self._sought
-        self._filter = self._best_filter()
+        # The first filter that is selective; else none: the tasks are read in order.
+        in_order = _Filter(self._conditions(), self._values())
+        self._filter = next(filter(self._leaves_few, self._filters()), in_order)
         self._descends = query.ordering.startswith("-")
 
     def page(self) -> list[int]:
@@ -177,11 +179,8 @@ class _Listing:
             groups.reverse()
         if after is None:
             return groups
-        first = next((n for n, group in enumerate(groups) if self._rank(group) == after.key), len(groups))
-        return groups[first:]
-
-    def _rank(self, group: _Group) -> int:
-        return list(Status).index(group.statuses[0])
+        ranks = [list(Status).index(group.statuses[0]) for group in groups]
+        return groups[ranks.index(after.key) :] if after.key in ranks else []
 
     def _groups_of_runtime(self, after: Place | None) -> list[_Group]:
         """Returns two groups: tasks without a runtime come last, in either direction."""
@@ -228,7 +227,7 @@ class _Listing:
 
     def _places(self, group: _Group, descends: bool, afters: Sequence[str] = ("TRUE",)) -> str:
         parts = self._parts(group, self._filter, afters)
-        return SQL["places"].format(parts=parts, direction=_direction(descends))
+        return SQL["places"].format(parts=parts, direction="DESC" if descends else "ASC")
 
     def _counted(self, group: _Group, limit: int, by: _Filter) -> int:
         statement = SQL["count_parts"].format(parts=self._parts(group, by))
@@ -253,10 +252,6 @@ class _Listing:
         ]
 
     # How the tasks are found.
-
-    def _best_filter(self) -> _Filter:
-        """Returns the first filter that is selective; else none, to read in order."""
-        return next(filter(self._leaves_few, self._filters()), self._in_order())
 
     def _counting_filter(self) -> _Filter:
         """Returns the filter for counting: since order does not matter, any is better than none."""
@@ -301,9 +296,6 @@ class _Listing:
         values = {**by.values, "limit": self._few + 1}
         return sum(self._reader.execute(SQL[statement], values).fetchone()[0] for statement in statements)
 
-    def _in_order(self) -> _Filter:
-        return _Filter(self._conditions(), self._values())
-
     def _conditions(self, without: str = "") -> str:
         """Returns all conditions, the cheap ones first."""
         names = ("as_of", "job", "created_by", "search")
@@ -319,7 +311,3 @@ class _Listing:
 def _of_whole_words(by: _Filter) -> _Filter:
     """Returns the filter by whole words: a common word is recognised without reading the words that it begins."""
     return replace(by, values={**by.values, "search": by.values["whole_words"]})
-
-
-def _direction(descends: bool) -> str:
-    return "DESC" if descends else "ASC"

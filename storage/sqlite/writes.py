@@ -13,7 +13,7 @@ from jobs.errors import Conflict
 from jobs.model.answer_size import LARGEST_INLINE_BYTES
 from jobs.model.lifecycle import Change, Removed, TaskUpdate
 from jobs.model.search_words import split_words
-from jobs.model.task import Checkpoint, RoundRecord, Status, Task, utf8_bytes
+from jobs.model.task import RoundRecord, Status, Task, utf8_bytes
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey, RoundBounds
 from storage.sqlite.minute_counts import count_created, count_step
 from storage.sqlite.rows import COUNTERS, HeadRow, Reader, read_head, read_task, task_of, tasks_of, with_columns
@@ -203,7 +203,7 @@ def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
     for done in change.rounds:
         _set_round(transaction, task, done)
     if change.checkpoint is not None:
-        _set_checkpoint(transaction, task.id, change.checkpoint)
+        transaction.execute(SQL["set_checkpoint"], {"id": task.id, **asdict(change.checkpoint)})
     return task
 
 
@@ -250,7 +250,3 @@ def _set_round(transaction: Transaction, task: Task, done: RoundRecord) -> None:
     percent = task.percent if done.percent is None else done.percent
     values = {**asdict(done), "id": task.id, "percent": percent, "revision": task.revision}
     transaction.execute(SQL["set_round"], values)
-
-
-def _set_checkpoint(transaction: Transaction, task_id: int, checkpoint: Checkpoint) -> None:
-    transaction.execute(SQL["set_checkpoint"], {"id": task_id, **asdict(checkpoint)})

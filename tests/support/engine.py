@@ -41,7 +41,8 @@ class ScriptedEngine:
         self._listener = listener
 
     async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
-        self._listener.worker_free()  # which may happen at any moment
+        if self.free_workers:
+            self._listener.worker_free()  # which may happen at any moment
         for task_id in [*self.running]:
             if task_id not in task_ids:
                 self._free(task_id)

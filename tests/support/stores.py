@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from accounts.store import AccountStore
 from jobs.errors import StorageUnavailable
 from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, StoredRound, Task
@@ -15,6 +17,8 @@ from storage import sqlite
 from storage.memory import MemoryStore
 from storage.sqlite import listing
 from storage.sqlite import store as sqlite_store
+from storage.sqlite.accounts import accounts_beside_server
+from storage.stores import Stores
 
 
 class DoorStore:
@@ -86,30 +90,43 @@ async def open_memory(_: Path, store: MemoryStore | None = None) -> DoorStore:
     return DoorStore(store, close, reopen)
 
 
-async def open_sqlite(directory: Path, bounds: RoundBounds = UNBOUNDED) -> DoorStore:
-    stores = await sqlite.open_stores(directory, bounds)
-
-    async def reopen() -> DoorStore:
-        await stores.close()
-        return await open_sqlite(directory, bounds)
-
-    return DoorStore(stores.tasks, stores.close, reopen)
-
-
 @dataclass(frozen=True)
 class SearchableKind:
-    """A kind of SearchableStore, and where its code has the limits that it promises: tests lower them."""
+    """A kind of store on which everything is stored, and where its code has the limits that it promises: tests lower
+    them. `accounts_of_command` opens the accounts of a directory as commands do."""
 
-    open: Callable[..., Awaitable[DoorStore]]
+    open_stores: Callable[[Path, RoundBounds], Awaitable[Stores]]
+    accounts_of_command: Callable[[Path], AccountStore]
     exact_count: tuple[ModuleType, str]
     most_interruptions: tuple[ModuleType, str]
 
+    async def open(self, directory: Path, bounds: RoundBounds = UNBOUNDED) -> DoorStore:
+        stores = await self.open_stores(directory, bounds)
 
-SEARCHABLE = {
-    "sqlite": SearchableKind(
-        open_sqlite, exact_count=(listing, "COUNT_LIMIT"), most_interruptions=(sqlite_store, "MOST_INTERRUPTIONS")
-    ),
-}
-"""Every store that can search, by name: a new one passes all of its tests once it is added here."""
+        async def reopen() -> DoorStore:
+            await stores.close()
+            return await self.open(directory, bounds)
+
+        return DoorStore(stores.tasks, stores.close, reopen)
+
+    @asynccontextmanager
+    async def opened(self, directory: Path) -> AsyncIterator[Stores]:
+        """Opens all stores for the length of a block."""
+        stores = await self.open_stores(directory, UNBOUNDED)
+        try:
+            yield stores
+        finally:
+            await stores.close()
+
+
+SQLITE = SearchableKind(
+    sqlite.open_stores,
+    accounts_beside_server,
+    exact_count=(listing, "COUNT_LIMIT"),
+    most_interruptions=(sqlite_store, "MOST_INTERRUPTIONS"),
+)
+SEARCHABLE = {"sqlite": SQLITE}
+"""Every kind of store that can search, by name: a new one passes all of its tests once it is added here."""
 
 OPENERS = {"memory": open_memory, **{name: kind.open for name, kind in SEARCHABLE.items()}}
+open_sqlite = SQLITE.open

@@ -36,7 +36,7 @@ UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be to
 Stop = Literal["stopped", "interrupted"]
 
 
-class Link:
+class ServerPipe:
     """What passes between the server and the task that runs here."""
 
     def __init__(self, channel: socket.socket) -> None:

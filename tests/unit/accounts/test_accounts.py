@@ -13,7 +13,7 @@ from accounts import accounts as accounts_module
 from accounts.accounts import Accounts
 from accounts.passwords import verify
 from accounts.token_key import make_key
-from jobs.errors import Conflict, InvalidInput, NotFound, StartError
+from jobs.errors import Conflict, NotFound, StartError
 from storage import sqlite
 from storage.sqlite.accounts import FileBesideServer
 from tests.support.accounts import do_beside_server as do
@@ -60,86 +60,7 @@ def names(folder):
     return [user.name for user in do(folder, "users")]
 
 
-# Users
-
-
-def test_users_are_listed_by_name(tmp_path):
-    add(tmp_path, "zoe", "admin")
-    add(tmp_path, "Ann_1.x-y@example")
-
-    users = do(tmp_path, "users")
-
-    assert [(user.name, user.role, user.created) for user in users] == [
-        ("Ann_1.x-y@example", "viewer", NOW),
-        ("zoe", "admin", NOW),
-    ]
-
-
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "a\n", "\0", "x" * 65, "a:b"])
-def test_a_name_of_other_characters_or_lengths_is_refused(tmp_path, name):
-    with pytest.raises(InvalidInput, match="1 to 64"):
-        add(tmp_path, name)
-
-
-def test_a_name_is_given_once(tmp_path):
-    before = add(tmp_path, "ann", "admin")
-    with pytest.raises(Conflict, match="ann"):
-        add(tmp_path, "ann")
-
-    assert do(tmp_path, "users") == [before]
-
-
-@pytest.mark.parametrize(
-    ("method", "more"),
-    [
-        ("set_password", {"password_hash": "x"}),
-        ("set_role", {"role": "admin"}),
-        ("renew_token", {}),
-        ("remove_user", {}),
-    ],
-)
-def test_an_unknown_user_is_answered_with_those_who_are_there(tmp_path, method, more):
-    add(tmp_path, "ann")
-    add(tmp_path, "bob")
-    with pytest.raises(NotFound, match="'eve'; there are: ann, bob"):
-        do(tmp_path, method, name="eve", **more)
-
-
-@pytest.mark.parametrize(("method", "more"), [("remove_user", {}), ("set_role", {"role": "viewer"})])
-def test_the_last_admin_stays_admin_and_another_need_not(tmp_path, method, more):
-    add(tmp_path, "root", "admin")
-    add(tmp_path, "ann", "viewer")
-    with pytest.raises(Conflict, match="root is the last admin"):
-        do(tmp_path, method, name="root", **more)
-
-    add(tmp_path, "bob", "admin")
-    do(tmp_path, method, name="root", **more)
-
-    assert [user.name for user in do(tmp_path, "users") if user.role == "admin"] == ["bob"]
-
-
-def test_the_last_user_who_is_no_admin_can_be_removed(tmp_path):
-    add(tmp_path, "ann", "viewer")
-    do(tmp_path, "remove_user", name="ann")
-
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("method", "more", "changed"),
-    [
-        ("set_password", {"password_hash": "new"}, {"password_hash", "credentials"}),
-        ("set_role", {"role": "admin"}, {"role", "credentials"}),
-        ("set_role", {"role": "viewer"}, set()),
-        ("renew_token", {}, {"token_generation"}),
-    ],
-)
-def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does_not(tmp_path, method, more, changed):
-    before = add(tmp_path)
-    do(tmp_path, method, name="ann", **more)
-    (after,) = do(tmp_path, "users")
-
-    assert {field for field in before.__struct_fields__ if getattr(before, field) != getattr(after, field)} == changed
+# Beside the server
 
 
 def test_what_is_refused_leaves_nothing_behind(tmp_path):

@@ -99,6 +99,14 @@ async def test_an_end_that_was_not_stored_is_reported_again(house: House, ending
         assert (stored.status, stored.deaths) == (Status.RUNNING, 1), "it runs again"
 
 
+@in_a_house
+async def test_an_end_that_is_on_disk_is_acknowledged(house: House) -> None:
+    task = await house.submit()
+    house.engine.finish(task)
+    await house.settle()
+    assert not await house.engine.adopt([task]), "nothing about it is still to come"
+
+
 @pytest.mark.parametrize("force", [False, True])
 @in_a_house
 async def test_an_abort_is_repeated_for_a_worker_that_may_not_have_heard_it(house: House, force: bool) -> None:
