@@ -38,7 +38,7 @@ from handlers.http.proxies import Proxies
 from handlers.http.server import Server
 from handlers.live import text_frame
 from handlers.routes import make_application
-from handlers.services import Services, Tasks
+from handlers.services import Services, TaskServices
 from jobs.clock import wall_clock
 from jobs.definition.loading import load_registry
 from jobs.definition.registry import Registry
@@ -178,7 +178,7 @@ async def open_stores(config: Config, stack: AsyncExitStack, before_wait: Callab
     return stores
 
 
-async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, stores: Stores) -> Tasks:
+async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, stores: Stores) -> TaskServices:
     """Starts the workers, and resumes the tasks of an earlier server."""
     registry, clusters, store = jobs.registry, jobs.clusters, stores.tasks
     limits = ClientLimits.of(config.limits, descriptor_limit(), config.workers.count + len(config.clusters))
@@ -208,7 +208,7 @@ async def open_tasks(config: Config, stack: AsyncExitStack, jobs: LoadedJobs, st
     creations = PoolCreations(stores.pool_creations, queue, clusters)
     await creations.start()
     stack.push_async_callback(creations.stop)
-    return Tasks(
+    return TaskServices(
         health=stores.health,
         store=store,
         queue=queue,
@@ -248,14 +248,22 @@ async def _open_accounts(config: Config, stores: Stores, admin_password: str | N
     return accounts
 
 
-async def _open_services(config: Config, stack: AsyncExitStack, tasks: Tasks, accounts: Accounts) -> Services:
+async def _open_services(config: Config, stack: AsyncExitStack, tasks: TaskServices, accounts: Accounts) -> Services:
     """Opens what answers requests, and the socket on which commands report changes of users."""
     expiry = SignInExpiry(accounts, wall_clock)
     stack.callback(expiry.close)
     await stack.enter_async_context(listen(config.storage.data_dir, accounts.reload))
     sign_in = SignIn(accounts, config.auth, count_refused=partial(tasks.limits.refused.add, "sign_ins"))
     stack.callback(sign_in.close)
-    return Services(config, VERSION, tasks, accounts, sign_in, expiry, Connections(), tasks.limits)
+    return Services(
+        **vars(tasks),
+        config=config,
+        version=VERSION,
+        accounts=accounts,
+        sign_in=sign_in,
+        expiry=expiry,
+        connections=Connections(),
+    )
 
 
 # Serving.

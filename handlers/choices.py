@@ -61,7 +61,7 @@ class ChoicesHandler(PagingHandler):
         needed = self._needed(job, choices)
         request = self.page_request()
         rows = await self.services.choices.find(
-            choices, needed, self.services.tasks.registry, lambda rows: matching(rows, request.search, _searched)
+            choices, needed, self.services.registry, lambda rows: matching(rows, request.search, _searched)
         )
         views = [ChoiceView(row.value, row.name, row.detail) for row in page_of(rows, request)]
         self.send(ChoiceListView(**self.page_frame(request, len(rows)), results=views))
@@ -70,7 +70,7 @@ class ChoicesHandler(PagingHandler):
         """Returns the job and the choices of its parameter. Raises InvalidInput."""
         name = self.value("parameter")
         try:
-            job = self.services.tasks.registry.job(self.value("job"))
+            job = self.services.registry.job(self.value("job"))
         except NotFound as error:
             raise InvalidInput(errors={"job": [str(error)]}) from error
         if name not in job.choices:

@@ -57,7 +57,7 @@ class AnsweringHandler(ApiHandler):
     async def whole_view(self, light: Task) -> TaskView:
         """Returns the task as it is now; if it is gone, as it was, without large fields."""
         try:
-            return self.view(await self.services.tasks.store.task(light.id))
+            return self.view(await self.services.store.task(light.id))
         except NoSuchTask:
             return self.view(light)
 
@@ -99,7 +99,7 @@ class CreatingHandler(AnsweringHandler):
         self._name(task)
         if wait is not None:
             with self.ending_with_client(), suppress(NoSuchTask):
-                await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait))
+                await self.while_signed_in(self.services.feed.wait_for_end(task.id, wait))
             self.set_header("Preference-Applied", f"wait={wait:g}")
 
     def _name(self, task: Task) -> None:

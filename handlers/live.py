@@ -136,7 +136,7 @@ class ChangesHandler(ApiHandler):
     async def get(self) -> None:
         """Tells what changed since a revision, and may wait for it."""
         since = self.value("since")
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         if self.value("wait"):
             self.take_waiting_place()
             await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
@@ -216,7 +216,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
             return
         self.services.connections.add(self)
         self.bound = self.services.expiry.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
         except HourglassError:
@@ -242,7 +242,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if self.bound is not None:
             self.services.expiry.remove(self.bound)
         if self.subscriber is not None:
-            self.services.tasks.feed.unsubscribe(self.subscriber)
+            self.services.feed.unsubscribe(self.subscriber)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         if code == TRY_AGAIN_LATER:
@@ -266,7 +266,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if self.subscriber is None:
             return
         if isinstance(order, WatchOrder):
-            self.services.tasks.feed.watch(self.subscriber, order.task, order.after)
+            self.services.feed.watch(self.subscriber, order.task, order.after)
         else:
             self.subscriber.unwatch(order.task)
 

@@ -61,13 +61,12 @@ class _Found(Collector):
 
 
 def _all(services: Services, head: Head | None) -> Iterator[Metric]:
-    tasks = services.tasks
     yield InfoMetricFamily("hourglass_build", "The version that runs.", {"version": services.version})
     if head is not None:
         yield from _kept(head)
-    yield from _life(tasks.queue.tally)
-    yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", tasks.queue.waiting_counts())
-    yield from _workers(tasks.workers)
+    yield from _life(services.queue.tally)
+    yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", services.queue.waiting_counts())
+    yield from _workers(services.workers)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     waiting = services.limits.waiting_calls.taken
     yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
@@ -77,7 +76,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
     yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
-    yield from _commits(tasks.health.commits)
+    yield from _commits(services.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
@@ -141,7 +140,7 @@ def _commits(tally: CommitTally) -> Iterator[Metric]:
 
 def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     data_dir = services.config.storage.data_dir
-    health = services.tasks.health
+    health = services.health
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
     yield _gauge(
         "hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", health.write_problem is None

@@ -33,7 +33,7 @@ class MonitoringHandler(ApiHandler):
     async def head_of_store(self) -> Head | None:
         """Returns the state of the store; None if it cannot be read."""
         try:
-            return await self.services.tasks.store.head()
+            return await self.services.store.head()
         except StorageUnavailable:
             return None
 
@@ -44,8 +44,8 @@ class HealthHandler(MonitoringHandler):
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self.services.tasks.health.problems, *self._worker_problems()]
-        if resting := self.services.tasks.retention_pause.reason:
+        problems = [*self.services.health.problems, *self._worker_problems()]
+        if resting := self.services.retention_pause.reason:
             problems.append(resting)
         self.send(
             {
@@ -57,7 +57,7 @@ class HealthHandler(MonitoringHandler):
         )
 
     def _worker_problems(self) -> list[str]:
-        workers = self.services.tasks.workers
+        workers = self.services.workers
         states = workers.worker_states()
         problems = _start_problems(states)
         if count := workers.changed_workers():
@@ -83,8 +83,9 @@ class ReadyHandler(MonitoringHandler):
 
     async def get(self) -> None:
         database = await self._database_problem()
-        states = self.services.tasks.workers.worker_states()
-        refusal = self._stopping() or database or self._workers_problem(states)
+        states = self.services.workers.worker_states()
+        stopping = "The server is stopping; try again when it is back." if self.services.queue.stopping else None
+        refusal = stopping or database or self._workers_problem(states)
         found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:
             self.send({"ready": True, **found})
@@ -94,13 +95,10 @@ class ReadyHandler(MonitoringHandler):
         title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
         self.finish(encode(NotReadyView(title=title, status=503, detail=refusal, **found)))
 
-    def _stopping(self) -> str | None:
-        return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None
-
     async def _database_problem(self) -> str | None:
         """Returns why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes
         none."""
-        health = self.services.tasks.health
+        health = self.services.health
         await health.check()
         if await self.head_of_store() is None:
             return health.write_problem or "The database cannot be read at the moment; the log says more."
@@ -111,7 +109,7 @@ class ReadyHandler(MonitoringHandler):
     def _workers_problem(self, states: list[str]) -> str | None:
         """Returns why no worker can run a task; a worker that is being replaced is no reason to turn clients away."""
         failed = [state for state in states if state.startswith(FAILED)]
-        is_replaced = self.services.tasks.queue.workers_have_come_up and len(failed) < len(states)
+        is_replaced = self.services.queue.workers_have_come_up and len(failed) < len(states)
         if is_replaced or not all(state.startswith(NOT_UP) for state in states):
             return None
         return _start_problems(states)[0] if failed else "No worker has come up yet; try again in a moment."

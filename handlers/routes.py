@@ -145,7 +145,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
 
 
 def _document(services: Services) -> Schema:
-    return describe(API_ROUTES, services.tasks.registry, services.version, services.accounts.cookie_name)
+    return describe(API_ROUTES, services.registry, services.version, services.accounts.cookie_name)
 
 
 def _templates() -> dict[type, str]:

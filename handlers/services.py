@@ -24,8 +24,8 @@ from jobs.queue.task_queue import TaskQueue
 from jobs.store import SearchableStore, StoreHealth
 
 
-@dataclass(frozen=True)
-class Tasks:
+@dataclass(frozen=True, kw_only=True)
+class TaskServices:
     """Everything about tasks, opened and running."""
 
     health: StoreHealth
@@ -41,18 +41,16 @@ class Tasks:
     limits: ClientLimits
 
 
-@dataclass(frozen=True)
-class Services:
+@dataclass(frozen=True, kw_only=True)
+class Services(TaskServices):
     """Everything that handlers use. `started` is a time of the monotonic clock, in seconds."""
 
     config: Config
     version: str
-    tasks: Tasks
     accounts: Accounts
     sign_in: SignIn
     expiry: SignInExpiry
     connections: Connections
-    limits: ClientLimits
     choices: ChoiceFinder = field(default_factory=ChoiceFinder)
     answers: HttpTally = field(default_factory=HttpTally)
     started: float = field(default_factory=time.monotonic)

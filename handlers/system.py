@@ -41,10 +41,10 @@ class JobsHandler(ApiHandler):
         await self.answer(self._jobs)
 
     async def _jobs(self) -> JobListView:
-        return JobListView([self._view(job.name) for job in self.services.tasks.registry.jobs])
+        return JobListView([self._view(job.name) for job in self.services.registry.jobs])
 
     def _view(self, name: str) -> JobView:
-        registry = self.services.tasks.registry
+        registry = self.services.registry
         job, reason = registry.job(name), registry.unavailable_because(name)
         return JobView(
             job=name,
@@ -62,7 +62,7 @@ class WorkersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the workers as they are now."""
-        self.send(WorkerListView([worker_view(worker) for worker in self.services.tasks.workers.workers()]))
+        self.send(WorkerListView([worker_view(worker) for worker in self.services.workers.workers()]))
 
 
 class StatisticsHandler(ApiHandler):
@@ -74,7 +74,7 @@ class StatisticsHandler(ApiHandler):
         """Tells the last hour by minute, and how many tasks there are by status."""
         last = wall_clock() // MINUTE_MS
         first = last - MINUTES_SHOWN + 1
-        head, known = await self.services.tasks.store.minutes(first)
+        head, known = await self.services.store.minutes(first)
         minutes = {minute.minute: minute for minute in known}
         self.send(
             StatisticsView(
@@ -121,7 +121,7 @@ class RetentionHandler(ApiHandler):
         """Tells which ended tasks will be removed, and when: those that go first."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
         keeping = self.services.config.retention
-        pause = self.services.tasks.retention_pause
+        pause = self.services.retention_pause
         self.send(
             RetentionView(
                 until=iso_time(until),
@@ -139,7 +139,7 @@ class RetentionHandler(ApiHandler):
         kept_ms = round(days * DAY_MS)
         due = Due(count=0, count_exact=True, tasks=[])
         if days:
-            due = await self.services.tasks.store.due(statuses, until - kept_ms, self.value("limit", 50))
+            due = await self.services.store.due(statuses, until - kept_ms, self.value("limit", 50))
         return DueView(
             days=days,
             count=due.count,

@@ -74,9 +74,7 @@ class DeletingHandler(ApiHandler):
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
         """Deletes each task that is still in the expected state, and answers what happened to each."""
-        self.send(
-            DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.actor, force, self.check_actor))
-        )
+        self.send(DeletionsView(await delete_all(self.services.queue, wanted, self.actor, force, self.check_actor)))
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -128,7 +126,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     async def _page(self) -> TaskListView:
         query = self._list_query()
-        page = await self.services.tasks.store.list_tasks(query)
+        page = await self.services.store.list_tasks(query)
         after = page.next_after and Cursor(query.ordering, page.next_after.key, page.next_after.id)
         return TaskListView(
             count=page.count,
@@ -148,11 +146,11 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self.create(self._submit)
 
     async def _submit(self, key: RequestKey | None) -> Created:
-        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
+        return await self.services.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
 
     def _take_submission(self) -> Submission:
         """Returns what the body asks for, and frees the body."""
-        submission = submission_of(self.json(), self.services.tasks.registry)
+        submission = submission_of(self.json(), self.services.registry)
         self.forget_body()
         return submission
 
@@ -179,7 +177,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         if empty:
             raise InvalidInput(errors=empty)
         with self.ending_with_client():
-            found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+            found = await self.services.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -190,7 +188,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             raise InvalidInput(f"Expected at most {LARGEST_ARRAY} tasks at once, got {len(given)}.")
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
-        created = await self.services.tasks.queue.submit_all(
+        created = await self.services.queue.submit_all(
             [self._submission_or_mistake(one) for one in given], self.actor, self.check_actor
         )
         tasks = Room().fit_all(one.task for one in created)
@@ -198,7 +196,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     def _submission_or_mistake(self, given: object) -> Submission | InvalidInput:
         try:
-            return submission_of(given, self.services.tasks.registry)
+            return submission_of(given, self.services.registry)
         except InvalidInput as error:
             return error
 
@@ -246,7 +244,7 @@ class TestTaskHandler(CreatingHandler):
 
     async def _submit(self, key: RequestKey | None) -> Created:
         submission = Submission(job="test_task", params=self.json())
-        return await self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor)
+        return await self.services.queue.submit(submission, self.actor, key, self.check_actor)
 
 
 class TaskHandler(AnsweringHandler):
@@ -270,7 +268,7 @@ class TaskHandler(AnsweringHandler):
     async def get(self, task_id: str) -> None:
         """Shows the task."""
         number = _task_id(task_id)
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         if self.value("wait"):
             self.take_waiting_place()
             await self.while_signed_in(feed.wait_for_end(number, self.value("wait")))
@@ -280,16 +278,14 @@ class TaskHandler(AnsweringHandler):
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
         change = validated(TaskChange, self.json(), "a change of a task")
-        await self.answer_task(await self.services.tasks.queue.pin(number, change.pinned, self.check_actor))
+        await self.answer_task(await self.services.queue.pin(number, change.pinned, self.check_actor))
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         number, force = _task_id(task_id), self.value("force", False)
         try:
             await self._answer_deletion(
-                await self.services.tasks.queue.delete(
-                    number, self.actor, self.value("if_status"), force, self.check_actor
-                )
+                await self.services.queue.delete(number, self.actor, self.value("if_status"), force, self.check_actor)
             )
         except StatusChanged as error:
             await self._refuse(error)
@@ -347,7 +343,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key, self.check_actor))
+        await self.create(lambda key: self.services.queue.retry(number, self.actor, key, self.check_actor))
 
 
 class RoundsHandler(ApiHandler):
@@ -367,7 +363,7 @@ class RoundsHandler(ApiHandler):
         await self.answer(lambda: self._page(number))
 
     async def _page(self, task_id: int) -> RoundListView:
-        page = await self.services.tasks.store.rounds(task_id, self.value("after", 0))
+        page = await self.services.store.rounds(task_id, self.value("after", 0))
         following = f"{API}/taskqueue/{task_id}/rounds?after={page.rounds[-1].number}" if page.has_more else None
         return RoundListView([round_view(done) for done in page.rounds], following)
 
@@ -381,7 +377,7 @@ class InterruptionsHandler(ApiHandler):
 
     async def get(self, task_id: str) -> None:
         """Shows the last 100 interruptions in the kept history."""
-        found = await self.services.tasks.store.interruptions(_task_id(task_id))
+        found = await self.services.store.interruptions(_task_id(task_id))
         self.send(
             InterruptionListView(
                 [InterruptionView(iso_time(one.at), iso_time(one.resumed)) for one in found],

@@ -85,7 +85,7 @@ class FollowHandler(ClusterHandler):
         async with watch.deciding:
             _, pool = await watch.pool(pool_number(pool_id), fresh=True)
             going_on = watch.observed.moving.get(pool.id)
-            created = await self.services.tasks.queue.known(key) or await self._follow(fsid, pool, going_on, key)
+            created = await self.services.queue.known(key) or await self._follow(fsid, pool, going_on, key)
         await self.as_preferred(created.task, wait)
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
@@ -103,4 +103,4 @@ class FollowHandler(ClusterHandler):
             )
         target = going_on.target
         wanted = change_of(fsid, pool, target.pg_num, starting_pg_num(target))
-        return await self.services.tasks.queue.submit(wanted, self.actor, key)
+        return await self.services.queue.submit(wanted, self.actor, key)

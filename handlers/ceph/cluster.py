@@ -34,7 +34,7 @@ class ClusterHandler(CreatingHandler):
 
     async def watch(self, fsid: str) -> ClusterWatch:
         """Returns what is known of the cluster. Raises NotFound, ClusterError."""
-        return await self.services.tasks.clusters.by_fsid(fsid)
+        return await self.services.clusters.by_fsid(fsid)
 
     async def reading(self, kept: CachedReading[Value]) -> Reading[Value]:
         """Returns a fresh reading, or with `stale` the last one if the cluster is silent. Raises ClusterError."""
@@ -46,18 +46,18 @@ class ClusterHandler(CreatingHandler):
         return (await watch.state.get_or_last()).value.pool(pool.id) or pool
 
     def pool_view(self, fsid: str, pool: Pool) -> PoolView:
-        pending = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
+        pending = self.services.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
         return pool_view(pool, pending[0] if pending else None)
 
     async def pending(self, fsid: str, pool: Pool) -> list[PoolTask]:
         """Returns the first and the last of the pending tasks on a pool: those between them change nothing."""
-        ids = self.services.tasks.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
+        ids = self.services.queue.pending_on(*locks_of_pool(fsid, pool.id, pool.name))
         tasks = [await self._task(task_id) for task_id in dict.fromkeys([*ids[:1], *ids[-1:]])]
         return [pool_task(task) for task in tasks if task is not None]
 
     async def _task(self, task_id: int) -> Task | None:
         try:
-            return await self.services.tasks.store.task(task_id)
+            return await self.services.store.task(task_id)
         except NoSuchTask:
             return None
 

@@ -73,7 +73,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
 
     async def _page(self, fsid: str, reading: Reading[Images]) -> ImageListView:
         request, pool = self.page_request("pool"), self.value("pool")
-        newest = await self.services.tasks.images.newest(fsid)
+        newest = await self.services.images.newest(fsid)
         images = [image for image in reading.value.images if pool in (None, image.pool)]
         rows = [Row(image, None if image.error else newest.get(_place(image))) for image in images]
         rows = matching(rows, request.search, lambda row: _full_name(row.image))
@@ -113,9 +113,9 @@ class PerformanceHandler(ClusterHandler):
         """Gets RBD performance data, as a task."""
         watch = await self.watch(fsid)
         await watch.state.get()
-        given = validate(_performance_parameters(self.services.tasks.registry), self.json(), "RBD performance data")
+        given = validate(_performance_parameters(self.services.registry), self.json(), "RBD performance data")
         submission = Submission(job=MEASURE_IMAGES, params={**given, "fsid": fsid})
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor))
+        await self.create(lambda key: self.services.queue.submit(submission, self.actor, key, self.check_actor))
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:

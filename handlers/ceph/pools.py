@@ -73,7 +73,7 @@ class ClustersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the clusters, and says of those that do not answer why."""
-        watches = self.services.tasks.clusters.all
+        watches = self.services.clusters.all
         await asyncio.gather(*(watch.look() for watch in watches))
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
 
@@ -117,8 +117,8 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         given = validated(PoolCreation, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
         new = NewPool(name=given.name, pg_num=given.pg_num, application=given.application)
-        creations = self.services.tasks.creations
-        created = await self.services.tasks.queue.known(key)
+        creations = self.services.creations
+        created = await self.services.queue.known(key)
         if created is not None:
             pool = await self._pool_of(watch, created.task)
         else:
@@ -194,4 +194,4 @@ class PoolHandler(ClusterHandler):
             raise Conflict(refused)
         if not needs_task(pool, pg_num, pending):
             return None
-        return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
+        return await self.services.queue.submit(change_of(fsid, pool, pg_num), self.actor)

@@ -251,7 +251,7 @@ class ServiceHandler(IdentifiedHandler):
 
     def view(self, task: Task) -> TaskView:
         """Returns the task as the contract shows it."""
-        return task_view(task, self.services.tasks.queue.derived(task))
+        return task_view(task, self.services.queue.derived(task))
 
 
 def _is_at_end(connection: socket.socket) -> bool:

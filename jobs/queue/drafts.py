@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from jobs.definition import composition
-from jobs.definition.composition import Part
+from jobs.definition.composition import CheckedJob
 from jobs.definition.job import Job
 from jobs.definition.registry import Registry
 from jobs.definition.submission import Submission
@@ -37,7 +37,7 @@ class Drafts:
         self._clock = clock
         self._is_taken = is_taken
 
-    def parts(self, submission: Submission) -> list[Part]:
+    def parts(self, submission: Submission) -> list[CheckedJob]:
         """Checks a submission as far as possible without waiting, and returns the jobs in it with their parameters.
 
         Raises InvalidInput (an unknown job is one too) and JobUnavailable.
@@ -46,17 +46,17 @@ class Drafts:
             job = self._registry.job(submission.job)
         except NotFound as error:
             raise InvalidInput(errors={"job": [str(error)]}) from error
-        parts = composition.parts_of(self._registry, job.name, submission.params, _known(submission))
+        parts = composition.checked_jobs(self._registry, job.name, submission.params, _known(submission))
         composition.refuse_unavailable(self._registry, parts)
         return parts
 
-    async def prepared(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    async def prepared(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         """Returns the draft after running what the jobs do when a task is created; raises what they raise."""
         with _explained(parts[0].job):
             parts = await preparing.prepared_parts(self._registry, submission.params, parts, _known(submission))
         return self.unprepared(submission, by, parts)
 
-    def unprepared(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    def unprepared(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         """Returns the draft as it is without preparation. Raises InvalidInput if a function of the job fails."""
         with _explained(parts[0].job):
             return self._described(submission, by, parts)
@@ -65,7 +65,7 @@ class Drafts:
         """Returns a draft of each, or raises InvalidInput with every mistake, keyed by index. A submission that could
         not be parsed is passed in as its InvalidInput."""
         drafts: list[Draft] = []
-        to_prepare: dict[int, Sequence[Part]] = {}
+        to_prepare: dict[int, Sequence[CheckedJob]] = {}
         mistakes = Mistakes()
         for index, submission in enumerate(submissions):
             with _noted(mistakes, index):
@@ -91,7 +91,7 @@ class Drafts:
         """Returns what of a stored task exceeds a limit under its jobs' present code; other mistakes are left to its
         worker to report."""
         try:
-            parts = composition.stored_parts_of(self._registry, task.job, json.loads(task.params))
+            parts = composition.checked_stored_jobs(self._registry, task.job, json.loads(task.params))
         except HourglassError:
             return None
         try:
@@ -102,7 +102,7 @@ class Drafts:
             log.warning("task %d: its locks are not known: %s", task.id, in_words(error), extra={"task": task.id})
         return None
 
-    def _described(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    def _described(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         job = parts[0].job
         params = msgspec.to_builtins(parts[0].params)
         arguments = self._registry.arguments(job, parts[0].params)
@@ -125,7 +125,7 @@ class Drafts:
             rounds=job.rounds_of(arguments),
         )
 
-    def _locks_and_metadata(self, parts: Sequence[Part]) -> tuple[tuple[str, ...], str]:
+    def _locks_and_metadata(self, parts: Sequence[CheckedJob]) -> tuple[tuple[str, ...], str]:
         """Returns what a task of these parts occupies in memory and in lists. Raises InvalidInput with all that is too
         long."""
         errors: dict[str, list[str]] = {}
