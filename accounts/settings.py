@@ -1,4 +1,4 @@
-"""What config.ini says of signing in."""
+"""The settings of signing in: section [auth] of config.ini."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each store promises about users and sessions."""
+"""The contract of every store of users and sessions."""
 
 from __future__ import annotations
 

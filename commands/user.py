@@ -173,7 +173,7 @@ def _day(milliseconds: int) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """What follows `server.py user`."""
+    """A command after `server.py user`."""
 
     run: Callable[[Accounts, argparse.Namespace], str]
     help: str

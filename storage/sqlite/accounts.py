@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class AccountsDatabase(Protocol):
-    """What has the tables: the server's Database, or the file beside the server."""
+    """Runs reads and writes on the tables: the server's Database, or the file beside the server."""
 
     async def read(self, function: Callable[[sqlite3.Connection], Result]) -> Result: ...
     async def write(self, operation: Callable[[Transaction], Result]) -> Result: ...

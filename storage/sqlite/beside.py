@@ -1,4 +1,4 @@
-"""What is written beside the database, in `database.json`: how far the last server has come with it."""
+"""Reads and writes `database.json` beside the database: the mark that the last server left in it."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Database:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in sentences."""
+        """The present problems, each in a sentence."""
         found = []
         if self._files.problem:
             found.append(f"Nothing can be stored: {self._files.problem}.")

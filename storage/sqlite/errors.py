@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to people."""
+"""Explains SQLite's errors to people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REASONS = {
 
 
 def sentence_of(error: sqlite3.Error) -> str:
-    """Returns what a client is told."""
+    """Returns the error as a sentence for a client."""
     return f"Nothing can be stored at the moment: {reason_of(error)}. Nothing was changed; try again when that is over."
 
 

@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log and its index (`-wal` and `-shm`): where they are, and what the index says of the log."""
+"""SQLite's write-ahead log and its index (`-wal` and `-shm`): where they are, and the header of the index."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def index_path(path: Path) -> Path:
 
 
 class LogIndex(NamedTuple):
-    """What SQLite's `-shm` file says of the log."""
+    """The header of SQLite's `-shm` file, which describes the log."""
 
     page_bytes: int
     frames: int

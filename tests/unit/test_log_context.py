@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from logs import JsonFormatter, Request, current_request
 from storage.sqlite.opening import open_database
-from tests.unit.jobs.queue.test_queue import House
+from tests.support.house import House
 
 
 class Lines(logging.Handler):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from jobs.engine import Ended
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status
-from tests.unit.jobs.queue.test_queue import House, in_a_house
+from tests.support.house import House
 
 
 async def submit_running(house: House, count: int, job: str = "plain", **params: object) -> list[int]:
@@ -23,7 +23,6 @@ async def transitions_of(house: House, task_id: int) -> list[Status]:
     return [move.after for move in changes.transitions if move.task == task_id]
 
 
-@in_a_house
 async def test_tasks_that_still_run_are_taken_over_and_end_as_any_other(house: House) -> None:
     ends, aborted, goes_on = await submit_running(house, 3)
     await house.round(goes_on, of=5)
@@ -45,7 +44,6 @@ async def test_tasks_that_still_run_are_taken_over_and_end_as_any_other(house: H
     assert (await house.derived(goes_on)).pace_seconds == 1.0
 
 
-@in_a_house
 async def test_a_task_that_no_longer_runs_starts_again_beside_one_that_does(house: House) -> None:
     gone, runs = await submit_running(house, 2)
     del house.engine.running[gone]
@@ -56,7 +54,6 @@ async def test_a_task_that_no_longer_runs_starts_again_beside_one_that_does(hous
     assert sorted(house.engine.running) == [gone, runs], "it was started again"
 
 
-@in_a_house
 async def test_what_was_not_started_by_what_is_on_disk_is_ended_and_started_anew(house: House) -> None:
     """The old server was killed after it had given out the order, and before the commit."""
     task = await house.submit()
@@ -68,7 +65,6 @@ async def test_what_was_not_started_by_what_is_on_disk_is_ended_and_started_anew
     assert (await house.task(task)).status is Status.RUNNING
 
 
-@in_a_house
 async def test_rounds_whose_acknowledgement_was_lost_are_reported_again_and_stored_once(house: House) -> None:
     task = await house.submit()
     await house.round(task, of=4)
@@ -86,7 +82,6 @@ async def test_rounds_whose_acknowledgement_was_lost_are_reported_again_and_stor
 
 
 @pytest.mark.parametrize("ending", ["finish", "die"])
-@in_a_house
 async def test_an_end_that_was_not_stored_is_reported_again(house: House, ending: str) -> None:
     task = await house.submit()
     getattr(house.engine, ending)(task)
@@ -99,7 +94,6 @@ async def test_an_end_that_was_not_stored_is_reported_again(house: House, ending
         assert (stored.status, stored.deaths) == (Status.RUNNING, 1), "it runs again"
 
 
-@in_a_house
 async def test_an_end_that_is_on_disk_is_acknowledged(house: House) -> None:
     task = await house.submit()
     house.engine.finish(task)
@@ -108,7 +102,6 @@ async def test_an_end_that_is_on_disk_is_acknowledged(house: House) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-@in_a_house
 async def test_an_abort_is_repeated_for_a_worker_that_may_not_have_heard_it(house: House, force: bool) -> None:
     (task,) = await submit_running(house, 1)
     house.engine.kill_task = house.engine.abort_task = lambda task_id: None
@@ -130,7 +123,6 @@ async def does_not_wait(_run, task, _force):
     return task
 
 
-@in_a_house
 async def test_an_adopted_task_has_its_locks_before_anything_starts(house: House) -> None:
     house.engine.count = 3
     runs = await house.submit("locked", pool="rbd")
@@ -146,7 +138,6 @@ async def test_an_adopted_task_has_its_locks_before_anything_starts(house: House
     assert list(house.engine.running) == [waits]
 
 
-@in_a_house
 async def test_a_report_about_a_task_that_should_not_run_is_logged_and_ignored(house: House, caplog) -> None:
     task = await house.submit()
     house.engine.finish(task)

@@ -18,8 +18,8 @@ from jobs.definition.rounds import Round
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
 from jobs.store import RequestKey
+from tests.support.house import House
 from tests.support.plain_jobs import plain
-from tests.unit.jobs.queue.test_queue import House
 
 NUMBERS = {"rbd": 5, "data": 6}
 
