@@ -19,10 +19,10 @@ from handlers.views import (
     RetentionView,
     StatisticsView,
     WorkerListView,
+    worker_view,
 )
 from jobs.clock import DAY_MS, MINUTE_MS, iso_time, wall_clock
 from jobs.definition.composition import schema_of
-from jobs.live.views import worker_view
 from jobs.model.task import Status
 from jobs.queue.retention import FAILED, FINISHED
 from jobs.store import Due, DueTask, Minute
