@@ -84,7 +84,8 @@ class ReadyHandler(MonitoringHandler):
     async def get(self) -> None:
         database = await self._database_problem()
         states = self.services.workers.worker_states()
-        refusal = self._stopping() or database or self._workers_problem(states)
+        stopping = "The server is stopping; try again when it is back." if self.services.queue.stopping else None
+        refusal = stopping or database or self._workers_problem(states)
         found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:
             self.send({"ready": True, **found})
@@ -93,9 +94,6 @@ class ReadyHandler(MonitoringHandler):
         self.set_header("Content-Type", "application/problem+json")
         title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
         self.finish(encode(NotReadyView(title=title, status=503, detail=refusal, **found)))
-
-    def _stopping(self) -> str | None:
-        return "The server is stopping; try again when it is back." if self.services.queue.stopping else None
 
     async def _database_problem(self) -> str | None:
         """Returns why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes

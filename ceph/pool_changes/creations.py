@@ -22,6 +22,7 @@ from ceph.pool_changes.creation_store import PoolCreation, PoolCreationStore
 from ceph.pools import pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
+from concurrency.backoff import Backoff
 from jobs.clock import wall_clock
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, HourglassError, StorageUnavailable
@@ -182,7 +183,7 @@ class PoolCreations:
 
     async def _adopt_all(self) -> None:
         """Retries until each pool that was created has its task, and all others are known not to exist."""
-        pause = SHORTEST_PAUSE_SECONDS
+        pauses = Backoff(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while left := [begun for begun in self._begun.values() if begun.task is None]:
             for begun in left:
                 try:
@@ -192,8 +193,7 @@ class PoolCreations:
                 except HourglassError as error:
                     log.warning("no task follows pool %s, whose creation was interrupted: %s", begun.name, error)
                     self._begun.pop((begun.fsid, begun.name), None)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pauses.next_seconds())
 
     async def _adopt_one(self, begun: PoolCreation) -> None:
         """Finds the pool and has a task follow it. Raises ClusterError, NotFound if the cluster is not

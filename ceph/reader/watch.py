@@ -32,6 +32,7 @@ from ceph.reader.messages import (
 )
 from ceph.reader.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
+from concurrency.backoff import Backoff
 from jobs.errors import Conflict, NotFound
 from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
@@ -56,15 +57,11 @@ class ReaderProcess:
         self._process: ChildProcess[Report] | None = None
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._number = 0
-        self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._delays = Backoff(SHORTEST_BOOT_DELAY_SECONDS, LONGEST_BOOT_DELAY_SECONDS)
         self._not_before = 0.0
         self._last_end = ""
         self._ends_in_a_row = 0
         self._stopping = False
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     def boot(self) -> None:
         """Starts the process. Raises ClusterUnavailable if that fails."""
@@ -119,7 +116,7 @@ class ReaderProcess:
             case Identified(fsid):
                 self._on_found(fsid)
             case _:
-                self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+                self._delays.reset()
                 self._ends_in_a_row = 0
                 answer = self._asked.get(report.number)
                 if answer is not None and not answer.done():
@@ -134,8 +131,7 @@ class ReaderProcess:
         if self._stopping:
             return
         log.warning("The reader of the cluster %s has ended: %s", self._name, reason)
-        self._not_before = time.monotonic() + self._delay_seconds
-        self._delay_seconds = min(2 * self._delay_seconds, LONGEST_BOOT_DELAY_SECONDS)
+        self._not_before = time.monotonic() + self._delays.next_seconds()
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(ClusterUnavailable(f"what reads the cluster {self._last_end}; try again"))
@@ -165,10 +161,6 @@ class ClusterWatch:
     def is_identified(self) -> bool:
         """Whether asking again would not identify it any better: it has reported its fsid, or does not answer."""
         return self._has_reported or (self.fsid is not None and self.state.error is not None)
-
-    @property
-    def reader_pid(self) -> int | None:
-        return self._reader.pid
 
     def start(self) -> None:
         if bindings.missing() is None:

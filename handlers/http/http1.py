@@ -194,7 +194,8 @@ class Connection(HTTP1Connection):
 
     async def _refuse(self, error: HTTPInputError) -> None:
         """Answers a malformed request, if nothing has been answered yet."""
-        status, reason, sentence = 400, "malformed", _sentence(error)
+        sentence = f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
+        status, reason = 400, "malformed"
         if isinstance(error, HeaderRefused):
             status, reason, sentence = error.status, "header_bytes", str(error)
         self._gate.limits.refused.add(reason)
@@ -216,11 +217,6 @@ class Connection(HTTP1Connection):
     def detach(self) -> IOStream:
         self.stream.become_websocket()
         return super().detach()
-
-
-def _sentence(error: HTTPInputError) -> str:
-    """Returns what is wrong, in Tornado's words."""
-    return f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
 
 
 async def _logging(call: Callable[..., Awaitable[None] | None], *args: Any) -> None:

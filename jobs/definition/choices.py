@@ -1,4 +1,4 @@
-"""What people may choose as the value of a job's parameter: named by its author, found when somebody asks.
+"""What people can choose as the value of a job's parameter: found by a function of the job's author on request.
 
 `Meta(extra={"choices": function})` on a parameter, or on the items of a list, names the function that finds them. Free
 text stays possible: what a value has to be is decided by its type alone.
@@ -18,14 +18,14 @@ from jobs.definition.params import Parameter
 
 ADDRESS = "/openattic/api/jobs/choices"
 OWN_NAMES = ("job", "parameter", "search", "page", "pageSize")
-"""What the call at that address takes itself."""
+"""Parameters of the call at that address itself."""
 
 Find = Callable[..., Any]
 """Returns values, or what is a `Choice`; it may be asynchronous, and runs in a thread of its own else."""
 
 
 class Choice(Struct, frozen=True):
-    """A value, with what people see instead: its name, and beside it what helps to tell it apart."""
+    """A value, and what people see instead: its name, and a detail that helps to tell it apart."""
 
     value: Any
     name: str = ""
@@ -33,7 +33,7 @@ class Choice(Struct, frozen=True):
 
 
 class Choices(Struct, frozen=True):
-    """How the choices of a parameter are found: from the parameters that `find` needs, and its resources."""
+    """How the choices of a parameter are found: `find`, the parameters that it needs, and its resources."""
 
     find: Find
     needs: tuple[str, ...]
@@ -52,7 +52,7 @@ def choices_of(parameters: Sequence[Parameter], is_resource: Callable[[object], 
 
 
 def _named_in(type_: object) -> Any:
-    """The function in the metadata of a type, or in that of what is inside it."""
+    """Returns the function in the metadata of a type, or of a type inside it."""
     for part in get_args(type_):
         found = (part.extra or {}).get("choices") if isinstance(part, Meta) else _named_in(part)
         if found is not None:

@@ -21,7 +21,7 @@ Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | ty
 
 
 def expectation(type_: object) -> str:
-    """What a value of this type has to be: `a whole number from 1 to 1000000`."""
+    """Returns what a value of this type has to be: `a whole number from 1 to 1000000`."""
     return expectation_of(types.type_info(type_))
 
 
@@ -94,7 +94,7 @@ def _type_name(node: types.Type) -> str:
 
 
 def shown(value: object) -> str:
-    """The value as JSON for a message, cut where it is long."""
+    """Returns the value as JSON for a message, shortened if it is long."""
     if value is UNSET:
         return "nothing"
     text = _json(value)

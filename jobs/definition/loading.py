@@ -46,7 +46,7 @@ def _imported(name: str) -> ModuleType:
         with undisturbed_logging():
             return importlib.import_module(name)
     except KeyboardInterrupt:
-        raise  # by a person, as a rule
+        raise  # usually by a person
     except BaseException as error:  # code of others may do anything while it is imported
         reason = " ".join(in_words(error).split())
         raise StartError(f"The job module {name} cannot be imported: {reason}") from error

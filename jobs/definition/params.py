@@ -61,7 +61,7 @@ FROM_FILE = Origins()
 
 
 def check(value: object, type_: object) -> object:
-    """The value as that type, by the rules of JSON: true is no number, "5" is none, and 5.0 is no whole one.
+    """Returns the value as that type, by the rules of JSON: true is no number, "5" is none, and 5.0 is no whole one.
 
     Raises ValueError: `expected a whole number from 1 to 1000000, got -1`. UNSET stands for a value that is missing.
     """
@@ -69,7 +69,7 @@ def check(value: object, type_: object) -> object:
 
 
 def check_text(text: str, type_: object) -> object:
-    """The value that a line of configuration means. Raises ValueError as `check` does.
+    """Returns the value that a line of configuration means. Raises ValueError as `check` does.
 
     A switch is yes or no, a list is separated by commas, all else is as in JSON, text without quotes.
     """
@@ -100,8 +100,8 @@ def check_query_text(text: str, type_: object) -> object:
 
 
 def check_query(texts: Sequence[str], parameter: Parameter) -> object:
-    """The value that a parameter has behind the question mark of an address: a list is given item by item, all else
-    once, and its default if it is not there. Raises ValueError as `check` does."""
+    """Returns the value that a parameter has behind the question mark of an address: a list is given item by item, all
+    else once, and its default if it is not there. Raises ValueError as `check` does."""
     if not texts:
         return check(parameter.default, parameter.type)
     is_list = isinstance(without_metadata(types.type_info(parameter.type)), types.ListType | types.VarTupleType)
@@ -144,14 +144,14 @@ def _reader(type_: object) -> Callable[[Any], object] | None:
 
 
 def _from_text(type_: type, text: object) -> object:
-    """What msgspec cannot make of text by itself, e.g. a Path."""
+    """Converts text to what msgspec cannot make of it by itself, e.g. a Path."""
     if text == "":
         raise ValueError("it is empty")
     return type_(text)
 
 
 def _reason(error: msgspec.ValidationError, words: str) -> str:
-    """Which part of the value is wrong; all that msgspec says of it, where it knows the type better than we do."""
+    """Returns which part of the value is wrong, or all that msgspec says, if it knows the type better than we do."""
     own_words = str(error)
     if words.startswith(ANY_OTHER_TYPE):
         return f" ({own_words})"
@@ -171,7 +171,7 @@ def _item_type(list_type: object) -> object:
 
 
 def validate(parameters: Sequence[Parameter], given: object, owner: str) -> dict[str, object]:
-    """What was given, checked, with the defaults filled in, in the order of the parameters.
+    """Returns what was given, checked, with the defaults filled in, in the order of the parameters.
 
     Raises InvalidInput with all mistakes at once, as far as it lists them. `owner` names whose parameters they are.
     """
@@ -239,7 +239,7 @@ def _default(field: dataclasses.Field[object]) -> object:
 def read_section(
     parameters: Sequence[Parameter], section: str, texts: Mapping[str, str], origins: Origins = FROM_FILE
 ) -> dict[str, object]:
-    """The values of one section of config.ini, of those keys that are there.
+    """Returns the values of one section of config.ini, of those keys that are there.
 
     Raises ConfigError: `config.ini [workers] count: expected a whole number from 1 to 256, got "two"`.
     """
@@ -257,7 +257,7 @@ def read_section(
 
 
 def unknown(kind: str, name: str, possible: Iterable[str]) -> str:
-    """`there is no such key, expected one of count, port; did you mean count?`"""
+    """Returns `there is no such key, expected one of count, port; did you mean count?`"""
     names = list(possible)
     return f"there is no such {kind}, expected one of {', '.join(names)}{_did_you_mean(name, names)}"
 

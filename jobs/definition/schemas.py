@@ -24,10 +24,13 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
     """Returns JSON Schema 2020-12 of an object with these parameters. Raises TypeError for a type unknown to JSON."""
     schemas, definitions = components_of([_with_words(parameter.type) for parameter in parameters])
-    properties = {p.name: _with_default(p, schema) for p, schema in zip(parameters, schemas, strict=True)}
+    properties = dict(zip([parameter.name for parameter in parameters], schemas, strict=True))
+    for parameter in parameters:
+        if not parameter.is_required:
+            properties[parameter.name]["default"] = msgspec.to_builtins(parameter.default)
     required = [parameter.name for parameter in parameters if parameter.is_required]
-    schema = {"$schema": JSON_SCHEMA, **object_schema(properties, required)}
-    return schema | {"$defs": definitions} if definitions else schema
+    document = {"$schema": JSON_SCHEMA, **object_schema(properties, required)}
+    return document | {"$defs": definitions} if definitions else document
 
 
 def object_schema(properties: Mapping[str, object], required: Sequence[str]) -> dict[str, object]:
@@ -126,7 +129,7 @@ def _class_name(node: inspect.Type) -> str | None:
 
 
 def _with_words(type_: Any) -> Any:
-    """The same type, whose own words are in its JSON Schema: msgspec leaves out what it does not know."""
+    """Returns the type with its own words in its JSON Schema: msgspec leaves out what it does not know."""
     origin, inside = get_origin(type_), get_args(type_)
     if origin is Annotated:
         inner, *metadata = inside
@@ -137,7 +140,3 @@ def _with_words(type_: Any) -> Any:
         return type_
     inner_types = tuple(map(_with_words, inside))
     return Union[inner_types] if origin in (Union, UnionType) else origin[inner_types]  # noqa: UP007
-
-
-def _with_default(parameter: Parameter, schema: dict[str, object]) -> dict[str, object]:
-    return schema if parameter.is_required else schema | {"default": msgspec.to_builtins(parameter.default)}

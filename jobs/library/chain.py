@@ -53,8 +53,8 @@ def chain(
 class PlannedStep(Struct, frozen=True):
     """A step, and what is known of it before it runs.
 
-    `rounds` may still be told otherwise by its rounds. `expected_seconds` is what its first round should take, 0 where
-    that is not known. `closes`: it will need a closing round, see `Chain`.
+    `rounds` may be changed by its rounds. `expected_seconds` is how long its first round should take; 0 if unknown.
+    `closes`: it will need a closing round, see `Chain`.
     """
 
     step: Step
@@ -70,7 +70,8 @@ class PlannedStep(Struct, frozen=True):
 
 
 def planned_steps(steps: Sequence[Step], registry: Registry) -> list[PlannedStep]:
-    """Raises NotFound or InvalidInput where a step does not fit its job any more, since that has changed."""
+    """Returns the steps in order. Raises NotFound or InvalidInput if a step no longer fits its job, which has
+    changed."""
     return [_planned(step, number, len(steps), registry) for number, step in enumerate(steps, 1)]
 
 
@@ -105,7 +106,7 @@ class Progress:
         self._weigh(None)
 
     def round_done(self, number: int, of: int | None, percent: int | None) -> None:
-        """A round of the present step, as its job counts: `percent` where it says one, else `number` of `of`."""
+        """Counts a round of the present step: its `percent`, if given, else `number` of `of`."""
         if of is not None and of != self._present_rounds:
             self._weigh(of)
         part, whole = (number, self._present_rounds) if percent is None else (percent, 100)
@@ -114,13 +115,14 @@ class Progress:
             self.percent = max(self.percent, 100 * share // (self._weight_in_all * whole))
 
     def step_done(self, count: int) -> None:
-        """The present step has ended after so many rounds."""
+        """Counts the end of the present step after this many rounds."""
         self.counts = (*self.counts, count)
         self._weigh(None)
         self.percent = max(self.percent, 100 * self._weight_before // self._weight_in_all)
 
     def _weigh(self, told: int | None) -> None:
-        """Only where something new is known: a chain of many short rounds must not count all its steps each time."""
+        """Counts all steps. Only called when something changes: a chain of many short rounds must not do so each
+        time."""
         present, ahead = len(self.counts), self._steps[len(self.counts) :]
         known = [*self.counts, *(step.rounds for step in ahead)]
         if told is not None:
@@ -138,7 +140,7 @@ class Progress:
 
 
 class Chain:
-    """A chain on its way through its steps.
+    """A chain while it runs.
 
     A step whose last round left no checkpoint ends with a closing round of ours that has one: it must not run again
     when a later step is interrupted. Other steps go on from their last checkpoint then, and return once more.
@@ -159,7 +161,7 @@ class Chain:
         self._count = count
 
     def run(self, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, list[object]]:
-        """All rounds that are left. An error bears a note with its place, as people count."""
+        """Yields all remaining rounds. An error gets a note with its step, counted from 1."""
         for step in self._steps[len(self._results) :]:
             try:
                 yield from self._run_step(step, inner)

@@ -1,6 +1,6 @@
 """The worker process: sets itself up, then runs one task at a time, round by round.
 
-It knows nothing of the server but its pipe, and must not outlive it: no worker may run beside the server's successor.
+It knows only its pipe to the server, and must not outlive the server: no worker may run beside a successor's.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ How = Literal["returned", "raised", "stopped", "interrupted"]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
-    """What a worker has to know before its first task. Made in the server, whose process id it bears."""
+    """What a worker needs before its first task. Created in the server, whose process id it carries."""
 
     lock_path: str
     modules: Sequence[str] = ()
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     resources: Sequence[Resource] = ()
     sources: Sources | None = None
-    """What the server has loaded."""
+    """The source files that the server has loaded."""
     log_level: str = "info"
     log_style: logs.Style = "text"
     server_pid: int = field(default_factory=os.getpid)
 
 
 def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
-    """The life of a worker. It starts with the signals of HELD_SIGNALS blocked."""
+    """Runs a worker to its end. It starts with the signals of HELD_SIGNALS blocked."""
     become_child(channel, settings.server_pid)
     logs.set_up_child(settings.log_level, settings.log_style)
     pipe = ServerPipe(channel)
@@ -68,7 +68,7 @@ def main(channel: socket.socket, settings: WorkerSettings) -> NoReturn:
     logging_state = logs.LoggingState()
     while order := pipe.next_order():
         with logs.current_task(order.task):
-            # In a context of its own: what a job sets in one, as the precision of decimals, ends with its task.
+            # In its own context: what a job sets there, such as the precision of decimals, ends with its task.
             ended = copy_context().run(run_task, order, registry, pipe)
         logging_state.restore()
         pipe.end(replace(ended, left=ended.left or surroundings.restore()))
@@ -88,22 +88,19 @@ def _booted(pipe: ServerPipe, settings: WorkerSettings) -> Registry:
 
 
 def run_task(order: Start, registry: Registry, pipe: ServerPipe) -> Ended:
-    """Runs the task to its end, whatever that is."""
+    """Runs the task to its end, whatever happens."""
     run = TaskRun(order, pipe)
     try:
         with memory_limited(order.memory_limit_mb):
-            run.rounds = registry.begin(order.job, json.loads(order.params), _checkpoint(order))
+            checkpoint = None if order.checkpoint is None else json.loads(order.checkpoint)
+            run.rounds = registry.begin(order.job, json.loads(order.params), checkpoint)
             return run.to_its_end()
     except BaseException as error:  # noqa: BLE001 - a job may raise anything, SystemExit too, and the worker lives on
         return run.raised(error)
 
 
-def _checkpoint(order: Start) -> dict[str, object] | None:
-    return None if order.checkpoint is None else json.loads(order.checkpoint)
-
-
 class TaskRun:
-    """One task on its way through its rounds."""
+    """One task while it runs."""
 
     def __init__(self, order: Start, pipe: ServerPipe) -> None:
         self.rounds: Rounds | None = None
@@ -111,7 +108,8 @@ class TaskRun:
         self._pipe = pipe
 
     def to_its_end(self) -> Ended:
-        """Round by round, until the job returns or is to stop. Raises what the job raises, and where it is refused."""
+        """Runs round by round until the job returns or has to stop. Raises what the job raises, and what refuses a
+        round."""
         assert self.rounds is not None
         number = self._order.round
         began = perf_counter()
@@ -130,22 +128,22 @@ class TaskRun:
         return self._stopped(stop)
 
     def raised(self, error: BaseException) -> Ended:
-        """The end of a task whose job raised, or sent what it may not."""
+        """Returns the last report of a task whose job raised, or yielded something invalid."""
         described = describe(error, self.rounds, self._order.memory_limit_mb)
         self._log(self._closing_error())
-        # By its type: what a job raises may refuse to say of what class it is.
+        # By type(): an exception of a job may lie about its class.
         left = "an encoder that makes no JSON" if issubclass(type(error), NotJson) else ""
         return replace(self._ended("raised", error=described), left=left)
 
     def _stopped(self, stop: Stop) -> Ended:
         error = self._closing_error()
-        if stop == "interrupted":  # it will go on, so that this is not its error
+        if stop == "interrupted":  # it will resume, so this is not its error
             self._log(error)
             error = None
         return self._ended(stop, error=error)
 
     def _closing_error(self) -> str | None:
-        """Lets the job clean up. A job that raises then, or goes on yielding, is told of, and nothing else."""
+        """Lets the job clean up. Returns what it raised then, or that it yielded again."""
         try:
             if self.rounds is not None:
                 self.rounds.close()
@@ -163,7 +161,7 @@ class TaskRun:
 
 @contextmanager
 def memory_limited(limit_mb: int) -> Iterator[None]:
-    """Allocations fail with MemoryError where they would take more than `limit_mb` on top of what is taken now.
+    """Makes allocations fail with MemoryError if they would take more than `limit_mb` on top of what is taken now.
 
     RLIMIT_DATA counts private writable memory whether it has been touched or not, in the unit of VmData; code, shared
     memory and files do not count. Lifted again before an error is described, which takes memory as well.
