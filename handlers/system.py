@@ -19,10 +19,10 @@ from handlers.views import (
     RetentionView,
     StatisticsView,
     WorkerListView,
+    worker_view,
 )
 from jobs.clock import DAY_MS, MINUTE_MS, iso_time, wall_clock
 from jobs.definition.composition import schema_of
-from jobs.live.views import worker_view
 from jobs.model.task import Status
 from jobs.queue.retention import FAILED, FINISHED
 from jobs.store import Due, DueTask, Minute
@@ -120,39 +120,39 @@ class RetentionHandler(ApiHandler):
     async def get(self) -> None:
         """Tells which ended tasks will be removed, and when: those that go first."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
-        keeping = self.services.config.retention
+        settings = self.services.config.retention
         pause = self.services.retention_pause
         self.send(
             RetentionView(
                 until=iso_time(until),
-                finished=await self._due(FINISHED, keeping.finished_days, until),
-                failed=await self._due(FAILED, keeping.failed_days, until),
-                changes_days=keeping.changes_days,
-                rounds_per_task=keeping.rounds_per_task,
-                rounds_mb_per_task=keeping.rounds_mb_per_task,
+                finished=await self._due(FINISHED, settings.finished_days, until),
+                failed=await self._due(FAILED, settings.failed_days, until),
+                changes_days=settings.changes_days,
+                rounds_per_task=settings.rounds_per_task,
+                rounds_mb_per_task=settings.rounds_mb_per_task,
                 resting_until=iso_time(pause.ends) or UNSET,
                 resting_because=pause.reason or UNSET,
             )
         )
 
     async def _due(self, statuses: Sequence[Status], days: float, until: int) -> DueView:
-        kept_ms = round(days * DAY_MS)
+        retained_ms = round(days * DAY_MS)
         due = Due(count=0, count_exact=True, tasks=[])
         if days:
-            due = await self.services.store.due(statuses, until - kept_ms, self.value("limit", 50))
+            due = await self.services.store.due(statuses, until - retained_ms, self.value("limit", 50))
         return DueView(
             days=days,
             count=due.count,
             count_exact=due.count_exact,
-            results=[_due_task_view(task, kept_ms) for task in due.tasks],
+            results=[_due_task_view(task, retained_ms) for task in due.tasks],
         )
 
 
-def _due_task_view(task: DueTask, kept_ms: int) -> DueTaskView:
+def _due_task_view(task: DueTask, retained_ms: int) -> DueTaskView:
     return DueTaskView(
         id=task.id,
         description=task.description,
         status=task.status,
         last_modified=iso_time(task.last_modified),
-        removed=iso_time(task.last_modified + kept_ms),
+        removed=iso_time(task.last_modified + retained_ms),
     )

@@ -219,9 +219,9 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     def _page_url(self, page: int, after: Cursor | None = None) -> str:
         given = self.query_texts().items()
-        kept = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
+        other = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
         more = [("page", str(page)), *([("after", str(after))] if after else [])]
-        return f"{API}/taskqueue?{urlencode([*kept, *more])}"
+        return f"{API}/taskqueue?{urlencode([*other, *more])}"
 
 
 class TestTaskHandler(CreatingHandler):
@@ -293,10 +293,10 @@ class TaskHandler(AnsweringHandler):
     async def _refuse(self, error: StatusChanged) -> None:
         """Answers with a problem that contains the task as it is now, in full: that may be large."""
         light = without_large_fields(error.task) if error.task is not None else None
-        told = HourglassError(str(error))
+        without_task = HourglassError(str(error))
 
         async def read() -> ProblemView:
-            return problem(told, 412, **({} if light is None else {"task": await self.whole_view(light)}))
+            return problem(without_task, 412, **({} if light is None else {"task": await self.whole_view(light)}))
 
         self.content_type = "application/problem+json"
         await self.answer(read, 412)

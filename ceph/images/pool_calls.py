@@ -56,13 +56,16 @@ class PoolCalls:
         self.answered_at = time.monotonic()
         self.has_answered = False
         self.is_closed = False
-        self.on_answer: Callable[[], None] = self.send
-        """Called after each answer has been taken."""
+        self._on_answer: Callable[[], None] = self.send
         connection.held.add(self)
 
     @property
     def is_idle(self) -> bool:
         return not self._waiting and not self._under_way
+
+    def report_to(self, on_answer: Callable[[], None]) -> None:
+        """Calls `on_answer` after each answer has been taken, instead of `send`."""
+        self._on_answer = on_answer
 
     def ask(
         self,
@@ -95,7 +98,7 @@ class PoolCalls:
     def take(self, reply: Reply) -> None:
         self._under_way -= 1
         self._hand_over(reply.call, reply.code, reply.data)
-        self.on_answer()
+        self._on_answer()
 
     def _hand_over(self, call: Call, code: int, data: bytes | None) -> None:
         if code != -ETIMEDOUT:

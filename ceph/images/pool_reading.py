@@ -82,7 +82,7 @@ class PoolReading:
         self.pool_id = pool_id
         self.pool = pool
         self.calls = calls
-        calls.on_answer = self.advance
+        calls.report_to(self.advance)
         self.has_listed = False
         self.is_cut = False
         """Whether there are more images or namespaces than are listed."""

@@ -36,9 +36,9 @@ class ClusterHandler(CreatingHandler):
         """Returns what is known of the cluster. Raises NotFound, ClusterError."""
         return await self.services.clusters.by_fsid(fsid)
 
-    async def reading(self, kept: CachedReading[Value]) -> Reading[Value]:
+    async def reading(self, cached: CachedReading[Value]) -> Reading[Value]:
         """Returns a fresh reading, or with `stale` the last one if the cluster is silent. Raises ClusterError."""
-        return await (kept.get_or_last() if self.value("stale") else kept.get())
+        return await (cached.get_or_last() if self.value("stale") else cached.get())
 
     async def as_last_read(self, watch: ClusterWatch, pool: Pool) -> Pool:
         """Returns the pool for an answer about a change that is done: a cluster that is silent by now does not undo

@@ -174,9 +174,9 @@ class PoolHandler(ClusterHandler):
         wait = self.preferred_wait()
         if dry_run:
             state, facts, pool = await watch.facts(pool_number(pool_id))
-            told = preflight(state, facts, pool, change.pg_num, await self.pending(fsid, pool))
+            consequences = preflight(state, facts, pool, change.pg_num, await self.pending(fsid, pool))
             self.check_actor()
-            self.send(told)
+            self.send(consequences)
             return
         state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         await watch.no_longer_creating(pool.name)

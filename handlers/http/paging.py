@@ -93,10 +93,10 @@ def page_links(
     path: str, given: Mapping[str, Sequence[str]], request: PageRequest, count: int
 ) -> tuple[str | None, str | None]:
     """Returns the addresses of the next page and of the one before, None if there is none."""
-    kept = [(name, value) for name, texts in given.items() for value in texts if name != "page"]
+    other = [(name, value) for name, texts in given.items() for value in texts if name != "page"]
 
     def address(page: int) -> str:
-        return f"{path}?{urlencode([*kept, ('page', str(page))])}"
+        return f"{path}?{urlencode([*other, ('page', str(page))])}"
 
     has_next = request.page * request.page_size < count
     return address(request.page + 1) if has_next else None, address(request.page - 1) if request.page > 1 else None

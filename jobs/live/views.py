@@ -8,7 +8,6 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from jobs.clock import iso_time
-from jobs.engine import WorkerState
 from jobs.model.backlog import Derived, WaitingFor
 from jobs.model.task import Changes, Status, StoredRound, Task, Transition
 
@@ -164,34 +163,6 @@ def round_view(done: StoredRound) -> RoundView:
         percent=done.percent,
         message=done.message,
         output=_raw(done.output),
-    )
-
-
-class WorkerView(Struct, frozen=True, kw_only=True):
-    """A worker process."""
-
-    pid: int | None
-    state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
-    task: Annotated[Id | None, Meta(description="what it works on")]
-    cpu_percent: Amount | None
-    memory_bytes: Count | None
-    uptime_seconds: Amount | None
-    tasks_done: Count
-    code_changed: Annotated[
-        Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
-    ] = UNSET
-
-
-def worker_view(worker: WorkerState) -> WorkerView:
-    return WorkerView(
-        pid=worker.pid,
-        state=worker.state,
-        task=worker.task,
-        cpu_percent=worker.cpu_percent,
-        memory_bytes=worker.memory_bytes,
-        uptime_seconds=worker.uptime_seconds,
-        tasks_done=worker.tasks_done,
-        code_changed=True if worker.code_changed else UNSET,
     )
 
 

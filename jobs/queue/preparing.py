@@ -1,4 +1,4 @@
-"""Finds out what the jobs of a task want to know when it is created: in the server, which may ask others."""
+"""Runs what jobs prepare when a task is created: in the server, which may ask others, such as clusters."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from jobs.errors import HourglassError, InvalidInput, Mistakes
 
 
 def needs_preparation(parts: Sequence[CheckedJob]) -> bool:
-    """Whether something has to be waited for before such a task can be created."""
+    """Returns whether anything has to be awaited before such a task can be created."""
     return any(part.job.prepare is not None for part in parts)
 
 
 async def prepared_parts(
     registry: Registry, given: object, parts: Sequence[CheckedJob], known: Prepared | None = None
 ) -> list[CheckedJob]:
-    """The parts of a task with what their jobs prepare; `known` is what somebody has found out already.
+    """Returns the parts of a task with what their jobs prepare; `known` is what has been prepared already.
 
     Raises InvalidInput with the mistakes of all parts, and whatever else a job raises.
     """
@@ -51,5 +51,5 @@ async def _prepare(registry: Registry, parts: Sequence[CheckedJob], number: int)
 
 
 def _first(errors: Sequence[BaseException]) -> BaseException:
-    """What the jobs have expected tells more than a defect."""
+    """Prefers an error that a job raises on purpose: it says more than a defect."""
     return next((error for error in errors if isinstance(error, HourglassError)), errors[0])

@@ -64,8 +64,8 @@ class Recovery:
             await self._store.change(task.id, lifecycle.stopped(self._clock()))
             return
         resumes = composition.limits_of(self._registry, task.job, task.params).resumes
-        step = lifecycle.interrupted(self._clock(), "the server stopped", resumes)
-        interrupted = await self._store.change(task.id, step)
+        update = lifecycle.interrupted(self._clock(), "the server stopped", resumes)
+        interrupted = await self._store.change(task.id, update)
         self._bookkeeping.ended(interrupted)
         if interrupted is not None and interrupted.is_pending:
             await self._wait_or_end(replace(interrupted, params=task.params))

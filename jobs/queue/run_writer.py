@@ -64,16 +64,16 @@ class RunWriter:
         """Whether something is tried again and again, which a stop cannot wait for."""
         return self.is_blocked or bool(self._unfinished)
 
-    def write(self, run: ActiveRun, *steps: TaskUpdate, acknowledges: bool = False) -> None:
+    def write(self, run: ActiveRun, *updates: TaskUpdate, acknowledges: bool = False) -> None:
         """Writes updates of the server's own, after what is in the run's line already."""
-        self._enqueue(run, Write(steps, acknowledges=acknowledges))
+        self._enqueue(run, Write(updates, acknowledges=acknowledges))
 
-    async def write_and_wait(self, run: ActiveRun, step: TaskUpdate) -> Task | None:
-        """Writes an update that a person requested, in its turn. Raises StorageUnavailable, and what `step` raises."""
+    async def write_and_wait(self, run: ActiveRun, update: TaskUpdate) -> Task | None:
+        """Writes an update that a person requested, in its turn. Raises StorageUnavailable, or as `update` does."""
         if run.task_id in self._blocked:
             raise StorageUnavailable(str(self._blocked[run.task_id]))
         answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
-        self._enqueue(run, Write([step], answer))
+        self._enqueue(run, Write([update], answer))
         return await answer
 
     def give_up(self, runs: Sequence[ActiveRun]) -> None:
@@ -101,7 +101,7 @@ class RunWriter:
     async def _write_group(self, run: ActiveRun, group: Sequence[Write]) -> bool:
         """Returns whether to continue at once; otherwise the group is back in the line, to be tried again later."""
         try:
-            task = await self._store.change(run.task_id, *(step for write in group for step in write.steps))
+            task = await self._store.change(run.task_id, *(update for write in group for update in write.updates))
         except StorageUnavailable as error:
             self._retain(run, group, error)
             return False
@@ -138,8 +138,8 @@ class RunWriter:
                 self._unfinished.add(run.task_id)
                 return run.put_last(group[0])
             if not run.is_ending_refused:
-                steps = self._listener.run_refused(run, error)
-                run.put_back([Write(steps, goes_alone=True, ends_refused=True)])
+                updates = self._listener.run_refused(run, error)
+                run.put_back([Write(updates, goes_alone=True, ends_refused=True)])
         return True
 
     def _retain(self, run: ActiveRun, group: Sequence[Write], error: StorageUnavailable) -> None:

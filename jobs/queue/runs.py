@@ -20,7 +20,7 @@ class Write(Struct):
     """Updates of a task to be written in one go: the server's own, or one that a person requested, who waits for the
     answer. `ends_refused` marks the end of a task because another write of the server was refused."""
 
-    steps: Sequence[TaskUpdate]
+    updates: Sequence[TaskUpdate]
     answer: asyncio.Future[Task | None] | None = None
     acknowledges: bool = False
     goes_alone: bool = False
@@ -50,9 +50,9 @@ class ActiveRun:
     the number of the last round that was reported.
     """
 
-    def __init__(self, entry: WaitingTask, steady_now: int) -> None:
-        self.task_id = entry.task
-        self.entry = entry
+    def __init__(self, waiting: WaitingTask, steady_now: int) -> None:
+        self.task_id = waiting.task
+        self.waiting = waiting
         self.pace = Pace(steady_now)
         self.expected_seconds: float = 0
         self.task: Task | None = None
@@ -140,15 +140,15 @@ class Runs:
         """Returns the run of a task; None if no worker has it."""
         return self._runs.get(task_id)
 
-    def add(self, entry: WaitingTask) -> ActiveRun:
+    def add(self, waiting: WaitingTask) -> ActiveRun:
         """Begins the run of a task that was taken from the backlog."""
-        run = self._runs[entry.task] = ActiveRun(entry, self._steady())
+        run = self._runs[waiting.task] = ActiveRun(waiting, self._steady())
         return run
 
-    def adopt(self, entry: WaitingTask) -> ActiveRun:
+    def adopt(self, waiting: WaitingTask) -> ActiveRun:
         """Begins the run of a task that is running already: it takes its locks."""
-        self._backlog.hold_also(entry.task, entry.locks)
-        return self.add(entry)
+        self._backlog.hold_also(waiting.task, waiting.locks)
+        return self.add(waiting)
 
     def remove(self, run: ActiveRun) -> None:
         """Ends a run: its locks are free."""

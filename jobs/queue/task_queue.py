@@ -189,13 +189,13 @@ class TaskQueue:
 
         Raises NoSuchTask, StatusChanged if it is not `expected`, StorageUnavailable.
         """
-        step = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
+        update = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
         runner = self._runner
         run = await runner.begun_run(task_id)
         if run is None:
-            task = await runner.change_waiting(task_id, step)
+            task = await runner.change_waiting(task_id, update)
         else:
-            task = await runner.writer.write_and_wait(run, step)
+            task = await runner.writer.write_and_wait(run, update)
         log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
         if task is None or task.is_final:
             self._orders.pop(task_id)
@@ -254,11 +254,11 @@ class TaskQueue:
         return run is None or not (run.deleted or (run.task is not None and run.task.is_final))
 
 
-def _checked(step: TaskUpdate, check: Check) -> TaskUpdate:
-    """Returns the step with a check that it is still allowed when it is applied."""
+def _checked(update: TaskUpdate, check: Check) -> TaskUpdate:
+    """Returns the update with a check that it is still allowed when it is applied."""
 
     def perform(task: Task) -> Change | Removed | None:
         check()
-        return step(task)
+        return update(task)
 
     return perform

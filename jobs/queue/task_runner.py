@@ -90,10 +90,10 @@ class TaskRunner:
         """Starts what can start. Nothing new begins while rounds wait to be written."""
         may_start = not (self.stopping or self._is_held or self.writer.is_blocked)
         while may_start and self._engine.free_workers > self._starting:
-            entry = self._backlog.take(self._clock())
-            if entry is None:
+            waiting = self._backlog.take(self._clock())
+            if waiting is None:
                 break
-            self._begin(entry)
+            self._begin(waiting)
         self._wake_when_due()
 
     async def begun_run(self, task_id: int) -> ActiveRun | None:
@@ -103,17 +103,17 @@ class TaskRunner:
             await run.decided.wait()
         return run
 
-    async def change_waiting(self, task_id: int, step: TaskUpdate) -> Task | None:
+    async def change_waiting(self, task_id: int, update: TaskUpdate) -> Task | None:
         """Changes a task that no worker has. During the write it is out of the backlog, so that no worker takes it;
-        if the write fails it is put back. Raises what the step raises, NoSuchTask, and StorageUnavailable."""
-        entry = self._backlog.remove(task_id)
+        if the write fails it is put back. Raises what the update raises, NoSuchTask, and StorageUnavailable."""
+        waiting = self._backlog.remove(task_id)
         try:
-            task = await self._store.change(task_id, step)
+            task = await self._store.change(task_id, update)
             self._bookkeeping.ended(task)
             return task
         except BaseException:
-            if entry is not None:
-                self._backlog.add(entry, self._clock())
+            if waiting is not None:
+                self._backlog.add(waiting, self._clock())
                 self.dispatch()
             raise
 
@@ -170,7 +170,7 @@ class TaskRunner:
         rounds = run.new_among(ended.rounds)
         self._bookkeeping.tally.rounds += len(rounds)
         run.over = True
-        self.writer.write(run, lifecycle.reported(rounds, now), _last_step(run, ended, now))
+        self.writer.write(run, lifecycle.reported(rounds, now), _last_update(run, ended, now))
 
     def worker_died(self, task_id: int, reason: str) -> None:
         run = self._reported_run(task_id)
@@ -178,10 +178,10 @@ class TaskRunner:
             return
         run.over = True
         if self.stopping:
-            step = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
+            update = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
         else:
-            step = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
-        self.writer.write(run, step)
+            update = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
+        self.writer.write(run, update)
 
     def _reported_run(self, task_id: int) -> ActiveRun | None:
         """Returns the run that a report is about; None, and a line in the log, if no such run is under way."""
@@ -241,9 +241,9 @@ class TaskRunner:
 
     # Starting.
 
-    def _begin(self, entry: WaitingTask) -> None:
-        run = self.runs.add(entry)
-        order = self._orders.pop(entry.task)
+    def _begin(self, waiting: WaitingTask) -> None:
+        run = self.runs.add(waiting)
+        order = self._orders.pop(waiting.task)
         if order is not None:
             self._start(run, order)
         else:
@@ -280,7 +280,7 @@ class TaskRunner:
     def _put_back(self, run: ActiveRun) -> None:
         self.runs.remove(run)
         run.decided.set()
-        self._backlog.add(run.entry, self._clock())
+        self._backlog.add(run.waiting, self._clock())
         asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.dispatch)
 
     def _start(self, run: ActiveRun, order: Start) -> None:
@@ -328,7 +328,7 @@ def _entry(task: Task) -> WaitingTask:
     return WaitingTask(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
 
 
-def _last_step(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
+def _last_update(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
     """Returns how a task ends, or is interrupted, by the last report of its worker."""
     if ended.how == "returned":
         return lifecycle.returned(ended.result or "null", now)

@@ -586,12 +586,12 @@ async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
         view = pool.workers()[0]
         reason = "The job module flaky_jobs cannot be imported: RuntimeError: no cluster here"
         assert view.state == f"failed to start: {reason}"
-        assert pool._workers[0]._boot_delay_seconds == 0.04
+        assert pool._workers[0]._boot_backoff._next_seconds == 0.04
         assert pool.free_workers == 0
         cluster.touch()
         await told.until(lambda: pool.free_workers)
         assert pool.workers()[0].state == "idle"
-        assert pool._workers[0]._boot_delay_seconds == 0.01
+        assert pool._workers[0]._boot_backoff._next_seconds == 0.01
 
 
 async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(

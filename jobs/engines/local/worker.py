@@ -92,14 +92,11 @@ def run_task(order: Start, registry: Registry, pipe: ServerPipe) -> Ended:
     run = TaskRun(order, pipe)
     try:
         with memory_limited(order.memory_limit_mb):
-            run.rounds = registry.begin(order.job, json.loads(order.params), _checkpoint(order))
+            checkpoint = None if order.checkpoint is None else json.loads(order.checkpoint)
+            run.rounds = registry.begin(order.job, json.loads(order.params), checkpoint)
             return run.to_its_end()
     except BaseException as error:  # noqa: BLE001 - a job may raise anything, SystemExit too, and the worker lives on
         return run.raised(error)
-
-
-def _checkpoint(order: Start) -> dict[str, object] | None:
-    return None if order.checkpoint is None else json.loads(order.checkpoint)
 
 
 class TaskRun:
