@@ -57,7 +57,7 @@ class PlannedStep(Struct, frozen=True):
     `closes`: it will need a closing round, see `Chain`.
     """
 
-    step: Step
+    declared: Step
     description: str
     place: str
     rounds: int | None
@@ -79,7 +79,7 @@ def _planned(step: Step, number: int, total: int, registry: Registry) -> Planned
     place = f"{number} of {total}"
     try:
         return PlannedStep(
-            step=step,
+            declared=step,
             description=registry.describe(step.job, step.params),
             place=place,
             rounds=registry.rounds_of(step.job, step.params),
@@ -173,7 +173,7 @@ class Chain:
 
     def _run_step(self, step: PlannedStep, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, None]:
         is_saved = inner is not None
-        with closing(self._registry.begin(step.step.job, step.step.params, inner)) as rounds:
+        with closing(self._registry.begin(step.declared.job, step.declared.params, inner)) as rounds:
             while True:
                 try:
                     value = next(rounds)
