@@ -128,7 +128,7 @@ def broken_line(text: str) -> str | None:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The numbers and texts of those that say something; one that ends with a backslash goes on in the next."""
+    """Yields number and text of each line that is not empty or a comment, joined with the next after a backslash."""
     lines = enumerate(_BREAK.split(text), 1)
     for number, first in lines:
         line = first

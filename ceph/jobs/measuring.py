@@ -14,7 +14,7 @@ from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterError, ClusterRefused
 from ceph.images.findings import Findings, as_given, shown
 from ceph.images.listing import FAILED, NOT_PERMITTED
-from ceph.images.opener import FindMissing, Listed, ListImages, Measure, Missing, Piece
+from ceph.images.opener_messages import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.images.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.images.samples import Answer, group_of, sample_of
 from ceph.images.summary import error_of, in_bytes, message_of, output_of

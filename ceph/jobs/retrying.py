@@ -15,7 +15,8 @@ from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
-from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
+from ceph.images.opener import Opener
+from ceph.images.opener_messages import Answer, ListImages, Measure, Request
 from ceph.state import image_path
 from jobs import Pause, Round
 

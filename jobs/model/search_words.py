@@ -38,7 +38,8 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _FORMER_WORD = re.compile(r"[^\W_]+")
 _LONE_MARKS = re.compile(r"\A\W+")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_PART = re.compile(rf"[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|[^{_UNSPACED}]+")
+_PART = re.compile(rf"(?=\w)[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|(?:[^{_UNSPACED}]|(?=\W)[{_UNSPACED}])+")
+"""A run begins with a letter of such a script; a mark of it after another letter belongs to that letter's word."""
 _DOT_OF_I = re.compile("(i[\u0300-\u036f]*?)\u0307")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 """Variation selectors and fillers, besides the characters of category Cf."""

@@ -38,8 +38,7 @@ from tests.faults.support import (
     wait_for_end,
     wait_readable,
 )
-
-NEVER = "/nonexistent/never"
+from tests.support.made import NEVER
 
 
 def error_of(ended: Ended) -> dict[str, str]:

@@ -13,8 +13,6 @@ from tornado.web import Application
 from handlers.styles import StylesHandler
 from tests.support.service import ROOT
 
-pytestmark = pytest.mark.gen_test
-
 FOLDER = ROOT / "static" / "css"
 
 

@@ -1,4 +1,4 @@
-"""What commands do to accounts, beside a server or without one."""
+"""What commands do to accounts, beside a server or without one, and a clock for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from storage.sqlite.accounts import accounts_beside_server
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self):
+        self.now = 1_700_000_000_000
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += round(seconds * 1000)
 
 
 def do_beside_server(folder, method, **arguments):

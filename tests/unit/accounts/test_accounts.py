@@ -16,22 +16,11 @@ from accounts.token_key import make_key
 from jobs.errors import Conflict, NotFound, StartError
 from storage import sqlite
 from storage.sqlite.accounts import FileBesideServer
+from tests.support.accounts import Clock, run_in_own_loop
 from tests.support.accounts import do_beside_server as do
-from tests.support.accounts import run_in_own_loop
 
-NOW = 1_700_000_000_000
+NOW = Clock().now
 HOUR_SECONDS = 3600
-
-
-class Clock:
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, seconds):
-        self.now += round(seconds * 1000)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import asyncio
 from accounts.accounts import Accounts
 from accounts.expiry import SignInExpiry
 from storage import sqlite
-from tests.unit.accounts.test_signin import Clock
+from tests.support.accounts import Clock
 
 
 class House:

@@ -249,10 +249,12 @@ async def test_a_refusal_before_the_body_leaves_the_connection_open(size):
 async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still_comes(said):
     async with a_server() as server:
         reader, writer = await connected(server, b"POST /refuses HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n\r\n")
-        for _ in range(20):
-            writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
-            await writer.drain()
-        head, body = await answer_of(reader)
+        answer = asyncio.create_task(answer_of(reader))
+        with suppress(ConnectionError):  # who has the answer may be cut off before all is sent
+            for _ in range(20):
+                writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                await writer.drain()
+        head, body = await answer
 
         assert (head[:12], body) == (b"HTTP/1.1 401", b"no")
         assert b"connection: close" in head.lower()

@@ -62,9 +62,11 @@ def a_target(begin=8, target=64, **changed):
     return replace(target, **changed)
 
 
-def observed(at=0.0, pool=None, told=None, **changed):
+def observed(at=0.0, pool=None, reported=None, **changed):
     pool = pool or a_pool()
-    return Observation(at_seconds=at, pool=pool, states=states(pool.pg_num) if told is None else told, **changed)
+    return Observation(
+        at_seconds=at, pool=pool, states=states(pool.pg_num) if reported is None else reported, **changed
+    )
 
 
 def in_place(at=0.0, **changed):
@@ -176,13 +178,13 @@ def test_a_moment_out_of_place_begins_the_time_anew():
 @pytest.mark.parametrize(
     "look",
     [
-        observed(pool=a_pool(64, pgp_num=63), told=states(64)),
-        observed(pool=a_pool(64, pg_num_pending=63), told=states(64)),
-        observed(pool=a_pool(64, pgp_num_target=60), told=states(64)),
+        observed(pool=a_pool(64, pgp_num=63), reported=states(64)),
+        observed(pool=a_pool(64, pg_num_pending=63), reported=states(64)),
+        observed(pool=a_pool(64, pgp_num_target=60), reported=states(64)),
         observed(pool=a_pool(32, target=32)),
-        observed(pool=a_pool(64), told=states(63)),
-        observed(pool=a_pool(64), told=states(64, unknown=1)),
-        observed(pool=a_pool(64), told=states(63, unknown=1)),
+        observed(pool=a_pool(64), reported=states(63)),
+        observed(pool=a_pool(64), reported=states(64, unknown=1)),
+        observed(pool=a_pool(64), reported=states(63, unknown=1)),
         Observation(at_seconds=0, pool=a_pool(64), states=None),
     ],
 )
@@ -191,9 +193,9 @@ def test_a_pool_is_not_in_place_while_anything_is_not(look):
 
 
 def test_a_pg_that_is_scrubbed_is_clean():
-    assert observed(pool=a_pool(64), told=PgStates({"active+clean": 63, "active+clean+scrubbing+deep": 1})).has_arrived(
-        64
-    )
+    assert observed(
+        pool=a_pool(64), reported=PgStates({"active+clean": 63, "active+clean+scrubbing+deep": 1})
+    ).has_arrived(64)
 
 
 def test_old_states_begin_no_arrival_and_end_no_wait():
@@ -251,7 +253,7 @@ def test_a_manager_that_falls_silent_and_comes_back_has_moved_nothing():
     silent = Observation(at_seconds=10, pool=a_pool(), states=None)
 
     assert progress_after(observed(0), silent, observed(20)).still_seconds() == 20
-    assert progress_after(observed(0), silent, observed(20, told=states(7))).still_seconds() == 0
+    assert progress_after(observed(0), silent, observed(20, reported=states(7))).still_seconds() == 0
 
 
 @given(round_seconds=st.floats(0.1, 60), still=st.floats(0, 1e6), longer=st.floats(0, 1e6))
@@ -268,15 +270,15 @@ def test_looks_become_rarer_the_longer_nothing_moves_and_never_rarer_than_that(r
 @pytest.mark.parametrize(
     ("target", "observation", "expected"),
     [
-        (a_target(), observed(pool=a_pool(40, 22), told=states(18)), "PGs 40 of 64, placed 22 of 64, clean 18"),
+        (a_target(), observed(pool=a_pool(40, 22), reported=states(18)), "PGs 40 of 64, placed 22 of 64, clean 18"),
         (a_target(), Observation(at_seconds=0, pool=a_pool(40, 22)), "PGs 40 of 64, placed 22 of 64, clean unknown"),
         (
             a_target(64, 16),
-            observed(pool=a_pool(41, 40, 16), told=states(39)),
+            observed(pool=a_pool(41, 40, 16), reported=states(39)),
             "PGs 41 down to 16, placed 40 down to 16, clean 39",
         ),
-        (a_target(8, 8), observed(pool=a_pool(8, target=8), told=states(5, unknown=3)), "PGs 8 of 8, clean 5"),
-        (a_target(8, 8), observed(pool=a_pool(8, 7, 8), told=states(8)), "PGs 8 of 8, placed 7 of 8, clean 8"),
+        (a_target(8, 8), observed(pool=a_pool(8, target=8), reported=states(5, unknown=3)), "PGs 8 of 8, clean 5"),
+        (a_target(8, 8), observed(pool=a_pool(8, 7, 8), reported=states(8)), "PGs 8 of 8, placed 7 of 8, clean 8"),
     ],
     ids=["grows", "no manager", "shrinks", "new", "placement apart"],
 )
@@ -304,9 +306,9 @@ def test_the_message_says_for_how_long_nothing_has_moved_and_why():
     [
         (observed(), "the cluster does not say why"),
         (observed(manager_error="the mgr did not answer within 5 s"), "the mgr did not answer within 5 s"),
-        (observed(told=states(5, unknown=3, peering=1)), "3 PGs unknown, 1 PG peering"),
+        (observed(reported=states(5, unknown=3, peering=1)), "3 PGs unknown, 1 PG peering"),
         (
-            observed(checks=[SLOW, OSD_DOWN], told=states(7, stale=1)),
+            observed(checks=[SLOW, OSD_DOWN], reported=states(7, stale=1)),
             "1 osds down (OSD_DOWN); 1 PG stale; 3 slow ops (SLOW_OPS)",
         ),
         (observed(checks=[ODD]), "the cluster does not say why"),

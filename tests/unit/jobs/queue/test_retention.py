@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import pytest
@@ -85,9 +84,9 @@ def sleeps(monkeypatch):
     return seconds
 
 
-def run(store, settings, pause=None):
+async def run(store, settings, pause=None):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, store, settings, pause or RetentionPause(None), clock=lambda: NOW).run())
+        await Retention(store, store, settings, pause or RetentionPause(None), clock=lambda: NOW).run()
 
 
 @pytest.mark.parametrize(
@@ -103,22 +102,22 @@ def run(store, settings, pause=None):
         (RetentionSettings(100_000 / DAY_MS, 0, 0), {}, 100),
     ],
 )
-def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
-    run(ForgettingStore(first_due), settings)
+async def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
+    await run(ForgettingStore(first_due), settings)
 
     assert sleeps == pytest.approx([seconds] * 5)
 
 
-def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
+async def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, FOR_EVER, RetentionPause(None), clock=lambda: NOW).forget())
+    await Retention(store, store, FOR_EVER, RetentionPause(None), clock=lambda: NOW).forget()
 
     assert [asked[0] for asked in store.asked] == ["tidy", "forget_keys", "forget_minutes"]
 
 
-def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
+async def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, store, RetentionSettings(1, 2, 3), RetentionPause(None), clock=lambda: NOW).forget())
+    await Retention(store, store, RetentionSettings(1, 2, 3), RetentionPause(None), clock=lambda: NOW).forget()
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
@@ -135,24 +134,24 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
 
 
 @pytest.mark.parametrize("settings", [RetentionSettings(0, 365, 30), RetentionSettings(90, 0, 30)])
-def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
+async def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, settings, RetentionPause(None), clock=lambda: NOW).forget())
+    await Retention(store, store, settings, RetentionPause(None), clock=lambda: NOW).forget()
 
     assert store.count("forget_results") == 0
 
 
-def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
+async def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
     store = ForgettingStore(full=3)
-    run(store, FOR_EVER)
+    await run(store, FOR_EVER)
 
     assert sleeps == [2, 4, 8, 3600, 3600]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
 
 
-def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
+async def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
     store = ForgettingStore(full=1)
-    run(store, FOR_EVER)
+    await run(store, FOR_EVER)
 
     assert store.count("tidy") == 5
 
@@ -168,18 +167,18 @@ class SetPause(RetentionPause):
         return self._left[0] if len(self._left) == 1 else self._left.pop(0)
 
 
-def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
+async def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
     store = ForgettingStore(rows=1)
-    run(store, RetentionSettings(1, 2, 3), SetPause(5000))
+    await run(store, RetentionSettings(1, 2, 3), SetPause(5000))
 
     assert {asked[0] for asked in store.asked} == {"store_pause"}
     assert ("store_pause", 5000) in store.asked
     assert sleeps == [6] * 5
 
 
-def test_when_the_rest_is_over_it_goes_on(sleeps):
+async def test_when_the_rest_is_over_it_goes_on(sleeps):
     store = ForgettingStore()
-    run(store, RetentionSettings(1, 2, 3), SetPause(5000, 5000, 5000, 0))
+    await run(store, RetentionSettings(1, 2, 3), SetPause(5000, 5000, 5000, 0))
 
     assert [asked for asked in store.asked if asked[0] == "store_pause"] == [("store_pause", 5000), ("store_pause", 0)]
     assert store.count("remove_due") > 0
