@@ -7,145 +7,24 @@ import configparser
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from ipaddress import ip_network
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
-from msgspec import Meta
-
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
+from handlers.settings import LimitSettings, MonitoringSettings, ServerSettings
 from jobs.definition.expected import shown
 from jobs.definition.params import Origins, parameters_of, read_section, unknown
-from jobs.definition.registry import RunLimits
+from jobs.definition.registry import Registry, RunLimits
+from jobs.definition.settings import JobsSettings
+from jobs.engines.local.settings import PoolSettings
 from jobs.errors import ConfigError
-
-if TYPE_CHECKING:
-    from jobs.definition.registry import Registry
+from jobs.queue.retention import RetentionSettings
+from logs import LogSettings
+from storage.settings import StorageSettings
 
 DEFAULT_FILE = Path(__file__).with_name("config.ini")
-
-Days = Annotated[float, Meta(ge=0, le=36_500)]
-Seconds = Annotated[float, Meta(ge=0, le=604_800)]
-Origin = Annotated[
-    str,
-    Meta(pattern=r"^https?://[^/\s?#@]+$", extra={"words": "an origin like https://hourglass.example.org"}),
-]
-
-
-class Network:
-    """An address, or a network of them."""
-
-    def __init__(self, text: str) -> None:
-        self._network = ip_network(text)
-
-    def __contains__(self, address: object) -> bool:
-        return address in self._network
-
-    def __str__(self) -> str:
-        return str(self._network.network_address if self._network.num_addresses == 1 else self._network)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Network) and self._network == other._network
-
-    def __hash__(self) -> int:
-        return hash(self._network)
-
-
-Proxy = Annotated[Network, Meta(extra={"words": "an address or a network like 192.0.2.0/24"})]
-ModuleName = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$", extra={"words": "a Python module's name"})]
-
-
-@dataclass(frozen=True)
-class Server:
-    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 8765
-    grace_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10
-    trusted_origins: tuple[Origin, ...] = ()
-    behind_proxy: bool = False
-    trusted_proxies: tuple[Proxy, ...] = (Network("127.0.0.0/8"), Network("::1"))
-
-
-@dataclass(frozen=True)
-class Storage:
-    """`data_dir` is absolute once the configuration is read."""
-
-    data_dir: Annotated[Path, Meta(extra={"words": "a directory"})] = Path("data")
-
-
-@dataclass(frozen=True)
-class Workers:
-    """A limit of 0 is none."""
-
-    count: Annotated[int, Meta(ge=1, le=256)] = 2
-    round_timeout_seconds: Seconds = 0
-    memory_limit_mb: Annotated[int, Meta(ge=0, le=16_777_216)] = 0
-    tasks_per_worker: Annotated[int, Meta(ge=0, le=1_000_000)] = 1000
-    max_worker_deaths: Annotated[int, Meta(ge=0, le=1000)] = 3
-
-
-@dataclass(frozen=True)
-class Jobs:
-    modules: tuple[ModuleName, ...] = ()
-
-
-@dataclass(frozen=True)
-class Auth:
-    session_days: Annotated[int, Meta(ge=1, le=36_500)] = 14
-    wrong_passwords: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
-    lockout_seconds: Seconds = 60
-    basic_seconds: Seconds = 60
-
-
-@dataclass(frozen=True)
-class Retention:
-    """0 is for ever, and all."""
-
-    finished_days: Days = 90
-    failed_days: Days = 365
-    changes_days: Days = 30
-    rounds_per_task: Annotated[int, Meta(ge=0, le=2**53)] = 100_000
-    rounds_mb_per_task: Annotated[int, Meta(ge=0, le=2**32)] = 256
-
-
-@dataclass(frozen=True)
-class Monitoring:
-    """Which of the addresses for monitoring want a sign-in."""
-
-    sign_in: tuple[Literal["health", "ready", "metrics"], ...] = ("metrics",)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds what clients may cost. `connections` = 0: as many as the descriptors of the process allow."""
-
-    connections: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    websockets: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
-    websockets_per_user: Annotated[int, Meta(ge=1, le=1_000_000)] = 1500
-    waiting_calls: Annotated[int, Meta(ge=1, le=1_000_000)] = 2000
-    waiting_calls_per_user: Annotated[int, Meta(ge=1, le=1_000_000)] = 1500
-    bodies_mb: Annotated[int, Meta(ge=2, le=65_536)] = 32
-    answers_mb: Annotated[int, Meta(ge=8, le=65_536)] = 64
-    read_seconds: Annotated[float, Meta(ge=0.1, le=3600)] = 10
-
-
-@dataclass(frozen=True)
-class Log:
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["text", "json"] = "text"
-
-
-CORE_SECTIONS: Mapping[str, type] = {
-    "server": Server,
-    "storage": Storage,
-    "workers": Workers,
-    "jobs": Jobs,
-    "auth": Auth,
-    "retention": Retention,
-    "monitoring": Monitoring,
-    "limits": Limits,
-    "log": Log,
-}
 
 CLUSTER_SECTION = re.compile(r'ceph "([\w-]+)"')
 """The section of a Ceph cluster: `[ceph "main"]`. There may be several."""
@@ -156,17 +35,20 @@ Texts = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Config:
-    """All settings. Those of jobs are still texts, since only the registry knows their types."""
+    """All settings: a field for each section of config.ini, and the sections whose names are not known beforehand.
 
-    server: Server
-    storage: Storage
-    workers: Workers
-    modules: tuple[str, ...]
-    auth: Auth
-    retention: Retention
-    monitoring: Monitoring
-    limits: Limits
-    log: Log
+    Those of jobs are still texts, since only the registry knows their types.
+    """
+
+    server: ServerSettings
+    storage: StorageSettings
+    workers: PoolSettings
+    jobs: JobsSettings
+    auth: AuthSettings
+    retention: RetentionSettings
+    monitoring: MonitoringSettings
+    limits: LimitSettings
+    log: LogSettings
     clusters: Mapping[str, ClusterSettings]
     job_sections: Mapping[str, Mapping[str, str]]
     origins: Origins
@@ -189,6 +71,12 @@ class Config:
         if section.split()[:1] == ["ceph"]:
             return f'{where}: expected a name in quotes, of letters, digits, _ and -, as in [ceph "main"]'
         return f"{where}: {unknown('section', section, [*CORE_SECTIONS, *jobs])}"
+
+
+CORE_SECTIONS: Mapping[str, type] = {
+    name: type_ for name, type_ in get_type_hints(Config).items() if isinstance(type_, type) and is_dataclass(type_)
+}
+"""The sections that are always there, with the dataclasses of their settings."""
 
 
 # The command line
@@ -245,7 +133,7 @@ def config_from(options: argparse.Namespace) -> Config:
 
     data_dir = absolute("storage", "data_dir", config.storage.data_dir)
     clusters = {name: _with_absolute_paths(name, one, absolute) for name, one in config.clusters.items()}
-    return replace(config, storage=Storage(data_dir), clusters=clusters)
+    return replace(config, storage=StorageSettings(data_dir), clusters=clusters)
 
 
 def _with_absolute_paths(
@@ -281,28 +169,14 @@ def _split_setting(setting: str) -> tuple[str, str, str]:
 
 
 def _config(texts: Texts, origins: Origins) -> Config:
+    sections: dict[str, Any] = {name: _section(type_, name, texts, origins) for name, type_ in CORE_SECTIONS.items()}
+    clusters = {name: found[1] for name in texts if (found := CLUSTER_SECTION.fullmatch(name))}
     return Config(
-        server=_section(Server, "server", texts, origins),
-        storage=_section(Storage, "storage", texts, origins),
-        workers=_section(Workers, "workers", texts, origins),
-        modules=_section(Jobs, "jobs", texts, origins).modules,
-        auth=_section(Auth, "auth", texts, origins),
-        retention=_section(Retention, "retention", texts, origins),
-        monitoring=_section(Monitoring, "monitoring", texts, origins),
-        limits=_section(Limits, "limits", texts, origins),
-        log=_section(Log, "log", texts, origins),
-        clusters={
-            found[1]: _section(ClusterSettings, name, texts, origins)
-            for name in texts
-            if (found := CLUSTER_SECTION.fullmatch(name))
-        },
-        job_sections={name: one for name, one in texts.items() if not _is_core(name)},
+        **sections,
+        clusters={cluster: _section(ClusterSettings, name, texts, origins) for name, cluster in clusters.items()},
+        job_sections={name: one for name, one in texts.items() if name not in CORE_SECTIONS and name not in clusters},
         origins=origins,
     )
-
-
-def _is_core(section: str) -> bool:
-    return section in CORE_SECTIONS or CLUSTER_SECTION.fullmatch(section) is not None
 
 
 SectionType = TypeVar("SectionType")

@@ -13,11 +13,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Literal, cast
 
+Level = Literal["debug", "info", "warning", "error"]
 Style = Literal["text", "json"]
+
+
+@dataclass(frozen=True)
+class LogSettings:
+    """What config.ini says of log lines: [log]."""
+
+    level: Level = "info"
+    format: Style = "text"
+
 
 MOST_MESSAGE_CHARACTERS = 8_000
 MOST_EXCEPTION_CHARACTERS = 32_000

@@ -16,7 +16,7 @@ _HASHER = PasswordHasher()
 
 
 def check_password(password: str) -> None:
-    """Raises InvalidInput where it cannot be a password."""
+    """Raises InvalidInput if it cannot be a password."""
     if not can_be_password(password):
         raise InvalidInput(
             f"password: expected a text of 1 to {LONGEST_PASSWORD_CHARACTERS} characters, got {len(password)}"
@@ -26,13 +26,13 @@ def check_password(password: str) -> None:
 
 
 def hash_password(password: str) -> str:
-    """What is stored of a password. Raises InvalidInput where it cannot be one."""
+    """Returns what is stored of a password. Raises InvalidInput if it cannot be one."""
     check_password(password)
     return _HASHER.hash(password)
 
 
 def verify(password_hash: str, password: str) -> bool:
-    """Whether that is the password of the hash."""
+    """Returns whether that is the password of the hash."""
     if not can_be_password(password):
         return False
     try:
@@ -42,25 +42,22 @@ def verify(password_hash: str, password: str) -> bool:
 
 
 def can_be_password(password: str) -> bool:
-    """Whether it can be one at all; if not, there is no hash that it could fit."""
+    """Returns whether it can be a password at all; if not, there is no hash that it could match."""
     return 1 <= len(password) <= LONGEST_PASSWORD_CHARACTERS and _is_text(password)
 
 
 def _is_text(password: str) -> bool:
-    """A lone surrogate is a character of Python, but of no text."""
+    """Returns whether it has no lone surrogates, which are characters in Python, but in no text."""
     return not any("\ud800" <= character <= "\udfff" for character in password)
 
 
 def _hash_of_nothing() -> str:
-    """Random bytes in the form of a hash: verified at the same cost, and by no password."""
-    salt, digest = (_base64(secrets.token_bytes(count)) for count in (_HASHER.salt_len, _HASHER.hash_len))
+    """Returns random bytes in the form of a hash: verifying costs the same, and no password matches."""
+    lengths = (_HASHER.salt_len, _HASHER.hash_len)
+    salt, digest = (b64encode(secrets.token_bytes(length)).decode().rstrip("=") for length in lengths)
     costs = f"m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
 
 
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode().rstrip("=")
-
-
 NOBODY = _hash_of_nothing()
-"""To be verified for an unknown name, so that it takes as long as a known one."""
+"""Verified for an unknown name, so that it takes as long as a known one."""

@@ -1,6 +1,6 @@
-"""By this bell a command tells the running server that accounts have changed, and hears that it is in force.
+"""The socket on which a command tells the running server that accounts have changed, and waits until that is in force.
 
-To connect is to ring; the server answers with one byte when it has acted.
+Connecting is the message; the server answers with one byte when it has acted.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ BACKLOG = 128
 PAUSE_SECONDS = 0.1
 DONE = b"!"
 
-OnRing = Callable[[], Awaitable[None]]
+OnNotify = Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def listen(data_dir: Path, on_ring: OnRing) -> AsyncIterator[None]:
-    """Calls `on_ring` for each ring, one at a time, and answers when it has returned.
+async def listen(data_dir: Path, on_notify: OnNotify) -> AsyncIterator[None]:
+    """Calls `on_notify` for each notification, one at a time, and answers when it has returned.
 
-    Calls it once at the beginning too: whoever rang before found nobody. Raises StartError.
+    Calls it once at the beginning too, since commands may have changed something before. Raises StartError.
     """
-    with _path(data_dir) as path, closing(_hang(path, data_dir)) as bell:
-        answering = asyncio.create_task(_answer_all(bell, on_ring))
+    with _path(data_dir) as path, closing(_bind(path, data_dir)) as listening:
+        answering = asyncio.create_task(_answer_all(listening, on_notify))
         try:
-            await on_ring()
+            await on_notify()
             yield
         finally:
             with suppress(FileNotFoundError):
@@ -45,12 +45,12 @@ async def listen(data_dir: Path, on_ring: OnRing) -> AsyncIterator[None]:
             await asyncio.wait([answering])
 
 
-def ring(data_dir: Path) -> bool:
-    """Whether a server runs, which has acted then. Raises HourglassError where one runs but does not answer."""
-    with _path(data_dir) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as bell:
+def notify(data_dir: Path) -> bool:
+    """Returns whether a server is running; it has acted then. Raises HourglassError if one runs but does not answer."""
+    with _path(data_dir) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         try:
-            _connect(bell, path)
-            answer = bell.recv(len(DONE))
+            _connect(client, path)
+            answer = client.recv(len(DONE))
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         except OSError as error:
@@ -60,12 +60,12 @@ def ring(data_dir: Path) -> bool:
     return True
 
 
-def _connect(bell: socket.socket, path: str) -> None:
-    """Connects and leaves the rest of the patience for the answer."""
+def _connect(client: socket.socket, path: str) -> None:
+    """Connects, and leaves the rest of the time limit for the answer."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    bell.settimeout(PATIENCE_SECONDS)
-    bell.connect(path)
-    bell.settimeout(max(deadline - time.monotonic(), 0.001))
+    client.settimeout(PATIENCE_SECONDS)
+    client.connect(path)
+    client.settimeout(max(deadline - time.monotonic(), 0.001))
 
 
 def _unanswered(reason: str) -> HourglassError:
@@ -76,7 +76,7 @@ def _unanswered(reason: str) -> HourglassError:
 
 @contextmanager
 def _path(data_dir: Path) -> Iterator[str]:
-    """A path of a few characters, however deep the directory lies: a socket's may have 107."""
+    """Yields a short path, however deep the directory lies: a socket's may have 107 characters."""
     descriptor = os.open(data_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{descriptor}/{NAME}"
@@ -84,37 +84,37 @@ def _path(data_dir: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _hang(path: str, data_dir: Path) -> socket.socket:
-    """The socket, in place of one that a killed server has left."""
-    bell = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+def _bind(path: str, data_dir: Path) -> socket.socket:
+    """Returns the socket, in place of one that a killed server has left."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         with suppress(FileNotFoundError):
             os.unlink(path)
-        os.fchmod(bell.fileno(), 0o600)  # before bind, which gives the file this mode: no moment open to others
-        bell.bind(path)
-        bell.listen(BACKLOG)
+        os.fchmod(listening.fileno(), 0o600)  # before bind, which gives the file this mode: no moment open to others
+        listening.bind(path)
+        listening.listen(BACKLOG)
     except OSError as error:
-        bell.close()
+        listening.close()
         raise StartError(
             f"[storage] data_dir: expected a directory that can hold a socket, got {data_dir} ({error.strerror})"
         ) from error
-    return bell
+    return listening
 
 
-async def _answer_all(bell: socket.socket, on_ring: OnRing) -> None:
+async def _answer_all(listening: socket.socket, on_notify: OnNotify) -> None:
     while True:
         try:
-            await _answer_one(bell, on_ring)
+            await _answer_one(listening, on_notify)
         except Exception:
-            # Unanswered, the command says so; the next ring may go better. Out of descriptors, it must not spin.
+            # Unanswered, the command says so; the next one may succeed. Without free descriptors, it must not spin.
             log.exception("a change of accounts was not taken up")
             await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _answer_one(bell: socket.socket, on_ring: OnRing) -> None:
+async def _answer_one(listening: socket.socket, on_notify: OnNotify) -> None:
     loop = asyncio.get_running_loop()
-    connection, _ = await loop.sock_accept(bell)
+    connection, _ = await loop.sock_accept(listening)
     with connection:
-        await on_ring()
+        await on_notify()
         with suppress(ConnectionError):
             await loop.sock_sendall(connection, DONE)

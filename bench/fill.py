@@ -24,7 +24,7 @@ from jobs.clock import DAY_MS, wall_clock
 from jobs.model.lifecycle import Change
 from jobs.model.search_words import split_words
 from jobs.model.task import RoundRecord, Status, Task
-from storage.sqlite.database import connect, prepare_database
+from storage.sqlite.opening import connect, prepare_database
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import stored_bytes
 

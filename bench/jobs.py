@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 
 @job(description="Nothing")

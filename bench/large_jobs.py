@@ -22,8 +22,8 @@ from ceph.jobs import measuring, pool_pgs, rbd_performance
 from ceph.jobs.following import Observer
 from ceph.pools import PoolRef, get_pool
 from ceph.settings import ClusterSettings
+from jobs import Pause
 from jobs.definition.limits import MOST_CHECKPOINT_BYTES, MOST_RESULT_BYTES, checked_result, checked_round
-from jobs.definition.registry import Pause
 
 LOOKS = 30
 LIMIT_SECONDS = 1.0
@@ -39,7 +39,7 @@ def measure_looks(conf: str) -> list[Row]:
     """What a round of `pool_pgs` takes besides its pause."""
     with Cluster(ClusterSettings(conf=conf)) as cluster:
         pool = get_pool(cluster, PoolRef(None, LARGE_POOL))
-        observer = Observer(cluster, pool_pgs.course_of(pool, pool.pg_num))
+        observer = Observer(cluster, pool_pgs.target_of(pool, pool.pg_num))
         taken = [_seconds_of_look(observer) for _ in range(LOOKS)]
     what = f"a look at a pool of {pool.pg_num:,} PGs by `pool_pgs`"
     return [
@@ -50,7 +50,7 @@ def measure_looks(conf: str) -> list[Row]:
 
 def _seconds_of_look(observer: Observer) -> float:
     began = time.perf_counter()
-    observer.look()
+    observer.observe()
     return time.perf_counter() - began
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from bench.figures import Row
@@ -28,9 +29,9 @@ async def _measure(conf: Path) -> list[Row]:
     watch.start()
     try:
         await _read(watch, WARM_READS)
-        before = _threads_and_bytes(watch)
+        before = _threads_and_bytes()
         await _read(watch, READS)
-        after = _threads_and_bytes(watch)
+        after = _threads_and_bytes()
         sizes = {
             "the state with all pools": len(encode(StateRead(0, (await watch.state.get()).value))),
             "all images": len(encode(ImagesRead(0, (await watch.images.get()).value))),
@@ -45,10 +46,17 @@ async def _read(watch: ClusterWatch, times: int) -> None:
         await asyncio.gather(watch.state.get(fresh=True), watch.images.get(fresh=True))
 
 
-def _threads_and_bytes(watch: ClusterWatch) -> tuple[int, int]:
-    assert watch.reader_pid
-    threads = len(list(Path(f"/proc/{watch.reader_pid}/task").iterdir()))
-    return threads, pss_bytes(watch.reader_pid)
+def _threads_and_bytes() -> tuple[int, int]:
+    pid = _reader_pid()
+    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    return threads, pss_bytes(pid)
+
+
+def _reader_pid() -> int:
+    """Returns the process id of the one child that multiprocessing has spawned."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    (pid,) = (int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes())
+    return pid
 
 
 def _memory_row(before: tuple[int, int], after: tuple[int, int]) -> Row:

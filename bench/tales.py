@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jobs.clock import DAY_MS
 from jobs.model import lifecycle
-from jobs.model.lifecycle import Step
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import RoundRecord
 from jobs.store import Draft
 
@@ -30,7 +30,7 @@ class Tale(Struct, frozen=True):
     """A task as it was asked for, and what happened to it, step by step."""
 
     draft: Draft
-    steps: tuple[Step, ...]
+    steps: tuple[TaskUpdate, ...]
 
 
 class _Times(Struct, frozen=True):
@@ -97,7 +97,7 @@ _JOBS: tuple[Callable[[random.Random], Made], ...] = (_test_task, _growth, _perf
 """None but test_task is the name of a job that ships: results of those are read for more than the page."""
 
 
-def _steps(chance: random.Random, times: _Times) -> tuple[Step, ...]:
+def _steps(chance: random.Random, times: _Times) -> tuple[TaskUpdate, ...]:
     """Nine in ten finish; of those that are aborted every second one has not begun."""
     ending = chance.random()
     if ending < 0.02:
@@ -111,7 +111,7 @@ def _steps(chance: random.Random, times: _Times) -> tuple[Step, ...]:
     return (*begin, lifecycle.returned(str(chance.randrange(1000)), times.ended))
 
 
-def _rounds(chance: random.Random, times: _Times) -> tuple[Step, ...]:
+def _rounds(chance: random.Random, times: _Times) -> tuple[TaskUpdate, ...]:
     """All rounds of a task are reported at once, as the short ones of the service are."""
     if chance.random() >= SHARE_WITH_ROUNDS:
         return ()

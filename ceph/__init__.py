@@ -1,4 +1,4 @@
-"""Ceph clusters, as jobs and handlers need them: handles with time limits, errors in words, what a pool is doing.
+"""Ceph clusters, for jobs and handlers: connections with time limits, readable errors, the progress of pools, images.
 
-`rados` and `rbd` come from the distribution and are imported where a handle is made, never in the server process.
+`rados` and `rbd` come from the distribution. They are imported where a handle is made, never in the server process.
 """

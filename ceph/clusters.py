@@ -4,77 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from ceph.connection import bindings
-from ceph.connection.answers import understood
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster, fsid_in_conf
-from ceph.connection.query_budget import Questions, questions_path
+from ceph.connection.query_budget import QueryBudget, query_budget_path
 from ceph.connection.trial import proven
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.pool_changes.progress import pause_seconds
 from ceph.settings import ClusterSettings
-from ceph.state import Pool
-from jobs.definition.registry import Pause, Provided, Registry, Round
-from jobs.errors import InvalidInput, NotFound
+from jobs import Pause, Registry, Resource, Round
 
-AGAIN_AFTER_SECONDS = 1.0
+RETRY_AFTER_SECONDS = 1.0
 LONGEST_REFUSAL_SECONDS = 300.0
-"""So long a task waits for a key or a conf file that is being replaced."""
+"""How long a task waits for a key or a conf file that is being replaced."""
 Answer = TypeVar("Answer")
 
 
-class PoolsOfServer(Protocol):
-    """What the server knows of pools, and can ask for. A pool is named by its name (text) or by its id."""
+class Clusters(Resource):
+    """The clusters that a job may reach.
 
-    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """Asks the cluster now; None if there is no such pool. Raises NotFound for a cluster that there is not, and
-        ClusterError."""
-
-    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """The pool as it was last read; None if it was not."""
-
-
-class Clusters(Provided):
-    """A job that has a parameter of this type gets the clusters that it may reach.
-
-    `pools` is of the server alone, where tasks are created and described. In `data_dir` the workers of a server note
-    what they have asked.
+    `data_dir` is the directory in which the workers of a server record what they have asked managers.
     """
 
-    def __init__(
-        self,
-        settings: Mapping[str, ClusterSettings] | None = None,
-        pools: PoolsOfServer | None = None,
-        data_dir: str | None = None,
-    ) -> None:
+    def __init__(self, settings: Mapping[str, ClusterSettings] | None = None, data_dir: str | None = None) -> None:
         self.settings = settings or {}
-        self._pools = pools
         self._data_dir = data_dir
 
-    def questions(self, fsid: str) -> Questions:
-        """Returns what bounds the questions to the manager of a cluster, of all workers together."""
-        return Questions(questions_path(self._data_dir, fsid) if self._data_dir else None)
-
-    async def find_pool(self, fsid: str, pool: str | int) -> Pool:
-        """The pool as it is now. Only in the server. Raises InvalidInput, by the parameters `fsid` and `pool`, if there
-        is none, and ClusterUnavailable."""
-        assert self._pools is not None
-        try:
-            found = await self._pools.find_pool(fsid, pool)
-        except NotFound as error:
-            raise InvalidInput(errors={"fsid": [str(error)]}) from error
-        if found is None:
-            hint = "; an id is a number without quotes" if isinstance(pool, str) and pool.isdecimal() else ""
-            raise InvalidInput(errors={"pool": [f"there is no pool {pool} in cluster {fsid}{hint}"]})
-        return found
-
-    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """The pool as it was last read; None in a worker, and if it was not read."""
-        return self._pools.last_read_pool(fsid, pool) if self._pools else None
+    def query_budget(self, fsid: str) -> QueryBudget:
+        """Returns the limit on what all workers together ask the manager of a cluster."""
+        return QueryBudget(query_budget_path(self._data_dir, fsid) if self._data_dir else None)
 
     def unavailable_because(self) -> str | None:
-        """Why no job can reach a cluster here; None where one may. Asks no cluster."""
+        """Returns why no job can reach a cluster here, or None if one may. Asks no cluster."""
         if self.settings:
             return bindings.missing()
         return 'no cluster is configured: name one in config.ini, as in [ceph "main"] conf = /etc/ceph/ceph.conf'
@@ -83,8 +46,8 @@ class Clusters(Provided):
         """Returns a connection, to be closed. Raises ClusterError if that cluster is not configured or not reached.
 
         A cluster is the one that it says it is. The conf files only say whom to ask first: those that name the fsid,
-        then those that name none, then those that name another one, mistakenly perhaps. librados reads no file here
-        by which no cluster was reached before, in another process.
+        then those that name none, then those that name another one, perhaps by mistake. librados only reads files here
+        by which another process has reached a cluster.
         """
         failures: list[ClusterError] = []
         others: list[str] = []
@@ -113,37 +76,38 @@ class Clusters(Provided):
 
 
 def unidentified(name: str, error: ClusterError, configured: int) -> ClusterError:
-    """The failure of a cluster of which nobody knows which it is, for whoever asks for one by its fsid."""
+    """Returns the error for a caller who asked for a cluster by its fsid, if one that failed may be that cluster."""
     if configured == 1 or not isinstance(error, ClusterUnavailable):
         return error
-    return ClusterUnavailable(f"the cluster {name} of config.ini does not say which it is: {error.words}", error.errno)
+    return ClusterUnavailable(f"the cluster {name} of config.ini does not say which it is: {error.text}", error.errno)
 
 
 def why_unavailable(registry: Registry) -> str | None:
-    """For `@job(unavailable_because=…)` of jobs that need a cluster."""
-    return registry.provided(Clusters).unavailable_because()
+    """Returns why jobs that need a cluster cannot run, for `@job(unavailable_because=…)`."""
+    return registry.resource(Clusters).unavailable_because()
 
 
-def trying_again(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:
-    """Calls `ask` until the cluster answers, and returns its result: each silence is a round that says so, like `last`.
+def retry_while_silent(ask: Callable[[], Answer], last: Round | None = None) -> Generator[Round | Pause, None, Answer]:
+    """Calls `ask` until the cluster answers, and returns its result.
 
-    A task outlives a monitor that hangs, and asks less often the longer that lasts. What the cluster refuses is raised.
-    So is a key or a conf file that is wrong; if the cluster was reached before, five minutes later.
+    Each timeout yields a round like `last` whose message says that the cluster does not answer. So a task outlives a
+    monitor that hangs, and asks less often the longer that lasts. Raises what the cluster refuses. A wrong key or conf
+    file is raised as well, after five minutes if the cluster was reached before.
     """
     began_at = time.monotonic()
     while True:
         try:
-            with understood():
+            with checked_answers():
                 return ask()
         except ClusterUnavailable as error:
             if not may_pass(error, began_at):
                 raise
             yield _silent(error, last or Round())
-            yield Pause(pause_seconds(AGAIN_AFTER_SECONDS, time.monotonic() - began_at))
+            yield Pause(pause_seconds(RETRY_AFTER_SECONDS, time.monotonic() - began_at))
 
 
 def may_pass(error: ClusterUnavailable, began_at: float) -> bool:
-    """Whether a task that began to ask at `began_at` (monotonic) asks again after this."""
+    """Whether a task that began to ask at `began_at` (monotonic) asks again after this error."""
     return error.is_silence or (error.was_reached and time.monotonic() < began_at + LONGEST_REFUSAL_SECONDS)
 
 

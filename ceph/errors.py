@@ -19,13 +19,15 @@ SILENCES = frozenset({ETIMEDOUT, ENOTCONN, ECONNREFUSED, ESHUTDOWN})
 
 
 class ClusterError(HourglassError):
-    """The Ceph cluster said no, or nothing; `errno` is its number of that, 0 where there is none."""
+    """The Ceph cluster refused or did not answer; see whether it is up, then try again."""
 
-    def __init__(self, words: str = "", errno: int = 0) -> None:
-        self.words = words
+    def __init__(self, text: str = "", errno: int = 0) -> None:
+        self.text = text
+        """The message without the error number."""
         self.errno = errno
+        """The error number of the cluster or of librados, 0 if there is none."""
         named = f" (errno {errno}, {errorcode[errno]})" if errno in errorcode else ""
-        super().__init__(f"{words}{named}" if words else "")
+        super().__init__(f"{text}{named}" if text else "")
 
 
 class ClusterUnavailable(ClusterError):

@@ -1,4 +1,4 @@
-"""What is asked of a cluster about a pool, and what it is told to do with one."""
+"""Asks a cluster about its pools, and changes them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from msgspec import Meta, Struct
 from ceph import choices
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused, TargetChanged
+from ceph.job_names import CREATE_POOL
 from ceph.pool_changes.progress import POOL_GONE_ERRNO, Osds, Pg, present_pool
-from ceph.state import Pool, pool_of
-from jobs.definition.registry import Locks
+from ceph.state import Pool, parse_pool
+from jobs import Locks
 
-CREATES, CHANGES = "pool_create", "pool_pgs"
-"""The jobs that make something of a pool."""
 MOST_PGS = 65_536
-"""More are refused by the monitors, whatever the cluster's size, unless they have been told otherwise."""
+"""Monitors refuse more than this, whatever the cluster's size, unless they are configured otherwise."""
 
 
 class PoolRef(Struct, frozen=True):
-    """A pool as a task means it: by its id, whatever it is called now. Without one, by its name."""
+    """The pool that a task means: by its id, whatever its name is now, or by its name if the id is None."""
 
     id: int | None
     name: str
@@ -36,41 +35,41 @@ PgNum = Annotated[int, Meta(ge=1, le=MOST_PGS)]
 
 
 def pool_lock(fsid: str, pool_id: int) -> str:
-    """The lock of tasks that change a pool, whatever it is called meanwhile."""
+    """Returns the lock of tasks that change a pool, whatever its name is meanwhile."""
     return f"ceph {fsid} pool-id {pool_id}"
 
 
 def prepared_by(pool: Pool) -> dict[str, object]:
-    """What a task on this pool knows of it from its creation on: its id, and for people what it was called then."""
+    """Returns what a task on this pool stores when it is created: the pool's id, and its name then, for people."""
     return {"pool_id": pool.id, "pool_name": pool.name[:LONGEST_POOL_NAME]}
 
 
 def pool_name_lock(fsid: str, name: str) -> str:
-    """The lock of tasks for which there is only a name: the pool is still to be created, or they were stored before ids
-    were."""
+    """Returns the lock of tasks that only have a name: the pool does not exist yet, or an earlier version, which stored
+    no ids, has stored the task."""
     return f"ceph {fsid} pool {name}"
 
 
 def locks_of_pool(fsid: str, pool_id: int, name: str) -> tuple[str, str]:
-    """Whoever works on a pool has one of these locks."""
+    """Returns the locks of which each task on a pool has at least one."""
     return pool_lock(fsid, pool_id), pool_name_lock(fsid, name)
 
 
 def lock_pool(fsid: str, pool: PoolRef) -> Locks:
-    """What a task on a pool locks. It also waits for those that know the pool by its name only."""
+    """Returns what a task on a pool locks. It also waits for tasks that know the pool only by its name."""
     if pool.id is None:
         return Locks((pool_name_lock(fsid, pool.name),))
     return Locks((pool_lock(fsid, pool.id),), (pool_name_lock(fsid, pool.name),))
 
 
 def all_pools(cluster: Cluster) -> list[Pool]:
-    """The pools as they are now, without their used bytes. Raises ClusterError."""
-    return [pool_of(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
+    """Returns the pools as they are now, without their used bytes. Raises ClusterError."""
+    return [parse_pool(pool) for pool in cluster.ask("osd pool ls", detail="detail")]
 
 
 def find_pool(cluster: Cluster, ref: PoolRef) -> Pool | None:
-    """The pool as it is now, without its used bytes; None if there is none of that name. Raises ClusterError, and
-    ClusterRefused if the one of that id was removed."""
+    """Returns the pool as it is now, without its used bytes; None if none has that name. Raises ClusterError:
+    ClusterRefused if the pool of that id was removed."""
     pools = all_pools(cluster)
     if ref.id is not None:
         return present_pool(pools, ref.id, ref.name)
@@ -78,7 +77,7 @@ def find_pool(cluster: Cluster, ref: PoolRef) -> Pool | None:
 
 
 def get_pool(cluster: Cluster, ref: PoolRef) -> Pool:
-    """As `find_pool`. Raises ClusterRefused if there is none."""
+    """Returns what `find_pool` finds. Raises ClusterRefused if that is none."""
     pool = find_pool(cluster, ref)
     if pool is None:
         raise ClusterRefused(f"there is no pool {ref.name}", POOL_GONE_ERRNO)
@@ -87,18 +86,18 @@ def get_pool(cluster: Cluster, ref: PoolRef) -> Pool:
 
 def set_pg_num(cluster: Cluster, pool: Pool, pg_num: int) -> Pool:
     """Sets the target, which the manager carries out; returns the pool as it is then. Raises ClusterError; after a
-    silence it may have been set."""
+    timeout the target may have been set."""
     return _set(cluster, pool, "pg_num", pg_num)
 
 
 def set_pgp_num(cluster: Cluster, pool: Pool, pgp_num: int) -> Pool:
-    """Sets the target of placement, which follows that of `pg_num` unless it was set apart. As `set_pg_num`."""
+    """Sets the target of placement, which follows that of `pg_num` unless it was set separately. See `set_pg_num`."""
     return _set(cluster, pool, "pgp_num", pgp_num)
 
 
 def _set(cluster: Cluster, pool: Pool, what: str, number: int) -> Pool:
-    """Monitors know pools by name in this command only: `pool` was just looked at, and is looked at once more after it.
-    A name that it no longer has is refused, or is another pool's by now."""
+    """In this command alone monitors know pools by name: `pool` was read just before, and is read again afterwards. A
+    name that it no longer has is refused, or belongs to another pool by then."""
     try:
         cluster.command("osd pool set", pool=pool.name, var=what, val=str(number))
     except ClusterRefused as error:
@@ -117,32 +116,32 @@ def _set(cluster: Cluster, pool: Pool, what: str, number: int) -> Pool:
 
 
 def is_created_by(earlier: Iterable[tuple[str, Mapping[str, object]]], fsid: str, pool: str | int) -> bool:
-    """Whether one of these jobs, by name and parameters, creates the pool."""
-    return any(name == CREATES and (params["fsid"], params["pool"]) == (fsid, pool) for name, params in earlier)
+    """Whether one of these jobs, given by name and parameters, creates the pool."""
+    return any(name == CREATE_POOL and (params["fsid"], params["pool"]) == (fsid, pool) for name, params in earlier)
 
 
 def create_pool(cluster: Cluster, name: str, pg_num: int, application: str | None) -> None:
-    """Creates a replicated pool; one that is there already stays as it is. Raises ClusterError."""
+    """Creates a replicated pool; an existing one stays as it is. Raises ClusterError."""
     cluster.command("osd pool create", pool=name, pg_num=pg_num, pgp_num=pg_num, pool_type="replicated")
     if application:
         enable_application(cluster, name, application)
 
 
 def enable_application(cluster: Cluster, name: str, application: str) -> None:
-    """Says what a pool is for. Raises ClusterError."""
+    """Sets the application of a pool. Raises ClusterError."""
     cluster.command("osd pool application enable", pool=name, app=application)
 
 
 def pgs_of(cluster: Cluster, pool: Pool) -> list[Pg]:
-    """The PGs of a pool that the manager knows, as they were last told to it. Raises ClusterError."""
+    """Returns the PGs of a pool as they were last reported to the manager. Raises ClusterError."""
     dumped = cluster.ask("pg dump", passed_on=True, dumpcontents=["pgs_brief"])
     return [Pg(pg["pgid"], pg["state"], _osds(pg)) for pg in dumped["pg_stats"] if pg["pgid"].startswith(f"{pool.id}.")]
 
 
 def osds_of_pg(cluster: Cluster, pg_id: str) -> Osds:
-    """Where a PG belongs by the monitors' map. Raises ClusterError."""
+    """Returns where a PG belongs by the monitors' map. Raises ClusterError."""
     return _osds(cluster.ask("pg map", pgid=pg_id))
 
 
-def _osds(told: Mapping[str, Any]) -> Osds:
-    return tuple(told["up"]), tuple(told["acting"])
+def _osds(pg: Mapping[str, Any]) -> Osds:
+    return tuple(pg["up"]), tuple(pg["acting"])

@@ -19,9 +19,8 @@ Namespace = Annotated[
 class ClusterSettings:
     """`conf` and `keyring` are absolute once the configuration is read; without a keyring the conf file names it.
 
-    `namespaces` are those that a key may read which may not list them, like `rbd/team`, with `%2F` for a `/` in a name.
-
-    librados takes whole seconds for its time limits, and waits for ever where they are 0, so that is not possible.
+    `namespaces` are those that a key may read although it may not list them, like `rbd/team`, with `%2F` for a `/` in a
+    name. Time limits are whole seconds, as in librados, and never 0, which would mean no limit.
     """
 
     conf: Annotated[str, Meta(min_length=1)] = "/etc/ceph/ceph.conf"
@@ -36,7 +35,7 @@ class ClusterSettings:
 
     @property
     def client_name(self) -> str:
-        """`client.admin`, whether the setting has the type in front or not."""
+        """`client.admin`, whether or not the setting includes the type."""
         return f"client.{self.client.removeprefix('client.')}"
 
     def namespaces_of(self, pool: str) -> list[str]:
@@ -45,7 +44,7 @@ class ClusterSettings:
         return [namespace for its_pool, namespace in named if its_pool == pool]
 
     def options(self) -> Mapping[str, str]:
-        """The options of a handle. Its methods' own `timeout` arguments do nothing."""
+        """Returns the options of a handle. The `timeout` arguments of its methods have no effect."""
         limits = {
             "client_mount_timeout": str(self.connect_timeout_seconds),
             "rados_mon_op_timeout": str(self.mon_timeout_seconds),

@@ -1,4 +1,4 @@
-"""What is known of a cluster at a moment: plain data, read from its answers. Pure."""
+"""The state of a cluster at one moment: plain data, parsed from its answers. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ REPLICATED, ERASURE = 1, 3
 
 
 class Pool(Struct, frozen=True, kw_only=True):
-    """A pool. The targets are what it was told to become; the manager carries that out step by step.
+    """A pool. The targets are the numbers that were set; the manager reaches them step by step.
 
     `size` is how many copies of each object there are (or chunks, if it is erasure coded), `min_size` how many of them
-    must be up, `used_bytes` what they take on all OSDs together. `flags` are Ceph's own words, like `nopgchange`; a
-    `pg_num_min` or `pg_num_max` of 0 is none.
+    must be up, `used_bytes` what they occupy on all OSDs together. `flags` are named as in Ceph, like `nopgchange`. A
+    `pg_num_min` or `pg_num_max` of 0 means that there is none.
     """
 
     id: int
@@ -44,18 +44,18 @@ class Pool(Struct, frozen=True, kw_only=True):
 
     @property
     def internal(self) -> bool:
-        """Whether it is one of the cluster's own, like `.mgr` and `.rgw.root`: their names begin with a dot."""
+        """Whether it belongs to the cluster itself, like `.mgr` and `.rgw.root`: such names begin with a dot."""
         return self.name.startswith(".") or self.name == "device_health_metrics"
 
     @property
     def has_arrived(self) -> bool:
-        """Whether it is what it was told to become, wherever its data is."""
+        """Whether it has the numbers that were set, wherever its data is."""
         numbers = {self.pg_num, self.pg_num_target, self.pg_num_pending, self.pgp_num, self.pgp_num_target}
         return len(numbers) == 1
 
 
 class Check(Struct, frozen=True):
-    """A health check that does not pass: `OSD_DOWN`, `HEALTH_WARN`, `1 osds down`."""
+    """A health check that fails: `OSD_DOWN`, `HEALTH_WARN`, `1 osds down`."""
 
     code: str
     severity: str
@@ -63,10 +63,10 @@ class Check(Struct, frozen=True):
 
 
 class ProgressEvent(Struct, frozen=True, kw_only=True):
-    """Something that the cluster itself reports the progress of, like the removal of an image.
+    """Something whose progress the cluster itself reports, like the removal of an image.
 
-    `percent` is None if it does not say how far it is, `began_at` (milliseconds since 1970) if it does not say since
-    when, `pool_id` if it concerns no pool. `is_of_pgs` marks what the autoscaler reports of a pool's number of PGs.
+    `percent` and `began_at` (milliseconds since 1970) are None if the cluster does not report them, `pool_id` if it
+    concerns no pool. `is_of_pgs` marks the autoscaler's events about a pool's number of PGs.
     """
 
     id: str
@@ -78,10 +78,10 @@ class ProgressEvent(Struct, frozen=True, kw_only=True):
 
 
 class ClusterState(Struct, frozen=True, kw_only=True):
-    """A cluster as its monitors know it. `manager_error` says that its manager does not answer, None while it does;
-    `module_error` why it cannot measure images, None if it can.
+    """A cluster as its monitors know it. `manager_error` is why its manager does not answer, None if it does;
+    `module_error` why the manager cannot measure images, None if it can.
 
-    `objects_away` are not where they are to be, or lack copies.
+    `objects_away` counts objects that are misplaced or lack copies.
     """
 
     fsid: str
@@ -98,7 +98,7 @@ class ClusterState(Struct, frozen=True, kw_only=True):
 
     @property
     def health_text(self) -> str:
-        """The checks in one line; empty where all pass."""
+        """The checks in one line; empty if all pass."""
         return "; ".join(check.summary for check in self.checks)
 
     def pool(self, pool_id: int) -> Pool | None:
@@ -108,19 +108,19 @@ class ClusterState(Struct, frozen=True, kw_only=True):
         return next((pool for pool in self.pools if pool.name == name), None)
 
     def find(self, pool: str | int) -> Pool | None:
-        """A pool by its name, which is text, or by its id."""
+        """Returns a pool by its name (text) or its id; None if there is none."""
         return self.pool(pool) if isinstance(pool, int) else self.pool_named(pool)
 
 
 class Trouble(Struct, frozen=True):
-    """Why something cannot be read: the cluster's own words, and its number of them."""
+    """Why something cannot be read: the cluster's error number and message."""
 
     errno: int
     text: str
 
 
 class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An RBD image; `size_bytes` is what it is provisioned with, None if `error` says why that cannot be read."""
+    """An RBD image; `size_bytes` is its provisioned size, None if `error` says why that cannot be read."""
 
     pool: str
     namespace: str = ""
@@ -155,7 +155,7 @@ def image_path(pool: str, namespace: str, name: str) -> str:
 
 
 def encoded(name: str) -> str:
-    """Returns a name as it stands in a path."""
+    """Returns a name as it is written in a path."""
     return name.replace("%", "%25").replace("/", "%2F")
 
 
@@ -165,14 +165,14 @@ def parts_of_path(path: str) -> tuple[str, str, str]:
     return unquote(first), unquote("/".join(middle)), unquote(last)
 
 
-def pools_of(listed: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> list[Pool]:
-    """From the answers to `osd pool ls detail` and `df`."""
+def parse_pools(listed: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> list[Pool]:
+    """Parses the answers to `osd pool ls detail` and `df`."""
     used_bytes = {pool["id"]: pool["stats"].get("bytes_used", 0) for pool in used.get("pools", [])}
-    return [pool_of(pool, used_bytes.get(pool["pool_id"], 0)) for pool in listed]
+    return [parse_pool(pool, used_bytes.get(pool["pool_id"], 0)) for pool in listed]
 
 
-def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
-    """From one pool of `osd pool ls detail`."""
+def parse_pool(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
+    """Parses one pool of `osd pool ls detail`."""
     return Pool(
         id=listed["pool_id"],
         name=listed["pool_name"],
@@ -194,8 +194,14 @@ def pool_of(listed: Mapping[str, Any], used_bytes: int = 0) -> Pool:
     )
 
 
-def checks_of(health: Mapping[str, Any]) -> list[Check]:
-    """From the answer to `health`, without what was muted."""
+def objects_away(pgmap: Mapping[str, Any]) -> int:
+    """Returns how many objects are misplaced or lack copies, by the `pgmap` of a status, which only names what there
+    is."""
+    return sum(pgmap.get(f"{what}_objects", 0) for what in ("misplaced", "degraded", "unfound"))
+
+
+def parse_checks(health: Mapping[str, Any]) -> list[Check]:
+    """Parses the answer to `health`; checks that were muted are left out."""
     return [
         Check(code, check["severity"], check["summary"]["message"])
         for code, check in health.get("checks", {}).items()

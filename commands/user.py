@@ -1,21 +1,24 @@
-"""`server.py user …`: who may sign in. Works while the server runs, and when it does not."""
+"""`server.py user …`: manages who may sign in, whether the server is running or not."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import streams
-from accounts import accounts
-from accounts.accounts import Connection, run_beside_server
+from accounts.model import ROLES
 from accounts.passwords import hash_password
-from accounts.reload_socket import ring
+from accounts.reload_socket import notify
+from accounts.store import AccountStore
+from accounts.token_key import check_key_is_private
 from config import Parser, add_config_options, config_from
 from jobs.clock import wall_clock
 from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
@@ -23,13 +26,19 @@ from logs import on_one_line
 
 DONE, REFUSED, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 130
 
+Result = TypeVar("Result")
 
-def main(argv: Sequence[str]) -> int:
-    """The exit code: 0 done, 1 refused in one sentence, 2 for wrong words or a wrong configuration."""
+
+def main(argv: Sequence[str], open_accounts: Callable[[Path], AccountStore]) -> int:
+    """Returns the exit code: 0 done, 1 refused in one sentence, 2 for wrong words or a wrong configuration.
+
+    `open_accounts` opens the accounts of a data directory, whether a server is running on it or not.
+    """
     try:
         options, data_dir = _read(argv)
-        said = options.run(data_dir, options)
-        if not streams.say(said, streams.STANDARD_OUTPUT, seconds=None):
+        check_key_is_private(data_dir)
+        result = options.run(Accounts(open_accounts(data_dir), data_dir), options)
+        if not streams.say(result, streams.STANDARD_OUTPUT, seconds=None):
             streams.say("Standard output cannot be written; what was to be done is done.")
             return REFUSED
     except (ConfigError, StartError) as error:
@@ -44,11 +53,29 @@ def main(argv: Sequence[str]) -> int:
     return DONE
 
 
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts of a data directory, for one command."""
+
+    store: AccountStore
+    data_dir: Path
+
+    def run(self, request: Coroutine[Any, Any, Result]) -> Result:
+        """Returns what the store answers. asyncio.run would not let Ctrl-C interrupt a wait for a locked database."""
+        with closing(asyncio.new_event_loop()) as loop:
+            return loop.run_until_complete(request)
+
+    def change(self, request: Coroutine[Any, Any, object]) -> None:
+        """Returns when the change is in force, in a running server too."""
+        self.run(request)
+        notify(self.data_dir)
+
+
 # The command line
 
 
 def _read(argv: Sequence[str]) -> tuple[argparse.Namespace, Path]:
-    """The command, and the data directory by the options, which may stand before or after it."""
+    """Returns the command, and the data directory by the options, which may stand before or after it."""
     of_config = Parser("server.py user", add_help=False, allow_abbrev=False)
     add_config_options(of_config)
     settings, words = of_config.parse_known_args(argv)
@@ -69,14 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         if command.has_name:
             words.add_argument("name", metavar="NAME")
         if name == "add":
-            words.add_argument("--role", choices=accounts.ROLES, default="viewer", help="default: viewer")
+            words.add_argument("--role", choices=ROLES, default="viewer", help="default: viewer")
         if name == "role":
-            words.add_argument("role", choices=accounts.ROLES)
+            words.add_argument("role", choices=ROLES)
     return parser
 
 
 def _ask_password() -> str:
-    """Asked for twice at a terminal; else the first line of standard input. Raises InvalidInput."""
+    """Asks for it twice at a terminal; else reads a line of standard input. Raises InvalidInput."""
     if not sys.stdin.isatty():
         return _read_password()
     try:
@@ -99,53 +126,45 @@ def _read_password() -> str:
         raise InvalidInput("The password is not text in UTF-8; nothing was changed.") from error
 
 
-# The commands: each returns what it has to say
+# The commands: each returns what is printed
 
 
-def _add(data_dir: Path, options: argparse.Namespace) -> str:
+def _add(accounts: Accounts, options: argparse.Namespace) -> str:
     name, role = options.name, options.role
-    run_beside_server(data_dir, partial(accounts.check_new_name, name=name))
+    accounts.run(accounts.store.check_new_name(name))
     password_hash = hash_password(_ask_password())
-    now = wall_clock()
-    _change(data_dir, partial(accounts.add_user, name=name, role=role, password_hash=password_hash, now=now))
+    accounts.change(accounts.store.add_user(name, role, password_hash, wall_clock()))
     return f"{name} may sign in now, as {role}."
 
 
-def _password(data_dir: Path, options: argparse.Namespace) -> str:
+def _password(accounts: Accounts, options: argparse.Namespace) -> str:
     name = options.name
-    run_beside_server(data_dir, partial(accounts.find_user, name=name))
-    password_hash = hash_password(_ask_password())
-    _change(data_dir, partial(accounts.set_password, name=name, password_hash=password_hash))
+    accounts.run(accounts.store.user(name))
+    accounts.change(accounts.store.set_password(name, hash_password(_ask_password())))
     return f"{name} has a new password; whoever was signed in by the old one no longer is."
 
 
-def _role(data_dir: Path, options: argparse.Namespace) -> str:
+def _role(accounts: Accounts, options: argparse.Namespace) -> str:
     name, role = options.name, options.role
-    _change(data_dir, partial(accounts.set_role, name=name, role=role))
+    accounts.change(accounts.store.set_role(name, role))
     return f"{name} is {role} now; whoever was signed in under another role no longer is."
 
 
-def _renew_token(data_dir: Path, options: argparse.Namespace) -> str:
-    _change(data_dir, partial(accounts.renew_token, name=options.name))
+def _renew_token(accounts: Accounts, options: argparse.Namespace) -> str:
+    accounts.change(accounts.store.renew_token(options.name))
     return f"The token of {options.name} is renewed and the old one void; POST api-token-auth gives the new one."
 
 
-def _remove(data_dir: Path, options: argparse.Namespace) -> str:
-    _change(data_dir, partial(accounts.remove_user, name=options.name))
+def _remove(accounts: Accounts, options: argparse.Namespace) -> str:
+    accounts.change(accounts.store.remove_user(options.name))
     return f"{options.name} may not sign in any more."
 
 
-def _list(data_dir: Path, _: argparse.Namespace) -> str:
-    users = run_beside_server(data_dir, accounts.all_users)
+def _list(accounts: Accounts, _: argparse.Namespace) -> str:
+    users = accounts.run(accounts.store.users())
     width = max((len(user.name) for user in users), default=0)
     lines = [f"{user.name:{width}}  {user.role:6}  since {_day(user.created)}" for user in users]
     return "\n".join(lines) or "There are no users yet; the first start of the server makes one, admin."
-
-
-def _change(data_dir: Path, operation: Callable[[Connection], object]) -> None:
-    """Returns when the change is in force, in a running server too."""
-    run_beside_server(data_dir, operation)
-    ring(data_dir)
 
 
 def _day(milliseconds: int) -> str:
@@ -154,9 +173,9 @@ def _day(milliseconds: int) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """What follows `server.py user`."""
+    """A command after `server.py user`."""
 
-    run: Callable[[Path, argparse.Namespace], str]
+    run: Callable[[Accounts, argparse.Namespace], str]
     help: str
     has_name: bool = True
 

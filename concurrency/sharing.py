@@ -1,4 +1,4 @@
-"""Work that is done once for all who want its outcome at the same time."""
+"""Does work once for all callers that want its outcome at the same time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, TypeVar
 
 Outcome = TypeVar("Outcome")
 
-KEPT_SECONDS = 0.2
-"""Those who are woken together do not ask in the same instant."""
+SHARED_SECONDS = 0.2
+"""Callers that are woken together do not ask at the same instant."""
 
 
 class Sharing:
-    """Calls of the same key that come while the first one is under way, or just after it, get its outcome, or its
-    exception. Only the last outcome is kept, and only for a moment.
+    """Gives the outcome, or the exception, of a call to all calls with the same key that come while it is under way or
+    just after it. Only the last outcome is retained, and only for a moment.
 
-    What may have changed since the first call began belongs into the key: nobody gets an outcome that is older than his
-    question.
+    Whatever may have changed since the first call began must be part of the key, so that no caller gets an outcome
+    older than its question.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Sharing:
         self._last: tuple[Hashable, asyncio.Task[Any]] | None = None
 
     async def get(self, key: Hashable, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """What `work` returns, or returned for somebody else. Raises what it raises."""
+        """Returns what `work` returns, or has returned for another caller. Raises what it raises."""
         task = self._last[1] if self._last is not None and self._last[0] == key else self._under_way.get(key)
         if task is None:
             task = self._under_way[key] = asyncio.ensure_future(_run(work))
@@ -38,7 +38,7 @@ class Sharing:
         if task.cancelled() or task.exception() is not None:
             return
         last = self._last = (key, task)
-        asyncio.get_running_loop().call_later(KEPT_SECONDS, lambda: self._forget(last))
+        asyncio.get_running_loop().call_later(SHARED_SECONDS, lambda: self._forget(last))
 
     def _forget(self, last: tuple[Hashable, asyncio.Task[Any]]) -> None:
         if self._last is last:
@@ -50,14 +50,14 @@ async def _run(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 
 class Text:
-    """The JSON of an answer that many get. What is made of it for some of them (compressed, say) is made once."""
+    """The JSON of an answer for many callers. Other forms of it, e.g. compressed, are made once for all."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
         self._forms: dict[str, bytes] = {}
 
     def form(self, name: str, make: Callable[[bytes], bytes]) -> bytes:
-        """The text in another form, made by the first who wants it."""
+        """Returns the text in another form, made on the first call."""
         if name not in self._forms:
             self._forms[name] = make(self.text)
         return self._forms[name]

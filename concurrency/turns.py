@@ -1,4 +1,4 @@
-"""Turns of those who wait for the same thing: who asks for much waits behind all others who ask for little."""
+"""Fair turns for callers that wait for the same thing: one that asks for much waits behind those that ask little."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 asked_by: ContextVar[str] = ContextVar("asked_by", default="")
-"""For whom something is read: a user at an address. Set by whoever knows; the empty text is for all others together."""
+"""For whom something is read: a user at an address. The empty text stands for all other callers together."""
 
 
 class Turns:
-    """So many at a time. Those who wait come one after another by whom they are `asked_by`, each in their own order."""
+    """Allows `at_once` callers at a time. Waiting ones get turns in rotation by whom they are `asked_by`."""
 
     def __init__(self, at_once: int = 1) -> None:
         self._free = at_once
@@ -21,7 +21,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Waits for a turn, which ends with the block. Whoever is cancelled leaves the line."""
+        """Waits for a turn, which ends with the block. A caller that is cancelled leaves the line."""
         if self._free:
             self._free -= 1
         else:

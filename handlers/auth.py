@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 from tornado.escape import parse_qs_bytes
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from accounts.passwords import LONGEST_PASSWORD_CHARACTERS
 from accounts.signin import LONGEST_KEY_CHARACTERS
 from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.problems import problem
-from handlers.http.query import truth
+from handlers.http.query import BOOLEAN, QueryParameter
 from handlers.views import TokenView, UserView
-from jobs.definition.params import Parameter, validate
-from jobs.definition.schemas import json_schema
+from jobs.definition.params import validated
+from jobs.definition.schemas import schema_of_struct
 from jobs.errors import InvalidInput
 from jobs.live.views import encode
 
 SECONDS_A_DAY = 86_400
 PAGE = "/openattic"
-_PASSWORD = Annotated[str, Meta(extra_json_schema={"format": "password"})]
-_CREDENTIALS = (Parameter("username", str), Parameter("password", _PASSWORD))
-_STAY = Parameter("stay_signed_in", bool, False)
+
+
+class Credentials(Struct, forbid_unknown_fields=True):
+    """The user whose token is requested."""
+
+    username: str
+    password: Annotated[str, Meta(extra_json_schema={"format": "password"})]
+
+
+class NewSession(Credentials, forbid_unknown_fields=True):
+    """The user who signs in, and whether the session outlives the browser."""
+
+    stay_signed_in: bool = False
+
+
+AnyCredentials = TypeVar("AnyCredentials", bound=Credentials)
 
 
 class CredentialsHandler(ApiHandler):
-    """A call that is signed in by name and password in its body."""
+    """A call that is authenticated by the name and password in its body."""
 
-    def credentials(self, *more: Parameter) -> dict[str, Any]:
-        """What the body says. Raises InvalidInput."""
-        given: dict[str, Any] = validate((*_CREDENTIALS, *more), self._given(), "a sign-in")
+    def credentials(self, type_: type[AnyCredentials]) -> AnyCredentials:
+        """Returns what the body says. Raises InvalidInput."""
+        given = validated(type_, self._given(), "a sign-in")
         self.forget_body()
         # It may have to wait for its turn; what is longer is neither a name nor a password.
-        given["username"] = given["username"][:LONGEST_KEY_CHARACTERS]
-        given["password"] = given["password"][: LONGEST_PASSWORD_CHARACTERS + 1]
+        given.username = given.username[:LONGEST_KEY_CHARACTERS]
+        given.password = given.password[: LONGEST_PASSWORD_CHARACTERS + 1]
         return given
 
-    async def check(self, given: dict[str, Any]) -> Identity | None:
-        """Who that is; None, and answered, where it is nobody."""
+    async def check(self, given: Credentials) -> Identity | None:
+        """Returns who that is; if it is nobody, answers that and returns None."""
         address = self.request.remote_ip or ""
-        identity = await self.services.sign_in.check(given["username"], given["password"], address, self.has_gone)
+        identity = await self.services.sign_in.check(given.username, given.password, address, self.has_gone)
         if identity is None:
             texts = ["Unable to log in with provided credentials."]
             refused = InvalidInput("Unable to log in with provided credentials.")
@@ -74,7 +87,7 @@ class AuthHandler(CredentialsHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: UserView},
-            body=lambda _: json_schema((*_CREDENTIALS, _STAY)),
+            body=lambda _: schema_of_struct(NewSession),
             example={"username": "admin", "password": "PASSWORD", "stay_signed_in": True},
             takes_form=True,
             needs_sign_in=False,
@@ -83,7 +96,7 @@ class AuthHandler(CredentialsHandler):
         ),
         "DELETE": Operation(
             answers={204: None},
-            query={"everywhere": truth.about("end all sessions of the user, which needs a sign-in")},
+            query={"everywhere": QueryParameter(BOOLEAN, "end all sessions of the user, which needs a sign-in")},
             needs_sign_in=False,
             problems=(401, 403, 429),
         ),
@@ -91,7 +104,7 @@ class AuthHandler(CredentialsHandler):
 
     async def post(self) -> None:
         """Signs in."""
-        given = self.credentials(_STAY)
+        given = self.credentials(NewSession)
         identity = await self.check(given)
         if identity is None:
             return
@@ -103,7 +116,7 @@ class AuthHandler(CredentialsHandler):
             name,
             cookie,
             path=PAGE,
-            expires_days=days if given["stay_signed_in"] else None,
+            expires_days=days if given.stay_signed_in else None,
             httponly=True,
             samesite="Lax",
             secure=self.request.protocol == "https",
@@ -132,7 +145,7 @@ class TokenHandler(CredentialsHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: TokenView},
-            body=lambda _: json_schema(_CREDENTIALS),
+            body=lambda _: schema_of_struct(Credentials),
             example={"username": "admin", "password": "PASSWORD"},
             takes_form=True,
             needs_sign_in=False,
@@ -142,6 +155,6 @@ class TokenHandler(CredentialsHandler):
 
     async def post(self) -> None:
         """Tells the token, the same each time until it is renewed."""
-        identity = await self.check(self.credentials())
+        identity = await self.check(self.credentials(Credentials))
         if identity is not None:
             self.send(TokenView(self.services.accounts.token_of(identity.name)))

@@ -10,10 +10,10 @@ from msgspec import Meta, Struct
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query
 from handlers.http.problems import Refusal
-from handlers.http.query import text
+from handlers.http.query import QueryParameter
 from jobs.definition.choices import Choice, Choices
+from jobs.definition.job import Job
 from jobs.definition.params import check_query
-from jobs.definition.registry import Job
 from jobs.errors import InvalidInput, Mistakes, NotFound
 from jobs.live.views import Count
 
@@ -44,8 +44,8 @@ class ChoicesHandler(PagingHandler):
         "GET": Operation(
             answers={200: ChoiceListView},
             query={
-                "job": text.about("the job", required=True),
-                "parameter": text.about("one of its parameters that has choices", required=True),
+                "job": QueryParameter(str, "the job", required=True),
+                "parameter": QueryParameter(str, "one of its parameters that has choices", required=True),
                 **_PAGE,
             },
             other_query="the values of the parameters that the choices depend on, by their names",
@@ -61,16 +61,16 @@ class ChoicesHandler(PagingHandler):
         needed = self._needed(job, choices)
         request = self.page_request()
         rows = await self.services.choices.find(
-            choices, needed, self.services.tasks.registry, lambda rows: matching(rows, request.search, _searched)
+            choices, needed, self.services.registry, lambda rows: matching(rows, request.search, _searched)
         )
         views = [ChoiceView(row.value, row.name, row.detail) for row in page_of(rows, request)]
         self.send(ChoiceListView(**self.page_frame(request, len(rows)), results=views))
 
     def _asked_for(self) -> tuple[Job, Choices]:
-        """Raises InvalidInput."""
+        """Returns the job and the choices of its parameter. Raises InvalidInput."""
         name = self.value("parameter")
         try:
-            job = self.services.tasks.registry.job(self.value("job"))
+            job = self.services.registry.job(self.value("job"))
         except NotFound as error:
             raise InvalidInput(errors={"job": [str(error)]}) from error
         if name not in job.choices:
@@ -79,7 +79,7 @@ class ChoicesHandler(PagingHandler):
         return job, job.choices[name]
 
     def _needed(self, job: Job, choices: Choices) -> dict[str, object]:
-        """The values of the parameters that the choices depend on. Raises InvalidInput."""
+        """Returns the values of the parameters that the choices depend on. Raises InvalidInput."""
         parameters = [parameter for parameter in job.parameters if parameter.name in choices.needs]
         own = self.operations["GET"].query
         given = {name: texts for name, texts in self.query_texts().items() if name not in own}
@@ -98,6 +98,6 @@ class ChoicesHandler(PagingHandler):
 
 
 def _searched(choice: Choice) -> str:
-    """A value that is no text is found by its name alone."""
+    """Returns the text that is searched: a value that is no text is found by its name alone."""
     value = choice.value
     return f"{choice.name} {value}" if isinstance(value, str) and value != choice.name else choice.name

@@ -1,16 +1,17 @@
-"""Calls that create tasks: at most one for a key, and they may wait for its end."""
+"""Calls that create tasks: at most one for each key, and they can wait for its end."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from handlers.http.api import API, ApiHandler
-from handlers.http.query import Query, held_seconds
+from handlers.http.query import QueryParameter, held_seconds
 from jobs.clock import wall_clock
 from jobs.errors import NoSuchTask
 from jobs.live.views import TaskView
@@ -21,26 +22,28 @@ from jobs.store import Created, RequestKey
 LONGEST_KEY = 255
 
 
+_KEY_WORDS = f"1 to {LONGEST_KEY} printable characters of ASCII"
+_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
+
+
 def _read_key(given: str) -> str:
     if not (0 < len(given) <= LONGEST_KEY and given.isascii() and given.isprintable()):
-        raise ValueError(f"expected 1 to {LONGEST_KEY} printable characters of ASCII, got {len(given)} characters")
+        raise ValueError(f"expected {_KEY_WORDS}, got {len(given)} characters")
     return given
 
 
-_KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
+_Key = Annotated[str, Meta(extra={"read": _read_key, "words": _KEY_WORDS}, extra_json_schema=_KEY_SCHEMA)]
 CREATING_HEADERS = {
-    "Idempotency-Key": Query(_read_key, _KEY_SCHEMA, "creates at most one task for this key within 24 hours"),
-    "Prefer": Query(str, {"type": "string"}, "wait=SECONDS: answer when the task is final, or when they are over"),
+    "Idempotency-Key": QueryParameter(_Key, "creates at most one task for this key within 24 hours"),
+    "Prefer": QueryParameter(str, "wait=SECONDS: answer when the task is final, or when they are over"),
 }
 APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
 LOCATED = {"Location": "the address of the task", **APPLIED}
-
-
 WAIT_FOR_END = held_seconds("answer when the task is final, or when so many seconds are over")
 
 
 class AnsweringHandler(ApiHandler):
-    """A call whose answer is one task, whole."""
+    """A call whose answer is one task in full."""
 
     async def answer_task(self, task: Task, status: int = 200) -> None:
         """Answers with the task; if that is large, it is read again when its turn has come."""
@@ -52,22 +55,22 @@ class AnsweringHandler(ApiHandler):
         await self.answer(lambda: self.whole_view(light), status)
 
     async def whole_view(self, light: Task) -> TaskView:
-        """The task as it is now; one that is gone as it was, without large fields."""
+        """Returns the task as it is now; if it is gone, as it was, without large fields."""
         try:
-            return self.view(await self.services.tasks.store.task(light.id))
+            return self.view(await self.services.store.task(light.id))
         except NoSuchTask:
             return self.view(light)
 
 
 class CreatingHandler(AnsweringHandler):
-    """A call that creates a task: at most one for a key, and it may wait for its end."""
+    """A call that creates a task, at most one for each key, and can wait for its end."""
 
     task_headers: ClassVar[Sequence[str]] = ("Location",)
     """The headers that name the task."""
 
     async def create(self, submit: Callable[[RequestKey | None], Awaitable[Created]], status: int = 201) -> None:
-        """Creates the task and answers with it, `status` where it is new. Both headers are read before: what is
-        refused creates nothing."""
+        """Creates the task and answers with it, with `status` if it is new. Reads both headers first, so that a refused
+        request creates nothing."""
         key, wait = self.request_key(), self.preferred_wait()
         created = await submit(key)
         status = status if created.is_new else 200
@@ -82,7 +85,7 @@ class CreatingHandler(AnsweringHandler):
         await self.answer(lambda: self.whole_view(task), status)
 
     def request_key(self) -> RequestKey | None:
-        """What makes this request the same as an earlier one. Raises InvalidInput."""
+        """Returns what identifies this request as a repetition of an earlier one. Raises InvalidInput."""
         key = self.request_header("Idempotency-Key", CREATING_HEADERS["Idempotency-Key"])
         if key is None:
             return None
@@ -92,11 +95,11 @@ class CreatingHandler(AnsweringHandler):
         return RequestKey(user=self.actor, path=path, key=str(key), body_hash=body_hash, at=wall_clock())
 
     async def as_preferred(self, task: Task, wait: float | None) -> None:
-        """Goes on at once, or when the task is final or gone, as the client prefers; the headers name the task."""
+        """Waits for the end of the task if the client prefers that; sets the headers that name the task."""
         self._name(task)
         if wait is not None:
             with self.ending_with_client(), suppress(NoSuchTask):
-                await self.while_signed_in(self.services.tasks.feed.wait_for_end(task.id, wait))
+                await self.while_signed_in(self.services.feed.wait_for_end(task.id, wait))
             self.set_header("Preference-Applied", f"wait={wait:g}")
 
     def _name(self, task: Task) -> None:
@@ -104,8 +107,8 @@ class CreatingHandler(AnsweringHandler):
             self.set_header(name, f"{API}/taskqueue/{task.id}")
 
     def preferred_wait(self) -> float | None:
-        """Of all preferences only `wait` means something here; for it a place is taken before anything is created.
-        Raises InvalidInput, and a Refusal if too many wait."""
+        """Returns the `wait` of the header Prefer, the only preference that is known here. Takes a place among the
+        waiting calls before anything is created. Raises InvalidInput, and a Refusal if too many wait."""
         for preference in self.request.headers.get("Prefer", "").split(","):
             name, _, value = preference.partition(";")[0].partition("=")
             if name.strip().lower() == "wait":

@@ -1,4 +1,4 @@
-"""The files that the page is made of: as they are, or compressed."""
+"""Serves the files of the page, as they are or compressed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_FILES = 500
 
 
 class FileHandler(IdentifiedHandler, StaticFileHandler):
-    """A file as it is. A browser asks each time whether it is new, since imported modules bear no version."""
+    """A file as it is. Browsers revalidate it each time, since imported modules have no version in their address."""
 
     etag_ending: ClassVar[str] = ""
 
@@ -36,7 +36,7 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
 
     async def get(self, path: str, include_body: bool = True) -> None:
-        """Where tornado has answers and words of its own for what it refuses, ours are problems."""
+        """Sends the file. Refusals are problems, instead of Tornado's own pages."""
         if "\0" in path or len(path) > LONGEST_PATH_CHARACTERS:
             raise HTTPError(404)
         try:
@@ -49,19 +49,19 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
             self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
 
     def compute_etag(self) -> str:
-        """Tornado remembers the first content that it has seen of a file, and would go on to answer 304."""
+        """Returns an ETag of the file as it is now: Tornado caches the first one, and would keep answering 304."""
         assert self.absolute_path is not None
         return f'"{_version(self.absolute_path, _modified_ns(self.absolute_path))}{self.etag_ending}"'
 
 
 class CompressedFileHandler(FileHandler):
-    """A file of text, compressed: to Tornado that is its content, with a size and an ETag of its own."""
+    """A text file, compressed: Tornado takes that for its content, with a size and an ETag of its own."""
 
     etag_ending = "-gzip"
 
     @classmethod
     def get_content(cls, abspath: str, start: int | None = None, end: int | None = None) -> bytes:  # type: ignore[override]
-        """All of it; requests for a part go to the other handler."""
+        """Returns the whole file; requests for a range go to the other handler."""
         return _compressed_file(abspath, _modified_ns(abspath))
 
     def get_content_size(self) -> int:
@@ -75,14 +75,14 @@ class CompressedFileHandler(FileHandler):
 
 
 class TakenCompressed(PathMatches):
-    """Addresses that match, where the client takes gzip and wants no part alone: that would be one of other bytes."""
+    """Matches if the client accepts gzip and wants the whole file: a range would be one of the compressed bytes."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         return super().match(request) if takes_gzip(request) and "Range" not in request.headers else None
 
 
 def file_routes(address: str, folder: Path) -> list[Any]:
-    """The routes to the files of a folder."""
+    """Returns the routes to the files of a folder."""
     given = {"path": folder}
     return [
         (TakenCompressed(rf"{address}/(.*\.(?:{'|'.join(TEXTS)}))"), CompressedFileHandler, given),

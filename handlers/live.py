@@ -15,16 +15,17 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
-from accounts.accounts import Identity
-from accounts.sign_ins import Lasting
+from accounts.expiry import BoundToSignIn
+from accounts.model import Identity
 from handlers.http.api import ApiHandler, take_place
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal
-from handlers.http.query import held_seconds, read_query, whole
+from handlers.http.query import QueryParameter, held_seconds, integer, read_query
 from handlers.http.service import ServiceHandler
 from handlers.services import Services
 from jobs.errors import HourglassError
-from jobs.live.feed import TRY_AGAIN_LATER, Subscriber
+from jobs.live.feed import TRY_AGAIN_LATER
+from jobs.live.subscriber import Subscriber
 from jobs.live.views import AliveFrame, ChangesFrame, HelloFrame, ResyncFrame, StoppingFrame
 
 UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009
@@ -56,7 +57,7 @@ _decode = msgspec.json.Decoder(WatchOrder | UnwatchOrder).decode
 
 
 def text_frame(text: bytes) -> bytes:
-    """A text as it goes over the wire: a single unmasked frame (RFC 6455, section 5.2), equal for all clients."""
+    """Returns a text as a single unmasked frame (RFC 6455, section 5.2), the same for all clients."""
     size = len(text)
     if size < 126:
         return struct.pack("!BB", 0x81, size) + text
@@ -66,23 +67,23 @@ def text_frame(text: bytes) -> bytes:
 
 
 class Orders:
-    """What a client may send: bursts, then so many frames a second. Pure: the time is an argument, in seconds."""
+    """How many frames a client may send: bursts, then so many a second. Pure: the time is an argument, in seconds."""
 
     def __init__(self, now: float) -> None:
         self._left = float(ORDERS_AT_ONCE)
         self._at = now
 
     def may_come(self, now: float) -> bool:
-        """Takes one."""
+        """Counts a frame; returns whether it is within the limit."""
         self._left = min(ORDERS_AT_ONCE, self._left + (now - self._at) * ORDERS_A_SECOND) - 1
         self._at = now
         return self._left >= 0
 
 
 class EventsProtocol(WebSocketProtocol13):
-    """Tornado's protocol with two things that it has no setting for: frames of all kinds are counted, also pings and
-    empty fragments, which cost time without end; and large frames are written as they are, without a copy of its own
-    for each client. The only place that knows Tornado's inside here; its version is pinned."""
+    """Tornado's protocol with two things that it has no setting for: it counts frames of all kinds, also pings and
+    empty fragments, which would cost time without end; and it writes large frames without copying them for each client.
+    The only place here that knows Tornado's internals; its version is pinned."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -105,8 +106,8 @@ class EventsProtocol(WebSocketProtocol13):
         super().close(code, reason)
 
     def _abort(self) -> None:
-        """Tornado gives up like this on frames that are none, too. Those are answered as all else that nobody expects,
-        and the client has the time to read it: a connection that is closed at once may take the answer back."""
+        """Closes with a reason if the client sends something that is no frame, and leaves it the time to read that:
+        closed at once, the kernel might discard the answer."""
         if self._is_open and not self.is_closing():
             self.close(TOO_BIG)
         if self._is_refusing:
@@ -126,7 +127,7 @@ class ChangesHandler(ApiHandler):
         "GET": Operation(
             answers={200: ChangesFrame | ResyncFrame},
             query={
-                "since": whole(0).about("a revision, a whole number of at least 0", required=True),
+                "since": QueryParameter(integer(0), "a revision, a whole number of at least 0", required=True),
                 "wait": held_seconds("answer when there is something, or when they are over"),
             },
         ),
@@ -135,7 +136,7 @@ class ChangesHandler(ApiHandler):
     async def get(self) -> None:
         """Tells what changed since a revision, and may wait for it."""
         since = self.value("since")
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         if self.value("wait"):
             self.take_waiting_place()
             await self.while_signed_in(feed.wait_beyond(since, self.value("wait")))
@@ -148,7 +149,9 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={101: None},
-            query={"since": whole(0).about("the last revision that the client has; without it, from now on")},
+            query={
+                "since": QueryParameter(integer(0), "the last revision that the client has; without it, from now on")
+            },
             problems=(403, 426),
             sends=HelloFrame | ChangesFrame | ResyncFrame | AliveFrame | StoppingFrame,
             receives=WatchOrder | UnwatchOrder,
@@ -159,7 +162,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.subscriber: Subscriber | None = None
-        self.lasting: Lasting | None = None
+        self.bound: BoundToSignIn | None = None
 
     async def prepare(self) -> None:
         self.refuse_large_body()
@@ -169,7 +172,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         self._check_handshake()
 
     def _check_handshake(self) -> None:
-        """Raises HTTPError for what Tornado would refuse with words of its own, which are no problem."""
+        """Raises HTTPError for what Tornado would refuse without a problem."""
         headers = self.request.headers
         asked = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
         is_upgrade = headers.get("Upgrade", "").lower() == "websocket" and "upgrade" in asked
@@ -193,7 +196,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
             places.leave(user)
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        """As Tornado makes it, but ours."""
+        """Returns our own protocol in place of Tornado's."""
         made = super().get_websocket_protocol()
         return EventsProtocol(self, made.mask_outgoing, made.params) if isinstance(made, WebSocketProtocol13) else made
 
@@ -205,15 +208,15 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         return self.check_trusted_origin(origin)
 
     def get_compression_options(self) -> None:
-        """Off: 159 KiB a connection against 14, and 1.7 times the CPU (measured)."""
+        """Compresses nothing: 159 KiB a connection against 14, and 1.7 times the CPU (measured)."""
 
     async def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
         if not self._keep_alive():
             return
         self.services.connections.add(self)
-        self.lasting = self.services.sign_ins.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
-        feed = self.services.tasks.feed
+        self.bound = self.services.expiry.add(self.identity, lambda: self.close(POLICY, "the sign-in has ended"))
+        feed = self.services.feed
         try:
             self.subscriber = await feed.subscribe(self, self.since)  # type: ignore[arg-type]
         except HourglassError:
@@ -236,10 +239,10 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self.services.connections.remove(self)
-        if self.lasting is not None:
-            self.services.sign_ins.remove(self.lasting)
+        if self.bound is not None:
+            self.services.expiry.remove(self.bound)
         if self.subscriber is not None:
-            self.services.tasks.feed.unsubscribe(self.subscriber)
+            self.services.feed.unsubscribe(self.subscriber)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         if code == TRY_AGAIN_LATER:
@@ -247,7 +250,7 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         super().close(code, reason)
 
     def send(self, frame: bytes) -> asyncio.Future[None]:  # type: ignore[override]
-        """For the feed: a frame as `text_frame` packs it. The future is done when it has left, so that the next may
+        """Sends a frame that `text_frame` has packed. The future is done when it has left, so that the next may
         follow."""
         connection = self.ws_connection
         try:
@@ -263,14 +266,14 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         if self.subscriber is None:
             return
         if isinstance(order, WatchOrder):
-            self.services.tasks.feed.watch(self.subscriber, order.task, order.after)
+            self.services.feed.watch(self.subscriber, order.task, order.after)
         else:
             self.subscriber.unwatch(order.task)
 
     def _keep_alive(self) -> bool:
-        """The kernel finds out about peers that are gone. Pings would close a client that is only slow to read.
+        """Makes the kernel detect peers that are gone; pings would close a client that only reads slowly.
 
-        Whether the client is still there.
+        Returns whether the client is still there.
         """
         stream = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is None or stream.closed():

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Counters count as things happen; all else is looked up when somebody asks."""
+"""Metrics for Prometheus. Counters count as things happen; everything else is read for each scrape."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _process = ProcessCollector(registry=None)
 
 
 def exposition(services: Services, head: Head | None, accept: str) -> tuple[bytes, str]:
-    """The metrics and their content type, in the format that the Accept header asks for.
+    """Returns the metrics and their content type, in the format that the Accept header asks for.
 
-    `head` is None while the database cannot be read: what is known without it is told all the same.
+    `head` is None if the database cannot be read: the other metrics are there all the same.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_process)
@@ -45,7 +45,7 @@ def exposition(services: Services, head: Head | None, accept: str) -> tuple[byte
 
 
 def count_states(states: Iterable[str]) -> dict[str, int]:
-    """How many workers are in each state; why one fails to start is left out."""
+    """Returns how many workers are in each state, without the reasons of failed starts."""
     found = Counter(state.partition(":")[0] for state in states)
     return {state: found[state] for state in WORKER_STATES}
 
@@ -61,13 +61,12 @@ class _Found(Collector):
 
 
 def _all(services: Services, head: Head | None) -> Iterator[Metric]:
-    tasks = services.tasks
     yield InfoMetricFamily("hourglass_build", "The version that runs.", {"version": services.version})
     if head is not None:
         yield from _kept(head)
-    yield from _life(tasks.queue.tally)
-    yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", tasks.queue.waiting_counts())
-    yield from _workers(tasks.workers)
+    yield from _life(services.queue.tally)
+    yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", services.queue.waiting_counts())
+    yield from _workers(services.workers)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     waiting = services.limits.waiting_calls.taken
     yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
@@ -77,7 +76,7 @@ def _all(services: Services, head: Head | None) -> Iterator[Metric]:
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
     yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
-    yield from _commits(tasks.stores.health.commits)
+    yield from _commits(services.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
@@ -141,7 +140,7 @@ def _commits(tally: CommitTally) -> Iterator[Metric]:
 
 def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     data_dir = services.config.storage.data_dir
-    health = services.tasks.stores.health
+    health = services.health
     yield _gauge("hourglass_database_readable", "Whether the database can be read: 1 or 0.", is_readable)
     yield _gauge(
         "hourglass_database_writable", "Whether the last write succeeded: 1 or 0.", health.write_problem is None

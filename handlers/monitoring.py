@@ -1,4 +1,4 @@
-"""For what watches the service: is it alive, is it ready, and its numbers."""
+"""Answers for monitoring: is the service alive, is it ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_UP = ("starting", FAILED)
 
 
 class MonitoringHandler(ApiHandler):
-    """Whether its address wants a sign-in is a setting."""
+    """A call for monitoring, which needs a sign-in if config.ini says so."""
 
     name: ClassVar[str]
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={})}
@@ -31,21 +31,21 @@ class MonitoringHandler(ApiHandler):
         return replace(super().operation(), needs_sign_in=self.name in self.services.config.monitoring.sign_in)
 
     async def head_of_store(self) -> Head | None:
-        """Where the store stands; None while it cannot be read."""
+        """Returns the state of the store; None if it cannot be read."""
         try:
-            return await self.services.tasks.store.head()
+            return await self.services.store.head()
         except StorageUnavailable:
             return None
 
 
 class HealthHandler(MonitoringHandler):
-    """GET says that the process serves, and what is wrong. It asks nobody, so it always answers."""
+    """Says that the process serves, and what is wrong. It waits for nothing, so it always answers."""
 
     name = "health"
 
     async def get(self) -> None:
-        problems = [*self.services.tasks.stores.health.problems, *self._worker_problems()]
-        if resting := self.services.tasks.rest.reason:
+        problems = [*self.services.health.problems, *self._worker_problems()]
+        if resting := self.services.retention_pause.reason:
             problems.append(resting)
         self.send(
             {
@@ -57,7 +57,7 @@ class HealthHandler(MonitoringHandler):
         )
 
     def _worker_problems(self) -> list[str]:
-        workers = self.services.tasks.workers
+        workers = self.services.workers
         states = workers.worker_states()
         problems = _start_problems(states)
         if count := workers.changed_workers():
@@ -77,14 +77,15 @@ def _start_problems(states: list[str]) -> list[str]:
 
 
 class ReadyHandler(MonitoringHandler):
-    """GET says whether tasks can be taken in and run, and if not, in a problem, why."""
+    """Says whether tasks can be taken in and run; if not, a problem says why."""
 
     name = "ready"
 
     async def get(self) -> None:
         database = await self._database_problem()
-        states = self.services.tasks.workers.worker_states()
-        refusal = self._stopping() or database or self._workers_problem(states)
+        states = self.services.workers.worker_states()
+        stopping = "The server is stopping; try again when it is back." if self.services.queue.stopping else None
+        refusal = stopping or database or self._workers_problem(states)
         found: dict[str, Any] = {"database": database or "ok", "workers": count_states(states)}
         if refusal is None:
             self.send({"ready": True, **found})
@@ -94,12 +95,10 @@ class ReadyHandler(MonitoringHandler):
         title = HTTPStatus.SERVICE_UNAVAILABLE.phrase
         self.finish(encode(NotReadyView(title=title, status=503, detail=refusal, **found)))
 
-    def _stopping(self) -> str | None:
-        return "The server is stopping; try again when it is back." if self.services.tasks.queue.stopping else None
-
     async def _database_problem(self) -> str | None:
-        """Why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes none."""
-        health = self.services.tasks.stores.health
+        """Returns why nothing can be read or stored. Tries a write only if the last one failed: an idle server writes
+        none."""
+        health = self.services.health
         await health.check()
         if await self.head_of_store() is None:
             return health.write_problem or "The database cannot be read at the moment; the log says more."
@@ -108,16 +107,16 @@ class ReadyHandler(MonitoringHandler):
         return f"Nothing can be stored at the moment: {health.write_problem}." if health.write_problem else None
 
     def _workers_problem(self, states: list[str]) -> str | None:
-        """One that is replaced by the next is no reason to turn clients away."""
+        """Returns why no worker can run a task; a worker that is being replaced is no reason to turn clients away."""
         failed = [state for state in states if state.startswith(FAILED)]
-        is_replaced = self.services.tasks.queue.workers_have_come_up and len(failed) < len(states)
+        is_replaced = self.services.queue.workers_have_come_up and len(failed) < len(states)
         if is_replaced or not all(state.startswith(NOT_UP) for state in states):
             return None
         return _start_problems(states)[0] if failed else "No worker has come up yet; try again in a moment."
 
 
 class MetricsHandler(MonitoringHandler):
-    """GET tells Prometheus."""
+    """Answers scrapes of Prometheus."""
 
     name = "metrics"
 

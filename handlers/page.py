@@ -1,4 +1,4 @@
-"""The single page, and what pages have in common."""
+"""The page, and what all HTML pages share."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ POLICY = "; ".join(
 
 
 class HtmlHandler(ServiceHandler):
-    """A page under the policy, compressed where the browser takes it so."""
+    """A page with the Content-Security-Policy, compressed if the browser accepts that."""
 
     content_type = "text/html; charset=UTF-8"
 
     def send_page(self, template: str, **names: Any) -> None:
-        """Answers with a template that is filled in."""
+        """Sends a filled-in template."""
         self.finish(self._page(template, **names))
 
     async def answer_page(self, template: str, names: Callable[[], Mapping[str, Any]]) -> None:
-        """As `send_page`, for a page that is large, or takes long to fill in: it waits for its turn."""
+        """Sends a page that is large, or slow to fill in: it waits for its turn."""
 
         async def make() -> bytes:
             await asyncio.sleep(0)  # others are served in between
@@ -46,7 +46,7 @@ class HtmlHandler(ServiceHandler):
         await self.answer_in_turn(make, 200, self.services.limits.building[type(self)].turn)
 
     def _send_packed(self, body: bytes, status: int) -> None:
-        """In one piece, so that it gets an ETag, and who has it already is told so."""
+        """Sends the page in one piece, so that Tornado adds an ETag and answers 304 if it is unchanged."""
         self.set_status(status)
         self.set_header("Content-Type", self.content_type)
         self.finish(body)
@@ -62,7 +62,7 @@ class HtmlHandler(ServiceHandler):
 
 
 class PageHandler(HtmlHandler):
-    """The page. It is told who is signed in, so that it need not ask."""
+    """The page, which contains who is signed in, so that it need not ask."""
 
     async def get(self) -> None:
         identity = self.session_identity()
@@ -78,4 +78,4 @@ class PageHandler(HtmlHandler):
 
 
 class ToPageHandler(IdentifiedHandler, RedirectHandler):
-    """Leads to the page."""
+    """Redirects to the page."""

@@ -28,6 +28,7 @@ from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
+from handlers.styles import StylesHandler
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.tasks import (
     DeleteHandler,
@@ -48,6 +49,12 @@ VENDOR_FOLDERS = {
     "uplot": "uplot/dist",
 }
 """What the page takes from others, and nothing else of node_modules."""
+
+STYLE_FOLDERS = {
+    "/openattic/static/css/": ROOT / "static" / "css",
+    "/openattic/vendor/bootstrap/css/": ROOT / "node_modules" / VENDOR_FOLDERS["bootstrap"] / "css",
+}
+"""Where stylesheets are that the page's import, by their addresses."""
 
 FSID = r"([\w-]+)"
 """What stands for a cluster; whether there is such a one is another question."""
@@ -92,7 +99,7 @@ MOST_ARGUMENTS = 4000
 
 
 class ProxiedApplication(Application):
-    """An application that looks behind trusted proxies before anything else looks at a request."""
+    """An application that resolves trusted proxies before anything else looks at a request."""
 
     def __init__(self, proxies: Proxies, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -104,10 +111,10 @@ class ProxiedApplication(Application):
 
 
 def make_application(services: Services, proxies: Proxies = NOBODY) -> Application:
-    """The whole service as a Tornado application."""
+    """Returns the whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
-    # Made when somebody asks for it, and then kept: a start should not wait for it.
+    # Made at the first request and cached: a start should not wait for it.
     described = handed | {"document": cache(partial(_document, services))}
     routes: list[Any] = [
         (rf"{API}/{path}/?", handler, described if handler is OpenApiHandler else handed)
@@ -117,6 +124,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/docs/?", DocsHandler, described),
+        (r"/openattic/static/css/(?:page|docs)\.css", StylesHandler, {"folders": STYLE_FOLDERS}),
         *file_routes("/openattic/static", ROOT / "static"),
         *chain.from_iterable(
             file_routes(f"/openattic/vendor/{name}", ROOT / "node_modules" / folder)
@@ -137,12 +145,12 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
 
 
 def _document(services: Services) -> Schema:
-    return describe(API_ROUTES, services.tasks.registry, services.version, services.accounts.cookie_name)
+    return describe(API_ROUTES, services.registry, services.version, services.accounts.cookie_name)
 
 
 def _templates() -> dict[type, str]:
-    """What each handler's address is called in metrics; where it has several, the first."""
+    """Returns what the address of each handler is called in metrics; the first if there are several."""
     of_page = {PageHandler: "/openattic/", ToPageHandler: "/"}
-    of_files = dict.fromkeys((FileHandler, CompressedFileHandler), "/openattic/static")
+    of_files = dict.fromkeys((FileHandler, CompressedFileHandler, StylesHandler), "/openattic/static")
     of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}
     return of_page | of_files | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}

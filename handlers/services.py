@@ -1,4 +1,4 @@
-"""What is handed to every handler."""
+"""The services that every handler gets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from accounts.accounts import Accounts
-from accounts.sign_ins import SignIns
+from accounts.expiry import SignInExpiry
 from accounts.signin import SignIn
 from ceph.images.results import ImageResults
 from ceph.pool_changes.creations import PoolCreations
@@ -19,17 +19,16 @@ from jobs.definition.registry import Registry
 from jobs.engine import Workers
 from jobs.live.feed import Feed
 from jobs.queue.choosing import ChoiceFinder
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
-from jobs.store import SearchableStore
-from storage.stores import Stores
+from jobs.store import SearchableStore, StoreHealth
 
 
-@dataclass(frozen=True)
-class Tasks:
-    """All that has to do with tasks, opened and going."""
+@dataclass(frozen=True, kw_only=True)
+class TaskServices:
+    """Everything about tasks, opened and running."""
 
-    stores: Stores
+    health: StoreHealth
     store: SearchableStore
     queue: TaskQueue
     workers: Workers
@@ -38,26 +37,25 @@ class Tasks:
     clusters: ClusterWatches
     images: ImageResults
     creations: PoolCreations
-    rest: Rest
+    retention_pause: RetentionPause
+    limits: ClientLimits
 
 
-@dataclass(frozen=True)
-class Services:
-    """Tasks, and who may do what with them. `started` is a time of the monotonic clock, in seconds."""
+@dataclass(frozen=True, kw_only=True)
+class Services(TaskServices):
+    """Everything that handlers use. `started` is a time of the monotonic clock, in seconds."""
 
     config: Config
     version: str
-    tasks: Tasks
     accounts: Accounts
     sign_in: SignIn
-    sign_ins: SignIns
+    expiry: SignInExpiry
     connections: Connections
-    limits: ClientLimits
     choices: ChoiceFinder = field(default_factory=ChoiceFinder)
     answers: HttpTally = field(default_factory=HttpTally)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def refused(self) -> RefusedTally:
-        """What was over a limit."""
+        """Counts what exceeded a limit."""
         return self.limits.refused

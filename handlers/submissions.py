@@ -1,33 +1,48 @@
-"""What a request for a task says, put into words where it is wrong, and described."""
+"""Reads requests for tasks, and describes them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from handlers.http.operation import Schema
 from jobs.clock import parse_time
 from jobs.definition.composition import schema_of
-from jobs.definition.params import Parameter, validate
+from jobs.definition.params import validated
 from jobs.definition.registry import Registry
-from jobs.definition.schemas import JSON_SCHEMA, json_schema
+from jobs.definition.schemas import JSON_SCHEMA, object_schema, schema_of_struct
+from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, Mistakes, NotFound
-from jobs.live.views import Time
-from jobs.queue.drafts import Submission
 
 LARGEST_ARRAY = 1000
 
-_SUBMISSION = (
-    Parameter("job", str),
-    Parameter("params", dict[str, Any], {}),
-    Parameter("priority", Annotated[int, Meta(ge=-100, le=100)], 0),
-    Parameter("not_before", Time | None, None),
-)
+
+def _read_time(given: str | None) -> str | None:
+    """Returns the time as it was given. Raises ValueError if it is none."""
+    if given is None:
+        return None
+    try:
+        parse_time(given)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f'expected a time like 2026-01-31T12:00:00Z, got "{given[:60]}"') from error
+    return given
+
+
+_GivenTime = Annotated[str, Meta(extra_json_schema={"format": "date-time", "x-expected": "a time"})]
+
+
+class NewTask(Struct, forbid_unknown_fields=True):
+    """A task to create: its job, the job's parameters, and how soon it may run."""
+
+    job: str
+    params: dict[str, Any] = {}
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    not_before: Annotated[_GivenTime | None, Meta(extra={"read": _read_time})] = None
 
 
 def submission_schema(registry: Registry) -> Schema:
-    """One task of any job, or an array of them."""
+    """Returns JSON Schema of one task of any job, or of an array of them."""
     submission = {"$ref": "#/$defs/Submission"}
     return {
         "$schema": JSON_SCHEMA,
@@ -37,36 +52,26 @@ def submission_schema(registry: Registry) -> Schema:
 
 
 def _schema_for(name: str, params: Schema) -> Schema:
-    schema = json_schema(_SUBMISSION)
-    schema["properties"] |= {"job": {"const": name}, "params": params}  # type: ignore[operator]
-    if params.get("required"):
-        schema["required"] = ["job", "params"]
-    return schema
+    of_any_job = schema_of_struct(NewTask)
+    properties = {**of_any_job["properties"], "job": {"const": name}, "params": params}
+    needs_params = ["params"] if params["required"] else []
+    return of_any_job | object_schema(properties, ["job", *needs_params])
 
 
 def submission_of(given: object, registry: Registry) -> Submission:
-    """What a body asks for. Raises InvalidInput with all mistakes at once."""
-    mistakes = Mistakes()
-    values: dict[str, Any] = {}
+    """Returns what a body asks for. Raises InvalidInput with all mistakes at once."""
     try:
-        values = validate(_SUBMISSION, given, "a task")
+        task = validated(NewTask, given, "a task")
     except InvalidInput as error:
-        mistakes = error.mistakes
-    not_before = None
-    try:
-        not_before = _time(given.get("not_before") if isinstance(given, dict) else None)
-    except ValueError as error:
-        mistakes.add("not_before", str(error))
-    if mistakes:
-        _note_mistakes_of_job(mistakes, given, registry)
-        raise InvalidInput(errors=mistakes)
-    return Submission(job=values["job"], params=values["params"], priority=values["priority"], not_before=not_before)
+        raise InvalidInput(errors=_with_mistakes_of_job(error.mistakes, given, registry)) from error
+    not_before = None if task.not_before is None else parse_time(task.not_before)
+    return Submission(job=task.job, params=task.params, priority=task.priority, not_before=not_before)
 
 
-def _note_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry) -> None:
-    """What the job itself would say of a request whose form is wrong already."""
+def _with_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry) -> Mistakes:
+    """Adds what the job itself would refuse, although the request is refused already."""
     if not isinstance(given, dict) or not isinstance(given.get("job"), str):
-        return
+        return mistakes
     try:
         job = registry.job(given["job"])
         if "params" not in mistakes.listed:
@@ -75,13 +80,4 @@ def _note_mistakes_of_job(mistakes: Mistakes, given: object, registry: Registry)
         mistakes.add("job", str(error))
     except InvalidInput as error:
         mistakes.take(error)
-
-
-def _time(given: object) -> int | None:
-    """Milliseconds since 1970. What is no text at all has been refused already."""
-    if not isinstance(given, str):
-        return None
-    try:
-        return parse_time(given)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f'expected a time like 2026-01-31T12:00:00Z, got "{given[:60]}"') from error
+    return mistakes

@@ -1,4 +1,4 @@
-"""The service itself by REST: its jobs, its workers, what happened of late, and what it will forget."""
+"""The service itself by REST: its jobs, its workers, recent activity, and what retention will remove."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from handlers.http.api import ApiHandler
 from handlers.http.operation import Operation
-from handlers.http.query import number, whole
+from handlers.http.query import QueryParameter, integer, number
 from handlers.views import (
     DueTaskView,
     DueView,
@@ -19,10 +19,10 @@ from handlers.views import (
     RetentionView,
     StatisticsView,
     WorkerListView,
+    worker_view,
 )
 from jobs.clock import DAY_MS, MINUTE_MS, iso_time, wall_clock
 from jobs.definition.composition import schema_of
-from jobs.live.views import worker_view
 from jobs.model.task import Status
 from jobs.queue.retention import FAILED, FINISHED
 from jobs.store import Due, DueTask, Minute
@@ -41,10 +41,10 @@ class JobsHandler(ApiHandler):
         await self.answer(self._jobs)
 
     async def _jobs(self) -> JobListView:
-        return JobListView([self._view(job.name) for job in self.services.tasks.registry.jobs])
+        return JobListView([self._view(job.name) for job in self.services.registry.jobs])
 
     def _view(self, name: str) -> JobView:
-        registry = self.services.tasks.registry
+        registry = self.services.registry
         job, reason = registry.job(name), registry.unavailable_because(name)
         return JobView(
             job=name,
@@ -62,7 +62,7 @@ class WorkersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the workers as they are now."""
-        self.send(WorkerListView([worker_view(worker) for worker in self.services.tasks.workers.workers()]))
+        self.send(WorkerListView([worker_view(worker) for worker in self.services.workers.workers()]))
 
 
 class StatisticsHandler(ApiHandler):
@@ -74,7 +74,7 @@ class StatisticsHandler(ApiHandler):
         """Tells the last hour by minute, and how many tasks there are by status."""
         last = wall_clock() // MINUTE_MS
         first = last - MINUTES_SHOWN + 1
-        head, known = await self.services.tasks.store.minutes(first)
+        head, known = await self.services.store.minutes(first)
         minutes = {minute.minute: minute for minute in known}
         self.send(
             StatisticsView(
@@ -109,10 +109,10 @@ class RetentionHandler(ApiHandler):
         "GET": Operation(
             answers={200: RetentionView},
             query={
-                "within_days": number(0, LONGEST_FORESIGHT_DAYS, "a number of days").about(
-                    "how far to look ahead; the default is 7"
+                "within_days": QueryParameter(
+                    number(0, LONGEST_FORESIGHT_DAYS, "a number of days"), "how far to look ahead; the default is 7"
                 ),
-                "limit": whole(1, 500).about("how many tasks of each kind to show; the default is 50"),
+                "limit": QueryParameter(integer(1, 500), "how many tasks of each kind to show; the default is 50"),
             },
         ),
     }
@@ -120,39 +120,39 @@ class RetentionHandler(ApiHandler):
     async def get(self) -> None:
         """Tells which ended tasks will be removed, and when: those that go first."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
-        keeping = self.services.config.retention
-        rest = self.services.tasks.rest
+        settings = self.services.config.retention
+        pause = self.services.retention_pause
         self.send(
             RetentionView(
                 until=iso_time(until),
-                finished=await self._due(FINISHED, keeping.finished_days, until),
-                failed=await self._due(FAILED, keeping.failed_days, until),
-                changes_days=keeping.changes_days,
-                rounds_per_task=keeping.rounds_per_task,
-                rounds_mb_per_task=keeping.rounds_mb_per_task,
-                resting_until=iso_time(rest.ends) or UNSET,
-                resting_because=rest.reason or UNSET,
+                finished=await self._due(FINISHED, settings.finished_days, until),
+                failed=await self._due(FAILED, settings.failed_days, until),
+                changes_days=settings.changes_days,
+                rounds_per_task=settings.rounds_per_task,
+                rounds_mb_per_task=settings.rounds_mb_per_task,
+                resting_until=iso_time(pause.ends) or UNSET,
+                resting_because=pause.reason or UNSET,
             )
         )
 
     async def _due(self, statuses: Sequence[Status], days: float, until: int) -> DueView:
-        kept_ms = round(days * DAY_MS)
+        retained_ms = round(days * DAY_MS)
         due = Due(count=0, count_exact=True, tasks=[])
         if days:
-            due = await self.services.tasks.store.due(statuses, until - kept_ms, self.value("limit", 50))
+            due = await self.services.store.due(statuses, until - retained_ms, self.value("limit", 50))
         return DueView(
             days=days,
             count=due.count,
             count_exact=due.count_exact,
-            results=[_due_task_view(task, kept_ms) for task in due.tasks],
+            results=[_due_task_view(task, retained_ms) for task in due.tasks],
         )
 
 
-def _due_task_view(task: DueTask, kept_ms: int) -> DueTaskView:
+def _due_task_view(task: DueTask, retained_ms: int) -> DueTaskView:
     return DueTaskView(
         id=task.id,
         description=task.description,
         status=task.status,
         last_modified=iso_time(task.last_modified),
-        removed=iso_time(task.last_modified + kept_ms),
+        removed=iso_time(task.last_modified + retained_ms),
     )

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from handlers.creating import CREATING_HEADERS, LOCATED, WAIT_FOR_END, AnsweringHandler, CreatingHandler
 from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.problems import problem
-from handlers.http.query import Cursor, cursor, one_of, text, truth, whole, words
+from handlers.http.query import BOOLEAN, CURSOR, WORDS, Cursor, QueryParameter, integer, one_of
 from handlers.submissions import LARGEST_ARRAY, submission_of, submission_schema
 from handlers.views import (
     CreatedView,
@@ -24,50 +24,57 @@ from handlers.views import (
     TaskListView,
 )
 from jobs.clock import iso_time
-from jobs.definition.params import Parameter, validate
-from jobs.definition.schemas import json_schema
+from jobs.definition.params import validated
+from jobs.definition.schemas import schema_of_struct
+from jobs.definition.submission import Submission
 from jobs.errors import CountChanged, HourglassError, InvalidInput, NotFound, StatusChanged
 from jobs.live.views import TaskView, round_view
 from jobs.model.answer_size import Room, without_large_fields
 from jobs.model.lifecycle import Expected
 from jobs.model.task import Status, Task
 from jobs.queue.bulk import delete_all
-from jobs.queue.drafts import Submission
 from jobs.store import ORDERINGS, Created, ListQuery, RequestKey
 
 LARGEST_PAGE = 500
 LARGEST_BULK = 1000
 LARGEST_DELETE = 10_000
 
-_EXPECTED = one_of("pending", "final", "stopping").about("act only on tasks that are still so")
-_FORCE = truth.about("do not wait for the round under way, kill its worker")
+_EXPECTED = QueryParameter(one_of("pending", "final", "stopping"), "act only on tasks that are still so")
+_FORCE = QueryParameter(BOOLEAN, "do not wait for the round under way, kill its worker")
 _FILTERS = {
-    "status": one_of(*(status.value for status in Status)).about("tasks of these statuses", repeatable=True),
-    "job": text.about("tasks of this job"),
-    "search": words.about(
+    "status": QueryParameter(one_of(*(status.value for status in Status)), "tasks of these statuses", repeatable=True),
+    "job": QueryParameter(str, "tasks of this job"),
+    "search": QueryParameter(
+        WORDS,
         "words of the description, at most 20 different ones: all must occur, each as the beginning of a word, in "
-        "scripts without spaces (Chinese, Japanese, Thai …) anywhere"
+        "scripts without spaces (Chinese, Japanese, Thai …) anywhere",
     ),
-    "created_by": text.about("tasks that this user created"),
+    "created_by": QueryParameter(str, "tasks that this user created"),
 }
 
-_PIN = (Parameter("pinned", bool),)
-_TaskId = Annotated[int, Meta(ge=1, le=2**53)]
-_DELETION = (
-    Parameter("ids", Annotated[list[_TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]),
-    Parameter("if_status", Expected | None, None),
-    Parameter("force", bool, False),
-)
+TaskId = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class TaskChange(Struct, forbid_unknown_fields=True):
+    """The changeable fields of a task."""
+
+    pinned: bool
+
+
+class BulkDeletion(Struct, forbid_unknown_fields=True):
+    """The tasks to delete, and how."""
+
+    ids: Annotated[list[TaskId], Meta(min_length=1, max_length=LARGEST_BULK)]
+    if_status: Expected | None = None
+    force: bool = False
 
 
 class DeletingHandler(ApiHandler):
     """A call that deletes many tasks."""
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
-        """Deletes each task that is still as it is expected to be, and answers what became of each."""
-        self.send(
-            DeletionsView(await delete_all(self.services.tasks.queue, wanted, self.actor, force, self.check_actor))
-        )
+        """Deletes each task that is still in the expected state, and answers what happened to each."""
+        self.send(DeletionsView(await delete_all(self.services.queue, wanted, self.actor, force, self.check_actor)))
 
 
 class TaskListHandler(CreatingHandler, DeletingHandler):
@@ -78,12 +85,13 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             answers={200: TaskListView},
             query={
                 **_FILTERS,
-                "ordering": one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)).about(
-                    "what the list is sorted by, turned round by a leading -; the default is -last_modified"
+                "ordering": QueryParameter(
+                    one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)),
+                    "what the list is sorted by, turned round by a leading -; the default is -last_modified",
                 ),
-                "page": whole(1, 1_000_000_000).about("which page, from 1"),
-                "pageSize": whole(1, LARGEST_PAGE).about("how many tasks a page has; the default is 50"),
-                "after": cursor.about("where the page before has ended, as its `next` says"),
+                "page": QueryParameter(integer(1, 1_000_000_000), "which page, from 1"),
+                "pageSize": QueryParameter(integer(1, LARGEST_PAGE), "how many tasks a page has; the default is 50"),
+                "after": QueryParameter(CURSOR, "where the page before has ended, as its `next` says"),
             },
         ),
         "POST": Operation(
@@ -97,10 +105,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         "DELETE": Operation(
             answers={200: DeletionsView},
             query={
-                "id": whole(1).about("tasks by their ids", repeatable=True),
+                "id": QueryParameter(integer(1), "tasks by their ids", repeatable=True),
                 **_FILTERS,
-                "count": whole(0).about("how many tasks the filter is believed to match"),
-                "as_of": whole(0).about("a revision: leave alone what has come, or ended, after it"),
+                "count": QueryParameter(integer(0), "how many tasks the filter is believed to match"),
+                "as_of": QueryParameter(integer(0), "a revision: leave alone what has come, or ended, after it"),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -109,7 +117,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
     }
 
     def kind(self) -> object:
-        """A search may take seconds: lists do not wait for it."""
+        """Separates searches, which may take seconds, from other lists."""
         return type(self), "search" in self.values
 
     async def get(self) -> None:
@@ -118,7 +126,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     async def _page(self) -> TaskListView:
         query = self._list_query()
-        page = await self.services.tasks.store.list_tasks(query)
+        page = await self.services.store.list_tasks(query)
         after = page.next_after and Cursor(query.ordering, page.next_after.key, page.next_after.id)
         return TaskListView(
             count=page.count,
@@ -138,11 +146,11 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             await self.create(self._submit)
 
     async def _submit(self, key: RequestKey | None) -> Created:
-        return await self.services.tasks.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
+        return await self.services.queue.submit(self._take_submission(), self.actor, key, self.check_actor)
 
     def _take_submission(self) -> Submission:
-        """What the body asks for, which is not held any longer."""
-        submission = submission_of(self.json(), self.services.tasks.registry)
+        """Returns what the body asks for, and frees the body."""
+        submission = submission_of(self.json(), self.services.registry)
         self.forget_body()
         return submission
 
@@ -163,13 +171,13 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
         await self.delete_tasks(wanted, self.value("force", False))
 
     async def _matching(self) -> list[tuple[int, Expected | None]]:
-        """The tasks that match, each with what it is now: one that ends before its turn is left alone. An empty filter
-        is refused: a list takes it for none, and a script whose variable is empty would delete too much."""
+        """Returns the matching tasks, each with its present state: one that ends before its turn is left alone. Refuses
+        an empty filter: a list ignores it, and a script whose variable is empty would delete too much."""
         empty = {name: ["expected text, got nothing"] for name in _FILTERS if "" in self.values.get(name, [])}
         if empty:
             raise InvalidInput(errors=empty)
         with self.ending_with_client():
-            found = await self.services.tasks.store.matching(self._list_query(), LARGEST_DELETE)
+            found = await self.services.store.matching(self._list_query(), LARGEST_DELETE)
         believed = self.value("count", found.count)
         if believed != found.count:
             raise CountChanged(believed, found.count)
@@ -180,7 +188,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             raise InvalidInput(f"Expected at most {LARGEST_ARRAY} tasks at once, got {len(given)}.")
         if "Idempotency-Key" in self.request.headers:
             raise InvalidInput(errors={"Idempotency-Key": ["expected with a single task, got an array"]})
-        created = await self.services.tasks.queue.submit_all(
+        created = await self.services.queue.submit_all(
             [self._submission_or_mistake(one) for one in given], self.actor, self.check_actor
         )
         tasks = Room().fit_all(one.task for one in created)
@@ -188,7 +196,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     def _submission_or_mistake(self, given: object) -> Submission | InvalidInput:
         try:
-            return submission_of(given, self.services.tasks.registry)
+            return submission_of(given, self.services.registry)
         except InvalidInput as error:
             return error
 
@@ -211,9 +219,9 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
 
     def _page_url(self, page: int, after: Cursor | None = None) -> str:
         given = self.query_texts().items()
-        kept = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
+        other = [(name, value) for name, texts in given for value in texts if name not in ("page", "after")]
         more = [("page", str(page)), *([("after", str(after))] if after else [])]
-        return f"{API}/taskqueue?{urlencode([*kept, *more])}"
+        return f"{API}/taskqueue?{urlencode([*other, *more])}"
 
 
 class TestTaskHandler(CreatingHandler):
@@ -236,7 +244,7 @@ class TestTaskHandler(CreatingHandler):
 
     async def _submit(self, key: RequestKey | None) -> Created:
         submission = Submission(job="test_task", params=self.json())
-        return await self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor)
+        return await self.services.queue.submit(submission, self.actor, key, self.check_actor)
 
 
 class TaskHandler(AnsweringHandler):
@@ -245,7 +253,10 @@ class TaskHandler(AnsweringHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: TaskView}, query={"wait": WAIT_FOR_END}, problems=(404,)),
         "PUT": Operation(
-            answers={200: TaskView}, body=lambda _: json_schema(_PIN), example={"pinned": True}, problems=(403, 404)
+            answers={200: TaskView},
+            body=lambda _: schema_of_struct(TaskChange),
+            example={"pinned": True},
+            problems=(403, 404),
         ),
         "DELETE": Operation(
             answers={200: TaskView, 204: None},
@@ -257,7 +268,7 @@ class TaskHandler(AnsweringHandler):
     async def get(self, task_id: str) -> None:
         """Shows the task."""
         number = _task_id(task_id)
-        feed = self.services.tasks.feed
+        feed = self.services.feed
         if self.value("wait"):
             self.take_waiting_place()
             await self.while_signed_in(feed.wait_for_end(number, self.value("wait")))
@@ -266,29 +277,26 @@ class TaskHandler(AnsweringHandler):
     async def put(self, task_id: str) -> None:
         """Keeps the task from retention, or no longer."""
         number = _task_id(task_id)
-        values = validate(_PIN, self.json(), "a change of a task")
-        pinned = await self.services.tasks.queue.pin(number, values["pinned"] is True, self.check_actor)
-        await self.answer_task(pinned)
+        change = validated(TaskChange, self.json(), "a change of a task")
+        await self.answer_task(await self.services.queue.pin(number, change.pinned, self.check_actor))
 
     async def delete(self, task_id: str) -> None:
         """Aborts the task where it is pending, deletes it where it is final."""
         number, force = _task_id(task_id), self.value("force", False)
         try:
             await self._answer_deletion(
-                await self.services.tasks.queue.delete(
-                    number, self.actor, self.value("if_status"), force, self.check_actor
-                )
+                await self.services.queue.delete(number, self.actor, self.value("if_status"), force, self.check_actor)
             )
         except StatusChanged as error:
             await self._refuse(error)
 
     async def _refuse(self, error: StatusChanged) -> None:
-        """The problem shows the task as it is now, whole: that may be large."""
+        """Answers with a problem that contains the task as it is now, in full: that may be large."""
         light = without_large_fields(error.task) if error.task is not None else None
-        told = HourglassError(str(error))
+        without_task = HourglassError(str(error))
 
         async def read() -> ProblemView:
-            return problem(told, 412, **({} if light is None else {"task": await self.whole_view(light)}))
+            return problem(without_task, 412, **({} if light is None else {"task": await self.whole_view(light)}))
 
         self.content_type = "application/problem+json"
         await self.answer(read, 412)
@@ -307,7 +315,7 @@ class DeleteHandler(DeletingHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
             answers={200: DeletionsView},
-            body=lambda _: json_schema(_DELETION),
+            body=lambda _: schema_of_struct(BulkDeletion),
             example={"ids": [17, 18], "if_status": "pending"},
             problems=(403,),
         ),
@@ -315,9 +323,9 @@ class DeleteHandler(DeletingHandler):
 
     async def post(self) -> None:
         """Aborts the pending and deletes the final ones, as DELETE does, however long the address would become."""
-        given: dict[str, Any] = validate(_DELETION, self.json(), "a deletion")
-        expected: Expected | None = given["if_status"]
-        await self.delete_tasks([(task_id, expected) for task_id in dict.fromkeys(given["ids"])], given["force"])
+        deletion = validated(BulkDeletion, self.json(), "a deletion")
+        ids = dict.fromkeys(deletion.ids)
+        await self.delete_tasks([(task_id, deletion.if_status) for task_id in ids], deletion.force)
 
 
 class RetryHandler(CreatingHandler):
@@ -335,7 +343,7 @@ class RetryHandler(CreatingHandler):
     async def post(self, task_id: str) -> None:
         """Runs the task again, as a new one."""
         number = _task_id(task_id)
-        await self.create(lambda key: self.services.tasks.queue.retry(number, self.actor, key, self.check_actor))
+        await self.create(lambda key: self.services.queue.retry(number, self.actor, key, self.check_actor))
 
 
 class RoundsHandler(ApiHandler):
@@ -344,7 +352,7 @@ class RoundsHandler(ApiHandler):
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={200: RoundListView},
-            query={"after": whole(0).about("rounds with a higher number")},
+            query={"after": QueryParameter(integer(0), "rounds with a higher number")},
             problems=(404,),
         ),
     }
@@ -355,7 +363,7 @@ class RoundsHandler(ApiHandler):
         await self.answer(lambda: self._page(number))
 
     async def _page(self, task_id: int) -> RoundListView:
-        page = await self.services.tasks.store.rounds(task_id, self.value("after", 0))
+        page = await self.services.store.rounds(task_id, self.value("after", 0))
         following = f"{API}/taskqueue/{task_id}/rounds?after={page.rounds[-1].number}" if page.has_more else None
         return RoundListView([round_view(done) for done in page.rounds], following)
 
@@ -369,7 +377,7 @@ class InterruptionsHandler(ApiHandler):
 
     async def get(self, task_id: str) -> None:
         """Shows the last 100 interruptions in the kept history."""
-        found = await self.services.tasks.store.interruptions(_task_id(task_id))
+        found = await self.services.store.interruptions(_task_id(task_id))
         self.send(
             InterruptionListView(
                 [InterruptionView(iso_time(one.at), iso_time(one.resumed)) for one in found],
@@ -378,7 +386,7 @@ class InterruptionsHandler(ApiHandler):
 
 
 def _task_id(text_of_id: str) -> int:
-    """Ids are digits; whatever else stands in their place names no task."""
+    """Returns the id as a number. Raises NotFound if it is too long to be one."""
     if len(text_of_id) > 15:
         raise NotFound(f"There is no task {text_of_id[:30]}: it was deleted, or it never existed.")
     return int(text_of_id)

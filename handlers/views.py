@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from jobs.live.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time, WorkerView
+from jobs.engine import WorkerState
+from jobs.live.views import Amount, Count, Counts, Id, Percent, RoundView, TaskView, Time
 from jobs.model.task import Status
 from jobs.queue.bulk import Deletion
 
@@ -69,6 +70,35 @@ class JobListView(Struct, frozen=True):
     """The registered jobs, by name."""
 
     results: list[JobView]
+
+
+class WorkerView(Struct, frozen=True, kw_only=True):
+    """A worker process."""
+
+    pid: int | None
+    state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
+    task: Annotated[Id | None, Meta(description="what it works on")]
+    cpu_percent: Amount | None
+    memory_bytes: Count | None
+    uptime_seconds: Amount | None
+    tasks_done: Count
+    code_changed: Annotated[
+        Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
+    ] = UNSET
+
+
+def worker_view(worker: WorkerState) -> WorkerView:
+    """Returns a worker as the contract shows it."""
+    return WorkerView(
+        pid=worker.pid,
+        state=worker.state,
+        task=worker.task,
+        cpu_percent=worker.cpu_percent,
+        memory_bytes=worker.memory_bytes,
+        uptime_seconds=worker.uptime_seconds,
+        tasks_done=worker.tasks_done,
+        code_changed=True if worker.code_changed else UNSET,
+    )
 
 
 class WorkerListView(Struct, frozen=True):

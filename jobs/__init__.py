@@ -4,7 +4,26 @@ Modules with jobs import from here: `from jobs import Round, job`.
 """
 
 from jobs.definition.choices import Choice
-from jobs.definition.registry import Job, Locks, Pause, Provided, Registry, Round, Rounds, job
+from jobs.definition.declaration import job
+from jobs.definition.job import Job, Locks, Resource
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Pause, Round, Rounds
 from jobs.definition.steps import Step, Steps
 
-__all__ = ["Choice", "Job", "Locks", "Pause", "Provided", "Registry", "Round", "Rounds", "Step", "Steps", "job"]
+Provided = Resource
+"""Its former name."""
+
+__all__ = [
+    "Choice",
+    "Job",
+    "Locks",
+    "Pause",
+    "Provided",
+    "Registry",
+    "Resource",
+    "Round",
+    "Rounds",
+    "Step",
+    "Steps",
+    "job",
+]

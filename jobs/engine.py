@@ -1,8 +1,37 @@
-"""The contract between the queue and whatever runs tasks. The pool of worker processes is one such engine."""
+"""The contract between the queue and whatever runs tasks. The pool of worker processes is one such engine.
+
+The queue alone decides which task runs when, and alone writes what becomes of it; the engine runs it and reports. All
+calls and reports happen in the event loop.
+
+What a task's reports are, from `start_task` on: any number of `rounds_reported`, then exactly one last report,
+`task_ended` or `worker_died`, and after that nothing, unless it is started again. Rounds come in the order of their
+numbers, each once. After a report of rounds the next report of rounds waits for `acknowledge`; the last report does
+not. The queue acknowledges when everything reported of the task is on disk, also after the last report.
+
+`start_task` comes before the commit that says that the task runs, so that the first round need not wait for the disk.
+If the server dies in between, its successor does not name the task in `adopt`, which ends that run. An engine that
+might not reach one of its workers then would have to let it begin only after the commit; no call says so yet.
+
+An engine may lose a worker at any time: then `worker_died` is the last report of its task. It must not run a task
+twice at a time, start one by itself, or omit a last report.
+
+**Adoption.** Workers may outlive the server, as those on other hosts can. A server that starts calls `adopt` once,
+before its first `start_task`, with the tasks that were in an engine's hands by what is on disk. The engine returns
+those whose last report is still to come: they run, or may run out of its reach, or their last report was not
+acknowledged. It reports about them as about any task, but only after `adopt` has returned, and begins by repeating the
+reports that were not acknowledged; the queue ignores rounds that it has stored. The queue runs all others again, so
+the engine has to be sure that they do not run: what it cannot rule out to run, it returns, and ends with a report when
+it is sure. Whatever runs besides is ended before `adopt` returns, and not reported. An engine whose workers die with
+the server returns nothing.
+
+**Aborts** are committed first and then passed on, so one that the old server did not pass on is found on disk: the
+queue repeats `abort_task`, or `kill_task`, right after the adoption. Both may come any number of times, also for a
+worker out of reach: then they take effect when it can be reached.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -34,7 +63,7 @@ class Start(Struct, frozen=True, tag=True, kw_only=True, gc=False):
 
 
 class Ended(Struct, frozen=True, tag=True, kw_only=True):
-    """The last report about a task, with the rounds not yet reported.
+    """The last report about a task, unless its worker died, with the rounds not yet reported.
 
     `how`: its job returned (`result`) or raised (`error`), it was stopped by an abort, or interrupted by the end of the
     engine. If it was stopped and its clean-up raised, `error` is set as well. `left` describes what it has left behind
@@ -71,13 +100,13 @@ class Usage(Struct, frozen=True):
 
 
 class EngineListener(Protocol):
-    """Gets an engine's reports, always in the event loop, and for one task in the order in which things happened."""
+    """Gets an engine's reports. It ignores those about tasks that the engine does not run for it."""
 
     def worker_free(self) -> None:
         """A worker waits for a task."""
 
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
-        """Rounds are done; the worker may be waiting for their acknowledgement."""
+        """Rounds are done. The worker may be waiting for their acknowledgement."""
 
     def task_ended(self, ended: Ended) -> None:
         """A task has ended; its worker is free, or about to end."""
@@ -105,7 +134,14 @@ class Workers(Protocol):
 class Engine(Workers, Protocol):
     """Runs tasks, one in each worker."""
 
-    listener: EngineListener
+    def report_to(self, listener: EngineListener) -> None:
+        """Sends all reports to this listener from now on; the queue calls it once, before the engine starts."""
+
+    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+        """Returns those of these tasks whose last report is still to come; ends whatever else is running.
+
+        The tasks were started, by what is on disk, and have not ended.
+        """
 
     @property
     def free_workers(self) -> int:
@@ -115,7 +151,8 @@ class Engine(Workers, Protocol):
         """Gives the task to a waiting worker. Raises LookupError if there is none."""
 
     def acknowledge(self, task_id: int) -> None:
-        """Lets the task's worker continue: everything reported of the task is on disk."""
+        """Lets the task's worker continue: everything reported of the task is on disk. Does nothing if no report waits
+        for it."""
 
     def abort_task(self, task_id: int) -> None:
         """Ends the task after the round under way. Does nothing if the task is not running."""
@@ -126,5 +163,6 @@ class Engine(Workers, Protocol):
     async def stop(self, grace_seconds: float) -> None:
         """Starts no new rounds, waits up to `grace_seconds` for those under way, then kills every worker.
 
-        What happens to the tasks meanwhile is reported as always.
+        What happens to the tasks meanwhile is reported as always. A task whose worker cannot be reached stays without a
+        last report: the next server adopts it.
         """

@@ -26,6 +26,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from jobs.text import counted, cut
+
 if TYPE_CHECKING:
     from jobs.model.task import Task
 
@@ -74,10 +76,10 @@ class Mistakes:
 
     def add(self, field: str, *texts: str) -> None:
         """Notes what is wrong with a field."""
-        field = _cut(field, LONGEST_FIELD_CHARACTERS)
+        field = cut(field, LONGEST_FIELD_CHARACTERS)
         for text in texts:
             known = self.listed.get(field, [])
-            short = _cut(text, LONGEST_MISTAKE_CHARACTERS)
+            short = cut(text, LONGEST_MISTAKE_CHARACTERS)
             if short in known:
                 continue
             self.count += 1
@@ -110,10 +112,6 @@ class Mistakes:
         """One sentence: the first mistake, and how many there are."""
         first = next((f"{field}: {texts[0]}" for field, texts in self.listed.items()), "")
         return first if self.count <= 1 else f"{first} (the first of {self.count:,} mistakes)"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class InvalidInput(HourglassError):
@@ -161,8 +159,9 @@ class CountChanged(HourglassError):
     """There are no longer as many tasks as the request believed; nothing was done."""
 
     def __init__(self, expected: int, count: int) -> None:
-        matches = "1 task" if count == 1 else f"{count} tasks"
-        super().__init__(f"The filter matches {matches}, not {expected}: look at the list again. Nothing was done.")
+        super().__init__(
+            f"The filter matches {counted(count, 'task')}, not {expected}: look at the list again. Nothing was done."
+        )
 
 
 class RevisionUnknown(HourglassError):

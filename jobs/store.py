@@ -1,4 +1,4 @@
-"""Where tasks are kept: the protocol that every store fulfils, and what each method promises."""
+"""The contract of every store of tasks: its protocols, and what each method promises."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from msgspec.structs import asdict
 from histogram import REQUEST_SECONDS, Histogram
 from jobs.clock import DAY_MS
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch, utf8_bytes
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, Status, StoredRound, Task, utf8_bytes
 
 ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified", "runtime")
 
@@ -35,7 +35,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     rounds: int | None = None
 
     def as_task(self, task_id: int, revision: int) -> Task:
-        """What it becomes."""
+        """Returns the task that it becomes."""
         return Task(
             id=task_id,
             params_bytes=utf8_bytes(self.params),
@@ -46,15 +46,15 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 class Created(Struct, frozen=True):
-    """A task that was created, or the pending one that a unique draft is equal to."""
+    """A task that was created, or the pending one with the same unique key."""
 
     task: Task
     is_new: bool
 
 
 class RequestKey(Struct, frozen=True, kw_only=True):
-    """A request that is to be carried out once, however often it is sent. `body_hash` stands for what it asks for,
-    `at` for when: milliseconds since 1970."""
+    """Identifies a request that is carried out once, however often it is sent. `body_hash` stands for its content; `at`
+    is when it came, in milliseconds since 1970."""
 
     user: str
     path: str
@@ -64,7 +64,7 @@ class RequestKey(Struct, frozen=True, kw_only=True):
 
 
 KEYS_LAST_MS = DAY_MS
-"""How long the key of a request is remembered."""
+"""How long the key of a request is stored."""
 
 
 class RoundBounds(Struct, frozen=True):
@@ -79,68 +79,68 @@ UNBOUNDED = RoundBounds()
 
 
 class TaskStore(Protocol):
-    """Keeps tasks. What a write returned is on disk; a read is one snapshot.
+    """Stores tasks. When a write returns, it is on disk; a read is one snapshot.
 
-    Each change of a task raises the store's revision by one and gives it to the task. A change of status also
-    leaves a transition, a deletion a tombstone; both outlive the task. Writes that are refused leave nothing
-    behind and do not touch their neighbours. A write may return a task without large fields, unless it was given them.
-    Where nothing can be written at all they raise StorageUnavailable.
+    Each change of a task raises the store's revision by one and sets it on the task. A change of status also adds a
+    transition, a deletion adds a tombstone; both outlive the task. A write that is refused changes nothing, and does
+    not affect writes of others. A write may return a task without large fields, unless it was given them. If nothing
+    can be written at all, writes raise StorageUnavailable.
     """
 
-    on_commit: Callable[[int], None]
-    """Called in the event loop with the new revision after each commit."""
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        """Calls `on_commit` in the event loop with the new revision after each commit; a second call replaces it."""
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         """Creates all of them or none. Ids rise with creation and are never used again.
 
-        With a key there is one draft. Where the key is known, its task comes back instead, as it is now. Raises
-        Conflict where the key stood for another body, or its task is gone.
+        With a key there is one draft. If the key is known, the task created with it is returned instead, as it is now.
+        Raises Conflict if the key was used with another body, or its task is deleted.
         """
 
     async def created_with(self, key: RequestKey) -> Task | None:
-        """The task that this key stands for, if it is known. Raises Conflict as `create` does."""
+        """Returns the task that was created with this key, if any. Raises Conflict as `create` does."""
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
-        """Applies the steps one after the other to the task, in one transaction; each that changes something
-        has a revision of its own. Returns the task as it is then, None where it was removed.
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
+        """Applies the steps one after the other to the task, in one transaction; each step that changes something gets
+        a revision of its own. Returns the task after the last one, None if it was removed.
 
         Raises NoSuchTask, and whatever a step raises; then nothing has changed.
         """
 
     async def task(self, task_id: int) -> Task:
-        """The task with all that belongs to it. Raises NoSuchTask."""
+        """Returns the task with its large fields. Raises NoSuchTask."""
 
     async def tasks(self, task_ids: Sequence[int]) -> list[Task]:
-        """Those of these tasks that there are, in this order, without large fields."""
+        """Returns those of these tasks that exist, in this order, without large fields."""
 
     async def checkpoint(self, task_id: int) -> Checkpoint | None:
-        """What the last round of a pending task left behind, if anything."""
+        """Returns the checkpoint of a pending task, if it has one."""
 
     async def unfinished(self) -> list[int]:
-        """The ids of all tasks that are pending or stopping, rising: there may be very many."""
+        """Returns the ids of all tasks that are pending or stopping, in rising order: there may be very many."""
 
     async def rounds(
         self, task_id: int, after: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
-        """Its rounds after number `after`, in order: at most `limit`, fewer if they reach `most_bytes`, at least one.
-        Raises NoSuchTask."""
+        """Returns its rounds after number `after`, in order: at most `limit`, fewer if they reach `most_bytes`, but at
+        least one. Raises NoSuchTask."""
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
-        """At most 1,000 rounds after number `after`, in order, for those who only want to know how it went."""
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
+        """Returns at most 1,000 rounds after number `after`, in order, without their outputs."""
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
-        """The rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as `rounds`
-        are."""
+        """Returns the rounds that `watch` has not read yet, in order of commit, up to revision `up_to`; bounded as by
+        `rounds`."""
 
     async def changes(self, since: int, limit: int = 1000, most_bytes: int = LARGEST_FRAME_BYTES) -> Changes | None:
-        """What was committed in the next `limit` revisions after `since`, tasks without large fields; in fewer if the
-        tasks reach `most_bytes`. None if that is no longer, or not yet, known: `since` lies before the kept history or
-        beyond the last revision."""
+        """Returns what was committed in the next `limit` revisions after `since`, tasks without large fields; in fewer
+        revisions if the tasks reach `most_bytes`. None if `since` is before the retained history or beyond the last
+        revision."""
 
     async def head(self) -> Head:
-        """Where the store stands."""
+        """Returns the store's revision, name and counts."""
 
     async def forget_changes(self, before: int, limit: int = 1000) -> int:
         """Removes transitions and tombstones older than `before` (milliseconds), oldest first, those of at most
@@ -148,10 +148,12 @@ class TaskStore(Protocol):
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
-    """Which tasks, in which order, and which page of them (from 1). `ordering` is one of ORDERINGS, `-` before it
-    turns it round; ties go by id in the same direction, null last. `after` is where the page before has ended: then
-    the page goes on from there, whatever came or went before it. `as_of` is for `matching` alone: a revision after
-    which the tasks have neither come nor ended."""
+    """Which tasks, in which order, and which page of them (from 1).
+
+    `ordering` is one of ORDERINGS; a leading `-` reverses it. Ties are ordered by id in the same direction, nulls last.
+    `after` is the last place on the previous page (keyset paging): the page then does not depend on what was created or
+    deleted before it. `as_of`, used only by `matching`, limits it to tasks that have not been created or finished since
+    that revision."""
 
     statuses: tuple[Status, ...] = ()
     job: str | None = None
@@ -165,15 +167,15 @@ class ListQuery(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """A task's place in an ordering: what it is sorted by, and its id."""
+    """A task's place in an ordering: the value that it is sorted by, and its id."""
 
     key: int | str | None
     id: int
 
 
 class TaskPage(Struct, frozen=True, kw_only=True):
-    """A page of a list, and where the store stood when it was read. `count` is of all pages; with more than a
-    status asked for it is exact to 10,000. `next_after` is for the page that follows, None on the last one."""
+    """A page of a list, and the head of the store in the same snapshot. `count` covers all pages; with any filter
+    besides status it is exact only up to 10,000. `next_after` is for the next page, None on the last one."""
 
     head: Head
     tasks: list[Task]
@@ -183,22 +185,22 @@ class TaskPage(Struct, frozen=True, kw_only=True):
 
 
 class Matching(Struct, frozen=True, kw_only=True):
-    """The tasks that a list's filters match, by id, each with whether it is final; and their count as of a list."""
+    """The tasks that the filters of a list match, by id, each with whether it is final; `count` is as in a list."""
 
     ids: list[tuple[int, bool]]
     count: int
 
 
 class Interruption(Struct, frozen=True):
-    """When a task was interrupted, and when a worker took it again; null while none has, or where that is not known."""
+    """When a task was interrupted, and when a worker took it again; None while none has, or if that is not known."""
 
     at: int
     resumed: int | None
 
 
 class Minute(Struct, frozen=True, kw_only=True):
-    """What happened in a minute. `waiting_ms` is how long the tasks that were `started` for the first time had waited,
-    `running_ms` how long those took that ended after they `ran`, in all."""
+    """What happened in a minute. `waiting_ms` is the sum of how long the tasks that `started` for the first time had
+    waited, `running_ms` the sum of how long the tasks took that ended after they `ran`."""
 
     minute: int
     created: int = 0
@@ -211,7 +213,7 @@ class Minute(Struct, frozen=True, kw_only=True):
 
 
 class DueTask(Struct, frozen=True):
-    """An ended task that retention removes: what is shown of it."""
+    """An ended task that retention will remove, as it is shown."""
 
     id: int
     description: str
@@ -220,7 +222,7 @@ class DueTask(Struct, frozen=True):
 
 
 class Due(Struct, frozen=True, kw_only=True):
-    """Ended tasks that retention removes: so many of those asked for, and the first of them."""
+    """Ended tasks that retention will remove: how many, and the first of them."""
 
     count: int
     count_exact: bool
@@ -228,55 +230,53 @@ class Due(Struct, frozen=True, kw_only=True):
 
 
 class SearchableStore(TaskStore, Protocol):
-    """A store that can also search, sort and page, knows what happened of late, and forgets what is old."""
+    """A store that can also search, sort and page, knows recent history, and removes what is old."""
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
-        """A page of the tasks as they fit into one answer (jobs/model/answer_size.py). Past the end it is empty."""
+        """Returns a page of tasks that fits into one answer (jobs/model/answer_size.py); an empty one past the end."""
 
     async def matching(self, query: ListQuery, limit: int) -> Matching:
-        """The first `limit` tasks by id that match the filters; ordering and page do not matter.
+        """Returns the first `limit` tasks by id that match the filters; ordering and page do not matter.
 
-        Raises RevisionUnknown where `as_of` lies before the kept history, or beyond the last revision."""
+        Raises RevisionUnknown if `as_of` is before the retained history, or beyond the last revision."""
 
     async def interruptions(self, task_id: int) -> list[Interruption]:
-        """The last 100 interruptions of a task in the kept history, oldest first. Raises NoSuchTask."""
+        """Returns the last 100 interruptions of a task in the retained history, oldest first. Raises NoSuchTask."""
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
-        """What happened from minute `first` (since 1970) on, minutes in which nothing happened left out."""
+        """Returns what happened from minute `first` (since 1970) on, without minutes in which nothing happened."""
 
     async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
-        """Ended tasks that were last modified before a time and are not pinned, oldest first."""
+        """Returns the ended tasks that were last modified before a time and are not pinned, oldest first."""
 
     async def first_due(self, statuses: Sequence[Status]) -> int | None:
-        """When the oldest ended task that is not pinned was last modified."""
+        """Returns when the oldest ended task that is not pinned was last modified."""
 
     async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
-        """Removes the first `limit` of them, at this time, as a deletion does; returns how many."""
+        """Removes the first `limit` of those that `due` returns, as a deletion at this time does; returns how many."""
 
     async def newest_change(self) -> int | None:
-        """When a task was last changed; None while there was none."""
+        """Returns when a task was last changed; None if there never was one."""
 
-    async def rest_left(self) -> int:
-        """What `keep_rest` was given last, 0 if nothing."""
+    async def pause_left(self) -> int:
+        """Returns what `store_pause` was last given, 0 if nothing."""
 
-    async def keep_rest(self, left_ms: int) -> None:
-        """Notes for how long retention still rests."""
+    async def store_pause(self, left_ms: int) -> None:
+        """Stores for how long retention still pauses."""
 
-    async def find_leftovers(self) -> None:
-        """Looks for tasks that have more rounds than are kept of one, as they may after a change of the setting."""
-
-    async def forget_leftovers(self, limit: int) -> int:
-        """Removes at most `limit` rounds of tasks that are gone or have too many; returns how many."""
+    async def tidy(self, limit: int) -> int:
+        """Removes at most `limit` rounds of deleted tasks, and of tasks that have more than a changed setting allows;
+        returns how many, 0 if nothing is left to do."""
 
     async def renew_words(self, limit: int) -> int:
-        """Makes the words of at most `limit` tasks anew that an earlier version has stored, or removes some of the
-        former words; returns how much was done, 0 if nothing is left to do. Searches find all tasks meanwhile."""
+        """Renews the search words of at most `limit` tasks that an earlier version stored, or removes some of the
+        former words; returns how many, 0 if nothing is left to do. Searches find all tasks meanwhile."""
 
     async def forget_keys(self, before: int, limit: int) -> int:
         """Removes keys of requests older than a time; returns how many."""
 
     async def forget_minutes(self, before: int) -> int:
-        """Removes what happened before a minute; returns how many minutes."""
+        """Removes the counts of all minutes before one; returns how many."""
 
 
 class CommitTally:

@@ -1,6 +1,6 @@
-"""The child's end of a process of the server's: what it does before its own work, and how it ends.
+"""The child's side of a child process: its set-up before its own work, and its end.
 
-It must not outlive its server: no worker may run beside the server's successor.
+It must not outlive its server: no worker may run beside those of the server's successor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def leave(code: int) -> NoReturn:
-    """Not by sys.exit: that would wait for threads that a job has left running, perhaps for ever."""
+    """Ends the process. Not by sys.exit: that would wait for threads that a job has left running, perhaps for ever."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -61,7 +61,7 @@ def begin(
 
 
 def _use_tracker(names: socket.socket) -> None:
-    """From now on multiprocessing tells the server what is shared by name, see `SharedNames`."""
+    """Makes multiprocessing report to the server what is shared by name, see `SharedNames`."""
     tracker = resource_tracker._resource_tracker
     inherited = tracker._fd  # type: ignore[attr-defined]
     tracker._fd = names.detach()  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def _use_tracker(names: socket.socket) -> None:
 
 
 def become_child(channel: socket.socket, server_pid: int) -> None:
-    """Ties the process to its server's life, and parts it from its terminal, its input and its output.
+    """Ties the process to its server's life, and separates it from its terminal, its input and its output.
 
     It starts with the signals of HELD_SIGNALS blocked.
     """
@@ -97,11 +97,11 @@ def die_with(parent_pid: int) -> None:
 
 
 def _stay(_number: int, _frame: FrameType | None) -> None:
-    """The order to stop comes down the pipe. Not SIG_IGN, which the children of jobs would inherit."""
+    """Ignores a signal: the order to stop comes through the pipe. Not SIG_IGN, which children of jobs would inherit."""
 
 
 def _redirect_streams() -> None:
-    """What a job prints must not mix with the server's one line, and must not wait for input."""
+    """Separates what a job prints from the server's one line, and gives it no input to wait for."""
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
@@ -119,7 +119,7 @@ def _offer_to_oom_killer() -> None:
 
 
 def _parted_from(channel: socket.socket, worker_pid: int, main_thread: int) -> Callable[[], None]:
-    """What a process forked by a job does first: it cannot report in the worker's name, and ends with it."""
+    """Returns what a process forked by a job does first: it cannot report as the worker, and ends with it."""
 
     def part() -> None:
         channel.close()
@@ -130,7 +130,7 @@ def _parted_from(channel: socket.socket, worker_pid: int, main_thread: int) -> C
 
 
 def hold_lock(path: str) -> None:
-    """Until the process ends: the next server waits until no worker holds it."""
+    """Holds the lock until the process ends: the next server waits until no worker holds it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.register_at_fork(after_in_child=lambda: os.close(lock))
     fcntl.flock(lock, fcntl.LOCK_SH)

@@ -1,8 +1,8 @@
-"""A child process of the server: whole messages go both ways, and its end comes last, in words.
+"""A child process of the server: sends and receives whole messages, and reports its end last, with a reason.
 
-Workers are such processes, and what reads a Ceph cluster. Everything happens in the event loop, without a thread. The
-loop reads what has come and cuts it into messages itself, so half a message holds up nobody; and it drains a pipe
-before it tells of its process's end, so that an end always comes after the last message.
+Workers and the readers of Ceph clusters are such processes. Everything happens in the event loop, without a thread. The
+loop cuts received bytes into messages itself, so half a message blocks nobody; and it empties a pipe before it reports
+the end of its process, so that an end always comes after the last message.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from processes.relay import ChildPipe
 from processes.shared_names import SharedNames
 
 RECEIVE_BYTES = 256 * 1024
-# More than the kernel holds for a pipe: a process that escaped and goes on writing must not hold up another's end.
+# More than the kernel buffers for a pipe: a process that escaped and continues to write must not delay another's end.
 MOST_DRAINED_BYTES = 16 * 1024 * 1024
 SHORTEST_BOOT_DELAY_SECONDS = 0.5
 LONGEST_BOOT_DELAY_SECONDS = 30.0
-# For ends that a process cannot refuse, unless something holds it up: the pipe is closed, or it was told to quit.
+# For ends that a process cannot refuse unless something blocks it: the pipe is closed, or it was asked to quit.
 END_SECONDS = 10.0
 
 NOT_A_MESSAGE = "sent something that is not a message"
@@ -45,9 +45,9 @@ Message = TypeVar("Message")
 
 
 class ChildProcess(Generic[Message]):
-    """One process: `main` is called there with its end of the pipe, and with what `settings` there are for it.
+    """One process: it calls `main` with its end of the pipe and with `settings`.
 
-    Nothing here can block the loop: the pipe is read and written as far as it goes, and the rest waits for its turn.
+    Nothing here can block the loop: the pipe is read and written as far as possible, and the rest waits.
     A process that is stopped (SIGSTOP) or holds the GIL reads nothing, and a message may be larger than what the kernel
     takes for it. The end is seen through a pidfd, since a process that a job has forked may keep
     the pipe open for ever.
@@ -129,7 +129,7 @@ class ChildProcess(Generic[Message]):
         self._flush()
 
     def kill(self, reason: str) -> None:
-        """At once, with all the processes that its jobs have left; the first reason is the one that is told."""
+        """Kills it at once, with all processes that its jobs have left; the first reason given is reported."""
         self.is_doomed = True
         self._reason = self._reason or reason
         with suppress(ProcessLookupError):
@@ -137,11 +137,12 @@ class ChildProcess(Generic[Message]):
         self._kill_group()
 
     def hold(self) -> None:
-        """Hears no further message, and does not tell of the end, until `go_on`: for a message that takes its time."""
+        """Handles no further message, nor the end, until `resume`: for a message that takes long to handle."""
         self._is_held = True
         self._loop.remove_reader(self._channel)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
+        """Handles messages again, those first that have come meanwhile."""
         self._is_held = False
         self._take(b"")
         if self._is_held:
@@ -182,7 +183,7 @@ class ChildProcess(Generic[Message]):
         except BlockingIOError:
             pass
         except OSError:
-            self._unsent.clear()  # nobody reads any more; the pidfd tells of the end
+            self._unsent.clear()  # nobody reads any more; the pidfd reports the end
         if self._unsent:
             self._loop.add_writer(self._channel, self._flush)
         else:
@@ -196,7 +197,7 @@ class ChildProcess(Generic[Message]):
             self._lose_pipe()
 
     def _read(self) -> bytes | None:
-        """Some bytes, none at the end of the pipe, None where nothing has come."""
+        """Returns some bytes, none at the end of the pipe, None if nothing has come."""
         try:
             return self._channel.recv(RECEIVE_BYTES)
         except BlockingIOError:
@@ -219,7 +220,8 @@ class ChildProcess(Generic[Message]):
             self.kill(NOT_A_MESSAGE)
 
     def _lose_pipe(self) -> None:
-        """It is ending, as a rule. A job may also have closed the pipe: then nothing is ever heard again."""
+        """Waits for the end of the process, which usually follows. If a job has closed the pipe, the process is killed:
+        nothing could be received any more."""
         self._stop_reading()
         self._timer = self._loop.call_later(END_SECONDS, self.kill, "closed its pipe to the server")
 
@@ -230,7 +232,7 @@ class ChildProcess(Generic[Message]):
     # The end
 
     def _end(self) -> None:
-        """The process is dead, but not yet waited for: until then its number is not given to another one."""
+        """Reports the end. The process is dead but not waited for yet: until then its pid is not reused."""
         self.is_doomed = True
         self._kill_group()
         self._drain()
@@ -241,7 +243,7 @@ class ChildProcess(Generic[Message]):
         self._close()
         self._process.join()
         _waited_for.discard(self.pid)
-        reap_orphans()  # those that came behind this one
+        reap_orphans()  # those that have ended since
         reason = self._reason or death_in_words(self._process.exitcode)
         self._process.close()
         self._on_end(reason)
@@ -277,14 +279,14 @@ _waited_for: set[int] = set()
 
 
 def reap_orphans() -> None:
-    """Waits for ended children that nobody here has started, without blocking; call it on SIGCHLD.
+    """Reaps ended children that nobody here has started, without blocking; call it on SIGCHLD.
 
     As process 1 of a container, or as a subreaper, this process inherits what jobs have left behind.
     """
     with suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             if ended.si_pid in _waited_for:
-                return  # whose end is seen soon, and then it is looked again
+                return  # whose end is handled soon, and then this is called again
             os.waitid(os.P_PID, ended.si_pid, os.WEXITED | os.WNOHANG)
 
 

@@ -11,7 +11,7 @@ _at_start: list[int] = []
 
 
 def descriptor_limit() -> int:
-    """The soft limit of this process."""
+    """Returns the soft limit of this process."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
@@ -26,7 +26,7 @@ def raise_descriptor_limit() -> None:
 
 
 def limit_at_start() -> int:
-    """What the soft limit was before it was raised: libraries that look through all descriptors, and those that use
+    """Returns the soft limit before it was raised: libraries that look through all descriptors, and those that use
     select(), rely on a low one."""
     return _at_start[0] if _at_start else descriptor_limit()
 

@@ -73,7 +73,7 @@ class Relay:
         threading.Thread(target=self._run, name="log relay", daemon=True).start()
 
     def take(self, pipe: ChildPipe) -> None:
-        """Reads the pipe until its end, or until it is let go, and closes it then."""
+        """Reads the pipe until its end, or until `let_go`, then closes it."""
         self._ask(lambda: self._selector.register(pipe.descriptor, selectors.EVENT_READ, pipe))
 
     def let_go(self, pipe: ChildPipe) -> None:
@@ -81,7 +81,7 @@ class Relay:
         self._ask(lambda: self._read_rest(pipe))
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Waits until all that was asked before is done."""
+        """Waits until all earlier requests are done."""
         done = threading.Event()
         self._ask(done.set)
         done.wait(seconds)
@@ -105,7 +105,7 @@ class Relay:
                 self._asked.get()()
 
     def _read(self, pipe: ChildPipe) -> int:
-        """How many bytes were read; 0 if there are none, at the moment or for good."""
+        """Reads, and returns how many bytes there were; 0 if there are none now, or no more."""
         try:
             data = os.read(pipe.descriptor, READ_BYTES)
             pipe.lines.feed(data)

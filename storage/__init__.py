@@ -1,1 +1,1 @@
-"""Where tasks and accounts are stored: each store is a folder or module that fulfils `jobs/store.py`."""
+"""Stores: each folder opens a `Stores` (stores.py) on a database of its own kind; memory.py is for tests."""

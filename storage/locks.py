@@ -1,4 +1,4 @@
-"""One server a database, and no worker beside the successor of its server."""
+"""Locks: one server per data directory, and no worker beside the successor of its server."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Literal
 from jobs.errors import StartError
 
 LOOK_AGAIN_SECONDS = 0.05
-TELL_AFTER_SECONDS = 1.0
+REPORT_AFTER_SECONDS = 1.0
 COMMAND_PATIENCE_SECONDS = 15.0
 
 
 @contextmanager
 def server_lock(data_dir: Path) -> Iterator[None]:
-    """Holds the directory for this server; waits for commands. Raises StartError where another server has it."""
+    """Locks the directory for this server; waits for commands. Raises StartError if another server has it."""
     with _open(data_dir / "server.lock") as descriptor:
         deadline = time.monotonic() + COMMAND_PATIENCE_SECONDS
         while not _try(descriptor, fcntl.LOCK_EX):
             only_commands_have_it = _try(descriptor, fcntl.LOCK_SH)
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             if not only_commands_have_it or time.monotonic() > deadline:
-                holders = " and ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
+                holders = _names(descriptor, " and ")
                 raise StartError(
                     f"[storage] data_dir: expected a directory of this server alone, got {data_dir}, "
                     f"which another server (process {holders}) is using"
@@ -37,24 +37,24 @@ def server_lock(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def command_lock(data_dir: Path) -> Iterator[bool]:
-    """For commands: whether no server has the directory. Then none gets it while this is held."""
+    """Locks the directory for a command; yields whether no server has it. Then none can get it meanwhile."""
     with _open(data_dir / "server.lock") as descriptor:
         yield _try(descriptor, fcntl.LOCK_SH)
 
 
-def wait_for_old_workers(data_dir: Path, tell: Callable[[str], None]) -> None:
-    """Waits until no worker of an earlier server holds the shared lock; tells for whom if that takes a while."""
+def wait_for_old_workers(data_dir: Path, report: Callable[[str], None]) -> None:
+    """Waits until no worker of an earlier server holds the shared lock; reports for whom if that takes a while."""
     with _open(workers_lock_path(data_dir)) as descriptor:
-        tell_at = time.monotonic() + TELL_AFTER_SECONDS
+        report_at = time.monotonic() + REPORT_AFTER_SECONDS
         while not _try(descriptor, fcntl.LOCK_EX):
-            if time.monotonic() > tell_at:
-                tell(f"Waiting for workers of an earlier server to end: process {_names(descriptor)}")
-                tell_at = float("inf")
+            if time.monotonic() > report_at:
+                report(f"Waiting for workers of an earlier server to end: process {_names(descriptor, ', ')}")
+                report_at = float("inf")
             time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def workers_lock_path(data_dir: Path) -> Path:
-    """The file on which every worker holds a shared lock while it lives."""
+    """Returns the file on which every worker holds a shared lock while it runs."""
     return data_dir / "workers.lock"
 
 
@@ -82,16 +82,16 @@ def _try(descriptor: int, kind: int) -> bool:
 
 
 def lock_holders(path: Path) -> list[int]:
-    """The processes that hold a lock of SQLite's kind on the file."""
+    """Returns the processes that hold a lock of SQLite's kind on the file."""
     return _holders(os.stat(path), "POSIX")
 
 
-def _names(descriptor: int) -> str:
-    return ", ".join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
+def _names(descriptor: int, separator: str = ", ") -> str:
+    return separator.join(map(str, _holders(os.fstat(descriptor), "FLOCK"))) or "unknown"
 
 
 def _holders(status: os.stat_result, kind: Literal["FLOCK", "POSIX"]) -> list[int]:
-    """The processes that hold a lock of this kind on the file, as /proc/locks tells them: proc(5)."""
+    """Returns the processes that hold a lock of this kind on the file, by /proc/locks: proc(5)."""
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     lines = Path("/proc/locks").read_text().splitlines()
     return sorted({int(words[4]) for words in map(str.split, lines) if words[5:6] == [place] and words[1] == kind})

@@ -1,4 +1,4 @@
-"""The twin of the SQLite store for tests of the life cycle: the same promises, nothing on disk, no lists."""
+"""A store in memory, for tests of the life cycle: the same promises as the others, nothing on disk, no lists."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from msgspec.structs import replace
 
 from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StorageUnavailable
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds, without_large_fields
-from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.lifecycle import Change, Removed, TaskUpdate
 from jobs.model.task import (
     Changes,
     Checkpoint,
     Head,
-    KeptRound,
     RoundPage,
     RoundRecord,
+    RoundsCursor,
     Status,
+    StoredRound,
     Task,
     Transition,
-    Watch,
 )
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey
 
@@ -28,10 +28,10 @@ class MemoryStore:
     """A TaskStore in dictionaries. `unavailable` makes every write fail as a full disk would."""
 
     def __init__(self) -> None:
-        self.on_commit: Callable[[int], None] = lambda revision: None
+        self._on_commit: Callable[[int], None] = lambda revision: None
         self.unavailable = False
         self._tasks: dict[int, Task] = {}
-        self._rounds: dict[int, dict[int, KeptRound]] = {}
+        self._rounds: dict[int, dict[int, StoredRound]] = {}
         self._checkpoints: dict[int, Checkpoint] = {}
         self._transitions: list[Transition] = []
         self._deletions: list[tuple[int, int, int]] = []
@@ -39,6 +39,9 @@ class MemoryStore:
         self._last_id = 0
         self._revision = 0
         self._oldest = 0
+
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check_available()
@@ -48,7 +51,7 @@ class MemoryStore:
         created = [self._create_one(draft) for draft in drafts]
         if key is not None:
             self._keys[key.user, key.path, key.key] = (key, created[0].task.id)
-        self.on_commit(self._revision)
+        self._on_commit(self._revision)
         return created
 
     async def created_with(self, key: RequestKey) -> Task | None:
@@ -59,7 +62,7 @@ class MemoryStore:
             raise Conflict(f"The Idempotency-Key {key.key} stands for something else, or its task is gone.")
         return self._tasks[task_id]
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         self._check_available()
         changes = self._run_steps(self._task(task_id), steps)
         for change in changes:
@@ -67,7 +70,7 @@ class MemoryStore:
                 self._remove(task_id, change.at)
             else:
                 self._apply(change)
-        self.on_commit(self._revision)
+        self._on_commit(self._revision)
         return self._tasks.get(task_id)
 
     async def task(self, task_id: int) -> Task:
@@ -90,15 +93,15 @@ class MemoryStore:
         page = page_of_rounds(iter(following), limit, most_bytes)
         return replace(page, has_more=len(page.rounds) < len(following))
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         return [replace(done, output=None) for done in self._rounds_after(task_id, after)][:1000]
 
-    def _rounds_after(self, task_id: int, after: int) -> list[KeptRound]:
+    def _rounds_after(self, task_id: int, after: int) -> list[StoredRound]:
         kept = self._rounds.get(task_id, {})
         return [kept[number] for number in sorted(kept) if number > after]
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
         kept = sorted(self._rounds.get(watch.task, {}).values(), key=lambda done: (done.revision, done.number))
         unread = (
@@ -166,8 +169,8 @@ class MemoryStore:
         self._transitions.append(Transition(task.id, None, task.status, task.created, task.revision))
         return Created(task, is_new=True)
 
-    def _run_steps(self, task: Task, steps: Sequence[Step]) -> list[Change | Removed]:
-        """All changes before the first is kept: a step that raises leaves nothing behind."""
+    def _run_steps(self, task: Task, steps: Sequence[TaskUpdate]) -> list[Change | Removed]:
+        """Returns all changes before the first is applied: a step that raises leaves nothing behind."""
         changes: list[Change | Removed] = []
         for step in steps:
             outcome = step(task)
@@ -188,7 +191,7 @@ class MemoryStore:
         if task.status is not before:
             self._transitions.append(Transition(task.id, before, task.status, task.last_modified, task.revision))
         for done in change.rounds:
-            self._rounds.setdefault(task.id, {})[done.number] = _kept_round(task, done)
+            self._rounds.setdefault(task.id, {})[done.number] = _stored_round(task, done)
         if change.checkpoint is not None:
             self._checkpoints[task.id] = change.checkpoint
         if task.is_final:
@@ -202,9 +205,9 @@ class MemoryStore:
         self._checkpoints.pop(task_id, None)
 
 
-def _kept_round(task: Task, done: RoundRecord) -> KeptRound:
+def _stored_round(task: Task, done: RoundRecord) -> StoredRound:
     percent = task.percent if done.percent is None else done.percent
-    return KeptRound(
+    return StoredRound(
         number=done.number,
         at=done.at,
         seconds=done.seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from accounts.store import AccountStore
 from ceph.images.result_store import ImageResultStore
 from ceph.pool_changes.creation_store import PoolCreationStore
 from jobs.store import SearchableStore, StoreHealth
@@ -15,6 +16,7 @@ class Stores(ABC):
     """The stores on one database, opened together."""
 
     tasks: SearchableStore
+    accounts: AccountStore
     image_results: ImageResultStore
     pool_creations: PoolCreationStore
     health: StoreHealth

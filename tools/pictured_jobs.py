@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 QUICK_SECONDS = 0.005
 SLOW_SECONDS = 1.0

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bench.chromium import ARGUMENTS, executable
 from bench.fill import fill
 from bench.service import API, PASSWORD, ROOT, Service, serving
-from storage.sqlite.database import connect
+from storage.sqlite.opening import connect
 from storage.sqlite.statements import SQL
 from tools.pictured_cluster import hung, pictured_cluster
 
@@ -143,7 +143,7 @@ def _pending(page: Page, shown: Shown) -> None:
 
 def _select(page: Page, *names: str) -> None:
     for name in names:
-        page.get_by_role("checkbox", name=f"Select {name}").first.check()
+        page.get_by_role("checkbox", name=re.compile(f"Select {name}".replace("/", r"\/"))).first.check()
 
 
 def _selected_and_paused(page: Page, shown: Shown) -> None:

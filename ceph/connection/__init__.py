@@ -1,1 +1,1 @@
-"""Connects to a cluster and asks it: each call with a time limit, each failure in words."""
+"""Connects to a cluster and asks it: each call has a time limit, each failure a readable message."""

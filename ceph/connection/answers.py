@@ -1,4 +1,4 @@
-"""What a cluster answers, as JSON: Ceph writes `inf` and `nan` into it, which are none."""
+"""Decodes the answers of a cluster: JSON into which Ceph writes `inf` and `nan`, which JSON does not allow."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _STRING_OR_NO_NUMBER = re.compile(
 _asked = threading.local()
 
 
-def decoded(prefix: str, output: bytes) -> Any:
-    """Returns an answer; a number that is infinite or none is None there. Raises ClusterRefused if it is no JSON."""
+def decode_answer(prefix: str, output: bytes) -> Any:
+    """Decodes an answer, with None for `inf` and `nan`. Raises ClusterRefused if it is not JSON."""
     if len(output) > LARGEST_ANSWER_BYTES:
         raise ClusterRefused(
             f"{prefix}: the cluster answered with {len(output):,} bytes, at most {LARGEST_ANSWER_BYTES:,} are read"
@@ -58,10 +58,10 @@ def _string_or_null(found: re.Match[str]) -> str:
 
 
 @contextmanager
-def understood() -> Iterator[None]:
-    """Makes a ClusterRefused of what goes wrong because an answer lacks something, or has something else there.
+def checked_answers() -> Iterator[None]:
+    """Raises ClusterRefused instead of what is raised because an answer lacks something or has another form.
 
-    It names what was asked meanwhile in this thread.
+    The error names what this thread has asked meanwhile.
     """
     asked: list[str] = []
     before, _asked.prefixes = getattr(_asked, "prefixes", None), asked

@@ -1,4 +1,4 @@
-"""Whether Ceph's Python bindings are there. They come from the distribution, not from PyPI."""
+"""Finds Ceph's Python bindings, which come from the distribution, not from PyPI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PACKAGES = "python3-rados python3-rbd"
 
 
 def missing() -> str | None:
-    """Why there is no talking to Ceph here, and what to do; None where there is. Imports nothing."""
+    """Returns which bindings are missing and how to install them; None if they are there. Imports nothing."""
     absent = [name for name in MODULES if find_spec(name) is None]
     if not absent:
         return None

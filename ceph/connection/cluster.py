@@ -1,8 +1,8 @@
-"""A connection to a Ceph cluster: every call with a time limit, every failure a ClusterError in words.
+"""A connection to a Ceph cluster: every call has a time limit, every failure is a ClusterError with a readable message.
 
-A handle of librados is made in the process that uses it, after its start, and never crosses a fork. It uses the key
-that it was made with, and may do what that key allowed then. So it is replaced after a failure that a new one may not
-have, and when the conf file or the keyring has changed.
+A handle of librados is made in the process that uses it, after its start, and never crosses a fork. It keeps the key
+with which it was made, and the permissions that the key had then. So it is replaced after a failure that a new one may
+not have, and when the conf file or the keyring has changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from errno import EACCES, EINVAL, EIO, ENOENT, EPERM, ESHUTDOWN, ETIMEDOUT
 from typing import TYPE_CHECKING, Any
 
 from ceph.connection import bindings
-from ceph.connection.answers import decoded, understood
+from ceph.connection.answers import checked_answers, decode_answer
 from ceph.connection.conffile import explained, keyring, keyrings, named_fsid, unusable
 from ceph.connection.trial import Proven, forget, proven, stamp_of
 from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
@@ -41,12 +41,12 @@ HINTS = {
     OSDS_SILENT: "are they up, do they hang?",
 }
 NEW_HANDLE_HELPS = SILENCES | {EACCES, EPERM}
-"""After these errnos a new handle may do better: by a key that has changed, by what it allows now, or since the cluster
-has blocklisted the old one."""
+"""Errnos after which a new handle may succeed: the key or its permissions may have changed, or the cluster has
+blocklisted the old handle."""
 
 
 class Connection:
-    """A connected handle, and how many use it at the moment: the last one closes it once it is stale."""
+    """A connected handle and the number of its users at the moment: the last user closes it once it is stale."""
 
     def __init__(self, settings: ClusterSettings) -> None:
         """Raises ClusterUnavailable."""
@@ -57,24 +57,24 @@ class Connection:
         self.users = 0
         self.is_stale = False
         self.held: set[object] = set()
-        """Who waits for answers without being blocked: if they were gone when one comes, it would kill the process."""
+        """The objects that await answers without blocking: an answer to one that is gone would kill the process."""
         try:
-            with told(settings):
+            with translated_errors(settings):
                 self.handle.connect()
                 self.fsid = str(self.handle.get_fsid())
         except ClusterError:
-            self.close()  # or its threads stay for as long as somebody has the error
+            self.close()  # or its threads live as long as somebody holds the error
             forget(settings)
             raise
 
     @property
     def is_changed(self) -> bool:
-        """Whether the conf file or the keyring is another one since."""
+        """Whether the conf file or the keyring has changed since."""
         return stamp_of(self.proven.files) != self.files_seen
 
     def open_pool(self, pool_id: int) -> Any:
-        """An IoCtx of a pool, for calls that do not block. Raises ClusterError."""
-        with told(self.settings):
+        """Returns an IoCtx of a pool, for calls that do not block. Raises ClusterError."""
+        with translated_errors(self.settings):
             return self.handle.open_ioctx2(pool_id)
 
     def close(self) -> None:
@@ -86,13 +86,13 @@ class Cluster:
     """A connection to a cluster, for any number of threads of one process. Use it as a context manager.
 
     Its methods raise ClusterError. ClusterUnavailable: nobody answered within the time limit, or the key is refused; it
-    may work again later. ClusterRefused: the cluster answered, and refused; `words` are its own.
+    may work again later. ClusterRefused: the cluster answered, and refused; `text` is its own message.
     """
 
     def __init__(self, settings: ClusterSettings, fsid: str | None = None) -> None:
-        """Connects, which takes at most `connect_timeout_seconds`, and a moment more the first time.
+        """Connects, which takes at most `connect_timeout_seconds`, and a moment longer the first time.
 
-        With an `fsid` it is that cluster for good: another one that the conf file leads to is refused.
+        With an `fsid`, it refuses to connect to another cluster, now and later.
         """
         self.settings = settings
         self._expected_fsid = fsid
@@ -118,67 +118,67 @@ class Cluster:
 
     @property
     def fsid(self) -> str:
-        """As the cluster says it, whatever the conf file names."""
+        """The fsid that the cluster reports, whatever the conf file names."""
         with self.lent() as connection:
             return connection.fsid
 
     def option(self, name: str) -> str:
-        """What this client's configuration says of an option; the daemons may have been told otherwise."""
-        with self.lent() as connection, told(self.settings):
+        """Returns an option of this client's configuration; that of the daemons may differ."""
+        with self.lent() as connection, translated_errors(self.settings):
             return str(connection.handle.conf_get(name))
 
     def ask(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> Any:
-        """The JSON answer of a monitor's command. `passed_on`: the monitor has the manager answer it (`pg …`, `config
-        show`), so that a silence is the manager's."""
+        """Returns the decoded answer to a command of the monitors. `passed_on`: the monitor passes it on to the manager
+        (`pg …`, `config show`), so a timeout is the manager's."""
         output = self.command(prefix, passed_on=passed_on, format="json", **arguments)
-        return decoded(prefix, output)
+        return decode_answer(prefix, output)
 
     def command(self, prefix: str, *, passed_on: bool = False, **arguments: object) -> bytes:
-        """The answer of a monitor's command as it comes."""
+        """Returns the raw answer to a command of the monitors."""
         text = _encoded({"prefix": prefix, **arguments})
         with self.lent() as connection:
-            with told(self.settings):
+            with translated_errors(self.settings):
                 code, output, words = connection.handle.mon_command(text, b"")
             if not (passed_on and abs(code) in SILENCES):
                 self._check(prefix, code, words, MONITOR_SILENT)
-        self._check(prefix, code, words, MANAGER_SILENT)  # which says nothing about this connection
+        self._check(prefix, code, words, MANAGER_SILENT)  # a silent manager says nothing about this connection
         return bytes(output)
 
     def ask_manager(self, prefix: str, **arguments: object) -> Any:
-        """The JSON answer of a command that only the manager itself takes.
+        """Returns the decoded answer to a command that only the manager itself accepts.
 
-        After one that has timed out the handle is closed at once: its late answer would kill the process.
+        After a timeout the handle is closed at once: the late answer would kill the process.
         """
         text = _encoded({"prefix": prefix, "format": "json", **arguments})
         with self.lent() as connection:
-            with told(self.settings):
+            with translated_errors(self.settings):
                 code, output, words = connection.handle.mgr_command(text, b"")
             self._check(prefix, code, words, MANAGER_SILENT)
-        return decoded(prefix, bytes(output))
+        return decode_answer(prefix, bytes(output))
 
     @contextmanager
     def pool(self, name: str) -> Iterator[Any]:
-        """An IoCtx of a pool, for rbd."""
+        """Opens an IoCtx of a pool, for rbd."""
         try:
             with self.lent() as connection:
-                with told(self.settings):
+                with translated_errors(self.settings):
                     context = connection.handle.open_ioctx(name)
                 try:
-                    with told(self.settings):
+                    with translated_errors(self.settings):
                         yield context
                 finally:
                     context.close()
         except ClusterUnavailable as error:
-            if error.words.startswith(OSDS_SILENT):
-                raise ClusterUnavailable(self.why_osds_are_silent(error.words), error.errno) from error
+            if error.text.startswith(OSDS_SILENT):
+                raise ClusterUnavailable(self.why_osds_are_silent(error.text), error.errno) from error
             raise
 
     def why_osds_are_silent(self, words: str) -> str:
-        """Adds to words of silent OSDs what the monitors know: reads may be paused, a key may have no right to them."""
+        """Adds what the monitors know to a message about silent OSDs: paused reads, or a key without permission."""
         silence = words.partition(":")[0]
         try:
             status = self.ask("status")
-            with understood():
+            with checked_answers():
                 causes = causes_of_silence(status)
         except ClusterError:
             return words
@@ -197,7 +197,7 @@ class Cluster:
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """The connection for as long as it is used: another time it may be another one."""
+        """Lends the connection for as long as it is used; the next time it may be another one."""
         connection = self._take()
         try:
             yield connection
@@ -208,7 +208,7 @@ class Cluster:
             self._give_back(connection)
 
     def _take(self) -> Connection:
-        """Who has waited while another thread failed to connect has failed with it."""
+        """Returns a working connection. A thread that waited while another one failed to connect fails with it."""
         asked_at = time.monotonic()
         with self._lock:
             if self._failure is not None and self._failed_at > asked_at:
@@ -252,7 +252,7 @@ class Cluster:
         return new
 
     def _connect_with_new_files(self, old: Connection) -> Connection:
-        """A task goes on with what it has where new files are wrong, or not complete yet; others are told."""
+        """Keeps the old connection for a task if the new files are wrong or still incomplete; else raises."""
         files = stamp_of(old.proven.files)
         try:
             return self._connect()
@@ -265,7 +265,7 @@ class Cluster:
             return old
 
     def _retire(self) -> None:
-        """Parts with the connection; whoever still uses it closes it."""
+        """Gives up the connection; its last user closes it."""
         old, self._connection = self._connection, None
         if old is not None:
             old.is_stale = True
@@ -274,61 +274,61 @@ class Cluster:
 
 
 def _encoded(command: Mapping[str, object]) -> str:
-    """Without escapes: of a character beyond 16 bits Ceph would make two halves, and not find what is named by it."""
+    """Encodes without escapes: Ceph would split a character beyond 16 bits into two, and find nothing of that name."""
     return json.dumps(command, ensure_ascii=False)
 
 
 def causes_of_silence(status: Mapping[str, Any]) -> list[str]:
-    """Returns why OSDs may not answer, by the answer to `status`: `pauserd,pausewr flag(s) set`."""
+    """Returns why OSDs may not answer, from the answer to `status`: `pauserd,pausewr flag(s) set`."""
     osds, checks = status["osdmap"], status["health"]["checks"]
     down = osds["num_osds"] - osds["num_up_osds"]
     found = [f"{down} of {osds['num_osds']} OSDs are down"] if down else []
     flags = checks["OSDMAP_FLAGS"]["summary"]["message"] if "OSDMAP_FLAGS" in checks else ""
     if "pause" in flags:
         found.append(f"{flags}: `ceph osd unset pause` ends that")
-    telling = [check for code, check in checks.items() if code in ("PG_AVAILABILITY", "SLOW_OPS", "OSD_FULL")]
-    return found + [check["summary"]["message"] for check in telling]
+    relevant = [check for code, check in checks.items() if code in ("PG_AVAILABILITY", "SLOW_OPS", "OSD_FULL")]
+    return found + [check["summary"]["message"] for check in relevant]
 
 
 def handle(settings: ClusterSettings) -> Any:
-    """A `rados.Rados` that is not connected. Raises ClusterUnavailable where its configuration cannot be read."""
+    """Returns an unconnected `rados.Rados`. Raises ClusterUnavailable if its configuration cannot be read."""
     reason = bindings.missing()
     if reason:
         raise ClusterUnavailable(reason)
     import rados
 
-    with told(settings):
+    with translated_errors(settings):
         return rados.Rados(conffile=settings.conf, name=settings.client_name, conf=dict(settings.options()))
 
 
 def fsid_in_conf(settings: ClusterSettings) -> str | None:
-    """The fsid that the conf file names; None if it names none, which is no mistake. Without librados."""
+    """Returns the fsid that the conf file names; None if it names none, which is no mistake. Without librados."""
     return named_fsid(settings)
 
 
 @contextmanager
-def told(settings: ClusterSettings) -> Iterator[None]:
-    """Makes a ClusterError of what `rados` and `rbd` raise: two trees of exceptions, neither of them Python's own."""
+def translated_errors(settings: ClusterSettings) -> Iterator[None]:
+    """Raises ClusterError instead of what `rados` and `rbd` raise: two trees of exceptions with no common base."""
     try:
         yield
     except _bindings_errors() as error:
-        raise _in_words(error, settings) from error
+        raise _translated(error, settings) from error
 
 
 def _bindings_errors() -> tuple[type[Exception], ...]:
-    """Looked up when something was raised: `rbd` may have been imported meanwhile."""
+    """Looks them up only after something was raised: `rbd` may have been imported meanwhile."""
     import rados
 
     return (rados.Error, *_rbd_errors())
 
 
 def _rbd_errors() -> tuple[type[Exception], ...]:
-    """Who has not imported it cannot meet its errors; while another thread imports it, it has none yet."""
+    """Returns no errors if rbd was not imported, or is still being imported by another thread."""
     error = getattr(sys.modules.get("rbd"), "Error", None)
     return (error,) if error else ()
 
 
-def _in_words(error: Exception, settings: ClusterSettings) -> ClusterUnavailable | ClusterRefused:
+def _translated(error: Exception, settings: ClusterSettings) -> ClusterUnavailable | ClusterRefused:
     number = abs(getattr(error, "errno", 0) or 0)
     said = re.sub(r"^\[errno \d+\] ", "", str(error))
     if "conf_read_file" in said:

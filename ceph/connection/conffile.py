@@ -1,6 +1,6 @@
-"""Conf files and keyrings as they lie on disk: what is wrong with one, which file and line, without librados.
+"""Checks conf files and keyrings on disk without librados, and names the file and line of a mistake.
 
-librados names neither; it waits for ever where a conf file is a pipe, and some bytes kill its process.
+librados names neither. It waits forever if a conf file is a pipe, and some bytes kill its process.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def check_conf(path: str) -> str:
 
 
 def check_keyring(path: str) -> None:
-    """Raises ClusterUnavailable if librados would wait for ever for a keyring, or die of it."""
+    """Raises ClusterUnavailable if reading a keyring would block librados forever or kill its process."""
     if read(path).startswith(BYTE_ORDER_MARK):
         raise unusable(path, _mistake(BYTE_ORDER_MARK) or "")
 
 
 def read(path: str) -> bytes:
-    """Returns the bytes of a file of at most 1 MiB. Raises ClusterUnavailable if it is none, or cannot be read."""
+    """Returns the bytes of a file of at most 1 MiB. Raises ClusterUnavailable if it is no file or cannot be read."""
     try:
         path.encode()  # librados takes no other names
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
@@ -67,7 +67,7 @@ def unusable(path: str, reason: str, number: int = EINVAL) -> ClusterUnavailable
 
 
 def _mistake(data: bytes) -> str | None:
-    """What no conf file may have."""
+    """Returns why no conf file may have these bytes; None if it may."""
     if data.startswith(BYTE_ORDER_MARK):
         return "it begins with a byte order mark: save it as UTF-8 without one"
     if data.startswith(UTF_16_MARKS) or b"\0" in data[:2]:
@@ -89,7 +89,7 @@ def _line_at(data: bytes, place: int) -> int:
 
 
 def explained(path: str) -> str:
-    """Returns what librados may stumble over in a conf file or keyring, `: line 3 …`, or nothing."""
+    """Returns what librados may fail on in a conf file or keyring, `: line 3 …`, or an empty text."""
     try:
         data = read(path)
     except ClusterUnavailable:
@@ -100,7 +100,7 @@ def explained(path: str) -> str:
 
 
 def foreign_character(text: str) -> str | None:
-    """The first character that librados 16 dies of: one that is not ASCII, outside of comments and quotes."""
+    """Returns the first character that kills librados 16: one that is not ASCII, outside of comments and quotes."""
     for number, line in enumerate(_BREAK.split(text), 1):
         found = re.search(r"[^\x00-\x7f]", _bare(line))
         if found:
@@ -109,7 +109,7 @@ def foreign_character(text: str) -> str | None:
 
 
 def _bare(line: str) -> str:
-    """A line without its comment, and without its value if that is in quotes."""
+    """Returns a line without its comment, and without its value if that is quoted."""
     name, equals, value = line.partition("=")
     if equals and re.match(r"""\s*(".*"|'.*')\s*([#;].*)?$""", value):
         line = name
@@ -117,7 +117,7 @@ def _bare(line: str) -> str:
 
 
 def broken_line(text: str) -> str | None:
-    """The first line that is no part of a conf file."""
+    """Returns what is wrong with the first line that does not belong in a conf file; None if all do."""
     in_section = False
     for number, line in _lines(text):
         reason = _broken(line, in_section)
@@ -128,7 +128,7 @@ def broken_line(text: str) -> str | None:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The numbers and texts of those that say something; one that ends with a backslash goes on in the next."""
+    """Yields number and text of each line that is not empty or a comment, joined with the next after a backslash."""
     lines = enumerate(_BREAK.split(text), 1)
     for number, first in lines:
         line = first
@@ -159,7 +159,7 @@ def _shown(line: str) -> str:
     return ascii(cut) if _CONTROL.search(cut) else repr(cut)
 
 
-# What it says
+# Its options
 
 
 def named_fsid(settings: ClusterSettings) -> str | None:
@@ -179,12 +179,12 @@ def keyrings(settings: ClusterSettings) -> list[str]:
 
 
 def keyring(settings: ClusterSettings) -> str | None:
-    """Returns the file that librados takes for the keyring: the first one that is there."""
+    """Returns the file that librados uses as the keyring: the first one that exists."""
     return next(filter(os.path.exists, keyrings(settings)), None)
 
 
 def _options(settings: ClusterSettings) -> dict[str, str]:
-    """The options of the conf file as they count for its client: also of one that librados must not read."""
+    """Returns the options of the conf file that apply to its client, even if librados must not read the file."""
     try:
         data = read(settings.conf)
     except ClusterUnavailable:

@@ -1,4 +1,4 @@
-"""The module of a manager that measures images: says why it does not work, and what helps."""
+"""Finds out why the module of a manager that measures images does not work, and what helps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODULE = "rbd_support"
 LACKS_SOMETHING = "MGR_MODULE_DEPENDENCY"
 FAILED = "MGR_MODULE_ERROR"
 UNHANDLED = {EINVAL, EIO, EOPNOTSUPP}
-"""What a manager answers to a command of a module that is not loaded, has failed, or is disabled."""
+"""The errnos with which a manager answers a command of a module that is not loaded, has failed, or is disabled."""
 MOST_CHARACTERS = 500
 
 INSTALL = "Install what it lacks on each host with a ceph-mgr, then restart that."
@@ -33,17 +33,17 @@ def error_of_module(cluster: Cluster, checks: Iterable[Check]) -> str | None:
 
 
 def explained(cluster: Cluster, refused: ClusterRefused) -> ClusterRefused:
-    """Returns the refusal of a command of the module; if the module does not work, in words that say why."""
+    """Returns the refusal of a command of the module; if the module does not work, with a message that says why."""
     if refused.errno not in UNHANDLED:
         return refused
     why = why_failing(cluster.ask("health", detail="detail"))
-    if why is None and refused.words.startswith("No handler found"):
-        why = f"{refused.words}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
-    return ClusterRefused(why or refused.words, refused.errno)
+    if why is None and refused.text.startswith("No handler found"):
+        why = f"{refused.text}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
+    return ClusterRefused(why or refused.text, refused.errno)
 
 
 def why_failing(health: Mapping[str, Any]) -> str | None:
-    """Returns what the answer to `health detail` says of the module, and what helps; None if it says nothing of it."""
+    """Returns what the answer to `health detail` says about the module, and what helps; None if it says nothing."""
     for code in (LACKS_SOMETHING, FAILED):
         for detail in health.get("checks", {}).get(code, {}).get("detail", []):
             if f"'{MODULE}'" in detail["message"]:

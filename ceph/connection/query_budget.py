@@ -1,7 +1,7 @@
-"""Which pools a cluster's manager was asked about lately, by all workers of a server together.
+"""Limits how many pools all workers of a server together ask a cluster's manager about.
 
-The manager of Ceph 16 and 18 dies of the fifteenth pool or namespace whose images it is to tell of within a minute,
-whoever asks. No task can know what others have asked, so each question is noted in a file of the data directory first.
+The manager of Ceph 16 and 18 dies of the fifteenth pool or namespace that it is asked about within a minute, whoever
+asks. No task can know what others have asked, so each query is first recorded in a file of the data directory.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ import time
 from urllib.parse import quote
 
 MOST_ASKED = 10
-"""Pools and namespaces of which a manager is asked by themselves: the others are left to tools of the cluster's own."""
+"""The pools and namespaces about which a manager is asked separately; the rest are left for the cluster's own tools."""
 FORGOTTEN_SECONDS = 90.0
-"""A manager forgets a question 60 s after it was last asked, and looks for those now and then."""
+"""A manager forgets a query 60 s after it was last asked, but only removes such queries now and then."""
 NOTED_AGAIN_SECONDS = 10.0
 LARGEST_NOTES_BYTES = 64 * 1024
 
 
-class Questions:
-    """Says which questions may be asked. Without a path it knows only of those of this object."""
+class QueryBudget:
+    """Decides which queries may be sent. Without a path it only knows those of this object."""
 
     def __init__(self, path: str | None = None) -> None:
         self._path = path
         self._own: dict[str, float] = {}
 
     def may_ask(self, spec: str) -> bool:
-        """Notes the question and returns True, unless it would be one too many, or cannot be noted.
+        """Records the query and returns True, unless it would be one too many or cannot be recorded.
 
-        Times are those of a clock that all processes share and that begins anew with the machine.
+        Times are those of a clock that all processes share and that starts again when the machine does.
         """
         if self._path is None:
             return _noted(self._own, spec, time.monotonic())
         try:
             return _noted_in(self._path, spec)
-        except OSError:  # as when the disk is full: less is measured then, and no manager dies
+        except OSError:  # if the disk is full, for example: less is measured then, but no manager dies
             return False
 
 
-def questions_path(data_dir: str, fsid: str) -> str:
+def query_budget_path(data_dir: str, fsid: str) -> str:
     return os.path.join(data_dir, f"questions-{quote(fsid, safe='')}.json")
 
 
@@ -61,7 +61,7 @@ def _noted_in(path: str, spec: str) -> bool:
 
 
 def _read(text: bytes) -> dict[str, float]:
-    """What is no such file, as one that was cut short, counts as empty."""
+    """Returns the recorded queries; a file that is damaged or truncated counts as empty."""
     try:
         asked = json.loads(text)
         return {str(spec): float(at) for spec, at in asked.items()}

@@ -1,7 +1,7 @@
-"""Tries a conf file and its key in a process that may die of them, before librados reads them in this one.
+"""Tries a conf file and its key in a separate process before librados reads them in this one.
 
-librados ends its process because of some of what it reads: a byte order mark, a letter like é, `ms type = simple`. In a
-worker that would end the tasks on other clusters as well.
+Some contents make librados end its process: a byte order mark, a letter like é, `ms type = simple`. In a worker that
+would end tasks on other clusters as well.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _UNRESOLVED = re.compile(r"^server name not found: (.*) \((.*)\)$", re.MULTILINE
 
 
 class Reached(Struct, frozen=True, tag=True):
-    """The cluster was reached, and says that this is its fsid."""
+    """The cluster was reached; `fsid` is the one that it reports."""
 
     fsid: str
 
 
 class NotReached(Struct, frozen=True, tag=True):
-    words: str
+    text: str
     errno: int
 
 
@@ -49,7 +49,7 @@ Stamp = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Proven:
-    """A conf file and key by which a cluster was reached, and which cluster that was."""
+    """A conf file and key that have reached a cluster, and that cluster's fsid."""
 
     fsid: str
     files: Sequence[str]
@@ -57,7 +57,7 @@ class Proven:
 
     @property
     def is_changed(self) -> bool:
-        """Whether one of the files is another one since."""
+        """Whether one of the files has changed since."""
         return stamp_of(self.files) != self.stamp
 
 
@@ -65,7 +65,8 @@ _proven: dict[ClusterSettings, Proven] = {}
 
 
 def proven(settings: ClusterSettings) -> Proven:
-    """Returns what is known of a cluster; tries it if that is nothing, or old. Raises ClusterUnavailable."""
+    """Returns by which files a cluster was reached; tries it first if they are unknown or changed. Raises
+    ClusterUnavailable."""
     known = _proven.get(settings)
     if known is None or known.is_changed:
         forget(settings)
@@ -74,17 +75,17 @@ def proven(settings: ClusterSettings) -> Proven:
 
 
 def take_over(settings: ClusterSettings, known: Proven) -> None:
-    """Takes over what the process knows that has started this one."""
+    """Takes over what the process that started this one knows."""
     _proven[settings] = known
 
 
 def forget(settings: ClusterSettings) -> None:
-    """The cluster was not reached any more: it is tried anew before librados gets its files again."""
+    """Has the cluster tried again before librados reads its files the next time: it could not be reached."""
     _proven.pop(settings, None)
 
 
 def stamp_of(files: Sequence[str]) -> Stamp:
-    """Returns what differs once one of the files was replaced or written."""
+    """Returns a value that changes if one of the files is replaced or written."""
     return tuple(map(_stamp, files))
 
 
@@ -99,7 +100,7 @@ def _stamp(path: str) -> tuple[int, ...]:
 def _try(settings: ClusterSettings) -> Proven:
     check_conf(settings.conf)
     files = [settings.conf, *keyrings(settings)]
-    stamp = stamp_of(files)  # before they are read: what is written then is a change
+    stamp = stamp_of(files)  # before they are read: what is written later is a change
     key = keyring(settings)
     if key is not None:
         check_keyring(key)
@@ -111,7 +112,7 @@ def _try(settings: ClusterSettings) -> Proven:
         raise ClusterUnavailable(f"{settings.conf} could not be tried: {said[:LONGEST_REASON_CHARACTERS]}")
     report = decode_report(process.stdout)
     if isinstance(report, NotReached):
-        raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.words, report.errno)
+        raise _unresolved(settings, process.stderr) or ClusterUnavailable(report.text, report.errno)
     return Proven(report.fsid, files, stamp)
 
 
@@ -129,7 +130,8 @@ def _run(settings: ClusterSettings) -> subprocess.CompletedProcess[bytes]:
 
 
 def _unresolved(settings: ClusterSettings, printed: bytes) -> ClusterUnavailable | None:
-    """librados says which name it was on its output alone. A name server that does not answer may do so later."""
+    """Returns the error for a monitor's name that does not resolve, which librados only prints. A name server that does
+    not answer may do so later."""
     found = _UNRESOLVED.search(printed.decode(errors="replace"))
     if found is None:
         return None

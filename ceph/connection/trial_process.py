@@ -7,14 +7,14 @@ import sys
 
 import msgspec
 
-from ceph.connection.cluster import handle, told
+from ceph.connection.cluster import handle, translated_errors
 from ceph.connection.trial import NotReached, Reached
 from ceph.errors import ClusterError
 from ceph.settings import ClusterSettings
 
 
 def main() -> None:
-    """What librados prints goes to standard error: it prints to both."""
+    """Redirects what librados prints to standard error, since it prints to both, and reports on standard output."""
     output = os.dup(1)
     os.dup2(2, 1)
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=ClusterSettings)
@@ -23,14 +23,14 @@ def main() -> None:
 
 
 def tried(settings: ClusterSettings) -> Reached | NotReached:
-    """Connects; says which cluster that was, or why it was none."""
+    """Connects; returns which cluster was reached, or why none was."""
     try:
         found = handle(settings)
-        with told(settings):
+        with translated_errors(settings):
             found.connect()
             return Reached(found.get_fsid())
     except ClusterError as error:
-        return NotReached(error.words, error.errno)
+        return NotReached(error.text, error.errno)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""RBD images: lists them, opens them, and measures what they do."""
+"""RBD images: lists them, opens them, and measures their performance."""

@@ -1,9 +1,9 @@
-"""How many images a list may have: they are held in memory, and cross a pipe in one message."""
+"""Limits how many images a list may have, since they are held in memory and sent through a pipe in one message."""
 
 from __future__ import annotations
 
 OVERHEAD_BYTES = 150
-"""Of an image in the message, besides its names, which stand there twice if it has an error."""
+"""The size of an image in the message without its names, which occur twice if it has an error."""
 
 
 class ImageBudget:
@@ -14,7 +14,7 @@ class ImageBudget:
         self._bytes = message_bytes
 
     def take(self, *names: str) -> bool:
-        """Returns whether there was room for an image of these names, and what may be said of it."""
+        """Returns whether there was room for an image of these names, error included."""
         size = OVERHEAD_BYTES + 2 * sum(len(name.encode()) for name in names)
         if self._images < 1 or self._bytes < size:
             return False

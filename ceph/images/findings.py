@@ -1,4 +1,4 @@
-"""What a measurement of RBD images has found so far, and how that is packed into its checkpoint. Pure."""
+"""What a measurement of RBD images has found so far, and its checkpoint. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from msgspec.structs import astuple
 
 from ceph.errors import SILENCES, ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Series, Sizes, packed, packed_sizes, unpacked, unpacked_sizes
-from ceph.images.summary import counted, result_of
+from ceph.images.summary import result_of
 from ceph.state import Trouble, Unreadable, image_path, parts_of_path
+from jobs.text import counted, cut
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 MOST_TEXT_CHARACTERS = 500
-"""Of what a cluster says about one image or one pool."""
+"""The limit for a cluster's message about one image or pool."""
 MOST_PATH_CHARACTERS = 200
-"""Of an image in a message, which has room for a few."""
+"""The limit for an image in a message, which has room for a few."""
 
 
 class Findings:
     """What is known of each image, by its path as in `ceph.state.image_path`.
 
-    `pool_ids` are the numbers of the pools by the names that they had when the images were listed. `begun` says how far
-    images have been looked through that are too large for one round, and what was written up to there. `sizes_percent`
-    is how far the whole was when the last size was found.
+    `pool_ids` are the ids of the pools by their names at the time when the images were listed. `begun` is, for images
+    too large for one round, how far they have been scanned, and the bytes used up to there. `sizes_percent` is the
+    task's percentage when the last size was found.
     """
 
     def __init__(self) -> None:
@@ -41,17 +42,17 @@ class Findings:
         self.sizes_percent = 0.0
         self._sizes_text = ""
 
-    def recall(self, sizes: str, sampled: Sequence[str], removed: Sequence[str], rounds: int, others: str) -> None:
-        """Goes on from a checkpoint. One of an earlier version has no `others`, and its paths are not encoded."""
+    def restore(self, sizes: str, sampled: Sequence[str], removed: Sequence[str], rounds: int, others: str) -> None:
+        """Restores a checkpoint. One of an earlier version has no `others`, and its paths are not encoded."""
         if others:
-            self._recall_others(json.loads(unpacked(others)))
+            self._restore_others(json.loads(unpacked(others)))
         path_of = str if others else _path_of_earlier_version
         self.sizes = {path_of(path): one for path, one in unpacked_sizes(sizes).items()}
         self.removed = set(map(path_of, removed))
         self.series = Series(list(self.sizes), sampled)
         self.rounds = rounds
 
-    def _recall_others(self, others: Mapping[str, Any]) -> None:
+    def _restore_others(self, others: Mapping[str, Any]) -> None:
         self.errors = {path: Trouble(errno, text) for path, errno, text in others["errors"]}
         self.unreadable = [Unreadable(*one) for one in others["unreadable"]]
         self.pool_ids = others["pool_ids"]
@@ -75,28 +76,28 @@ class Findings:
         }
 
     def begin_samples(self) -> None:
-        """From now on no sizes are added."""
+        """Starts the samples; no sizes are added from now on."""
         self._sizes_text = packed_sizes(self.sizes)
         if not self.series.taken:
             self.series = Series(list(self.sizes))
 
     @property
     def there(self) -> list[str]:
-        """The images that can be read and are still there, as far as is known."""
+        """The images that can be read and still exist, as far as is known."""
         return [path for path in self.sizes if path not in self.removed]
 
     def fail(self, path: str, errno: int, text: str) -> Trouble:
-        """Takes note of why an image cannot be read."""
+        """Records why an image cannot be read."""
         self.errors[path] = Trouble(errno, cut(text, MOST_TEXT_CHARACTERS))
         return self.errors[path]
 
     def remove_pools(self, pools: Iterable[str]) -> None:
-        """All images of these pools are gone."""
+        """Records that these pools were removed with all their images."""
         gone = set(pools)
         self.removed |= {path for path in self.sizes if parts_of_path(path)[0] in gone}
 
     def nothing_there(self) -> ClusterError:
-        """Why there is no image that can be read."""
+        """Returns why no image can be read."""
         if not self.errors:
             return ClusterRefused(f"{listed(sorted(self.removed))} removed meanwhile", ENOENT)
         first, *others = self.errors.values()
@@ -105,9 +106,9 @@ class Findings:
         return kind(f"{first.text}{more}", first.errno)
 
     def result(self, interval_seconds: float, incomplete: str | None, names: Mapping[str, str]) -> dict[str, object]:
-        """The result of the task; `incomplete` says why it ended before all samples were taken.
+        """Returns the result of the task; `incomplete` is why it ended before all samples were taken.
 
-        `names` are those that the pools have now, by those that they had at the beginning.
+        `names` are the present names of the pools by their names at the beginning.
         """
         sizes = {path: self.sizes[path] for path in self.there}
         found: dict[str, Any] = result_of(sizes, self.series.samples, interval_seconds, self.removed, self.errors)
@@ -120,28 +121,28 @@ class Findings:
             "incomplete": incomplete,
         }
 
-    # In words
+    # Messages
 
     def shortcomings(self) -> str:
-        """`; 2 of 40 images cannot be read; pool hdd cannot be read (inactive)`, or "" if all is well."""
-        parts = [self._errors_told(), self._unreadable_told(), self._removed_told()]
+        """Returns `; 2 of 40 images cannot be read; pool hdd cannot be read (inactive)`, or "" if all is well."""
+        parts = [self._errors_text(), self._unreadable_text(), self._removed_text()]
         return "".join(f"; {part}" for part in parts if part)
 
-    def _errors_told(self) -> str:
+    def _errors_text(self) -> str:
         in_all = counted(len(self.there) + len(self.errors), "image")
         return f"{len(self.errors)} of {in_all} cannot be read" if self.errors else ""
 
-    def _unreadable_told(self) -> str:
+    def _unreadable_text(self) -> str:
         if len(self.unreadable) == 1:
             pool = self.unreadable[0]
             return f"pool {shown(pool.pool)} cannot be read ({pool.state})"
         return f"{len(self.unreadable)} pools cannot be read" if self.unreadable else ""
 
-    def _removed_told(self) -> str:
+    def _removed_text(self) -> str:
         return f"{listed(sorted(self.removed))} removed meanwhile" if self.removed else ""
 
 
-def _renamed(images: Mapping[str, Found], names: Mapping[str, str]) -> dict[str, Found]:
+def _renamed(images: Mapping[str, Value], names: Mapping[str, str]) -> dict[str, Value]:
     return {_path_now(path, names): image for path, image in images.items()}
 
 
@@ -156,20 +157,16 @@ def _path_of_earlier_version(path: str) -> str:
 
 
 def listed(paths: Sequence[str]) -> str:
-    """`rbd/disk1 was`, `rbd/disk1 and 3 other images were`."""
+    """Returns `rbd/disk1 was`, or `rbd/disk1 and 3 other images were`."""
     others = counted(len(paths) - 1, "other image")
     return f"{shown(paths[0])} was" if len(paths) == 1 else f"{shown(paths[0])} and {others} were"
 
 
 def shown(name: str) -> str:
-    """A name or path as it is in a message."""
+    """Returns a name or path as it is shown in a message."""
     return cut(name, MOST_PATH_CHARACTERS)
 
 
-def cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def as_given(path: str) -> str:
-    """Returns the path that is meant by one that people have written, perhaps without encoding a `%`."""
+    """Returns the path that a person means, who may not have encoded a `%`."""
     return image_path(*parts_of_path(path))

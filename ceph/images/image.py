@@ -1,4 +1,4 @@
-"""An RBD image: whether it is still there, and how much of it is written."""
+"""Opens an RBD image, finds out whether it still exists, and how much of it is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ceph.connection.cluster import Cluster, told
+from ceph.connection.cluster import Cluster, translated_errors
 from ceph.images.rbd_layout import DIRECTORY, OLD_DIRECTORY_BYTES, encoded, old_names_in
 from ceph.images.samples import Sizes
 
@@ -18,23 +18,23 @@ PIECE_SECONDS = 1.0
 
 @contextmanager
 def opened(cluster: Cluster, pool: str, namespace: str, name: str) -> Iterator[Any]:
-    """An `rbd.Image`, only to be read. Raises ClusterError."""
+    """Opens an `rbd.Image`, read-only. Raises ClusterError."""
     import rbd
 
-    with cluster.pool(pool) as context, told(cluster.settings):
+    with cluster.pool(pool) as context, translated_errors(cluster.settings):
         context.set_namespace(namespace)
         with rbd.Image(context, name, read_only=True) as image:
             yield image
 
 
 def pieces_of(image: Any, offset: int = 0, used_bytes: int = 0) -> Iterator[tuple[Sizes, int]]:
-    """Looks through an image from `offset` on, before which `used_bytes` are written, piece by piece.
+    """Scans an image piece by piece, starting at `offset`, before which `used_bytes` are written.
 
-    After each piece, which takes about a second, yields what is known by then, and up to where. By the image's map of
-    objects, if it has one, it is a single piece of milliseconds; else its objects are looked for, 25 ms for each GiB.
+    Yields the sizes known so far and the offset after each piece, which takes about a second. If the image has a map of
+    objects, it is a single piece of milliseconds; else its objects are looked for, 25 ms for each GiB.
     """
     size_bytes = int(image.size())
-    if offset > size_bytes:  # it was made smaller meanwhile
+    if offset > size_bytes:  # the image was shrunk meanwhile
         offset, used_bytes = 0, 0
     has_map = _has_valid_map(image)
     length = size_bytes if has_map else FIRST_PIECE_BYTES
@@ -55,7 +55,7 @@ def _next_length(length: int, seconds: float) -> int:
 
 
 def _used_bytes(image: Any, offset: int, length: int, by_map: bool) -> int:
-    """Without what it shares with the image that it is a clone of."""
+    """Counts what is written in a part of an image, without the data that a clone shares with its parent."""
     used_bytes = 0
 
     def take(_offset: int, extent_bytes: int, exists: bool) -> None:
@@ -74,7 +74,7 @@ def _has_valid_map(image: Any) -> bool:
 
 
 def missing_images(cluster: Cluster, pool: str, images: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Returns which of these images, by namespace and name, a pool does not list any more. Raises ClusterError."""
+    """Returns which of these images, by namespace and name, a pool no longer lists. Raises ClusterError."""
     with cluster.pool(pool) as context:
         missing = [image for image in images if not _is_listed(context, *image)]
         old = _old_names(context) if missing else []
@@ -93,7 +93,7 @@ def _is_listed(context: Any, namespace: str, name: str) -> bool:
 
 
 def _old_names(context: Any) -> list[bytes]:
-    """Images of the old format, which know no namespaces."""
+    """Returns the names of images of the old format, which has no namespaces."""
     import rados
 
     context.set_namespace("")

@@ -1,7 +1,7 @@
-"""Lists the images of all pools of a cluster: a pool that is silent, or refuses, hides its own images alone.
+"""Lists the images of all pools of a cluster: a pool that refuses or does not answer only hides its own images.
 
-All pools are read beside each other, with calls that do not block (`ceph.images.pool_reading`). A pool from which
-nothing has come for a moment is given up for this time; what it answers later counts at the next look.
+All pools are read at the same time, with calls that do not block (`ceph.images.pool_reading`). A pool that has not
+answered for a moment is given up for now; what it answers later counts the next time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from ceph.connection.answers import understood
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import OSDS_SILENT, Cluster, Connection, blocklisted, no_answer
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.budget import ImageBudget
@@ -30,55 +30,55 @@ from ceph.images.pool_reading import (
     PoolReading,
 )
 from ceph.images.rbd_layout import DIRECTORY
-from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, pool_of
+from ceph.state import ERASURE, Images, Pool, Trouble, Unreadable, parse_pool
 
 RBD = "rbd"
 MOST_IMAGES = 50_000
 MOST_BYTES = 14_000_000
-"""Of all images together, in the message in which the reader sends them."""
+"""The limit for all images together in the message in which the reader sends them."""
 LONGEST_TEXT = 300
 
 PATIENCE_SECONDS = 1.0
-"""A pool from which nothing comes for so long is silent, if others answer. If none does, the limit of OSDs counts."""
+"""A pool is silent after this time without an answer if others answer. If none does, the limit of OSDs applies."""
 SHORT_PATIENCE_SECONDS = 0.2
-"""The same for a pool that was silent the last time, or that is known to have inactive PGs."""
+"""The same for a pool that was silent the last time, or is known to have inactive PGs."""
 DIAGNOSIS_SECONDS = 0.5
-"""So much longer a pool is waited for while the cluster is asked why it is silent."""
+"""The extra time for a pool while the cluster is asked why it is silent."""
 LONGEST_SECONDS = 60.0
 TICK_SECONDS = 0.05
 PERMISSION_SECONDS = 10.0
-"""After this time a pool that was not permitted may be, but only with a new connection."""
+"""After this time a pool that was not permitted is tried again with a new connection, which may be permitted."""
 
 MOST_UNDER_WAY = 768
-"""librados lets 1024 calls be under way with a handle, and blocks whoever makes another one."""
+"""librados allows 1024 calls under way per handle, and blocks the next caller."""
 MOST_UNDER_WAY_OF_POOL = 64
 
 NO_OSD = 2**31 - 1
-"""Stands for an OSD that is missing, where the order of OSDs matters."""
+"""Stands for a missing OSD if the order of OSDs matters."""
 
 INACTIVE, NOT_PERMITTED, FAILED = "inactive", "not permitted", "failed"
 
 
 class Pools(NamedTuple):
-    """The pools that may hold images, and the numbers of all pools."""
+    """The pools that may hold images, and the ids of all pools."""
 
     with_images: Sequence[Pool]
     ids: frozenset[int]
 
 
 class Failure(NamedTuple):
-    """A pool of which not all images can be listed, and the errno of that."""
+    """A pool whose images cannot all be listed, and the errno."""
 
     unreadable: Unreadable
     errno: int
 
 
 def pools_with_images(cluster: Cluster, names: Collection[str] | None = None) -> Pools:
-    """Looks for pools of the application rbd, whatever other ones they have, or of none; else for those of these names.
+    """Finds the pools that have the application rbd or none; if `names` are given, the pools of these names.
 
     An erasure coded pool holds no images, only the data of images of other pools. Raises ClusterError.
     """
-    listed = [(pool_of(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
+    listed = [(parse_pool(one), one["type"]) for one in cluster.ask("osd pool ls", detail="detail")]
     found = [pool for pool, kind in listed if kind != ERASURE and _is_wanted(pool, names)]
     return Pools(sorted(found, key=attrgetter("name")), frozenset(pool.id for pool, _ in listed))
 
@@ -90,17 +90,17 @@ def _is_wanted(pool: Pool, names: Collection[str] | None) -> bool:
 
 
 class ImageListing:
-    """Lists images again and again. It may be called from several threads of a process."""
+    """Lists images repeatedly. It may be called from several threads of a process."""
 
     def __init__(self, cluster: Cluster, pools: Collection[str] | None = None) -> None:
-        """`pools` are the names of those that are looked at; None is all that may hold images."""
+        """`pools` are the names of the pools to list; None means all that may hold images."""
         self.cluster = cluster
         self._names = pools
         self._replies: SimpleQueue[Reply] = SimpleQueue()
         self._connection: Connection | None = None
         self._connected_at = 0.0
         self._readings: dict[int, PoolReading] = {}
-        """Those that go on, as their pools were silent the last time."""
+        """The readings that continue, since their pools were silent the last time."""
         self._silent: set[int] = set()
         self._sound: dict[int, Mapping[Place, FoundImage]] = {}
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ class ImageListing:
             return found
 
     def _begin(self, connection: Connection, pools: Pools) -> list[PoolReading]:
-        """One reading for each pool: a new one, or, if that was given up the last time, the same one."""
+        """Starts a reading for each pool, or continues the one that was given up the last time."""
         import rbd
 
         self._take_replies(0)
@@ -142,7 +142,7 @@ class ImageListing:
         return last
 
     def _new(self, connection: Connection, pool: Pool, window: int, facts: Facts) -> PoolReading | None:
-        """None if the pool was removed just now. Raises ClusterUnavailable."""
+        """Starts a reading; returns None if the pool was just removed. Raises ClusterUnavailable."""
         try:
             calls = PoolCalls(connection, pool.id, self._replies, window)
         except ClusterRefused:
@@ -153,14 +153,14 @@ class ImageListing:
     # Waiting
 
     def _wait(self, readings: Sequence[PoolReading], pools: Pools) -> Mapping[int, str]:
-        """Until each pool is read or given up; returns what is known of inactive PGs, in words, by pool."""
+        """Waits until each pool is read or given up; returns messages about inactive PGs by pool."""
         began_at = time.monotonic()
         diagnosis = Diagnosis(self.cluster, pools.with_images)
         pending = [reading for reading in readings if not reading.is_done]
         while pending and time.monotonic() < began_at + LONGEST_SECONDS:
             self._take_replies(TICK_SECONDS)
             for reading in pending:
-                reading.go_on()
+                reading.advance()
             pending = [reading for reading in pending if not reading.is_done]
             pending = self._not_given_up(pending, began_at, diagnosis, any(one.calls.has_answered for one in readings))
         self._silent = {reading.pool_id for reading in readings if not reading.is_done or reading.is_silent}
@@ -188,7 +188,7 @@ class ImageListing:
         return [reading for reading in pending if is_waited_for(reading)]
 
     def _take_replies(self, seconds: float) -> None:
-        """Takes what has come, and what comes within this time, up to the end of a pool."""
+        """Takes the replies that are there and those that come within this time, or until a pool is complete."""
         end = time.monotonic() + seconds
         while True:
             try:
@@ -199,7 +199,7 @@ class ImageListing:
             if seconds and (reply.calls.is_closed or time.monotonic() > end):
                 return
 
-    # What was found
+    # Results
 
     def _gathered(self, readings: Sequence[PoolReading], inactive: Mapping[int, str]) -> Images:
         failures = [self._failure_of(reading, inactive.get(reading.pool_id)) for reading in readings]
@@ -233,14 +233,14 @@ class ImageListing:
                 f"{self.cluster.settings.client_name} may not read it ({text})",
             )
         if trouble.errno == ETIMEDOUT:
-            text = no_answer(OSDS_SILENT, int(PATIENCE_SECONDS)).words
+            text = no_answer(OSDS_SILENT, int(PATIENCE_SECONDS)).text
         return _failure(reading, state, Trouble(trouble.errno, where + text + more))
 
     def _nothing(self, failed: Sequence[Failure]) -> ClusterUnavailable:
         first = failed[0]
         if all(failure.unreadable.state == FAILED and failure.errno == ETIMEDOUT for failure in failed):
             silence = no_answer(OSDS_SILENT, int(min(self.cluster.settings.osd_timeout_seconds, LONGEST_SECONDS)))
-            return ClusterUnavailable(self.cluster.why_osds_are_silent(silence.words), silence.errno)
+            return ClusterUnavailable(self.cluster.why_osds_are_silent(silence.text), silence.errno)
         others = f"; {len(failed) - 1} more pools cannot be read either" if len(failed) > 1 else ""
         pool, text = first.unreadable.pool, first.unreadable.text
         return ClusterUnavailable(f"no pool can be read: {pool}: {text}{others}", first.errno)
@@ -257,7 +257,7 @@ def _failure(reading: PoolReading, state: str, trouble: Trouble) -> Failure:
 
 
 class Diagnosis:
-    """Asks, beside a listing, why pools are silent: monitors and the manager know of PGs that serve nobody."""
+    """Asks, during a listing, why pools are silent: monitors and the manager know of inactive PGs."""
 
     def __init__(self, cluster: Cluster, pools: Sequence[Pool]) -> None:
         self._cluster = cluster
@@ -269,7 +269,7 @@ class Diagnosis:
         self._short_of_copies: dict[int, str] = {}
 
     def begin(self, pool_ids: set[int]) -> None:
-        """Asks once."""
+        """Starts asking, once."""
         if self._thread is None:
             self._asked_at = time.monotonic()
             self._thread = threading.Thread(target=self._ask, args=(sorted(pool_ids),), daemon=True)
@@ -280,23 +280,23 @@ class Diagnosis:
         return self._thread is not None and self._thread.is_alive()
 
     def wait(self) -> None:
-        """Until it has asked, but not for long."""
+        """Waits for the answers, but not for long."""
         if self._thread is not None:
             self._thread.join(max(0.0, self._asked_at + DIAGNOSIS_SECONDS - time.monotonic()))
 
     def inactive(self) -> dict[int, str]:
-        """Returns why pools serve nobody, as far as that is known: the reason that says most."""
+        """Returns why pools are inactive, as far as is known: the most informative reason."""
         return {**self._short_of_copies, **self._inactive, **self._unassigned}
 
     def _ask(self, pool_ids: Sequence[int]) -> None:
-        """Who is refused, or not answered, knows no reason."""
-        with suppress(ClusterError), understood():
+        """Asks monitors and the manager; without their answers the reason stays unknown."""
+        with suppress(ClusterError), checked_answers():
             self._ask_monitors(pool_ids)
-        with suppress(ClusterError), understood():
+        with suppress(ClusterError), checked_answers():
             self._ask_manager()
 
     def _ask_monitors(self, pool_ids: Sequence[int]) -> None:
-        """A manager may call a PG active for long after it has lost its last OSD; or there is none."""
+        """Asks the monitors: a manager may report a PG as active long after it has lost its last OSD, or be missing."""
         for pool in (self._pools[pool_id] for pool_id in pool_ids):
             placed = self._cluster.ask("osd map", pool=pool.name, object=DIRECTORY)
             copies = len([osd for osd in placed["acting"] if 0 <= osd < NO_OSD])

@@ -1,4 +1,4 @@
-"""Asks a cluster's manager for what its images do, and knows when an answer can be believed."""
+"""Asks a cluster's manager what its images do, and knows when an answer can be trusted."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
 from ceph.connection.manager_module import explained
-from ceph.connection.query_budget import Questions
+from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterRefused
 from ceph.images.samples import ORDERS, Answer, answer_of
 from ceph.pools import all_pools
 
 COMMAND = "rbd perf image stats"
 EVERYTHING = ""
-"""The manager's word for all pools."""
+"""The spec that means all pools."""
 DEFAULT_PERIOD_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 20.0
-"""Who has not asked for 60 s has to begin anew."""
+"""How often to ask at least: the manager forgets a query after 60 s."""
 MOST_APART = 4
-"""Pools and namespaces that one measurement asks for by themselves: OSDs match each operation against six patterns for
-each. How many all measurements together ask for is bounded by `ceph.connection.query_budget`."""
+"""The pools and namespaces about which one measurement asks separately: for each, OSDs match each operation against six
+patterns. `ceph.connection.query_budget` limits all measurements together."""
 RBD = "rbd"
-"""The application of the pools that an answer about everything is about."""
+"""The application of the pools that an answer about everything covers."""
 
 
 class Group(Struct, frozen=True):
-    """The images of a pool that are in one namespace: `path` is theirs without the name, `pool` the name it has now."""
+    """The images in one namespace of a pool: `path` is theirs without the name, `pool` the pool's present name."""
 
     path: str
     pool: str
@@ -39,34 +39,34 @@ class Group(Struct, frozen=True):
 
     @property
     def descriptor(self) -> str:
-        """What the manager calls it."""
+        """The manager's name for it."""
         return f"{self.pool}/{self.namespace}" if self.namespace else self.pool
 
     @property
     def can_be_named(self) -> bool:
-        """Whether the manager understands that, since it takes no `/` in names."""
+        """Whether the manager accepts that name: it allows no `/` in the names of pools and namespaces."""
         return "/" not in self.pool and "/" not in self.namespace
 
     def is_like_one_of(self, pools: Collection[str]) -> bool:
-        """Whether the manager may call something in another pool by the same words."""
+        """Whether the manager may use the same name for something in another pool."""
         return any(self.descriptor.startswith(f"{pool}/") for pool in pools if pool != self.pool)
 
 
 class PerformanceQuery:
-    """What images do, asked again and again with one handle, at least each KEEP_ALIVE_SECONDS.
+    """Asks repeatedly what images do, with one handle, at least every KEEP_ALIVE_SECONDS.
 
-    A manager has the OSDs count from the first question on. Until then, and where another manager has taken over, its
-    answer is empty, which looks as if nothing went on. So it is cold at first, and warm when figures have come, or when
-    they would have come if there were any: after two of the manager's periods. The same again if a pool is renamed.
+    A manager has the OSDs count from the first query on. Until then, and after another manager has taken over, its
+    answer is empty, as if all images were idle. So a query is cold at first, and warm once figures have come, or would
+    have come if there were any: after two of the manager's periods. The same applies after a pool is renamed.
 
-    Several groups are asked for all at once, by one question about everything. Groups of which that answer does not
-    tell all, since it is full or their pool has no application rbd, are asked for apart, up to MOST_APART of them, as
-    far as `questions` lets them.
+    One query about everything covers all groups. Groups that its answer does not cover completely, because it is full
+    or their pool lacks the application rbd, are queried separately, up to MOST_APART of them, as far as `budget`
+    allows.
     """
 
-    def __init__(self, cluster: Cluster, questions: Questions | None = None) -> None:
+    def __init__(self, cluster: Cluster, budget: QueryBudget | None = None) -> None:
         self.cluster = cluster
-        self._questions = questions or Questions()
+        self._budget = budget or QueryBudget()
         self._is_held_back = False
         self._epoch: object = None
         self._cold_seconds = 0.0
@@ -78,12 +78,12 @@ class PerformanceQuery:
         """Why the manager did not answer about groups, by their paths."""
 
     def ask(self, groups: Sequence[Group], pools: Collection[str]) -> list[Answer] | None:
-        """Returns an answer for each group; None while it is cold. `pools` are the names of all that there are.
+        """Returns an answer for each group; None while it is cold. `pools` are the names of all existing pools.
 
-        What the manager does not tell of a group, because it refuses or because of its name, is not known. Raises
-        ClusterError, ClusterRefused if it refuses everything.
+        Figures stay unknown if the manager refuses a group or does not accept its name. Raises ClusterError:
+        ClusterRefused if it refuses everything.
         """
-        self._look_at_manager()
+        self._check_manager()
         self.refusals = {}
         self._is_held_back = False
         answers = self._together(groups, pools)
@@ -96,26 +96,26 @@ class PerformanceQuery:
         are_warm = [self._is_warm(group) for group in groups]  # each of them, since their times begin here
         return list(answers.values()) if all(are_warm) else None
 
-    def _look_at_manager(self) -> None:
-        """Begins anew with another manager."""
+    def _check_manager(self) -> None:
+        """Starts again if another manager has taken over."""
         try:
             stat = self.cluster.ask("mgr stat")
-        except ClusterRefused:  # the key of a client that may see single pools; `_note_busy` goes by the figures then
+        except ClusterRefused:  # the key may only see single pools; then `_note_busy` uses the figures
             stat = {"epoch": "unknown", "active_name": None}
         if stat["epoch"] != self._epoch:
             self._epoch = stat["epoch"]
-            self._begin_anew(stat["active_name"])
+            self._start_again(stat["active_name"])
 
-    def _begin_anew(self, manager: str | None) -> None:
+    def _start_again(self, manager: str | None) -> None:
         self._cold_seconds = 2 * period_seconds(self.cluster, manager) + 2
         self._warm, self._warm_at, self._apart_warm_at = set(), {}, {}
         with suppress(ClusterRefused):
             self._rbd_pools = {pool.name for pool in all_pools(self.cluster) if RBD in pool.applications}
 
     def _note_busy(self, busy: set[str]) -> None:
-        """If nobody says which manager it is, figures that all vanish at once may be those of one that is new."""
+        """Records busy groups. If the manager is unknown, figures that all vanish at once may mean a new one."""
         if self._epoch == "unknown" and self._warm and not busy:
-            self._begin_anew(None)
+            self._start_again(None)
         self._warm |= busy
 
     def _is_warm(self, group: Group) -> bool:
@@ -123,17 +123,17 @@ class PerformanceQuery:
         return group.descriptor in self._warm or time.monotonic() >= warm_at
 
     def _together(self, groups: Sequence[Group], pools: Collection[str]) -> dict[str, Answer]:
-        """What the answer about everything says of each group, by their paths."""
+        """Returns what the answer about everything says about each group, by path."""
         everything = self._everything(groups)
         answers = {}
         for group in groups:
-            is_told = bool(everything) and group.pool in self._rbd_pools and not group.is_like_one_of(pools)
+            is_covered = bool(everything) and group.pool in self._rbd_pools and not group.is_like_one_of(pools)
             unknown = Answer(group.path, {}, is_full=True)
-            answers[group.path] = answer_of(group.path, everything, group.descriptor) if is_told else unknown
+            answers[group.path] = answer_of(group.path, everything, group.descriptor) if is_covered else unknown
         return answers
 
     def _everything(self, groups: Sequence[Group]) -> Mapping[str, Any]:
-        """The replies about everything; nothing if they are refused, or one group can be asked for instead."""
+        """Returns the replies about everything; nothing if they are refused, or a single group is queried instead."""
         if len(groups) == 1 and groups[0].can_be_named and self._may_ask(groups[0]):
             return {}
         try:
@@ -143,7 +143,7 @@ class PerformanceQuery:
             return {}
 
     def _to_be_asked_apart(self, groups: Sequence[Group], answers: Mapping[str, Answer]) -> list[Group]:
-        """Those of which not all is known, the busiest first; who was once among them stays so."""
+        """Returns the groups that are not completely known, busiest first; a group once queried separately stays so."""
         unknown = [group for group in groups if answers[group.path].is_full and group.can_be_named]
         warm_at = time.monotonic() + self._cold_seconds
         for group in sorted(unknown, key=lambda group: -len(answers[group.path].rows)):
@@ -153,12 +153,12 @@ class PerformanceQuery:
         return [group for group in apart if self._may_ask(group)]
 
     def _may_ask(self, group: Group) -> bool:
-        may_ask = self._questions.may_ask(group.descriptor)
+        may_ask = self._budget.may_ask(group.descriptor)
         self._is_held_back |= not may_ask
         return may_ask
 
     def _apart(self, group: Group) -> Answer | None:
-        """What the answer about a group says; None while it is cold, or if it is refused."""
+        """Returns the answer about a group; None while it is cold or if it is refused."""
         try:
             answer = answer_of(group.path, self._replies(group.descriptor))
         except ClusterRefused as error:
@@ -170,7 +170,7 @@ class PerformanceQuery:
         return answer if time.monotonic() >= self._apart_warm_at[group.descriptor] else None
 
     def _note_refused(self, groups: Iterable[Group], error: ClusterRefused) -> None:
-        """Raises the error if it passes by itself."""
+        """Records a refusal; raises it if it is only temporary."""
         if error.errno == EAGAIN:
             raise error
         self.refusals |= {group.path: error for group in groups}

@@ -1,4 +1,4 @@
-"""Questions to the OSDs of one pool that never block: answers come when they come, or never."""
+"""Calls to the OSDs of one pool that never block: an answer may come at any time, or never."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ceph.state import Trouble
 
 
 class Call(NamedTuple):
-    """A question: a method of the class `rbd` of OSDs, or the data of the object if `method` is None."""
+    """A call: of a method of the OSD class `rbd`, or a read of the object's data if `method` is None."""
 
     namespace: str
     object: str
@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came of a call: a negative errno, or how many bytes of `data` are the answer."""
+    """The outcome of a call: `code` is a negative errno, or how many bytes of `data` are the answer."""
 
     calls: PoolCalls
     call: Call
@@ -40,9 +40,9 @@ class Reply(NamedTuple):
 
 
 class PoolCalls:
-    """Calls to objects of a pool, at most `window` at a time, until `close`: so long the connection holds them.
+    """Calls objects of a pool, at most `window` at a time. The connection holds a reference to it until `close`.
 
-    Answers come into `replies`, from threads of librados; whoever takes them from there calls `Reply.take`.
+    Threads of librados put answers into `replies`; whoever takes them from there calls `Reply.take`.
     """
 
     def __init__(self, connection: Connection, pool_id: int, replies: SimpleQueue[Reply], window: int) -> None:
@@ -56,13 +56,16 @@ class PoolCalls:
         self.answered_at = time.monotonic()
         self.has_answered = False
         self.is_closed = False
-        self.on_answer: Callable[[], None] = self.send
-        """Called after each answer has been taken."""
+        self._on_answer: Callable[[], None] = self.send
         connection.held.add(self)
 
     @property
     def is_idle(self) -> bool:
         return not self._waiting and not self._under_way
+
+    def report_to(self, on_answer: Callable[[], None]) -> None:
+        """Calls `on_answer` after each answer has been taken, instead of `send`."""
+        self._on_answer = on_answer
 
     def ask(
         self,
@@ -74,20 +77,20 @@ class PoolCalls:
         given: bytes = b"",
         most_bytes: int = SMALL_BYTES,
     ) -> None:
-        """Asks as soon as there is room: then calls `take` (which may raise Garbled) or `refused` with what comes."""
+        """Calls as soon as there is room, then passes the outcome to `take` (which may raise Garbled) or `refused`."""
         self._waiting.append(Call(namespace, name, method, given, most_bytes, take, refused))
 
     def send(self) -> None:
-        """Sends what there is room for."""
+        """Sends as many calls as there is room for."""
         while self._waiting and self._under_way < self._window:
             self._send(self._waiting.popleft())
 
     def stop(self) -> None:
-        """Sends nothing further; answers to what is under way still come."""
+        """Sends nothing more; answers to calls under way still come."""
         self._waiting.clear()
 
     def close(self) -> None:
-        """Ends it, when it is idle."""
+        """Closes the pool; only when it is idle."""
         self.is_closed = True
         self._context.close()
         self._connection.held.discard(self)
@@ -95,7 +98,7 @@ class PoolCalls:
     def take(self, reply: Reply) -> None:
         self._under_way -= 1
         self._hand_over(reply.call, reply.code, reply.data)
-        self.on_answer()
+        self._on_answer()
 
     def _hand_over(self, call: Call, code: int, data: bytes | None) -> None:
         if code != -ETIMEDOUT:

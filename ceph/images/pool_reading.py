@@ -1,7 +1,7 @@
-"""Reads what images one pool holds, without opening any of them.
+"""Reads which images one pool holds, without opening them.
 
-To open an image is slow, and may hang in librbd. So this reads what RBD stores of it in objects, many at a time, and
-never waits: what has been answered can be taken at any moment, also while a part of the pool is silent.
+Opening an image is slow, and may hang in librbd. So this reads what RBD stores about it in objects, many at a time, and
+never waits: answers are available at any moment, even while a part of the pool does not answer.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ceph.images.rbd_layout import Garbled
 from ceph.state import Image, Trouble
 
 MOST_NAMESPACES = 5_000
-"""Of a pool. Each has a directory of its own, which has to be read."""
+"""The limit for a pool. Each namespace has its own directory, which has to be read."""
 LONGEST_SECONDS = 30.0
-"""After this time nothing further is asked for: if each answer takes its time, what it has found would be too old."""
-SECOND_LOOK_SECONDS = 0.25
-"""An image that is being created or removed has some of its objects for a moment, and others not."""
+"""Nothing more is requested after this time: with slow answers the first findings would be too old."""
+REREAD_SECONDS = 0.25
+"""The delay before images in doubt are read again: while one is created or removed some of its objects are missing."""
 SOUND_SECONDS = 30.0
-"""So long an image of which all objects were there is taken to be sound: only its size is read. To ask for all of them
-each time would be four times as many calls, and a cluster of ten thousand images would feel it."""
+"""How long an image whose objects were all found counts as sound: only its size is read. Reading all of them each time
+would take four times as many calls, too many for a cluster of ten thousand images."""
 LISTS_IMAGES = "dir_list"
 LISTS_NAMESPACES, NAMES_PARENT = "namespace_list", "parent_get"
 """Methods that OSDs have since there are namespaces (Nautilus)."""
@@ -37,7 +37,7 @@ Place = tuple[str, str]  # the namespace and the name of an image
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a reading has to know besides its pool."""
+    """What a reading needs to know besides its pool."""
 
     budget: ImageBudget
     pool_ids: frozenset[int]
@@ -48,8 +48,8 @@ class Facts:
 class FoundImage:
     """An image that is listed; it has no id if it is of the old format.
 
-    `missing` answers are still to come. `needs` are the numbers of other pools without which it cannot be opened.
-    `checked_at` is when all of its objects were asked for.
+    `missing` is the number of answers still to come. `needs` are the ids of other pools without which it cannot be
+    opened. `checked_at` is when all of its objects were requested.
     """
 
     id: str
@@ -64,10 +64,10 @@ NOTHING_KNOWN: Mapping[Place, FoundImage] = {}
 
 
 class PoolReading:
-    """One look at a pool, on its way: it goes on with each answer to its `calls`.
+    """One reading of a pool, which advances with each answer to its `calls`.
 
-    `namespaces` are those that are looked at even if the pool does not list them; `known` are the images that the look
-    before has found sound.
+    `namespaces` are read even if the pool does not list them; `known` are the images that the previous reading found
+    sound.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class PoolReading:
         self.pool_id = pool_id
         self.pool = pool
         self.calls = calls
-        calls.on_answer = self.go_on
+        calls.report_to(self.advance)
         self.has_listed = False
         self.is_cut = False
         """Whether there are more images or namespaces than are listed."""
@@ -91,14 +91,14 @@ class PoolReading:
         self._began_at = time.monotonic()
         self._images: dict[Place, FoundImage] = {}
         self._directories: dict[str, int] = {}
-        """How many answers are still to come of each namespace."""
+        """The number of answers still to come, by namespace."""
         self._troubles: dict[str, Trouble] = {}
         self._suspects: list[Place] = []
-        self._second_look_at: float | None = None
+        self._reread_at: float | None = None
         for namespace in ("", *namespaces):
             self._list(namespace)
         self._list_namespaces(b"")
-        self.go_on()
+        self.advance()
 
     @property
     def is_done(self) -> bool:
@@ -132,7 +132,7 @@ class PoolReading:
             yield Image(pool=self.pool, namespace=namespace, name=name, size_bytes=size, error=error)
 
     def take_from(self, budget: ImageBudget) -> None:
-        """Counts what it has found already."""
+        """Takes the images found so far from another budget."""
         for namespace, name in self._images:
             budget.take(self.pool, namespace, name)
 
@@ -140,8 +140,8 @@ class PoolReading:
         """Returns the images without any trouble."""
         return {place: one for place, one in self._images.items() if one.trouble is None and not one.missing}
 
-    def go_on(self) -> None:
-        """Sends what there is room for; looks again at what is in doubt once that is due; ends when all is known."""
+    def advance(self) -> None:
+        """Sends what there is room for, rereads images in doubt once that is due, and ends when everything is known."""
         if self.is_done:
             return
         if not self.is_fresh:
@@ -152,10 +152,10 @@ class PoolReading:
             return
         if not self._suspects:
             self.calls.close()
-        elif self._second_look_at is None:
-            self._second_look_at = self.calls.answered_at = time.monotonic() + SECOND_LOOK_SECONDS
-        elif time.monotonic() >= self._second_look_at:
-            self._look_again()
+        elif self._reread_at is None:
+            self._reread_at = self.calls.answered_at = time.monotonic() + REREAD_SECONDS
+        elif time.monotonic() >= self._reread_at:
+            self._reread()
             self.calls.send()
 
     # Directories
@@ -201,7 +201,7 @@ class PoolReading:
 
         def refused(trouble: Trouble) -> None:
             self._directories[namespace] -= 1
-            if trouble.errno == ENOENT:  # it comes with the first image
+            if trouble.errno == ENOENT:  # the directory is created with the first image
                 self.has_listed |= method == LISTS_IMAGES
             elif (method, trouble.errno) != (LISTS_NAMESPACES, EOPNOTSUPP):
                 self._troubles.setdefault(namespace, trouble)
@@ -248,7 +248,7 @@ class PoolReading:
         return True
 
     def _read(self, namespace: str, name: str) -> None:
-        """Asks for all that has to be there before anybody can open the image, unless it was there just now."""
+        """Requests everything that must exist for the image to be opened, unless it was there shortly before."""
         image = self._images[namespace, name]
         ask = partial(self._ask, namespace, name)
         if not image.id:
@@ -330,16 +330,16 @@ class PoolReading:
         if pool_id not in self._facts.pool_ids:
             image.trouble = Trouble(ENOENT, f"{what}, number {pool_id}, does not exist")
 
-    # What is in doubt
+    # Images in doubt
 
     def _doubt(self, namespace: str, name: str, image: FoundImage, trouble: Trouble) -> None:
-        if image.trouble is None and self._second_look_at is None and trouble.errno in (ENOENT, EIO):
+        if image.trouble is None and self._reread_at is None and trouble.errno in (ENOENT, EIO):
             self._suspects.append((namespace, name))
-        if image.trouble is None or trouble.text < image.trouble.text:  # of several the same one each time
+        if image.trouble is None or trouble.text < image.trouble.text:  # of several always the same one
             image.trouble = trouble
 
-    def _look_again(self) -> None:
-        """An image that is no longer in the directory was removed; one that still is has its trouble."""
+    def _reread(self) -> None:
+        """Rereads images in doubt: one no longer in the directory was removed, the others keep their trouble."""
         suspects, self._suspects = self._suspects, []
         old = {name for namespace, name in suspects if not self._images[namespace, name].id}
         if old:

@@ -1,7 +1,7 @@
-"""How RBD stores images in the objects of a pool, and what the class `rbd` of an OSD answers about them. Pure.
+"""How RBD stores images in the objects of a pool, and how an OSD's class `rbd` answers about them. Pure.
 
-The source is Ceph itself: `src/include/rbd_types.h` and `src/cls/rbd/cls_rbd.cc`. Numbers have their lowest byte first,
-texts their length before them, as four bytes.
+The source is Ceph itself: `src/include/rbd_types.h` and `src/cls/rbd/cls_rbd.cc`. Numbers are
+little-endian; texts are preceded by their length in four bytes.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ DIRECTORY = "rbd_directory"
 """Holds the names of all images of a namespace: those of the old format as its data, all others as its omap."""
 NAMESPACES = "rbd_namespace"
 PAGE = 512
-"""So many names are asked for at a time."""
+"""The number of names in one answer."""
 LONGEST_NAME_BYTES = 2048
 """An object's name cannot be longer, as OSDs are configured, and an image has objects that bear its name."""
 PAGE_BYTES = 2 * PAGE * (4 + LONGEST_NAME_BYTES)
 SMALL_BYTES = 2 * LONGEST_NAME_BYTES
 OLD_DIRECTORY_BYTES = 4 << 20
-"""As much as is read of the names of old images, if there is more than SMALL_BYTES of them. librados blocks who has
-asked for more than 100 MB in all, even if nothing is there."""
+"""How much is read of the names of old images if they exceed SMALL_BYTES. librados blocks a caller that has requested
+more than 100 MB in all, even if nothing is there."""
 
 LAYERING_FEATURE = 1 << 0
 DATA_POOL_FEATURE = 1 << 7
@@ -32,11 +32,11 @@ _OLD_SIZE_AT = 80
 
 
 class Garbled(ValueError):
-    """What an OSD answered is not what RBD writes."""
+    """An OSD's answer is not in the format of RBD."""
 
 
 class Features(NamedTuple):
-    """All features of an image, and those of them without which nobody can open it."""
+    """All features of an image, and those that are needed to open it."""
 
     all: int
     needed: int
@@ -58,12 +58,12 @@ def old_header_of(name: str) -> str:
 
 
 def encoded(text: str) -> bytes:
-    return _counted(text.encode())
+    return _with_length(text.encode())
 
 
 def page_after(name: bytes) -> bytes:
     """Returns the input of `dir_list` and `namespace_list`: a page of names that come after this one."""
-    return _counted(name) + struct.pack("<Q", PAGE)
+    return _with_length(name) + struct.pack("<Q", PAGE)
 
 
 def text_in(answer: bytes) -> str:
@@ -103,7 +103,7 @@ def size_in(answer: bytes) -> int:
 
 
 def features_in(answer: bytes) -> Features:
-    """From an answer of `get_features`. Raises Garbled."""
+    """Parses an answer of `get_features`. Raises Garbled."""
     return Features(*_unpacked("<QQ", answer))
 
 
@@ -120,13 +120,13 @@ def parent_pool_in(answer: bytes) -> int | None:
 
 
 def size_in_old_header(data: bytes) -> int:
-    """Raises Garbled."""
+    """Returns the provisioned size in the header of an image of the old format. Raises Garbled."""
     if not data.startswith(_OLD_HEADERS):
         raise Garbled(f"expected the header of an image, got {data[:40]!r}")
     return _unpacked("<Q", data[_OLD_SIZE_AT:])[0]
 
 
-def _counted(data: bytes) -> bytes:
+def _with_length(data: bytes) -> bytes:
     return struct.pack("<I", len(data)) + data
 
 

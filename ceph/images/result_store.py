@@ -1,4 +1,4 @@
-"""What each store promises about results of RBD images: the newest of each image, long after its task is gone."""
+"""The contract of every store of results of RBD images: the newest of each image, long after its task is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what the tasks that get RBD performance data found of each image, so that the newest is at hand."""
+"""Stores what tasks that measure RBD images found, so that the newest result of each image is at hand."""
 
 from __future__ import annotations
 
@@ -15,53 +15,54 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ceph.images.result_store import ImageResult, ImageResultStore, Place, Unread
+from ceph.job_names import MEASURE_IMAGES
 from ceph.state import parts_of_path
+from concurrency.backoff import Backoff
 from jobs.errors import NoSuchTask, StorageUnavailable
 from jobs.model.task import Status, Task
 from jobs.store import ListQuery, SearchableStore
 
 log = logging.getLogger("hourglass.images")
 
-JOB = "rbd_performance"
 SPARKLINE_POINTS = 60
 NO_FIGURES_OF = ("size_bytes", "used_bytes")
 FIRST_RETRY_SECONDS = 0.25
 LONGEST_RETRY_SECONDS = 30.0
 PATIENCE_SECONDS = 1.0
-TASKS_A_LOOK = 100
+TASKS_A_PAGE = 100
 
 Done = TypeVar("Done")
 
 
 class ImageResults:
-    """Hears of each task that has ended, and keeps what those of `rbd_performance` found, one after another.
+    """Stores what tasks of `rbd_performance` found once they have ended, one after another.
 
-    What could not be kept, because the server died or the disk was full, is kept later: at the start it looks at the
-    tasks that finished since.
+    What could not be stored, because the server died or the disk was full, is stored later: at the start it looks for
+    tasks that have finished since.
     """
 
     def __init__(self, store: SearchableStore, results: ImageResultStore) -> None:
         self._store = store
         self._results = results
         self._ended: asyncio.Queue[int] = asyncio.Queue()
-        self._keeping: asyncio.Task[None] | None = None
+        self._storing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._keeping = asyncio.create_task(self._go_on())
+        self._storing = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """What is not kept by now is kept after the next start."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+        """Stops; what is not stored by now is stored after the next start."""
+        if self._storing is not None:
+            self._storing.cancel()
+            await asyncio.wait([self._storing])
 
     def task_ended(self, task: Task) -> None:
-        """Takes note of it; it is kept in the background."""
-        if task.job == JOB and task.status is Status.FINISHED:
+        """Has the task's results stored in the background."""
+        if task.job == MEASURE_IMAGES and task.status is Status.FINISHED:
             self._ended.put_nowait(task.id)
 
     async def newest(self, fsid: str) -> dict[Place, ImageResult]:
-        """The newest result of each image by its place, with what has ended just now, unless that cannot be written.
+        """Returns the newest result of each image by its place, including those of tasks that have just ended.
 
         Raises StorageUnavailable.
         """
@@ -74,18 +75,18 @@ class ImageResults:
         """Removes the first `limit` results of tasks that ended before a time (milliseconds); returns how many."""
         return await self._results.forget(before, limit)
 
-    async def _go_on(self) -> None:
-        # Each is kept before the next: so none that is not kept ended before the last one that is.
-        for task_id in await self._patiently(self._earlier) or ():
-            await self._patiently(partial(self._keep, task_id))
+    async def _run(self) -> None:
+        # Strictly in order: so no task whose results are missing ended before the last one whose results are stored.
+        for task_id in await self._retrying(self._earlier) or ():
+            await self._retrying(partial(self._store_results, task_id))
         while True:
             task_id = await self._ended.get()
-            await self._patiently(partial(self._keep, task_id))
+            await self._retrying(partial(self._store_results, task_id))
             self._ended.task_done()
 
-    async def _patiently(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
-        """What `work` returns, as soon as it can be read and written; None where it has a defect."""
-        delay = FIRST_RETRY_SECONDS
+    async def _retrying(self, work: Callable[[], Awaitable[Done]]) -> Done | None:
+        """Returns what `work` does, as soon as it can be read and written; None if `work` has a defect."""
+        backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         while True:
             try:
                 return await work()
@@ -94,14 +95,15 @@ class ImageResults:
             except Exception:  # one result that cannot be read must not stop all that follow
                 log.critical("a defect in what keeps results of images", exc_info=True)
                 return None
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_RETRY_SECONDS)
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _earlier(self) -> list[int]:
-        """The tasks that finished since the last whose results are kept, by the time at which they ended."""
+        """Returns the tasks that finished since the last one whose results are stored, in order of their end."""
         since = await self._results.last_at() or 0
         found: list[Task] = []
-        query = ListQuery(statuses=(Status.FINISHED,), job=JOB, ordering="-last_modified", page_size=TASKS_A_LOOK)
+        query = ListQuery(
+            statuses=(Status.FINISHED,), job=MEASURE_IMAGES, ordering="-last_modified", page_size=TASKS_A_PAGE
+        )
         while True:
             page = await self._store.list_tasks(query)
             found += [task for task in page.tasks if (task.ended or 0) >= since]
@@ -109,7 +111,7 @@ class ImageResults:
                 return [task.id for task in sorted(found, key=lambda task: (task.ended or 0, task.id))]
             query = replace(query, after=page.next_after)
 
-    async def _keep(self, task_id: int) -> None:
+    async def _store_results(self, task_id: int) -> None:
         with suppress(NoSuchTask):  # deleted since
             task = await self._store.task(task_id)
             results, unread = await asyncio.to_thread(results_of, task)
@@ -118,13 +120,13 @@ class ImageResults:
 
 
 def _scope_of(params: Mapping[str, Any]) -> tuple[str, Sequence[str] | None]:
-    """Of which cluster, and of which pools it looked for all images; None is all."""
+    """Returns the cluster, and the pools of which the task looked for all images; None means all pools."""
     everything = not params["pools"] and not params["images"]
     return params["fsid"], None if everything else params["pools"]
 
 
 def results_of(task: Task) -> tuple[list[ImageResult], Unread]:
-    """What a finished task of `rbd_performance` found, image by image, and what it could not read."""
+    """Returns what a finished task of `rbd_performance` found for each image, and what it could not read."""
     result = json.loads(task.result or "{}")
     images: Mapping[str, Mapping[str, Any]] = result["images"]
     read = [_result_of(task, path, image, result["series"]) for path, image in images.items() if "error" not in image]
@@ -160,7 +162,7 @@ def _sparkline_of(
 
 
 def sparkline(values: Sequence[float | None]) -> list[float | None]:
-    """At most 60 points: the means of neighbours, null where none of them is known."""
+    """Returns at most 60 points: means of neighbours, None if none of them is known."""
     count = min(len(values), SPARKLINE_POINTS)
     edges = [place * len(values) // count for place in range(count + 1)] if count else [0]
     return [_mean(values[first:last]) for first, last in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Samples of what images do, per second: read from the manager's answers, joined, packed into little text. Pure."""
+"""Samples of what images do, per second: parsed from the manager's answers, merged, packed into text. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from msgspec import Struct
 from ceph.state import encoded
 
 FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
-"""Per second; latencies are of one operation."""
+"""The figures, per second; latencies are those of one operation."""
 OPERATIONS = {4: 0, 5: 1}
-"""Where a latency stands among the figures, and where the number of its operations does."""
+"""The index of each latency among the figures, and the index of its number of operations."""
 ANSWERED_AS = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency", "read_latency")
 ORDERS = ("write_ops", "read_ops")
-"""The orders in which an answer is asked for."""
+"""The orders in which answers are requested."""
 MOST_ANSWERED = 64
 NANOSECONDS = 1e9
 
@@ -30,7 +30,7 @@ IDLE: Figures = (0,) * len(FIGURES)
 
 
 class Answer(Struct, frozen=True):
-    """What the manager said of a group: the figures of its busy images by path. It `is_full` if there may be more."""
+    """The manager's answer about a group: the figures of its busy images by path; `is_full` if there may be more."""
 
     group: str
     rows: Mapping[str, Figures]
@@ -38,9 +38,9 @@ class Answer(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """A moment: the busy images by path, and the groups of which there were too many to tell of all.
+    """One sample: the busy images by path, and the groups with too many busy images for the manager's answer.
 
-    `at` is in milliseconds since 1970, at its end; `weight` is how many samples were joined to this one.
+    `at` is its end, in milliseconds since 1970; `weight` is how many samples were merged into this one.
     """
 
     at: int
@@ -49,7 +49,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     weight: int = 1
 
     def figures(self, path: str) -> Figures | None:
-        """Of an image, zero where it did nothing; None where that is not known."""
+        """Returns the figures of an image: zeros if it was idle, None if that is unknown."""
         row = self.rows.get(path)
         if row is not None:
             return row
@@ -65,11 +65,11 @@ def group_of(path: str) -> str:
 
 
 def answer_of(group: str, replies: Mapping[str, Mapping[str, Any]], descriptor: str | None = None) -> Answer:
-    """From the replies to `rbd perf image stats` in both ORDERS. `descriptor` is what the manager calls the group, if
-    the replies are about others as well.
+    """Parses the replies to `rbd perf image stats` in both ORDERS. `descriptor` is the manager's name for the group, if
+    the replies cover others as well.
 
-    A reply holds the first 64 images in its order, less those that do nothing at all. So it has all images that write
-    (or read) unless there are 64 of those in it; only both together tell that an image which is in neither is idle.
+    A reply contains the first 64 images in its order, without idle ones. So it has all images that write (or read)
+    unless it has 64 of those; only both replies together show that an image which is in neither is idle.
     """
     rows: dict[str, Figures] = {}
     is_full = False
@@ -83,7 +83,7 @@ def answer_of(group: str, replies: Mapping[str, Mapping[str, Any]], descriptor: 
 
 
 def _rows_of(reply: Mapping[str, Any]) -> Iterator[tuple[str | None, str, list[float]]]:
-    """Each image's group, as the manager calls it, its name, and what the reply says in the order of ANSWERED_AS."""
+    """Yields each image's group as the manager names it, its name, and its values in the order of ANSWERED_AS."""
     places = [reply["stat_descriptors"].index(name) for name in ANSWERED_AS]
     for row in reply["stats"]:
         for key, values in row.items():
@@ -92,35 +92,35 @@ def _rows_of(reply: Mapping[str, Any]) -> Iterator[tuple[str | None, str, list[f
 
 
 def _figures_of(values: Sequence[float]) -> Figures:
-    """The manager divides by at least one operation a second, whatever there were; that is put right here."""
+    """Corrects the latencies: the manager divides by at least one operation a second, even if there were fewer."""
     latencies = [
         values[place] / NANOSECONDS / min(1.0, values[operations]) if values[operations] > 0 else 0
         for place, operations in OPERATIONS.items()
     ]
-    return tuple(kept_as(value) for value in (*values[:4], *latencies))
+    return tuple(as_unpacked(value) for value in (*values[:4], *latencies))
 
 
 def sample_of(answers: Iterable[Answer], paths: Collection[str], at: int) -> Sample:
-    """Of the images that are asked for."""
+    """Makes a sample of the requested images."""
     answers = list(answers)
     rows = {path: row for answer in answers for path, row in answer.rows.items() if path in paths}
     return Sample(at=at, rows=rows, full_pools=frozenset(answer.group for answer in answers if answer.is_full))
 
 
-# Joined, where there are too many
+# Merging, if there are too many
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:
-    """Fewer, where there are two or more: neighbours of the least weight are joined, so that all get the same."""
+    """Returns fewer samples if there are two or more: merges the lightest neighbours, to even out the weights."""
     for most in sorted({sample.weight for sample in samples}):
-        found = _joined_in_pairs(samples, most)
+        found = _merged_in_pairs(samples, most)
         if len(found) < len(samples):
             return found
     return list(samples)
 
 
-def _joined_in_pairs(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """Each two neighbours that weigh no more than that."""
+def _merged_in_pairs(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """Merges pairs of neighbours that weigh no more than this."""
     found: list[Sample] = []
     partner: Sample | None = None
     for sample in samples:
@@ -133,7 +133,7 @@ def _joined_in_pairs(samples: Sequence[Sample], most: int) -> list[Sample]:
 
 
 def joined(first: Sample, second: Sample) -> Sample:
-    """Both as one: the means. What is known of one alone stands for both."""
+    """Merges two samples into their means; what is known in only one of them stands for both."""
     rows = {path: row for path in {**first.rows, **second.rows} if (row := _mean_row(first, second, path))}
     return Sample(
         at=second.at,
@@ -149,8 +149,8 @@ def _mean_row(first: Sample, second: Sample, path: str) -> Figures | None:
 
 
 def mean_figures(weighted: Sequence[tuple[float, Figures]]) -> Figures:
-    """The means of figures with their weights; of a latency, by operations."""
-    return tuple(kept_as(_mean(weighted, place)) for place in range(len(FIGURES)))
+    """Returns the weighted means of figures; latencies are weighted by their operations, too."""
+    return tuple(as_unpacked(_mean(weighted, place)) for place in range(len(FIGURES)))
 
 
 def _mean(weighted: Sequence[tuple[float, Figures]], place: int) -> float:
@@ -168,8 +168,8 @@ _BELOW = (127 - EXPONENT_OF_0) << 10
 
 
 def number_code(value: float) -> int:
-    """A number from 0 to 1e12 in 16 bits: 6 of exponent, 10 of fraction. Whole numbers to 2,048 are exact, others to
-    0.05 %; what is under 6e-8 counts as that."""
+    """Encodes a number from 0 to 1e12 in 16 bits: 6 of exponent, 10 of fraction. Integers up to 2,048 are exact, others
+    to 0.05 %; smaller numbers than 6e-8 become that."""
     if value <= 0:
         return 0
     bits: int = unpack("<I", pack("<f", min(value, 1e12)))[0]
@@ -177,26 +177,26 @@ def number_code(value: float) -> int:
 
 
 def number_of(code: int) -> float:
-    """The number of a code, to four digits."""
+    """Decodes a number, to four digits."""
     if code == 0:
         return 0
     value: float = unpack("<f", pack("<I", (code + _BELOW) << 13))[0]
-    return tidy(value)
+    return to_four_digits(value)
 
 
-def kept_as(value: float) -> float:
-    """A number as it comes back after it was packed, so that it is the same everywhere."""
+def as_unpacked(value: float) -> float:
+    """Returns a number as it is after packing and unpacking, so that it is the same everywhere."""
     return number_of(number_code(value))
 
 
-def tidy(value: float) -> float:
-    """Four digits, and no fraction where there is none."""
+def to_four_digits(value: float) -> float:
+    """Rounds to four digits; integers become `int`."""
     rounded = float(f"{value:.4g}")
     return int(rounded) if rounded == int(rounded) else rounded
 
 
 def packed_samples(samples: Sequence[Sample], paths: Sequence[str]) -> str:
-    """Text without quotes or line ends. `paths` are the images; their order has to be the same to unpack it."""
+    """Packs samples into text without quotes or line ends. Unpacking needs the same `paths`, in the same order."""
     places = {path: place for place, path in enumerate(paths)}
     heads = [[one.at, one.weight, sorted(one.full_pools), len(one.rows)] for one in samples]
     rows = (
@@ -224,7 +224,7 @@ def _rows(codes: Sequence[int], paths: Sequence[str]) -> Iterator[tuple[str, Fig
 
 
 class Sizes(Struct, frozen=True):
-    """Of an image: what it is provisioned with, and what is written."""
+    """The provisioned size of an image, and how much of it is written."""
 
     size_bytes: int
     used_bytes: int
@@ -251,7 +251,7 @@ def rows_in(samples: Iterable[Sample]) -> int:
 
 
 class Series:
-    """All samples of a task, kept small: beyond MOST_ROWS rows of busy images neighbours are joined."""
+    """All samples of a task. Beyond MOST_ROWS rows of busy images neighbours are merged."""
 
     MOST_ROWS = 720 * 64
     SAMPLES_A_BLOCK = 60
@@ -269,7 +269,7 @@ class Series:
 
     @property
     def taken(self) -> int:
-        """How many samples were added."""
+        """The number of samples that were added."""
         return sum(sample.weight for sample in self.samples)
 
     def add(self, sample: Sample) -> None:
@@ -280,11 +280,11 @@ class Series:
             self._close()
 
     def packed(self) -> list[str]:
-        """All of it, a text for each 60 samples, fewer if many images are busy: a full one is not packed again."""
+        """Packs all samples, one text for every 60 samples or fewer if many images are busy; full ones only once."""
         return [*self._blocks, packed_samples(self._open, self._paths)] if self._open else list(self._blocks)
 
     def _thin(self) -> None:
-        """By a quarter at least: all that is left is packed anew, which must not be so with each sample."""
+        """Merges until at least a quarter is gone: the rest is packed again, which must not happen with each sample."""
         samples = self.samples
         while rows_in(samples) > self.MOST_ROWS * 3 // 4 and len(samples) > 1:
             samples = thinned(samples)

@@ -1,15 +1,26 @@
-"""What a task found of images while it looked: the sizes, the series, and each figure in a few numbers. Pure."""
+"""The result of a measurement: sizes, series, and a summary of each figure; and the outputs of its rounds. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ceph.images.samples import FIGURES, OPERATIONS, Figures, Sample, Sizes, group_of, mean_figures, thinned, tidy
+from ceph.images.samples import (
+    FIGURES,
+    OPERATIONS,
+    Figures,
+    Sample,
+    Sizes,
+    group_of,
+    mean_figures,
+    thinned,
+    to_four_digits,
+)
 from ceph.state import Trouble
 from jobs.clock import iso_time
+from jobs.text import counted
 
 MOST_POINTS = 100_000
-"""Of all series together; a point has six figures, in at most 80 characters."""
+"""The limit for all series together; a point has six figures, in at most 80 characters."""
 Weighted = Sequence[tuple[float, float]]
 Summary = Mapping[str, float]
 NOTHING: Summary = {"mean": 0, "p50": 0, "p95": 0, "max": 0}
@@ -22,7 +33,7 @@ def result_of(
     removed: Iterable[str],
     errors: Mapping[str, Trouble] | None = None,
 ) -> dict[str, object]:
-    """The result of a task: at most 10 MiB, whatever there was to see. `errors` are why images could not be read."""
+    """Returns the result of a task, at most 10 MiB. `errors` are why images could not be read."""
     busy = sorted({path for sample in samples for path in sample.rows} & set(sizes))
     idle = {group: _figures_of(f"{group}/", samples) for group in {group_of(path) for path in sizes}}
     of_busy = {path: _figures_of(path, samples) for path in busy}
@@ -36,7 +47,7 @@ def result_of(
 
 
 def error_of(trouble: Trouble) -> dict[str, object]:
-    """What stands in place of an image's figures if it could not be read."""
+    """Returns what replaces an image's figures if it could not be read."""
     return {"error": {"errno": trouble.errno, "text": trouble.text}}
 
 
@@ -63,7 +74,7 @@ def _summaries(known: Sequence[tuple[int, Figures]]) -> dict[str, Summary]:
 
 
 def _values(known: Sequence[tuple[int, Figures]], place: int) -> Weighted:
-    """Of a latency only where there were operations."""
+    """Returns the values with their weights; those of a latency only for samples with operations."""
     operations = OPERATIONS.get(place)
     return [(row[place], weight) for weight, row in known if operations is None or row[operations] > 0]
 
@@ -81,7 +92,7 @@ def _summary(values: Weighted, mean: float) -> Summary:
 
 
 def percentile(values: Weighted, share: float) -> float:
-    """The least of sorted (value, weight) at or under which this share of the weight lies: one that was measured."""
+    """Returns the smallest of the sorted values at or below which this share of the weight lies: a measured one."""
     wanted = share * sum(weight for _, weight in values)
     reached = 0.0
     for value, weight in values:
@@ -92,12 +103,12 @@ def percentile(values: Weighted, share: float) -> float:
 
 
 def _series_of(busy: Sequence[str], samples: Sequence[Sample], interval_seconds: float) -> dict[str, object]:
-    """Of images that ever did something."""
+    """Returns the series of images that were ever busy."""
     while len(busy) * len(samples) > MOST_POINTS and len(samples) > 1:
         samples = thinned(samples)
     return {
         "at": [iso_time(sample.at) for sample in samples],
-        "interval_seconds": tidy(interval_seconds * max((sample.weight for sample in samples), default=1)),
+        "interval_seconds": to_four_digits(interval_seconds * max((sample.weight for sample in samples), default=1)),
         "images": {path: _columns(path, samples) for path in busy},
     }
 
@@ -107,16 +118,16 @@ def _columns(path: str, samples: Sequence[Sample]) -> dict[str, list[float | Non
     return {name: [row[place] if row else None for row in rows] for place, name in enumerate(FIGURES)}
 
 
-# What a round says
+# Rounds
 
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 MOST_LISTED = 1000
-"""Images in the output of one round, busiest first; the others are only counted."""
+"""The images in the output of one round, busiest first; the others are only counted."""
 
 
 def output_of(sample: Sample, paths: Sequence[str]) -> dict[str, object]:
-    """The sample of every image; beyond MOST_LISTED of them `left_out` says how many are not listed."""
+    """Returns the sample of each image; if there are more than MOST_LISTED, `left_out` is how many are not listed."""
     listed = paths if len(paths) <= MOST_LISTED else sorted(paths, key=lambda path: _dullness(sample, path))
     output: dict[str, object] = {"images": {path: _image_sample(sample.figures(path)) for path in listed[:MOST_LISTED]}}
     left_out = len(paths) - MOST_LISTED
@@ -124,7 +135,7 @@ def output_of(sample: Sample, paths: Sequence[str]) -> dict[str, object]:
 
 
 def _dullness(sample: Sample, path: str) -> float:
-    """Busy images come first, then those that are not known, then idle ones."""
+    """Sorts busy images first, then unknown ones, then idle ones."""
     row = sample.figures(path)
     return -1 if row is None else -(row[0] + row[1]) * 1e6 - 2 if any(row) else 0
 
@@ -135,7 +146,7 @@ def _image_sample(row: Figures | None) -> dict[str, object]:
 
 
 def message_of(sample: Sample, paths: Sequence[str], number: int, of: int) -> str:
-    """`sample 12 of 60: 3 of 20 images busy, 412 writes/s, 30 reads/s, 25 MiB/s`"""
+    """Returns `sample 12 of 60: 3 of 20 images busy, 412 writes/s, 30 reads/s, 25 MiB/s`."""
     sums = [sum(row[place] for row in sample.rows.values()) for place in range(len(FIGURES))]
     unknown = sum(sample.figures(path) is None for path in paths) if sample.full_pools else 0
     parts = [
@@ -148,12 +159,8 @@ def message_of(sample: Sample, paths: Sequence[str], number: int, of: int) -> st
     return f"sample {number} of {of}: {', '.join(parts)}"
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def in_bytes(count: float) -> str:
-    """`25 MiB`, in powers of 1,024 and three digits."""
+    """Returns `25 MiB`: powers of 1,024, three digits."""
     for unit in UNITS[:-1]:
         if count < 999.5:
             return f"{count:.3g} {unit}"

@@ -8,36 +8,37 @@ from contextlib import suppress
 from errno import ENOENT
 from itertools import groupby
 
-from ceph.clusters import AGAIN_AFTER_SECONDS
+from ceph.clusters import RETRY_AFTER_SECONDS
 from ceph.connection.cluster import Cluster
-from ceph.connection.query_budget import Questions
+from ceph.connection.query_budget import QueryBudget
 from ceph.errors import ClusterError, ClusterRefused
-from ceph.images.findings import Findings, as_given, cut, shown
+from ceph.images.findings import Findings, as_given, shown
 from ceph.images.listing import FAILED, NOT_PERMITTED
-from ceph.images.opener import FindMissing, Listed, ListImages, Measure, Missing, Piece
+from ceph.images.opener_messages import FindMissing, Listed, ListImages, Measure, Missing, Piece
 from ceph.images.performance import KEEP_ALIVE_SECONDS, Group, PerformanceQuery
 from ceph.images.samples import Answer, group_of, sample_of
-from ceph.images.summary import counted, error_of, in_bytes, message_of, output_of
-from ceph.jobs.retrying import Asker, Rounds, is_worth_asking_again
+from ceph.images.summary import error_of, in_bytes, message_of, output_of
+from ceph.jobs.retrying import RetryingClient, Rounds, is_worth_asking_again
 from ceph.state import Unreadable, parts_of_path
+from jobs import Pause, Round
 from jobs.clock import wall_clock
-from jobs.definition.registry import Pause, Round
 from jobs.model.task import MOST_MESSAGE_CHARACTERS
+from jobs.text import counted, cut
 
 MOST_IMAGES = 5000
 MOST_PATHS_CHARACTERS = 600_000
-"""Of all images together: the outputs of rounds and the checkpoint, which name them, are bounded."""
+"""The limit for all images together, since outputs of rounds and checkpoints name them and are limited."""
 MOST_SAMPLES = 720
 SIZE_SECONDS = 0.03
-"""What the size of an image takes, for a guess at how far a task is."""
+"""How long the size of an image takes, to estimate the percentage."""
 CHECKPOINT_SECONDS = 1.0
-"""Between the sizes of so many images in a second the same ones need not be written down again and again."""
+"""The interval of checkpoints while sizes are found, many in a second: each checkpoint repeats all of them."""
 MOST_LISTINGS = 3
-"""So often pools that are silent while others answer are asked for their images."""
+"""How often pools that do not answer while others do are asked for their images."""
 
 
 class Measuring:
-    """A task on its way: what it has found, and the handles with which it goes on."""
+    """A measurement: what it has found so far, and the connections with which it continues."""
 
     def __init__(
         self,
@@ -47,11 +48,11 @@ class Measuring:
         seconds: float,
         interval_seconds: float,
         image_timeout_seconds: float = 30.0,
-        questions: Questions | None = None,
+        budget: QueryBudget | None = None,
     ) -> None:
         self.found = Findings()
-        self._questions = questions
-        self._asker = Asker(connect, image_timeout_seconds, self._round)
+        self._budget = budget
+        self._client = RetryingClient(connect, image_timeout_seconds, self._round)
         self._pools = pools
         self._images = list(map(as_given, images))
         self._interval_seconds = max(interval_seconds, seconds / MOST_SAMPLES)
@@ -65,10 +66,11 @@ class Measuring:
         self._incomplete: str | None = None
 
     def disconnect(self) -> None:
-        self._asker.close()
+        self._client.close()
 
     def rounds(self) -> Rounds[dict[str, object]]:
-        """All that is left to do. Raises ClusterError if nothing can be read, or was when the cluster fell silent."""
+        """Does what is left, and returns the result. Raises ClusterError if nothing can be read, or the cluster stops
+        answering before anything was measured."""
         if not self.found.series.taken:
             yield from self.sizes_of_all()
         try:
@@ -83,26 +85,26 @@ class Measuring:
         return self.found.result(self._interval_seconds, self._incomplete, self._pool_names)
 
     def _check_there(self) -> None:
-        """Raises ClusterError if there is no image any more that can be read."""
+        """Raises ClusterError if no image is left that can be read."""
         if not self.found.there:
             raise self.found.nothing_there()
 
-    # Names
+    # Lists
 
     def sizes_of_all(self) -> Rounds[None]:
-        """One round for each image, more for those that are large, and those that are silent."""
+        """Finds all sizes: one round for each image, more for images that are large or do not answer."""
         paths = yield from self._list()
         self._in_all = len(paths)
         settled = self.found.sizes.keys() | self.found.errors.keys() | self.found.removed
         left = [path for path in paths if path not in settled]
-        yield from self._asker.each(left, self._measure, self._image_failed)
-        self._asker.close_opener()
+        yield from self._client.each(left, self._measure, self._image_failed)
+        self._client.close_opener()
         self._check_there()
 
     def _list(self) -> Rounds[list[str]]:
-        """The images to be looked at. Raises ClusterError if there are none, too many, or none that can be listed."""
-        yield from self._asker.ask(self._look_at_pools)
-        failures = yield from self._asker.ask(self._refusals_of_pools)
+        """Returns the images to measure. Raises ClusterError if there are none, too many, or none can be listed."""
+        yield from self._client.ask(self._look_at_pools)
+        failures = yield from self._client.ask(self._refusals_of_pools)
         everything = not self._pools and not self._images
         pools = [pool for pool in self._pools if pool not in failures]
         if pools or everything:
@@ -118,7 +120,7 @@ class Measuring:
         return paths
 
     def _refusals_of_pools(self, cluster: Cluster) -> dict[str, ClusterError]:
-        """Why pools that were named cannot even be addressed, mostly because there are none of these names."""
+        """Returns why named pools cannot even be opened, mostly because they do not exist."""
         refusals: dict[str, ClusterError] = {}
         for pool in self._pools:
             try:
@@ -129,12 +131,12 @@ class Measuring:
         return refusals
 
     def _list_pools(self, pools: list[str] | None) -> Rounds[None]:
-        """A pool that is silent is asked again, a few times while others answer, longer if none does."""
+        """Retries pools that do not answer: a few times while others do, longer if none does."""
         began = time.monotonic()
         attempts = 0
         while True:
             try:
-                listed = yield from self._asker.request(ListImages(pools, MOST_IMAGES + 1))
+                listed = yield from self._client.request(ListImages(pools, MOST_IMAGES + 1))
                 assert isinstance(listed, Listed)
                 self._listed, self.found.unreadable = listed.paths, listed.unreadable
                 self.found.errors |= listed.beyond_reach
@@ -147,7 +149,7 @@ class Measuring:
                 if not is_worth_asking_again(error, began):
                     raise
                 words = str(error)
-            yield from self._asker.trying_again(words)
+            yield from self._client.pause_before_retry(words)
 
     def _check_number(self, paths: Sequence[str], failures: dict[str, ClusterError]) -> None:
         """Raises ClusterError if there are no images, or too many to be measured at a time."""
@@ -168,7 +170,7 @@ class Measuring:
             )
 
     def _look_at_pools(self, cluster: Cluster) -> None:
-        """Finds which names the pools have now; those that are gone have none."""
+        """Looks up the present names of the pools; removed pools have none."""
         present = {pool["poolnum"]: pool["poolname"] for pool in cluster.ask("osd lspools")}
         numbers = {name: number for number, name in present.items()}
         self.found.pool_ids = {**numbers, **self.found.pool_ids}
@@ -180,14 +182,15 @@ class Measuring:
     # Sizes
 
     def _measure(self, path: str) -> Rounds[None]:
-        """Again if it is not there only because its pool was renamed. Raises ClusterError."""
+        """Finds the size of an image, a second time if it is missing only because its pool was renamed. Raises
+        ClusterError."""
         before = self._name_now(parts_of_path(path)[0])
         try:
             yield from self._measure_once(path)
         except ClusterRefused as error:
             if error.errno != ENOENT:
                 raise
-            yield from self._asker.ask(self._look_at_pools)
+            yield from self._client.ask(self._look_at_pools)
             if self._name_now(parts_of_path(path)[0]) == before:
                 raise
             yield from self._measure_once(path)
@@ -196,12 +199,12 @@ class Measuring:
         pool, namespace, name = parts_of_path(path)
         offset, used_bytes = self.found.begun.get(path, (0, 0))
         order = Measure(pool=self._name_now(pool), namespace=namespace, name=name, offset=offset, used_bytes=used_bytes)
-        piece = yield from self._asker.request(order)
+        piece = yield from self._client.request(order)
         while isinstance(piece, Piece) and not piece.is_last:
             self.found.begun[path] = (piece.offset, piece.used_bytes)
             looked_at = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} looked at"
             yield self._size_round(f"size of {shown(path)}: {looked_at}", part=piece.offset / piece.size_bytes)
-            piece = yield from self._asker.answer()
+            piece = yield from self._client.answer()
         assert isinstance(piece, Piece)
         self.found.begun.pop(path, None)
         sizes = self.found.sizes[path] = piece.sizes
@@ -210,23 +213,23 @@ class Measuring:
         yield self._size_round(message, output)
 
     def _image_failed(self, path: str, error: ClusterError) -> Rounds[None]:
-        """Takes note of why an image cannot be read; one that was listed and is no longer so was removed."""
+        """Records why an image cannot be read; one that was listed and no longer is was removed."""
         self.found.begun.pop(path, None)
         if error.errno == ENOENT and path in self._listed and path in (yield from self._missing_of([path])):
             self.found.removed.add(path)
             yield self._size_round(f"{shown(path)} was removed meanwhile")
             return
-        trouble = self.found.fail(path, error.errno, error.words)
+        trouble = self.found.fail(path, error.errno, error.text)
         yield self._size_round(f"{shown(path)} cannot be read: {error}", {"images": {path: error_of(trouble)}})
 
     def _missing_of(self, paths: Sequence[str]) -> Rounds[set[str]]:
-        """Which of these images are in no directory of their pools any more; none if the cluster does not say at once.
+        """Returns which of these images their pools no longer list; none if the cluster does not answer at once.
 
-        What was measured is worth more than to know this.
+        A silent cluster must not cost what was measured.
         """
         missing: set[str] = set()
         with suppress(ClusterError):
-            yield from self._asker.ask(self._look_at_pools, patience_seconds=0)
+            yield from self._client.ask(self._look_at_pools, patience_seconds=0)
             for pool, of_pool in groupby(sorted(paths), lambda path: parts_of_path(path)[0]):
                 names = {parts_of_path(path)[1:]: path for path in of_pool}
                 if pool not in self._pool_names:
@@ -234,7 +237,7 @@ class Measuring:
                     continue
                 request = FindMissing(self._name_now(pool), list(names))
                 with suppress(ClusterRefused):
-                    answer = yield from self._asker.request(request, patience_seconds=0)
+                    answer = yield from self._client.request(request, patience_seconds=0)
                     assert isinstance(answer, Missing)
                     missing |= {names[name] for name in answer.names}
         return missing
@@ -252,9 +255,9 @@ class Measuring:
         return self._round(message, output, tail=counts, saved=is_due)
 
     def _percent_of_sizes(self, images_left: int, part: float, now: float) -> float:
-        """How far all is, by the time that was spent and by what should be left: most images take no time to speak of.
+        """Estimates the percentage from the time spent and the time left: most images take hardly any time.
 
-        `part` is how far the present one is, if it is large.
+        `part` is how much of the present image is done, if it is large.
         """
         left = images_left * SIZE_SECONDS + self._wanted * self._interval_seconds
         if part:
@@ -265,20 +268,20 @@ class Measuring:
     # Samples
 
     def _sample_all(self) -> Rounds[None]:
-        """One round for each sample, and others while there is none to be had."""
+        """Takes all samples: one round for each, and others while the cluster has no figures yet."""
         self.found.begin_samples()
         while self.found.series.taken < self._wanted:
             yield from self._wait()
-            answers = yield from self._asker.ask(self._ask)
+            answers = yield from self._client.ask(self._ask)
             if answers is None:
                 yield self._round("waiting for the cluster's first figures")
-                self._next_at = time.monotonic() + AGAIN_AFTER_SECONDS
+                self._next_at = time.monotonic() + RETRY_AFTER_SECONDS
             else:
                 yield from self._take(answers)
 
     def _ask(self, cluster: Cluster) -> list[Answer] | None:
         if self._query is None or self._query.cluster is not cluster:
-            self._query = PerformanceQuery(cluster, self._questions)
+            self._query = PerformanceQuery(cluster, self._budget)
         self._look_at_pools(cluster)
         self.found.remove_pools(self.found.pool_ids.keys() - self._pool_names.keys())
         self._check_there()
@@ -293,7 +296,7 @@ class Measuring:
         """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
         while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
             yield Pause(KEEP_ALIVE_SECONDS)
-            yield from self._asker.ask(self._ask)
+            yield from self._client.ask(self._ask)
         yield Pause(max(0.0, left))
 
     def _take(self, answers: Sequence[Answer]) -> Rounds[None]:
@@ -306,10 +309,10 @@ class Measuring:
             found.removed |= yield from self._missing_of(found.there)
             self._check_there()
         message = message_of(sample, found.there, taken, self._wanted)
-        tail = f"{self._refusals_told()}{found.shortcomings()}"
+        tail = f"{self._refusals_text()}{found.shortcomings()}"
         yield self._round(message, output_of(sample, found.there), tail=tail, saved=True)
 
-    def _refusals_told(self) -> str:
+    def _refusals_text(self) -> str:
         refusals = list(self._query.refusals.items()) if self._query else []
         if not refusals:
             return ""
@@ -318,13 +321,13 @@ class Measuring:
         return f"; the manager refuses to tell of {shown(path)}{others}: {cut(str(error), 300)}"
 
     def _after_this(self) -> float:
-        """Samples that were missed are missing: they are not made up for by a burst."""
+        """Returns when the next sample is due. Missed samples stay missing: no burst makes up for them."""
         now = time.monotonic()
         is_late = now > self._next_at + self._interval_seconds
         return (now if is_late else self._next_at) + self._interval_seconds
 
     def _round(self, message: str, output: object = None, *, tail: str = "", saved: bool = False) -> Round:
-        """How many rounds there will be is known once samples are taken; then silence makes them more."""
+        """Makes a round. The number of rounds is known once samples are taken; each timeout then adds one."""
         self.found.rounds += 1
         taken, sizes_percent = self.found.series.taken, self.found.sizes_percent
         tail = cut(tail, MOST_MESSAGE_CHARACTERS)
@@ -339,7 +342,7 @@ class Measuring:
 
 
 def _together(failures: dict[str, ClusterError]) -> ClusterError:
-    """The first of them, and how many there are besides."""
+    """Returns the first error, with the number of the others."""
     first, *others = failures.values()
     more = f"; neither can {counted(len(others), 'other pool')} be read" if others else ""
-    return type(first)(f"{first.words}{more}", first.errno)
+    return type(first)(f"{first.text}{more}", first.errno)

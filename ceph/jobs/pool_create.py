@@ -8,11 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ceph.clusters import Clusters, trying_again, why_unavailable
+from ceph.clusters import Clusters, retry_while_silent, why_unavailable
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused
-from ceph.jobs.following import FollowSettings, checkpoint_of, follow, told_before
-from ceph.pool_changes.progress import Course
+from ceph.jobs.following import FollowSettings, checkpoint_of, follow, round_before_first_look
+from ceph.known_clusters import KnownClusters
+from ceph.pool_changes.progress import PgTarget
 from ceph.pools import (
     Fsid,
     PgNum,
@@ -28,21 +29,21 @@ from ceph.pools import (
     pool_lock,
 )
 from ceph.state import Pool
-from jobs.definition.registry import Locks, Pause, Round, job
+from jobs import Locks, Pause, Round, job
 
 POOL_EXISTS_ERRNO = 17
-GOES_ON = "the pool stays, and the cluster goes on by itself"
+STILL_RUNNING = "the pool stays, and the cluster goes on by itself"
 
 
 def metadata(fsid: str, pool: str, pool_id: int | None, **_: object) -> dict[str, object]:
     return {"fsid": fsid, "pool": pool} | ({} if pool_id is None else {"pool_id": pool_id})
 
 
-def lock(fsid: str, pool: str, pool_id: int | None, clusters: Clusters, **_: object) -> Locks:
-    """Until the pool is there it has only a name; one that is there already is locked as well."""
+def lock(fsid: str, pool: str, pool_id: int | None, known: KnownClusters, **_: object) -> Locks:
+    """Locks the name until the pool exists; one that exists already is locked as well."""
     if pool_id is not None:
         return lock_pool(fsid, PoolRef(pool_id, pool))
-    there = clusters.last_read_pool(fsid, pool)
+    there = known.last_read_pool(fsid, pool)
     own = lock_pool(fsid, PoolRef(None, pool)).own
     return Locks(own if there is None else locks_of_pool(fsid, there.id, pool))
 
@@ -61,33 +62,35 @@ def pool_create(
     application: Annotated[str, Meta(max_length=100)] = "rbd",
     pool_id: PoolId | None = None,
     *,
-    course: Course | None = None,
+    course: PgTarget | None = None,
     settings: FollowSettings,
     clusters: Clusters,
+    known: KnownClusters,  # for the functions above, which the server calls
 ) -> Generator[Round | Pause, None, dict[str, object]]:
     """Creates a replicated Ceph pool unless it is there, and follows its PGs until all of them are clean.
 
-    `course` is what the first round has left: the pool is there since. `pool_id` is the one that was created for this
-    task already. An empty application is none.
+    `course` is the checkpoint: with one, the pool exists. `pool_id` is the pool that was already created for this task.
+    An empty application is none.
     """
-    before = told_before(course, GOES_ON)
-    with (yield from trying_again(lambda: clusters.connect(fsid), before)) as cluster:
-        if course is None:
-            made = yield from trying_again(lambda: created(cluster, PoolRef(pool_id, pool), pg_num, application))
-            course = course_of(made, pg_num)
+    before = round_before_first_look(course, STILL_RUNNING)
+    with (yield from retry_while_silent(lambda: clusters.connect(fsid), before)) as cluster:
+        target = course
+        if target is None:
+            made = yield from retry_while_silent(lambda: created(cluster, PoolRef(pool_id, pool), pg_num, application))
+            target = target_of(made, pg_num)
             yield Round(
                 percent=0,
                 message="created",
-                checkpoint=checkpoint_of(course),
-                if_aborted=GOES_ON,
+                checkpoint=checkpoint_of(target),
+                if_aborted=STILL_RUNNING,
                 locks=[pool_lock(fsid, made.id)],
             )
-        yield from follow(cluster, course, settings, GOES_ON)
-    return {"id": course.pool_id, "pg_num": pg_num, "seconds": round(max(0.0, time.time() - course.began_at), 1)}
+        yield from follow(cluster, target, settings, STILL_RUNNING)
+    return {"id": target.pool_id, "pg_num": pg_num, "seconds": round(max(0.0, time.time() - target.began_at), 1)}
 
 
 def created(cluster: Cluster, ref: PoolRef, pg_num: int, application: str) -> Pool:
-    """The pool, new or not. Raises ClusterError, also if there is one of that name with another number of PGs."""
+    """Returns the pool, new or not. Raises ClusterError, also if one of that name has another number of PGs."""
     found = find_pool(cluster, ref)
     if found is None:
         create_pool(cluster, ref.name, pg_num, application or None)
@@ -101,8 +104,8 @@ def created(cluster: Cluster, ref: PoolRef, pg_num: int, application: str) -> Po
     return get_pool(cluster, PoolRef(found.id, found.name))
 
 
-def course_of(pool: Pool, pg_num: int) -> Course:
-    """New PGs have no way to go, they only have to become clean."""
-    return Course(
-        pool_id=pool.id, pool=pool.name, pg_num_from=pg_num, pgp_num_from=pg_num, target=pg_num, began_at=time.time()
+def target_of(pool: Pool, pg_num: int) -> PgTarget:
+    """Returns the target of a new pool, whose PGs only have to become clean."""
+    return PgTarget(
+        pool_id=pool.id, pool=pool.name, pg_num_from=pg_num, pgp_num_from=pg_num, pg_num=pg_num, began_at=time.time()
     )

@@ -1,4 +1,4 @@
-"""What RBD images do: their sizes, then samples of reads, writes and latencies, in one task."""
+"""A job that measures RBD images: their sizes, then samples of reads, writes and latencies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from msgspec.json import encode
 
 from ceph import choices
 from ceph.clusters import Clusters, why_unavailable
-from ceph.images.summary import counted
 from ceph.jobs.measuring import Measuring
 from ceph.pools import Fsid
-from jobs.definition.registry import Pause, Round, job
+from jobs import Pause, Round, job
+from jobs.text import counted
 
 MOST_NAMES_BYTES = 6000
-"""For the pools in metadata, and again for the images: 16 KiB are allowed in all."""
+"""The limit for the pools in metadata, and again for the images: 16 KiB are allowed in all."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Path = Annotated[
@@ -49,20 +49,20 @@ def _named(names: Sequence[str], noun: str) -> str:
 
 
 def metadata(fsid: str, pools: Sequence[str], images: Sequence[str], **_: object) -> dict[str, object]:
-    """Names what it concerns, the first of very many: metadata are bounded, and the parameters have them all."""
+    """Names the pools and images, only the first of very many: metadata is limited, and the parameters name all."""
     names = {"pools": _first(pools), "images": _first(images)}
     left_out = len(pools) + len(images) - sum(map(len, names.values()))
     return {"fsid": fsid, **names, **({"and_more": left_out} if left_out else {})}
 
 
 def _first(names: Sequence[str]) -> list[str]:
-    """Returns as many of the first names as fit into metadata, whatever their characters take as JSON."""
+    """Returns as many of the first names as fit into metadata as JSON."""
     sizes = accumulate(len(encode(name)) + 1 for name in names)
     return [name for name, size in zip(names, sizes, strict=True) if size <= MOST_NAMES_BYTES]
 
 
 def expected_round_seconds(interval_seconds: float, **_: object) -> float:
-    """A silent cluster, or an image that hangs, takes as long as the time limits are."""
+    """Allows for the time limits, which a silent cluster or an image that hangs takes up."""
     return max(30.0, interval_seconds)
 
 
@@ -89,9 +89,9 @@ def rbd_performance(
 ) -> Generator[Round | Pause, None, dict[str, object]]:
     """Gets sizes, reads, writes and latencies of RBD images.
 
-    Of the images of some pools, of some images, or of all. At most 720 samples are taken: where the interval would make
-    more, it is longer. What was found before an interruption, in `rounds` rounds: `sizes`, `sampled`, the images that
-    were `removed`, and `others`: what cannot be read, and what else `ceph.images.findings.Findings` knows.
+    Measures the images of some pools, some images, or all. It takes at most 720 samples: if the interval would make
+    more, it is longer. The checkpoint is what was found in `rounds` rounds: `sizes`, `sampled`, the images that were
+    `removed`, and in `others` what cannot be read and what else `ceph.images.findings.Findings` knows.
     """
     measuring = Measuring(
         lambda: clusters.connect(fsid),
@@ -100,9 +100,9 @@ def rbd_performance(
         seconds,
         interval_seconds,
         settings.image_timeout_seconds,
-        clusters.questions(fsid),
+        clusters.query_budget(fsid),
     )
-    measuring.found.recall(sizes, sampled, removed, rounds, others)
+    measuring.found.restore(sizes, sampled, removed, rounds, others)
     try:
         return (yield from measuring.rounds())
     finally:

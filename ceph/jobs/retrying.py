@@ -1,4 +1,4 @@
-"""Asks a cluster with patience, for jobs: silences are rounds that say so, and an abort need not wait for an answer."""
+"""Asks a cluster for jobs, and again if it does not answer: rounds say so, and an abort never waits for an answer."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from errno import EACCES, EAGAIN
 from math import inf
 from typing import TypeVar
 
-from ceph.clusters import AGAIN_AFTER_SECONDS, may_pass
-from ceph.connection.answers import understood
+from ceph.clusters import RETRY_AFTER_SECONDS, may_pass
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.findings import shown
-from ceph.images.opener import Answer, ListImages, Measure, Opener, Request
+from ceph.images.opener import Opener
+from ceph.images.opener_messages import Answer, ListImages, Measure, Request
 from ceph.state import image_path
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 LONGEST_SILENCE_SECONDS = 300.0
 SHORT_PATIENCE_SECONDS = 5.0
-"""For each image, once so many have been silent that five minutes were lost."""
-TOLD_AFTER_SECONDS = 10.0
-"""So often a round says what is waited for."""
+"""The time for each image once images that did not answer have cost five minutes in all."""
+WAITING_ROUND_SECONDS = 10.0
+"""The interval of rounds that say what a task is waiting for."""
 
-Found = TypeVar("Found")
-Rounds = Generator[Round | Pause, None, Found]
+Result = TypeVar("Result")
+Rounds = Generator[Round | Pause, None, Result]
 
 
-class Asker:
-    """What asks for a task: a connection, and the process that opens images. Both are made when they are needed.
+class RetryingClient:
+    """Asks a cluster for a task, by a connection and a process that opens images, each started when it is needed.
 
-    `say` makes a round of a message.
+    `say` turns a message into a round.
     """
 
     def __init__(
@@ -55,53 +56,55 @@ class Asker:
             self._cluster = None
 
     def close_opener(self) -> None:
-        """Ends the process that opens images; the next request starts another one."""
+        """Ends the process that opens images; the next request starts another."""
         if self._opener is not None:
             self._opener.close()
             self._opener = None
 
-    def ask(self, ask: Callable[[Cluster], Found], patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Found]:
-        """Returns what `ask` does as soon as the cluster answers.
+    def ask(
+        self, ask: Callable[[Cluster], Result], patience_seconds: float = LONGEST_SILENCE_SECONDS
+    ) -> Rounds[Result]:
+        """Calls `ask` until the cluster answers, and returns its result.
 
-        Raises ClusterError: what the cluster refuses, and a silence that lasts for longer than the patience.
+        Raises ClusterError if the cluster refuses, or does not answer for longer than the patience.
         """
         began = time.monotonic()
         while True:
             try:
                 with self._connecting():
                     self._cluster = self._cluster or self._connect()
-                with understood():
+                with checked_answers():
                     return ask(self._cluster)
             except ClusterError as error:
                 if not is_worth_asking_again(error, began, patience_seconds):
                     raise
                 if error.errno != EAGAIN:
-                    self.close()  # after a silence of the manager it is of no use
-                yield from self.trying_again(f"{error}")
+                    self.close()  # after a timeout of the manager the connection is unusable
+                yield from self.pause_before_retry(f"{error}")
 
-    def trying_again(self, words: str) -> Rounds[None]:
-        """Says why, and waits a moment."""
-        yield self._say(f"{words}; trying again")
-        yield Pause(AGAIN_AFTER_SECONDS)
+    def pause_before_retry(self, text: str) -> Rounds[None]:
+        """Yields a round that says why, and waits a moment."""
+        yield self._say(f"{text}; trying again")
+        yield Pause(RETRY_AFTER_SECONDS)
 
     # The process that opens images
 
     def request(self, request: Request, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> Rounds[Answer]:
-        """Returns the first answer of that process, if that can be started within the patience. Raises ClusterError."""
+        """Returns the first answer of that process, which must start within the patience. Raises ClusterError."""
         yield from self.ask(self._connect_opener, patience_seconds)
         assert self._opener
-        self._waiting_for = _in_words(request)
+        self._waiting_for = _request_text(request)
         self._opener.order(request, SHORT_PATIENCE_SECONDS if self._is_impatient else inf)
         return (yield from self.answer())
 
     def answer(self) -> Rounds[Answer]:
-        """Returns its next answer. Who looks on is told what is waited for."""
+        """Returns its next answer; meanwhile rounds say what the task is waiting for."""
         assert self._opener
-        told_at = time.monotonic() + TOLD_AFTER_SECONDS
+        next_round_at = time.monotonic() + WAITING_ROUND_SECONDS
         while (answer := self._opener.reply()) is None:
             yield Pause()
-            if time.monotonic() > told_at:
-                told_at += TOLD_AFTER_SECONDS
+            if time.monotonic() > next_round_at:
+                next_round_at += WAITING_ROUND_SECONDS
                 yield self._say(f"waiting for {self._waiting_for}")
         self._answered_at = time.monotonic()
         return answer
@@ -115,7 +118,7 @@ class Asker:
 
     @contextmanager
     def _connecting(self) -> Iterator[None]:
-        """Once it has worked, a failure may pass: a key may be being replaced."""
+        """Marks failures after the first success: they may pass, since a key may be about to be replaced."""
         try:
             yield
         except ClusterUnavailable as error:
@@ -133,12 +136,12 @@ class Asker:
         ask: Callable[[str], Rounds[None]],
         fail: Callable[[str, ClusterError], Rounds[None]],
     ) -> Rounds[None]:
-        """Asks for each of these images by `ask`, and tells `fail` of those that cannot be read.
+        """Calls `ask` for each of these images, and `fail` for each one that cannot be read.
 
-        One that is silent is asked for once more after all others, and fails then; as long as nobody has answered at
-        all, it is asked for again and again. The other images of its pool come after those of pools that answer. If
-        nothing answers for five minutes, all that are left of such pools fail. If silences have cost five minutes in
-        all, nobody is waited for as long as before.
+        An image that does not answer is retried once after all others, and fails then; as long as none has answered at
+        all, it is retried again and again. The other images of its pool come after those of pools that answer. If
+        nothing answers for five minutes, all remaining images of such pools fail. Once timeouts have cost five minutes
+        in all, each image gets less time.
         """
         waiting = deque(paths)
         silent: set[str] = set()
@@ -147,7 +150,7 @@ class Asker:
         self._answered_at = time.monotonic()
         while waiting:
             path = waiting.popleft()
-            yield from self.ask(self._connect_opener)  # if nobody can be reached, it is not the image that fails
+            yield from self.ask(self._connect_opener)  # without a cluster it is not the image that fails
             began = time.monotonic()
             try:
                 yield from ask(path)
@@ -157,7 +160,7 @@ class Asker:
                 has_answered = True
                 continue
             if isinstance(failure, ClusterUnavailable) and failure.errno == EACCES:
-                self.close_opener()  # a key that is refused is no matter of the image: another process has to connect
+                self.close_opener()  # a refused key is not the image's fault: another process has to connect
                 waiting.appendleft(path)
                 continue
             now = time.monotonic()
@@ -175,7 +178,7 @@ class Asker:
             else:
                 silent.add(path)
                 waiting.append(path)
-                yield from self.trying_again(f"{shown(path)}: {failure}")
+                yield from self.pause_before_retry(f"{shown(path)}: {failure}")
 
 
 def _pool_of(path: str) -> str:
@@ -183,18 +186,18 @@ def _pool_of(path: str) -> str:
 
 
 def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:
-    """Whether what was asked for the first time at `began` is asked again after this."""
+    """Whether a question that was first asked at `began` is asked again after this error."""
     if time.monotonic() >= began + patience_seconds:
         return False
     return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
 
 
 def _is_silence(error: ClusterError) -> bool:
-    """Whether nobody answered in time, or a manager was not ready yet."""
+    """Whether nobody answered in time, or the manager was not ready yet."""
     return error.errno == EAGAIN or (isinstance(error, ClusterUnavailable) and error.is_silence)
 
 
-def _in_words(request: Request) -> str:
+def _request_text(request: Request) -> str:
     if isinstance(request, Measure):
         return shown(image_path(request.pool, request.namespace, request.name))
     if isinstance(request, ListImages):

@@ -1,1 +1,1 @@
-"""Changes of pools: what they would mean, how far they are, and who began them."""
+"""Changes of pools: what they would mean, how far they have come, and who began them."""

@@ -1,4 +1,4 @@
-"""What each store promises about pools whose creation has begun: a request outlives the server until it is answered."""
+"""The contract of every store of pools whose creation has begun: a request outlives the server until it is answered."""
 
 from __future__ import annotations
 

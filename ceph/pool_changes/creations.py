@@ -1,7 +1,7 @@
-"""Creates pools, each with a task that follows it, so that none is left alone, whenever the server or the cluster ends.
+"""Creates pools, each with a task that follows it, even if the server or the cluster dies in between.
 
-What somebody asked for is on disk before the cluster is told, and until the answer is sent. Whoever repeats a request
-that was never answered gets what has come of it; and a pool that has come of one gets its task without being asked.
+A request is on disk before the pool is created, and until the answer is sent. If a request that was never answered is
+repeated, it gets the pool and task of the first one; and a pool that was created meanwhile gets its task in any case.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ceph.errors import ClusterError, ClusterRefused
+from ceph.job_names import CREATE_POOL
 from ceph.pool_changes.creation_store import PoolCreation, PoolCreationStore
-from ceph.pools import CREATES, pool_lock
+from ceph.pools import pool_lock
 from ceph.reader.watch import ClusterWatch, ClusterWatches
 from ceph.state import ClusterState, Pool
+from concurrency.backoff import Backoff
 from jobs.clock import wall_clock
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, HourglassError, StorageUnavailable
-from jobs.queue.drafts import Submission
-from jobs.queue.task_queue import Check, TaskQueue
 from jobs.store import Created, RequestKey
 
 log = logging.getLogger("hourglass.ceph")
@@ -32,7 +34,7 @@ REMEMBERED_MS = 24 * 3600 * 1000
 SHORTEST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 MISSING_SECONDS = 10.0
-"""A monitor that was silent may carry out after its first answer what it was told before: so long it is looked for."""
+"""How long a missing pool is looked for: a monitor may still carry out an order to which it never answered."""
 
 
 class NewPool(Struct, frozen=True, kw_only=True):
@@ -43,10 +45,26 @@ class NewPool(Struct, frozen=True, kw_only=True):
     application: str
 
 
+class PoolTasks(Protocol):
+    """What creations need of the queue of tasks, which is jobs.queue's TaskQueue."""
+
+    def check(self, submission: Submission) -> None:
+        """Raises what `submit` would, as far as that is known beforehand."""
+
+    async def submit(self, submission: Submission, by: str | None, key: RequestKey | None = None) -> Created:
+        """Creates a task; for a key that is known already, returns its task."""
+
+    async def existing(self, task_id: int) -> Created:
+        """Returns a task that was created before, as it is now. Raises Conflict if it was deleted since."""
+
+    def pending_on(self, *locks: str) -> list[int]:
+        """Returns the ids of the pending tasks that hold or want one of these locks, in order."""
+
+
 class PoolCreations:
     """The creations of pools in all clusters."""
 
-    def __init__(self, store: PoolCreationStore, queue: TaskQueue, clusters: ClusterWatches) -> None:
+    def __init__(self, store: PoolCreationStore, queue: PoolTasks, clusters: ClusterWatches) -> None:
         self._store = store
         self._queue = queue
         self._clusters = clusters
@@ -57,7 +75,7 @@ class PoolCreations:
         self._adopting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Looks for what a server that is gone has begun. Raises StorageUnavailable."""
+        """Takes over the creations that an earlier server has begun. Raises StorageUnavailable."""
         self._begun = {(begun.fsid, begun.name): begun for begun in await self._store.all()}
         await self._forget_old()
         self._adopt()
@@ -69,7 +87,7 @@ class PoolCreations:
 
     @contextmanager
     def answering(self, fsid: str, name: str) -> Iterator[None]:
-        """Meanwhile somebody waits for the answer about a pool of this name, and nobody else gets it."""
+        """Reserves the answer about a pool of this name for one request, which waits for it meanwhile."""
         place = fsid, name
         is_first = place not in self._answering
         self._answering.add(place)
@@ -80,12 +98,12 @@ class PoolCreations:
                 self._answering.discard(place)
 
     async def create(
-        self, watch: ClusterWatch, fsid: str, new: NewPool, by: str, key: RequestKey | None, check: Check
+        self, watch: ClusterWatch, fsid: str, new: NewPool, by: str, key: RequestKey | None, check: Callable[[], object]
     ) -> tuple[Created, Pool]:
-        """The pool as it is then, and its task: new ones, or what has come of the same request before.
+        """Creates a pool and its task; returns both, or those of the same request before.
 
-        Raises ClusterError, Conflict if there is such a pool or somebody creates it, what `TaskQueue.submit` does, and
-        what `check` does, which is called when the cluster has answered and before it is told anything.
+        Raises ClusterError, Conflict if there is such a pool or somebody creates it, and what `PoolTasks.submit` and
+        `check` raise. `check` is called once the cluster has answered and before anything is changed.
         """
         self._queue.check(_submission(fsid, new))
         while (fsid, new.name) in self._adopted_now:
@@ -104,13 +122,13 @@ class PoolCreations:
             return await self._create(watch, _creation(fsid, new, by, key, state))
 
     async def answered(self, fsid: str, name: str, task_id: int) -> None:
-        """Whoever asked for this pool knows of the task that follows it."""
+        """Forgets the request for this pool, whose answer has been sent."""
         begun = self._begun.get((fsid, name))
         if begun is not None and begun.task == task_id:
             await self._forget(begun)
 
     async def _create(self, watch: ClusterWatch, begun: PoolCreation) -> tuple[Created, Pool]:
-        await self._keep(begun)
+        await self._store_creation(begun)
         try:
             pool = await watch.create_pool(begun.name, begun.pg_num, begun.application or None)
         except ClusterRefused:
@@ -128,7 +146,7 @@ class PoolCreations:
     async def _finish(
         self, watch: ClusterWatch, begun: PoolCreation, state: ClusterState
     ) -> tuple[Created, Pool] | None:
-        """What has come of a request that was not answered; None if nothing has."""
+        """Returns the pool and task of a request that was never answered; None if no pool was created."""
         pool = _pool_of(begun, state)
         if pool is None:
             await self._forget(begun)
@@ -138,25 +156,25 @@ class PoolCreations:
         return await self._follow(begun, pool), pool
 
     async def _follow(self, begun: PoolCreation, pool: Pool) -> Created:
-        """The task that follows a pool, made unless there is one."""
+        """Returns the task that follows a pool, and creates it if there is none."""
         if begun.task is not None:
             return await self._queue.existing(begun.task)
         created = await self._task_on(begun.fsid, pool)
         if created is None:
             new = NewPool(name=begun.name, pg_num=begun.pg_num, application=begun.application)
             created = await self._queue.submit(_submission(begun.fsid, new, pool.id), begun.user, begun.key)
-        await self._keep(replace(begun, pool=pool.id, task=created.task.id))
+        await self._store_creation(replace(begun, pool=pool.id, task=created.task.id))
         return created
 
     async def _task_on(self, fsid: str, pool: Pool) -> Created | None:
-        """The pending task that creates a pool: the server may have ended just when that was on disk."""
+        """Returns the pending task that creates a pool: an earlier server may have ended just after storing it."""
         for task_id in self._queue.pending_on(pool_lock(fsid, pool.id)):
             created = await self._queue.existing(task_id)
-            if created.task.job == CREATES:
+            if created.task.job == CREATE_POOL:
                 return created
         return None
 
-    # Without being asked
+    # Adoption of creations that were interrupted
 
     def _adopt(self) -> None:
         is_over = self._adopting is None or self._adopting.done()
@@ -164,8 +182,8 @@ class PoolCreations:
             self._adopting = asyncio.create_task(self._adopt_all())
 
     async def _adopt_all(self) -> None:
-        """Until each pool that has come of a request has its task, and all others are known not to be there."""
-        pause = SHORTEST_PAUSE_SECONDS
+        """Retries until each pool that was created has its task, and all others are known not to exist."""
+        pauses = Backoff(SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         while left := [begun for begun in self._begun.values() if begun.task is None]:
             for begun in left:
                 try:
@@ -175,11 +193,11 @@ class PoolCreations:
                 except HourglassError as error:
                     log.warning("no task follows pool %s, whose creation was interrupted: %s", begun.name, error)
                     self._begun.pop((begun.fsid, begun.name), None)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pauses.next_seconds())
 
     async def _adopt_one(self, begun: PoolCreation) -> None:
-        """Raises ClusterError, NotFound if the cluster is not configured any more, and what `submit` does."""
+        """Finds the pool and has a task follow it. Raises ClusterError, NotFound if the cluster is not
+        configured any more, and what `submit` raises."""
         watch = await self._clusters.by_fsid(begun.fsid)
         place = begun.fsid, begun.name
         if watch.is_creating(begun.name):
@@ -200,13 +218,13 @@ class PoolCreations:
         finally:
             self._adopted_now.discard(place)
 
-    async def _keep(self, begun: PoolCreation) -> None:
+    async def _store_creation(self, begun: PoolCreation) -> None:
         await self._store.store(begun)
         self._begun[begun.fsid, begun.name] = begun
         self._missing_since.pop((begun.fsid, begun.name), None)
 
     async def _forget_old(self) -> None:
-        """What was never answered is asked for again soon, or never."""
+        """Forgets old requests that were never answered: they would have been repeated by now."""
         for begun in list(self._begun.values()):
             if begun.task is not None and _is_old(begun):
                 await self._forget(begun)
@@ -219,7 +237,7 @@ class PoolCreations:
 
 def _submission(fsid: str, new: NewPool, pool_id: int | None = None) -> Submission:
     params = {"fsid": fsid, "pool": new.name, "pg_num": new.pg_num, "application": new.application}
-    return Submission(job=CREATES, params=params, prepared={"pool_id": pool_id})
+    return Submission(job=CREATE_POOL, params=params, prepared={"pool_id": pool_id})
 
 
 def _creation(fsid: str, new: NewPool, by: str, key: RequestKey | None, state: ClusterState) -> PoolCreation:
@@ -238,7 +256,7 @@ def _creation(fsid: str, new: NewPool, by: str, key: RequestKey | None, state: C
 
 
 def _is_same(begun: PoolCreation, new: NewPool, by: str, key: RequestKey | None) -> bool:
-    """Whether a request is one that was begun, sent once more."""
+    """Whether a request repeats one that was begun."""
     asked = NewPool(name=begun.name, pg_num=begun.pg_num, application=begun.application)
     has_other_key = None not in (key, begun.key) and key.key != begun.request_key  # type: ignore[union-attr]
     return not _is_old(begun) and not has_other_key and (asked, begun.user) == (new, by)
@@ -249,7 +267,7 @@ def _is_old(begun: PoolCreation) -> bool:
 
 
 def _pool_of(begun: PoolCreation, state: ClusterState) -> Pool | None:
-    """The pool that has come of it: it has the name and the number, and is newer than those that were there."""
+    """Returns the pool that was created: it has the name and number, and is newer than those that existed before."""
     if begun.pool is not None:
         return state.pool(begun.pool)
     pool = state.pool_named(begun.name)
@@ -258,7 +276,7 @@ def _pool_of(begun: PoolCreation, state: ClusterState) -> Pool | None:
 
 
 def _refuse_taken(state: ClusterState, name: str) -> None:
-    """The cluster itself would take a second creation for the first one, which went well. Raises Conflict."""
+    """Raises Conflict if there is a pool of this name: the cluster itself would accept a second creation."""
     there = state.pool_named(name)
     if there is not None:
         raise Conflict(f"There is a pool {name} already, number {there.id}: take another name.")

@@ -1,4 +1,4 @@
-"""What a change of a pool depends on besides pools: flags, OSDs, CRUSH rules, PGs that do not work. Pure."""
+"""What a change of a pool depends on besides pools: flags, OSDs, CRUSH rules, inactive PGs. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from msgspec import Struct
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What is read of a cluster only when somebody wants to know what a change would mean.
+    """What is read of a cluster only when somebody asks what a change would mean.
 
-    `release` is that of the monitor that leads, which judges the change. `osds_of_rule` is how many OSDs each CRUSH
-    rule may choose from, in or out, up or down, by its id. `inactive_pgs` are by the id of their pool, none if the
-    manager does not answer.
+    `release` is that of the leading monitor, which judges the change. `osds_of_rule` is the number of OSDs from which
+    each CRUSH rule may choose, in or out, up or down, by the rule's id. `inactive_pgs` counts them by the id of their
+    pool; it is empty if the manager does not answer.
     """
 
     release: str
@@ -27,7 +27,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 def flags_of(osd_dump: Mapping[str, Any]) -> list[str]:
-    """The flags of a cluster, in Ceph's own words; those for reading and writing together are `pause`."""
+    """Returns the flags of a cluster, named as in Ceph; `pauserd` and `pausewr` together become `pause`."""
     flags = list(filter(None, osd_dump["flags"].split(",")))
     if {"pauserd", "pausewr"} <= {*flags}:
         return ["pause", *(flag for flag in flags if flag not in ("pauserd", "pausewr"))]
@@ -35,12 +35,12 @@ def flags_of(osd_dump: Mapping[str, Any]) -> list[str]:
 
 
 def osds_down_of(osd_dump: Mapping[str, Any]) -> list[int]:
-    """The OSDs that are to hold data and do not run."""
+    """Returns the OSDs that are in and not up."""
     return [osd["osd"] for osd in osd_dump["osds"] if osd["in"] and not osd["up"]]
 
 
 def osds_of_rules(crush_dump: Mapping[str, Any]) -> dict[int, int]:
-    """How many OSDs lie below what each rule takes."""
+    """Returns how many OSDs are below the buckets that each rule takes."""
     inside = {bucket["id"]: [item["id"] for item in bucket["items"]] for bucket in crush_dump["buckets"]}
     taken = {
         rule["rule_id"]: {step["item"] for step in rule["steps"] if step["op"] == "take"}
@@ -50,7 +50,7 @@ def osds_of_rules(crush_dump: Mapping[str, Any]) -> dict[int, int]:
 
 
 def _leaves(inside: Mapping[int, list[int]], roots: set[int]) -> set[int]:
-    """The OSDs, whose ids are not negative, in these buckets and all that are in them."""
+    """Returns the OSDs, whose ids are not negative, in these buckets and all buckets inside them."""
     found, left, seen = set(), [*roots], set()
     while left:
         item = left.pop()
@@ -63,5 +63,5 @@ def _leaves(inside: Mapping[int, list[int]], roots: set[int]) -> set[int]:
 
 
 def inactive_pgs_of(stuck: Mapping[str, Any]) -> dict[int, int]:
-    """From the answer to `pg dump_stuck inactive`: how many there are of each pool."""
+    """Counts the PGs of each pool in the answer to `pg dump_stuck inactive`."""
     return dict(Counter(int(pg["pgid"].partition(".")[0]) for pg in stuck.get("stuck_pg_stats", ())))

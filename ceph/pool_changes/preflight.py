@@ -1,4 +1,4 @@
-"""What a change of a pool's number of PGs means, before it is made: what moves, what to mind, what is impossible. Pure.
+"""What a change of a pool's number of PGs would mean: what moves, what to consider, what is impossible. Pure.
 
 How much moves, and how often, follows from how Ceph splits and merges PGs: OSDMap's `ceph_stable_mod`.
 """
@@ -12,15 +12,16 @@ from math import ceil
 
 from msgspec import Struct
 
+from ceph.job_names import CHANGE_PGS, CREATE_POOL
 from ceph.pool_changes.facts import Facts
-from ceph.pools import CHANGES, CREATES, MOST_PGS
+from ceph.pools import MOST_PGS
 from ceph.state import ClusterState, Pool
 from jobs.model.task import Task
 
 FIRST_RELEASE_THAT_MERGES = "nautilus"
 """Releases are named by the alphabet."""
 LEAST_OSDS_COUNTED = 3
-"""A cluster of fewer is judged by its monitors as if it had so many."""
+"""Monitors treat a cluster of fewer OSDs as if it had this many."""
 FIRST_RELEASE_THAT_COUNTS_BY_RULE = "quincy"
 MOST_NAMED = 10
 HOLDING_UP = {
@@ -33,13 +34,13 @@ HOLDING_UP = {
     "noup": "OSDs that come back stay down",
     "noin": "OSDs that come back stay out",
 }
-"""Flags of a cluster that can keep a change from its end, by what they mean."""
+"""Flags of a cluster that can keep a change from completing, with their meanings."""
 SHORT_OF_SPACE = ("FULL", "NEARFULL", "BACKFILLFULL")
 SECONDS_A_MERGE = 1
 
 
 class PoolTask(Struct, frozen=True, kw_only=True):
-    """A pending task on a pool. `pg_num` is what it makes of the pool, None where that is not known."""
+    """A pending task on a pool. `pg_num` is the number of PGs that it sets, None if that is unknown."""
 
     id: int
     description: str
@@ -51,10 +52,10 @@ class PoolTask(Struct, frozen=True, kw_only=True):
 
 
 def pool_task(task: Task) -> PoolTask:
-    """What a pending task means for its pool; a chain may make several things of it."""
-    known = task.job in (CREATES, CHANGES)
+    """Returns what a pending task means for its pool; that of a chain is unknown, since it may do several things."""
+    known = task.job in (CREATE_POOL, CHANGE_PGS)
     pg_num = json.loads(task.params)["pg_num"] if known else None
-    return PoolTask(id=task.id, description=task.description, creates=task.job == CREATES, pg_num=pg_num)
+    return PoolTask(id=task.id, description=task.description, creates=task.job == CREATE_POOL, pg_num=pg_num)
 
 
 class Caution(Struct, frozen=True):
@@ -76,7 +77,7 @@ class Preflight(Struct, frozen=True, kw_only=True, rename={"before": "from", "af
 
 
 def preflight(state: ClusterState, facts: Facts, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> Preflight:
-    """`pending` are the tasks on this pool, in the order in which they have it."""
+    """Returns what the change would do. `pending` are the tasks on this pool, in the order in which they run."""
     refused = out_of_range(pg_num) or impossible_now(state, pool, pg_num, pending)
     before = pool.pg_num_target
     return Preflight(
@@ -90,14 +91,14 @@ def preflight(state: ClusterState, facts: Facts, pool: Pool, pg_num: int, pendin
 
 
 def out_of_range(pg_num: int) -> str | None:
-    """Why no pool can have so many PGs; None where one can."""
+    """Returns why no pool can have this number of PGs; None if one can."""
     if 1 <= pg_num <= MOST_PGS:
         return None
     return f"A pool can have 1 to {MOST_PGS} PGs, not {pg_num}."
 
 
 def impossible_now(state: ClusterState, pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> str | None:
-    """Why this pool cannot become so as things are; None where it can."""
+    """Returns why this pool cannot get this number of PGs at present; None if it can."""
     if pending and pending[0].creates:
         return f"Pool {pool.name} is being created by {pending[0]}."
     if pg_num < pool.pg_num_target and not can_merge(state):
@@ -109,7 +110,7 @@ def impossible_now(state: ClusterState, pool: Pool, pg_num: int, pending: Sequen
 
 
 def forbidden(pool: Pool, pg_num: int) -> str | None:
-    """Why this number is forbidden by what was set for the pool; None where it is not."""
+    """Returns why the pool's settings forbid this number; None if they do not."""
     to_change = f"ceph osd pool set {pool.name}"
     if "nopgchange" in pool.flags:
         return f"Pool {pool.name} has the flag nopgchange; to remove it: {to_change} nopgchange false"
@@ -123,12 +124,12 @@ def forbidden(pool: Pool, pg_num: int) -> str | None:
 
 
 def needs_task(pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> bool:
-    """Whether something is to be done: the last pending task decides what the pool will be told to become."""
+    """Whether a task is needed: the last pending task decides which number will be set."""
     return pg_num != (pending[-1].pg_num if pending else pool.pg_num_target)
 
 
 def can_merge(state: ClusterState) -> bool:
-    """Whether a number of PGs can be lowered, and so a higher one be taken back."""
+    """Whether the number of PGs can be lowered, and a higher one therefore be undone."""
     return state.release >= FIRST_RELEASE_THAT_MERGES
 
 
@@ -136,18 +137,18 @@ def can_merge(state: ClusterState) -> bool:
 
 
 def moved_bytes_at_most(used_bytes: int, before: int, after: int) -> int:
-    """How much is copied to other OSDs at most, where PGs come or go one by one.
+    """Returns how much is copied to other OSDs at most if PGs are split or merged one by one.
 
-    A PG that is split off as number n of now n + 1 takes half of its parent along, which is one of 2^⌈log2(n + 1)⌉
-    equal parts of the pool; one that is merged comes back the same way. The manager places new PGs in small steps, so
-    that what a PG took along may move again with those that are split off it: from 8 to 64 that is half of the pool
-    three times, where a single jump would move seven eighths of it once.
+    A PG that is split off as number n of now n + 1 takes half of its parent's data, which is one of 2^⌈log2(n + 1)⌉
+    equal parts of the pool; merging moves it back the same way. The manager places new PGs in small steps, so the data
+    of a PG may move again with the PGs that are split off from it later: from 8 to 64 that is half of the pool three
+    times, whereas a single jump would move seven eighths of it once.
     """
     return ceil(used_bytes * _moved_share(min(before, after), max(before, after)))
 
 
 def _moved_share(fewer: int, more: int) -> Fraction:
-    """The sum of 1 / 2^⌈log2 n⌉ for n of `fewer` + 1 to `more`, a power of two at a time."""
+    """Returns the sum of 1 / 2^⌈log2 n⌉ for n from `fewer` + 1 to `more`, one power of two at a time."""
     share, count = Fraction(0), fewer
     while count < more:
         parts = 1 << count.bit_length()
@@ -157,7 +158,7 @@ def _moved_share(fewer: int, more: int) -> Fraction:
     return share
 
 
-# What to mind
+# Warnings
 
 
 def _warnings(
@@ -188,7 +189,7 @@ def _uneven(pg_num: int) -> str | None:
 
 
 def _too_many(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
-    """As the monitors count when a number is raised: what pools are told to become, with all copies."""
+    """Counts as the monitors do when a number is raised: the targets of pools, with all copies."""
     if pg_num <= pool.pg_num_target:
         return None
     if facts.release < FIRST_RELEASE_THAT_COUNTS_BY_RULE:
@@ -197,7 +198,7 @@ def _too_many(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str
 
 
 def _too_many_in_all(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
-    """Ceph 16: of all pools, on all OSDs that are in."""
+    """Counts as in Ceph 16: the PGs of all pools, on all OSDs that are in."""
     osds = max(state.osds_in, LEAST_OSDS_COUNTED)
     most = facts.most_pgs_per_osd * osds
     total = _total(state.pools, pool, pg_num)
@@ -210,7 +211,7 @@ def _too_many_in_all(state: ClusterState, facts: Facts, pool: Pool, pg_num: int)
 
 
 def _too_many_of_rule(state: ClusterState, facts: Facts, pool: Pool, pg_num: int) -> str | None:
-    """Since Ceph 17: of the pools of the same CRUSH rule, on the OSDs that it chooses from, rounded down for each."""
+    """Counts as since Ceph 17: the PGs of the pools with the same CRUSH rule, on its OSDs, rounded down for each."""
     osds = max(facts.osds_of_rule.get(pool.crush_rule, 0), LEAST_OSDS_COUNTED)
     total = _total([other for other in state.pools if other.crush_rule == pool.crush_rule], pool, pg_num)
     if total // osds <= facts.most_pgs_per_osd:
@@ -223,7 +224,7 @@ def _too_many_of_rule(state: ClusterState, facts: Facts, pool: Pool, pg_num: int
 
 
 def _total(pools: Sequence[Pool], pool: Pool, pg_num: int) -> int:
-    """How many PGs these pools would have with all copies, if one of them had so many."""
+    """Returns how many PGs these pools would have with all copies, if `pool` had `pg_num`."""
     return pg_num * pool.size + sum(other.pg_num_target * other.size for other in pools if other.id != pool.id)
 
 
@@ -264,7 +265,7 @@ def _unmanaged(state: ClusterState) -> str | None:
 
 
 def _held_up(facts: Facts) -> str | None:
-    """In the order of `HOLDING_UP`."""
+    """Names the flags in the order of `HOLDING_UP`."""
     found = [f"{flag} ({meaning})" for flag, meaning in HOLDING_UP.items() if flag in facts.flags]
     if not found:
         return None

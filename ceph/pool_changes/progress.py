@@ -1,65 +1,61 @@
-"""How far a pool is on its way to a number of PGs: what has moved, whether it has arrived, what stands in its way.
+"""How far a pool has come toward a number of PGs, and whether it has arrived. Pure; times are arguments, in seconds.
 
-Pure; times are arguments, in seconds. A manager carries a new number out step by step: it splits or merges PGs
-(`pg_num`), then lets their data be placed anew (`pgp_num`), and the OSDs move it until each PG is clean.
+A manager carries out a new number step by step: it splits or merges PGs (`pg_num`), then places their data anew
+(`pgp_num`), and the OSDs move that data until each PG is clean.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ceph.errors import ClusterRefused, TargetChanged
 from ceph.state import Check, Pool
+from jobs.text import counted
 
 POOL_GONE_ERRNO = 2
 MOST_PERCENT = 99
-"""Until it is known to hold: 100 says that it is done."""
+"""The limit until the change is known to be complete: 100 means done."""
 STEP_WEIGHT = 40
 LEAST_SETTLE_SECONDS = 5.0
 SETTLE_MARGIN_SECONDS = 3.0
 DEFAULT_SETTLE_SECONDS = 10.0
 STANDSTILL_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 30.0
-MOST_CAUSE_CHARACTERS = 500
-NO_MANAGER = "no active mgr"
-"""The words of the health check as well, which a cluster in its first two minutes leaves out."""
-MANAGER_DOWN = "MGR_DOWN"
-ADVICE = frozenset({"POOL_APP_NOT_ENABLED", "POOL_NO_REDUNDANCY", "POOL_PG_NUM_NOT_POWER_OF_TWO", "TOO_FEW_PGS"})
-"""Health checks that hold up nothing."""
-MOVED = "waiting for new OSDs"
-
+WAITING_FOR_OSDS = "waiting for new OSDs"
+"""The state of a PG whose new OSDs have not reported yet."""
 
 Osds = tuple[tuple[int, ...], tuple[int, ...]]
-"""Where a PG is to be, and where it is read and written until then."""
+"""The OSDs on which a PG is to be, and those that serve it until then."""
 
 
-class Course(Struct, frozen=True, kw_only=True):
-    """From where a pool sets out and where it is to come: what a task has to know to go on.
+class PgTarget(Struct, frozen=True, kw_only=True, rename={"pg_num": "target"}):
+    """The start and target of a PG change: what a task needs to resume.
 
-    `began_at` is in seconds since 1970; `is_set` says that the target was set, and is somebody else's if it changes.
+    It is stored in checkpoints, so the names of its fields in JSON are fixed. `began_at` is in seconds since 1970.
+    `is_set` means that the target was set: if the pool has another one, somebody else has set that.
     """
 
     pool_id: int
     pool: str
     pg_num_from: int
     pgp_num_from: int
-    target: int
+    pg_num: int
     began_at: float
     is_set: bool = False
     best_percent: int = 0
 
     @property
-    def has_way_to_go(self) -> bool:
-        return not self.pg_num_from == self.pgp_num_from == self.target
+    def is_change(self) -> bool:
+        """Whether the pool did not have the number from the beginning."""
+        return not self.pg_num_from == self.pgp_num_from == self.pg_num
 
 
 class Pg(Struct, frozen=True):
-    """A PG as the OSD that last led it has told the manager, and on which OSDs it was then."""
+    """A PG as the OSD that last led it reported it to the manager, and on which OSDs it was then."""
 
     id: str
     state: str
@@ -67,7 +63,7 @@ class Pg(Struct, frozen=True):
 
 
 class PgStates(Struct, frozen=True):
-    """How many PGs of a pool are in each state (`active+clean`, `peering`), as its manager told it."""
+    """How many PGs of a pool are in each state (`active+clean`, `peering`), as its manager reports it."""
 
     by_state: Mapping[str, int]
 
@@ -81,16 +77,16 @@ class PgStates(Struct, frozen=True):
 
     @property
     def not_clean(self) -> str:
-        """`12 PGs unknown, 1 PG peering`, the most first; empty where all are clean."""
+        """`12 PGs unknown, 1 PG peering`, most frequent first; empty if all are clean."""
         others = Counter({state: count for state, count in self.by_state.items() if not is_clean(state)})
-        return ", ".join(f"{count} {'PG' if count == 1 else 'PGs'} {state}" for state, count in others.most_common())
+        return ", ".join(f"{counted(count, 'PG')} {state}" for state, count in others.most_common())
 
 
-class Look(Struct, frozen=True, kw_only=True):
-    """What was seen of a pool and its cluster at a moment of a clock that never goes back.
+class Observation(Struct, frozen=True, kw_only=True):
+    """A pool and its cluster at one moment; `at_seconds` is monotonic.
 
-    `states` is None where the manager does not tell; `is_fresh` says that they were not told before this look.
-    `objects_away` are those of the whole cluster that are not where they are to be, or lack copies.
+    `states` is None if the manager does not report them; `is_fresh` means that they were read for this observation.
+    `objects_away` counts objects of the whole cluster that are misplaced or lack copies.
     """
 
     at_seconds: float
@@ -101,202 +97,147 @@ class Look(Struct, frozen=True, kw_only=True):
     checks: Sequence[Check] = ()
     manager_error: str = ""
 
-    def has_arrived(self, target: int) -> bool:
-        """Whether all is as it is to be at this moment, which may be a moment too early."""
+    def has_arrived(self, pg_num: int) -> bool:
+        """Whether everything is in place at this moment, which may be a moment too early."""
         if self.states is None:
             return False
-        return self.pool.has_arrived and self.pool.pg_num == target and all_clean(self.pool, self.states)
+        return self.pool.has_arrived and self.pool.pg_num == pg_num and all_clean(self.pool, self.states)
 
 
-class Journey(Struct, frozen=True, kw_only=True):
-    """What is known of a pool on its course: its last look, since when nothing has moved, since when it is there."""
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a pool has come: the last observation, when something last moved, and since when it is in place.
 
-    course: Course
-    look: Look
-    told_states: PgStates | None
+    `reported_states` are the last ones that the manager reported.
+    """
+
+    target: PgTarget
+    last: Observation
+    reported_states: PgStates | None
     moved_at: float
     arrived_at: float | None = None
 
+    @classmethod
+    def start(cls, target: PgTarget, first: Observation) -> Progress:
+        """Returns the progress after the first observation."""
+        progress = cls(target=target, last=first, reported_states=first.states, moved_at=first.at_seconds)
+        return progress.advance(first)
+
+    def advance(self, observation: Observation) -> Progress:
+        """Returns the progress after another observation."""
+        reported_states = observation.states or self.reported_states
+        best_percent = max(self.target.best_percent, percent(self.target, observation))
+        return Progress(
+            target=replace(self.target, best_percent=best_percent),
+            last=observation,
+            reported_states=reported_states,
+            moved_at=observation.at_seconds if self._has_moved(observation, reported_states) else self.moved_at,
+            arrived_at=self._arrived_at(observation),
+        )
+
     def still_seconds(self) -> float:
-        """For how long nothing had moved at the last look."""
-        return self.look.at_seconds - self.moved_at
+        """Returns how long nothing had moved at the last observation."""
+        return self.last.at_seconds - self.moved_at
 
     def has_settled(self, settle_seconds: float) -> bool:
-        """Whether it has arrived and has been seen so for long enough."""
-        if self.arrived_at is None or not self.look.is_fresh:
+        """Whether the pool has arrived and has been observed in place for long enough."""
+        if self.arrived_at is None or not self.last.is_fresh:
             return False
-        return self.look.at_seconds - self.arrived_at >= settle_seconds
+        return self.last.at_seconds - self.arrived_at >= settle_seconds
 
+    def _has_moved(self, observation: Observation, reported_states: PgStates | None) -> bool:
+        """A manager that falls silent is no movement, and neither is one that repeats its last report."""
+        return (
+            observation.objects_away != self.last.objects_away
+            or reported_states != self.reported_states
+            or _numbers(observation.pool) != _numbers(self.last.pool)
+        )
 
-def is_clean(state: str) -> bool:
-    """A PG that is scrubbed is clean as well."""
-    return state.startswith("active+clean")
-
-
-def set_out(course: Course, look: Look) -> Journey:
-    """The journey at its first look."""
-    begun = Journey(course=course, look=look, told_states=look.states, moved_at=look.at_seconds)
-    return gone_on(begun, look)
-
-
-def gone_on(journey: Journey, look: Look) -> Journey:
-    """The journey at its next look."""
-    course = journey.course
-    told_states = look.states or journey.told_states
-    return Journey(
-        course=replace(course, best_percent=max(course.best_percent, percent(course, look))),
-        look=look,
-        told_states=told_states,
-        moved_at=look.at_seconds if _has_moved(journey, look, told_states) else journey.moved_at,
-        arrived_at=_arrived_at(journey, look),
-    )
-
-
-def _has_moved(journey: Journey, look: Look, told_states: PgStates | None) -> bool:
-    """A manager that falls silent moves nothing, and neither does one that tells again what it told before."""
-    before = journey.look
-    return (
-        look.objects_away != before.objects_away
-        or told_states != journey.told_states
-        or _numbers(look.pool) != _numbers(before.pool)
-    )
+    def _arrived_at(self, observation: Observation) -> float | None:
+        """Stale states may predate the last step: they can cancel an arrival but not start one."""
+        if not observation.has_arrived(self.target.pg_num):
+            return None
+        if self.arrived_at is None and observation.is_fresh:
+            return observation.at_seconds
+        return self.arrived_at
 
 
 def _numbers(pool: Pool) -> tuple[int, ...]:
     return pool.pg_num, pool.pg_num_pending, pool.pgp_num
 
 
-def _arrived_at(journey: Journey, look: Look) -> float | None:
-    """States that are not fresh may be older than the last step: they end an arrival, but begin none."""
-    if not look.has_arrived(journey.course.target):
-        return None
-    if journey.arrived_at is None and look.is_fresh:
-        return look.at_seconds
-    return journey.arrived_at
-
-
 # States of PGs
 
 
-def states_of(pgs: Sequence[Pg], mapped: Mapping[str, Osds] | None = None) -> PgStates:
-    """How many PGs are in each state. `mapped` says by id where they belong, as far as that was asked.
+def is_clean(state: str) -> bool:
+    """Whether a PG in this state is clean; it may be scrubbed meanwhile."""
+    return state.startswith("active+clean")
 
-    The manager goes on telling the last state of a PG whose new OSD has not spoken yet: one that hangs would be taken
-    to have it clean. Such a PG is in none of the states that are told of it.
+
+def states_of(pgs: Sequence[Pg], mapped: Mapping[str, Osds] | None = None) -> PgStates:
+    """Counts PGs by state. `mapped` gives the OSDs on which they belong, by PG id, as far as that was asked.
+
+    The manager keeps reporting the last state of a PG whose new OSDs have not reported yet. If one of those hangs, the
+    PG would be taken for clean: so it counts as waiting, whatever state is reported.
     """
     mapped = mapped or {}
-    return PgStates(Counter(pg.state if pg.osds == mapped.get(pg.id, pg.osds) else MOVED for pg in pgs))
+    return PgStates(Counter(pg.state if pg.osds == mapped.get(pg.id, pg.osds) else WAITING_FOR_OSDS for pg in pgs))
 
 
 def all_clean(pool: Pool, states: PgStates) -> bool:
-    """Whether the PGs that the pool has now are told to be clean, all of them."""
+    """Whether all PGs that the pool has now are reported clean."""
     return states.clean == states.count == pool.pg_num
 
 
-# Progress
+# Numbers
 
 
-def percent(course: Course, look: Look) -> int:
-    """From 0 to 99: 40 for `pg_num`, 40 for `pgp_num`, the rest for clean PGs once both are there.
+def percent(target: PgTarget, observation: Observation) -> int:
+    """Returns 0 to 99: 40 for `pg_num`, 40 for `pgp_num`, the rest for clean PGs once both have arrived.
 
-    A number that has no way to go weighs nothing: a pool that is only to become clean is measured by its PGs alone.
+    A number that was right from the beginning has no weight: a pool that only has to become clean is measured by its
+    PGs alone.
     """
-    steps = list(_steps(course, look.pool))
+    pool, states = observation.pool, observation.states
+    steps = list(_steps(target, pool))
     done = sum(STEP_WEIGHT * share for share in steps)
-    if look.pool.pg_num == look.pool.pgp_num == course.target and look.states:
-        done += (100 - STEP_WEIGHT * len(steps)) * min(look.states.clean / course.target, 1)
+    if pool.pg_num == pool.pgp_num == target.pg_num and states:
+        done += (100 - STEP_WEIGHT * len(steps)) * min(states.clean / target.pg_num, 1)
     return min(int(done), MOST_PERCENT)
 
 
-def _steps(course: Course, pool: Pool) -> Iterator[float]:
-    for begin, now in (course.pg_num_from, pool.pg_num), (course.pgp_num_from, pool.pgp_num):
-        if begin != course.target:
-            yield min(max((now - begin) / (course.target - begin), 0), 1)
+def _steps(target: PgTarget, pool: Pool) -> Iterator[float]:
+    for begin, now in (target.pg_num_from, pool.pg_num), (target.pgp_num_from, pool.pgp_num):
+        if begin != target.pg_num:
+            yield min(max((now - begin) / (target.pg_num - begin), 0), 1)
 
 
 def settle_seconds(tick_seconds: float, stats_seconds: float) -> float:
-    """How long a pool has to be seen in place, by the periods of its manager.
+    """Returns how long a pool has to be observed in place, given the periods of its manager.
 
-    What it tells is old by up to its tick and its reports. Looked at less long, pools with data were taken to be clean
-    a second too early.
+    What a manager reports is old by up to its tick and its reports. With less time, pools with data were taken for
+    clean a second too early.
     """
     return max(LEAST_SETTLE_SECONDS, tick_seconds + stats_seconds + SETTLE_MARGIN_SECONDS)
 
 
 def pause_seconds(round_seconds: float, still_seconds: float) -> float:
-    """How long to wait before the next look: longer where nothing moves, so that a day of that leaves few rounds."""
+    """Returns how long to wait before the next round: longer if nothing moves, so that a day of that adds few
+    rounds."""
     if still_seconds < STANDSTILL_SECONDS:
         return round_seconds
     return max(round_seconds, min(still_seconds / 10, LONGEST_PAUSE_SECONDS))
 
 
-# Words
-
-
-def message(journey: Journey, settle_seconds: float) -> str:
-    """`PGs 40 of 64, placed 22 of 64, clean 18; nothing has moved for 20 s: no active mgr (MGR_DOWN)`."""
-    return "; ".join(filter(None, [_numbers_told(journey), _state_told(journey, settle_seconds)]))
-
-
-def _numbers_told(journey: Journey) -> str:
-    return f"{steps_text(journey)}, clean {journey.look.states.clean if journey.look.states else 'unknown'}"
-
-
-def steps_text(journey: Journey) -> str:
-    """`PGs 40 of 64, placed 22 of 64`, without a number that was told to become another one than the course says."""
-    pool, target = journey.look.pool, journey.course.target
-    told = []
-    if pool.pg_num_target == target:
-        told.append(f"PGs {_of(pool.pg_num, target)}")
-    if pool.pgp_num_target == target and not journey.course.pgp_num_from == pool.pgp_num == target:
-        told.append(f"placed {_of(pool.pgp_num, target)}")
-    return ", ".join(told)
-
-
-def _of(now: int, target: int) -> str:
-    return f"{now} down to {target}" if now > target else f"{now} of {target}"
-
-
-def _state_told(journey: Journey, settle_seconds: float) -> str:
-    if journey.arrived_at is not None:
-        return f"all in place, looking for {settle_seconds:g} s whether it stays so"
-    return standstill_text(journey)
-
-
-def standstill_text(journey: Journey) -> str:
-    """`nothing has moved for 20 s: no active mgr (MGR_DOWN)`; "" while something does."""
-    if journey.still_seconds() < STANDSTILL_SECONDS:
-        return ""
-    return f"nothing has moved for {journey.still_seconds():.0f} s: {cause(journey.look)}"
-
-
-def cause(look: Look) -> str:
-    """What stands in the way, the manager first: without it nothing moves."""
-    checks = [check for check in look.checks if check.code not in ADVICE]
-    first = [check for check in checks if check.code == MANAGER_DOWN or check.code.startswith("OSD_")]
-    rest = [check for check in checks if check not in first]
-    silence = "" if any(check.code == MANAGER_DOWN for check in checks) else look.manager_error
-    in_the_way = look.states.not_clean if look.states else ""
-    causes = [silence, *map(_told, first), in_the_way, *map(_told, rest)]
-    text = "; ".join(filter(None, causes)) or "the cluster does not say why"
-    return text if len(text) <= MOST_CAUSE_CHARACTERS else f"{text[: MOST_CAUSE_CHARACTERS - 1]}…"
-
-
-def _told(check: Check) -> str:
-    return f"{check.summary} ({check.code})"
-
-
 # What must not have happened meanwhile
 
 
-def own_pool(pools: Sequence[Pool], course: Course) -> Pool:
-    """The pool of this course, renamed or not. Raises ClusterRefused if it is gone."""
-    return present_pool(pools, course.pool_id, course.pool)
+def pool_of(pools: Sequence[Pool], target: PgTarget) -> Pool:
+    """Returns the pool of this target, even if it was renamed. Raises ClusterRefused if it was removed."""
+    return present_pool(pools, target.pool_id, target.pool)
 
 
 def present_pool(pools: Sequence[Pool], pool_id: int, name: str) -> Pool:
-    """The pool of this id. Raises ClusterRefused if it is gone: `pool 5 (rbd) was removed`; `name` is its last known
-    one."""
+    """Returns the pool of this id. Raises ClusterRefused if it was removed; `name` is its last known one."""
     found = next((pool for pool in pools if pool.id == pool_id), None)
     if found is not None:
         return found
@@ -305,21 +246,16 @@ def present_pool(pools: Sequence[Pool], pool_id: int, name: str) -> Pool:
     raise ClusterRefused(f"pool {pool_id} ({name}) was removed{replaced}", POOL_GONE_ERRNO)
 
 
-def check_target(pool: Pool, target: int) -> None:
-    """Raises TargetChanged where the pool is to become something else."""
-    if pool.pg_num_target != target:
+def check_target(pool: Pool, pg_num: int) -> None:
+    """Raises TargetChanged if another target was set for the pool."""
+    if pool.pg_num_target != pg_num:
         what, now = "PGs", pool.pg_num_target
-    elif pool.pgp_num_target != target:
+    elif pool.pgp_num_target != pg_num:
         what, now = "PGs for placement (pgp_num)", pool.pgp_num_target
     else:
         return
     hint = "; its autoscaler is on" if pool.autoscale == "on" else ""
     raise TargetChanged(
         f"somebody else set the number of {what} of pool {pool.name} to {now} meanwhile, "
-        f"this task wanted {target}{hint}"
+        f"this task wanted {pg_num}{hint}"
     )
-
-
-def objects_away(pgmap: Mapping[str, Any]) -> int:
-    """From the `pgmap` of a cluster's status, which names only what there is."""
-    return sum(pgmap.get(f"{what}_objects", 0) for what in ("misplaced", "degraded", "unfound"))

@@ -1,7 +1,7 @@
-"""What a cluster itself reports the progress of: `ceph progress`, the autoscaler, removals of images.
+"""Parses the progress that a cluster itself reports: `ceph progress`, the autoscaler, removals of images.
 
-The monitors know the events with a bar of characters in their texts; whom they concern, since when they go on and what
-they are called is known to the manager alone.
+The monitors report events with a bar of characters in their texts; only the manager knows what an event concerns, when
+it began and what it is called.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from msgspec import Struct
 
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterError
-from ceph.images.findings import cut
 from ceph.state import Pool, ProgressEvent
+from jobs.text import cut
 
 MOST_EVENTS = 100
 MOST_CHARACTERS = 500
 LATEST_SECONDS = 2**33
-"""Times beyond are none: the year is 2242."""
+"""Later times are invalid: this is in the year 2242."""
 _DURATION = re.compile(r"\s*\(\w+\)$")
 
 
 class Detail(Struct, frozen=True):
-    """What the manager alone knows of an event. A pool is referred to by its id if its PGs change, by its name if
-    something in it does."""
+    """What only the manager knows of an event. A pool is given by its id if its PGs change, by its name if something in
+    it does."""
 
     text: str = ""
     pool_id: str | None = None
@@ -41,22 +41,22 @@ Details = Mapping[str, Detail]
 
 
 def details_of(cluster: Cluster) -> Details:
-    """Returns what the manager tells of the events; nothing if it does not answer, or not to this key."""
+    """Returns the manager's details of the events; none if it does not answer, or the key does not permit it."""
     try:
         return read_details(cluster.ask("progress json", passed_on=True))
     except ClusterError:
         return {}
 
 
-def read_details(told: object) -> Details:
-    """From the answer to `progress json`, whatever that is."""
-    events = told.get("events") if isinstance(told, dict) else None
+def read_details(answer: object) -> Details:
+    """Parses the answer to `progress json`, whatever its form."""
+    events = answer.get("events") if isinstance(answer, dict) else None
     listed = islice(events, MOST_EVENTS) if isinstance(events, list) else ()
     return {_cut(event.get("id")): _detail(event) for event in listed if isinstance(event, dict)}
 
 
 def _detail(event: Mapping[str, Any]) -> Detail:
-    """`refs` are `[["pool", 3]]` of the autoscaler, `{"pool_name": "rbd", …}` of what removes images."""
+    """Parses an event. The autoscaler's `refs` are `[["pool", 3]]`, those of removals `{"pool_name": "rbd", …}`."""
     refs = event.get("refs")
     pairs = [ref for ref in refs if isinstance(ref, list) and len(ref) == 2] if isinstance(refs, list) else []
     return Detail(
@@ -67,9 +67,9 @@ def _detail(event: Mapping[str, Any]) -> Detail:
     )
 
 
-def events_of(told: object, details: Details, pools: Sequence[Pool]) -> list[ProgressEvent]:
-    """Returns the events that the monitors tell (`progress_events` of a status), at most MOST_EVENTS of them."""
-    listed = islice(told.items(), MOST_EVENTS) if isinstance(told, dict) else ()
+def events_of(reported: object, details: Details, pools: Sequence[Pool]) -> list[ProgressEvent]:
+    """Parses the events of the monitors (`progress_events` of a status), at most MOST_EVENTS of them."""
+    listed = islice(reported.items(), MOST_EVENTS) if isinstance(reported, dict) else ()
     return [_event(_cut(event_id), event, details, pools) for event_id, event in listed if isinstance(event, dict)]
 
 
@@ -86,8 +86,8 @@ def _event(event_id: str, event: Mapping[str, Any], details: Details, pools: Seq
     )
 
 
-def _cut(told: object) -> str:
-    return str(told)[:MOST_CHARACTERS]
+def _cut(value: object) -> str:
+    return str(value)[:MOST_CHARACTERS]
 
 
 def _text(message: object) -> str:
@@ -96,7 +96,7 @@ def _text(message: object) -> str:
 
 
 def _without_bar(message: object) -> str:
-    """The message of a monitor without how long it has been going on, and the bar in the line below."""
+    """Returns a monitor's message without its duration and without the bar in the line below."""
     first_line = message.strip().partition("\n")[0] if isinstance(message, str) else ""
     return _text(_DURATION.sub("", first_line)) or "The cluster does not say what it does"
 
@@ -111,5 +111,5 @@ def _milliseconds(seconds: object) -> int | None:
     return int(1000 * since) if since is not None and 0 < since < LATEST_SECONDS else None
 
 
-def _number(told: object) -> float | None:
-    return told if isinstance(told, int | float) and not isinstance(told, bool) and isfinite(told) else None
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None

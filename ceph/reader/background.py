@@ -1,4 +1,4 @@
-"""What only a manager knows, asked of it beside what the monitors know."""
+"""Asks a manager in the background, so that it never delays what the monitors answer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 from ceph.connection.cluster import Cluster
 
 PATIENCE_SECONDS = 0.2
-"""How long a read waits for the manager at most: a silent one must not hold up what the monitors know."""
+"""How long a read waits for the manager at most."""
 
 Value = TypeVar("Value")
 
 
-class Beside(Generic[Value]):
-    """Asks in a thread of its own, one question at a time; who does not get the answer at once takes the last one.
+class BackgroundAnswer(Generic[Value]):
+    """Asks in its own thread, one question at a time; a caller that cannot wait gets the last answer.
 
     `ask` raises nothing; `first` is the answer until there is one.
     """
@@ -26,7 +26,7 @@ class Beside(Generic[Value]):
         self._asking: threading.Thread | None = None
 
     def answer(self, cluster: Cluster) -> Value:
-        """Returns what the manager answers, or, if that takes too long, what it answered before."""
+        """Returns the manager's answer, or its previous one if that takes too long."""
         if self._asking is None or not self._asking.is_alive():
             self._asking = threading.Thread(target=self._ask_once, args=(cluster,), daemon=True)
             self._asking.start()

@@ -1,4 +1,4 @@
-"""What is read of a cluster when somebody asks, and kept for others: one read for all who ask at a time."""
+"""Caches what is read of a cluster: one read serves all who ask at the same time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from msgspec import Struct
 from ceph.errors import ClusterError
 from jobs.clock import wall_clock
 
-# So long a failure stands for all who ask: a silent cluster must not be asked by each of a hundred browsers.
 FAILURE_LASTS_SECONDS = 2.0
-# So long somebody who would take what was last read waits for something newer.
+"""How long a failure is cached: a silent cluster must not be asked by each of a hundred browsers."""
 MOMENT_SECONDS = 1.0
+"""How long a caller that accepts an old reading waits for a newer one."""
 
 Value = TypeVar("Value")
 
@@ -27,8 +27,8 @@ class Reading(Struct, Generic[Value], frozen=True):
     as_of: int
 
 
-class Kept(Generic[Value]):
-    """One thing that is read when somebody asks: what was last read, who waits for it, how it last failed."""
+class CachedReading(Generic[Value]):
+    """Reads a value when somebody asks, and caches it: the last reading, the read under way, the last error."""
 
     def __init__(self, read: Callable[[], Awaitable[Value]], lasts_seconds: float) -> None:
         self._read = read
@@ -41,9 +41,9 @@ class Kept(Generic[Value]):
         self.error: ClusterError | None = None
 
     async def get(self, *, fresh: bool = False) -> Reading[Value]:
-        """What was read just now, or is read now. Raises ClusterError.
+        """Returns a reading that is still fresh, or reads now. Raises ClusterError.
 
-        `fresh` takes nothing that was read before, nor an earlier failure: at most it joins a read under way.
+        `fresh` accepts neither a cached reading nor a cached failure; at most it joins a read that is under way.
         """
         now = time.monotonic()
         if not fresh and self.last is not None and self.error is None and now < self._fresh_until:
@@ -56,16 +56,16 @@ class Kept(Generic[Value]):
         return await asyncio.shield(self._reading)
 
     async def get_from_now(self) -> Reading[Value]:
-        """What is read after this call: a read that is under way may have passed what has just changed. Its failure is
-        as good as another one. Raises ClusterError."""
+        """Returns a reading that starts after this call, since one under way may miss what has just changed. If that
+        one fails, its error is raised. Raises ClusterError."""
         if self._reading is not None and not self._reading.done():
             await asyncio.shield(self._reading)
         return await self.get(fresh=True)
 
     async def get_or_last(self) -> Reading[Value]:
-        """As `get`, or what was last read, whatever its age, where there is nothing newer within a moment.
+        """Returns what `get` does, or the last reading, whatever its age, if there is nothing newer within a moment.
 
-        Raises ClusterError where nothing was ever read.
+        Raises ClusterError if nothing was ever read.
         """
         if self.last is None:
             return await self.get()
@@ -76,7 +76,7 @@ class Kept(Generic[Value]):
             return self.last
 
     def know(self, value: Value) -> Reading[Value]:
-        """Takes what somebody has read anyway."""
+        """Caches a value that was read elsewhere."""
         self.last = Reading(value, wall_clock())
         self.error = None
         self._known += 1
@@ -88,7 +88,7 @@ class Kept(Generic[Value]):
             self._reading.cancel()
 
     async def _read_once(self) -> Reading[Value]:
-        """What became known while this was read is newer, and stays."""
+        """Reads, unless something became known meanwhile: that is newer, and stays."""
         known = self._known
         try:
             value = await self._read()
@@ -100,6 +100,6 @@ class Kept(Generic[Value]):
 
 
 def _noted(reading: asyncio.Task[Reading[Value]]) -> None:
-    """Everybody who waited for it may have gone; `error` keeps how it failed."""
+    """Retrieves the exception: all who waited may have gone, and `error` has it."""
     if not reading.cancelled():
         reading.exception()

@@ -1,4 +1,4 @@
-"""What crosses the pipe between the server and the reader of a cluster, as msgpack."""
+"""The messages on the pipe between the server and the reader of a cluster, as msgpack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Read(Struct, frozen=True, tag=True):
 
 
 class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
-    """Create a replicated pool, and answer with the state in which it is."""
+    """Create a replicated pool, and answer with the state of the cluster afterwards."""
 
     number: int
     name: str
@@ -31,8 +31,8 @@ class CreatePool(Struct, frozen=True, tag=True, kw_only=True):
 Order = Read | CreatePool
 
 
-class Found(Struct, frozen=True, tag=True):
-    """The reader is there; `fsid` is what the conf file says, None where it says nothing."""
+class Identified(Struct, frozen=True, tag=True):
+    """The reader has started; `fsid` is what the conf file names, None if it names none."""
 
     fsid: str | None
 
@@ -54,19 +54,19 @@ class ImagesRead(Struct, frozen=True, tag=True):
 
 
 class Failed(Struct, frozen=True, tag=True, kw_only=True):
-    """The cluster refused, or was silent."""
+    """The cluster refused or did not answer."""
 
     number: int
-    words: str
+    text: str
     errno: int
     refused: bool
 
     def error(self) -> ClusterRefused | ClusterUnavailable:
-        return (ClusterRefused if self.refused else ClusterUnavailable)(self.words, self.errno)
+        return (ClusterRefused if self.refused else ClusterUnavailable)(self.text, self.errno)
 
 
 Answer = StateRead | FactsRead | ImagesRead | Failed
-Report = Found | Answer
+Report = Identified | Answer
 
 decode_order = msgspec.msgpack.Decoder(Order).decode
 decode_report = msgspec.msgpack.Decoder(Report).decode

@@ -1,4 +1,4 @@
-"""The reader of a cluster: a process of the server's that makes the short calls for its views.
+"""The reader of a cluster: a process of the server that makes the short calls for its views.
 
 librados may hang in spite of all time limits, and may kill its process. So the server never imports it, and replaces
 a reader that takes too long.
@@ -19,22 +19,21 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 import logs
-from ceph.connection.answers import understood
+from ceph.connection.answers import checked_answers
 from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.connection.manager_module import error_of_module
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.pool_changes.facts import Facts, flags_of, inactive_pgs_of, osds_down_of, osds_of_rules
-from ceph.pool_changes.progress import objects_away
 from ceph.pool_changes.progress_events import Details, details_of, events_of
 from ceph.pools import create_pool
-from ceph.reader.background import Beside
+from ceph.reader.background import BackgroundAnswer
 from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
     Failed,
-    Found,
+    Identified,
     ImagesRead,
     Order,
     Read,
@@ -43,7 +42,7 @@ from ceph.reader.messages import (
     decode_report,
 )
 from ceph.settings import ClusterSettings
-from ceph.state import ClusterState, checks_of, pools_of
+from ceph.state import ClusterState, objects_away, parse_checks, parse_pools
 from processes.child import become_child, leave
 from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
@@ -57,7 +56,7 @@ M_ARENA_MAX = -8
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderSettings:
-    """What a reader has to know. Made in the server, whose process id it bears."""
+    """What a reader needs. Made in the server, whose process id it contains."""
 
     cluster: ClusterSettings
     log_level: str = "info"
@@ -66,7 +65,7 @@ class ReaderSettings:
 
 
 def main(channel: socket.socket, settings: ReaderSettings) -> NoReturn:
-    """The life of a reader: each order in a thread of its own, so that a pool that hangs holds up nothing else."""
+    """Runs a reader: each order in its own thread, so that a pool that hangs delays nothing else."""
     become_child(channel, settings.server_pid)
     share_arenas()
     logs.set_up_child(settings.log_level, settings.log_style)
@@ -78,8 +77,8 @@ def main(channel: socket.socket, settings: ReaderSettings) -> NoReturn:
 
 
 def share_arenas() -> None:
-    """Has all threads take their memory from the same place. Each order has a new one, and the C library gives each an
-    arena of its own, up to eight for each processor, of which none gives back what a read of many images took."""
+    """Has all threads allocate from one arena. Each order has a new thread, and the C library would give each its own
+    arena, up to eight for each processor, none of which returns the memory of a read of many images."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, 1)
@@ -92,7 +91,7 @@ def _orders(channel: socket.socket) -> Iterator[Order]:
 
 
 class Reader:
-    """One cluster, and one handle of it, made when it is first needed and again after it could not be."""
+    """Reads one cluster with one handle, made when it is first needed, and retried if that failed."""
 
     def __init__(self, channel: socket.socket, settings: ClusterSettings) -> None:
         self._channel = channel
@@ -102,28 +101,28 @@ class Reader:
         self._cluster: Cluster | None = None
         self._failure: ClusterError | None = None
         self._failed_at = 0.0
-        self._manager: Beside[str | None] = Beside(manager_error, None)
-        self._progress: Beside[Details] = Beside(details_of, {})
+        self._manager: BackgroundAnswer[str | None] = BackgroundAnswer(manager_error, None)
+        self._progress: BackgroundAnswer[Details] = BackgroundAnswer(details_of, {})
         self._listing: ImageListing | None = None
 
     def begin(self) -> None:
-        """Reports which cluster this is, as far as the conf file says; the cluster itself may say something else."""
-        self._send(encode(Found(fsid_in_conf(self._settings))))
+        """Reports which cluster this is by its conf file; the cluster itself may report another fsid."""
+        self._send(encode(Identified(fsid_in_conf(self._settings))))
 
     def obey(self, order: Order) -> None:
-        """With a defect the process ends: whoever waits is told at once, and the next reader may do better."""
+        """Carries out an order. A defect ends the process: callers fail at once, and the next reader may do better."""
         try:
             self._send(self._encoded(order))
             if isinstance(order, Read) and order.what == "images":
-                gc.collect()  # calls and their buffers refer to each other, and Python looks for such rings rarely
+                gc.collect()  # calls and their buffers form cycles, which Python rarely collects
         except Exception:
             log.critical("a defect in what reads the cluster", exc_info=True)
             leave(1)
 
     def _encoded(self, order: Order) -> bytes:
-        """The answer to an order. What the server would not take for an answer is a failure, and said so."""
+        """Returns the encoded answer to an order, or a failure if the server could not decode the answer."""
         try:
-            with understood():
+            with checked_answers():
                 encoded = encode(self._answer(order))
                 decode_report(encoded)
             if len(encoded) > LARGEST_MESSAGE_BYTES:
@@ -145,7 +144,7 @@ class Reader:
         return StateRead(order.number, state)
 
     def _connected(self) -> Cluster:
-        """Who has waited while another thread failed to connect has failed with it."""
+        """Returns the handle. A thread that waited while another one failed to connect fails with it."""
         asked_at = time.monotonic()
         with self._connecting:
             if self._failure is not None and self._failed_at > asked_at:
@@ -155,7 +154,7 @@ class Reader:
             return self._cluster
 
     def _listing_of(self, cluster: Cluster) -> ImageListing:
-        """The same one as long as the handle is the same: it remembers which pools are silent."""
+        """Returns the same listing as long as the handle is the same: it remembers which pools are silent."""
         with self._connecting:
             if self._listing is None or self._listing.cluster is not cluster:
                 self._listing = ImageListing(cluster)
@@ -174,29 +173,31 @@ class Reader:
 
 
 def _failed(order: Order, error: ClusterError) -> Failed:
-    """Whatever the cluster's words are, they can be sent."""
-    words = error.words[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
+    """Makes a report that can be sent, whatever the cluster's message is."""
+    text = error.text[:MOST_REASON_CHARACTERS].encode(errors="backslashreplace").decode()
     refused = not isinstance(error, ClusterUnavailable)
-    return Failed(number=order.number, words=words, errno=error.errno, refused=refused)
+    return Failed(number=order.number, text=text, errno=error.errno, refused=refused)
 
 
 def manager_error(cluster: Cluster) -> str | None:
-    """In words why the manager does not answer; None where it does."""
+    """Returns why the manager does not answer; None if it does."""
     try:
         cluster.ask("pg stat", passed_on=True)
     except ClusterRefused:
         return None  # it did answer
     except ClusterError as error:
-        return error.words
+        return error.text
     return None
 
 
-def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Details]) -> ClusterState:
-    """A cluster as its monitors know it, with what its manager adds. Raises ClusterError."""
+def state_of(
+    cluster: Cluster, manager: BackgroundAnswer[str | None], progress: BackgroundAnswer[Details]
+) -> ClusterState:
+    """Reads a cluster as its monitors know it, with what its manager adds. Raises ClusterError."""
     status = cluster.ask("status")
-    pools = pools_of(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
+    pools = parse_pools(cluster.ask("osd pool ls", detail="detail"), cluster.ask("df", detail="detail"))
     events = status.get("progress_events")
-    checks = checks_of(status["health"])
+    checks = parse_checks(status["health"])
     return ClusterState(
         fsid=status["fsid"],
         health=status["health"]["status"],
@@ -213,7 +214,7 @@ def state_of(cluster: Cluster, manager: Beside[str | None], progress: Beside[Det
 
 
 def facts_of(cluster: Cluster, manager_answers: bool) -> Facts:
-    """What a change of a pool depends on. A manager that does not answer is not asked. Raises ClusterError."""
+    """Reads what a change of a pool depends on; does not ask a manager that does not answer. Raises ClusterError."""
     osds, crush = cluster.ask("osd dump"), cluster.ask("osd crush dump")
     leader = cluster.ask("quorum_status")["quorum_leader_name"]
     return Facts(
@@ -228,7 +229,7 @@ def facts_of(cluster: Cluster, manager_answers: bool) -> Facts:
 
 
 def inactive_pgs(cluster: Cluster) -> dict[int, int]:
-    """By the id of their pool; none where the manager does not tell."""
+    """Counts inactive PGs by the id of their pool; none if the manager does not answer."""
     try:
         return inactive_pgs_of(cluster.ask("pg dump_stuck", passed_on=True, stuckops=["inactive"], threshold=0))
     except ClusterError:
@@ -236,7 +237,7 @@ def inactive_pgs(cluster: Cluster) -> dict[int, int]:
 
 
 def most_pgs_per_osd(cluster: Cluster, leader: str, manager_answers: bool) -> int:
-    """What the monitor that leads goes by; where its manager does not tell, what a client is told."""
+    """Returns the limit of the leading monitor, or this client's if the manager does not report that."""
     option = "mon_max_pg_per_osd"
     if manager_answers:
         with suppress(ClusterError, TypeError, ValueError):

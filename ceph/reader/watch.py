@@ -1,6 +1,6 @@
-"""The server's side of the readers: one process a cluster, started, watched, replaced; and what was last read.
+"""The server's side of the readers: starts, watches and replaces one process for each cluster, and caches its readings.
 
-Here, in `kept` and in `creations` alone the event loop is known; rados is not.
+Only this module, `cached` and what the server itself runs use the event loop; none of them imports rados.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextlib import contextmanager, suppress
 from ceph.clusters import unidentified
 from ceph.connection import bindings
 from ceph.errors import ClusterError, ClusterUnavailable
-from ceph.pool_changes.changes import Sightings, seen
+from ceph.pool_changes.changes import ObservedChanges, observe
 from ceph.pool_changes.facts import Facts
-from ceph.reader.cached import MOMENT_SECONDS, Kept
+from ceph.reader.cached import MOMENT_SECONDS, CachedReading
 from ceph.reader.messages import (
     Answer,
     CreatePool,
     FactsRead,
     Failed,
-    Found,
+    Identified,
     ImagesRead,
     Order,
     Read,
@@ -32,22 +32,23 @@ from ceph.reader.messages import (
 )
 from ceph.reader.reader import ReaderSettings, main
 from ceph.state import ClusterState, Images, Pool
+from concurrency.backoff import Backoff
 from jobs.errors import Conflict, NotFound
 from processes.child_process import LONGEST_BOOT_DELAY_SECONDS, SHORTEST_BOOT_DELAY_SECONDS, ChildProcess
 
 log = logging.getLogger("hourglass.ceph")
 
-# A read may wait for the connection and for each of a few commands; librados gives up in time, as a rule.
 OVERRUN_SECONDS = 5.0
+"""Added to the time limits: a read waits for the connection and a few commands, which librados usually ends in time."""
 STATE_LASTS_SECONDS = 1.0
-# So long who looks at all clusters waits for one of them.
 LOOK_SECONDS = 3.0
+"""How long a caller that reads all clusters waits for one of them."""
 IMAGES_LAST_SECONDS = 5.0
 IMAGES_LIMIT_SECONDS = 120.0
 
 
 class ReaderProcess:
-    """The reader of one cluster. One that dies is replaced when somebody asks again, at the earliest after a delay."""
+    """The reader of one cluster. If it dies, it is replaced when somebody asks again, but not before a delay."""
 
     def __init__(self, name: str, settings: ReaderSettings, on_found: Callable[[str | None], None]) -> None:
         self._name = name
@@ -56,18 +57,14 @@ class ReaderProcess:
         self._process: ChildProcess[Report] | None = None
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._number = 0
-        self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._delays = Backoff(SHORTEST_BOOT_DELAY_SECONDS, LONGEST_BOOT_DELAY_SECONDS)
         self._not_before = 0.0
         self._last_end = ""
         self._ends_in_a_row = 0
         self._stopping = False
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
-
     def boot(self) -> None:
-        """Raises ClusterUnavailable where a process cannot be started."""
+        """Starts the process. Raises ClusterUnavailable if that fails."""
         try:
             self._process = ChildProcess(
                 main,
@@ -81,7 +78,8 @@ class ReaderProcess:
             raise ClusterUnavailable(f"no process can be started to read the cluster: {error}") from error
 
     async def ask(self, order: Callable[[int], Order], limit_seconds: float) -> Answer:
-        """Raises ClusterUnavailable where there is no answer in time; then the process is replaced."""
+        """Sends an order and returns its answer. Raises ClusterUnavailable if there is none in time, and replaces the
+        process."""
         self._ensure_process()
         self._number += 1
         number = self._number
@@ -115,10 +113,10 @@ class ReaderProcess:
 
     def _take(self, report: Report) -> None:
         match report:
-            case Found(fsid):
+            case Identified(fsid):
                 self._on_found(fsid)
             case _:
-                self._delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+                self._delays.reset()
                 self._ends_in_a_row = 0
                 answer = self._asked.get(report.number)
                 if answer is not None and not answer.done():
@@ -133,41 +131,36 @@ class ReaderProcess:
         if self._stopping:
             return
         log.warning("The reader of the cluster %s has ended: %s", self._name, reason)
-        self._not_before = time.monotonic() + self._delay_seconds
-        self._delay_seconds = min(2 * self._delay_seconds, LONGEST_BOOT_DELAY_SECONDS)
+        self._not_before = time.monotonic() + self._delays.next_seconds()
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(ClusterUnavailable(f"what reads the cluster {self._last_end}; try again"))
 
 
 class ClusterWatch:
-    """One configured cluster: its reader, and what was last read of it."""
+    """One configured cluster: its reader, and what was last read."""
 
     def __init__(self, name: str, settings: ReaderSettings) -> None:
         self.name = name
         self.fsid: str | None = None
-        """Which cluster it is: what the conf file names, until the cluster itself was asked."""
-        self._has_told = False
+        """The fsid that the conf file names, until the cluster itself has reported it."""
+        self._has_reported = False
         self._reader = ReaderProcess(name, settings, self._found)
         limits = settings.cluster
         self._limit_seconds = limits.connect_timeout_seconds + limits.mon_timeout_seconds + OVERRUN_SECONDS
         self._images_limit_seconds = self._limit_seconds + max(IMAGES_LIMIT_SECONDS, limits.osd_timeout_seconds)
         self._creating: dict[str, asyncio.Event] = {}
         self.deciding = asyncio.Lock()
-        """Whoever looks at the tasks on a pool to decide whether another one is needed has this meanwhile."""
-        self.sightings = Sightings()
-        """What was seen to go on in it until the last look."""
-        self.state: Kept[ClusterState] = Kept(self._read_state, STATE_LASTS_SECONDS)
-        self.images: Kept[Images] = Kept(self._read_images, IMAGES_LAST_SECONDS)
+        """Held while the tasks on a pool are examined to decide whether another one is needed."""
+        self.observed = ObservedChanges()
+        """The changes observed up to the last reading."""
+        self.state: CachedReading[ClusterState] = CachedReading(self._read_state, STATE_LASTS_SECONDS)
+        self.images: CachedReading[Images] = CachedReading(self._read_images, IMAGES_LAST_SECONDS)
 
     @property
     def is_identified(self) -> bool:
-        """Whether nothing more can be known of which cluster this is: it has said so, or does not answer now."""
-        return self._has_told or (self.fsid is not None and self.state.error is not None)
-
-    @property
-    def reader_pid(self) -> int | None:
-        return self._reader.pid
+        """Whether asking again would not identify it any better: it has reported its fsid, or does not answer."""
+        return self._has_reported or (self.fsid is not None and self.state.error is not None)
 
     def start(self) -> None:
         if bindings.missing() is None:
@@ -182,13 +175,13 @@ class ClusterWatch:
         await self._reader.stop()
 
     async def look(self) -> None:
-        """Reads the state; `state.error` says why it could not be read. Waits a moment only if that was so before."""
+        """Reads the state; `state.error` is why that failed. Waits only briefly if it failed before."""
         with suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(MOMENT_SECONDS if self.state.error else LOOK_SECONDS):
                 await self.state.get()
 
     async def pool(self, pool_id: int, *, fresh: bool = False, stale: bool = False) -> tuple[ClusterState, Pool]:
-        """A pool, and the cluster that it is in; `stale` takes what was last read. Raises ClusterError, NotFound."""
+        """Returns a pool and its cluster; `stale` accepts the last reading. Raises ClusterError, NotFound."""
         reading = await (self.state.get_or_last() if stale else self.state.get(fresh=fresh))
         if reading.value.pool(pool_id) is None and not stale:
             reading = await self.state.get(fresh=True)
@@ -198,7 +191,7 @@ class ClusterWatch:
         return reading.value, pool
 
     async def facts(self, pool_id: int) -> tuple[ClusterState, Facts, Pool]:
-        """A pool, its cluster, and what a change of it depends on, read now. Raises ClusterError, NotFound."""
+        """Reads a pool, its cluster, and what a change of it depends on. Raises ClusterError, NotFound."""
         answer = await self._ask(lambda number: Read(number, "facts"), self._limit_seconds)
         assert isinstance(answer, FactsRead)
         self.state.know(answer.state)
@@ -215,7 +208,7 @@ class ClusterWatch:
 
     @contextmanager
     def creating(self, name: str) -> Iterator[None]:
-        """Meanwhile nobody else here creates a pool of this name. Raises Conflict if somebody does."""
+        """Keeps others here from creating a pool of this name meanwhile. Raises Conflict if somebody already is."""
         if name in self._creating:
             raise Conflict(f"Another request creates pool {name} at the moment.")
         over = self._creating[name] = asyncio.Event()
@@ -231,7 +224,7 @@ class ClusterWatch:
             await over.wait()
 
     async def create_pool(self, name: str, pg_num: int, application: str | None) -> Pool:
-        """The pool as it is then; one that is there already stays as it is. Raises ClusterError."""
+        """Creates a pool and returns it; an existing one stays as it is. Raises ClusterError."""
         state = await self._ask_state(
             lambda number: CreatePool(number=number, name=name, pg_num=pg_num, application=application)
         )
@@ -248,15 +241,15 @@ class ClusterWatch:
         answer = await self._ask(order, self._limit_seconds)
         assert isinstance(answer, StateRead)
         self._identify(answer.state.fsid)
-        self.sightings = seen(self.sightings, answer.state, time.monotonic(), time.time())
+        self.observed = observe(self.observed, answer.state, time.monotonic(), time.time())
         return answer.state
 
     def _identify(self, fsid: str) -> None:
-        """Takes what the cluster says for its fsid, and logs if the conf file names another one."""
+        """Stores the fsid that the cluster reports, and logs it if the conf file names another one."""
         if self.fsid not in (None, fsid):
             log.warning("The cluster %s is %s, not %s as before or in its conf file.", self.name, fsid, self.fsid)
         self.fsid = fsid
-        self._has_told = True
+        self._has_reported = True
 
     async def _read_images(self) -> Images:
         answer = await self._ask(lambda number: Read(number, "images"), self._images_limit_seconds)
@@ -273,7 +266,7 @@ class ClusterWatch:
         return answer
 
     def _found(self, fsid: str | None) -> None:
-        if not self._has_told:
+        if not self._has_reported:
             self.fsid = fsid or self.fsid
 
 
@@ -293,12 +286,12 @@ class ClusterWatches:
             await watch.stop()
 
     def find(self, fsid: str) -> ClusterWatch | None:
-        """Of several sections of config.ini for one cluster, the first by which it answered the last time."""
+        """Returns a cluster; if several sections of config.ini name it, the first by which it answered last time."""
         found = [watch for watch in self.all if watch.fsid == fsid]
         return min(found, key=lambda watch: watch.state.error is not None, default=None)
 
     async def identified(self) -> list[ClusterWatch]:
-        """One for each cluster whose fsid is known. Those that have not said it have a moment for that, all at once."""
+        """Returns one watch for each cluster whose fsid is known; those that have not reported it get a moment."""
         unsure = [asyncio.create_task(watch.look()) for watch in self.all if not watch.is_identified]
         if unsure:
             _, late = await asyncio.wait(unsure, timeout=MOMENT_SECONDS)
@@ -308,7 +301,7 @@ class ClusterWatches:
         return [watch for fsid in fsids if (watch := self.find(fsid)) is not None]
 
     async def by_fsid(self, fsid: str) -> ClusterWatch:
-        """Raises NotFound, which names those that there are; ClusterError where one does not say which it is."""
+        """Returns a cluster. Raises NotFound, which names the known ones; ClusterError if one cannot be identified."""
         found = self.find(fsid)
         if found is not None and not found.is_identified:
             await found.look()
@@ -316,7 +309,7 @@ class ClusterWatches:
         return found or await self._identified(fsid)
 
     async def _identified(self, fsid: str) -> ClusterWatch:
-        """Asks those of which nobody knows yet which they are, all at once, until one of them is it."""
+        """Asks all clusters that are not identified yet, at the same time, until one of them is it."""
         failures: list[ClusterError] = []
 
         async def ask(watch: ClusterWatch) -> None:
@@ -334,14 +327,3 @@ class ClusterWatches:
             raise failures[0]
         known = ", ".join(watch.fsid for watch in self.all if watch.fsid) or "none"
         raise NotFound(f"There is no cluster {fsid[:60]}; known: {known}.")
-
-    async def find_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """As `PoolsOfServer.find_pool`."""
-        watch = await self.by_fsid(fsid)
-        return (await watch.state.get_from_now()).value.find(pool)
-
-    def last_read_pool(self, fsid: str, pool: str | int) -> Pool | None:
-        """As `PoolsOfServer.last_read_pool`."""
-        watch = self.find(fsid)
-        last = watch.state.last if watch else None
-        return last.value.find(pool) if last else None

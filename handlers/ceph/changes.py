@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from ceph.pool_changes.changes import MOST_CHANGES, Change, begin_of, changes
-from ceph.pool_changes.progress import Journey
+from ceph.pool_changes.changes import MOST_CHANGES, Change, changes, starting_pg_num
+from ceph.pool_changes.progress import Progress
 from ceph.state import Pool
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler, change_of, pool_number
 from handlers.ceph.views import PoolView
@@ -62,7 +62,7 @@ class ClusterChangesHandler(ClusterHandler):
         """Lists the pools that others change, or the autoscaler, and what the cluster itself reports."""
         watch = await self.watch(fsid)
         state = (await self.reading(watch.state)).value
-        going_on = changes(state, watch.sightings, lambda pool: self.pool_view(fsid, pool).task is not None)
+        going_on = changes(state, watch.observed, lambda pool: self.pool_view(fsid, pool).task is not None)
         self.send(ChangeListView([change_view(change) for change in going_on]))
 
 
@@ -84,13 +84,13 @@ class FollowHandler(ClusterHandler):
         key, wait = self.request_key(), self.preferred_wait()
         async with watch.deciding:
             _, pool = await watch.pool(pool_number(pool_id), fresh=True)
-            going_on = watch.sightings.journeys.get(pool.id)
-            created = await self.services.tasks.queue.known(key) or await self._follow(fsid, pool, going_on, key)
+            going_on = watch.observed.moving.get(pool.id)
+            created = await self.services.queue.known(key) or await self._follow(fsid, pool, going_on, key)
         await self.as_preferred(created.task, wait)
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
-    async def _follow(self, fsid: str, pool: Pool, going_on: Journey | None, key: RequestKey | None) -> Created:
-        """Raises Conflict if a task works on the pool already, or nothing changes it."""
+    async def _follow(self, fsid: str, pool: Pool, going_on: Progress | None, key: RequestKey | None) -> Created:
+        """Creates the task. Raises Conflict if a task works on the pool already, or nothing changes it."""
         pending = await self.pending(fsid, pool)
         if pending:
             raise Conflict(f"A task works on pool {pool.name} already: {pending[0]}.")
@@ -101,6 +101,6 @@ class FollowHandler(ClusterHandler):
                 f"Pool {pool.name} is to have {pool.pg_num_target} PGs, of which {pool.pgp_num_target} are placed by "
                 "themselves (pgp_num): no task follows that. Set the number of PGs to make both the same."
             )
-        course = going_on.course
-        wanted = change_of(fsid, pool, course.target, begin_of(course))
-        return await self.services.tasks.queue.submit(wanted, self.actor, key)
+        target = going_on.target
+        wanted = change_of(fsid, pool, target.pg_num, starting_pg_num(target))
+        return await self.services.queue.submit(wanted, self.actor, key)

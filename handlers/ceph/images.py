@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 from ceph.images.result_store import ImageResult, Place
+from ceph.job_names import MEASURE_IMAGES
 from ceph.reader.cached import Reading
 from ceph.state import Image, Images
 from handlers.ceph.cluster import STALE, TASK_LOCATION, ClusterHandler
@@ -15,19 +16,19 @@ from handlers.ceph.views import ImageListView, image_view, unreadable_view
 from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
-from handlers.http.query import text
+from handlers.http.query import QueryParameter
 from jobs.clock import iso_time
 from jobs.definition.params import Parameter, validate
 from jobs.definition.registry import Registry
 from jobs.definition.schemas import json_schema
+from jobs.definition.submission import Submission
 from jobs.live.views import TaskView
-from jobs.queue.drafts import Submission
 
 _FIGURES = ("write_ops", "read_ops", "write_bytes", "read_bytes", "write_latency_seconds", "read_latency_seconds")
 
 
 class Row(NamedTuple):
-    """An image, and what the newest task has found of it; nothing if it cannot be read."""
+    """An image, and what the newest task measured of it; nothing if it cannot be read."""
 
     image: Image
     result: ImageResult | None
@@ -57,7 +58,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
         "GET": Operation(
             answers={200: ImageListView},
             query={
-                "pool": text.about("images of this pool"),
+                "pool": QueryParameter(str, "images of this pool"),
                 **page_query([*_KEYS], "pool", "images"),
                 "stale": STALE,
             },
@@ -72,7 +73,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
 
     async def _page(self, fsid: str, reading: Reading[Images]) -> ImageListView:
         request, pool = self.page_request("pool"), self.value("pool")
-        newest = await self.services.tasks.images.newest(fsid)
+        newest = await self.services.images.newest(fsid)
         images = [image for image in reading.value.images if pool in (None, image.pool)]
         rows = [Row(image, None if image.error else newest.get(_place(image))) for image in images]
         rows = matching(rows, request.search, lambda row: _full_name(row.image))
@@ -112,12 +113,12 @@ class PerformanceHandler(ClusterHandler):
         """Gets RBD performance data, as a task."""
         watch = await self.watch(fsid)
         await watch.state.get()
-        given = validate(_performance_parameters(self.services.tasks.registry), self.json(), "RBD performance data")
-        submission = Submission(job="rbd_performance", params={**given, "fsid": fsid})
-        await self.create(lambda key: self.services.tasks.queue.submit(submission, self.actor, key, self.check_actor))
+        given = validate(_performance_parameters(self.services.registry), self.json(), "RBD performance data")
+        submission = Submission(job=MEASURE_IMAGES, params={**given, "fsid": fsid})
+        await self.create(lambda key: self.services.queue.submit(submission, self.actor, key, self.check_actor))
 
 
 def _performance_parameters(registry: Registry) -> list[Parameter]:
-    """Those of the job; which cluster it is, the address says."""
-    job = registry.find("rbd_performance")
+    """Returns the parameters of the job without the cluster, which the address names."""
+    job = registry.find(MEASURE_IMAGES)
     return [parameter for parameter in job.parameters if parameter.name != "fsid"] if job else []

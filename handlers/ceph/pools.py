@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from ceph.pool_changes.creations import NewPool
 from ceph.pool_changes.preflight import (
@@ -28,10 +28,10 @@ from handlers.creating import APPLIED, CREATING_HEADERS
 from handlers.http.api import API, ApiHandler
 from handlers.http.operation import Operation
 from handlers.http.paging import PagingHandler, matching, page_of, page_query, sorted_rows
-from handlers.http.query import truth
+from handlers.http.query import BOOLEAN, QueryParameter
 from jobs.clock import iso_time
-from jobs.definition.params import Parameter, validate
-from jobs.definition.schemas import json_schema
+from jobs.definition.params import validated
+from jobs.definition.schemas import schema_of_struct
 from jobs.errors import Conflict
 from jobs.model.task import Task
 from jobs.store import Created
@@ -41,9 +41,28 @@ _Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128, extra=
 _Application = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100, extra={"words": f"up to 100 {_WORDS}"})
 ]
-_NEW_POOL = (Parameter("name", _Name), Parameter("pg_num", PgNum), Parameter("application", _Application, "rbd"))
-_CHANGE = (Parameter("pg_num", PgNum),)
-_CONSIDERED = (Parameter("pg_num", int),)
+
+
+class PoolCreation(Struct, forbid_unknown_fields=True):
+    """The pool to create."""
+
+    name: _Name
+    pg_num: PgNum
+    application: _Application = "rbd"
+
+
+class PoolChange(Struct, forbid_unknown_fields=True):
+    """The number of PGs to set."""
+
+    pg_num: PgNum
+
+
+class ConsideredChange(Struct, forbid_unknown_fields=True):
+    """A number of PGs to check without setting it: any number, the answer says what is wrong with it."""
+
+    pg_num: int
+
+
 _POOL_KEYS = {name: attrgetter(name) for name in ("id", "name", "size", "application", "pg_num", "used_bytes")}
 
 
@@ -54,7 +73,7 @@ class ClustersHandler(ApiHandler):
 
     async def get(self) -> None:
         """Lists the clusters, and says of those that do not answer why."""
-        watches = self.services.tasks.clusters.all
+        watches = self.services.clusters.all
         await asyncio.gather(*(watch.look() for watch in watches))
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
 
@@ -69,7 +88,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         "POST": Operation(
             answers={200: PoolView, 201: PoolView},
             headers=CREATING_HEADERS,
-            body=lambda _: json_schema(_NEW_POOL),
+            body=lambda _: schema_of_struct(PoolCreation),
             example={"name": "rbd", "pg_num": 32},
             answer_headers={"Location": "the address of the pool", **TASK_LOCATION, **APPLIED},
             problems=(403, 409),
@@ -95,10 +114,11 @@ class PoolListHandler(PagingHandler, ClusterHandler):
     async def post(self, fsid: str) -> None:
         """Creates a replicated pool, which is there at once; a task follows its PGs until they are clean."""
         watch = await self.watch(fsid)
-        given: dict[str, Any] = validate(_NEW_POOL, self.json(), "a pool")
+        given = validated(PoolCreation, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
-        new, creations = NewPool(**given), self.services.tasks.creations
-        created = await self.services.tasks.queue.known(key)
+        new = NewPool(name=given.name, pg_num=given.pg_num, application=given.application)
+        creations = self.services.creations
+        created = await self.services.queue.known(key)
         if created is not None:
             pool = await self._pool_of(watch, created.task)
         else:
@@ -114,7 +134,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)), 201 if created.is_new else 200)
 
     async def _pool_of(self, watch: ClusterWatch, task: Task) -> Pool:
-        """The pool that a task follows since it was created. Raises Conflict if it is gone."""
+        """Returns the pool that a task has followed since its creation. Raises Conflict if it is gone."""
         params = json.loads(task.params)
         given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
         pool = (await watch.state.get()).value.find(given)
@@ -130,9 +150,9 @@ class PoolHandler(ClusterHandler):
         "GET": Operation(answers={200: PoolView}, query={"stale": STALE}),
         "PUT": Operation(
             answers={200: PoolView | Preflight},
-            query={"dry_run": truth.about("change nothing, tell what the change would mean")},
+            query={"dry_run": QueryParameter(BOOLEAN, "change nothing, tell what the change would mean")},
             headers={"Prefer": CREATING_HEADERS["Prefer"]},
-            body=lambda _: json_schema(_CHANGE),
+            body=lambda _: schema_of_struct(PoolChange),
             example={"pg_num": 64},
             answer_headers={"Taskqueue-Location": "the address of the task, where one was needed", **APPLIED},
             problems=(403, 409),
@@ -149,28 +169,29 @@ class PoolHandler(ClusterHandler):
         """Sets the number of PGs, as a task, or tells what that would mean."""
         watch = await self.watch(fsid)
         dry_run = self.value("dry_run", False)
-        given: dict[str, Any] = validate(_CONSIDERED if dry_run else _CHANGE, self.json(), "a change of a pool")
+        body: type[PoolChange | ConsideredChange] = ConsideredChange if dry_run else PoolChange
+        change = validated(body, self.json(), "a change of a pool")
         wait = self.preferred_wait()
         if dry_run:
             state, facts, pool = await watch.facts(pool_number(pool_id))
-            told = preflight(state, facts, pool, given["pg_num"], await self.pending(fsid, pool))
+            consequences = preflight(state, facts, pool, change.pg_num, await self.pending(fsid, pool))
             self.check_actor()
-            self.send(told)
+            self.send(consequences)
             return
         state, pool = await watch.pool(pool_number(pool_id), fresh=True)
         await watch.no_longer_creating(pool.name)
         async with watch.deciding:
-            created = await self._change(fsid, state, pool, given["pg_num"])
+            created = await self._change(fsid, state, pool, change.pg_num)
         if created is not None:
             await self.as_preferred(created.task, wait)
         self.send(self.pool_view(fsid, await self.as_last_read(watch, pool)))
 
     async def _change(self, fsid: str, state: ClusterState, pool: Pool, pg_num: int) -> Created | None:
-        """The task that changes the pool; None where none is needed. Raises Conflict."""
+        """Returns the task that changes the pool, None if none is needed. Raises Conflict."""
         pending = await self.pending(fsid, pool)
         refused = impossible_now(state, pool, pg_num, pending)
         if refused:
             raise Conflict(refused)
         if not needs_task(pool, pg_num, pending):
             return None
-        return await self.services.tasks.queue.submit(change_of(fsid, pool, pg_num), self.actor)
+        return await self.services.queue.submit(change_of(fsid, pool, pg_num), self.actor)

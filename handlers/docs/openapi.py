@@ -1,4 +1,4 @@
-"""This API as a document of OpenAPI 3.1, made of the routes, of what their handlers say, and of the jobs there are."""
+"""Describes this API in OpenAPI 3.1: from the routes, the operations of their handlers, and the registered jobs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from itertools import count
 from types import UnionType
 from typing import Any, ClassVar, cast, get_args
 
-import msgspec
-
 from handlers.http.api import API, LARGEST_BODY_BYTES, ApiHandler
 from handlers.http.operation import Operation, Schema
-from handlers.http.query import Query
+from handlers.http.query import QueryParameter
 from handlers.http.service import OLD_COOKIE
 from handlers.services import Services
 from handlers.views import ProblemView
+from jobs.definition.expected import ANY_OTHER_TYPE
 from jobs.definition.registry import Registry
+from jobs.definition.schemas import components_of
 
 DESCRIPTION = """\
 Background tasks you can watch. Every path works with and without a trailing slash, and HEAD wherever GET does. \
@@ -51,14 +51,16 @@ SECURITY_SCHEMES = {
     },
 }
 GROUP = re.compile(r"\((.*?)\)")
-SCHEMA_OF_GROUP: Mapping[str, Schema] = {r"\d+": {"type": "integer", "minimum": 1}}
+SCHEMA_OF_GROUP: Mapping[str, Schema] = {
+    r"\d+": {"type": "integer", "minimum": 1, "x-expected": "a whole number of at least 1"}
+}
 """What a group of a route takes; any other is text with a pattern."""
 
 Route = tuple[str, type[Any]]
 
 
 def describe(routes: Sequence[Route], registry: Registry, version: str, cookie: str = OLD_COOKIE) -> Schema:
-    """The document. `cookie` is the name of the session's."""
+    """Returns the document. `cookie` is the name of the session's cookie."""
     components = Components()
     paths = {f"/{_path(*route)}": _path_item(*route, registry, components) for route in routes}
     responses = {_name(status): _problem(status, components) for status in PROBLEMS}
@@ -95,21 +97,21 @@ class OpenApiHandler(ApiHandler):
 
 
 class Components:
-    """The schemas that others refer to. They come out of schemas that are documents of their own, with `$defs`."""
+    """The schemas that others refer to, collected from documents that have their own `$defs`."""
 
     def __init__(self) -> None:
         self.schemas: dict[str, Schema] = {}
 
     def of_type(self, type_: object) -> Schema:
-        """The schema of a type, or of each type in a union: they need not be told apart by a tag."""
+        """Returns the schema of a type, or of each type in a union, which needs no tags."""
         members = get_args(type_) if isinstance(type_, UnionType) else (type_,)
-        schemas, definitions = msgspec.json.schema_components(members)
+        schemas, definitions = components_of(members)
         one = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
         return self.move_in({"$defs": definitions, **one}, ending="View")
 
     def move_in(self, document: Schema, ending: str = "") -> Schema:
-        """The schema without its `$defs`, which are components now, named without that ending. Two that differ never
-        share a name: where they would, those of the later document are numbered."""
+        """Moves the `$defs` of a schema into the components and returns the rest. Their names lose `ending`. If two
+        that differ would share a name, those of the later document are numbered."""
         definitions = document.get("$defs", {})
         for number in count(1):
             names = {name: f"{name.removesuffix(ending)}{number if number > 1 else ''}" for name in definitions}
@@ -120,18 +122,26 @@ class Components:
         return cast(Schema, self._moved(_without(document, "$schema", "$defs"), names))
 
     def _moved(self, part: Any, names: Mapping[str, str]) -> Any:
-        """The same with its references among the components. What has a `$schema` is a document inside another."""
+        """Returns the schema with its references among the components. A part with a `$schema` is a document of its
+        own."""
         match part:
             case {"$schema": str()}:
                 return self.move_in(part)
             case dict():
-                return {key: self._moved(value, names) for key, value in part.items()}
+                return {
+                    key: self._moved(value, names) for key, value in part.items() if not _is_name(key, value, names)
+                }
             case list():
                 return [self._moved(value, names) for value in part]
             case str() if part.startswith("#/$defs/"):
                 return f"#/components/schemas/{names[part.removeprefix('#/$defs/')]}"
             case _:
                 return part
+
+
+def _is_name(key: str, value: object, names: Mapping[str, str]) -> bool:
+    """Returns whether this only says which class is expected: the reference says so too, by the name used here."""
+    return key == "x-expected" and any(f"{ANY_OTHER_TYPE} {name}" in str(value) for name in names)
 
 
 def _without(schema: Schema, *keys: str) -> Schema:
@@ -142,7 +152,8 @@ def _without(schema: Schema, *keys: str) -> Schema:
 
 
 def _path(route: str, handler: type) -> str:
-    """`taskqueue/(\\d+)` as `taskqueue/{task_id}`: its groups are what the handler's methods take, in their order."""
+    """Returns `taskqueue/{task_id}` for `taskqueue/(\\d+)`: groups are named as the arguments of the handler's
+    methods."""
     names = iter(_arguments(handler))
     return GROUP.sub(lambda _: f"{{{next(names)}}}", route)
 
@@ -162,14 +173,14 @@ def _path_item(route: str, handler: type[ApiHandler], registry: Registry, compon
 
 
 def _arguments(handler: type[ApiHandler]) -> list[str]:
-    """What each method of the handler takes from the address."""
+    """Returns the names of what each method of the handler takes from the address."""
     method = getattr(handler, next(iter(handler.operations), "get").lower())
     parameters = list(inspect.signature(method).parameters.values())[1:]
     return [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
 
 
 def _schema_of_group(group: str) -> Schema:
-    return SCHEMA_OF_GROUP.get(group, {"type": "string", "pattern": f"^(?:{group})$"})
+    return SCHEMA_OF_GROUP.get(group, {"type": "string", "pattern": f"^(?:{group})$", "x-expected": "text"})
 
 
 def _operation(name: str, handler: type[ApiHandler], method: str, registry: Registry, components: Components) -> Schema:
@@ -198,11 +209,11 @@ def _operation(name: str, handler: type[ApiHandler], method: str, registry: Regi
 
 
 def _summary(described: object) -> str:
-    """The first line of its docstring, which is a sentence."""
+    """Returns the first line of a docstring, which is a sentence, without its full stop."""
     return (inspect.getdoc(described) or "").partition("\n")[0].removesuffix(".")
 
 
-def _parameter(name: str, place: str, query: Query) -> Schema:
+def _parameter(name: str, place: str, query: QueryParameter) -> Schema:
     schema = dict(query.schema)
     return {
         "name": name,
@@ -214,8 +225,8 @@ def _parameter(name: str, place: str, query: Query) -> Schema:
 
 
 def _other_query(description: str) -> Schema:
-    """Parameters whose names are not known beforehand: `?fsid=…`."""
-    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    """Describes parameters whose names are not known beforehand: `?fsid=…`."""
+    schema = {"type": "object", "additionalProperties": {"type": "string", "x-expected": "text"}}
     return {
         "name": "values",
         "in": "query",
@@ -264,5 +275,5 @@ def _problem(status: int, components: Components) -> Schema:
 
 
 def _name(status: int) -> str:
-    """`NotFound`."""
+    """Returns `NotFound` for 404."""
     return HTTPStatus(status).phrase.title().replace(" ", "")

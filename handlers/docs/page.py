@@ -1,4 +1,4 @@
-"""The description of the API as a page for people: everything on it comes out of the OpenAPI document."""
+"""Shows the OpenAPI document as a page for people."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from handlers.services import Services
 Words = list[tuple[str, str]]
 """Text in pieces, each with the name of the schema that it stands for, or with none."""
 
+ARTICLE = re.compile(r"^an? ")
+"""Not shown: `list of text`, not `list of a text`."""
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation with its address, and how it is called from a shell."""
+    """An operation with its address and its example for a shell."""
 
     method: str
     path: str
@@ -48,7 +50,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Field:
-    """A property of an object; one within another is named with a dot: `params.times`."""
+    """A property of an object; one inside another is named with a dot: `params.times`."""
 
     name: str
     schema: Schema
@@ -56,7 +58,7 @@ class Field:
 
 
 class DocsHandler(HtmlHandler):
-    """The page. Whoever is not signed in is sent to where that can be done: it names the jobs, as `GET jobs` does."""
+    """The page, for users only: it names the jobs, as `GET jobs` does. Everybody else is redirected to the sign-in."""
 
     def initialize(self, services: Services, document: Callable[[], Schema]) -> None:  # type: ignore[override]
         super().initialize(services)
@@ -87,7 +89,7 @@ class DocsHandler(HtmlHandler):
 
 
 def groups(document: Schema, origin: str) -> list[Group]:
-    """The operations by their tags, as they stand in the document. `origin` is where the server is to be reached."""
+    """Returns the operations by their tags, in the order of the document. `origin` is the address of the server."""
     calls = [
         (item[method]["tags"][0], _call(document, method, path, origin))
         for path, item in document["paths"].items()
@@ -120,7 +122,7 @@ def _call(document: Schema, method: str, path: str, origin: str) -> Call:
 
 
 def _is_open(operation: Schema) -> bool:
-    """Whether it needs no sign-in."""
+    """Returns whether it works without a sign-in."""
     return operation.get("security") == []
 
 
@@ -139,7 +141,7 @@ def _resolved(document: Schema, part: Schema) -> Any:
 
 
 def _example(method: str, url: str, item: Schema, operation: Schema) -> str:
-    """Lines for a shell; for a WebSocket, for the console of a browser."""
+    """Returns lines for a shell; for a WebSocket, for the console of a browser."""
     parameters = [*item.get("parameters", []), *operation["parameters"]]
     required = [one for one in parameters if one["required"]]
     for one in required:
@@ -170,7 +172,7 @@ def _options(method: str, operation: Schema) -> Iterator[str]:
 
 
 def words(schema: Schema) -> Words:
-    """What a value has to be: `whole number from 1 to 500`."""
+    """Returns what a value has to be: `whole number from 1 to 500`."""
     match schema:
         case {"$ref": str(reference)}:
             name = reference.rpartition("/")[2]
@@ -183,49 +185,23 @@ def words(schema: Schema) -> Words:
             return [(json.dumps(value), "")]
         case {"enum": [value]}:
             return [(json.dumps(value), "")]
-        case {"enum": values}:
-            return [(f"one of {', '.join(json.dumps(value) for value in values)}", "")]
         case {"type": "array", "items": items}:
             return [("list of ", ""), *words(items)]
         case {"type": "object", "additionalProperties": dict(values)} if values:
             return [("object of ", ""), *words(values)]
-        case {"format": "date-time"}:
-            return [("time", "")]
-        case {"type": "null"}:
-            return [("null", "")]
-        case {"type": str(kind)}:
-            return [(f"{KINDS.get(kind, kind)}{_bounds(schema)}", "")]
+        case {"x-expected": str(expected)}:
+            return [(ARTICLE.sub("", expected), "")]
         case _:
             return [("anything", "")]
 
 
-KINDS = {"integer": "whole number", "string": "text", "boolean": "true or false"}
-
-
-def _bounds(schema: Schema) -> str:
-    unit = " characters" if schema["type"] == "string" else ""
-    least = schema.get("minimum", schema.get("minLength"))
-    most = schema.get("maximum", schema.get("maxLength"))
-    if most == 2**53:  # what any number of JSON may be
-        most = None
-    match least, most:
-        case None, None:
-            return ""
-        case _, None:
-            return f" from {least}{unit}"
-        case None, _:
-            return f" to {most}{unit}"
-        case _:
-            return f" from {least} to {most}{unit}"
-
-
 def variants(schema: Schema) -> list[Schema]:
-    """The objects, with their properties, that a value may be; none where it is no such object or has a name."""
+    """Returns the objects, with their properties, that a value can be; none if it is no object or has a name."""
     return [one for one in schema.get("anyOf", [schema]) if one.get("properties")]
 
 
 def fields(schema: Schema) -> list[Field]:
-    """The properties of an object, and those of the objects in it."""
+    """Returns the properties of an object, and those of the objects inside it."""
     required = schema.get("required", [])
     found = []
     for name, part in schema["properties"].items():

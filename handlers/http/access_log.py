@@ -1,4 +1,4 @@
-"""What is noted of every answer that leaves: a line for the log, and numbers by method, route and status."""
+"""Logs and counts every answer, by method, route and status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ROUTE = "none"
 
 
 class HttpTally:
-    """Answers since the start. Routes are templates and methods are known ones, so that their number is bounded."""
+    """Counts answers since the start. Routes are templates and methods are known ones, which bounds their number."""
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, str, int]] = Counter()
@@ -30,7 +30,7 @@ class HttpTally:
 
 
 class AccessLog:
-    """Called by Tornado with each handler that has answered; `routes` are the templates of their addresses."""
+    """Logs and counts an answer; Tornado calls it with the handler. `routes` has the templates of their addresses."""
 
     def __init__(self, tally: HttpTally, routes: Mapping[type, str]) -> None:
         self._tally = tally
@@ -47,7 +47,7 @@ class AccessLog:
 
 
 def _log(handler: RequestHandler, seconds: float) -> None:
-    """Without the query: people put secrets there, whatever one tells them."""
+    """Logs an answer without its query, in which people put secrets."""
     identity = getattr(handler, "identity", None)
     log.debug(
         "%s %s %d in %.1f ms by %s",

@@ -1,4 +1,4 @@
-"""What all calls of the API share: JSON in, parameters, who may do it, and how long it may wait."""
+"""The base of all calls of the API: JSON in, checked parameters, roles, and bounded waiting."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, ClassVar, TypeVar
 
 from tornado.web import HTTPError
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from concurrency.turns import asked_by
 from handlers.http.base import LARGEST_IGNORED_BODY_BYTES
 from handlers.http.limits import LimitReached, Places
 from handlers.http.operation import Operation
 from handlers.http.problems import Refusal, json_or_invalid
-from handlers.http.query import Query, read_query
+from handlers.http.query import QueryParameter, read_query
 from handlers.http.service import READS, ServiceHandler
 from handlers.services import Services
 from jobs.errors import InvalidInput
@@ -30,13 +30,13 @@ Result = TypeVar("Result")
 
 
 class ApiHandler(ServiceHandler):
-    """A call of the API. Its body is kept as it comes, as far as the call expects one and there is room for it."""
+    """A call of the API. Stores its body as it arrives, if the call expects one and there is room for it."""
 
     operations: ClassVar[Mapping[str, Operation]] = {}
     """By method, what it takes and answers; HEAD is as GET."""
 
     def __init_subclass__(cls) -> None:
-        """Each method looks at the sign-in again when it begins: the body may have taken its time."""
+        """Makes each method check the sign-in again when it begins: the body may have taken its time."""
         super().__init_subclass__()
         for name in ("get", "post", "put", "delete"):
             if name in cls.__dict__:
@@ -45,11 +45,11 @@ class ApiHandler(ServiceHandler):
     def initialize(self, services: Services) -> None:
         super().initialize(services)
         self.identity: Identity | None = None
-        """Who has asked; None where nobody needs to be signed in."""
+        """The user who asks; None if the call needs no sign-in."""
         self._body = bytearray()
         self.values: dict[str, list[object]] = {}
         self._waits_as: str | None = None
-        """Who has a place among the calls that wait for this one."""
+        """The user who has a place among the waiting calls for this one."""
 
     async def prepare(self) -> None:
         self.services.connections.request_began(self)
@@ -102,12 +102,12 @@ class ApiHandler(ServiceHandler):
         self._body += chunk
 
     def forget_body(self) -> None:
-        """For calls that go on for long after they have read it."""
+        """Frees the body; for calls that take long after they have read it."""
         self._body = bytearray()
         self.services.limits.bodies.leave(self)
 
     def give_up_body(self) -> None:
-        """There is no room for it."""
+        """Refuses the request: there is no room for its body."""
         self.services.limits.refused.add("bodies")
         if not self._finished:
             sentence = "Too many request bodies are on their way at the moment; try again shortly."
@@ -123,30 +123,30 @@ class ApiHandler(ServiceHandler):
         super().write_error(status_code, **kwargs)
 
     def json(self) -> object:
-        """The body; an empty object where there is none. Raises InvalidInput."""
+        """Returns the body; an empty object if there is none. Raises InvalidInput."""
         return json_or_invalid(bytes(self._body)) if self._body else {}
 
     def body(self) -> bytes:
         return bytes(self._body)
 
     def value(self, name: str, default: Any = None) -> Any:
-        """The last value of a parameter."""
+        """Returns the last value of a parameter."""
         return self.values[name][-1] if name in self.values else default
 
-    def request_header(self, name: str, by: Query) -> object:
-        """A header of the request, None where it is not there. Raises InvalidInput."""
+    def request_header(self, name: str, by: QueryParameter) -> object:
+        """Returns a header of the request, None if it is missing. Raises InvalidInput."""
         given = self.request.headers.get(name)
         return None if given is None else self.header_value(name, given, by)
 
-    def header_value(self, name: str, given: str, by: Query) -> Any:
-        """What a header says. Raises InvalidInput."""
+    def header_value(self, name: str, given: str, by: QueryParameter) -> Any:
+        """Returns the value that a header means. Raises InvalidInput."""
         try:
             return by.read(given)
         except ValueError as error:
             raise InvalidInput(errors={name: [str(error)]}) from error
 
     def operation(self) -> Operation:
-        """What is asked for; a method that nothing is known of needs no sign-in to be refused."""
+        """Returns what is asked for. Raises 405 for an unknown method, which needs no sign-in."""
         method = "GET" if self.request.method == "HEAD" else self.request.method
         try:
             return self.operations[method or ""]
@@ -155,29 +155,29 @@ class ApiHandler(ServiceHandler):
 
     @property
     def actor(self) -> str:
-        """The name of who asks, for what is done next in that name. Raises a Refusal (401) if the sign-in has ended."""
+        """The name of the user who asks, for what is done next. Raises a Refusal (401) if the sign-in has ended."""
         return self.check_sign_in(self.identity).name
 
     def check_actor(self) -> None:
-        """The same, for what is done some time later."""
+        """Raises a Refusal (401) if the sign-in has ended; for what is done some time later."""
         self.check_sign_in(self.identity)
 
     async def while_signed_in(self, waiting: Awaitable[Result]) -> Result:
-        """Waits, but not longer than the sign-in lasts. Raises a Refusal (401) when that ends."""
+        """Waits, but no longer than the sign-in lasts. Raises a Refusal (401) when that ends."""
         identity, loop = self.check_sign_in(self.identity), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as limit:
-                lasting = self.services.sign_ins.add(identity, lambda: limit.reschedule(loop.time()))
+                bound = self.services.expiry.add(identity, lambda: limit.reschedule(loop.time()))
                 try:
                     return await waiting
                 finally:
-                    self.services.sign_ins.remove(lasting)
+                    self.services.expiry.remove(bound)
         except TimeoutError:
             self.check_sign_in(identity)
             raise
 
     def _send_packed(self, body: bytes, status: int) -> None:
-        """What was read is told to nobody whose sign-in has ended meanwhile."""
+        """Sends what was read, unless the sign-in has ended meanwhile."""
         if self.identity is not None and self.request.method in READS:
             self.check_sign_in(self.identity)
         super()._send_packed(body, status)
@@ -189,7 +189,7 @@ class ApiHandler(ServiceHandler):
             raise Refusal(403, f"{identity.name} may look but not change anything: that needs the role admin.")
 
     def _require_json(self, takes_form: bool) -> None:
-        """A form could come from any page of the web with the user's cookie; JSON cannot."""
+        """Refuses other types of bodies: any page of the web can send a form with the user's cookie, but no JSON."""
         headers = self.request.headers
         has_body = headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers
         kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -219,7 +219,7 @@ def _while_signed_in(method: Callable[..., Awaitable[None]]) -> Callable[..., Aw
 
 
 def most_body_bytes(operation: Operation) -> int:
-    """Little, unless the call expects a body; a sign-in comes from anybody, and is short."""
+    """Returns how large a body may be: small if the call expects none, or comes from anybody, as a sign-in."""
     if operation.takes_form:
         return LARGEST_SIGN_IN_BYTES
     return LARGEST_IGNORED_BODY_BYTES if operation.body is None else LARGEST_BODY_BYTES

@@ -1,4 +1,4 @@
-"""What every answer has in common: its id, also in the log, and errors as problems."""
+"""The base of every answer: a request id, also in the log, and errors as problems."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LONGEST_LOGGED_PATH = 200
 
 @stream_request_body
 class IdentifiedHandler(RequestHandler):
-    """What every answer has in common: its id, also in all that is logged meanwhile, and errors as problems.
+    """Gives every answer an id, which all log lines of the request have too, and sends errors as problems.
 
-    A body is thrown away as it comes, unless an heir of this class has a use for it.
+    A body is thrown away as it arrives, unless a subclass uses it.
     """
 
     most_body_bytes = LARGEST_IGNORED_BODY_BYTES
@@ -47,14 +47,14 @@ class IdentifiedHandler(RequestHandler):
         self.refuse_large_body()
 
     def _origin_matches_host(self, origin: str) -> bool:
-        """Tornado takes every Origin for an address that can be read."""
+        """Returns False for an Origin that cannot be parsed; Tornado would raise."""
         try:
             return super()._origin_matches_host(origin)
         except ValueError:
             return False
 
     def refuse_large_body(self) -> None:
-        """Raises Refusal for one that says that it is too large; one that does not say so is refused as it comes."""
+        """Raises Refusal if the declared length is too large. A body without one is refused as it arrives."""
         length = self.request.headers.get("Content-Length", "0")
         if int(length) > self.most_body_bytes:
             raise _too_large(self.most_body_bytes)
@@ -81,7 +81,7 @@ class IdentifiedHandler(RequestHandler):
         self.finish(encode(problem(error, status, **members)))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Only what nobody expected is worth a traceback."""
+        """Logs a traceback only for unexpected errors."""
         if status_of(value) >= 500 and not isinstance(value, HTTPError) and status_of(value) != 503:
             path = self.request.path[:LONGEST_LOGGED_PATH]
             log.error("%s %s", self.request.method, path, exc_info=(typ, value, tb))

@@ -1,4 +1,4 @@
-"""Text in fewer bytes, where the client takes it so."""
+"""Compresses answers for clients that accept gzip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 
 
 def takes_gzip(request: HTTPServerRequest) -> bool:
-    """Whether `Accept-Encoding` names gzip, and not to refuse it."""
+    """Returns whether `Accept-Encoding` accepts gzip."""
     for coding in request.headers.get("Accept-Encoding", "").split(","):
         name, _, weight = coding.partition(";")
         if name.strip().lower() == "gzip":
@@ -20,6 +20,6 @@ def takes_gzip(request: HTTPServerRequest) -> bool:
 
 
 def compressed(content: bytes, *, quickly: bool = False) -> bytes:
-    """The content by gzip: always the same bytes for the same content, so that they have an ETag. `quickly` is for what
-    is made anew each time."""
+    """Compresses with gzip. The same content always gives the same bytes, and so the same ETag. `quickly` is for
+    answers that are made anew each time."""
     return gzip.compress(content, 1 if quickly else 9, mtime=0)

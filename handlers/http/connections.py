@@ -1,4 +1,4 @@
-"""What is open: WebSockets, and requests, so that a stop answers them."""
+"""Tracks open WebSockets and requests, so that a stop can wait for the answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class Connections:
-    """All open WebSockets, and the requests that are being answered."""
+    """The open WebSockets, and the requests that are being answered."""
 
     def __init__(self) -> None:
         self._open: set[object] = set()
@@ -25,7 +25,7 @@ class Connections:
             self._quiet.set()
 
     async def all_answered(self, seconds: float) -> None:
-        """Waits for the answers to the requests that are here, but not for ever."""
+        """Waits until all present requests are answered, at most so many seconds."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), seconds)
 
@@ -37,5 +37,5 @@ class Connections:
 
     @property
     def socket_count(self) -> int:
-        """How many WebSockets are open."""
+        """The number of open WebSockets."""
         return len(self._open)

@@ -1,4 +1,4 @@
-"""Which connections may stay open: places, deadlines, and who is closed first if others need the room."""
+"""Decides which connections may stay open: places, deadlines, and who is closed first if others need the room."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ UNREAD_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Times:
-    """How long a client may take, in seconds: for a header, to begin the next one, for the next byte of a body, to take
-    the next byte of an answer, and to end a connection that ends. `look` is how often unread answers are looked at."""
+    """How long a client may take, in seconds: to send a header, to begin the next one, to send the next byte of a body,
+    to read the next byte of an answer, and to end a closing connection. `look` is how often unread answers are
+    checked."""
 
     header: float = 10
     idle: float = 300
@@ -51,7 +52,7 @@ class OpenConnection(Protocol):
 
 
 class Deadlines:
-    """Connections that wait for the same, longest first; who waits for too long is handed to `on_late`."""
+    """Connections that wait for the same event, longest first; those that wait too long are handed to `on_late`."""
 
     def __init__(self, seconds: float, on_late: Callable[[OpenConnection], None]) -> None:
         self._seconds = seconds
@@ -60,18 +61,18 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, connection: OpenConnection) -> None:
-        """It waits from now on, also if it has waited before."""
+        """Starts the deadline of a connection, or starts it again."""
         self._since[connection] = time.monotonic()
         self._since.move_to_end(connection)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
 
     def end(self, connection: OpenConnection) -> None:
-        """It waits no longer."""
+        """Ends the deadline of a connection."""
         self._since.pop(connection, None)
 
     def longest(self) -> tuple[float, OpenConnection] | None:
-        """Who has waited longest, and since when."""
+        """Returns the connection that has waited longest, and since when."""
         return next(((since, connection) for connection, since in self._since.items()), None)
 
     def all(self) -> list[OpenConnection]:
@@ -92,8 +93,8 @@ class Deadlines:
 class Gate:
     """Lets connections in as long as there is a place, and closes those that take too long.
 
-    A connection waits for a header, for the next byte of a body, or for its client to take the next byte of an answer;
-    while a request is being answered, and as a WebSocket, it waits for nothing.
+    A connection has a deadline while a header, the next byte of a body, or its client's reading of an answer is due. It
+    has none while a request is being answered, and as a WebSocket.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Gate:
         self._answer_seconds = times.answer
         self.overflow = overflow or Overflow()
         self._relief: asyncio.TimerHandle | None = None
-        limits.answers.on_wait = self._relieve_soon
+        limits.answers.when_waiting(self._relieve_soon)
         self.memory = Memory()
 
     def _relieve_soon(self) -> None:
@@ -122,7 +123,7 @@ class Gate:
             self._relief = asyncio.get_running_loop().call_later(RELIEF_SECONDS, self._relieve)
 
     def _relieve(self) -> None:
-        """While somebody waits for its turn: the answer that its client has not read for longest goes to the disk."""
+        """Moves the longest unread answer to the disk, as long as others wait for memory."""
         self._relief = None
         if not self.limits.answers.waiting_count:
             return
@@ -133,12 +134,12 @@ class Gate:
         self._relieve_soon()
 
     def make_place(self) -> bool:
-        """Whether one more may come in. The connection that has waited longest for its header is closed for it; if
-        none waits for one, that which has waited longest for the rest of a body, or for its client to read."""
+        """Returns whether one more may come in. Makes room by closing the connection that has waited longest for its
+        header; if there is none, the one that has waited longest for a body or for its client to read."""
         return len(self.open) < self.most or self.give_up_one()
 
     def give_up_one(self) -> bool:
-        """Closes a connection in favour of another one; whether there was one to be closed."""
+        """Closes a connection in favour of another one; returns whether there was one to close."""
         connection = self._longest(self.headers, self.idle, self.lingering) or self._longest(self.bodies, self.unread)
         if connection is None:
             return False
@@ -147,13 +148,13 @@ class Gate:
         return True
 
     def close_waiting(self) -> None:
-        """Closes all that have sent no whole request: the server stops."""
+        """Closes all connections without a complete request: the server stops."""
         for waits in (self.headers, self.idle, self.bodies, self.lingering):
             for connection in waits.all():
                 connection.close()
 
     def leave(self, connection: OpenConnection) -> None:
-        """It is closed."""
+        """Removes a closed connection."""
         self.open.discard(connection)
         self.unread.end(connection)
         self.memory.work_is_done()
@@ -166,7 +167,7 @@ class Gate:
         return close
 
     def _look_at_body(self, connection: OpenConnection) -> None:
-        """Before it is read, a body may have to wait for us: for a password to be checked."""
+        """Closes the connection, unless the server is what it waits for, for example to check a password."""
         if connection.reading():
             self._close_quiet_body(connection)
         else:

@@ -42,7 +42,7 @@ END_OF_HEADER = rb"\r?\n\r?\n"
 
 
 def body_length(headers: HTTPHeaders) -> int | None:
-    """How long the body is; None if only its end will tell. Raises HTTPInputError for what RFC 9112 does not allow."""
+    """Returns the length of the body, None if only its end will tell. Raises HTTPInputError if RFC 9112 forbids it."""
     if "Transfer-Encoding" in headers:
         if "Content-Length" in headers:
             raise HTTPInputError("Content-Length and Transfer-Encoding together are not allowed.")
@@ -66,7 +66,7 @@ def body_length(headers: HTTPHeaders) -> int | None:
 
 
 class HeaderRefused(HTTPInputError):
-    """A header that is not even taken apart: each line takes far more memory than its bytes, as does each copy."""
+    """A header that is not even parsed: each line, and each copy, takes far more memory than its bytes."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -74,7 +74,7 @@ class HeaderRefused(HTTPInputError):
 
 
 class Connection(HTTP1Connection):
-    """One request and its answer. What is left of a body that nobody wants is read and thrown away, within bounds."""
+    """One request and its answer. The rest of an unwanted body is read and thrown away, within bounds."""
 
     stream: Stream
 
@@ -93,7 +93,7 @@ class Connection(HTTP1Connection):
         is_delegate_told = True
         try:
             start_line, headers = self._understand(
-                # Held by no name: this function goes on for as long as the request does.
+                # Not held by a name: this function runs as long as the request does.
                 await self.stream.read_until_regex(END_OF_HEADER, max_bytes=self.params.max_header_size)
             )
             self.stream.await_body(self._length)
@@ -165,8 +165,8 @@ class Connection(HTTP1Connection):
     def write_headers(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
     ) -> asyncio.Future[None]:
-        """Says whether the connection closes afterwards: only if the rest of the body is too long to be thrown away, if
-        nobody knows how long it is, or if the client waits to be told to send it."""
+        """Announces whether the connection closes after the answer: only if the rest of the body is too long to be
+        thrown away, its length is unknown, or the client waits for permission to send it."""
         self._headers_sent = True
         asked = headers.get("Connection", "").lower() == "close"
         self._closes = self._disconnect_on_finish or asked or not (self._read_finished or self._can_stay_open())
@@ -186,15 +186,16 @@ class Connection(HTTP1Connection):
         super()._finish_request(future)
 
     def _linger(self) -> None:
-        """Closed at once, with a body still coming, the kernel would take the answer back."""
+        """Delays the close: closed at once, with a body still arriving, the kernel would discard the answer."""
         self._is_lingering = True
         self.stream.linger()
         if not self._finish_future.done():
             self._finish_future.set_result(None)
 
     async def _refuse(self, error: HTTPInputError) -> None:
-        """Answers what is no HTTP, if nothing has been answered yet."""
-        status, reason, sentence = 400, "malformed", _sentence(error)
+        """Answers a malformed request, if nothing has been answered yet."""
+        sentence = f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
+        status, reason = 400, "malformed"
         if isinstance(error, HeaderRefused):
             status, reason, sentence = error.status, "header_bytes", str(error)
         self._gate.limits.refused.add(reason)
@@ -218,13 +219,8 @@ class Connection(HTTP1Connection):
         return super().detach()
 
 
-def _sentence(error: HTTPInputError) -> str:
-    """What is wrong, in tornado's words."""
-    return f"The request cannot be understood: {str(error)[:LONGEST_REASON_CHARACTERS]}"
-
-
 async def _logging(call: Callable[..., Awaitable[None] | None], *args: Any) -> None:
-    """Calls the delegate; what goes wrong there is a defect of ours, of which the log tells, and closes."""
+    """Calls the delegate. An unexpected exception is a defect of ours: logs it and closes the connection."""
     try:
         result = call(*args)
         if result is not None:
@@ -237,7 +233,7 @@ async def _logging(call: Callable[..., Awaitable[None] | None], *args: Any) -> N
 
 
 class ServerConnection(HTTP1ServerConnection):
-    """A connection: one request after the other."""
+    """A connection, which answers one request after the other."""
 
     stream: Stream
 

@@ -1,4 +1,4 @@
-"""What clients may cost: the one place that every way in passes. What is over a limit is refused and counted."""
+"""Bounds what clients may cost, whichever way they come in. What exceeds a limit is refused and counted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from concurrency.turns import Turns
-from config import Limits
+from handlers.settings import LimitSettings
 
 
 class RefusedTally:
-    """Counts what was refused since the start, by reason; reasons are fixed words, so their number is bounded."""
+    """Counts refusals since the start, by reason; reasons are fixed words, which bounds their number."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -26,8 +26,8 @@ class RefusedTally:
 
 
 class LimitReached(Exception):
-    """Raised when no place is free; its text says which limit, in a sentence for the client. `status` is 429 if it is
-    the user who has too many, 503 if all together have."""
+    """Raised if no place is free; its text names the limit, in a sentence for the client. `status` is 429 if this user
+    has too many, 503 if all users together have."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,7 @@ class Places:
     """A bounded number of places, in all and for each user: open WebSockets, waiting calls."""
 
     def __init__(self, what: str, most: int, most_a_user: int, reason: str, refused: RefusedTally) -> None:
-        """`what` names those who take places, in the plural; `reason` is what a refusal is counted as."""
+        """`what` names what takes places, in the plural; `reason` is what a refusal is counted as."""
         self._what = what
         self._most = most
         self._most_a_user = most_a_user
@@ -49,7 +49,7 @@ class Places:
 
     @property
     def taken(self) -> int:
-        """How many places are taken."""
+        """The number of places taken."""
         return self._count
 
     def take(self, user: str) -> None:
@@ -87,7 +87,7 @@ QUIET_SECONDS = 1.0
 
 
 class Line:
-    """Those who wait for bytes: users take turns, each in the order of its calls."""
+    """Calls that wait for memory: users take turns, each in the order of its calls."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
@@ -96,13 +96,13 @@ class Line:
         return sum(map(len, self._waiting.values()))
 
     def join(self, size: int, user: str) -> asyncio.Future[None]:
-        """The future is done when so many bytes have been given."""
+        """Returns a future that is done when so many bytes have been granted."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, deque()).append((size, future))
         return future
 
     def let_in(self, take: Callable[[int], bool]) -> None:
-        """Lets in one after the other as long as `take` does; who is next waits, and so do those behind."""
+        """Grants one after the other as long as `take` does; if the next has to wait, so do all behind it."""
         while self._waiting:
             user, line = next(iter(self._waiting.items()))
             size, future = line[0]
@@ -119,11 +119,10 @@ class Line:
 class UnreadAnswers:
     """Bounds the memory of all answers and frames that clients have not read yet, in sum.
 
-    Who is about to send something large calls `reserve` before it is made, waits for its turn with nothing in memory,
-    and calls `release` when the last byte has left. A frame that is shared by many sockets is reserved once, and
-    released after the last of them. What is small is never kept waiting by what is large: a quarter is left to it.
-    HTTP answers are counted by their connection while they leave (`http_server.py`), so a handler uses
-    `ApiHandler.answer`, which does all of it.
+    Before something large is made, `reserve` waits for its turn, with nothing in memory; `release` is called when the
+    last byte has left. A frame that many sockets share is reserved once, and released after the last of them. A quarter
+    is reserved for small answers, so that large ones never hold them up. HTTP answers are counted by their connection
+    while they leave (`stream.py`), so a handler uses `ApiHandler.answer`, which does all of it.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -131,30 +130,33 @@ class UnreadAnswers:
         self._most_of_large = most_bytes * 3 // 4
         self._held = 0
         self._small, self._large = Line(), Line()
-        self.on_wait: Callable[[], None] = lambda: None
-        """Called when somebody begins to wait."""
+        self._on_wait: Callable[[], None] = lambda: None
+
+    def when_waiting(self, call: Callable[[], None]) -> None:
+        """Sets what is called whenever an answer begins to wait: the gate then makes room for it."""
+        self._on_wait = call
 
     @property
     def held_bytes(self) -> int:
-        """What is reserved and not released yet."""
+        """The bytes that are reserved and not released yet."""
         return self._held
 
     @property
     def waiting_count(self) -> int:
-        """How many wait for their turn."""
+        """The number of answers that wait for their turn."""
         return len(self._small) + len(self._large)
 
     def has_room(self, size: int) -> bool:
-        """Whether so many bytes need not wait."""
+        """Returns whether so many bytes need not wait."""
         return not self._line(size) and self._fits(size)
 
     async def reserve(self, size: int, user: str) -> None:
-        """Counts so many bytes, when it is the user's turn."""
+        """Waits for the user's turn, and counts so many bytes."""
         if self.has_room(size):
             self._held += size
             return
         future = self._line(size).join(size, user)
-        self.on_wait()
+        self._on_wait()
         try:
             await future
         except asyncio.CancelledError:
@@ -166,14 +168,14 @@ class UnreadAnswers:
         self._held += size
 
     def change(self, by: int) -> None:
-        """Adds, or releases what is less than nothing."""
+        """Adds bytes, or releases a negative number of them."""
         if by > 0:
             self.add(by)
         else:
             self.release(-by)
 
     def release(self, size: int) -> None:
-        """Gives bytes back that were reserved or added."""
+        """Returns bytes that were reserved or added."""
         self._held -= size
         if self._small or self._large:
             self._small.let_in(self._take)
@@ -192,7 +194,7 @@ class UnreadAnswers:
         return self._small if size <= SMALL_ANSWER_BYTES else self._large
 
     def _fits(self, size: int) -> bool:
-        """What is larger than all there is needs half of it to be free."""
+        """Returns whether so many bytes fit. An answer larger than the whole limit needs half of it to be free."""
         if size <= SMALL_ANSWER_BYTES:
             return self._held + size <= self._most
         return self._held + min(size, self._most // 2) <= self._most_of_large
@@ -204,17 +206,17 @@ class UnreadAnswers:
 
 
 class BodyHolder(Protocol):
-    """Who keeps a body that is not complete yet."""
+    """The owner of a body that is not complete yet."""
 
     def give_up_body(self) -> None:
         """Refuses the request in favour of others."""
 
 
 class UnfinishedBodies:
-    """Bounds the memory of all request bodies that are not complete yet, or not dealt with, in sum.
+    """Bounds the memory of all request bodies that are incomplete or still in use, in sum.
 
-    The first 4 KiB of each are free: who sends little is let in however full it is, and the number of connections
-    bounds that. If there is no room, the body that has been quiet for longest is given up.
+    The first 4 KiB of each are free: small requests always get in, and the number of connections bounds them. If there
+    is no room, the body that has been quiet for longest is given up.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -224,11 +226,11 @@ class UnfinishedBodies:
 
     @property
     def held_bytes(self) -> int:
-        """What is counted at the moment."""
+        """The bytes that are counted at the moment."""
         return self._held
 
     def take(self, holder: BodyHolder, size: int) -> bool:
-        """Counts a body that has grown to `size`; whether there was room."""
+        """Counts a body that has grown to `size`; returns whether there was room."""
         before, now = self._bodies.get(holder, (0, 0))[0], time.monotonic()
         counted = max(0, size - FREE_BODY_BYTES)
         if not counted:
@@ -241,12 +243,13 @@ class UnfinishedBodies:
         return True
 
     def leave(self, holder: BodyHolder) -> None:
-        """Its body is needed no longer."""
+        """Ends the counting of a body that is no longer needed."""
         self._held -= self._bodies.pop(holder, (0, 0))[0]
 
     def add_unread(self, size: int) -> bool:
-        """Counts bytes that no holder has yet; whether they are within bounds. Those are a quarter wider for them, so
-        that a body that comes together with its header gets an answer where there is no room for it."""
+        """Counts bytes that belong to no body yet; returns whether they are within bounds. The bounds are a quarter
+        wider for them, so that a body that arrives together with its header still gets an answer if there is no room
+        for it."""
         self._held += size
         return size <= 0 or self._held <= self._most * 5 // 4
 
@@ -261,7 +264,7 @@ class UnfinishedBodies:
 
 @dataclass(frozen=True)
 class ClientLimits:
-    """What all ways in pass. `connections` is how many may be open."""
+    """All limits on clients. `connections` is how many may be open."""
 
     connections: int
     refused: RefusedTally
@@ -274,9 +277,9 @@ class ClientLimits:
     waits for its reads holds up no other."""
 
     @classmethod
-    def of(cls, limits: Limits, descriptors: int = 65_536, processes: int = 0) -> ClientLimits:
-        """By the section of config.ini, as far as the descriptors allow. A tenth of the connections is left to requests
-        that are soon over."""
+    def of(cls, limits: LimitSettings, descriptors: int = 65_536, processes: int = 0) -> ClientLimits:
+        """Returns the limits of config.ini, as far as the descriptors allow. Reserves a tenth of the connections for
+        requests that end soon."""
         refused = RefusedTally()
         connections = most_connections(limits, descriptors, processes)
         lasting = connections * 9 // 10
@@ -291,7 +294,7 @@ class ClientLimits:
         )
 
 
-def most_connections(limits: Limits, descriptors: int, processes: int) -> int:
-    """How many connections may be open: as config.ini says, as far as the descriptors allow."""
+def most_connections(limits: LimitSettings, descriptors: int, processes: int) -> int:
+    """Returns how many connections may be open: as config.ini says, if there are descriptors for them."""
     allowed = max(8, descriptors - RESERVED_DESCRIPTORS - DESCRIPTORS_A_PROCESS * processes)
     return min(limits.connections or MOST_CONNECTIONS, allowed)

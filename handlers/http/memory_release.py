@@ -18,10 +18,10 @@ _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class Memory:
-    """Looks some seconds after work is done whether the process is larger than it was, and tidies up then.
+    """Checks some seconds after work is done whether the process has grown, and then frees what it can.
 
-    Without it, what thousands of clients have left stays: handlers of WebSockets refer to each other, Python looks for
-    such rings rarely (server.py), and the C library keeps what is freed in between what is not.
+    Otherwise the memory of thousands of past clients stays: handlers of WebSockets form cycles, which Python collects
+    rarely (service.py), and the C library retains free memory between what is in use.
     """
 
     def __init__(self) -> None:
@@ -30,13 +30,12 @@ class Memory:
         self._least_bytes = resident_bytes()
 
     def work_is_done(self) -> None:
-        """Something was answered or closed. Nothing is looked at in an idle process."""
+        """Schedules a check after something was answered or closed; an idle process checks nothing."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._pause_seconds, self._look)
 
     def _look(self) -> None:
-        """Gives back what can be. If that is of no use, or takes long since much is kept for good reason, it is tried
-        again less soon."""
+        """Frees what can be freed. If that is of no use, or slow because much is in use, the next check is later."""
         self._timer = None
         before, began = resident_bytes(), time.monotonic()
         if before - self._least_bytes > WORTH_TIDYING_BYTES:
@@ -48,14 +47,14 @@ class Memory:
 
 
 def resident_bytes() -> int:
-    """How much memory the process takes; 0 if that cannot be told."""
+    """Returns how much memory the process takes; 0 if that is unknown."""
     with suppress(OSError, ValueError), open("/proc/self/statm", encoding="ascii") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()
     return 0
 
 
 def _give_back() -> None:
-    """Frees what only refers to itself, and returns free memory: of C libraries, only glibc has to be asked to."""
+    """Collects cycles and returns free memory to the system; of C libraries, only glibc has to be asked."""
     gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)

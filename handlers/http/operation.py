@@ -1,4 +1,4 @@
-"""What each method of an address takes and answers: read by the handlers, and by the OpenAPI document."""
+"""Declares what each method of an address takes and answers, for the handlers and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.http.query import Query
+from handlers.http.query import QueryParameter
 from jobs.definition.registry import Registry
 
 Schema = dict[str, Any]
@@ -22,9 +22,9 @@ class Operation:
     server sees them."""
 
     answers: Mapping[int, object]
-    query: Mapping[str, Query] = field(default_factory=dict)
+    query: Mapping[str, QueryParameter] = field(default_factory=dict)
     other_query: str = ""
-    headers: Mapping[str, Query] = field(default_factory=dict)
+    headers: Mapping[str, QueryParameter] = field(default_factory=dict)
     body: Callable[[Registry], Schema] | None = None
     example: object = None
     takes_form: bool = False

@@ -1,4 +1,4 @@
-"""Where an answer waits that its client does not read, while others need the memory: in files without a name."""
+"""Stores answers that clients do not read in unnamed files, while others need the memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARE_OF_FREE_SPACE = 10
 
 
 class Overflow:
-    """All such answers: each takes a descriptor of those that are to spare. Without a directory there is no room."""
+    """All answers on the disk: each takes a spare descriptor. Without a directory there is no room."""
 
     def __init__(self, directory: Path | None = None, spare_descriptors: int = 0) -> None:
         self._directory = directory
@@ -26,7 +26,7 @@ class Overflow:
         self.file_count = 0
 
     def put(self, pieces: Iterable[memoryview], size: int) -> Spooled | None:
-        """The pieces as a file; None if there is no room for them, or the disk refuses."""
+        """Writes the pieces to a file; returns None if there is no room, or the disk refuses."""
         if self._directory is None or self.file_count >= self._most_files or self.held_bytes + size > MOST_BYTES:
             return None
         try:
@@ -46,7 +46,7 @@ class Overflow:
 
 
 class Spooled:
-    """The rest of one answer."""
+    """The rest of one answer, in a file."""
 
     def __init__(self, overflow: Overflow, file: BinaryIO) -> None:
         self._overflow = overflow
@@ -56,7 +56,7 @@ class Spooled:
         overflow.file_count += 1
 
     def append(self, data: bytes | memoryview) -> None:
-        """Raises OSError."""
+        """Writes more bytes. Raises OSError."""
         rest = memoryview(data)
         while rest:
             written = os.pwrite(self._file.fileno(), rest, self._size)
@@ -65,7 +65,7 @@ class Spooled:
             rest = rest[written:]
 
     def take(self, most: int) -> bytes:
-        """The next bytes; none at the end. Raises OSError."""
+        """Returns the next bytes, none at the end. Raises OSError."""
         data = os.pread(self._file.fileno(), most, self._read)
         self._read += len(data)
         return data

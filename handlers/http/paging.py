@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from handlers.http.api import ApiHandler
-from handlers.http.query import Query, few_words, one_of, whole
+from handlers.http.query import QueryParameter, few_words, integer, one_of
 from jobs.model.search_words import fold
 
 LARGEST_PAGE = 500
@@ -46,17 +46,20 @@ class PagingHandler(ApiHandler):
         return {"count": count, "next": after, "previous": before}
 
 
-def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Query]:
+def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, QueryParameter]:
     """Returns the parameters of a list; `rows` names what is listed."""
     return {
-        "search": few_words(_sought).about(
-            "words that must all occur in the name, wherever; at most 20 different ones"
+        "search": QueryParameter(
+            few_words(_sought), "words that must all occur in the name, wherever; at most 20 different ones"
         ),
-        "ordering": one_of(*orderings, *(f"-{name}" for name in orderings)).about(
-            f"what the list is sorted by, turned round by a leading -; the default is {default}"
+        "ordering": QueryParameter(
+            one_of(*orderings, *(f"-{name}" for name in orderings)),
+            f"what the list is sorted by, turned round by a leading -; the default is {default}",
         ),
-        "page": whole(1, 1_000_000_000).about("which page, from 1"),
-        "pageSize": whole(1, LARGEST_PAGE).about(f"how many {rows} a page has; the default is {DEFAULT_PAGE}"),
+        "page": QueryParameter(integer(1, 1_000_000_000), "which page, from 1"),
+        "pageSize": QueryParameter(
+            integer(1, LARGEST_PAGE), f"how many {rows} a page has; the default is {DEFAULT_PAGE}"
+        ),
     }
 
 
@@ -90,10 +93,10 @@ def page_links(
     path: str, given: Mapping[str, Sequence[str]], request: PageRequest, count: int
 ) -> tuple[str | None, str | None]:
     """Returns the addresses of the next page and of the one before, None if there is none."""
-    kept = [(name, value) for name, texts in given.items() for value in texts if name != "page"]
+    other = [(name, value) for name, texts in given.items() for value in texts if name != "page"]
 
     def address(page: int) -> str:
-        return f"{path}?{urlencode([*kept, ('page', str(page))])}"
+        return f"{path}?{urlencode([*other, ('page', str(page))])}"
 
     has_next = request.page * request.page_size < count
     return address(request.page + 1) if has_next else None, address(request.page - 1) if request.page > 1 else None

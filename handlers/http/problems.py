@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457): one table from what went wrong to what the client is told."""
+"""Turns errors into application/problem+json (RFC 9457), by one table."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ TOO_DEEP = f"The body is not acceptable JSON: it is nested too deeply, expected 
 
 
 class Refusal(HTTPError):
-    """A request that is refused with a sentence of its own."""
+    """A refused request, with a sentence of its own."""
 
     def __init__(self, status: int, detail: str, **headers: str) -> None:
         super().__init__(status, detail.replace("%", "%%"))
@@ -71,14 +71,14 @@ class Refusal(HTTPError):
 
 
 def status_of(error: BaseException | None) -> int:
-    """The status for an error; 500 for one that nobody expected."""
+    """Returns the status for an error; 500 for an unexpected one."""
     if isinstance(error, HTTPError):
         return error.status_code
     return next((status for kind, status in STATUS_OF.items() if isinstance(error, kind)), 500)
 
 
 def problem(error: BaseException | None, status: int, **members: Any) -> ProblemView:
-    """The problem as it is sent, with the members that only some have."""
+    """Returns the problem as it is sent, with the members that only some have."""
     errors = _errors(error.mistakes) if isinstance(error, InvalidInput) else {}
     detail = _detail(error, status)
     if len(detail) > LONGEST_DETAIL_CHARACTERS:
@@ -87,7 +87,7 @@ def problem(error: BaseException | None, status: int, **members: Any) -> Problem
 
 
 def _errors(mistakes: Mistakes) -> dict[str, list[str]]:
-    """The mistakes by field, and how many are left out: those beyond the first 100, or what would be too long."""
+    """Returns the mistakes by field, and how many are left out: those beyond the first 100, or too long in sum."""
     errors, listed, size = {}, 0, 0
     for field, texts in mistakes.listed.items():
         size += len(encode([field, texts]))
@@ -109,9 +109,9 @@ def _detail(error: BaseException | None, status: int) -> str:
 
 
 def json_or_invalid(body: bytes) -> object:
-    """The body's JSON value. Raises InvalidInput in words.
+    """Returns the JSON value of a body. Raises InvalidInput in words.
 
-    Nothing behind it meets a value that is nested more deeply than Python's own functions can bear.
+    A value nested more deeply than Python's own functions can bear is refused here.
     """
     try:
         value = msgspec.json.decode(body)

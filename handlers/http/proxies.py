@@ -1,4 +1,4 @@
-"""Whom a request comes from, if proxies stand between: what they say is believed only of those that are trusted."""
+"""Finds the client behind proxies: only what trusted proxies say is believed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from tornado.httputil import HTTPServerRequest
 
-from config import Network
+from handlers.settings import Network
 
 _ADDRESS = re.compile(
     r"\[(?P<bracketed>[0-9a-f:.]+)\](?::\d{1,5})?|(?P<v4>[0-9.]+)(?::\d{1,5})?|(?P<v6>[0-9a-f:.]+)",
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
 
 
 class Proxies:
-    """Those whose X-Forwarded-For and X-Forwarded-Proto count; no other header does, and nobody else's."""
+    """The proxies whose X-Forwarded-For and X-Forwarded-Proto count. No other header does, and nobody else's."""
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         self._trusted = trusted
@@ -34,9 +34,9 @@ class Proxies:
             request.protocol = protocol
 
     def client(self, peer: IPv4Address | IPv6Address, forwarded_for: str) -> IPv4Address | IPv6Address:
-        """The last address that is no trusted proxy: each trusted one vouches for the address before it.
+        """Returns the last address that is no trusted proxy: each trusted one vouches for the address before it.
 
-        What stands before something that is no address is anybody's word, so it is not looked at.
+        Anything before an invalid address could be forged, so it is ignored.
         """
         client = peer
         for text in filter(None, map(str.strip, reversed(forwarded_for.split(",")))):

@@ -1,43 +1,51 @@
-"""The parameters behind the question mark: named, typed, described, and refused in words."""
+"""Parameters of a query: their types, how they are read, and how mistakes are reported."""
 
 from __future__ import annotations
 
 import base64
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, cast
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from jobs.definition.expected import LONGEST_SHOWN_VALUE
+from jobs.definition.params import check_query_text
+from jobs.definition.schemas import schema_of_type
 from jobs.errors import Mistakes
 from jobs.model.search_words import MOST_WORDS, sought_words
 from jobs.store import Place
 
 LONGEST_WAIT_SECONDS = 60
 LONGEST_HELD_SECONDS = 55
-"""Who asks for more is answered after this: proxies commonly give up on an answer after 60 s of silence."""
+"""A call that asks for more is answered after this: proxies commonly give up after 60 s of silence."""
 
 
 @dataclass(frozen=True)
-class Query:
-    """A parameter: how its text is read (ValueError where it cannot be), and its JSON Schema."""
+class QueryParameter:
+    """A parameter of a query, or a header: its type, and what it is for."""
 
-    read: Callable[[str], object]
-    schema: Mapping[str, Any]
+    type: Any
     description: str = ""
     repeatable: bool = False
     required: bool = False
 
-    def about(self, description: str, *, repeatable: bool = False, required: bool = False) -> Query:
-        """The same, with what it is for."""
-        return replace(self, description=description, repeatable=repeatable, required=required)
+    def read(self, text: str) -> Any:
+        """Returns the value. Raises ValueError in words for the client."""
+        return check_query_text(text, self.type)
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON Schema of one value."""
+        return schema_of_type(self.type)
 
 
-def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -> dict[str, list[object]]:
-    """All values of each parameter. Raises InvalidInput with all mistakes at once; an unknown one names the others."""
+def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, QueryParameter]) -> dict[str, list[object]]:
+    """Returns all values of each parameter.
+
+    Raises InvalidInput with all mistakes at once; an unknown parameter is answered with the names of the known ones.
+    """
     mistakes = Mistakes()
     possible = ", ".join(sorted(known)) or "none"
     mistakes.add_all([name for name in given if name not in known], f"is not a parameter here, expected: {possible}")
@@ -53,70 +61,52 @@ def read_query(given: Mapping[str, Sequence[str]], known: Mapping[str, Query]) -
                 values.setdefault(name, []).append(known[name].read(text))
             except ValueError as error:
                 mistakes.add(name, str(error))
-    for name, query in known.items():
-        if query.required and name not in given:
-            mistakes.add(name, f"expected {query.description}, got nothing")
+    for name, parameter in known.items():
+        if parameter.required and name not in given:
+            mistakes.add(name, f"expected {parameter.description}, got nothing")
     mistakes.raise_if_any()
     return values
 
 
-def whole(least: int, most: int = 2**53) -> Query:
-    """A whole number within bounds."""
-    bounds = f"of at least {least}" if most == 2**53 else f"from {least} to {most}"
-
-    def read(text: str) -> int:
-        digits = text.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 16 and least <= int(text) <= most):
-            raise ValueError(f'expected a whole number {bounds}, got "{text[:60]}"')
-        return int(text)
-
-    return Query(read, {"type": "integer", "minimum": least, "maximum": most})
+# Types
 
 
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-"""As JSON has it; `float` takes much else, 1_0 and the digits of other scripts."""
+def integer(least: int, most: int = 2**53) -> Any:
+    """Returns a type of whole numbers; without `most`, all that JSON can hold."""
+    words = {} if most < 2**53 else {"words": f"a whole number of at least {least}"}
+    return Annotated[int, Meta(ge=least, le=most, extra=words)]
 
 
-def number(least: float, most: float, unit: str) -> Query:
-    """A number within bounds; `unit` says of what: `a number of seconds`."""
-
-    def read(text: str) -> float:
-        value = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not least <= value <= most:
-            raise ValueError(f'expected {unit} from {least:g} to {most:g}, got "{text[:60]}"')
-        return value
-
-    return Query(read, {"type": "number", "minimum": least, "maximum": most})
+def number(least: float, most: float, unit: str) -> Any:
+    """Returns a type of numbers; `unit` says of what: `a number of seconds`."""
+    return Annotated[float, Meta(ge=least, le=most, extra={"words": f"{unit} from {least:g} to {most:g}"})]
 
 
-def seconds(most: float) -> Query:
-    """A number of seconds from 0."""
-    return number(0, most, "a number of seconds")
+def held_seconds(what_for: str) -> QueryParameter:
+    """Returns the parameter that says how long a call may wait, in seconds."""
+    wait: Any = number(0, LONGEST_WAIT_SECONDS, "a number of seconds")
+    held = Annotated[wait, Meta(extra={"read": lambda seconds: min(seconds, LONGEST_HELD_SECONDS)})]
+    return QueryParameter(held, f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
 
 
-def held_seconds(what_for: str) -> Query:
-    """How long a call may wait."""
-    given = seconds(LONGEST_WAIT_SECONDS).about(f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
-    return replace(given, read=lambda text: min(cast(float, given.read(text)), LONGEST_HELD_SECONDS))
-
-
-def one_of(*possible: str) -> Query:
-    """One of some words."""
+def one_of(*possible: str) -> Any:
+    """Returns a type of some words. It is no Literal: JSON Schema shows the words in this order."""
+    words = f"one of {', '.join(possible)}"
 
     def read(text: str) -> str:
         if text not in possible:
-            raise ValueError(f'expected one of {", ".join(possible)}, got "{text[:60]}"')
+            raise ValueError(f'expected {words}, got "{text[:LONGEST_SHOWN_VALUE]}"')
         return text
 
-    return Query(read, {"type": "string", "enum": list(possible)})
+    schema = {"type": "string", "enum": list(possible)}
+    return Annotated[str, Meta(extra={"words": words, "read": read}, extra_json_schema=schema)]
 
 
-text = Query(str, {"type": "string"})
-"""Any text."""
+BOOLEAN = Annotated[bool, Meta(extra={"words": "one of true, false"})]
 
 
-def few_words(words_of: Callable[[str], Sequence[str]]) -> Query:
-    """Text of not too many different words, as `words_of` splits it."""
+def few_words(words_of: Callable[[str], Sequence[str]]) -> Any:
+    """Returns a type of texts with a bounded number of different words, as `words_of` splits them."""
 
     def read(text: str) -> str:
         count = len(words_of(text))
@@ -124,26 +114,23 @@ def few_words(words_of: Callable[[str], Sequence[str]]) -> Query:
             raise ValueError(f"expected at most {MOST_WORDS} different words, got {count}: search for fewer")
         return text
 
-    return Query(read, {"type": "string"})
+    return Annotated[str, Meta(extra={"read": read})]
 
 
-words = few_words(sought_words)
+WORDS = few_words(sought_words)
 """Words of a description."""
 
-truth = Query(lambda value: one_of("true", "false").read(value) == "true", {"type": "boolean"})
-"""true or false."""
 
-
-Kept = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+StoredNumber = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """A number as the store may hold it."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page of a list has ended, and in which ordering: what `next` hands on."""
+    """The last place on a page of a list, and the ordering: what `next` refers to."""
 
     ordering: str
-    key: Kept | str | None
-    id: Kept
+    key: StoredNumber | str | None
+    id: StoredNumber
 
     @property
     def place(self) -> Place:
@@ -161,5 +148,5 @@ def _read_cursor(given: str) -> Cursor:
         raise ValueError(f'expected what "next" of a page has, got "{given[:60]}"') from error
 
 
-cursor = Query(_read_cursor, {"type": "string"})
+CURSOR = Annotated[str, Meta(extra={"read": _read_cursor})]
 """A Cursor as `next` writes it."""

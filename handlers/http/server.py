@@ -25,7 +25,7 @@ log = logging.getLogger("hourglass.http")
 
 ACCEPT_PAUSE_SECONDS = 0.5
 DOOR_SECONDS = 0.1
-"""How long a connection waits for a place while all others are busy; who comes behind it waits in the kernel."""
+"""How long a connection waits for a place while all others are busy; those behind it wait in the kernel."""
 ACCEPT_LOG_SECONDS = 60.0
 ACCEPTED_AT_ONCE = 128
 
@@ -38,7 +38,7 @@ class Server(HTTPServer):
 
     @classmethod
     def with_limits(cls, application: Application, gate: Gate) -> Server:
-        """The server for an application, not listening yet."""
+        """Returns the server for an application, not listening yet."""
         server = cls(application, max_header_size=LARGEST_HEADER_BYTES, max_body_size=2**62)
         server.gate = gate
         server.conn_params.header_timeout = None
@@ -51,7 +51,7 @@ class Server(HTTPServer):
             self._handlers[one.fileno()] = self._accept_from(one)
 
     def _accept_from(self, listening: socket.socket) -> Callable[[], None]:
-        """Accepts until the function that is returned is called."""
+        """Accepts connections until the returned function is called."""
         loop = asyncio.get_running_loop()
         pause: list[asyncio.TimerHandle] = []
 
@@ -89,7 +89,7 @@ class Server(HTTPServer):
         return stop
 
     def _let_in(self, connection: socket.socket, address: Any) -> bool:
-        """Whether there was a place for it."""
+        """Serves a connection; returns whether there was a place for it."""
         if not self.gate.make_place():
             return False
         stream = Stream(connection, self.gate)
@@ -107,7 +107,7 @@ class Server(HTTPServer):
                 connection.send(raw_problem(503, "There are too many connections; try again shortly."))
 
     def _cannot_accept(self, error: OSError) -> None:
-        """Says so, once a minute at most."""
+        """Logs the error, at most once a minute."""
         if time.monotonic() - self._logged_at >= ACCEPT_LOG_SECONDS:
             self._logged_at = time.monotonic()
             log.error("no connection can be accepted at the moment, it is tried again: %s", error.strerror)

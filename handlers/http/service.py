@@ -1,4 +1,4 @@
-"""What the handlers of the service share: who asks, and answers that wait for their turn."""
+"""The base of the handlers that use the services: identifies the user, and sends answers when it is their turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tornado.escape import parse_qs_bytes
 from tornado.http1connection import HTTP1Connection
 from tornado.web import HTTPError
 
-from accounts.accounts import Identity
+from accounts.model import Identity
 from concurrency.sharing import Text
 from handlers.http.base import IdentifiedHandler
 from handlers.http.compression import compressed, takes_gzip
@@ -29,14 +29,14 @@ WORTH_COMPRESSING_BYTES = 4096
 LONG_ANSWER_BYTES = 256 * 1024
 READS = ("GET", "HEAD")
 CLIENT_HAS_GONE = 499
-"""The status that is counted, as nginx counts it; nobody gets it."""
+"""The status that is counted, as in nginx; no client receives it."""
 OLD_COOKIE = "sessionid"
 """The cookie's name in the version before; it counts until its session has ended."""
 TOKEN_SCHEMES = ("token", "bearer")
 
 
 class ServiceHandler(IdentifiedHandler):
-    """A handler with the services, and with what every answer bears."""
+    """A handler with the services and the headers of every answer."""
 
     content_type = "application/json"
 
@@ -52,26 +52,26 @@ class ServiceHandler(IdentifiedHandler):
         self.set_header("Referrer-Policy", "same-origin")
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """Behind a proxy that changes the host, config.ini names what people see in their address bar."""
+        """Returns whether config.ini trusts an origin: a proxy may change the host that people see."""
         return origin in self.services.config.server.trusted_origins
 
     def session_identities(self) -> list[Identity]:
-        """Who is signed in by a cookie. A browser may send several of one name, and one of the version before."""
+        """Returns the users signed in by cookies. A browser may send several of one name, and an old one."""
         by_session = self.services.accounts.by_session
         found = (by_session(value) for name in self.cookie_names() for value in self._cookies(name))
         return [identity for identity in found if identity is not None]
 
     def session_identity(self) -> Identity | None:
-        """Who is signed in by the first cookie that counts."""
+        """Returns the user signed in by the first valid cookie."""
         return next(iter(self.session_identities()), None)
 
     def cookie_names(self) -> tuple[str, str]:
-        """What the session's cookie is called, and what it was called in the version before."""
+        """Returns the name of the session's cookie, and its name in the version before."""
         return self.services.accounts.cookie_name, OLD_COOKIE
 
     async def identify(self) -> Identity | None:
-        """Who asks. A token of ours counts first, then a session, and HTTP Basic only without both: what a proxy in
-        front writes into the Authorization header for itself signs nobody out and is no guess."""
+        """Returns the user who asks. A token of ours counts first, then a session, and HTTP Basic only without both:
+        what a proxy writes into the Authorization header for itself signs nobody out and is no failed attempt."""
         given = [one.strip().partition(" ") for one in self.request.headers.get_list("Authorization")]
         tokens = [credentials.strip() for scheme, _, credentials in given if scheme.lower() in TOKEN_SCHEMES]
         identity = next(filter(None, map(self.services.accounts.by_token, tokens)), None) or self.session_identity()
@@ -79,7 +79,7 @@ class ServiceHandler(IdentifiedHandler):
         return await self._identify_basic(basic[0]) if identity is None and basic else identity
 
     def check_sign_in(self, identity: Identity | None) -> Identity:
-        """Who asks, as far as that holds at this moment. Raises a Refusal (401) otherwise."""
+        """Returns the identity if it is valid at this moment. Raises a Refusal (401) otherwise."""
         if identity is None:
             raise Refusal(
                 401,
@@ -91,7 +91,7 @@ class ServiceHandler(IdentifiedHandler):
         return identity
 
     def has_gone(self) -> bool:
-        """Whether the client has closed its connection; the request's body may still be on its way."""
+        """Returns whether the client has closed its connection; the body may still be arriving."""
         stream = cast(HTTP1Connection, self.request.connection).stream
         return stream is None or stream.closed() or _is_at_end(stream.socket)
 
@@ -121,11 +121,11 @@ class ServiceHandler(IdentifiedHandler):
         return await self.services.sign_in.check_basic(name, password, self.request.remote_ip or "", self.has_gone)
 
     def send(self, value: object, status: int = 200) -> None:
-        """Answers with JSON that is small, or whose size the request has bounded; see `answer` for all other."""
+        """Sends JSON that is small, or whose size the request has bounded; `answer` is for everything else."""
         self._send_packed(self._packed(encode(value)), status)
 
     async def answer(self, read: Callable[[], Awaitable[object]], status: int = 200) -> None:
-        """Answers with the JSON of what `read` reads; if that is large, it waits for its turn.
+        """Sends the JSON of what `read` returns; if that is large, it waits for its turn.
 
         `read` is called again when the turn has come, since nothing stays in memory while it waits. It holds up other
         answers of this kind, so it waits for nothing but the database.
@@ -138,8 +138,8 @@ class ServiceHandler(IdentifiedHandler):
 
     @asynccontextmanager
     async def _turn_in_time(self) -> AsyncIterator[None]:
-        """A turn to read and make an answer. Raises ReadTooLong if that takes too long, the wait included; what a call
-        has done is told however long that takes."""
+        """Holds a turn to read and make an answer. Raises ReadTooLong if a read takes too long, the wait included; the
+        answer to a write may take any time."""
         seconds = self.services.config.limits.read_seconds
         has_only_read = self.request.method in READS
         try:
@@ -150,7 +150,7 @@ class ServiceHandler(IdentifiedHandler):
             raise ReadTooLong(seconds) from None
 
     async def answer_shared(self, read: Callable[[], Awaitable[Text]]) -> None:
-        """As `answer`, for a text that many get at the same time: it is also compressed once for all of them."""
+        """Sends a text that many clients get at the same time: it is compressed once for all of them."""
 
         async def make() -> bytes:
             text = await read()
@@ -171,7 +171,7 @@ class ServiceHandler(IdentifiedHandler):
         status: int,
         building: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
-        """Answers with the bytes that `make` makes, a few at a time of those that `building` bounds."""
+        """Sends the bytes that `make` makes, a few at a time of those that `building` bounds."""
         answers = self.services.limits.answers
         user, size = self.who(), 0
         with self.ending_with_client():
@@ -185,31 +185,31 @@ class ServiceHandler(IdentifiedHandler):
                 del body
 
     def kind(self) -> object:
-        """Which answers are made a few at a time together with this one."""
+        """Returns which answers share the bound on those made at a time."""
         return type(self)
 
     def who(self) -> str:
-        """For whom this is done: a user at an address, or all strangers there."""
+        """Returns for whom this is done: a user at an address, or all strangers there."""
         identity: Identity | None = getattr(self, "identity", None)
         return f"{identity.name if identity else ''} {self.request.remote_ip}"
 
     @contextmanager
     def ending_with_client(self) -> Iterator[None]:
-        """In this block the call is cancelled when its client goes, as one that only reads is everywhere. Not for
-        writes: what a write has to do after its commit must not be left out."""
+        """Cancels the call in this block if the client goes; reads are cancelled everywhere. Not for writes: what
+        follows their commit must not be left out."""
         self._ends_with_client = asyncio.current_task()
         yield
         self._ends_with_client = None
 
     def on_connection_close(self) -> None:
-        """Nothing more is read, and nobody waits for a turn, for a client that has gone."""
+        """Stops reading, and waiting for a turn, for a client that has gone."""
         super().on_connection_close()
         self.client_has_gone = True
         if self._ends_with_client is not None:
             self._ends_with_client.cancel()
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """A call that was cancelled since its client has gone is no error of the server."""
+        """Counts a call that was cancelled because its client has gone; that is no error of the server."""
         if self._ends_with_client is not None and self._ends_with_client.cancelling():
             self.set_status(CLIENT_HAS_GONE, "The client has gone")
             self.finish()
@@ -217,7 +217,7 @@ class ServiceHandler(IdentifiedHandler):
         super().send_error(status_code, **kwargs)
 
     async def _packed_apart(self, body: bytes) -> bytes:
-        """As `_packed`; what is long is compressed off the loop."""
+        """Compresses like `_packed`, but long answers in a thread."""
         self.clear_header("Content-Encoding")
         if len(body) < LONG_ANSWER_BYTES or not takes_gzip(self.request):
             return self._packed(body)
@@ -235,7 +235,7 @@ class ServiceHandler(IdentifiedHandler):
         self.finish(body)
 
     def _packed(self, body: bytes) -> bytes:
-        """Long answers, as lists are, go compressed where the client takes that: a page of tasks is a tenth then."""
+        """Compresses long answers, such as lists, if the client accepts that: a page of tasks shrinks to a tenth."""
         if len(body) < WORTH_COMPRESSING_BYTES:
             return body
         self.set_header("Vary", "Accept-Encoding")
@@ -250,12 +250,12 @@ class ServiceHandler(IdentifiedHandler):
         super().send_problem(error, status, **members)
 
     def view(self, task: Task) -> TaskView:
-        """The task as the contract shows it."""
-        return task_view(task, self.services.tasks.queue.derived(task))
+        """Returns the task as the contract shows it."""
+        return task_view(task, self.services.queue.derived(task))
 
 
 def _is_at_end(connection: socket.socket) -> bool:
-    """Whether the other side has closed it, and all that it sent before has been read."""
+    """Returns whether the other side has closed it, and everything that it sent before has been read."""
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
@@ -265,7 +265,7 @@ def _is_at_end(connection: socket.socket) -> bool:
 
 
 class NotFoundHandler(ServiceHandler):
-    """Whatever has no address."""
+    """Any unknown address."""
 
     async def prepare(self) -> None:
         raise HTTPError(404)

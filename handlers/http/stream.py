@@ -32,7 +32,7 @@ FREE_BYTES = 4 * 1024
 
 
 class Stream(IOStream):
-    """A connection's bytes: those that have not left yet are counted, and so are those that wait to be understood."""
+    """A connection's bytes: counted until they have left, or are understood."""
 
     def __init__(self, connection: socket.socket, gate: Gate) -> None:
         self._gate = gate
@@ -52,7 +52,7 @@ class Stream(IOStream):
         self.wait_in(gate.headers)
 
     def wait_in(self, deadlines: Deadlines | None) -> None:
-        """What the client is expected to do from now on; None if it has done all."""
+        """Sets what the client has to do next, with its deadline; None if it has done everything."""
         if self._waits_in is not None:
             self._waits_in.end(self)
         self._waits_in = deadlines
@@ -60,18 +60,18 @@ class Stream(IOStream):
             deadlines.begin(self)
 
     def hold_header(self, size: int) -> bool:
-        """Counts a header until its request is over, that of a WebSocket until it closes: a call may wait for long.
-        Returns whether there is room for it."""
+        """Counts a header until its request is over, that of a WebSocket until it closes: a call may take long. Returns
+        whether there is room for it."""
         self._header_bytes = size
         return self._count_waiting()
 
     def await_next_header(self) -> None:
-        """After an answer the client is given the time for a header from its first byte on."""
+        """Waits for the next request; its header has a deadline from its first byte on."""
         self.hold_header(0)
         self.wait_in(self._gate.headers if self._read_buffer_size else self._gate.idle)
 
     def await_body(self, length: int | None) -> None:
-        """Each byte gives the client the time for the next; nothing is awaited of a body that is here already."""
+        """Waits for a body, with a deadline for each byte; a body that is here already has none."""
         is_here = length is not None and length <= self._read_buffer_size
         self.read_chunk_size = FREE_BYTES if is_here else BODY_CHUNK_BYTES
         self.wait_in(None if is_here else self._gate.bodies)
@@ -81,7 +81,7 @@ class Stream(IOStream):
         self.wait_in(None)
 
     def linger(self) -> None:
-        """Ends our side alone, and gives the client some time to end its own."""
+        """Closes our side alone, and gives the client some time to close its own."""
         self.wait_in(self._gate.lingering)
         try:
             self.socket.shutdown(socket.SHUT_WR)
@@ -89,13 +89,13 @@ class Stream(IOStream):
             self.close()
 
     def become_websocket(self) -> None:
-        """From now on nothing has to come or go in time, and the feed counts the frames."""
+        """Ends all deadlines and counting: the feed counts frames."""
         self.wait_in(None)
         self._count_unsent(0)
         self.is_websocket = True
 
     def seconds_without_a_byte_taken(self) -> float:
-        """For how long the client has taken nothing: neither the server nor the kernel has got rid of a byte."""
+        """Returns for how long the client has read nothing: neither the server nor the kernel has got rid of a byte."""
         now, queued = time.monotonic(), self._bytes_in_kernel()
         if self._total_write_done_index != self._sent or queued < self._queued:
             self._taken_at = now
@@ -113,7 +113,7 @@ class Stream(IOStream):
         self._count_waiting()
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
-        """What comes after an answer on the disk goes there as well."""
+        """Writes, also to the disk if the rest of the answer is there."""
         if self._spooled is None or self.closed():
             return super().write(data)
         self._spooled.append(data)
@@ -124,7 +124,7 @@ class Stream(IOStream):
         return future
 
     def spool(self) -> bool:
-        """Moves what has not left to the disk but for the next bytes; whether it did."""
+        """Moves all but the next bytes to the disk; returns whether it did."""
         if self._spooled is not None or self._unsent < SPOOLED_AT_LEAST_BYTES or self.is_websocket:
             return False
         pieces = [memoryview(piece) for _, piece in self._write_buffer._buffers]
@@ -157,7 +157,7 @@ class Stream(IOStream):
             self._count_unsent(unsent)
 
     def _let_go(self) -> None:
-        """Tornado holds a text until its last byte has left: when half of it has, only the rest is held."""
+        """Frees what has left: Tornado holds a text until its last byte has left, this only until half of it has."""
         buffer = self._write_buffer
         if not buffer or buffer._first_pos < SPOOL_CHUNK_BYTES:
             return
@@ -185,7 +185,7 @@ class Stream(IOStream):
             self._gate.limits.answers.release(before - unsent)
 
     def _bytes_in_kernel(self) -> int:
-        """What the kernel has of us that the client's kernel has not acknowledged."""
+        """Returns how many bytes the client's kernel has not acknowledged."""
         return int(struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0\0\0\0"))[0])
 
     def _read_to_buffer(self) -> int | None:
@@ -208,14 +208,14 @@ class Stream(IOStream):
             self.io_loop.add_callback(self.close)
 
     def _count_waiting(self) -> bool:
-        """Counts what is read and no body: half a header, the header of what is being answered, the next request."""
+        """Counts what was read and is no body: half a header, the header of the present request, the next request."""
         before = self._waiting_bytes
         waiting = 0 if self.closed() else max(0, self._read_buffer_size + self._header_bytes - FREE_BYTES)
         self._waiting_bytes = waiting
         return waiting == before or self._gate.limits.bodies.add_unread(waiting - before)
 
     def _refuse_unreadable(self) -> None:
-        """What is to be read does not end where it must: a header, or the line before a piece of a body."""
+        """Refuses a header, or the line before a piece of a body, that does not end where it must."""
         if self._waits_in not in (self._gate.headers, self._gate.idle):
             self._gate.limits.refused.add("malformed")
             return
@@ -225,7 +225,7 @@ class Stream(IOStream):
 
 
 def raw_problem(status: int, detail: str) -> bytes:
-    """A whole answer for a request that reaches no handler; the connection closes after it."""
+    """Returns a complete answer to a request that reaches no handler; the connection closes after it."""
     body = encode(problem(Refusal(status, detail), status))
     reason = problem(Refusal(status, detail), status).title
     lines = [

@@ -1,6 +1,6 @@
-"""Jobs that are made of others: what their steps are, and what follows for the whole from the jobs inside.
+"""Jobs that are made of others: checks their steps, and derives locks and limits of the whole from the jobs inside.
 
-A job is made of others where one of its parameters is of the type `Steps`; those may be made of others again.
+A job is made of others if one of its parameters is of the type `Steps`; those may be made of others again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import msgspec
 from msgspec import Struct
 
 from jobs.definition.expected import shown
-from jobs.definition.params import REQUIRED, validate
-from jobs.definition.registry import Job, Registry, RunLimits
-from jobs.definition.steps import A_STEP, MOST_STEPS, STEP_PARAMETERS, Step, Steps
+from jobs.definition.job import Job
+from jobs.definition.params import REQUIRED, validated
+from jobs.definition.registry import Registry, RunLimits
+from jobs.definition.schemas import object_schema
+from jobs.definition.steps import A_STEP, MOST_STEPS, Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, Mistakes, NotFound
 from jobs.model.task import MOST_LOCK_CHARACTERS
 
@@ -27,7 +29,7 @@ MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
 
 
 def schema_of(registry: Registry, job: Job) -> dict[str, Any]:
-    """JSON Schema of the job's parameters. A step is one of the jobs there are, with parameters that fit it."""
+    """Returns the JSON Schema of the job's parameters. A step is one of the registered jobs, with its parameters."""
     schema: dict[str, Any] = job.schema()
     if job.steps_parameters:
         definitions = schema["$defs"]
@@ -42,16 +44,13 @@ def _step_schema(job: Job, definitions: dict[str, Any]) -> dict[str, Any]:
     names = {name: name if name == Step.__name__ else f"{job.name}.{name}" for name in own}
     definitions |= {names[name]: _renamed(one, names) for name, one in own.items() if name != Step.__name__}
     needs_params = ["params"] if params["required"] else []
-    return {
-        "type": "object",
-        "properties": {"job": {"const": job.name}, "params": _renamed(params, names)},
-        "required": ["job", *needs_params],
-        "additionalProperties": False,
-    }
+    return object_schema(
+        {"job": {"const": job.name}, "params": _renamed(params, names)}, required=["job", *needs_params]
+    )
 
 
 def _renamed(part: Any, names: Mapping[str, str]) -> Any:
-    """The same with its references by other names."""
+    """Returns the same part of a schema, with its references renamed."""
     match part:
         case dict():
             return {key: _renamed(value, names) for key, value in part.items()}
@@ -66,7 +65,7 @@ def _renamed(part: Any, names: Mapping[str, str]) -> Any:
 # A task that is to be created
 
 
-class Part(Struct, frozen=True):
+class CheckedJob(Struct, frozen=True):
     """A job inside a task, with its checked parameters. `place` is "" for the task's own job, else like `steps[1]`."""
 
     place: str
@@ -75,25 +74,25 @@ class Part(Struct, frozen=True):
 
 
 Prepared = Mapping[str, Mapping[str, object]]
-"""What was found out for each part of a task, by its place."""
+"""What was prepared for each job of a task, by its place."""
 
 
-def parts_of(registry: Registry, name: str, given: object, prepared: Prepared | None = None) -> list[Part]:
-    """The job and all that are inside it, itself first, defaults filled in.
+def checked_jobs(registry: Registry, name: str, given: object, prepared: Prepared | None = None) -> list[CheckedJob]:
+    """Returns the job and all jobs inside it, itself first, defaults filled in.
 
-    Raises NotFound where there is no such job, and InvalidInput with all other mistakes at once, each under its place:
+    Raises NotFound if there is no such job, and InvalidInput with all other mistakes at once, each under its place:
     `steps[1].params.times`.
     """
     return _Checking(registry, prepared or {}).of(name, given)
 
 
-def stored_parts_of(registry: Registry, name: str, stored: object) -> list[Part]:
-    """As `parts_of`, from the parameters of a task that exists."""
+def checked_stored_jobs(registry: Registry, name: str, stored: object) -> list[CheckedJob]:
+    """Does the same for the parameters of a stored task."""
     return _Checking(registry, None).of(name, stored)
 
 
 def given_params(registry: Registry, name: str, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a task that exists, without what was prepared for it and for the jobs inside it."""
+    """Returns the parameters of a stored task, without what was prepared for it and for the jobs inside it."""
     job = registry.find(name)
     if job is None:
         return dict(stored)
@@ -109,25 +108,25 @@ def given_params(registry: Registry, name: str, stored: Mapping[str, Any]) -> di
 
 
 class _Checking:
-    """One way through everything that was given, which collects the mistakes and the parts.
+    """Walks once through everything that was given, and collects the mistakes and the jobs.
 
     `prepared` is None if that was stored with what was given.
     """
 
     def __init__(self, registry: Registry, prepared: Prepared | None) -> None:
         self.mistakes = Mistakes()
-        self.parts: list[Part] = []
+        self.parts: list[CheckedJob] = []
         self._registry = registry
         self._prepared = prepared
         self._steps = 0
 
-    def of(self, name: str, given: object) -> list[Part]:
+    def of(self, name: str, given: object) -> list[CheckedJob]:
         self.part(self._registry.job(name), given, "", 1)
         self.mistakes.raise_if_any()
         return self.parts
 
     def part(self, job: Job, given: object, place: str, level: int) -> dict[str, object]:
-        """The parameters of a job, checked; none where a mistake has been noted."""
+        """Returns the checked parameters of a job; none if a mistake was noted."""
         index = len(self.parts)
         inside = f"{place}.params." if place else ""
         if job.steps_parameters and isinstance(given, Mapping):
@@ -137,7 +136,7 @@ class _Checking:
         except InvalidInput as error:
             self.mistakes.take(error, inside)
             return {}
-        self.parts.insert(index, Part(place, job, params))
+        self.parts.insert(index, CheckedJob(place, job, params))
         return params
 
     def _checked(self, job: Job, given: object, place: str) -> dict[str, object]:
@@ -162,12 +161,12 @@ class _Checking:
         return [self._step(step, f"{place}[{index}]", level) for index, step in enumerate(given)]
 
     def _step(self, given: object, place: str, level: int) -> Step:
-        """A step that is right in form, whatever was given: what is wrong with it is noted here, by its own place."""
+        """Always returns a well-formed Step; mistakes in what was given are collected under its path."""
         if not isinstance(given, Mapping):
             self.mistakes.add(place, f"expected a step {A_STEP}, got {shown(given)}")
             return Step("")
         try:
-            step = Step(**validate(STEP_PARAMETERS, given, "a step"))  # type: ignore[arg-type]
+            step = validated(Step, given, "a step")
             job = self._job(step.job, level + 1)
         except InvalidInput as error:
             self.mistakes.take(error, f"{place}.")
@@ -187,8 +186,8 @@ class _Checking:
         return job
 
 
-def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
-    """Raises JobUnavailable where one of the jobs is switched off, and says where it stands."""
+def refuse_unavailable(registry: Registry, parts: Sequence[CheckedJob]) -> None:
+    """Raises JobUnavailable if one of the jobs cannot run here, and says where it is."""
     for part in parts:
         reason = registry.unavailable_because(part.job.name)
         if reason:
@@ -197,10 +196,10 @@ def refuse_unavailable(registry: Registry, parts: Sequence[Part]) -> None:
 
 
 def locks_of(
-    registry: Registry, parts: Sequence[Part], is_taken: Callable[[str], bool] = lambda _lock: False
+    registry: Registry, parts: Sequence[CheckedJob], is_taken: Callable[[str], bool] = lambda _lock: False
 ) -> tuple[str, ...]:
-    """The locks that a task of these parts holds while it runs: sorted, each once. `is_taken` says of one whether
-    another task has it, or waits for it.
+    """Returns the locks that a task of these jobs holds while it runs: sorted, each once. `is_taken` tells whether
+    another task holds a lock, or waits for it.
 
     Raises InvalidInput for each that is too long, at the place of its job, and if they are too long together.
     """
@@ -220,7 +219,7 @@ def locks_of(
 
 
 def mistake_of_locks(locks: Collection[str]) -> str | None:
-    """Why a task cannot have these locks, which stay in memory while it is pending; None if it can."""
+    """Returns why a task cannot have these locks, which stay in memory while it is pending; None if it can."""
     longest = max(map(len, locks), default=0)
     if longest > MOST_LOCK_CHARACTERS:
         return f"expected a lock of at most {MOST_LOCK_CHARACTERS} characters, got {longest}"
@@ -230,13 +229,13 @@ def mistake_of_locks(locks: Collection[str]) -> str | None:
     return None
 
 
-# A task that is kept already
+# A stored task
 
 
 def names_in(registry: Registry, name: str, params: str) -> Iterator[str]:
-    """The names of a task's job and of all that are inside it, also of those that are gone.
+    """Yields the names of a task's job and of all jobs inside it, including those that no longer exist.
 
-    `params` is the JSON text that is kept; it is not parsed where the job is not made of others.
+    `params` is the stored JSON text; it is only parsed if the job is made of others.
     """
     yield name
     job = registry.find(name)
@@ -245,15 +244,15 @@ def names_in(registry: Registry, name: str, params: str) -> Iterator[str]:
 
 
 def _names_inside(registry: Registry, job: Job, params: Mapping[str, Any]) -> Iterator[str]:
-    for step in _kept_steps(job, params):
+    for step in _stored_steps(job, params):
         yield step.job
         inner = registry.find(step.job)
         if inner is not None:
             yield from _names_inside(registry, inner, step.params)
 
 
-def _kept_steps(job: Job, params: Mapping[str, Any]) -> list[Step]:
-    """None where the code of the job has changed, and they do not fit any more: it says so itself when it begins."""
+def _stored_steps(job: Job, params: Mapping[str, Any]) -> list[Step]:
+    """Returns [] if the stored steps no longer match the job's code; the job reports that itself when it starts."""
     try:
         return [step for name in job.steps_parameters for step in _steps_in(params.get(name))]
     except msgspec.ValidationError:
@@ -266,7 +265,7 @@ def _steps_in(value: object) -> list[Step]:
 
 
 def jobs_in(registry: Registry, name: str, params: str) -> list[Job]:
-    """The jobs of these names, without those that are gone."""
+    """Returns a task's job and all jobs inside it, without those that no longer exist."""
     found = map(registry.find, names_in(registry, name, params))
     return [job for job in found if job is not None]
 
@@ -288,10 +287,10 @@ def limits_of(registry: Registry, name: str, params: str) -> RunLimits:
 
 
 def expected_round_seconds(registry: Registry, name: str, params: str, *, resumed: bool = False) -> float:
-    """How long the first round should take that a worker runs, 0 where that is not known. In which of its steps a task
-    goes on after an interruption is not known here: then it is the longest of all.
+    """Returns how long the first round of a run should take; 0 if unknown. After an interruption it is not known here
+    in which step a task resumes: then it is the longest of all steps.
 
-    Raises InvalidInput where the parameters no longer fit, and TypeError where a job says no number.
+    Raises InvalidInput if the parameters no longer fit, and TypeError if a job returns no number.
     """
     job = registry.find(name)
     if job is None or (job.expected_round_seconds is None and not job.steps_parameters):
@@ -300,9 +299,9 @@ def expected_round_seconds(registry: Registry, name: str, params: str, *, resume
 
 
 def expected_at_start(registry: Registry, name: str, params: Mapping[str, Any], *, resumed: bool = False) -> float:
-    """The same where the parameters are at hand."""
+    """Does the same for parsed parameters."""
     job = registry.job(name)
-    steps = _kept_steps(job, params) if job.steps_parameters else []
+    steps = _stored_steps(job, params) if job.steps_parameters else []
     could_be_first = steps if resumed else steps[:1]
     inside = [expected_at_start(registry, step.job, step.params, resumed=resumed) for step in could_be_first]
     return max(registry.expected_seconds_of(name, params), *inside, 0)

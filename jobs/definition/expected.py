@@ -12,22 +12,26 @@ import msgspec
 from msgspec import UNSET
 from msgspec import inspect as types
 
+from jobs.text import counted
+
 LONGEST_SHOWN_VALUE = 60
 ANY_OTHER_TYPE = "a valid"
+ANYTHING = "anything"
 Sized = types.StrType | types.ListType | types.VarTupleType | types.SetType | types.FrozenSetType
 
 
 def expectation(type_: object) -> str:
-    """What a value of this type has to be: `a whole number from 1 to 1000000`."""
-    return _words(types.type_info(type_))
+    """Returns what a value of this type has to be: `a whole number from 1 to 1000000`."""
+    return expectation_of(types.type_info(type_))
 
 
-def _words(node: types.Type) -> str:
+def expectation_of(node: types.Type) -> str:
+    """Returns the same for a type that msgspec has inspected."""
     match node:
         case types.Metadata(extra={"words": str(words)}):
             return words
         case types.Metadata(type=inner):
-            return _words(inner)
+            return expectation_of(inner)
         case types.IntType():
             return f"a whole number{_range_words(node)}"
         case types.FloatType():
@@ -43,13 +47,13 @@ def _words(node: types.Type) -> str:
         case types.EnumType(cls=members):
             return _one_of(member.value for member in members)
         case types.UnionType(types=members):
-            return " or ".join(_words(member) for member in members)
+            return " or ".join(map(expectation_of, members))
         case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType():
             return f"a list{_length_words(node, 'item')}{_each_words('item', node.item_type)}"
         case types.DictType():
             return f"an object{_each_words('value', node.value_type)}"
-        case types.AnyType():
-            return "anything"
+        case types.AnyType() | types.RawType():
+            return ANYTHING
         case _:
             return f"{ANY_OTHER_TYPE} {_type_name(node)}"
 
@@ -70,18 +74,14 @@ def _number(value: float) -> str:
 def _length_words(node: Sized, unit: str) -> str:
     low, high = node.min_length, node.max_length
     if low is not None and high is not None:
-        return f" of {f'{low} to ' if low != high else ''}{_count(high, unit)}"
+        return f" of {f'{low} to ' if low != high else ''}{counted(high, unit)}"
     if low is not None:
-        return f" of at least {_count(low, unit)}"
-    return f" of at most {_count(high, unit)}" if high is not None else ""
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+        return f" of at least {counted(low, unit)}"
+    return f" of at most {counted(high, unit)}" if high is not None else ""
 
 
 def _each_words(unit: str, node: types.Type) -> str:
-    return "" if isinstance(node, types.AnyType) else f", each {unit} {_words(node)}"
+    return "" if isinstance(node, types.AnyType) else f", each {unit} {expectation_of(node)}"
 
 
 def _one_of(values: Iterable[object]) -> str:
@@ -94,7 +94,7 @@ def _type_name(node: types.Type) -> str:
 
 
 def shown(value: object) -> str:
-    """The value as JSON for a message, cut where it is long."""
+    """Returns the value as JSON for a message, shortened if it is long."""
     if value is UNSET:
         return "nothing"
     text = _json(value)

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 
 from jobs.clock import wall_clock
-from jobs.definition.registry import Round
+from jobs.definition.rounds import Round
 from jobs.errors import LimitExceeded
 from jobs.json_text import check_json, too_deep, with_escapes, with_replacement_marks
 from jobs.model.task import (
@@ -29,9 +29,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 
 def checked_round(value: object, previous: int, seconds: float, declared: int | None = None) -> RoundRecord:
-    """What the job yielded after round `previous`, as it is reported. Raises TypeError or LimitExceeded.
+    """Returns what the job yielded after round `previous`, as it is reported. Raises TypeError or LimitExceeded.
 
-    `declared` is how many rounds the task is to have: it holds where the round itself does not say.
+    `declared` is the expected number of rounds, used unless the round itself says it.
     """
     value = expect_round(value)
     number = _checked_number(previous + 1 if value.number is None else value.number, previous)
@@ -52,7 +52,7 @@ def checked_round(value: object, previous: int, seconds: float, declared: int | 
 
 
 def expect_round(value: object) -> Round:
-    """What the job yielded. Raises TypeError where it is something else, or a Round that got round its own checks."""
+    """Returns what the job yielded. Raises TypeError if it is no Round, or one that evaded its own checks."""
     if not isinstance(value, Round):
         raise TypeError(f"the job yielded {_shown(value)}, expected a Round")
     Round.__post_init__(value)
@@ -60,14 +60,14 @@ def expect_round(value: object) -> Round:
 
 
 def checked_result(value: object) -> str:
-    """What the job returned, as JSON text. Raises TypeError or LimitExceeded."""
+    """Returns what the job returned, as JSON text. Raises TypeError or LimitExceeded."""
     return as_json(value, "the job's result", MOST_RESULT_BYTES)
 
 
 def as_json(value: object, what: str, most_bytes: int, *, comes_back: bool = False) -> str:
-    """`value` as strict JSON text; `what` names it in the refusal. Raises TypeError or LimitExceeded.
+    """Returns `value` as strict JSON text; `what` names it in the refusal. Raises TypeError or LimitExceeded.
 
-    Bytes of file names that are not UTF-8 are shown as replacement marks; in what `comes_back` to the job they stay.
+    Bytes of file names that are not UTF-8 become replacement marks, except in what `comes_back` to the job.
     """
     try:
         text = _encode(value)
@@ -101,7 +101,7 @@ def _percent(given: int | None, number: int, of: int | None) -> int | None:
 
 
 def _checked_text(name: str, text: str) -> str:
-    text = str.__str__(text)  # itself; of what is derived from str, which cannot be sent, the characters
+    text = str.__str__(text)  # a subclass of str cannot be sent, only its characters
     if len(text) > MOST_MESSAGE_CHARACTERS:
         raise LimitExceeded(
             f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
@@ -122,15 +122,15 @@ def _checked_checkpoint(checkpoint: Mapping[str, object]) -> str:
 
 
 def expect_names(checkpoint: Mapping[str, object]) -> dict[str, object]:
-    """The checkpoint as it goes into JSON, which would quietly turn other names into text, with which the job would be
-    called then. Raises TypeError where there are any."""
+    """Returns the checkpoint. Raises TypeError if a name is not text: JSON would silently turn it into text, and the
+    job would be called with that."""
     if not all(isinstance(name, str) for name in checkpoint):
         raise TypeError(f"the round's checkpoint is {_shown(checkpoint)}, expected names that are text")
     return dict(checkpoint)
 
 
 def _shown(value: object) -> str:
-    """The value in a few characters, whatever its own repr() does."""
+    """Returns the value in a few characters, whatever its own repr() does."""
     try:
         return reprlib.repr(value)
     except Exception:  # noqa: BLE001 - a job's object may raise anything here, and must not hide the refusal

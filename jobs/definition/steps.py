@@ -24,8 +24,6 @@ Steps = Annotated[
     list[Step],
     Meta(min_length=1, max_length=MOST_STEPS, extra={"words": f"a list of 1 to {MOST_STEPS} steps {A_STEP}"}),
 ]
-STEP_PARAMETERS = (Parameter("job", str), Parameter("params", dict[str, Any], {}))
-"""The fields of a Step, for messages about each of them."""
 
 
 def steps_parameters(parameters: Iterable[Parameter]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from jobs import Pause, Registry, Round, Rounds, job
 from jobs.definition.composition import expected_at_start
 from jobs.definition.limits import (
     MOST_CHECKPOINT_BYTES,
@@ -16,7 +17,6 @@ from jobs.definition.limits import (
     expect_names,
     expect_round,
 )
-from jobs.definition.registry import Pause, Registry, Round, Rounds, job
 from jobs.definition.steps import Step, Steps
 from jobs.errors import HourglassError
 from jobs.model.task import LARGEST_NUMBER, MOST_MESSAGE_CHARACTERS
@@ -27,7 +27,7 @@ def describe(steps: Sequence[Step], registry: Registry) -> str:
 
 
 def rounds_in_all(steps: Sequence[Step], registry: Registry) -> int | None:
-    return Progress(links_of(steps, registry)).rounds
+    return Progress(planned_steps(steps, registry)).rounds
 
 
 @job(description=describe, rounds=rounds_in_all)
@@ -46,18 +46,18 @@ def chain(
     `results` and `counts` are the results and the numbers of rounds of the steps that are done. Of the present one
     `count` rounds are done and left the checkpoint `inner`.
     """
-    links = links_of(steps, registry)
-    return (yield from Chain(links, registry, Progress(links, counts, percent), results, count).run(inner))
+    planned = planned_steps(steps, registry)
+    return (yield from Chain(planned, registry, Progress(planned, counts, percent), results, count).run(inner))
 
 
-class Link(Struct, frozen=True):
+class PlannedStep(Struct, frozen=True):
     """A step, and what is known of it before it runs.
 
-    `rounds` may still be told otherwise by its rounds. `expected_seconds` is what its first round should take, 0 where
-    that is not known. `closes`: it will need a closing round, see `Chain`.
+    `rounds` may be changed by its rounds. `expected_seconds` is how long its first round should take; 0 if unknown.
+    `closes`: it will need a closing round, see `Chain`.
     """
 
-    step: Step
+    declared: Step
     description: str
     place: str
     rounds: int | None
@@ -69,16 +69,17 @@ class Link(Struct, frozen=True):
         return f"{self.description} ({self.place})"
 
 
-def links_of(steps: Sequence[Step], registry: Registry) -> list[Link]:
-    """Raises NotFound or InvalidInput where a step does not fit its job any more, since that has changed."""
-    return [_link(step, number, len(steps), registry) for number, step in enumerate(steps, 1)]
+def planned_steps(steps: Sequence[Step], registry: Registry) -> list[PlannedStep]:
+    """Returns the steps in order. Raises NotFound or InvalidInput if a step no longer fits its job, which has
+    changed."""
+    return [_planned(step, number, len(steps), registry) for number, step in enumerate(steps, 1)]
 
 
-def _link(step: Step, number: int, total: int, registry: Registry) -> Link:
+def _planned(step: Step, number: int, total: int, registry: Registry) -> PlannedStep:
     place = f"{number} of {total}"
     try:
-        return Link(
-            step=step,
+        return PlannedStep(
+            declared=step,
             description=registry.describe(step.job, step.params),
             place=place,
             rounds=registry.rounds_of(step.job, step.params),
@@ -98,14 +99,14 @@ class Progress:
     is known and their sum is a number that a Round can bear.
     """
 
-    def __init__(self, links: Sequence[Link], counts: Iterable[int] = (), percent: int = 0) -> None:
+    def __init__(self, planned: Sequence[PlannedStep], counts: Iterable[int] = (), percent: int = 0) -> None:
         self.counts = tuple(counts)
         self.percent = percent
-        self._links = links
+        self._steps = planned
         self._weigh(None)
 
     def round_done(self, number: int, of: int | None, percent: int | None) -> None:
-        """A round of the present step, as its job counts: `percent` where it says one, else `number` of `of`."""
+        """Counts a round of the present step: its `percent`, if given, else `number` of `of`."""
         if of is not None and of != self._present_rounds:
             self._weigh(of)
         part, whole = (number, self._present_rounds) if percent is None else (percent, 100)
@@ -114,22 +115,23 @@ class Progress:
             self.percent = max(self.percent, 100 * share // (self._weight_in_all * whole))
 
     def step_done(self, count: int) -> None:
-        """The present step has ended after so many rounds."""
+        """Counts the end of the present step after this many rounds."""
         self.counts = (*self.counts, count)
         self._weigh(None)
         self.percent = max(self.percent, 100 * self._weight_before // self._weight_in_all)
 
     def _weigh(self, told: int | None) -> None:
-        """Only where something new is known: a chain of many short rounds must not count all its steps each time."""
-        present, ahead = len(self.counts), self._links[len(self.counts) :]
-        known = [*self.counts, *(link.rounds for link in ahead)]
+        """Counts all steps. Only called when something changes: a chain of many short rounds must not do so each
+        time."""
+        present, ahead = len(self.counts), self._steps[len(self.counts) :]
+        known = [*self.counts, *(step.rounds for step in ahead)]
         if told is not None:
             known[present] = told
         certain = [rounds for rounds in known if rounds is not None]
         mean = sum(certain) // len(certain) if certain else 1
         weights = [max(1, mean if rounds is None else rounds) for rounds in known]
         self.before = sum(self.counts)
-        in_all = sum(certain) + sum(link.closes for link in ahead)
+        in_all = sum(certain) + sum(step.closes for step in ahead)
         self.rounds = in_all if len(certain) == len(known) and in_all <= LARGEST_NUMBER else None
         self._present_rounds = known[present] if ahead else None
         self._weight_before = sum(weights[:present])
@@ -138,35 +140,40 @@ class Progress:
 
 
 class Chain:
-    """A chain on its way through its steps.
+    """A chain while it runs.
 
     A step whose last round left no checkpoint ends with a closing round of ours that has one: it must not run again
     when a later step is interrupted. Other steps go on from their last checkpoint then, and return once more.
     """
 
     def __init__(
-        self, links: Sequence[Link], registry: Registry, progress: Progress, results: Sequence[object], count: int
+        self,
+        planned: Sequence[PlannedStep],
+        registry: Registry,
+        progress: Progress,
+        results: Sequence[object],
+        count: int,
     ) -> None:
-        self._links = links
+        self._steps = planned
         self._registry = registry
         self._progress = progress
         self._results = tuple(results)
         self._count = count
 
     def run(self, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, list[object]]:
-        """All rounds that are left. An error bears a note with its place, as people count."""
-        for link in self._links[len(self._results) :]:
+        """Yields all remaining rounds. An error gets a note with its step, counted from 1."""
+        for step in self._steps[len(self._results) :]:
             try:
-                yield from self._run_step(link, inner)
+                yield from self._run_step(step, inner)
             except BaseException as error:
-                error.add_note(f"in step {link.place}: {link.description}")
+                error.add_note(f"in step {step.place}: {step.description}")
                 raise
             inner = None
         return list(self._results)
 
-    def _run_step(self, link: Link, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, None]:
+    def _run_step(self, step: PlannedStep, inner: Mapping[str, object] | None) -> Generator[Round | Pause, None, None]:
         is_saved = inner is not None
-        with closing(self._registry.begin(link.step.job, link.step.params, inner)) as rounds:
+        with closing(self._registry.begin(step.declared.job, step.declared.params, inner)) as rounds:
             while True:
                 try:
                     value = next(rounds)
@@ -178,13 +185,13 @@ class Chain:
                     continue
                 done = expect_round(value)
                 is_saved = done.checkpoint is not None
-                yield self._round(link, done)
-        closes = not is_saved and link is not self._links[-1]
-        self._end_step(link, result, self._count + closes)
+                yield self._round(step, done)
+        closes = not is_saved and step is not self._steps[-1]
+        self._end_step(step, result, self._count + closes)
         if closes:
-            yield self._closing_round(link)
+            yield self._closing_round(step)
 
-    def _round(self, link: Link, done: Round) -> Round:
+    def _round(self, step: PlannedStep, done: Round) -> Round:
         self._count = self._count + 1 if done.number is None else done.number
         progress = self._progress
         progress.round_done(self._count, done.of, done.percent)
@@ -193,39 +200,39 @@ class Chain:
             number,
             of=None if progress.rounds is None else max(number, progress.rounds),
             percent=progress.percent,
-            message=_message(link, done.message),
+            message=_message(step, done.message),
             output=done.output,
             checkpoint=None if done.checkpoint is None else self._checkpoint(expect_names(done.checkpoint)),
             if_aborted=done.if_aborted,
-            expected_seconds=self._expected_seconds(link, done),
+            expected_seconds=self._expected_seconds(step, done),
             locks=done.locks,
         )
 
-    def _end_step(self, link: Link, result: object, count: int) -> None:
+    def _end_step(self, step: PlannedStep, result: object, count: int) -> None:
         self._results = (*self._results, result)
-        most_bytes = MOST_RESULT_BYTES if link is self._links[-1] else MOST_CHECKPOINT_BYTES
+        most_bytes = MOST_RESULT_BYTES if step is self._steps[-1] else MOST_CHECKPOINT_BYTES
         as_json(self._results, "the list of results", most_bytes)
         self._progress.step_done(count)
         self._count = 0
 
-    def _closing_round(self, link: Link) -> Round:
+    def _closing_round(self, step: PlannedStep) -> Round:
         progress = self._progress
         return Round(
             progress.before,
             of=progress.rounds,
             percent=progress.percent,
-            message=_message(link, "done"),
+            message=_message(step, "done"),
             checkpoint=self._checkpoint(None),
-            expected_seconds=self._links[len(self._results)].expected_seconds,
+            expected_seconds=self._steps[len(self._results)].expected_seconds,
         )
 
-    def _expected_seconds(self, link: Link, done: Round) -> float:
+    def _expected_seconds(self, step: PlannedStep, done: Round) -> float:
         """The step may have ended with this round, as far as is known: then the next one's first round follows."""
-        own = link.expected_seconds if done.expected_seconds is None else done.expected_seconds
-        rounds = link.rounds if done.of is None else done.of
+        own = step.expected_seconds if done.expected_seconds is None else done.expected_seconds
+        rounds = step.rounds if done.of is None else done.of
         if rounds is not None and self._count < rounds:
             return own
-        following = self._links[len(self._results) + 1 :]
+        following = self._steps[len(self._results) + 1 :]
         return max(own, *(one.expected_seconds for one in following[:1]), 0)
 
     def _checkpoint(self, inner: Mapping[str, object] | None) -> dict[str, object]:
@@ -238,5 +245,5 @@ class Chain:
         }
 
 
-def _message(link: Link, message: str) -> str:
-    return (f"{link.heading}: {message}" if message else link.heading)[:MOST_MESSAGE_CHARACTERS]
+def _message(step: PlannedStep, message: str) -> str:
+    return (f"{step.heading}: {message}" if message else step.heading)[:MOST_MESSAGE_CHARACTERS]

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
+from jobs.text import counted
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Settings:
 
 
 def describe(times: int) -> str:
-    return f"Test task of {times} {'round' if times == 1 else 'rounds'}"
+    return f"Test task of {counted(times, 'round')}"
 
 
 @job(description=describe, rounds="{times}")

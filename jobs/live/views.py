@@ -8,19 +8,10 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from jobs.clock import iso_time
-from jobs.engine import WorkerState
-from jobs.model.backlog import WaitingFor
-from jobs.model.task import Changes, KeptRound, Status, Task, Transition
+from jobs.model.backlog import Derived, WaitingFor
+from jobs.model.task import Changes, Status, StoredRound, Task, Transition
 
 encode = msgspec.json.Encoder().encode
-
-
-class Derived(Struct, frozen=True, kw_only=True):
-    """What is not kept with a task but follows from what goes on: times in milliseconds."""
-
-    estimated: int | None = None
-    pace_seconds: float | None = None
-    waiting_for: WaitingFor | None = None
 
 
 # What a field is, for JSON Schema: nothing of this changes what is sent.
@@ -28,7 +19,7 @@ Id = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Amount = Annotated[float, Meta(ge=0)]
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Time = Annotated[str, Meta(extra={"words": "a time"}, extra_json_schema={"format": "date-time"})]
 Counts = Annotated[
     dict[str, int],
     Meta(
@@ -36,15 +27,16 @@ Counts = Annotated[
         extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
     ),
 ]
-Object = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+Object = Annotated[Raw, Meta(extra={"words": "an object"}, extra_json_schema={"type": "object"})]
 Error = Annotated[
     Raw,
     Meta(
+        extra={"words": "an object"},
         extra_json_schema={
             "type": "object",
-            "properties": {name: {"type": "string"} for name in ("type", "message", "traceback")},
+            "properties": {name: {"type": "string", "x-expected": "text"} for name in ("type", "message", "traceback")},
             "required": ["type", "message", "traceback"],
-        }
+        },
     ),
 ]
 
@@ -163,7 +155,7 @@ class RoundView(Struct, frozen=True, kw_only=True):
     output: Annotated[Raw | None, Meta(description="what it found")]
 
 
-def round_view(done: KeptRound) -> RoundView:
+def round_view(done: StoredRound) -> RoundView:
     return RoundView(
         number=done.number,
         at=iso_time(done.at),
@@ -171,34 +163,6 @@ def round_view(done: KeptRound) -> RoundView:
         percent=done.percent,
         message=done.message,
         output=_raw(done.output),
-    )
-
-
-class WorkerView(Struct, frozen=True, kw_only=True):
-    """A worker process."""
-
-    pid: int | None
-    state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
-    task: Annotated[Id | None, Meta(description="what it works on")]
-    cpu_percent: Amount | None
-    memory_bytes: Count | None
-    uptime_seconds: Amount | None
-    tasks_done: Count
-    code_changed: Annotated[
-        Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
-    ] = UNSET
-
-
-def worker_view(worker: WorkerState) -> WorkerView:
-    return WorkerView(
-        pid=worker.pid,
-        state=worker.state,
-        task=worker.task,
-        cpu_percent=worker.cpu_percent,
-        memory_bytes=worker.memory_bytes,
-        uptime_seconds=worker.uptime_seconds,
-        tasks_done=worker.tasks_done,
-        code_changed=True if worker.code_changed else UNSET,
     )
 
 

@@ -1,4 +1,4 @@
-"""What of tasks and rounds stands in one answer: large fields are left out, and the sum of all others is bounded."""
+"""Bounds the size of an answer: large fields of tasks are left out, and the sum of all others is limited."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from jobs.model.task import KeptRound, RoundPage, Task, utf8_bytes
+from jobs.model.task import RoundPage, StoredRound, Task, utf8_bytes
 
 LARGEST_INLINE_BYTES = 16 * 1024
 """Parameters, results and metadata over this are left out of lists and frames."""
 LARGEST_ANSWER_BYTES = 4 * 1024 * 1024
 LARGEST_FRAME_BYTES = 2 * 1024 * 1024
 MOST_ROUNDS_BYTES = 3 * 1024 * 1024
-"""An answer of rounds ends with the round that reaches this: with the largest, of 1 MiB, it has 4 MiB."""
+"""An answer of rounds ends with the round that reaches this size: with the largest, of 1 MiB, it has 4 MiB."""
 SMALL_METADATA_BYTES = 1024
-"""Metadata up to this are in every row, however many there are."""
+"""Metadata up to this size is in every row, however many rows there are."""
 SHORT_ERROR_CHARACTERS = 500
 
 NO_METADATA = "{}"
@@ -37,27 +37,28 @@ class Room:
         return self._left <= 0
 
     def fit(self, task: Task) -> Task:
-        """The task as it stands in this answer."""
+        """Returns the task as it appears in this answer."""
         task = _shortest(task) if self.is_used_up else without_large_fields(task)
         self._left -= row_bytes(task)
         return task
 
     def fit_all(self, tasks: Iterable[Task]) -> list[Task]:
+        """Returns the tasks as they appear in this answer."""
         return [self.fit(task) for task in tasks]
 
 
 def without_large_fields(task: Task) -> Task:
-    """The task as it stands in lists and frames, whatever else there is."""
+    """Returns the task as it appears in lists and frames, whatever else they contain."""
     return _trimmed(task, LARGEST_INLINE_BYTES, LARGEST_INLINE_BYTES)
 
 
 def is_whole(task: Task) -> bool:
-    """Whether nothing of it is left out."""
+    """Returns whether nothing of it is left out."""
     return bool(task.params) and (task.result is not None or task.result_bytes is None)
 
 
 def row_bytes(task: Task) -> int:
-    """About how much JSON a task is: all its texts; the fields of fixed size are some hundred bytes."""
+    """Returns roughly the size of a task as JSON: all its texts, and some hundred bytes for fields of fixed size."""
     texts = (task.params, task.metadata, task.result, task.error, task.message, task.description, task.outcome)
     return 700 + sum(utf8_bytes(text) for text in texts if text)
 
@@ -68,7 +69,7 @@ def _shortest(task: Task) -> Task:
 
 
 def _trimmed(task: Task, most_bytes: int, most_metadata_bytes: int) -> Task:
-    """Nearly every task is small: then it is returned as it is, without a copy."""
+    """Returns the task without fields that are too large. Nearly every task is small and returned without a copy."""
     left_out: dict[str, str | None] = {}
     if task.params and task.params_bytes > most_bytes:
         left_out["params"] = ""
@@ -80,8 +81,7 @@ def _trimmed(task: Task, most_bytes: int, most_metadata_bytes: int) -> Task:
 
 
 def _short_error(error: str) -> str:
-    """Its texts are texts still, each with at most so many characters: of a traceback the end, which says what was
-    raised."""
+    """Returns the error with each text shortened: a traceback to its end, which names the exception."""
     if len(error) <= SHORT_ERROR_CHARACTERS:
         return error
     parts: dict[str, str] = msgspec.json.decode(error)
@@ -96,9 +96,9 @@ def _beginning(text: str) -> str:
     return text if len(text) <= SHORT_ERROR_CHARACTERS else f"{text[:SHORT_ERROR_CHARACTERS]}…"
 
 
-def page_of_rounds(rounds: Iterator[KeptRound], limit: int, most_bytes: int) -> RoundPage:
-    """The first rounds, until there are `limit` or they have `most_bytes`, at least one. No more are read."""
-    taken: list[KeptRound] = []
+def page_of_rounds(rounds: Iterator[StoredRound], limit: int, most_bytes: int) -> RoundPage:
+    """Returns the first rounds, until there are `limit` or they reach `most_bytes`, at least one. Reads no more."""
+    taken: list[StoredRound] = []
     size = 0
     for done in rounds:
         taken.append(done)
@@ -108,7 +108,7 @@ def page_of_rounds(rounds: Iterator[KeptRound], limit: int, most_bytes: int) -> 
     return RoundPage(taken, has_more=False, size=size)
 
 
-def round_bytes(done: KeptRound) -> int:
-    """About how much JSON a round is. A message may have characters that JSON writes in six."""
+def round_bytes(done: StoredRound) -> int:
+    """Returns roughly the size of a round as JSON. A message may have characters that JSON writes in six."""
     message = len(msgspec.json.encode(done.message))
     return 120 + message + (utf8_bytes(done.output) if done.output else 0)

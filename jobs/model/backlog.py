@@ -1,4 +1,4 @@
-"""Which task is next, and why another one waits: priority, then id; locks; not before a time. Pure: no I/O."""
+"""Decides which task is next and why another one waits: priority, then id; locks; earliest start. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 Key = tuple[int, int]
 
 
-class Entry(Struct, frozen=True, gc=False):
+class WaitingTask(Struct, frozen=True, gc=False):
     """A task that waits. `not_before` in milliseconds since 1970."""
 
     task: int
@@ -21,13 +21,13 @@ class Entry(Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> Key:
-        """Entries run in this order."""
+        """Tasks start in this order."""
         return -self.priority, self.task
 
 
 class WaitingFor(Struct, frozen=True, kw_only=True):
     """Why a task does not run: its place in the line for a worker or for a lock (from 1), the task before it that
-    has the lock or gets it first, or the time (milliseconds) until which it must wait."""
+    holds the lock or gets it first, or the time (milliseconds) until which it must wait."""
 
     reason: Literal["worker", "lock", "schedule"]
     position: int | None = None
@@ -35,16 +35,24 @@ class WaitingFor(Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-class Schedule:
-    """All tasks that wait, and who holds which lock.
+class Derived(Struct, frozen=True, kw_only=True):
+    """What is not stored with a task but follows from what is going on: times in milliseconds."""
 
-    `_ready` holds what could start now: entries without a lock, and those that are first in the line of each of their
-    locks while nobody holds any of them; `_not_first` counts for each task the locks of which that is not true.
-    A task takes all its locks at once, and all lines have one order, so no two can wait for each other.
+    estimated: int | None = None
+    pace_seconds: float | None = None
+    waiting_for: WaitingFor | None = None
+
+
+class Backlog:
+    """All waiting tasks, and which task holds which lock.
+
+    `_ready` contains what could start now: tasks without a lock, and those that are first in the line of each of their
+    locks while none of them is held; `_not_first` counts for each task the locks for which that is not true. A task
+    takes all its locks at once, and all lines have one order, so no two tasks can wait for each other.
     """
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry] = {}
+        self._waiting: dict[int, WaitingTask] = {}
         self._later: list[tuple[int, int]] = []
         self._ready: list[Key] = []
         self._lines: dict[str, list[Key]] = {}
@@ -54,37 +62,37 @@ class Schedule:
         self._held: dict[int, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._waiting)
 
-    def add(self, entry: Entry, now: int) -> None:
-        """Lets a task wait. `now` in milliseconds since 1970."""
-        self._entries[entry.task] = entry
-        if entry.not_before is not None and entry.not_before > now:
-            insort(self._later, (entry.not_before, entry.task))
+    def add(self, waiting: WaitingTask, now: int) -> None:
+        """Adds a task. `now` in milliseconds since 1970."""
+        self._waiting[waiting.task] = waiting
+        if waiting.not_before is not None and waiting.not_before > now:
+            insort(self._later, (waiting.not_before, waiting.task))
         else:
-            self._line_up(entry)
+            self._line_up(waiting)
 
-    def remove(self, task_id: int) -> Entry | None:
-        """Takes a task out again; None where it does not wait."""
-        entry = self._entries.pop(task_id, None)
-        if entry is None:
+    def remove(self, task_id: int) -> WaitingTask | None:
+        """Removes a task and returns it; None if it does not wait."""
+        waiting = self._waiting.pop(task_id, None)
+        if waiting is None:
             return None
-        if not _discard(self._later, (entry.not_before or 0, task_id)):
-            self._leave_line(entry)
-        return entry
+        if not _discard(self._later, (waiting.not_before or 0, task_id)):
+            self._leave_line(waiting)
+        return waiting
 
-    def take(self, now: int) -> Entry | None:
-        """The task that runs next: it waits no longer, and has its locks. None where none can run."""
+    def take(self, now: int) -> WaitingTask | None:
+        """Removes and returns the task that runs next, which holds its locks from now on; None if none can run."""
         self._promote(now)
         if not self._ready:
             return None
-        entry = self._entries.pop(self._ready[0][1])
-        self._hold(entry)
-        self._leave_line(entry)
-        return entry
+        waiting = self._waiting.pop(self._ready[0][1])
+        self._hold(waiting)
+        self._leave_line(waiting)
+        return waiting
 
     def hold_also(self, task_id: int, locks: Sequence[str]) -> None:
-        """A task that holds its locks takes these as well, but for those that another task holds."""
+        """Gives a task that holds its locks these as well, except those that another task holds."""
         free = tuple(lock for lock in dict.fromkeys(locks) if lock not in self._holders)
         if free:
             self._held[task_id] = (*self._held.get(task_id, ()), *free)
@@ -93,78 +101,78 @@ class Schedule:
             self._show_first(lock)
 
     def release(self, task_id: int) -> None:
-        """The last round of a task has ended: its locks are free."""
+        """Frees the locks of a task whose last round has ended."""
         for lock in self._held.pop(task_id, ()):
             del self._holders[lock]
             self._show_first(lock)
 
     def next_due(self) -> int | None:
-        """When the next task that waits for its time may start."""
+        """Returns when the next task that waits for its time may start."""
         return self._later[0][0] if self._later else None
 
     def counts(self, now: int) -> dict[str, int]:
-        """How many tasks wait for what: by the reasons of WaitingFor."""
+        """Returns how many tasks wait, by the reasons of WaitingFor."""
         self._promote(now)
         worker, schedule = len(self._ready), len(self._later)
         return {"worker": worker, "lock": len(self) - worker - schedule, "schedule": schedule}
 
     def why(self, task_id: int, now: int) -> WaitingFor | None:
-        """Why a task waits; None where it does not."""
-        entry = self._entries.get(task_id)
-        if entry is None:
+        """Returns why a task waits; None if it does not."""
+        waiting = self._waiting.get(task_id)
+        if waiting is None:
             return None
         self._promote(now)
-        if entry.not_before is not None and entry.not_before > now:
-            return WaitingFor(reason="schedule", until=entry.not_before)
-        for lock in entry.locks:
-            if self._first_in_line.get(lock) != entry.key:
-                return self._why_locked(entry, lock)
-        return WaitingFor(reason="worker", position=bisect_left(self._ready, entry.key) + 1)
+        if waiting.not_before is not None and waiting.not_before > now:
+            return WaitingFor(reason="schedule", until=waiting.not_before)
+        for lock in waiting.locks:
+            if self._first_in_line.get(lock) != waiting.key:
+                return self._why_locked(waiting, lock)
+        return WaitingFor(reason="worker", position=bisect_left(self._ready, waiting.key) + 1)
 
     def line(self, now: int, *locks: str) -> list[int]:
-        """The tasks that have one of these locks or wait for it, in the order in which they have it; whoever waits for
-        its time is in no line yet."""
+        """Returns the tasks that hold or wait for one of these locks, in the order in which they get it; tasks whose
+        start time has not come are not in line yet."""
         self._promote(now)
         holders = [self._holders[lock] for lock in locks if lock in self._holders]
         waiting = sorted(key for lock in locks for key in self._lines.get(lock, ()))
         return list(dict.fromkeys([*holders, *(task_id for _, task_id in waiting)]))
 
-    def _why_locked(self, entry: Entry, lock: str) -> WaitingFor:
+    def _why_locked(self, waiting: WaitingTask, lock: str) -> WaitingFor:
         line = self._lines[lock]
         ahead = self._holders.get(lock, line[0][1])
-        return WaitingFor(reason="lock", position=bisect_left(line, entry.key) + 1, task=ahead)
+        return WaitingFor(reason="lock", position=bisect_left(line, waiting.key) + 1, task=ahead)
 
     def _promote(self, now: int) -> None:
         while self._later and self._later[0][0] <= now:
             _, task_id = self._later.pop(0)
-            self._line_up(self._entries[task_id])
+            self._line_up(self._waiting[task_id])
 
-    def _line_up(self, entry: Entry) -> None:
-        if not entry.locks:
-            insort(self._ready, entry.key)
+    def _line_up(self, waiting: WaitingTask) -> None:
+        if not waiting.locks:
+            insort(self._ready, waiting.key)
             return
-        self._not_first[entry.task] = len(entry.locks)
-        for lock in entry.locks:
-            insort(self._lines.setdefault(lock, []), entry.key)
+        self._not_first[waiting.task] = len(waiting.locks)
+        for lock in waiting.locks:
+            insort(self._lines.setdefault(lock, []), waiting.key)
             self._show_first(lock)
 
-    def _leave_line(self, entry: Entry) -> None:
-        if not entry.locks:
-            _discard(self._ready, entry.key)
+    def _leave_line(self, waiting: WaitingTask) -> None:
+        if not waiting.locks:
+            _discard(self._ready, waiting.key)
             return
-        for lock in entry.locks:
-            _discard(self._lines[lock], entry.key)
+        for lock in waiting.locks:
+            _discard(self._lines[lock], waiting.key)
             self._show_first(lock)
-        del self._not_first[entry.task]
+        del self._not_first[waiting.task]
 
-    def _hold(self, entry: Entry) -> None:
-        for lock in entry.locks:
-            self._holders[lock] = entry.task
-        if entry.locks:
-            self._held[entry.task] = entry.locks
+    def _hold(self, waiting: WaitingTask) -> None:
+        for lock in waiting.locks:
+            self._holders[lock] = waiting.task
+        if waiting.locks:
+            self._held[waiting.task] = waiting.locks
 
     def _show_first(self, lock: str) -> None:
-        """Keeps `_first_in_line` and `_ready` true: there is a first while nobody holds the lock."""
+        """Updates `_first_in_line` and `_ready`: a lock has a first task in line while no task holds it."""
         line = self._lines.get(lock)
         if not line:
             self._lines.pop(lock, None)
@@ -191,7 +199,7 @@ class Schedule:
 
 
 def _discard(keys: list[Key], key: Key) -> bool:
-    """Removes a key from a sorted list; whether it was there."""
+    """Removes a key from a sorted list; returns whether it was there."""
     place = bisect_left(keys, key)
     found = place < len(keys) and keys[place] == key
     if found:

@@ -1,4 +1,4 @@
-"""How long the rounds to come will take, judged by those that are done. Pure; bench/estimates.py says how well."""
+"""Predicts how long the remaining rounds take, from those that are done. Pure; bench/estimates.py measures how well."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def mean_seconds(durations: Sequence[float], rounds_ahead: int) -> float:
     """Returns how long each of the next `rounds_ahead` rounds will take on average, in seconds.
 
     It is the mean of the recent rounds, not their median: if every tenth round takes twenty times as long, so will
-    every tenth of those to come. If rounds get steadily longer or shorter, that goes on. `durations` are the last
+    every tenth of those to come. If rounds get steadily longer or shorter, that continues. `durations` are the last
     rounds in seconds, oldest first, at least one; more than TREND_ROUNDS are not looked at.
     """
     recent = durations[-RECENT_ROUNDS:]

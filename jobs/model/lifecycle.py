@@ -1,7 +1,7 @@
-"""What each event makes of a task: pure steps that a store applies inside one transaction.
+"""How each event changes a task.
 
-A step gets the task as it is on disk and returns what it shall become: a `Change`, `Removed`, or None where
-there is nothing to do. It may be called again, on another state, when a write has to be repeated.
+Each function returns a pure update that a store applies inside one transaction: it takes the stored task and returns a
+`Change`, `Removed`, or None for no change. It may be called again, on another state, if the write is retried.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jobs.errors import StatusChanged
-from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, apply
+from jobs.model.task import Checkpoint, Event, RoundRecord, Status, Task, next_status
+from jobs.text import counted
 
 Expected = Literal["pending", "final", "stopping"]
-"""What a task has to be still for a deletion to touch it; a stopping one is final as well."""
+"""The state a task must still be in for a conditional deletion; "final" includes stopping tasks."""
 
 
 class Change(Struct, frozen=True):
-    """A task as it shall be, with the rounds and the checkpoint that belong to it."""
+    """The new state of a task, with the rounds and the checkpoint to store with it."""
 
     task: Task
     rounds: Sequence[RoundRecord] = ()
@@ -30,30 +31,30 @@ class Change(Struct, frozen=True):
 
 
 class Removed(Struct, frozen=True):
-    """The task shall be deleted, at this time."""
+    """Deletes the task, at this time."""
 
     at: int
 
 
-Step = Callable[[Task], Change | Removed | None]
+TaskUpdate = Callable[[Task], Change | Removed | None]
 
 
-def taken(at: int) -> Step:
-    """A worker took it."""
+def taken(at: int) -> TaskUpdate:
+    """Makes a task Running that a worker took."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             return None
-        status = apply(task.status, Event.TAKEN)
+        status = next_status(task.status, Event.TAKEN)
         return Change(replace(task, status=status, started=task.started or at, last_modified=at))
 
-    return step
+    return update
 
 
-def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
-    """Rounds were done. A task that was aborted meanwhile still gets its last ones."""
+def reported(rounds: Sequence[RoundRecord], at: int) -> TaskUpdate:
+    """Adds rounds that were done. A task that was aborted meanwhile still gets its last ones."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if not rounds or (task.is_final and not task.stopping):
             return None
         last = rounds[-1]
@@ -72,7 +73,7 @@ def reported(rounds: Sequence[RoundRecord], at: int) -> Step:
         )
         return Change(_with_abort_outcome(task) if task.stopping else task, rounds, checkpoint)
 
-    return step
+    return update
 
 
 def _with_locks_of(rounds: Sequence[RoundRecord], task: Task) -> tuple[str, ...]:
@@ -87,62 +88,61 @@ def _last_checkpoint(rounds: Sequence[RoundRecord]) -> Checkpoint | None:
     return None
 
 
-def returned(result: str, at: int) -> Step:
-    """Its job returned `result` (JSON text)."""
+def returned(result: str, at: int) -> TaskUpdate:
+    """Finishes a task whose job returned `result` (JSON text)."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             return _no_longer_stopping(task, at, "all rounds were done")
-        status = apply(task.status, Event.RETURNED)
-        outcome = f"Finished after {_count(task.round, 'round')}"
+        status = next_status(task.status, Event.RETURNED)
+        outcome = f"Finished after {counted(task.round, 'round')}"
         size = len(result.encode())
         return _end(task, at, status=status, percent=100, result=result, result_bytes=size, outcome=outcome)
 
-    return step
+    return update
 
 
-def raised(error: str, at: int) -> Step:
-    """Its job raised, or broke a limit: `error` is the JSON text of type, message and traceback."""
+def raised(error: str, at: int) -> TaskUpdate:
+    """Fails a task whose job raised or exceeded a limit: `error` is the JSON text of type, message and traceback."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             return _no_longer_stopping(task, at, error=error)
         return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
 
-    return step
+    return update
 
 
-def unstorable(error: str, at: int) -> Sequence[Step]:
-    """What its worker reported was refused by the store, so it cannot go on, and perhaps not even that it was taken
-    is on disk."""
+def unstorable(error: str, at: int) -> Sequence[TaskUpdate]:
+    """Fails a task whose worker reported what the store refuses. Perhaps not even that it was taken is on disk."""
     take = taken(at)
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         return take(task) if task.status is Status.NOT_STARTED else None  # type: ignore[return-value]
 
-    return [step, raised(error, at)]
+    return [update, raised(error, at)]
 
 
-def stopped(at: int, error: str | None = None) -> Step:
-    """It was aborted, and the round that was under way has ended; `error` where its clean-up raised."""
+def stopped(at: int, error: str | None = None) -> TaskUpdate:
+    """Ends the stopping of an aborted task: its last round has ended. `error` is set if its clean-up raised."""
     return lambda task: _no_longer_stopping(task, at, error=error)
 
 
-def interrupted(at: int, reason: str, resumes: bool) -> Step:
-    """The server stopped, or has died: the task goes on later, unless its job says that it must not."""
+def interrupted(at: int, reason: str, resumes: bool) -> TaskUpdate:
+    """Makes a task Not Started again when the server stopped or died; fails it if its job does not resume."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             return _no_longer_stopping(task, at)
         return _interrupt(task, at, reason, resumes)
 
-    return step
+    return update
 
 
-def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
-    """Its worker died: it goes on in another one, unless that has happened too often."""
+def died(at: int, reason: str, resumes: bool, max_deaths: int) -> TaskUpdate:
+    """Makes a task Not Started again when its worker died; fails it if that has happened too often."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             killed = "was killed" if task.forced else "died"
             return _no_longer_stopping(task, at, f"its worker {killed} in round {_next_round(task)}")
@@ -150,22 +150,22 @@ def died(at: int, reason: str, resumes: bool, max_deaths: int) -> Step:
         if deaths <= max_deaths:
             return _interrupt(replace(task, deaths=deaths), at, reason, resumes)
         task = replace(task, deaths=deaths, interruptions=task.interruptions + 1)
-        message = f"its worker died {_count(deaths, 'time')}, last {reason}"
+        message = f"its worker died {counted(deaths, 'time')}, last {reason}"
         return _fail(task, at, error_text("WorkerDied", message), f"Failed: {message}")
 
-    return step
+    return update
 
 
-def aborted(by: str, at: int, force: bool = False) -> Step:
-    """A person deleted it while it was pending, or, with force, while its last round was under way."""
+def aborted(by: str, at: int, force: bool = False) -> TaskUpdate:
+    """Aborts a pending task; with force, also marks one whose last round is under way."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.is_final:
             return Change(replace(task, forced=True, last_modified=at)) if force and task.stopping else None
         running = task.status is Status.RUNNING
         task = replace(
             task,
-            status=apply(task.status, Event.ABORTED),
+            status=next_status(task.status, Event.ABORTED),
             stopping=running,
             forced=force and running,
             stalled=False,
@@ -175,21 +175,21 @@ def aborted(by: str, at: int, force: bool = False) -> Step:
         )
         return Change(_with_abort_outcome(task))
 
-    return step
+    return update
 
 
-def deleted(by: str, at: int, expected: Expected | None, force: bool) -> Step:
-    """What DELETE does: a pending task is aborted, a final one is removed. `expected` guards against a change."""
+def deleted(by: str, at: int, expected: Expected | None, force: bool) -> TaskUpdate:
+    """Aborts a pending task, removes a final one. Raises StatusChanged if it is not as `expected`."""
     abort = aborted(by, at, force)
 
-    def step(task: Task) -> Change | Removed | None:
+    def update(task: Task) -> Change | Removed | None:
         if expected and not _is(task, expected):
             raise StatusChanged(task)
         if task.is_final and not (force and task.stopping):
             return Removed(at)
         return abort(task)
 
-    return step
+    return update
 
 
 def _is(task: Task, expected: Expected) -> bool:
@@ -198,18 +198,18 @@ def _is(task: Task, expected: Expected) -> bool:
     return task.is_final is (expected == "final")
 
 
-def job_gone(at: int, job: str) -> Step:
-    """Its job, or one inside it, is no longer there, so it cannot run."""
+def job_gone(at: int, job: str) -> TaskUpdate:
+    """Fails a task whose job, or one inside it, no longer exists."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         message = f"its job {job} is no longer there" + (f", which runs in {task.job}" if job != task.job else "")
         return _cannot_run(task, at, Event.JOB_GONE, error_text("JobGone", message), message)
 
-    return step
+    return update
 
 
-def over_limit(at: int, message: str) -> Step:
-    """What was stored of it by an earlier version is over a limit of this one, so it cannot run."""
+def over_limit(at: int, message: str) -> TaskUpdate:
+    """Fails a task that an earlier version stored, if it exceeds a limit of this one."""
     error = error_text("LimitExceeded", message)
     return lambda task: _cannot_run(task, at, Event.OVER_LIMIT, error, message)
 
@@ -217,27 +217,27 @@ def over_limit(at: int, message: str) -> Step:
 def _cannot_run(task: Task, at: int, event: Event, error: str, message: str) -> Change | None:
     if task.is_final:
         return None
-    return _end(task, at, status=apply(task.status, event), error=error, outcome=f"Failed: {message}")
+    return _end(task, at, status=next_status(task.status, event), error=error, outcome=f"Failed: {message}")
 
 
-def stalled(value: bool, at: int) -> Step:
-    """It has become stalled, or is no longer so."""
+def stalled(value: bool, at: int) -> TaskUpdate:
+    """Marks a task as stalled, or no longer."""
 
-    def step(task: Task) -> Change | None:
+    def update(task: Task) -> Change | None:
         if task.status is not Status.RUNNING or task.stalled == value:
             return None
         return Change(replace(task, stalled=value, last_modified=at))
 
-    return step
+    return update
 
 
-def pinned(value: bool) -> Step:
-    """It is to be kept whatever retention says, or no longer. That is no change of what it did, nor of when."""
+def pinned(value: bool) -> TaskUpdate:
+    """Exempts a task from retention, or no longer. Its last change keeps its time."""
     return lambda task: None if task.pinned == value else Change(replace(task, pinned=value))
 
 
 def error_text(kind: str, message: str, traceback: str = "") -> str:
-    """A task's `error` as JSON text."""
+    """Returns a task's `error` as JSON text."""
     return msgspec.json.encode({"type": kind, "message": message, "traceback": traceback}).decode()
 
 
@@ -246,12 +246,12 @@ def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:
     if not resumes:
         error = error_text("Interrupted", f"{reason}, and its job does not go on after that")
         return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
-    status = apply(task.status, Event.INTERRUPTED)
+    status = next_status(task.status, Event.INTERRUPTED)
     return Change(replace(task, status=status, round=task.checkpoint_round, stalled=False, last_modified=at))
 
 
 def _fail(task: Task, at: int, error: str, outcome: str) -> Change:
-    return _end(task, at, status=apply(task.status, Event.RAISED), error=error, outcome=outcome)
+    return _end(task, at, status=next_status(task.status, Event.RAISED), error=error, outcome=outcome)
 
 
 def _end(task: Task, at: int, **fields: object) -> Change:
@@ -259,7 +259,7 @@ def _end(task: Task, at: int, **fields: object) -> Change:
 
 
 def _ended(task: Task, at: int) -> int:
-    """Not before it started, even if the clock was set back meanwhile: `runtime` is never negative."""
+    """Returns a time not before its start, even if the clock was set back: `runtime` is never negative."""
     return max(at, task.started or at)
 
 
@@ -300,11 +300,7 @@ def _of_rounds(task: Task) -> str:
 
 
 def _first_line(error: str) -> str:
-    """`ValueError: no such pool` of an error's JSON text: its first line, at most 300 characters."""
+    """Returns `ValueError: no such pool` from an error's JSON text: its first line, at most 300 characters."""
     parts = json.loads(error)
     line = str(parts["message"]).strip().partition("\n")[0]
     return f"{parts['type']}: {line}"[:300] if line else str(parts["type"])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,5 +1,5 @@
-"""From rounds to a pace, an honest end and a stall. Pure: the time is an argument, in milliseconds of a clock that
-is never set."""
+"""Estimates the end of a task from its rounds, and notices a stall. Pure: the time is an argument, in milliseconds of
+the steady clock."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STALL_FACTOR = 10
 
 
 class Pace:
-    """How a running task gets on: the last rounds of this run, and how far it is."""
+    """The progress of a running task: the last rounds of this run, and how far it is."""
 
     def __init__(self, started: int) -> None:
         self.expected_seconds: float = 0
-        """How long the next round should take by what its job says, 0 where it does not."""
+        """How long the next round should take according to its job; 0 if it does not say."""
         self._seconds: deque[float] = deque(maxlen=RECENT_ROUNDS)
         self._seconds_a_number: deque[float] = deque(maxlen=TREND_ROUNDS)
         self._percents: deque[tuple[int, int]] = deque(maxlen=RECENT_ROUNDS)
@@ -29,7 +29,7 @@ class Pace:
         self._left: tuple[float, float] | None = None
 
     def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
-        """Takes note of a round. Those before it was known how many there will be say nothing of those to come."""
+        """Adds a round. Rounds before their total was known say nothing about those to come, and are dropped."""
         if of is not None and self._rounds is None and self._round:
             self._seconds.clear()
             self._seconds_a_number.clear()
@@ -48,7 +48,7 @@ class Pace:
             self._add(number, seconds)
 
     def _add(self, number: int, seconds: float) -> None:
-        """A job may count by more than one: then a round's time is that of all the numbers it passed."""
+        """Adds a duration. A job may count by more than one: the duration is then shared by all the numbers passed."""
         passed = number - self._number
         self._number = number
         self._seconds.append(seconds)
@@ -75,7 +75,7 @@ class Pace:
         return self._end_by_percent(now)
 
     def _end_by_rounds(self, now: int, rounds: int) -> int:
-        """The round under way ends when its time is up, now at the earliest; the others follow."""
+        """Assumes that the round under way ends when its time is up, now at the earliest, and the others follow."""
         left = max(rounds - self._round, 0)
         if not left:
             return max(self._last, now)
@@ -83,7 +83,7 @@ class Pace:
         return round(max(self._last + next_ms, now) + others_ms)
 
     def _milliseconds_left(self, rounds_left: int) -> tuple[float, float]:
-        """How long the next round should take, and all that follow it. Worked out once a round, however often asked."""
+        """Returns how long the next round should take, and all that follow it. Computed once a round."""
         if self._left is None:
             durations = list(self._seconds_a_number)
             all_ms = 1000 * rounds_left * mean_seconds(durations, rounds_left)

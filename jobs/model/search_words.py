@@ -1,8 +1,8 @@
-"""Splits texts into the words that the search knows: one way for what is kept and for what is sought.
+"""Splits texts into the words that the search knows: the same way for stored texts and for queries.
 
 A word is a run of letters and digits with the marks that belong to them, without regard to case. Scripts that are
 written without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese …) have no words to split into: a run
-of them is found by any part of it, so it is kept as the pairs of its characters that follow each other.
+of them is found by any part of it, so it is stored as the pairs of adjacent characters.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 MOST_WORDS = 20
-"""So many different words may be searched for at once: each is looked up by itself."""
+"""How many different words a query may have: each is looked up by itself."""
 LONGEST_SOUGHT = 1000
-"""In characters; no description has a longer word. Unicode's normal form takes long for marks without end."""
+"""In characters; no description has a longer word. Normalizing endless combining marks takes long."""
 MOST_PAIRS = 8
-"""Of a longer run that is sought, only so many pairs are looked up; all of it is compared with what they find."""
+"""How many pairs of a run in a query are looked up; the whole run is compared with what they find."""
 
 _UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -38,14 +38,15 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _FORMER_WORD = re.compile(r"[^\W_]+")
 _LONE_MARKS = re.compile(r"\A\W+")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_PART = re.compile(rf"[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|[^{_UNSPACED}]+")
+_PART = re.compile(rf"(?=\w)[{_UNSPACED}](?:[{_UNSPACED}]|\W)*|(?:[^{_UNSPACED}]|(?=\W)[{_UNSPACED}])+")
+"""A run begins with a letter of such a script; a mark of it after another letter belongs to that letter's word."""
 _DOT_OF_I = re.compile("(i[\u0300-\u036f]*?)\u0307")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-"""Besides those of category Cf: variation selectors, fillers."""
+"""Variation selectors and fillers, besides the characters of category Cf."""
 
 
 class _Signs(dict[int, str]):
-    """What each character is for a word: itself, a space, or nothing. For str.translate."""
+    """Maps each character to what it is in a word: itself, a space, or nothing. For str.translate."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -63,8 +64,8 @@ _SIGNS = _Signs()
 
 
 def fold(text: str) -> str:
-    """The text without regard to case and to how its characters are written. All letters i are one, with a dot or
-    without: which of them are a pair depends on the language, which nobody knows."""
+    """Returns the text without differences of case and encoding. All letters i are one, with a dot or without: which of
+    them are a pair depends on the language, which is unknown."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold().replace("ı", "i")
@@ -74,7 +75,7 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, and the runs of scripts without spaces."""
+    """Returns the words of a text, and the runs of scripts without spaces."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     letters = unicodedata.normalize("NFC", fold(text).translate(_SIGNS))
@@ -82,12 +83,12 @@ def words(text: str) -> list[str]:
 
 
 def sought_words(text: str) -> list[str]:
-    """The different words and runs of what somebody searches for."""
+    """Returns the different words and runs of a query."""
     return list(dict.fromkeys(words(" ".join(piece[:LONGEST_SOUGHT] for piece in text.split()))))
 
 
 def split_words(text: str) -> str:
-    """What is kept of a text, with spaces between: its words, and of each run the pairs and its last character."""
+    """Returns what is stored of a text, separated by spaces: its words, and each run's pairs and last character."""
     kept: dict[str, None] = {}
     for word in words(text):
         kept |= dict.fromkeys([*_pairs(word), word[-1]] if _is_run(word) else [word])
@@ -95,7 +96,7 @@ def split_words(text: str) -> str:
 
 
 def has_words(text: str, wanted: str) -> bool:
-    """Whether each of some sought words, with spaces between, begins a word of the text, or is part of a run in it."""
+    """Returns whether each word of a query, separated by spaces, begins a word of the text or is part of a run."""
     beginnings, parts = _by_kind(wanted)
     found = words(text)
     return all(any(word.startswith(beginning) for word in found) for beginning in beginnings) and all(
@@ -104,30 +105,30 @@ def has_words(text: str, wanted: str) -> bool:
 
 
 def match_expression(sought: Sequence[str]) -> str:
-    """The FTS5 query for the texts that have all of these, and, where `finds_too_much`, for some more."""
+    """Returns the FTS5 query for texts with all of these; if `finds_too_much`, it matches some others too."""
     return _expression(sought, "*")
 
 
 def whole_words_expression(sought: Sequence[str]) -> str:
-    """The same for texts that have each word as a whole: fewer, but found without reading all that begins so."""
+    """Returns the same for texts with each word as a whole: fewer, but found without reading every longer word."""
     return _expression(sought, "")
 
 
 def former_words(text: str) -> list[str]:
-    """What is searched for as an earlier version has split it, whose words ended at each mark: at most as many words as
-    may be searched for, which may find more than all would."""
+    """Returns the words of a query as an earlier version split them, at each mark: at most MOST_WORDS, which may match
+    more texts than all of them would."""
     cut = " ".join(piece[:LONGEST_SOUGHT] for piece in text.split())
     found = _FORMER_WORD.findall(unicodedata.normalize("NFKC", cut).casefold())
     return list(dict.fromkeys(found))[:MOST_WORDS]
 
 
 def former_expression(former: Sequence[str]) -> str:
-    """The query for words that an earlier version has split: it kept a run as one word."""
+    """Returns the query for words that an earlier version split: it stored a run as one word."""
     return " AND ".join(f'"{word}"*' for word in former)
 
 
 def finds_too_much(sought: Sequence[str]) -> bool:
-    """Whether all pairs of a run may be in a text that does not have the run."""
+    """Returns whether a text may contain all pairs of a run without the run itself."""
     return any(_is_run(word) and len(word) > 2 for word in sought)
 
 
@@ -149,6 +150,6 @@ def _is_run(word: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _by_kind(wanted: str) -> tuple[list[str], list[str]]:
-    """Those that begin a word, and those that are part of a run."""
+    """Returns the words that begin a word, and those that are part of a run."""
     sought = wanted.split()
     return [word for word in sought if not _is_run(word)], [word for word in sought if _is_run(word)]

@@ -1,4 +1,4 @@
-"""What a task is, and what may become of it. Pure: no I/O, and the time is an argument."""
+"""Tasks and their states. Pure: no I/O, and the time is an argument."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Status(StrEnum):
 # What a job may send: its worker looks before it sends, and the server looks again.
 MOST_MESSAGE_CHARACTERS = 1_000
 LARGEST_NUMBER = 2**53
-"""Above it, JavaScript and other readers of JSON no longer tell one whole number from the next."""
+"""Above it, JavaScript and other readers of JSON cannot distinguish one whole number from the next."""
 LATEST = 253_402_300_799_999
 """The last millisecond of the year 9999; later ones cannot be shown."""
 LONGEST_EXPECTED_SECONDS = 365 * 24 * 3600
@@ -62,8 +62,8 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
 }
 
 
-def apply(status: Status, event: Event) -> Status:
-    """The status after `event`. Raises IllegalTransition where the table has no such way."""
+def next_status(status: Status, event: Event) -> Status:
+    """Returns the status after `event`. Raises IllegalTransition if the table has no such transition."""
     try:
         return TRANSITIONS[status, event]
     except KeyError:
@@ -71,7 +71,7 @@ def apply(status: Status, event: Event) -> Status:
 
 
 class Task(Struct, frozen=True, kw_only=True, gc=False):
-    """One persisted request to run a job, as the store keeps it.
+    """One persisted request to run a job, as it is stored.
 
     Times are whole milliseconds since 1970 UTC; `params`, `metadata`, `result` and `error` are JSON texts. In a list or
     frame `params` is "", `result` None and `metadata` {} if it is left out; `params_bytes` and `result_bytes` say so.
@@ -115,7 +115,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def could_start(self) -> int:
-        """From when on it had to wait for others."""
+        """The earliest time at which it could have started."""
         return max(self.created, self.not_before or 0)
 
     @property
@@ -137,7 +137,7 @@ Lock = Annotated[str, Meta(min_length=1, max_length=MOST_LOCK_CHARACTERS)]
 class RoundRecord(Struct, frozen=True, kw_only=True):
     """One round as its worker reported it. `output` and `checkpoint` are JSON texts, `at` is its end.
 
-    The bounds are looked at where a report is decoded.
+    The bounds are checked when a report is decoded.
     """
 
     number: Number
@@ -150,13 +150,13 @@ class RoundRecord(Struct, frozen=True, kw_only=True):
     checkpoint: str | None = None
     if_aborted: Message = ""
     expected_seconds: Annotated[float, Meta(ge=0, le=LONGEST_EXPECTED_SECONDS)] | None = None
-    """How long the next round should take, where it is not what the job declares."""
+    """How long the next round should take, if that differs from what the job declares."""
     locks: Annotated[tuple[Lock, ...], Meta(max_length=MOST_LOCKS_OF_ROUND)] = ()
-    """Locks that the task has from now on besides its own."""
+    """Locks that the task holds from now on besides its own."""
 
 
-class KeptRound(Struct, frozen=True, kw_only=True):
-    """One round as the store keeps it."""
+class StoredRound(Struct, frozen=True, kw_only=True):
+    """One round as it is stored."""
 
     number: int
     at: int
@@ -168,18 +168,17 @@ class KeptRound(Struct, frozen=True, kw_only=True):
 
 
 class RoundPage(Struct, frozen=True):
-    """Some rounds that follow one another. `has_more`: there are others behind them, or may be. `size` is about how
-    much JSON they are, in bytes."""
+    """Consecutive rounds. `has_more`: others follow, or may. `size` is roughly their size as JSON, in bytes."""
 
-    rounds: list[KeptRound]
+    rounds: list[StoredRound]
     has_more: bool
     size: int
 
 
-class Watch(Struct, frozen=True, kw_only=True):
-    """How far somebody has read the rounds of a task: to `number` of `revision`.
+class RoundsCursor(Struct, frozen=True, kw_only=True):
+    """How far a client has read the rounds of a task: to `number` of `revision`.
 
-    Wanted are rounds with a number over `after`, and all that were committed after revision `began`.
+    It gets rounds with a number over `after`, and all that were committed after revision `began`.
     """
 
     task: int
@@ -190,14 +189,14 @@ class Watch(Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(Struct, frozen=True):
-    """What round `round` left behind (JSON text), so that the next process can go on after it."""
+    """What round `round` left behind (JSON text), so that the next process can resume after it."""
 
     round: int
     data: str
 
 
 class Transition(Struct, frozen=True):
-    """A committed change of a task's status; `before` is None where the task was created."""
+    """A committed change of a task's status; `before` is None if the task was created."""
 
     task: int
     before: Status | None
@@ -207,7 +206,7 @@ class Transition(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """Where the store stands: its name, its last revision, the oldest `since` it can still answer, its kept counts."""
+    """The state of a store: its name, its last revision, the oldest `since` it can still answer, and its counts."""
 
     store: str
     revision: int
@@ -228,5 +227,5 @@ class Changes(Struct, frozen=True):
 
 
 def utf8_bytes(text: str) -> int:
-    """How many bytes a text takes in UTF-8. It is only encoded if it is not ASCII."""
+    """Returns the size of a text in UTF-8. It is only encoded if it is not ASCII."""
     return len(text) if text.isascii() else len(text.encode())

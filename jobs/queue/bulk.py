@@ -1,4 +1,4 @@
-"""Deletes many tasks, each by itself: some can be deleted where others have changed meanwhile."""
+"""Deletes many tasks, each by itself: some are deleted even if others have changed meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobs.model.task import Status
 from jobs.queue.task_queue import Check, TaskQueue, always
 
 AT_ONCE = 100
-"""So many go in one transaction, or few: what others write in between does not wait for all."""
+"""How many go into one transaction, or a few: other writes in between do not wait for all."""
 
 
 class Deletion(Struct, frozen=True):
@@ -28,8 +28,8 @@ class Deletion(Struct, frozen=True):
 async def delete_all(
     queue: TaskQueue, wanted: Sequence[tuple[int, Expected | None]], by: str, force: bool, check: Check = always
 ) -> list[Deletion]:
-    """Deletes each task that is still as it is expected to be, in their order. Raises StorageUnavailable, and what
-    `check` raises; what was deleted before that is gone."""
+    """Deletes each task that is still in the expected state, in order. Raises StorageUnavailable, and what `check`
+    raises; tasks deleted before that stay deleted."""
     done: list[Deletion] = []
     for first in range(0, len(wanted), AT_ONCE):
         some = wanted[first : first + AT_ONCE]

@@ -1,4 +1,4 @@
-"""Finds what can be chosen for a parameter, in the server: within a time, and in bounds of size and number."""
+"""Finds the choices for a parameter, in the server: within a time limit, and bounded in size and number."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from jobs.json_text import with_replacement_marks
 log = logging.getLogger("hourglass.choices")
 
 LONGEST_SECONDS = 20.0
-"""Longer than a cluster takes to say, in its own words, that nobody answers."""
+"""Longer than it takes until a cluster reports that it does not answer."""
 MOST_CHOICES = 50_000
 LONGEST_VALUE_BYTES = 4096
 LONGEST_NAME = 300
 MOST_THREADS = 4
-"""So many run at a time, others wait; one that never ends has its place for ever."""
+"""How many run at a time; others wait. One that never ends occupies its place for ever."""
 
 
 class ChoiceFinder:
@@ -43,13 +43,13 @@ class ChoiceFinder:
         registry: Registry,
         search: Callable[[list[Choice]], list[Choice]] = list,
     ) -> list[Choice]:
-        """Returns what can be chosen, with these values of the parameters that it needs, as far as `search` keeps it.
+        """Returns the choices, given the parameters that they depend on, as `search` filters them.
 
-        That may be very much, so it is looked through beside the event loop. Raises ChoicesUnavailable if it cannot be
-        said, and what the function raises of our own errors.
+        There may be very many, so they are searched outside of the event loop. Raises ChoicesUnavailable if they
+        cannot be found, and any HourglassError that the function raises.
         """
-        provided: dict[str, object] = {name: registry.provided(type_) for name, type_ in choices.provided.items()}
-        find = partial(choices.find, **needed, **provided)
+        resources: dict[str, object] = {name: registry.resource(type_) for name, type_ in choices.resources.items()}
+        find = partial(choices.find, **needed, **resources)
         try:
             async with asyncio.timeout(self._longest_seconds):
                 if inspect.iscoroutinefunction(choices.find):
@@ -65,7 +65,7 @@ class ChoiceFinder:
             raise ChoicesUnavailable(in_words(error)) from error
 
     async def _in_thread(self, find: Callable[[], list[Choice]]) -> list[Choice]:
-        """Runs it in a thread of its own, which ends with the process: an executor would wait for one that hangs."""
+        """Runs `find` in a thread that ends with the process: an executor would wait for one that hangs."""
         await self._places.acquire()
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[Choice]] = loop.create_future()
@@ -90,7 +90,7 @@ class ChoiceFinder:
 
 
 def _presentable(found: Iterable[object]) -> list[Choice]:
-    """What was found, each value once, as it can be sent: one that is no JSON, is none, or is too long is left out."""
+    """Returns each value once, as it can be sent. Leaves out values that are not JSON, are null, or are too long."""
     by_text: dict[bytes, Choice] = {}
     for one in islice(found, MOST_CHOICES):
         choice = one if isinstance(one, Choice) else Choice(one)

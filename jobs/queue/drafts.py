@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
 
 from jobs.definition import composition
-from jobs.definition.composition import Part
-from jobs.definition.registry import Job, Registry
+from jobs.definition.composition import CheckedJob
+from jobs.definition.job import Job
+from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.errors import HourglassError, InvalidInput, JobUnavailable, LimitExceeded, Mistakes, NotFound, in_words
 from jobs.json_text import check_json, with_replacement_marks
 from jobs.model.task import Task
@@ -28,18 +29,6 @@ LARGEST_METADATA_BYTES = 16 * 1024
 MOST_REASON_CHARACTERS = 500
 
 
-class Submission(Struct, frozen=True, kw_only=True):
-    """A request for a task. `not_before` in milliseconds since 1970; `prepared` is what the job's own preparation would
-    return, if that is known already."""
-
-    job: str
-    params: object
-    priority: int = 0
-    not_before: int | None = None
-    retry_of: int | None = None
-    prepared: Mapping[str, object] | None = None
-
-
 class Drafts:
     """Turns submissions into drafts. `is_taken` returns whether a task holds a lock or waits for it."""
 
@@ -48,7 +37,7 @@ class Drafts:
         self._clock = clock
         self._is_taken = is_taken
 
-    def parts(self, submission: Submission) -> list[Part]:
+    def parts(self, submission: Submission) -> list[CheckedJob]:
         """Checks a submission as far as possible without waiting, and returns the jobs in it with their parameters.
 
         Raises InvalidInput (an unknown job is one too) and JobUnavailable.
@@ -57,17 +46,17 @@ class Drafts:
             job = self._registry.job(submission.job)
         except NotFound as error:
             raise InvalidInput(errors={"job": [str(error)]}) from error
-        parts = composition.parts_of(self._registry, job.name, submission.params, _known(submission))
+        parts = composition.checked_jobs(self._registry, job.name, submission.params, _known(submission))
         composition.refuse_unavailable(self._registry, parts)
         return parts
 
-    async def prepared(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    async def prepared(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         """Returns the draft after running what the jobs do when a task is created; raises what they raise."""
         with _explained(parts[0].job):
             parts = await preparing.prepared_parts(self._registry, submission.params, parts, _known(submission))
         return self.unprepared(submission, by, parts)
 
-    def unprepared(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    def unprepared(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         """Returns the draft as it is without preparation. Raises InvalidInput if a function of the job fails."""
         with _explained(parts[0].job):
             return self._described(submission, by, parts)
@@ -76,7 +65,7 @@ class Drafts:
         """Returns a draft of each, or raises InvalidInput with every mistake, keyed by index. A submission that could
         not be parsed is passed in as its InvalidInput."""
         drafts: list[Draft] = []
-        to_prepare: dict[int, Sequence[Part]] = {}
+        to_prepare: dict[int, Sequence[CheckedJob]] = {}
         mistakes = Mistakes()
         for index, submission in enumerate(submissions):
             with _noted(mistakes, index):
@@ -102,7 +91,7 @@ class Drafts:
         """Returns what of a stored task exceeds a limit under its jobs' present code; other mistakes are left to its
         worker to report."""
         try:
-            parts = composition.stored_parts_of(self._registry, task.job, json.loads(task.params))
+            parts = composition.checked_stored_jobs(self._registry, task.job, json.loads(task.params))
         except HourglassError:
             return None
         try:
@@ -113,7 +102,7 @@ class Drafts:
             log.warning("task %d: its locks are not known: %s", task.id, in_words(error), extra={"task": task.id})
         return None
 
-    def _described(self, submission: Submission, by: str | None, parts: Sequence[Part]) -> Draft:
+    def _described(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
         job = parts[0].job
         params = msgspec.to_builtins(parts[0].params)
         arguments = self._registry.arguments(job, parts[0].params)
@@ -136,7 +125,7 @@ class Drafts:
             rounds=job.rounds_of(arguments),
         )
 
-    def _locks_and_metadata(self, parts: Sequence[Part]) -> tuple[tuple[str, ...], str]:
+    def _locks_and_metadata(self, parts: Sequence[CheckedJob]) -> tuple[tuple[str, ...], str]:
         """Returns what a task of these parts occupies in memory and in lists. Raises InvalidInput with all that is too
         long."""
         errors: dict[str, list[str]] = {}

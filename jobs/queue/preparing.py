@@ -1,24 +1,24 @@
-"""Finds out what the jobs of a task want to know when it is created: in the server, which may ask others."""
+"""Runs what jobs prepare when a task is created: in the server, which may ask others, such as clusters."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
-from jobs.definition.composition import Part, Prepared, parts_of
+from jobs.definition.composition import CheckedJob, Prepared, checked_jobs
 from jobs.definition.registry import Registry
 from jobs.errors import HourglassError, InvalidInput, Mistakes
 
 
-def needs_preparation(parts: Sequence[Part]) -> bool:
-    """Whether something has to be waited for before such a task can be created."""
+def needs_preparation(parts: Sequence[CheckedJob]) -> bool:
+    """Returns whether anything has to be awaited before such a task can be created."""
     return any(part.job.prepare is not None for part in parts)
 
 
 async def prepared_parts(
-    registry: Registry, given: object, parts: Sequence[Part], known: Prepared | None = None
-) -> list[Part]:
-    """The parts of a task with what their jobs prepare; `known` is what somebody has found out already.
+    registry: Registry, given: object, parts: Sequence[CheckedJob], known: Prepared | None = None
+) -> list[CheckedJob]:
+    """Returns the parts of a task with what their jobs prepare; `known` is what has been prepared already.
 
     Raises InvalidInput with the mistakes of all parts, and whatever else a job raises.
     """
@@ -40,10 +40,10 @@ async def prepared_parts(
     mistakes.raise_if_any()
     if others:
         raise _first(others)
-    return parts_of(registry, parts[0].job.name, given, prepared) if prepared else list(parts)
+    return checked_jobs(registry, parts[0].job.name, given, prepared) if prepared else list(parts)
 
 
-async def _prepare(registry: Registry, parts: Sequence[Part], number: int) -> dict[str, object]:
+async def _prepare(registry: Registry, parts: Sequence[CheckedJob], number: int) -> dict[str, object]:
     part = parts[number]
     earlier = [(other.job.name, other.params) for other in parts[:number]]
     given = {parameter.name: part.params[parameter.name] for parameter in part.job.parameters}
@@ -51,5 +51,5 @@ async def _prepare(registry: Registry, parts: Sequence[Part], number: int) -> di
 
 
 def _first(errors: Sequence[BaseException]) -> BaseException:
-    """What the jobs have expected tells more than a defect."""
+    """Prefers an error that a job raises on purpose: it says more than a defect."""
     return next((error for error in errors if isinstance(error, HourglassError)), errors[0])

@@ -1,4 +1,4 @@
-"""Makes anew what an earlier version has stored in another form: a little at a time, beside all else."""
+"""Rewrites what an earlier version stored in another form: a little at a time, beside everything else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 
+from concurrency.backoff import Backoff
 from jobs.errors import StorageUnavailable
 from jobs.store import SearchableStore
 
@@ -17,23 +18,23 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 
 async def renew(store: SearchableStore) -> None:
-    """Works until everything has the form of this version, or it is cancelled; the next start goes on."""
-    pause = FIRST_PAUSE_SECONDS
+    """Works until everything has the form of this version, or it is cancelled; the next start continues."""
+    backoff = Backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
     while True:
         try:
             await _renew_words(store)
             return
         except StorageUnavailable as error:
             log.warning("the words of older tasks stay as they are for now: %s", error)
+            pause = backoff.next_seconds()
         except Exception:
             log.critical("a defect in what renews", exc_info=True)
             pause = LONGEST_PAUSE_SECONDS
         await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 async def _renew_words(store: SearchableStore) -> None:
-    """It rests as long as it works, so that writes of others come between."""
+    """Pauses as long as each step took, so that other writes come in between."""
     began = time.monotonic()
     steps = 0
     step_began = time.perf_counter()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from jobs.clock import seconds_until
 from jobs.model import lifecycle
-from jobs.queue.runs import Runs, RunWriter
+from jobs.queue.run_writer import RunWriter
+from jobs.queue.runs import Runs
 
 
 class Stalls:

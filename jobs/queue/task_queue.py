@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from jobs.clock import steady_clock, wall_clock
 from jobs.definition import composition
 from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.engine import Engine
 from jobs.errors import Conflict, HourglassError, InvalidInput, NoSuchTask, ServiceStopping
-from jobs.live.views import Derived
 from jobs.model import lifecycle
-from jobs.model.backlog import Schedule
-from jobs.model.lifecycle import Change, Expected, Removed, Step
+from jobs.model.backlog import Backlog, Derived
+from jobs.model.lifecycle import Change, Expected, Removed, TaskUpdate
 from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
 from jobs.queue import preparing
 from jobs.queue.bookkeeping import Bookkeeping
-from jobs.queue.drafts import Drafts, Submission
+from jobs.queue.drafts import Drafts
 from jobs.queue.orders import Orders
 from jobs.queue.recovery import Recovery
-from jobs.queue.runs import Run
+from jobs.queue.runs import ActiveRun
 from jobs.queue.task_runner import TaskRunner
 from jobs.store import Created, Draft, RequestKey, TaskStore
 
@@ -63,7 +63,7 @@ class TaskQueue:
         self._registry = registry
         self._clock = clock
         self._steady = steady
-        self._backlog = Schedule()
+        self._backlog = Backlog()
         self._bookkeeping = Bookkeeping(on_settled, on_ended)
         self._drafts = Drafts(registry, clock, is_taken=lambda lock: bool(self._backlog.line(clock(), lock)))
         self._orders = Orders(store, registry)
@@ -95,9 +95,12 @@ class TaskQueue:
         return self._runner.workers_have_come_up
 
     async def recover(self) -> None:
-        """Resumes what an earlier server left unfinished, from its last round. Raises StorageUnavailable."""
-        recovery = Recovery(self._store, self._registry, self._bookkeeping, self._clock, self._runner.let_wait)
-        await recovery.run()
+        """Takes over what an earlier server left unfinished: what the engine still runs, and all else from its last
+        round. Raises StorageUnavailable."""
+        runner = self._runner
+        recovery = Recovery(self._store, self._registry, self._bookkeeping, self._clock, runner.adopt, runner.let_wait)
+        with runner.held():
+            await recovery.run()
         self._runner.dispatch()
 
     async def submit(
@@ -186,13 +189,13 @@ class TaskQueue:
 
         Raises NoSuchTask, StatusChanged if it is not `expected`, StorageUnavailable.
         """
-        step = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
+        update = _checked(lifecycle.deleted(by, self._clock(), expected, force), check)
         runner = self._runner
         run = await runner.begun_run(task_id)
         if run is None:
-            task = await runner.change_waiting(task_id, step)
+            task = await runner.change_waiting(task_id, update)
         else:
-            task = await runner.writer.write_for_person(run, step)
+            task = await runner.writer.write_and_wait(run, update)
         log.info("task %d: %s", task_id, task.outcome if task else f"deleted by {by}", extra={"task": task_id})
         if task is None or task.is_final:
             self._orders.pop(task_id)
@@ -239,7 +242,7 @@ class TaskQueue:
         if self.stopping:
             raise ServiceStopping
 
-    def _estimated(self, run: Run, now: int) -> int | None:
+    def _estimated(self, run: ActiveRun, now: int) -> int | None:
         """Returns when a task should end, by the wall clock as it is set now."""
         steady = self._steady()
         estimated = run.pace.estimated(steady)
@@ -251,11 +254,11 @@ class TaskQueue:
         return run is None or not (run.deleted or (run.task is not None and run.task.is_final))
 
 
-def _checked(step: Step, check: Check) -> Step:
-    """Returns the step with a check that it is still allowed when it is applied."""
+def _checked(update: TaskUpdate, check: Check) -> TaskUpdate:
+    """Returns the update with a check that it is still allowed when it is applied."""
 
     def perform(task: Task) -> Change | Removed | None:
         check()
-        return step(task)
+        return update(task)
 
     return perform

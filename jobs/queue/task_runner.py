@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from jobs.clock import seconds_until
 from jobs.engine import Ended, Engine, Start
 from jobs.errors import HourglassError, in_words
 from jobs.model import lifecycle
-from jobs.model.backlog import Entry, Schedule
-from jobs.model.lifecycle import Step
+from jobs.model.backlog import Backlog, WaitingTask
+from jobs.model.lifecycle import TaskUpdate
 from jobs.model.task import RoundRecord, Task
+from jobs.queue.background import Background
 from jobs.queue.bookkeeping import Bookkeeping
 from jobs.queue.drafts import MOST_REASON_CHARACTERS, Drafts
 from jobs.queue.orders import Orders
-from jobs.queue.runs import Background, Run, Runs, RunWriter
+from jobs.queue.run_writer import RunWriter
+from jobs.queue.runs import ActiveRun, Runs
 from jobs.queue.stalls import Stalls
 from jobs.store import TaskStore
 
@@ -34,7 +36,7 @@ class TaskRunner:
         self,
         store: TaskStore,
         engine: Engine,
-        backlog: Schedule,
+        backlog: Backlog,
         drafts: Drafts,
         orders: Orders,
         bookkeeping: Bookkeeping,
@@ -59,44 +61,63 @@ class TaskRunner:
         self._due_timer: asyncio.TimerHandle | None = None
         self.workers_have_come_up = False
         self.stopping = False
-        engine.listener = self
+        self._is_held = False
+        engine.report_to(self)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Starts nothing meanwhile: the tasks that run already must have their locks first."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
+    async def adopt(self, tasks: Sequence[Task]) -> Collection[int]:
+        """Takes over those of these started tasks that the engine still runs; returns their ids."""
+        running = await self._engine.adopt([task.id for task in tasks])
+        for task in tasks:  # all at once, since the engine may report about them from the next turn of the loop on
+            if task.id in running:
+                self._adopt(task)
+        self.stalls.watch()
+        return running
 
     def let_wait(self, task: Task) -> None:
         """Puts a pending task into the backlog. `dispatch` starts it if it can start."""
-        entry = Entry(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
-        self._backlog.add(entry, self._clock())
+        self._backlog.add(_entry(task), self._clock())
 
     def dispatch(self) -> None:
         """Starts what can start. Nothing new begins while rounds wait to be written."""
-        while not self.stopping and not self.writer.is_blocked and self._engine.free_workers > self._starting:
-            entry = self._backlog.take(self._clock())
-            if entry is None:
+        may_start = not (self.stopping or self._is_held or self.writer.is_blocked)
+        while may_start and self._engine.free_workers > self._starting:
+            waiting = self._backlog.take(self._clock())
+            if waiting is None:
                 break
-            self._begin(entry)
+            self._begin(waiting)
         self._wake_when_due()
 
-    async def begun_run(self, task_id: int) -> Run | None:
+    async def begun_run(self, task_id: int) -> ActiveRun | None:
         """Returns the run of a task once it is decided whether it begins: an abort must fall on one side of that.
         None if the task waits or is final."""
         while (run := self.runs.get(task_id)) is not None and not run.begun:
             await run.decided.wait()
         return run
 
-    async def change_waiting(self, task_id: int, step: Step) -> Task | None:
+    async def change_waiting(self, task_id: int, update: TaskUpdate) -> Task | None:
         """Changes a task that no worker has. During the write it is out of the backlog, so that no worker takes it;
-        if the write fails it is put back. Raises what the step raises, NoSuchTask, and StorageUnavailable."""
-        entry = self._backlog.remove(task_id)
+        if the write fails it is put back. Raises what the update raises, NoSuchTask, and StorageUnavailable."""
+        waiting = self._backlog.remove(task_id)
         try:
-            task = await self._store.change(task_id, step)
+            task = await self._store.change(task_id, update)
             self._bookkeeping.ended(task)
             return task
         except BaseException:
-            if entry is not None:
-                self._backlog.add(entry, self._clock())
+            if waiting is not None:
+                self._backlog.add(waiting, self._clock())
                 self.dispatch()
             raise
 
-    async def stop_run(self, run: Run, task: Task, force: bool) -> Task | None:
+    async def stop_run(self, run: ActiveRun, task: Task, force: bool) -> Task | None:
         """Asks the worker of an aborted task to end after its round; with force, kills it and waits for that. Returns
         the task as it is then."""
         if run.over or not task.stopping:
@@ -130,7 +151,10 @@ class TaskRunner:
         self.dispatch()
 
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
-        run = self.runs[task_id]
+        run = self._reported_run(task_id)
+        if run is None:
+            return
+        rounds = run.new_among(rounds)
         self._bookkeeping.tally.rounds += len(rounds)
         for done in rounds:
             if done.locks:
@@ -139,22 +163,35 @@ class TaskRunner:
         self.writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
 
     def task_ended(self, ended: Ended) -> None:
-        run = self.runs[ended.task]
+        run = self._reported_run(ended.task)
+        if run is None:
+            return
         now = self._clock()
-        self._bookkeeping.tally.rounds += len(ended.rounds)
+        rounds = run.new_among(ended.rounds)
+        self._bookkeeping.tally.rounds += len(rounds)
         run.over = True
-        self.writer.write(run, lifecycle.reported(ended.rounds, now), _last_step(run, ended, now))
+        self.writer.write(run, lifecycle.reported(rounds, now), _last_update(run, ended, now))
 
     def worker_died(self, task_id: int, reason: str) -> None:
-        run = self.runs[task_id]
+        run = self._reported_run(task_id)
+        if run is None:
+            return
         run.over = True
         if self.stopping:
-            step = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
+            update = lifecycle.interrupted(self._clock(), "the server stopped", run.resumes)
         else:
-            step = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
-        self.writer.write(run, step)
+            update = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
+        self.writer.write(run, update)
 
-    def _note_pace(self, run: Run, rounds: Sequence[RoundRecord]) -> None:
+    def _reported_run(self, task_id: int) -> ActiveRun | None:
+        """Returns the run that a report is about; None, and a line in the log, if no such run is under way."""
+        run = self.runs.get(task_id)
+        if run is not None and run.begun and not run.over:
+            return run
+        log.warning("task %d: a report is ignored, since no worker should have it", task_id, extra={"task": task_id})
+        return None
+
+    def _note_pace(self, run: ActiveRun, rounds: Sequence[RoundRecord]) -> None:
         """Notes when rounds ended by the steady clock: a worker's `at` is of the wall clock, so a round's end is
         counted back from now by the durations of those after it in its batch."""
         at = self._steady() - sum(done.seconds for done in rounds) * 1000
@@ -172,7 +209,7 @@ class TaskRunner:
 
     # What the writer reports.
 
-    def run_changed(self, run: Run, before: Task | None) -> None:
+    def run_changed(self, run: ActiveRun, before: Task | None) -> None:
         task = run.task
         run.deleted = task is None
         if task is not None and before is None:
@@ -180,16 +217,17 @@ class TaskRunner:
         if before is None or not before.is_final:
             self._bookkeeping.ended(task)
 
-    def run_written(self, run: Run) -> None:
+    def run_written(self, run: ActiveRun) -> None:
         self._engine.acknowledge(run.task_id)
 
-    def run_refused(self, run: Run, error: Exception) -> Sequence[Step]:
+    def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
         if not run.over:
             self._engine.kill_task(run.task_id)
         message = f"what its worker reported cannot be stored: {in_words(error)[:MOST_REASON_CHARACTERS]}"
         return lifecycle.unstorable(lifecycle.error_text("StorageRefused", message), self._clock())
 
-    def run_ended(self, run: Run) -> None:
+    def run_ended(self, run: ActiveRun) -> None:
+        self._engine.acknowledge(run.task_id)
         self.runs.remove(run)
         task = run.task
         if task is not None and task.is_pending:
@@ -203,16 +241,16 @@ class TaskRunner:
 
     # Starting.
 
-    def _begin(self, entry: Entry) -> None:
-        run = self.runs.add(entry)
-        order = self._orders.pop(entry.task)
+    def _begin(self, waiting: WaitingTask) -> None:
+        run = self.runs.add(waiting)
+        order = self._orders.pop(waiting.task)
         if order is not None:
             self._start(run, order)
         else:
             self._starting += 1
             self.background.begin(self._read_and_start(run))
 
-    async def _read_and_start(self, run: Run) -> None:
+    async def _read_and_start(self, run: ActiveRun) -> None:
         order: Start | None = None
         try:
             task = await self._store.task(run.task_id)
@@ -229,7 +267,7 @@ class TaskRunner:
         else:
             self._start(run, order)
 
-    async def _end_over_limit(self, run: Run, mistake: str) -> None:
+    async def _end_over_limit(self, run: ActiveRun, mistake: str) -> None:
         """Ends a task before it runs. Raises StorageUnavailable, NoSuchTask."""
         task = await self._store.change(run.task_id, lifecycle.over_limit(self._clock(), f"it cannot run: {mistake}"))
         self._starting -= 1
@@ -239,22 +277,39 @@ class TaskRunner:
         self._bookkeeping.settled(run.task_id)
         self.dispatch()
 
-    def _put_back(self, run: Run) -> None:
+    def _put_back(self, run: ActiveRun) -> None:
         self.runs.remove(run)
         run.decided.set()
-        self._backlog.add(run.entry, self._clock())
+        self._backlog.add(run.waiting, self._clock())
         asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.dispatch)
 
-    def _start(self, run: Run, order: Start) -> None:
+    def _start(self, run: ActiveRun, order: Start) -> None:
         """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
         hears of the task's start before the commit."""
-        run.resumes = order.resumes
-        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order)
-        run.begun = True
-        run.decided.set()
+        self._set_up(run, order, resumed=order.checkpoint is not None)
+        run.round = order.round
         self.writer.write(run, lifecycle.taken(self._clock()))
         self._engine.start_task(order)
         self.stalls.watch()
+
+    def _adopt(self, task: Task) -> None:
+        """Takes over a task that runs already; an abort that it may not have heard of is repeated."""
+        run = self.runs.adopt(_entry(task))
+        self._set_up(run, self._orders.order(task), resumed=task.checkpoint_round > 0)
+        run.task = task
+        run.round = task.round
+        run.stalled = task.stalled
+        log.info("task %d: has run on, and is taken over", task.id, extra={"task": task.id})
+        if task.stopping and task.forced:
+            self._engine.kill_task(task.id)
+        elif task.stopping:
+            self._engine.abort_task(task.id)
+
+    def _set_up(self, run: ActiveRun, order: Start, *, resumed: bool) -> None:
+        run.resumes = order.resumes
+        run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order, resumed=resumed)
+        run.begun = True
+        run.decided.set()
 
     def _wake_when_due(self) -> None:
         self._cancel_due_timer()
@@ -269,7 +324,11 @@ class TaskRunner:
             self._due_timer = None
 
 
-def _last_step(run: Run, ended: Ended, now: int) -> Step:
+def _entry(task: Task) -> WaitingTask:
+    return WaitingTask(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
+
+
+def _last_update(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
     """Returns how a task ends, or is interrupted, by the last report of its worker."""
     if ended.how == "returned":
         return lifecycle.returned(ended.result or "null", now)

@@ -46,21 +46,22 @@ function update(apply, ...values) {
   askForFrame();
 }
 
-/** The same for what a person did: they see it before they can do the next thing. */
+/** Does the same for what a person did, and draws at once: they see it before they can do the next thing. */
 function react(apply, ...values) {
   state = apply(state, ...values);
   askForFrame();
   drawNow();
 }
 
-/** Another place: in the address and on the screen. `replaceState` if one should not come back to the present one. */
+/** Goes to another place, in the address and on the screen. `replaceState` if one should not come back to the present one. */
 function go(place, how = "pushState") {
   state = change.went(state, place);
   history[how](null, "", addressOf(place));
   drawNow();
 }
 
-/** The time as the server has it, which all times that people read go by. How long something stays goes by `performance.now()`. */
+/** Returns the time as the server has it, which all times that people read go by. How long something stays goes by
+ * `performance.now()`. */
 function serverNow() {
   return clock.timeOf(serverClock, performance.now(), Date.now());
 }
@@ -74,7 +75,7 @@ function askForFrame() {
   requestAnimationFrame(drawFrame);
 }
 
-/** A hidden page gets no frames: it rests, and nothing counts as looked at. */
+/** Draws a frame. A hidden page gets none: it rests, and nothing counts as looked at. */
 function drawFrame() {
   frameAsked = false;
   drawNow();
@@ -86,7 +87,7 @@ function drawNow() {
   state = seen(settle(state, isInList));
   if (state.store !== null && state.unseen.seen > seenBefore) seenFailures.rememberFailuresSeen(state.store, state.unseen.seen);
   state = change.withToasts(state, current((areToastsInUse() ? held : released)(state.toasts, now), now));
-  state = change.spoken(state, now);
+  state = change.withAnnouncement(state, now);
   draw(state, actions, serverNow(), VIEWS);
   showInTab(state);
   serveNeeds();
@@ -102,7 +103,7 @@ function wakeAt(time, now) {
 
 function serveNeeds() {
   if (state.needs.connect) startAnew();
-  if (state.needs.address) sayAddress();
+  if (state.needs.address) writeAddress();
   needs.serve();
 }
 
@@ -111,16 +112,16 @@ function startAnew() {
   live.restart();
 }
 
-function sayAddress() {
-  state = change.addressSaid(state);
+function writeAddress() {
+  state = change.addressWritten(state);
   history.replaceState(null, "", addressOf(state.place));
 }
 
-/** A call did not work: if we are not signed in any more the page says so, else the caller does. */
-function failed(problem, tell) {
+/** Handles a call that did not work: if we are not signed in any more the page says so, else the caller does. */
+function failed(problem, report) {
   if (!(problem instanceof api.Problem)) throw problem;
   if (problem.status === UNAUTHORISED) leave(SIGNED_OUT);
-  else tell(problem.message);
+  else report(problem.message);
 }
 
 // Who is here.
@@ -132,14 +133,14 @@ function enter() {
     poll: api.getChanges,
     isHopeless: sockets.areSocketsHopeless(),
     onHopeless: sockets.rememberSockets,
-    onMessage: heard,
+    onMessage: received,
     onLost: (serverStops, millisecondsAgo) => update(connection.disconnected, serverStops, serverNow() - millisecondsAgo),
     onAttemptFailed: () => update(connection.attemptFailed),
     onSignedOut: () => leave(SIGNED_OUT),
   });
 }
 
-function heard(frame) {
+function received(frame) {
   serverClock = clock.withFrame(serverClock, frame, performance.now());
   if (frame.type === "hello") needs.forgetWatched();
   update(connection.withMessage, frame, performance.now());

@@ -7,13 +7,14 @@ import { serveClusters } from "./server/clusters.js";
 import { serveElsewhere } from "./server/elsewhere.js";
 import { serveHome } from "./server/home.js";
 import { VIEWS as KNOWN } from "./state/views.js";
-import { clusterView } from "./views/clusters/clusters.js";
+import { imagesView } from "./views/clusters/images.js";
+import { poolsView } from "./views/clusters/pools.js";
 import { homeView } from "./views/home/home.js";
 
 const IN_FULL = {
   home: { needs: [serveHome, serveElsewhere], view: homeView },
-  pools: { needs: [serveClusters, serveElsewhere], view: clusterView },
-  images: { needs: [serveClusters], view: clusterView },
+  pools: { needs: [serveClusters, serveElsewhere], view: poolsView },
+  images: { needs: [serveClusters], view: imagesView },
 };
 
 export const VIEWS = KNOWN.map((view) => ({ ...view, ...IN_FULL[view.name] }));

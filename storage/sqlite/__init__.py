@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.store import UNBOUNDED, RoundBounds
+from storage.sqlite.accounts import SqliteAccounts
 from storage.sqlite.creations import SqlitePoolCreations
-from storage.sqlite.database import Database, open_database
+from storage.sqlite.database import Database
 from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 from storage.stores import Stores
 
@@ -24,6 +26,7 @@ async def open_stores(
     database = await open_database(data_dir)
     return SqliteStores(
         tasks=SqliteStore(database, bounds, read_seconds),
+        accounts=SqliteAccounts(database),
         image_results=SqliteImageResults(database, read_seconds),
         pool_creations=SqlitePoolCreations(database),
         health=database,

@@ -17,7 +17,7 @@ class SqlitePoolCreations:
 
     async def store(self, creation: PoolCreation) -> None:
         await self._database.write(
-            lambda transaction: transaction.execute(SQL["keep_pool_creation"], asdict(creation)).rowcount
+            lambda transaction: transaction.execute(SQL["store_pool_creation"], asdict(creation)).rowcount
         )
 
     async def forget(self, creation: PoolCreation) -> None:

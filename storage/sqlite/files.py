@@ -1,7 +1,8 @@
-"""The files of an open database: whether they are still those in the directory, and whether the log is kept small.
+"""Watches the files of an open database: whether they are still those in the directory, and whether the log stays
+small.
 
-All of it runs on the writer's thread. Nothing here may open and close one of these files by itself: that would take
-away the locks that SQLite holds on it for this process.
+All of it runs on the writer's thread. Nothing here may open and close one of these files by itself: that would release
+the locks that SQLite holds on it for this process.
 """
 
 from __future__ import annotations
@@ -11,28 +12,29 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from accounts.model import KEY_NAME
 from storage.locks import lock_holders
 from storage.sqlite import mark
-from storage.sqlite.mark import LOG_HEADER_BYTES, LogIndex, Mark
+from storage.sqlite.log_index import LOG_HEADER_BYTES, LogIndex, index_path, log_path
+from storage.sqlite.mark import Mark
 
-KEY_NAME = "secret.key"
 MIB = 1024 * 1024
 SMALL_LOG_BYTES = MIB
 LARGE_LOG_BYTES = 4 * MIB
-"""SQLite lets about so much gather between two checkpoints: more, and something holds them up."""
-LOOKS_UNTIL_TOLD = 2
+"""SQLite lets about this much accumulate between two checkpoints: if there is more, something delays them."""
+CHECKS_UNTIL_REPORTED = 2
 
 
 class FilesLost(Exception):
-    """What is committed now would not be found by the next start; the message says why, and what to do."""
+    """Raised if the next start would not find what is committed now; the message says why, and what to do."""
 
 
 class OpenFiles:
     """The files of a database that has just been opened.
 
-    `problem` is what was found last, None while all is well. `is_mixed` is set for good when the content of the
-    database was overwritten: then what is read means nothing either. `log_problem` says who keeps the log large,
-    `key_problem` that the key of the tokens is missing.
+    `problem` is what was found last, None while all is well. `is_mixed` is set for good if the content of the database
+    was overwritten: then reads are meaningless as well. `log_problem` says which process prevents the log from
+    shrinking, `key_problem` that the key of the tokens is missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,8 +43,8 @@ class OpenFiles:
         self.key_problem: str | None = None
         self.is_mixed = False
         self._path = path
-        self._log = mark.log_path(path)
-        self._index = mark.index_path(path)
+        self._log = log_path(path)
+        self._index = index_path(path)
         self._identities = {file: _identity(file) for file in (path, self._log, self._index)}
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
@@ -57,7 +59,7 @@ class OpenFiles:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the database itself is another one now, or gone."""
+        """Whether the database itself was replaced or removed."""
         return self.is_mixed or _identity(self._path) != self._identities[self._path]
 
     def size_bytes(self) -> int:
@@ -90,7 +92,8 @@ class OpenFiles:
         return f"{names} was removed or replaced while the server runs: restart the server, nothing is lost"
 
     def _log_overwritten(self) -> str | None:
-        """Whether the log has lost frames that its index has, or bears others: SQLite would go on behind them."""
+        """Returns what is wrong if the log lacks frames that its index has, or has others: SQLite would append to
+        them."""
         index = LogIndex.read(self._index_descriptor)
         if index is None or not index.frames:
             return None
@@ -102,7 +105,8 @@ class OpenFiles:
         return self._mixed(self._log)
 
     def _overwritten(self, connection: sqlite3.Connection) -> str | None:
-        """Whether something was copied over the content of the file, to which checkpoints alone write."""
+        """Returns what is wrong if something was copied over the content of the file, to which only checkpoints
+        write."""
         written = _written(self._path)
         if written == self._written:
             return None
@@ -119,7 +123,7 @@ class OpenFiles:
         )
 
     def _is_ours(self, connection: sqlite3.Connection) -> bool:
-        """Whether the file bears a mark that a checkpoint may have brought there since it was last read."""
+        """Returns whether the file has a mark that a checkpoint may have written since it was last read."""
         try:
             in_file, schema = mark.read_file(self._path)
             in_log, our_schema = mark.mark_of(connection), mark.schema_of(connection)
@@ -134,7 +138,7 @@ class OpenFiles:
         return True
 
     def _may_be_there(self, in_file: Mark, in_log: Mark) -> bool:
-        """Whether a checkpoint can have brought that mark into the file: the one before the log began, or one of it."""
+        """Returns whether a checkpoint can have written that mark: the one before the log began, or one of the log."""
         index = LogIndex.read(self._index_descriptor)
         was_checkpointed = index is None or index.frames == 0 or index.attempted_frames > 0
         last_step = in_log.step if was_checkpointed else in_log.base
@@ -148,7 +152,7 @@ class OpenFiles:
             self.check(connection)
 
     def look_after(self, connection: sqlite3.Connection) -> None:
-        """Looks at the files, and makes the log small again if that can be."""
+        """Checks the files, and shrinks the log if possible."""
         self._look_at_key()
         self.look(connection)
         if self.problem is not None:
@@ -168,7 +172,7 @@ class OpenFiles:
             )
 
     def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
-        """Whether another server has begun a run: then somebody has removed the locks from the directory."""
+        """Returns whether another server has begun a run: then somebody has removed the locks from the directory."""
         seen = mark.mark_of(connection)
         self._run = self._run or (seen.run if seen else None)
         if seen is None or seen.run == self._run:
@@ -184,7 +188,7 @@ class OpenFiles:
             return
         self._looks_held_up += 1
         size_bytes = self._log.stat().st_size
-        if self._looks_held_up >= LOOKS_UNTIL_TOLD and size_bytes > LARGE_LOG_BYTES:
+        if self._looks_held_up >= CHECKS_UNTIL_REPORTED and size_bytes > LARGE_LOG_BYTES:
             self.log_problem = (
                 f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for long; "
                 f"it shrinks by itself when that is over"
@@ -200,10 +204,10 @@ class OpenFiles:
     # In the end
 
     def settle(self, connection: sqlite3.Connection) -> bool:
-        """Before the connections are closed: whether the writer may merge the log into the file.
+        """Call before the connections are closed. Returns whether the writer may merge the log into the file.
 
-        Not into a file that is another one now; nor if it cannot be noted how far the database is, so that the next
-        start sees it by the log.
+        It may not if the file is another one now; nor if its progress cannot be written beside it, since then the next
+        start needs the log for that.
         """
         if self.is_lost:
             return False
@@ -214,11 +218,11 @@ class OpenFiles:
         return True
 
     def release_log(self) -> None:
-        """The next connection that closes may be the last."""
+        """Lets the next connection that closes be the last."""
         self._last.close()
 
     def close(self) -> None:
-        """After the connections are closed."""
+        """Call after the connections are closed."""
         self._last.close()
         os.close(self._index_descriptor)
         os.close(self._log_descriptor)

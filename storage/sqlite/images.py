@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from ceph.images.result_store import NOTHING_UNREAD, ImageResult, Place, Unread
-from storage.sqlite.database import Database, Transaction
+from storage.sqlite.database import Database
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,7 +55,7 @@ def _store(
     transaction: Transaction,
 ) -> None:
     for result in results:
-        transaction.execute(SQL["keep_image_result"], _row_of(fsid, result))
+        transaction.execute(SQL["store_image_result"], _row_of(fsid, result))
     if results:
         _delete_older(fsid, results[0], whole_pools, unread, transaction)
 

@@ -1,8 +1,8 @@
 """Lists of tasks: filtered, sorted, paged, and as quick with a million tasks as with a thousand.
 
-Final tasks have an index for each ordering, so that a page is read where it begins: of each status apart, merged as
-the rows come. Where a filter leaves few tasks those are found by the filter and sorted; where it leaves many, the page
-is soon full while the tasks are looked through in order.
+Final tasks have one index per ordering, so a page is read from its start: per status, then merged. A selective filter
+is applied first and its result sorted; an unselective one is applied while walking the index of the ordering, which
+fills a page quickly.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from jobs.model.search_words import (
 from jobs.model.task import Head, Status, Task
 from jobs.store import ListQuery, Matching, Place, TaskPage
 from storage.sqlite.renewal import former_words_up_to
-from storage.sqlite.rows import read_kept, read_tasks
+from storage.sqlite.rows import read_head, read_tasks
 from storage.sqlite.statements import SQL
 
 COUNT_LIMIT = 10_000
-"""Up to here a filter leaves few tasks, and counts are exact."""
+"""Up to this number a filter is selective, and counts are exact."""
 
 
 class _Group(Struct, frozen=True):
-    """Tasks that stand together in an ordering and have an index for it: by `key`, then by id."""
+    """Tasks that are consecutive in an ordering and have an index for it: by `key`, then by id."""
 
     key: str
     statuses: tuple[Status, ...]
     condition: str = "TRUE"
     size: int | None = None
-    """How many tasks there are, where nothing but the status is asked for."""
+    """The number of tasks, if only the status is asked for."""
 
 
 class _Filter(Struct, frozen=True):
-    """What is asked for besides the status, and how the tasks are found: by the index of a filter, by the words, or,
-    where both are None and False, by the ordering's own."""
+    """The conditions besides status, and the access path: `index` (a filter's index), `by_words` (full text), or
+    neither (walk the index of the ordering)."""
 
     conditions: str
     values: dict[str, Any]
@@ -56,7 +56,7 @@ class _Filter(Struct, frozen=True):
 
 def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
     """See SearchableStore.list_tasks."""
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if _finds_nothing(query):
         return TaskPage(head=head, tasks=[], count=0, count_exact=True, next_after=None)
     listing = _Listing(query, head, reader)
@@ -75,7 +75,7 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
 
 def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matching:
     """See SearchableStore.matching."""
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if query.as_of is not None and not head.oldest <= query.as_of <= head.revision:
         raise RevisionUnknown(query.as_of)
     if _finds_nothing(query):
@@ -112,12 +112,14 @@ class _Listing:
         self._sought = sought_words(query.search or "")
         self._former_up_to = former_words_up_to(reader) if self._sought else 0
         self._former = former_words(query.search or "") or self._sought
-        self._filter = self._best_filter()
+        # The first filter that is selective; else none: the tasks are read in order.
+        in_order = _Filter(self._conditions(), self._values())
+        self._filter = next(filter(self._leaves_few, self._filters()), in_order)
         self._descends = query.ordering.startswith("-")
 
     def page(self) -> list[int]:
-        """The ids of the page's tasks, and of the first one of the next. The tasks are read after them, one after
-        another: nothing but ids is sorted and held."""
+        """Returns the ids of the page's tasks, and of the first one of the next page. Only ids are sorted and held in
+        memory; the tasks are read later, one after another."""
         after = self._query.after
         offset = 0 if after else (self._query.page - 1) * self._query.page_size
         wanted = self._query.page_size + 1
@@ -135,7 +137,7 @@ class _Listing:
         return ids
 
     def ids(self, limit: int) -> list[tuple[int, bool]]:
-        """The first of all by id, and whether each is final."""
+        """Returns the first ones of all pages by id, and whether each is final."""
         places = self._places(_Group("id", self._statuses), descends=False)
         rows = self._reader.execute(
             SQL["statuses_of_places"].format(places=places), {**self._filter.values, "limit": limit, "offset": 0}
@@ -143,7 +145,7 @@ class _Listing:
         return [(task_id, Status(status).is_final) for task_id, status in rows]
 
     def count(self) -> tuple[int, bool]:
-        """By status alone from the kept counts; with more, counted up to a limit."""
+        """Returns the count, and whether it is exact: by status alone from `head`; with other filters up to a limit."""
         if not self._is_filtered:
             return self._total - self._changed(), True
         everything, by = _Group("id", self._statuses), self._counting_filter()
@@ -153,16 +155,16 @@ class _Listing:
         return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
     def _changed(self) -> int:
-        """How many `as_of` leaves out: they changed of late, so they are few."""
+        """Returns how many `as_of` excludes: they changed recently, so they are few."""
         if self._query.as_of is None:
             return 0
         by = _Filter(SQL["condition_changed"], self._values(), index="tasks_final_by_revision")
         return self._counted(_Group("id", self._statuses), -1, by)
 
-    # What is asked for, in the order in which it is looked through.
+    # The groups of tasks, in the order in which they are read.
 
     def _groups(self, after: Place | None) -> list[_Group]:
-        """The groups of the ordering, from the one in which the page begins."""
+        """Returns the groups of the ordering, from the one in which the page begins."""
         match self._query.ordering.removeprefix("-"):
             case "status":
                 return self._groups_of_statuses(after)
@@ -177,14 +179,11 @@ class _Listing:
             groups.reverse()
         if after is None:
             return groups
-        first = next((n for n, group in enumerate(groups) if self._rank(group) == after.key), len(groups))
-        return groups[first:]
-
-    def _rank(self, group: _Group) -> int:
-        return list(Status).index(group.statuses[0])
+        ranks = [list(Status).index(group.statuses[0]) for group in groups]
+        return groups[ranks.index(after.key) :] if after.key in ranks else []
 
     def _groups_of_runtime(self, after: Place | None) -> list[_Group]:
-        """Tasks without a runtime come last in either direction."""
+        """Returns two groups: tasks without a runtime come last, in either direction."""
         unknown = _Group("runtime", self._statuses, SQL["condition_no_runtime"])
         if after is not None and after.key is None:
             return [unknown]
@@ -202,7 +201,7 @@ class _Listing:
     # Reading.
 
     def _read(self, group: _Group, offset: int, limit: int, after: Place | None) -> list[int]:
-        """Some tasks of a group by their ids. Beyond its middle they are read from its end."""
+        """Returns the ids of some tasks of a group. Beyond its middle they are read from its end."""
         if after is None and group.size is not None and offset > group.size // 2:
             last = min(offset + limit, group.size)
             ids = self._select(group, not self._descends, group.size - last, max(0, last - offset), None)
@@ -217,8 +216,8 @@ class _Listing:
         return [task_id for _, task_id in self._reader.execute(places, values)]
 
     def _after_conditions(self, group: _Group, after: Place | None) -> Sequence[str]:
-        """What lies behind a place, in two parts: the rest of those that are equal, and all beyond. As one condition
-        only its first half would be looked up in the index."""
+        """Returns the conditions for what follows a place, in two parts: the rest with an equal key, and all beyond. As
+        one condition, only its first half would use the index."""
         if after is None:
             return ("TRUE",)
         by_id = group.key == "id" or after.key is None
@@ -228,7 +227,7 @@ class _Listing:
 
     def _places(self, group: _Group, descends: bool, afters: Sequence[str] = ("TRUE",)) -> str:
         parts = self._parts(group, self._filter, afters)
-        return SQL["places"].format(parts=parts, direction=_direction(descends))
+        return SQL["places"].format(parts=parts, direction="DESC" if descends else "ASC")
 
     def _counted(self, group: _Group, limit: int, by: _Filter) -> int:
         statement = SQL["count_parts"].format(parts=self._parts(group, by))
@@ -254,18 +253,14 @@ class _Listing:
 
     # How the tasks are found.
 
-    def _best_filter(self) -> _Filter:
-        """By whatever leaves few; else in order."""
-        return next(filter(self._leaves_few, self._filters()), self._in_order())
-
     def _counting_filter(self) -> _Filter:
-        """In no order, any filter is better than none."""
+        """Returns the filter for counting: since order does not matter, any is better than none."""
         if self._total <= COUNT_LIMIT or self._filter.by_words or self._filter.index:
             return self._filter
         return self._filters()[0]
 
     def _filters(self) -> Sequence[_Filter]:
-        """Those that could find the tasks by themselves."""
+        """Returns the filters that could find the tasks by themselves."""
         query = self._query
         found = []
         if self._sought:
@@ -277,7 +272,8 @@ class _Listing:
         return found
 
     def _by_words(self) -> _Filter:
-        """What only pairs of a run find is compared with all of it; so is what former words find in another form."""
+        """Returns the filter by words. If the index finds too much, each task found is also compared with the
+        search."""
         is_exact = not finds_too_much(self._sought) and (not self._former_up_to or self._former == self._sought)
         conditions = self._conditions(without="search" if is_exact else "")
         expressions = {
@@ -300,11 +296,8 @@ class _Listing:
         values = {**by.values, "limit": self._few + 1}
         return sum(self._reader.execute(SQL[statement], values).fetchone()[0] for statement in statements)
 
-    def _in_order(self) -> _Filter:
-        return _Filter(self._conditions(), self._values())
-
     def _conditions(self, without: str = "") -> str:
-        """The cheap ones first."""
+        """Returns all conditions, the cheap ones first."""
         names = ("as_of", "job", "created_by", "search")
         asked = [name for name in names if name != without and getattr(self._query, name) is not None]
         conditions = [SQL[f"condition_{name}"].format(changed=SQL["condition_changed"]) for name in asked]
@@ -316,9 +309,5 @@ class _Listing:
 
 
 def _of_whole_words(by: _Filter) -> _Filter:
-    """A common word is known to be common as soon as it is found often enough as a whole."""
+    """Returns the filter by whole words: a common word is recognised without reading the words that it begins."""
     return replace(by, values={**by.values, "search": by.values["whole_words"]})
-
-
-def _direction(descends: bool) -> str:
-    return "DESC" if descends else "ASC"

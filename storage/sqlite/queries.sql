@@ -1,11 +1,11 @@
 -- Every statement, named and described. `-- name:` begins one; storage/statements.py reads them.
 
 -- name: head
--- Where the store stands, in the order of jobs.model.Head and the kept counts.
+-- The head of the store; the columns in the order of storage.sqlite.rows.HeadRow.
 SELECT store, revision, oldest, not_started, running, finished, exception, aborted, pending_percents FROM head
 
 -- name: set_head
--- The revision and the kept counts after a batch.
+-- The revision and the counts after a batch.
 UPDATE head SET revision = :revision, not_started = :not_started, running = :running, finished = :finished,
     exception = :exception, aborted = :aborted, pending_percents = :pending_percents
 
@@ -23,8 +23,8 @@ VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Starte
     '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision, :params_bytes)
 
 -- name: insert_tasks
--- Many new tasks, as arrays of the fields of a Draft and the size of its parameters; their ids follow each other, and so
--- do their revisions.
+-- Many new tasks, as arrays of the fields of a Draft and the size of its parameters; their ids are consecutive, and so
+-- are their revisions.
 INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
@@ -46,8 +46,8 @@ SELECT :revision + key, :id + key, NULL, 'Not Started', value FROM json_each(:ti
 INSERT INTO task_words (rowid, words) VALUES (:id, :words)
 
 -- name: delete_words
--- Takes a task's words out of the index again; they must be the same that were put in. Former words stay: they find no
--- task any more.
+-- Removes a task's words from the index; they must be the same that were inserted. Former words stay: they no longer
+-- find a task.
 INSERT INTO task_words (task_words, rowid, words)
 SELECT 'delete', :id, :words WHERE :id > coalesce((SELECT up_to FROM renewal), 0)
 
@@ -67,14 +67,14 @@ SELECT id, description FROM tasks WHERE id <= :up_to ORDER BY id DESC LIMIT :lim
 INSERT INTO task_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
 
 -- name: forget_former_words
--- Some blocks of the full-text index; without those up to 10, in which FTS5 keeps what they are, it cannot be dropped.
+-- Some blocks of the full-text index; without those up to 10, where FTS5 stores its structure, it cannot be dropped.
 DELETE FROM former_words_data WHERE id IN (SELECT id FROM former_words_data WHERE id > 10 LIMIT :limit)
 
 -- name: drop_former_words
 DROP TABLE former_words
 
 -- name: update_task
--- A compare-and-set: no row where somebody was first.
+-- A compare-and-set: no row if another change was first.
 UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, percent = :percent, round = :round,
     rounds = :rounds, checkpoint_round = :checkpoint_round, message = :message, started = :started,
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
@@ -89,12 +89,12 @@ RETURNING rounds_bytes
 DELETE FROM tasks WHERE id = :id
 
 -- name: bytes_of_rounds
--- What some rounds of a task take, by their numbers as a JSON array.
+-- The size of some rounds of a task, by their numbers as a JSON array.
 SELECT coalesce(sum(100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0)), 0) FROM rounds
 WHERE task = :id AND number IN (SELECT value FROM json_each(:numbers))
 
 -- name: oldest_rounds
--- The rounds of a task before a number that are not left over, each with what it takes; read until there are enough.
+-- The rounds of a task before a number that are not leftovers, each with its size; read until there are enough.
 SELECT number, 100 + length(CAST(message AS BLOB)) + coalesce(length(CAST(output AS BLOB)), 0) FROM rounds
 WHERE task = :id AND number < :before AND number > coalesce((SELECT up_to FROM leftovers WHERE task = :id), 0)
 ORDER BY number
@@ -123,8 +123,8 @@ WHERE task = :id AND number <= :up_to ORDER BY number LIMIT :limit
 DELETE FROM rounds WHERE task = :id AND number <= :up_to
 
 -- name: set_leftover
--- Rounds up to a number that nobody sees any more, or that are too many.
--- A task may have been removed since it was found to have too many.
+-- Rounds up to a number that are those of a deleted task, or too many.
+-- The task may have been deleted since it was found to have too many.
 INSERT INTO leftovers (task, up_to) VALUES (:task, :up_to)
 ON CONFLICT (task) DO UPDATE SET up_to = max(up_to, excluded.up_to)
 
@@ -141,7 +141,7 @@ SELECT max(id) FROM tasks
 SELECT value FROM applied WHERE setting = :setting
 
 -- name: newest_change
--- When the last change was made, of each kind.
+-- When the last change of each kind was made.
 SELECT max(at) FROM (
     SELECT at FROM (SELECT at FROM transitions ORDER BY revision DESC LIMIT 1)
     UNION ALL
@@ -157,7 +157,7 @@ SELECT max(at) FROM (
 INSERT OR REPLACE INTO applied (setting, value) VALUES (:setting, :value)
 
 -- name: tasks_with_too_many_rounds
--- Tasks whose rounds are numbered beyond what is kept, and up to which number they go.
+-- Tasks with more rounds than are retained, and the number up to which those are leftovers.
 SELECT id, round - :most FROM tasks WHERE id > :first AND id <= :last AND round > :most
 
 -- name: tasks_with_rounds
@@ -188,14 +188,14 @@ SELECT params FROM large_params WHERE task = :id
 DELETE FROM large_params WHERE task = :id
 
 -- name: set_checkpoint
--- What the last round left behind.
+-- The checkpoint of the last round.
 INSERT OR REPLACE INTO checkpoints (task, round, data) VALUES (:id, :round, :data)
 
 -- name: checkpoint
 SELECT round, data FROM checkpoints WHERE task = :id
 
 -- name: set_round
--- A round; one that is done again after an interruption replaces the one of its number.
+-- A round; one that is repeated after an interruption replaces the one of its number.
 INSERT OR REPLACE INTO rounds (task, number, at, seconds, percent, message, output, revision)
 VALUES (:id, :number, :at, :seconds, :percent, :message, :output, :revision)
 
@@ -212,7 +212,7 @@ WHERE task = :id AND number > :after ORDER BY number LIMIT 1000
 SELECT EXISTS (SELECT 1 FROM rounds WHERE task = :id AND number > :after)
 
 -- name: watched_rounds
--- Rounds behind a position, in order of commit; read one after another, until there are enough.
+-- Rounds after a position, in order of commit; read one after another, until there are enough.
 SELECT number, at, seconds, percent, message, output, revision FROM rounds INDEXED BY rounds_by_revision
 WHERE task = :task AND (revision, number) > (:revision, :number) AND revision <= :up_to
     AND (number > :after OR revision > :began) AND EXISTS (SELECT 1 FROM tasks WHERE id = :task)
@@ -229,7 +229,7 @@ INSERT INTO deletions (revision, task, at) VALUES (:revision, :task, :at)
 SELECT {columns} FROM tasks WHERE id = :id
 
 -- name: pending_with_key
--- The pending task that a unique draft is equal to.
+-- The pending task with the unique key of a draft.
 SELECT {columns} FROM tasks
 WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not Started', 'Running')
 
@@ -238,7 +238,7 @@ WHERE unique_key = :unique_key AND unique_key IS NOT NULL AND status IN ('Not St
 SELECT {columns} FROM json_each(:ids) AS place CROSS JOIN tasks ON tasks.id = place.value
 
 -- name: unfinished
--- Pending and stopping tasks, by id: what a start of the server has to look at. Left to the planner, it reads all tasks.
+-- Pending and stopping tasks, by id, for a start of the server. Left to the planner, it reads all tasks.
 SELECT id FROM tasks INDEXED BY tasks_pending_by_revision WHERE status IN ('Not Started', 'Running')
 UNION ALL
 SELECT id FROM tasks INDEXED BY tasks_stopping WHERE stopping = 1
@@ -249,8 +249,8 @@ SELECT task, before, after, at, revision FROM transitions
 WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
 -- name: interruptions
--- The newest first, each with when the task was taken again: that is its next transition, looked for among so many that
--- follow. There is no index of all transitions by task, which every write would pay for.
+-- The newest first, each with when the task was taken again: that is its next transition, searched among so many that
+-- follow. There is no index of all transitions by task, which would cost every write.
 SELECT at, (
     SELECT CASE after WHEN 'Running' THEN at END FROM (
         SELECT task, after, at FROM transitions
@@ -263,7 +263,7 @@ WHERE task = :task AND before = 'Running' AND after = 'Not Started' ORDER BY rev
 SELECT task FROM deletions WHERE revision > :since AND revision <= :up_to ORDER BY revision
 
 -- name: tasks_between
--- Tasks whose last change lies between. Left to the planner, it sorts all that have ended, for each frame.
+-- Tasks whose last change is between. Left to the planner, it sorts all that have ended, for each frame.
 SELECT {columns} FROM tasks INDEXED BY tasks_pending_by_revision
 WHERE status IN ('Not Started', 'Running') AND revision > :since AND revision <= :up_to
 UNION ALL
@@ -272,7 +272,7 @@ WHERE status IN ('Finished', 'Exception', 'Aborted') AND revision > :since AND r
 ORDER BY {by_revision}
 
 -- name: last_forgettable
--- Of the first revisions that are kept, the last that was committed before a time.
+-- Of the first retained revisions, the last that was committed before a time.
 SELECT max(revision) FROM (
     SELECT revision, at FROM (
         SELECT * FROM (SELECT revision, at FROM transitions ORDER BY revision LIMIT :limit)
@@ -303,7 +303,7 @@ SELECT {key} AS key, id FROM tasks INDEXED BY tasks_pending_by_revision
 WHERE status = '{status}' AND status IN ('Not Started', 'Running') AND {conditions}
 
 -- name: part_final
--- By one index, whatever the planner thinks: that of the ordering, or that of a filter that leaves few.
+-- By one index, whatever the planner thinks: that of the ordering, or that of a selective filter.
 SELECT {key} AS key, id FROM tasks INDEXED BY {index}
 WHERE status = '{status}' AND status IN ('Finished', 'Exception', 'Aborted') AND {conditions}
 
@@ -313,7 +313,7 @@ SELECT {key} AS key, id FROM task_words CROSS JOIN tasks ON tasks.id = task_word
 WHERE task_words MATCH :search AND status IN ({statuses}) AND {conditions}
 
 -- name: part_of_former_words
--- The same of tasks whose words have not been made anew yet.
+-- The same of tasks whose words have not been renewed yet.
 SELECT {key} AS key, id FROM former_words CROSS JOIN tasks ON tasks.id = former_words.rowid
 WHERE former_words MATCH :former_search AND former_words.rowid <= :former_up_to
     AND status IN ({statuses}) AND {conditions}
@@ -327,7 +327,7 @@ SELECT count(*) FROM (
     WHERE former_words MATCH :former_search AND rowid <= :former_up_to LIMIT :limit)
 
 -- name: condition_search
--- Not by FTS5, which would read all that it knows of the words again for each task: seconds.
+-- Not by FTS5, which would read all its entries of the words again for each task: seconds.
 has_words(description, :words)
 
 -- name: condition_job
@@ -337,7 +337,7 @@ job = :job
 created_by = :created_by
 
 -- name: condition_changed
--- Created or ended after a revision. Where no task has changed at all since, the transitions are not even looked at.
+-- Created or ended after a revision. If no task has changed since, the transitions are not read.
 revision > :as_of AND id IN (
     SELECT task FROM transitions
     WHERE transitions.revision > :as_of AND (before IS NULL OR after IN ('Finished', 'Exception', 'Aborted')))
@@ -361,7 +361,7 @@ runtime IS NULL
 id {beyond} :after_id
 
 -- name: users
--- All users, by name; the columns in the order of storage.accounts.User.
+-- All users, by name; the columns in the order of accounts.model.User.
 SELECT name, role, password_hash, token_generation, credentials, created FROM users ORDER BY name
 
 -- name: user
@@ -380,11 +380,11 @@ WHERE name = :name
 DELETE FROM users WHERE name = :name
 
 -- name: other_admins
--- Who could still do all, were this one gone.
+-- The admins besides this user.
 SELECT count(*) FROM users WHERE role = 'admin' AND name <> :name
 
 -- name: sessions
--- Sessions that have not run out; the columns in the order of storage.accounts.Session.
+-- Sessions that have not expired; the columns in the order of accounts.model.Session.
 SELECT id_hash, user, credentials, expires FROM sessions WHERE expires > :now
 
 -- name: insert_session
@@ -400,13 +400,13 @@ DELETE FROM sessions WHERE user = :user
 DELETE FROM sessions WHERE expires <= :now RETURNING id_hash
 
 -- name: delete_surplus_sessions
--- All of a user's sessions but those that last longest.
+-- All of a user's sessions but those that expire last.
 DELETE FROM sessions WHERE id_hash IN (
     SELECT id_hash FROM sessions WHERE user = :user ORDER BY expires DESC LIMIT -1 OFFSET :keep)
 RETURNING id_hash
 
 -- name: task_with_request
--- What the key of a request stands for; no task where it has been deleted.
+-- The task that was created with the key of a request; no columns of it if it has been deleted.
 SELECT request_keys.body_hash, request_keys.task, {columns}
 FROM request_keys LEFT JOIN tasks ON tasks.id = request_keys.task
 WHERE user = :user AND path = :path AND key = :key AND at > :since
@@ -434,7 +434,7 @@ WHERE minute >= :first ORDER BY minute
 DELETE FROM minutes WHERE minute < :before
 
 -- name: due
--- Ended tasks of a status that retention removes, oldest first: what is shown of them.
+-- Ended tasks of a status that retention removes, oldest first, as they are shown.
 SELECT id, description, last_modified FROM tasks INDEXED BY tasks_final_by_last_modified
 WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND last_modified < :before
     AND pinned = 0 AND stopping = 0
@@ -452,8 +452,8 @@ SELECT last_modified FROM tasks INDEXED BY tasks_final_by_last_modified
 WHERE status = :status AND status IN ('Finished', 'Exception', 'Aborted') AND pinned = 0 AND stopping = 0
 ORDER BY last_modified LIMIT 1
 
--- name: keep_image_result
--- What a task found of an image; what a newer one found stays.
+-- name: store_image_result
+-- What a task found of an image; a newer result stays.
 INSERT INTO image_results (fsid, pool, namespace, image, task, at, size_bytes, used_bytes, figures, sparkline)
 VALUES (:fsid, :pool, :namespace, :image, :task, :at, :size_bytes, :used_bytes, :figures, :sparkline)
 ON CONFLICT (fsid, pool, namespace, image) DO UPDATE SET task = excluded.task, at = excluded.at,
@@ -462,16 +462,16 @@ ON CONFLICT (fsid, pool, namespace, image) DO UPDATE SET task = excluded.task, a
 WHERE (excluded.at, excluded.task) >= (image_results.at, image_results.task)
 
 -- name: image_results
--- The columns in the order of storage.images.ImageResult.
+-- The columns in the order of ceph.images.result_store.ImageResult.
 SELECT pool, namespace, image, task, at, size_bytes, used_bytes, figures, sparkline FROM image_results
 WHERE fsid = :fsid ORDER BY pool, namespace, image
 
 -- name: last_image_result
--- When the last task ended whose results are kept.
+-- When the last task ended whose results are stored.
 SELECT max(at) FROM image_results
 
 -- name: delete_older_results_of_cluster
--- Of images that a task did not find which looked for all of them. What it could not read may still be there.
+-- Results of images that a task did not find although it read all of them. What it could not read may still exist.
 DELETE FROM image_results WHERE fsid = :fsid AND (at, task) < (:at, :task)
     AND pool NOT IN (SELECT value FROM json_each(:unread_pools))
     AND (pool, namespace, image) NOT IN (
@@ -490,33 +490,33 @@ DELETE FROM image_results WHERE (fsid, pool, namespace, image) IN (
     SELECT fsid, pool, namespace, image FROM image_results WHERE at < :before ORDER BY at LIMIT :limit)
 
 -- name: mark
--- See storage/mark.py.
+-- See storage/sqlite/mark.py.
 SELECT run, step, base FROM head
 
 -- name: begin_run
 UPDATE head SET run = :run, step = 1, base = 0
 
 -- name: next_step
--- With each commit. If all before it is in the main file, the log begins here.
+-- With each commit. If everything before it is in the main file, the log begins here.
 UPDATE head SET step = step + 1, base = CASE WHEN :is_checkpointed THEN step ELSE base END
 
 -- name: store_name
 SELECT store FROM head
 
 -- name: rename_store
--- A copy: no revision that a client has seen of the original is one of this database, nor will be.
+-- For a copy: no revision that a client has seen of the original is or will be one of this database.
 UPDATE head SET store = lower(hex(randomblob(8))), revision = revision + 1000000000, oldest = revision + 1000000000
 
 -- name: begin_ids
--- The row that SQLite makes for the first task.
+-- The row that SQLite inserts with the first task.
 INSERT INTO sqlite_sequence (name, seq) SELECT 'tasks', 0
 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'tasks')
 
 -- name: skip_ids
--- Those that the original may have given to tasks which this copy does not know.
+-- Skips the ids that the original may have given to tasks which this copy does not have.
 UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'tasks'
 
--- name: keep_pool_creation
+-- name: store_pool_creation
 INSERT OR REPLACE INTO pool_creations (fsid, name, pg_num, application, newest_pool, at, user, request_path,
     request_key, request_body_hash, pool, task)
 VALUES (:fsid, :name, :pg_num, :application, :newest_pool, :at, :user, :request_path,
@@ -527,6 +527,7 @@ VALUES (:fsid, :name, :pg_num, :application, :newest_pool, :at, :user, :request_
 DELETE FROM pool_creations WHERE fsid = :fsid AND name = :name AND at = :at
 
 -- name: pool_creations
--- All creations that have begun, which are few; the columns in the order of storage.creations.PoolCreation.
+-- All creations that have begun, which are few; the columns in the order of
+-- ceph.pool_changes.creation_store.PoolCreation.
 SELECT fsid, name, pg_num, application, newest_pool, at, user, request_path, request_key, request_body_hash, pool, task
 FROM pool_creations

@@ -1,7 +1,7 @@
-"""Makes the words of tasks anew that an earlier version has split otherwise: each call is one short transaction.
+"""Renews the search words of tasks that an earlier version split differently: each call is one short transaction.
 
-Tasks up to `renewal.up_to` are found by their former words, in a table of its own, all others by the words of this
-version. When there are none of the former any more, their table is emptied and dropped.
+Tasks up to `renewal.up_to` are found by their former words, in a table of their own, all others by the words of this
+version. When all are renewed, the table of former words is emptied and dropped.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 
 from jobs.model.search_words import split_words
-from storage.sqlite.database import Transaction
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 
 def former_words_up_to(reader: Reader) -> int:
-    """The last task that is found by its former words, 0 if there is none."""
+    """Returns the last task that is found by its former words, 0 if there is none."""
     row = reader.execute(SQL["renewal"]).fetchone()
     return row[0] if row else 0
 
@@ -38,7 +38,7 @@ def _renew(up_to: int, limit: int, transaction: Transaction) -> int:
 
 
 def _forget_former_words(limit: int, transaction: Transaction) -> int:
-    """Dropped with all that it holds, the table would hold up every other write for seconds."""
+    """Empties the table before it is dropped: dropping it full would delay every other write for seconds."""
     removed = transaction.execute(SQL["forget_former_words"], {"limit": limit}).rowcount
     if not removed:
         transaction.execute(SQL["drop_former_words"])

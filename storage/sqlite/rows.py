@@ -1,4 +1,5 @@
-"""From rows to what they mean: the reads that writes and lists share. A `Reader` is a connection, or a transaction."""
+"""Turns rows into what they mean: the reads that writes and lists share. A `Reader` is a connection or a
+transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from msgspec.structs import replace
 
 from jobs.errors import NoSuchTask
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, NO_METADATA
-from jobs.model.task import Head, KeptRound, Status, Task, Transition
-from storage.sqlite.database import Transaction
+from jobs.model.task import Head, Status, StoredRound, Task, Transition
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 Reader = sqlite3.Connection | Transaction
 
@@ -34,22 +35,22 @@ def _columns(special: dict[str, str]) -> str:
 
 
 COLUMNS: Final = _columns(_WHOLE)
-"""Of one task; what is large may be in tables of its own, see `whole`."""
+"""Of one task; large fields may be in tables of their own, see `whole`."""
 LIST_COLUMNS: Final = _columns(_INLINE)
-"""Of tasks in lists and frames: large fields are not even read."""
+"""Of tasks in lists and frames: large fields are not read."""
 _STATUSES = {status.value: status for status in Status}
 _BOOLEANS = ("stopping", "forced", "stalled", "pinned")
 COUNTERS = {status: status.lower().replace(" ", "_") for status in Status}
-"""The kept count of each status in `head`."""
+"""The column of each status in `head`, which counts its tasks."""
 
 
 def with_columns(name: str, **fragments: str) -> str:
-    """The statement of that name, which selects whole tasks."""
+    """Returns the statement of that name, which selects whole tasks."""
     return SQL[name].format(columns=COLUMNS, **fragments)
 
 
 def with_list_columns(name: str, **fragments: str) -> str:
-    """The statement of that name, which selects tasks for a list or a frame."""
+    """Returns the statement of that name, which selects tasks for a list or a frame."""
     return SQL[name].format(columns=LIST_COLUMNS, **fragments)
 
 
@@ -57,7 +58,7 @@ _TASK = with_columns("task")
 _TASKS_BY_ID = with_list_columns("tasks_by_id")
 
 
-class Kept(Struct, frozen=True):
+class HeadRow(Struct, frozen=True):
     """The single row of `head`."""
 
     store: str
@@ -81,12 +82,12 @@ class Kept(Struct, frozen=True):
         )
 
 
-def read_kept(reader: Reader) -> Kept:
-    return Kept(*reader.execute(SQL["head"]).fetchone())
+def read_head(reader: Reader) -> HeadRow:
+    return HeadRow(*reader.execute(SQL["head"]).fetchone())
 
 
 def tasks_of(rows: Iterable[Sequence[Any]]) -> Iterator[Task]:
-    """One after another, as the rows are read."""
+    """Yields one after another, as the rows are read."""
     return map(task_of, rows)
 
 
@@ -108,7 +109,7 @@ def read_task(reader: Reader, task_id: int) -> Task:
 
 
 def whole(reader: Reader, task: Task) -> Task:
-    """The task with the parameters and the result that its row does not hold because they are large."""
+    """Returns the task with the parameters and the result that its row does not hold because they are large."""
     if not task.params:
         task = replace(task, params=reader.execute(SQL["large_params"], {"id": task.id}).fetchone()[0])
     if task.result_bytes is not None and task.result is None:
@@ -117,13 +118,13 @@ def whole(reader: Reader, task: Task) -> Task:
 
 
 def read_tasks(reader: Reader, task_ids: Sequence[int]) -> Iterator[Task]:
-    """Those of these tasks that there are, in this order, without large fields, one after another."""
+    """Yields those of these tasks that exist, in this order, without large fields."""
     return tasks_of(reader.execute(_TASKS_BY_ID, {"ids": msgspec.json.encode(task_ids).decode()}))
 
 
-def rounds_of(rows: Iterable[Sequence[Any]]) -> Iterator[KeptRound]:
-    """One after another, as the rows are read."""
-    return (KeptRound(**dict(zip(KeptRound.__struct_fields__, row, strict=True))) for row in rows)
+def rounds_of(rows: Iterable[Sequence[Any]]) -> Iterator[StoredRound]:
+    """Yields one after another, as the rows are read."""
+    return (StoredRound(**dict(zip(StoredRound.__struct_fields__, row, strict=True))) for row in rows)
 
 
 def transition_of(row: Sequence[Any]) -> Transition:

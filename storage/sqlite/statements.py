@@ -7,13 +7,12 @@ from pathlib import Path
 
 
 def read_statements(path: Path) -> dict[str, str]:
-    """The statements of a file by name, without their descriptions. `-- name: x` begins the one named x."""
+    """Returns the statements of a file by name, without their descriptions. `-- name: x` begins the one named x."""
     parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {name: _without_comments(text) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
-
-
-def _without_comments(text: str) -> str:
-    return "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    return {
+        name: "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+        for name, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 SQL = read_statements(Path(__file__).with_name("queries.sql"))

@@ -9,8 +9,8 @@ from functools import partial
 from msgspec.structs import asdict, replace
 
 from jobs.model.answer_size import LARGEST_FRAME_BYTES, MOST_ROUNDS_BYTES, Room, page_of_rounds
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Status, Task, Watch
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, Status, StoredRound, Task
 from jobs.store import (
     UNBOUNDED,
     Created,
@@ -24,12 +24,12 @@ from jobs.store import (
     RoundBounds,
     TaskPage,
 )
-from storage.sqlite import listing, renewal, upkeep, writes
-from storage.sqlite.database import Database, Joint, Transaction
-from storage.sqlite.minutes import read_minutes, write_minutes
+from storage.sqlite import cleanup, listing, renewal, writes
+from storage.sqlite.database import Database
+from storage.sqlite.minute_counts import read_minutes, write_minutes
 from storage.sqlite.rows import (
     FIELDS,
-    read_kept,
+    read_head,
     read_task,
     read_tasks,
     rounds_of,
@@ -39,29 +39,33 @@ from storage.sqlite.rows import (
     with_list_columns,
 )
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Joint, Transaction
 
 _TASKS_BETWEEN = with_list_columns("tasks_between", by_revision=str(FIELDS.index("revision") + 1))
 
 
 MOST_INTERRUPTIONS = 100
 FARTHEST_RESUMPTION = 20_000
-"""In transitions after the interruption: to look through so many takes 1 ms."""
+"""In transitions after the interruption: reading so many takes 1 ms."""
 
 
 class SqliteStore:
     """The SearchableStore on a Database. See jobs/store.py for what each method promises.
 
-    Of a task's rounds the newest are kept that `bounds` allow. What only clients read takes at most `read_seconds`;
-    None is as long as it likes.
+    Of a task's rounds the newest that `bounds` allow are retained. A client's read takes at most `read_seconds`; None
+    means no limit.
     """
 
     def __init__(self, database: Database, bounds: RoundBounds = UNBOUNDED, read_seconds: float | None = None) -> None:
         self._database = database
         self._bounds = bounds
         self._read_seconds = read_seconds
-        self.on_commit: Callable[[int], None] = lambda revision: None
-        database.before_commit = _finish
-        database.after_commit = self._publish
+        self._leftovers_are_found = False
+        self._on_commit: Callable[[int], None] = lambda revision: None
+        database.report_to(self)
+
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self._on_commit = on_commit
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         return await self._database.write(Joint(writes.create_all, (drafts, key)))
@@ -69,7 +73,7 @@ class SqliteStore:
     async def created_with(self, key: RequestKey) -> Task | None:
         return await self._database.read(partial(writes.created_with, key))
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         return await self._database.write(partial(writes.change, task_id, steps, self._bounds))
 
     async def task(self, task_id: int) -> Task:
@@ -90,14 +94,14 @@ class SqliteStore:
     ) -> RoundPage:
         return await self._database.read(partial(_rounds, task_id, after, limit, most_bytes))
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         values = {"id": task_id, "after": after}
         return await self._database.read(
             lambda reader: list(rounds_of(reader.execute(SQL["rounds_without_output"], values)))
         )
 
     async def watched_rounds(
-        self, watch: Watch, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
+        self, watch: RoundsCursor, up_to: int, limit: int = 1000, most_bytes: int = MOST_ROUNDS_BYTES
     ) -> RoundPage:
         values = {**asdict(watch), "up_to": up_to}
         return await self._database.read(
@@ -108,10 +112,10 @@ class SqliteStore:
         return await self._database.read(partial(_changes, since, limit, most_bytes))
 
     async def head(self) -> Head:
-        return await self._database.read(lambda reader: read_kept(reader).head())
+        return await self._database.read(lambda reader: read_head(reader).head())
 
     async def forget_changes(self, before: int, limit: int = 1000) -> int:
-        return await self._database.write(partial(upkeep.forget_changes, before, limit))
+        return await self._database.write(partial(cleanup.forget_changes, before, limit))
 
     async def list_tasks(self, query: ListQuery) -> TaskPage:
         read = self._database.search if query.search else self._database.read_list
@@ -126,52 +130,50 @@ class SqliteStore:
 
     async def minutes(self, first: int) -> tuple[Head, list[Minute]]:
         return await self._database.read_list(
-            lambda reader: (read_kept(reader).head(), read_minutes(first, reader)), self._read_seconds
+            lambda reader: (read_head(reader).head(), read_minutes(first, reader)), self._read_seconds
         )
 
     async def due(self, statuses: Sequence[Status], before: int, limit: int) -> Due:
-        return await self._database.read_list(partial(upkeep.due, statuses, before, limit), self._read_seconds)
+        return await self._database.read_list(partial(cleanup.due, statuses, before, limit), self._read_seconds)
 
     async def first_due(self, statuses: Sequence[Status]) -> int | None:
-        return await self._database.read_list(partial(upkeep.first_due, statuses))
+        return await self._database.read_list(partial(cleanup.first_due, statuses))
 
     async def remove_due(self, statuses: Sequence[Status], before: int, at: int, limit: int) -> int:
-        return await self._database.write(partial(upkeep.remove_due, statuses, before, at, limit))
+        return await self._database.write(partial(cleanup.remove_due, statuses, before, at, limit))
 
     async def newest_change(self) -> int | None:
         return await self._database.read_list(lambda reader: reader.execute(SQL["newest_change"]).fetchone()[0])
 
-    async def rest_left(self) -> int:
-        return await self._database.read_list(upkeep.rest_left)
+    async def pause_left(self) -> int:
+        return await self._database.read_list(cleanup.pause_left)
 
-    async def keep_rest(self, left_ms: int) -> None:
-        await self._database.write(partial(upkeep.keep_rest, left_ms))
+    async def store_pause(self, left_ms: int) -> None:
+        await self._database.write(partial(cleanup.store_pause, left_ms))
 
-    async def find_leftovers(self) -> None:
-        await upkeep.find_leftovers(self._database, self._bounds)
-
-    async def forget_leftovers(self, limit: int) -> int:
-        return await self._database.write(partial(upkeep.forget_leftovers, limit))
+    async def tidy(self, limit: int) -> int:
+        if not self._leftovers_are_found:
+            await cleanup.find_leftovers(self._database, self._bounds)
+            self._leftovers_are_found = True
+        return await self._database.write(partial(cleanup.forget_leftovers, limit))
 
     async def renew_words(self, limit: int) -> int:
         return await self._database.write(partial(renewal.renew_words, limit))
 
     async def forget_keys(self, before: int, limit: int) -> int:
-        return await self._database.write(partial(upkeep.forget_keys, before, limit))
+        return await self._database.write(partial(cleanup.forget_keys, before, limit))
 
     async def forget_minutes(self, before: int) -> int:
-        return await self._database.write(partial(upkeep.forget_minutes, before))
+        return await self._database.write(partial(cleanup.forget_minutes, before))
 
-    def _publish(self, transaction: Transaction) -> None:
-        kept = transaction.state.get("kept")
-        if kept is not None:
-            self.on_commit(kept.revision)
+    def before_commit(self, transaction: Transaction) -> None:
+        writes.write_head(transaction)
+        write_minutes(transaction)
 
-
-def _finish(transaction: Transaction) -> None:
-    """What is written once for all operations of a transaction."""
-    writes.write_head(transaction)
-    write_minutes(transaction)
+    def after_commit(self, transaction: Transaction) -> None:
+        head = transaction.state.get("head")
+        if head is not None:
+            self._on_commit(head.revision)
 
 
 # Reads: one snapshot.
@@ -196,7 +198,7 @@ def _rounds(task_id: int, after: int, limit: int, most_bytes: int, reader: sqlit
 
 
 def _changes(since: int, limit: int, most_bytes: int, reader: sqlite3.Connection) -> Changes | None:
-    head = read_kept(reader).head()
+    head = read_head(reader).head()
     if not head.oldest <= since <= head.revision:
         return None
     tasks, up_to = _tasks_between(since, min(since + limit, head.revision), most_bytes, reader)
@@ -212,8 +214,8 @@ def _changes(since: int, limit: int, most_bytes: int, reader: sqlite3.Connection
 
 
 def _tasks_between(since: int, up_to: int, most_bytes: int, reader: sqlite3.Connection) -> tuple[list[Task], int]:
-    """Tasks whose last change lies between, and how far they go: large ones fill a frame before its revisions do. One
-    that begins in the room that is left is in the frame as it is: none but the last goes beyond it."""
+    """Returns the tasks whose last change is between, and the revision up to which they are complete: large tasks fill
+    a frame before its revisions do. Only the last task may exceed the frame."""
     tasks, room = [], Room(most_bytes)
     rows = reader.execute(_TASKS_BETWEEN, {"since": since, "up_to": up_to})
     for task in tasks_of(rows):

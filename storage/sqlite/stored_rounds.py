@@ -1,7 +1,7 @@
-"""Which rounds of a task are kept: the newest, as many and as large as `[retention]` allows, at least one.
+"""Retains the newest rounds of a task, as many and as large as `[retention]` allows, at least one.
 
-`tasks.rounds_bytes` is what the kept rounds take, so that a new one costs no look at the others. Older rounds that were
-found to be too many, and those of tasks that are gone, are leftovers: they go a few at a time and count no longer.
+`tasks.rounds_bytes` is the size of the retained rounds, so that a new one need not read the others. Older rounds beyond
+the bounds, and those of deleted tasks, are leftovers: they no longer count, and are removed a few at a time.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from collections.abc import Iterable, Sequence
 
 from jobs.model.task import RoundRecord, Task, utf8_bytes
 from jobs.store import RoundBounds
-from storage.sqlite.database import Transaction
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 MOST_ROUNDS_AT_ONCE = 1000
 MOST_BYTES_AT_ONCE = 16 * 1024 * 1024
-"""Of rounds that are removed in one transaction: others wait for it."""
+"""Of rounds that are removed in one transaction: other writes wait for it."""
 OVERHEAD_BYTES = 100
 """Of a round besides its texts; queries.sql has the same."""
 
 
 def stored_bytes(rounds: Iterable[RoundRecord]) -> int:
-    """What rounds take, with their messages and outputs."""
+    """Returns the size of rounds, with their messages and outputs."""
     return sum(OVERHEAD_BYTES + utf8_bytes(done.message) + utf8_bytes(done.output or "") for done in rounds)
 
 
 def bytes_added(transaction: Transaction, task: Task, rounds: Sequence[RoundRecord]) -> int:
-    """By how much these rounds make those of the task larger. Only after an interruption they may replace others."""
+    """Returns by how much these rounds enlarge the task. Only after an interruption they may replace others."""
     if not rounds:
         return 0
     replaced = 0
@@ -38,16 +38,17 @@ def bytes_added(transaction: Transaction, task: Task, rounds: Sequence[RoundReco
 
 
 def keep_newest(
-    transaction: Transaction, task: Task, added: Sequence[RoundRecord], kept_bytes: int | None, bounds: RoundBounds
+    transaction: Transaction, task: Task, added: Sequence[RoundRecord], stored: int | None, bounds: RoundBounds
 ) -> None:
-    """Removes the oldest rounds beyond the bounds, when some were `added`. Of very many some stay until later.
+    """Removes the oldest rounds beyond the bounds, when some were `added`. If there are very many, some stay until
+    later.
 
-    `kept_bytes` is `rounds_bytes` of the task.
+    `stored` is `rounds_bytes` of the task.
     """
-    if bounds.most_bytes and kept_bytes is None:
-        kept_bytes = _count(transaction, task.id, bounds.most_bytes)
+    if bounds.most_bytes and stored is None:
+        stored = _count(transaction, task.id, bounds.most_bytes)
     too_old = task.round - bounds.most if bounds.most else 0
-    too_large = (kept_bytes or 0) - bounds.most_bytes if bounds.most_bytes else 0
+    too_large = (stored or 0) - bounds.most_bytes if bounds.most_bytes else 0
     if too_old <= 0 and too_large <= 0:
         return
     most = len(added) + MOST_ROUNDS_AT_ONCE
@@ -63,7 +64,7 @@ def keep_newest(
 
 
 def _count(transaction: Transaction, task_id: int, most_bytes: int) -> int:
-    """Counts the newest rounds up to the bound; those before them are left over."""
+    """Counts the newest rounds up to the bound; those before them become leftovers."""
     total = 0
     for number, size in transaction.execute(SQL["newest_rounds"], {"id": task_id, "before": 2**53 + 1}):
         if total and total + size > most_bytes:
@@ -75,8 +76,8 @@ def _count(transaction: Transaction, task_id: int, most_bytes: int) -> int:
 
 
 def forget_rounds(transaction: Transaction, task_id: int, up_to: int, limit: int) -> tuple[int, bool]:
-    """Removes at most `limit` rounds that are left over, from the oldest on to number `up_to`, and not too many bytes;
-    returns how many, and whether there are no more."""
+    """Removes at most `limit` leftover rounds, from the oldest up to number `up_to`, and not too many bytes; returns
+    how many, and whether none is left."""
     count, size, last = 0, 0, 0
     rows = transaction.execute(SQL["rounds_left_over"], {"id": task_id, "up_to": up_to, "limit": limit + 1})
     for number, bytes_of_round in rows:

@@ -1,4 +1,4 @@
-"""What each write does to the tables, inside one transaction, on the writer's thread."""
+"""Writes to the tables of tasks, inside one transaction, on the writer's thread."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from msgspec.structs import asdict, replace
 
 from jobs.errors import Conflict
 from jobs.model.answer_size import LARGEST_INLINE_BYTES
-from jobs.model.lifecycle import Change, Removed, Step
+from jobs.model.lifecycle import Change, Removed, TaskUpdate
 from jobs.model.search_words import split_words
-from jobs.model.task import Checkpoint, RoundRecord, Status, Task, utf8_bytes
+from jobs.model.task import RoundRecord, Status, Task, utf8_bytes
 from jobs.store import KEYS_LAST_MS, Created, Draft, RequestKey, RoundBounds
-from storage.sqlite.database import Transaction
-from storage.sqlite.minutes import count_created, count_step
-from storage.sqlite.rows import COUNTERS, Kept, Reader, read_kept, read_task, task_of, tasks_of, with_columns
+from storage.sqlite.minute_counts import count_created, count_step
+from storage.sqlite.rows import COUNTERS, HeadRow, Reader, read_head, read_task, task_of, tasks_of, with_columns
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import MOST_ROUNDS_AT_ONCE, bytes_added, forget_rounds, keep_newest
+from storage.sqlite.transactions import Transaction
 
-ALL_ROUNDS = 2**53
+HIGHEST_ROUND = 2**53
 
 _PENDING_WITH_KEY = with_columns("pending_with_key")
 _TASK_WITH_REQUEST = with_columns("task_with_request")
 
 
-def _kept_in(transaction: Transaction) -> Kept:
-    kept = transaction.state.get("kept")
-    if kept is None:
-        kept = transaction.state["kept"] = read_kept(transaction)
-    return kept
+def _head_in(transaction: Transaction) -> HeadRow:
+    head = transaction.state.get("head")
+    if head is None:
+        head = transaction.state["head"] = read_head(transaction)
+    return head
 
 
 def write_head(transaction: Transaction) -> None:
-    if "kept" in transaction.state:
-        transaction.execute(SQL["set_head"], asdict(transaction.state["kept"]))
+    if "head" in transaction.state:
+        transaction.execute(SQL["set_head"], asdict(transaction.state["head"]))
 
 
 def _next_revision(transaction: Transaction, count: int = 1) -> int:
-    """The first of the next `count` revisions, which are taken."""
-    kept = _kept_in(transaction)
-    transaction.state["kept"] = replace(kept, revision=kept.revision + count)
-    return kept.revision + 1
+    """Takes the next `count` revisions; returns the first."""
+    head = _head_in(transaction)
+    transaction.state["head"] = replace(head, revision=head.revision + count)
+    return head.revision + 1
 
 
 def _count(transaction: Transaction, task: Task, sign: int) -> None:
-    """Adds a task to the kept counts, or takes it out of them."""
-    kept = _kept_in(transaction)
+    """Adds a task to the counts in `head`, or subtracts it."""
+    head = _head_in(transaction)
     counter = COUNTERS[task.status]
     percent = task.percent * sign if task.is_pending else 0
-    transaction.state["kept"] = replace(
-        kept, pending_percents=kept.pending_percents + percent, **{counter: getattr(kept, counter) + sign}
+    transaction.state["head"] = replace(
+        head, pending_percents=head.pending_percents + percent, **{counter: getattr(head, counter) + sign}
     )
 
 
@@ -60,7 +60,7 @@ Creation = tuple[Sequence[Draft], RequestKey | None]
 
 
 def create_all(creations: Sequence[Creation], transaction: Transaction) -> list[list[Created]]:
-    """See TaskStore.create, for many calls at once. Plain drafts that follow each other go in few statements."""
+    """See TaskStore.create, for many calls at once. Consecutive plain drafts are inserted by few statements."""
     created: list[list[Created]] = []
     for is_plain, some in groupby(creations, key=_is_plain):
         if is_plain:
@@ -71,7 +71,7 @@ def create_all(creations: Sequence[Creation], transaction: Transaction) -> list[
 
 
 def _is_plain(creation: Creation) -> bool:
-    """SQLite's JSON ends a text at a zero character, which is rare enough."""
+    """Returns whether they can be inserted together. SQLite's JSON ends a text at a zero character."""
     drafts, key = creation
     return key is None and all(draft.unique_key is None and "\0" not in draft.description for draft in drafts)
 
@@ -83,7 +83,7 @@ def _create_plain(calls: Sequence[Sequence[Draft]], transaction: Transaction) ->
 
 
 def _create_many(drafts: Sequence[Draft], transaction: Transaction) -> list[Created]:
-    """In one statement for each table: with each statement Python's lock is given away and waited for again."""
+    """Inserts them by one statement for each table: each statement releases Python's lock and waits for it again."""
     if not drafts:
         return []
     first_revision = _next_revision(transaction, len(drafts))
@@ -145,7 +145,7 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
 
 
 def _created(draft: Draft, task_id: int, revision: int, transaction: Transaction) -> Created:
-    """What a draft has become, counted."""
+    """Counts the task that a draft has become."""
     task = draft.as_task(task_id, revision)
     count_created(transaction, draft.created)
     _count(transaction, task, +1)
@@ -153,7 +153,7 @@ def _created(draft: Draft, task_id: int, revision: int, transaction: Transaction
 
 
 def _row(draft: Draft) -> dict[str, Any]:
-    """What goes into the row of a new task: its parameters unless they are large, and their size last."""
+    """Returns the values of a new row: its parameters unless they are large, and their size last."""
     size = utf8_bytes(draft.params)
     params = draft.params if size <= LARGEST_INLINE_BYTES else ""
     return {**asdict(draft), "params": params, "params_bytes": size}
@@ -172,15 +172,15 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction: Transaction) -> Task | None:
-    """See TaskStore.change. Of more rounds than the bounds allow the oldest go."""
+def change(task_id: int, steps: Sequence[TaskUpdate], bounds: RoundBounds, transaction: Transaction) -> Task | None:
+    """See TaskStore.change. Removes the oldest rounds beyond the bounds."""
     before = task = read_task(transaction, task_id)
     rounds: list[RoundRecord] = []
     added = 0
     for step in steps:
         outcome = step(task)
         if isinstance(outcome, Removed):
-            remove(transaction, before, outcome.at)  # as it is counted: what the steps made of it is not written
+            remove(transaction, before, outcome.at)  # as it is counted: what the steps changed is not written
             return None
         if outcome is not None:
             rounds += outcome.rounds
@@ -195,7 +195,7 @@ def change(task_id: int, steps: Sequence[Step], bounds: RoundBounds, transaction
 
 
 def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
-    """Everything of one change but the row itself, which is written once after the last."""
+    """Writes everything of one change but the row itself, which is written once after the last."""
     task = replace(change.task, revision=_next_revision(transaction))
     if task.status is not before.status:
         _insert_transition(transaction, before.status, task)
@@ -203,12 +203,12 @@ def _apply(transaction: Transaction, before: Task, change: Change) -> Task:
     for done in change.rounds:
         _set_round(transaction, task, done)
     if change.checkpoint is not None:
-        _set_checkpoint(transaction, task.id, change.checkpoint)
+        transaction.execute(SQL["set_checkpoint"], {"id": task.id, **asdict(change.checkpoint)})
     return task
 
 
 def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_added: int) -> int | None:
-    """Writes the row, and returns what the rounds of the task take, None where that is not known."""
+    """Writes the row; returns the size of the task's rounds, None if that is not known."""
     values = asdict(task)
     if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
@@ -228,16 +228,16 @@ def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_add
 
 
 def remove(transaction: Transaction, task: Task, at: int) -> None:
-    """Removes a task with all that belongs to it; of very many rounds the most are left for later."""
+    """Removes a task with all that belongs to it; of very many rounds most are removed later."""
     transaction.execute(SQL["insert_deletion"], {"revision": _next_revision(transaction), "task": task.id, "at": at})
     transaction.execute(SQL["delete_words"], {"id": task.id, "words": split_words(task.description)})
     for statement in ("delete_task", "delete_large_result", "delete_checkpoint"):
         transaction.execute(SQL[statement], {"id": task.id})
     if task.params_bytes > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["delete_large_params"], {"id": task.id})
-    _, all_gone = forget_rounds(transaction, task.id, ALL_ROUNDS, MOST_ROUNDS_AT_ONCE)
+    _, all_gone = forget_rounds(transaction, task.id, HIGHEST_ROUND, MOST_ROUNDS_AT_ONCE)
     if not all_gone:
-        transaction.execute(SQL["set_leftover"], {"task": task.id, "up_to": ALL_ROUNDS})
+        transaction.execute(SQL["set_leftover"], {"task": task.id, "up_to": HIGHEST_ROUND})
     _count(transaction, task, -1)
 
 
@@ -250,7 +250,3 @@ def _set_round(transaction: Transaction, task: Task, done: RoundRecord) -> None:
     percent = task.percent if done.percent is None else done.percent
     values = {**asdict(done), "id": task.id, "percent": percent, "revision": task.revision}
     transaction.execute(SQL["set_round"], values)
-
-
-def _set_checkpoint(transaction: Transaction, task_id: int, checkpoint: Checkpoint) -> None:
-    transaction.execute(SQL["set_checkpoint"], {"id": task_id, **asdict(checkpoint)})

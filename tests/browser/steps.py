@@ -7,6 +7,7 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.support.made import LATER, NEVER
 from tests.support.service import PASSWORD
 
 # As in the contract, section 6: what people paste into their console, unchanged.
@@ -20,8 +21,6 @@ CREATE_TEST_TASK = """
     xhr.send(data);
   }
 """
-NEVER = "/nonexistent/never"
-LATER = "2999-01-01T00:00:00Z"
 
 
 def sign_in_by_form(tab, name="admin", password=PASSWORD, address=""):

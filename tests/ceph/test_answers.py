@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from ceph.clusters import trying_again
+from ceph.clusters import retry_while_silent
 from ceph.connection.cluster import Cluster
 from ceph.errors import ClusterRefused
 from ceph.pools import all_pools
@@ -98,8 +98,8 @@ def test_an_answer_that_is_not_understood_is_a_refusal_and_the_reader_lives(alte
 
     assert isinstance(refused, Failed)
     assert refused.refused
-    assert command in refused.words
-    assert "is not understood" in refused.words or "expected JSON of the cluster" in refused.words
+    assert command in refused.text
+    assert "is not understood" in refused.text or "expected JSON of the cluster" in refused.text
     assert isinstance(read(), StateRead)
 
 
@@ -108,4 +108,4 @@ def test_a_task_is_refused_by_such_an_answer_in_the_same_words(altered, new_pool
     altered.alter("osd pool ls", replaced(b'"pg_num":', b'"pg_count":'))
 
     with pytest.raises(ClusterRefused, match="osd pool ls: the cluster answered in a form that is not understood"):
-        next(trying_again(lambda: all_pools(altered)))
+        next(retry_while_silent(lambda: all_pools(altered)))

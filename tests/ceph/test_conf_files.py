@@ -57,7 +57,7 @@ def words_of(settings):
     with pytest.raises(ClusterUnavailable) as unavailable:
         Cluster(settings)
     assert not unavailable.value.is_silence
-    return unavailable.value.words
+    return unavailable.value.text
 
 
 # Each of these has ended the process that read it, in one release of librados at least
@@ -87,7 +87,7 @@ def test_a_letter_that_is_not_ascii_is_read_or_said_in_words(conf_with, cluster,
         with Cluster(conf_with(in_client(line))) as handle:
             found = handle.fsid
     except ClusterUnavailable as error:
-        found = error.words
+        found = error.text
 
     assert found == cluster.fsid or "outside of a comment or quotes" in found
 

@@ -8,12 +8,12 @@ from errno import EACCES, ENOENT, ERANGE, ETIMEDOUT
 
 import pytest
 
-from ceph.clusters import Clusters, trying_again
+from ceph.clusters import Clusters, retry_while_silent
 from ceph.connection.cluster import Cluster, fsid_in_conf
 from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
 from ceph.settings import ClusterSettings
-from jobs.definition.registry import Pause, Round
+from jobs import Pause, Round
 
 HASTY = {"connect_timeout_seconds": 1, "mon_timeout_seconds": 1, "osd_timeout_seconds": 1}
 
@@ -212,7 +212,7 @@ def test_a_silence_is_a_round_that_says_so_and_then_it_goes_on():
             raise answer
         return answer
 
-    rounds = trying_again(ask, Round(percent=40, message="before", if_aborted="it goes on"))
+    rounds = retry_while_silent(ask, Round(percent=40, message="before", if_aborted="it goes on"))
     silent, pause = next(rounds), next(rounds)
     with pytest.raises(StopIteration) as end:
         next(rounds)
@@ -228,7 +228,7 @@ def test_a_key_that_is_refused_is_no_silence():
         raise ClusterUnavailable("the cluster refuses the key", EACCES)
 
     with pytest.raises(ClusterUnavailable, match="refuses the key"):
-        next(trying_again(ask))
+        next(retry_while_silent(ask))
 
 
 def answers(handle, prefix="status", **arguments):

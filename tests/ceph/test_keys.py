@@ -7,13 +7,13 @@ from errno import EACCES, ESHUTDOWN
 
 import pytest
 
-from ceph.clusters import Clusters, may_pass, trying_again
+from ceph.clusters import Clusters, may_pass, retry_while_silent
 from ceph.connection.cluster import Cluster, causes_of_silence
 from ceph.errors import ClusterError, ClusterRefused, ClusterUnavailable
 from ceph.images.listing import ImageListing
-from ceph.jobs.retrying import Asker
+from ceph.jobs.retrying import RetryingClient
 from ceph.settings import ClusterSettings
-from jobs.definition.registry import Round
+from jobs import Round
 from tests.support.ceph_service import Checked, options_for
 from tests.support.service import Service
 
@@ -87,7 +87,7 @@ def test_a_key_that_was_refused_from_the_beginning_does_not_pass(cluster, client
     keyring.write_text(WRONG_KEY.format(name=settings.client))
 
     with pytest.raises(ClusterUnavailable, match="refuses the key") as refused:
-        next(trying_again(lambda: Clusters({"main": settings}).connect(cluster.fsid)))
+        next(retry_while_silent(lambda: Clusters({"main": settings}).connect(cluster.fsid)))
 
     assert not may_pass(refused.value, began_at=float("inf"))
 
@@ -126,7 +126,7 @@ def test_without_osd_capabilities_it_is_said_that_they_may_be_missing(cluster, c
         names_in(handle, pool)
 
     refused = isinstance(error.value, ClusterRefused) and error.value.errno == 1
-    assert refused or f"May {settings.client_name} read the pool (its osd caps)?" in error.value.words
+    assert refused or f"May {settings.client_name} read the pool (its osd caps)?" in error.value.text
 
 
 def test_osds_that_are_silent_because_of_the_flag_pause_are_said_to_be(cluster, client_of, new_pool):
@@ -141,7 +141,7 @@ def test_osds_that_are_silent_because_of_the_flag_pause_are_said_to_be(cluster, 
     finally:
         cluster.command("osd unset", key="pause")
 
-    assert silent.value.words.startswith("the OSDs did not answer within 1 s: pauserd,pausewr flag(s) set")
+    assert silent.value.text.startswith("the OSDs did not answer within 1 s: pauserd,pausewr flag(s) set")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_client_that_was_blocklisted_is_told_so_and_connects_anew(cluster, cli
 
     assert error.errno == ESHUTDOWN
     assert error.is_silence  # so that a task tries again
-    assert error.words.startswith(f"the cluster has blocklisted this client ({settings.client_name})")
+    assert error.text.startswith(f"the cluster has blocklisted this client ({settings.client_name})")
 
 
 def test_a_list_of_images_says_that_the_client_was_blocklisted_and_the_next_one_is_whole(cluster, client_of, new_pool):
@@ -199,7 +199,7 @@ def test_a_list_of_images_says_that_the_client_was_blocklisted_and_the_next_one_
         finally:
             cluster.command("osd blocklist", blocklistop="rm", addr=address)
 
-    assert error.words.startswith("the cluster has blocklisted this client")
+    assert error.text.startswith("the cluster has blocklisted this client")
     assert f"{pool}/disk" in [image.path for image in found.images]
 
 
@@ -285,7 +285,11 @@ def test_images_are_asked_for_again_by_another_process_if_the_key_of_this_one_is
     pool = new_pool()
     settings, keyring = client_of()
     good = keyring.read_text()
-    asker = Asker(lambda: Clusters({"main": settings}).connect(cluster.fsid), 30, lambda words: Round(message=words))
+
+    def say(text):
+        return Round(message=text)
+
+    client = RetryingClient(lambda: Clusters({"main": settings}).connect(cluster.fsid), 30, say)
     asked, failed = [], []
 
     def ask(path):
@@ -296,12 +300,12 @@ def test_images_are_asked_for_again_by_another_process_if_the_key_of_this_one_is
         yield Round(message=f"asked for {path}")
 
     said = []
-    for step in asker.each([f"{pool}/a", f"{pool}/b"], ask, lambda path, error: failed.append((path, error)) or ()):
+    for step in client.each([f"{pool}/a", f"{pool}/b"], ask, lambda path, error: failed.append((path, error)) or ()):
         if isinstance(step, Round):
             said.append(step.message)
             if "refuses the key" in step.message:
                 keyring.write_text(good)
-    asker.close()
+    client.close()
 
     assert asked == [f"{pool}/a", f"{pool}/a", f"{pool}/b"]
     assert failed == []

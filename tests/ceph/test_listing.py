@@ -281,7 +281,7 @@ def test_an_image_that_was_sound_is_seen_to_be_damaged(cluster, listed, pool, mo
 @pytest.fixture
 def in_doubt(cluster, settings, pool, monkeypatch):
     """A look at a pool of which one image had no header at first, before the second look at it."""
-    monkeypatch.setattr(pool_reading, "SECOND_LOOK_SECONDS", 0)
+    monkeypatch.setattr(pool_reading, "REREAD_SECONDS", 0)
     cluster.create_images(pool, ["odd", "whole"], size_bytes=MIB)
     replies = SimpleQueue()
     with Cluster(settings) as handle, handle.lent() as connection:
@@ -296,7 +296,7 @@ def in_doubt(cluster, settings, pool, monkeypatch):
 
         def end(reading):
             while not reading.is_done:
-                reading.go_on()
+                reading.advance()
                 while not calls.is_idle:
                     replies.get(timeout=60).take()
             return {image.name: image.error for image in reading.images()}

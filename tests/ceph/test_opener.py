@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ceph.images.opener import NICENESS, Opener
+from ceph.images.opener import Opener
+from ceph.images.opener_process import NICENESS
 from ceph.settings import ClusterSettings
 
 

@@ -399,9 +399,15 @@ async def test_a_pool_that_is_removed_in_the_middle_ends_its_task(cluster, clien
     pool, task_id = await grow()
     pool_id = cluster.pool(pool)["pool_id"]
 
-    cluster.delete_pool(pool)
-    cluster.command("osd pool create", pool=pool, pg_num=8, pgp_num=8)
-    new_id = cluster.pool(pool)["pool_id"]
+    workers = (await client.call("GET", "workers")).json["results"]
+    (pid,) = [worker["pid"] for worker in workers if worker["task"] == task_id]
+    os.kill(pid, signal.SIGSTOP)  # so that it does not look in between
+    try:
+        cluster.delete_pool(pool)
+        cluster.command("osd pool create", pool=pool, pg_num=8, pgp_num=8)
+        new_id = cluster.pool(pool)["pool_id"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
     task = await ended(client, task_id)
 
     assert task["status"] == "Exception"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ceph.errors import ClusterUnavailable
-from ceph.images.opener import Measure, Opener
+from ceph.images.opener import Opener
+from ceph.images.opener_messages import Measure
 from ceph.settings import ClusterSettings
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
@@ -105,7 +106,7 @@ def openers(service):
     found = []
     for path in command_lines:
         try:
-            if b"ceph.images.opener" in path.read_bytes() and int(parent_of(path)) in service.workers():
+            if b"ceph.images.opener_process" in path.read_bytes() and int(parent_of(path)) in service.workers():
                 found.append(int(path.parent.name))
         except OSError:
             pass  # it has ended

@@ -18,8 +18,10 @@ from jobs.errors import StartError, StorageUnavailable
 from jobs.store import ListQuery
 from storage.locks import command_lock, server_lock
 from storage.sqlite import mark
-from storage.sqlite.database import open_database, run_in_thread, write_beside_server
-from storage.sqlite.mark import write_beside
+from storage.sqlite.beside import read_beside, write_beside
+from storage.sqlite.database import run_in_thread
+from storage.sqlite.opening import open_database, write_beside_server
+from storage.sqlite.recognition import recognise
 from tests.conformance.test_stores import create, draft
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite
@@ -29,7 +31,8 @@ import asyncio, os, sqlite3, subprocess, sys, traceback
 from contextlib import ExitStack, closing
 from pathlib import Path
 from jobs.store import Draft
-from storage.sqlite.database import open_database, run_in_thread
+from storage.sqlite.database import run_in_thread
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 
 folder = Path(sys.argv[1])
@@ -96,7 +99,7 @@ def data(left_behind, tmp_path):
 
 def as_the_original(source: Path, folder: Path) -> Path:
     shutil.copytree(source, folder)
-    beside = mark.read_beside(folder)
+    beside = read_beside(folder)
     assert beside is not None
     write_beside(folder, replace(beside, inode=(folder / "hourglass.db").stat().st_ino))
     return folder
@@ -262,7 +265,7 @@ def moments_of(data, folder, found, monkeypatch):
     with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as connection:
         monkeypatch.setattr(mark, "write_beside", write_and_leave)
         connection.set_trace_callback(lambda _: leave() if moments else None)
-        mark.take_over(connection, data / "hourglass.db", found)
+        mark.take_over(connection, data / "hourglass.db", is_copy=found == "copy")
         leave()
         connection.set_trace_callback(None)
         monkeypatch.undo()
@@ -279,7 +282,7 @@ def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
     name = store_name(data)
     moments = moments_of(data, tmp_path, "own", monkeypatch)
 
-    assert {(mark.look(folder / "hourglass.db"), store_name(folder)) for folder in moments} == {("own", name)}
+    assert {(recognise(folder / "hourglass.db"), store_name(folder)) for folder in moments} == {("own", name)}
     assert opened(run, moments[-1])[0].store == name
 
 
@@ -289,7 +292,7 @@ def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_a
     name = store_name(data)
     moments = moments_of(data, tmp_path, "copy", monkeypatch)
 
-    seen = {(mark.look(folder / "hourglass.db"), store_name(folder) == name) for folder in moments}
+    seen = {(recognise(folder / "hourglass.db"), store_name(folder) == name) for folder in moments}
     assert seen == {("copy", True), ("own", False)}, "a copy until it has its new name"
     assert opened(run, moments[0])[0].store != name
 

@@ -1,4 +1,4 @@
-"""What the SQLite store knows of the past while it keeps it: what has changed since, and interruptions."""
+"""What a searchable store knows of the past while it retains it: what has changed since, and interruptions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from jobs.errors import NoSuchTask, RevisionUnknown
 from jobs.model import lifecycle
 from jobs.model.task import Status
 from jobs.store import Interruption, ListQuery
-from storage.sqlite import store as sqlite
 from tests.conformance.test_stores import create, draft, finished, running
-from tests.support.stores import open_sqlite
+from tests.support.stores import SEARCHABLE
 
 PENDING = (Status.NOT_STARTED, Status.RUNNING)
 
 
+@pytest.fixture(params=SEARCHABLE)
+def kind(request):
+    return SEARCHABLE[request.param]
+
+
 @pytest.fixture
-def store(run, tmp_path):
-    opened = run(open_sqlite(tmp_path))
+def store(run, kind, tmp_path):
+    opened = run(kind.open(tmp_path))
     yield opened
     run(opened.close())
 
@@ -107,8 +111,8 @@ def test_a_task_that_is_gone_has_no_interruptions(run, store):
         run(store.inner.interruptions(4711))
 
 
-def test_of_many_interruptions_the_newest_are_told(run, store, monkeypatch):
-    monkeypatch.setattr(sqlite, "MOST_INTERRUPTIONS", 2)
+def test_of_many_interruptions_the_newest_are_told(run, store, kind, monkeypatch):
+    monkeypatch.setattr(*kind.most_interruptions, 2)
     task = running(run, store)
     for at in range(2000, 2500, 100):
         interrupted(run, store, task, at, resumed=at + 1)
@@ -123,14 +127,3 @@ def test_interruptions_are_told_as_long_as_changes_are_kept(run, store):
     run(store.forget_changes(before=2600))
 
     assert interruptions(run, store, task) == [Interruption(3000, 3500)]
-
-
-@pytest.mark.parametrize(("between", "resumed"), [(3, 2500), (4, None)])
-def test_a_resumption_is_looked_for_among_so_many_transitions(run, store, monkeypatch, between, resumed):
-    monkeypatch.setattr(sqlite, "FARTHEST_RESUMPTION", 4)
-    task = running(run, store)
-    interrupted(run, store, task, at=2000)
-    run(store.create([draft()] * between))
-    run(store.change(task.id, lifecycle.taken(2500)))
-
-    assert interruptions(run, store, task) == [Interruption(2000, resumed)]

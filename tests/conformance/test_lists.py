@@ -16,9 +16,8 @@ from jobs.model import lifecycle
 from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
-from storage.sqlite import listing
 from tests.conformance.test_stores import draft
-from tests.support.stores import open_sqlite
+from tests.support.stores import SEARCHABLE
 
 ORDER = list(Status)
 TEXTS = [
@@ -108,10 +107,13 @@ def in_order(tasks, ordering):
 class Opened:
     """A store in a directory of its own, since an example of Hypothesis has no fixtures of its own."""
 
+    def __init__(self, kind):
+        self.kind = kind
+
     def __enter__(self):
         self.loop = asyncio.new_event_loop()
         self.directory = Path(tempfile.mkdtemp())
-        self.store = self(open_sqlite(self.directory))
+        self.store = self(self.kind.open(self.directory))
         return self
 
     def __call__(self, coroutine):
@@ -124,12 +126,13 @@ class Opened:
 
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
+@pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
-def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, few, kinds, queries):
+def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, kind, few, kinds, queries):
     """`few` decides how tasks are found: by filters, in order, or as it is with a real number of tasks."""
-    monkeypatch.setattr(listing, "COUNT_LIMIT", few)
-    with Opened() as run:
+    monkeypatch.setattr(*kind.exact_count, few)
+    with Opened(kind) as run:
         tasks = run(fill(run.store, kinds))
         for query in queries:
             expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
@@ -161,15 +164,18 @@ async def task_or_none(store, task_id):
 
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
+@pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(LATER))), max_size=25),
     newer=st.lists(a_task, max_size=5),
     queries=st.lists(a_query, min_size=1, max_size=10),
 )
-def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(monkeypatch, few, kinds, newer, queries):
-    monkeypatch.setattr(listing, "COUNT_LIMIT", few)
-    with Opened() as run:
+def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(
+    monkeypatch, kind, few, kinds, newer, queries
+):
+    monkeypatch.setattr(*kind.exact_count, few)
+    with Opened(kind) as run:
         before = run(fill(run.store, [kind for kind, _ in kinds]))
         as_of = run(run.store.head()).revision
         now = run(go_on(run.store, before, [name for _, name in kinds]))

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from storage.sqlite.database import connect, prepare_database
+from storage.sqlite.opening import connect, prepare_database
 from storage.sqlite.rows import FIELDS, LIST_COLUMNS
 from storage.sqlite.statements import SQL
 

@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, NoSuchTask, ServiceStopping, StatusChanged, StorageUnavailable
 from jobs.model.task import TRANSITIONS, Status
-from jobs.queue import runs as run_module
-from jobs.queue.drafts import Submission
+from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.stores import open_memory, open_sqlite
@@ -82,8 +82,8 @@ class QueueMachine(RuleBasedStateMachine):
 
         self.run(inside())
 
-    def start_server(self):
-        self.engine = ScriptedEngine(WORKERS)
+    def start_server(self, engine=None):
+        self.engine = engine or ScriptedEngine(WORKERS)
         self.engine.clock = lambda: self.now
         self.queue = TaskQueue(
             self.store, self.engine, REGISTRY, MAX_DEATHS, clock=lambda: self.now, steady=lambda: self.now
@@ -96,6 +96,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(self._settled())
 
     async def _settled(self):
+        await asyncio.sleep(0)  # an engine that was adopted repeats reports
         await self.queue._runner.background.finish()
         await self._read_changes()
 
@@ -307,6 +308,25 @@ class QueueMachine(RuleBasedStateMachine):
         self.start_server()
         assert not any(task.stopping for task in self.mirror.values())
 
+    @rule(data=st.data(), what=st.sampled_from(["nothing", "rounds", "end", "death"]))
+    def server_is_killed_and_its_engine_runs_on(self, data, what):
+        task_id = self.busy(data) if what != "nothing" and self.engine.running else None
+        self.run(self._killed_while_told(what, task_id))
+        self.store = self.run(self.store.reopen())
+        running = [self.mirror[task_id] for task_id in self.engine.running if task_id in self.mirror]
+        self.start_server(self.engine)
+        for task in running:
+            assert self.mirror[task.id].interruptions == task.interruptions, "it was running on"
+
+    async def _killed_while_told(self, what, task_id):
+        """What is reported last is not on disk."""
+        if task_id is not None and what != "death":
+            self.engine.rounds(task_id, of=20)
+        if task_id is not None and what != "rounds":
+            getattr(self.engine, {"end": "finish", "death": "die"}[what])(task_id)
+        self.queue._runner.stop_starting()
+        self.queue._runner.background.cancel()
+
     @rule()
     def server_is_stopped_and_started_again(self):
         self.run(self.queue.stop(1))
@@ -386,8 +406,9 @@ class SqliteMachine(QueueMachine):
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch):
-    monkeypatch.setattr(run_module, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(run_module, "LONGEST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(run_writer, "LONGEST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.01)
 
 
 LIVES = settings(

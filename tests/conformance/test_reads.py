@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from jobs.errors import ReadTooLong, ServiceStopping, StorageUnavailable
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 
 ENDLESS = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number) SELECT {} FROM number"
 

@@ -10,7 +10,7 @@ import pytest
 from jobs.model import lifecycle
 from jobs.store import ListQuery
 from storage.sqlite import listing
-from storage.sqlite.database import open_database
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create
 from tests.support.older import make_older

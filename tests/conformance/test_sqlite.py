@@ -13,11 +13,13 @@ from jobs.errors import StartError, StorageUnavailable
 from jobs.model import lifecycle
 from jobs.model.answer_size import LARGEST_FRAME_BYTES
 from jobs.model.lifecycle import Change
-from jobs.model.task import Status, Watch
-from jobs.store import ListQuery, RoundBounds
-from storage.sqlite import database as database_module
-from storage.sqlite.database import MIGRATIONS, Joint, open_database, prepare_database
+from jobs.model.task import RoundsCursor, Status
+from jobs.store import Interruption, ListQuery, RoundBounds
+from storage.sqlite import opening
+from storage.sqlite import store as sqlite_store
+from storage.sqlite.opening import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.store import SqliteStore
+from storage.sqlite.transactions import Joint
 from tests.conformance.test_stores import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 
@@ -62,7 +64,7 @@ def test_the_schema_refuses_an_impossible_task(run, store, impossible):
 
 def test_many_writes_at_once_go_in_few_transactions(run, store):
     commits = []
-    store.on_commit = commits.append
+    store.report_to(commits.append)
 
     async def many():
         await asyncio.gather(*(store.create([draft(description=f"task {number}")]) for number in range(200)))
@@ -115,14 +117,13 @@ def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_to_it(r
 
 @pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
 def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(run, store, monkeypatch, moment):
-    database = store.inner._database
-    usual = getattr(database, moment)
+    usual = getattr(store.inner, moment)
 
     def defect(transaction):
-        setattr(database, moment, usual)
+        setattr(store.inner, moment, usual)
         raise RuntimeError("a defect")
 
-    setattr(database, moment, defect)
+    setattr(store.inner, moment, defect)
     if moment == "before_commit":
         with pytest.raises(RuntimeError, match="a defect"):
             run(store.create([draft()]))
@@ -141,7 +142,7 @@ def test_a_lock_of_an_older_database_becomes_a_list_of_one(run, tmp_path, monkey
     for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
         (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
-        before.setattr(database_module, "MIGRATIONS", older)
+        before.setattr(opening, "MIGRATIONS", older)
         prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         columns = ("id", "lock", *OLD_TASK)
@@ -354,14 +355,12 @@ def test_rounds_beyond_a_lowered_setting_are_found_once_and_go_in_small_steps(ru
     run(store.change(task.id, lifecycle.reported([done(number) for number in range(1, 31)], 2000)))
     lowered = SqliteStore(store.inner._database, RoundBounds(most=10))
 
-    assert run(lowered.forget_leftovers(100)) == 0
-    run(lowered.find_leftovers())
-    assert [run(lowered.forget_leftovers(15)) for _ in range(3)] == [15, 5, 0]
+    assert [run(lowered.tidy(15)) for _ in range(3)] == [15, 5, 0]
     assert [one.number for one in run(store.rounds(task.id, 0)).rounds] == list(range(21, 31))
 
     run(store.change(task.id, lifecycle.reported([done(number) for number in range(31, 61)], 2000)))
-    run(lowered.find_leftovers())
-    assert run(lowered.forget_leftovers(100)) == 0, "looked through already: reports keep to the setting by themselves"
+    again = SqliteStore(store.inner._database, RoundBounds(most=10))
+    assert run(again.tidy(100)) == 0, "looked through already: reports keep to the setting by themselves"
 
 
 def test_a_task_keeps_its_newest_rounds_as_they_come(run, store):
@@ -381,6 +380,17 @@ def test_a_task_with_very_many_rounds_is_gone_at_once_and_its_rounds_go_later(ru
     assert run(store.change(task.id, lifecycle.deleted("ann", 4000, "final", False))) is None
 
     head = run(store.head()).revision
-    assert run(store.watched_rounds(Watch(task=task.id, after=0, began=0), head)).rounds == []
-    forgotten = [run(store.inner.forget_leftovers(1000)) for _ in range(3)]
+    assert run(store.watched_rounds(RoundsCursor(task=task.id, after=0, began=0), head)).rounds == []
+    forgotten = [run(store.inner.tidy(1000)) for _ in range(3)]
     assert forgotten == [1000, 500, 0]
+
+
+@pytest.mark.parametrize(("between", "resumed"), [(3, 2500), (4, None)])
+def test_a_resumption_is_looked_for_among_so_many_transitions(run, store, monkeypatch, between, resumed):
+    monkeypatch.setattr(sqlite_store, "FARTHEST_RESUMPTION", 4)
+    task = running(run, store)
+    run(store.change(task.id, lifecycle.interrupted(2000, "the server stopped", True)))
+    run(store.create([draft()] * between))
+    run(store.change(task.id, lifecycle.taken(2500)))
+
+    assert run(store.inner.interruptions(task.id)) == [Interruption(2000, resumed)]

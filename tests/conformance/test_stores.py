@@ -13,7 +13,7 @@ from jobs.errors import Conflict, IllegalTransition, NoSuchTask, StatusChanged, 
 from jobs.model import lifecycle
 from jobs.model.answer_size import LARGEST_INLINE_BYTES
 from jobs.model.lifecycle import Change
-from jobs.model.task import RoundRecord, Status, Watch
+from jobs.model.task import RoundRecord, RoundsCursor, Status
 from jobs.store import KEYS_LAST_MS, Draft, RequestKey
 
 
@@ -362,7 +362,7 @@ def test_a_watch_reads_each_round_once_in_order_of_commit(run, store):
     task = running(run, store)
     for number in range(1, 8):
         run(store.change(task.id, lifecycle.reported([done(number)], 2000)))
-    watch, seen = Watch(task=task.id, after=2, began=run(store.head()).revision), []
+    watch, seen = RoundsCursor(task=task.id, after=2, began=run(store.head()).revision), []
 
     while rounds := run(store.watched_rounds(watch, run(store.head()).revision, limit=2)).rounds:
         seen += [one.number for one in rounds]
@@ -374,7 +374,7 @@ def test_a_watch_reads_each_round_once_in_order_of_commit(run, store):
 def test_a_watch_gets_a_repeated_round_although_it_has_had_its_number(run, store):
     task = running(run, store)
     run(store.change(task.id, lifecycle.reported([done(1), done(2)], 2000)))
-    watch = Watch(task=task.id, after=2, began=run(store.head()).revision)
+    watch = RoundsCursor(task=task.id, after=2, began=run(store.head()).revision)
     run(store.change(task.id, lifecycle.reported([done(1)], 3000)))
 
     rounds = run(store.watched_rounds(watch, run(store.head()).revision)).rounds
@@ -537,7 +537,7 @@ def test_a_guarded_delete_does_nothing_to_a_task_that_has_changed(run, store):
 
 def test_each_commit_is_announced_with_its_revision(run, store):
     announced = []
-    store.on_commit = announced.append
+    store.report_to(announced.append)
 
     task = create(run, store)
     run(store.change(task.id, lifecycle.taken(1500)))

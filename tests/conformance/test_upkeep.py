@@ -1,4 +1,4 @@
-"""What only the SQLite store keeps and forgets: keys, minutes, ended tasks, rounds beyond what is kept."""
+"""What a searchable store retains and forgets: keys, minutes, ended tasks, rounds beyond its bounds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from jobs.errors import NoSuchTask
 from jobs.model import lifecycle
-from jobs.model.task import Status, Watch
+from jobs.model.task import Status
 from jobs.store import DueTask, Minute, RoundBounds
-from storage.sqlite import stored_rounds as kept_rounds
-from storage.sqlite import upkeep
-from storage.sqlite.database import open_database
-from storage.sqlite.store import SqliteStore
 from tests.conformance.test_stores import create, done, draft, finished, key, running
+from tests.support.stores import SEARCHABLE
 
 FINISHED = (Status.FINISHED,)
 FAILED = (Status.EXCEPTION, Status.ABORTED)
@@ -24,24 +20,23 @@ FAILED = (Status.EXCEPTION, Status.ABORTED)
 class Opened:
     """A store on a directory, which can be opened again with another number of rounds to keep."""
 
-    def __init__(self, run, directory):
-        self.run, self.directory = run, directory
-        self.store = None
+    def __init__(self, run, kind, directory):
+        self.run, self.kind, self.directory = run, kind, directory
+        self.door = None
 
     def __call__(self, most_rounds=0, most_bytes=0):
         self.close()
-        self.database = self.run(open_database(self.directory))
-        self.store = SqliteStore(self.database, RoundBounds(most_rounds, most_bytes))
-        return self.store
+        self.door = self.run(self.kind.open(self.directory, RoundBounds(most_rounds, most_bytes)))
+        return self.door.inner
 
     def close(self):
-        if self.store is not None:
-            self.run(self.database.close())
+        if self.door is not None:
+            self.run(self.door.close())
 
 
-@pytest.fixture
-def opened(run, tmp_path):
-    opened = Opened(run, tmp_path)
+@pytest.fixture(params=SEARCHABLE)
+def opened(request, run, tmp_path):
+    opened = Opened(run, SEARCHABLE[request.param], tmp_path)
     yield opened
     opened.close()
 
@@ -71,12 +66,6 @@ def with_rounds(run, store, number, at_once=500):
 
 def numbers(run, store, task_id):
     return [one.number for one in run(store.rounds(task_id, 0, 10_000)).rounds]
-
-
-def rows(run, store, table):
-    return run(
-        store._database.write(lambda transaction: transaction.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    )
 
 
 # Ended tasks.
@@ -139,29 +128,12 @@ def test_of_a_flood_in_one_report_only_the_newest_rounds_are_kept(run, opened):
     assert numbers(run, store, task.id) == [2498, 2499, 2500]
 
 
-def test_a_task_with_very_many_rounds_is_removed_in_steps_and_none_is_seen_meanwhile(run, store):
-    task = with_rounds(run, store, 2500)
-    other = with_rounds(run, store, 5)
-    watch = Watch(task=task.id, after=0, began=0)
-    run(store.change(task.id, lifecycle.returned("1", 3000), lifecycle.deleted("ann", 4000, None, False)))
-
-    assert rows(run, store, "rounds") == 1505
-    assert run(store.watched_rounds(watch, run(store.head()).revision)).rounds == []
-    with pytest.raises(NoSuchTask):
-        run(store.rounds(task.id, 0))
-
-    assert [run(store.forget_leftovers(1000)) for _ in range(3)] == [1000, 500, 0]
-    assert numbers(run, store, other.id) == [1, 2, 3, 4, 5]
-    assert (rows(run, store, "rounds"), rows(run, store, "leftovers")) == (5, 0)
-
-
 def test_rounds_beyond_a_setting_that_was_lowered_are_found_and_forgotten(run, opened):
     store = opened()
     many, few = with_rounds(run, store, 1200), with_rounds(run, store, 10)
     store = opened(most_rounds=10)
 
-    run(store.find_leftovers())
-    forgotten = [run(store.forget_leftovers(1000)) for _ in range(3)]
+    forgotten = [run(store.tidy(1000)) for _ in range(3)]
 
     assert forgotten == [1000, 190, 0]
     assert numbers(run, store, many.id) == list(range(1191, 1201))
@@ -171,28 +143,7 @@ def test_rounds_beyond_a_setting_that_was_lowered_are_found_and_forgotten(run, o
 def test_where_all_rounds_are_kept_nothing_is_left_over(run, store):
     with_rounds(run, store, 20)
 
-    run(store.find_leftovers())
-
-    assert run(store.forget_leftovers(1000)) == 0
-
-
-def test_a_task_that_is_removed_while_leftovers_are_looked_for_leaves_no_rounds(run, opened, monkeypatch):
-    task = with_rounds(run, opened(), 1500)
-    store = opened(most_rounds=1400)
-    read_list = store._database.read_list
-    end = lifecycle.returned("1", 3000), lifecycle.deleted("ann", 4000, None, False)
-
-    async def read_then_remove(function):
-        found = await read_list(function)
-        if isinstance(found, list):
-            await store.change(task.id, *end)
-        return found
-
-    monkeypatch.setattr(store._database, "read_list", read_then_remove)
-    run(store.find_leftovers())
-
-    assert [run(store.forget_leftovers(1000)) for _ in range(2)] == [500, 0]
-    assert rows(run, store, "rounds") == 0
+    assert run(store.tidy(1000)) == 0
 
 
 def with_outputs(run, store, sizes, first=1, at_once=1):
@@ -208,30 +159,23 @@ def report(run, store, task_id, sizes, first=1, at_once=1):
         run(store.change(task_id, lifecycle.reported(rounds[place : place + at_once], 2000)))
 
 
-def rounds_bytes(run, store, task_id):
-    """What is noted of a task's rounds, and what they take."""
-    return run(
-        store._database.write(
-            lambda transaction: transaction.execute(
-                "SELECT rounds_bytes, (SELECT sum(100 + length(message) + length(output)) FROM rounds WHERE task = ?1) "
-                "FROM tasks WHERE id = ?1",
-                (task_id,),
-            ).fetchone()
-        )
-    )
-
-
 KIB = 1024
 
 
-@pytest.mark.parametrize("at_once", [1, 4, 20])
-def test_of_a_task_as_many_bytes_of_the_newest_rounds_are_kept(run, opened, at_once):
+def test_of_a_task_only_so_many_bytes_of_the_newest_rounds_are_kept(run, opened):
     store = opened(most_bytes=5 * 2 * KIB)
-    task = with_outputs(run, store, [2 * KIB - 200] * 20, at_once=at_once)
+    task = with_outputs(run, store, [2 * KIB - 200] * 20)
 
     assert numbers(run, store, task.id) == [16, 17, 18, 19, 20]
-    noted, taken = rounds_bytes(run, store, task.id)
-    assert noted == taken <= 10 * KIB
+
+
+def test_rounds_beyond_a_setting_in_bytes_that_was_lowered_go_when_the_store_tidies_up(run, opened):
+    task = with_outputs(run, opened(), [100 * KIB] * 20)
+    store = opened(most_bytes=500 * KIB)
+    while run(store.tidy(3)):
+        pass
+
+    assert numbers(run, store, task.id) == [17, 18, 19, 20]
 
 
 def test_the_newest_round_is_kept_however_large_it_is(run, opened):
@@ -251,61 +195,6 @@ def test_both_bounds_hold_together_and_0_is_all(run, opened):
     all_kept = opened()
     task = with_outputs(run, all_kept, [10] * 50)
     assert numbers(run, all_kept, task.id) == list(range(1, 51))
-
-
-def test_rounds_that_are_done_again_count_once(run, opened):
-    store = opened(most_bytes=100 * KIB)
-    task = with_outputs(run, store, [KIB] * 10)
-    run(store.change(task.id, lifecycle.interrupted(3000, "the server stopped", True), lifecycle.taken(3001)))
-    report(run, store, task.id, [2 * KIB] * 5)
-
-    noted, taken = rounds_bytes(run, store, task.id)
-    assert noted == taken
-
-
-def test_what_nobody_has_counted_is_counted_with_the_next_round(run, opened):
-    """As of a task of the version before, which runs on."""
-    task = with_outputs(run, opened(), [KIB] * 20)
-    store = opened(most_bytes=5 * KIB)
-    run(store._database.write(lambda transaction: transaction.execute("UPDATE tasks SET rounds_bytes = NULL")))
-
-    report(run, store, task.id, [10], first=21)
-    run(store.forget_leftovers(1000))
-
-    assert numbers(run, store, task.id) == [17, 18, 19, 20, 21]
-    noted, taken = rounds_bytes(run, store, task.id)
-    assert noted == taken
-
-
-def test_rounds_that_are_too_large_for_a_setting_that_was_lowered_are_found_and_forgotten(run, opened, monkeypatch):
-    monkeypatch.setattr(upkeep, "LARGEST_ROUND_BYTES", 2 * KIB)
-    monkeypatch.setattr(upkeep, "MOST_BYTES_AT_ONCE", 3 * KIB)
-    store = opened()
-    large, small = with_outputs(run, store, [KIB] * 20), with_outputs(run, store, [10] * 20)
-    store = opened(most_bytes=5 * KIB)
-
-    run(store.find_leftovers())
-    while run(store.forget_leftovers(3)):
-        pass
-
-    assert numbers(run, store, large.id) == [17, 18, 19, 20]
-    assert numbers(run, store, small.id) == list(range(1, 21))
-    for number in (21, 22):
-        report(run, store, large.id, [KIB], first=number)
-        run(store.forget_leftovers(1000))
-        assert numbers(run, store, large.id) == list(range(number - 3, number + 1))
-
-
-def test_not_too_many_bytes_are_removed_at_once(run, opened, monkeypatch):
-    monkeypatch.setattr(kept_rounds, "MOST_BYTES_AT_ONCE", 3 * KIB)
-    store = opened()
-    task = with_outputs(run, store, [KIB] * 20)
-    run(store.change(task.id, lifecycle.returned("1", 3000), lifecycle.deleted("ann", 4000, None, False)))
-    assert rows(run, store, "rounds") == 17
-
-    while run(store.forget_leftovers(1000)):
-        pass
-    assert (rows(run, store, "rounds"), rows(run, store, "leftovers")) == (0, 0)
 
 
 # Keys.

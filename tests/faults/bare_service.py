@@ -14,8 +14,8 @@ import signal
 import sys
 
 from config import load_config
-from jobs.queue.drafts import Submission
-from server import open_tasks
+from jobs.definition.submission import Submission
+from service import load_jobs, open_stores, open_tasks
 
 
 async def serve(data_dir: str, module: str, submissions: list, options: list[str]) -> None:
@@ -23,7 +23,8 @@ async def serve(data_dir: str, module: str, submissions: list, options: list[str
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        tasks = await open_tasks(config, stack)
+        stores = await open_stores(config, stack)
+        tasks = await open_tasks(config, stack, load_jobs(config), stores)
         await asyncio.gather(
             *(tasks.queue.submit(Submission(job=job, params=params), "ann") for job, params in submissions)
         )

@@ -23,7 +23,7 @@ from multiprocessing import get_context, get_start_method, set_start_method
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 PR_SET_NO_NEW_PRIVS = 38
 

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 MIB = 1024 * 1024
 Times = Annotated[int, Meta(ge=0, le=10_000_000)]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 log = logging.getLogger("a.job")
 CONFIG = {"version": 1, "disable_existing_loggers": True, "root": {"level": "CRITICAL", "handlers": []}}

@@ -91,7 +91,8 @@ async def a_starting_pool(
 ) -> AsyncIterator[tuple[WorkerPool, Told]]:
     settings = WorkerSettings(lock_path=str(folder / "lock"), modules=modules)
     pool = WorkerPool(settings, count=count, **options)
-    pool.listener = told = Told(pool)
+    told = Told(pool)
+    pool.report_to(told)
     await pool.start()
     try:
         yield pool, told

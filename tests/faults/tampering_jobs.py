@@ -11,9 +11,10 @@ import msgspec
 from msgspec.structs import replace
 
 import jobs.definition.limits
+import jobs.engines.local.error_report
 import jobs.engines.local.server_pipe
 import jobs.engines.local.worker
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 from jobs.engine import Ended
 from jobs.model.task import RoundRecord
 
@@ -31,7 +32,7 @@ def sends_as_json(where: Where, text: str, times: int = 1) -> Iterator[Round]:
     text = text if times == 1 else f"[{','.join([text] * times)}]"
     jobs.definition.limits.check_json = _nothing  # type: ignore[assignment]
     if where == "error":
-        jobs.engines.local.worker.error_text = lambda *_: text  # type: ignore[assignment]
+        jobs.engines.local.error_report.error_text = lambda *_: text  # type: ignore[assignment]
         raise ValueError
     jobs.definition.limits._encode = lambda _value: text
     yield Round(output=1 if where == "output" else None, checkpoint={} if where == "checkpoint" else None)

@@ -11,6 +11,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.made import LATER
 from tests.support.monitoring import ask, ask_until, scrape
 from tests.support.service import Client, Service
 
@@ -86,8 +87,8 @@ def overwrite_log(service):
         file.write(b"12345678")
 
 
-LATER = {"job": "counts", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
-LARGE = {**LATER, "params": {"times": 1, "record_path": "x" * 900_000}}
+WAITS = {"job": "counts", "params": {"times": 1}, "not_before": LATER}
+LARGE = {**WAITS, "params": {"times": 1, "record_path": "x" * 900_000}}
 QUICK = ("--set", "server.grace_seconds=0", "--set", "workers.count=1")
 FAULTS = [remove, move_directory, remove_log, overwrite_with_itself, overwrite_log]
 MORE_FAULTS = [remove_all, remove_directory, replace, overwrite, cut_off, cut_log_off]
@@ -96,7 +97,7 @@ MORE_FAULTS = [remove_all, remove_directory, replace, overwrite, cut_off, cut_lo
 @pytest.mark.parametrize("fault", [*FAULTS, *(pytest.param(fault, marks=pytest.mark.slow) for fault in MORE_FAULTS)])
 async def test_what_would_be_gone_after_a_restart_is_refused_and_health_and_ready_say_so(service, fault):
     client = Client(service.start(*QUICK))
-    task = (await client.call("POST", "taskqueue", LATER)).json
+    task = (await client.call("POST", "taskqueue", WAITS)).json
     fault(service)
 
     refused = await client.call("POST", "taskqueue/test_task", {"times": 1})
@@ -149,7 +150,7 @@ async def test_an_overwritten_database_is_not_read_either_and_a_stop_leaves_alon
 
 async def test_a_restart_after_the_log_was_removed_loses_nothing(service):
     client = Client(service.start(*QUICK))
-    task = (await client.call("POST", "taskqueue", LATER)).json
+    task = (await client.call("POST", "taskqueue", WAITS)).json
     name = (await client.get("taskqueue"))["store"]
     remove_log(service)
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 503

@@ -13,7 +13,7 @@ from tests.support.service import Client, Service, basic
 from tools.compare.data import ANSWERS, KEPT, unpacked
 from tools.compare.serving import MODULES, PASSWORD
 
-pytestmark = [pytest.mark.slow, pytest.mark.gen_test]
+pytestmark = pytest.mark.slow
 
 
 class Older:

@@ -15,7 +15,8 @@ from tests.support.service import Client, Service
 JOB = """
 from collections.abc import Iterator
 import helper_of_the_job
-from jobs.definition.registry import Round, job
+from jobs.definition.declaration import job
+from jobs.definition.rounds import Round
 
 @job(description="Counting")
 def counts_up({parameters}) -> Iterator[Round]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from processes.shared_names import FOLDER, path_of
 from tests.faults.support import a_pool, another_server, lines_of, order
 from tests.faults.test_surroundings import MODULES
-
-NEVER = "/nonexistent/never"
+from tests.support.made import NEVER
 
 
 def are_there(names: list[str]) -> list[bool]:

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from jobs.definition.composition import limits_of
-from jobs.definition.registry import RunLimits, load_registry
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import RunLimits
 from jobs.engine import Ended
 from jobs.engines.local import pool as pool_module
 from jobs.engines.local.server_pipe import LONG_ROUND_SECONDS, MOST_GATHERED_BYTES
@@ -37,8 +38,7 @@ from tests.faults.support import (
     wait_for_end,
     wait_readable,
 )
-
-NEVER = "/nonexistent/never"
+from tests.support.made import NEVER
 
 
 def error_of(ended: Ended) -> dict[str, str]:
@@ -585,12 +585,12 @@ async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
         view = pool.workers()[0]
         reason = "The job module flaky_jobs cannot be imported: RuntimeError: no cluster here"
         assert view.state == f"failed to start: {reason}"
-        assert pool._workers[0]._boot_delay_seconds == 0.04
+        assert pool._workers[0]._boot_backoff._next_seconds == 0.04
         assert pool.free_workers == 0
         cluster.touch()
         await told.until(lambda: pool.free_workers)
         assert pool.workers()[0].state == "idle"
-        assert pool._workers[0]._boot_delay_seconds == 0.01
+        assert pool._workers[0]._boot_backoff._next_seconds == 0.01
 
 
 async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(

@@ -100,12 +100,13 @@ async def test_a_chain_with_a_job_that_is_switched_off_is_refused_with_its_place
 async def test_the_schema_of_a_chain_stands_for_itself(client):
     jobs = {job["job"]: job for job in (await client.get("jobs"))["results"]}
     schema = jobs["chain"]["parameters"]
-    assert schema["properties"]["steps"]["items"] == {"$ref": "#/$defs/Step"}
-    steps = {step["properties"]["job"]["const"]: step for step in schema["$defs"]["Step"]["anyOf"]}
+    step = {"$ref": "#/$defs/Step", "x-expected": "a valid Step"}
+    assert schema["properties"]["steps"]["items"] == step
+    steps = {one["properties"]["job"]["const"]: one for one in schema["$defs"]["Step"]["anyOf"]}
     assert set(steps) == set(jobs)
     assert steps["test_task"]["required"] == ["job", "params"]
     assert steps["test_task"]["properties"]["params"]["properties"] == jobs["test_task"]["parameters"]["properties"]
-    assert steps["chain"]["properties"]["params"]["properties"]["steps"]["items"] == {"$ref": "#/$defs/Step"}
+    assert steps["chain"]["properties"]["params"]["properties"]["steps"]["items"] == step
 
 
 async def test_a_worker_killed_in_the_second_step_repeats_that_round_and_not_the_first_step(client, tmp_path):

@@ -16,11 +16,11 @@ from tests.support.service import ROOT, basic
 
 FILES = {
     "static/js/main.js": ROOT / "static/js/main.js",
-    "static/css/page.css": ROOT / "static/css/page.css",
+    "static/css/table.css": ROOT / "static/css/table.css",
     "static/img/hourglass.svg": ROOT / "static/img/hourglass.svg",
     "vendor/bootstrap/css/bootstrap.min.css": ROOT / "node_modules/bootstrap/dist/css/bootstrap.min.css",
 }
-PAGES = ["", "docs/"]
+PAGES = ["", "docs/", "static/css/page.css", "static/css/docs.css"]
 TAKES = {"Accept-Encoding": "gzip, deflate, br"}
 
 

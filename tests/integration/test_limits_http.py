@@ -466,7 +466,7 @@ async def test_large_answers_that_are_not_read_wait_for_their_turn(large, count)
 async def test_a_stop_under_attack_ends_in_good_order(service):
     service.start("--set", "server.grace_seconds=1")
     with ExitStack() as stack:
-        for sent in (HALF_HEADER, KEPT_BODY, b"", request("GET", "/openattic/static/css/page.css")):
+        for sent in (HALF_HEADER, KEPT_BODY, b"", request("GET", "/openattic/vendor/bootstrap/css/bootstrap.min.css")):
             stack.enter_context(connections(service, 50, sent, receive_bytes=2048))
         await assert_honest_are_served(service)
         assert service.stop() == 0

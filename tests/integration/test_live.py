@@ -11,9 +11,9 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from tests.faults.support import until_gone
+from tests.support.made import NEVER
 from tests.support.service import Client, basic
 
-NEVER = "/nonexistent/never"
 CHAIN = [(None, "Not Started"), ("Not Started", "Running"), ("Running", "Finished")]
 
 

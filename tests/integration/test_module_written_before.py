@@ -30,7 +30,6 @@ async def finished(client, job, **params):
     return task
 
 
-@pytest.mark.gen_test
 async def test_rounds_checkpoints_locks_and_metadata_work_as_they_did(client):
     task = await finished(client, "check_files", folder="/srv", count=3)
 
@@ -42,7 +41,6 @@ async def test_rounds_checkpoints_locks_and_metadata_work_as_they_did(client):
     ]
 
 
-@pytest.mark.gen_test
 async def test_settings_pauses_and_functions_of_parameters_work_as_they_did(client, old_service):
     task = await finished(client, "greet", name="ann")
 
@@ -50,7 +48,6 @@ async def test_settings_pauses_and_functions_of_parameters_work_as_they_did(clie
     old_service.log_with("greeted ann")
 
 
-@pytest.mark.gen_test
 async def test_what_was_prepared_is_stored_and_refusals_are_named(client):
     task = await finished(client, "check_pool", pool="rbd")
     refused = await client.call("POST", "taskqueue", {"job": "check_pool", "params": {"pool": "gone"}})
@@ -59,7 +56,6 @@ async def test_what_was_prepared_is_stored_and_refusals_are_named(client):
     assert (refused.status, refused.json["errors"]) == (400, {"pool": ["there is no pool gone"]})
 
 
-@pytest.mark.gen_test
 async def test_a_job_runs_others_by_the_registry_and_a_chain_runs_them_too(client):
     steps = [CHECKED, {"job": "check_pool", "params": {"pool": "rbd"}}]
 
@@ -70,7 +66,6 @@ async def test_a_job_runs_others_by_the_registry_and_a_chain_runs_them_too(clien
     assert chain["result"] == [1, [None, "Book"]]
 
 
-@pytest.mark.gen_test
 async def test_choices_are_offered_and_words_are_said(client):
     asked = "jobs/choices?job=check_chosen&parameter="
 
@@ -88,7 +83,6 @@ async def test_choices_are_offered_and_words_are_said(client):
     assert "a file below /srv" in refused.json["errors"]["chosen"][0]
 
 
-@pytest.mark.gen_test
 async def test_a_job_about_ceph_is_registered_and_says_why_it_is_not_available(client):
     jobs = {one["job"]: one for one in (await client.get("jobs"))["results"]}
 

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
+from tests.support.made import LATER
 from tests.support.monitoring import Samples, ask, ask_until, scrape
 from tests.support.service import ROOT, Client, basic
 
 PATHS = ("/health", "/ready", "/metrics")
-NEVER = "/nonexistent/never"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -74,7 +74,7 @@ async def test_metrics_agree_with_what_was_done(service, tmp_path):
     runs = await client.create("waits", times=2, in_round=1, until=str(until))
     await client.until(runs["id"], lambda task: task["status"] == "Running")
     waits = await client.create("counts", times=1)
-    later = {"job": "counts", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+    later = {"job": "counts", "params": {"times": 1}, "not_before": LATER}
     for _ in range(2):
         scheduled = (await client.call("POST", "taskqueue", later)).json
     await client.call("DELETE", f"taskqueue/{scheduled['id']}")

@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support.made import LATER, NEVER
 from tests.support.service import Client, basic
 
-NEVER = "/nonexistent/never"
 TASK_FIELDS = {
     "id", "job", "params", "description", "metadata", "status", "stopping", "percent", "round", "rounds", "message",
     "created", "started", "last_modified", "ended", "estimated", "pace_seconds", "stalled", "waiting_for", "result",
@@ -355,7 +355,7 @@ async def test_a_delete_meant_for_a_stopping_task_kills_it_and_never_erases_one_
 async def test_many_are_deleted_with_a_report_for_each(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
-    later = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+    later = {"job": "test_task", "params": {"times": 1}, "not_before": LATER}
     waits = (await client.call("POST", "taskqueue", later)).json
 
     ids = f"id={final['id']}&id={waits['id']}&id=4711"
@@ -371,7 +371,7 @@ async def test_many_are_deleted_with_a_report_for_each(client):
 async def test_many_are_deleted_by_a_body_as_by_an_address(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
-    later = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+    later = {"job": "test_task", "params": {"times": 1}, "not_before": LATER}
     waits = (await client.call("POST", "taskqueue", later)).json
     ids = [final["id"], waits["id"], 4711, final["id"]]
 

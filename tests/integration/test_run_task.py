@@ -12,10 +12,10 @@ import threading
 
 import pytest
 
+from tests.support.made import NEVER
 from tests.support.service import PASSWORD, ROOT, Client
 
 SCRIPT = ROOT / "docs" / "examples" / "run_task.py"
-NEVER = "/nonexistent/never"
 
 
 class Script:

@@ -9,9 +9,9 @@ import sqlite3
 import pytest
 
 from jobs.clock import DAY_MS
+from tests.support.made import LATER
 from tests.support.service import Client, basic
 
-LATER = "2999-01-01T00:00:00Z"
 TIMES = "expected a whole number from 1 to 1000000"
 
 

@@ -171,14 +171,21 @@ def prepared(project):
     """A project whose other packages are installed; its tests only say with which options they were run."""
     (project.directory / "requirements").mkdir()
     (project.directory / "node_modules").mkdir()
-    files = ["requirements/run.txt", "requirements/dev.txt", "package.json", "package-lock.json"]
+    files = [
+        "requirements/run.txt",
+        "requirements/dev.txt",
+        "requirements/firefox.txt",
+        "package.json",
+        "package-lock.json",
+    ]
     for name in files:
         (project.directory / name).touch()
     stamp = "sha256sum {files} > {stamp}"
     stamps = {
         ".venv/.installed-run": files[:1],
         ".venv/.installed-dev": files[1:2],
-        "node_modules/.installed": files[2:],
+        ".venv/.installed-firefox": files[2:3],
+        "node_modules/.installed": files[3:],
     }
     for name, of in stamps.items():
         command = stamp.format(files=" ".join(of), stamp=name)
@@ -199,6 +206,7 @@ def install_all_but(project, *missing):
         "curl",
         "sqlite3",
         "nginx",
+        "firefox-esr",
     ):
         if name not in missing:
             project.program(name, "exit 0")
@@ -326,6 +334,14 @@ def test_a_root_without_ceph_is_refused(tmp_path):
     assert done.returncode == 1
     assert f"no {tmp_path}/usr/bin/ceph-mon" in done.stderr
     assert not (tmp_path / "cluster").exists()
+
+
+def test_without_firefox_its_test_alone_is_left_out_of_the_slow_ones(prepared):
+    install_all_but(prepared, "firefox-esr")
+    done = prepared.run("test", "--slow", "-x")
+    assert (done.returncode, done.stdout) == (1, "pytest -m slow --ignore=tests/ceph/test_firefox.py -x\n")
+    assert done.stderr.splitlines()[-1] == "    apt-get install firefox-esr"
+    assert prepared.run("test", "-x").returncode == 0
 
 
 @pytest.mark.parametrize("failing", ["tests/ceph", "--ignore=tests/ceph"])

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.attack import connect, read_answer
+from tests.support.made import LATER
 from tests.support.monitoring import scrape
 from tests.support.service import PASSWORD, Client, basic
 
@@ -454,7 +455,7 @@ async def test_a_session_that_ends_before_the_body_is_complete_changes_nothing(c
     assert (await slow.answer())[0] == 401
 
 
-WAITS = {"job": "test_task", "params": {"times": 1}, "not_before": "2999-01-01T00:00:00Z"}
+WAITS = {"job": "test_task", "params": {"times": 1}, "not_before": LATER}
 
 
 async def test_waiting_calls_of_one_who_may_no_longer_end_at_once(service):

@@ -10,11 +10,10 @@ import sqlite3
 import pytest
 
 from jobs.clock import DAY_MS
+from tests.support.made import LATER, NEVER
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
-LATER = "2999-01-01T00:00:00Z"
-NEVER = "/nonexistent/never"
 PENDING = "status=Not%20Started&status=Running"
 
 

@@ -1,4 +1,4 @@
-"""`server.py user …` as a program of its own, with and without somebody who listens to its bell."""
+"""`server.py user …` as a program of its own, with and without a server on its socket."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from accounts import reload_socket as bell
-from accounts.accounts import Accounts, all_users, run_beside_server
+from accounts import reload_socket
+from accounts.accounts import Accounts
 from accounts.passwords import verify
-from accounts.reload_socket import listen, ring
+from accounts.reload_socket import listen, notify
 from jobs.errors import HourglassError, StartError
-from storage.sqlite.database import open_database
+from storage import sqlite
+from tests.support.accounts import do_beside_server
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-c", "import sys; from commands.user import main; sys.exit(main(sys.argv[1:]))"]
+PROGRAM = [sys.executable, str(ROOT / "server.py"), "user"]
 
 
 def user(data_dir, *words, given=b""):
@@ -45,7 +46,7 @@ def refuse(data_dir, *words, given=b"", code=1):
 
 
 def users_of(data_dir):
-    return {one.name: one for one in run_beside_server(data_dir, all_users)}
+    return {one.name: one for one in do_beside_server(data_dir, "users")}
 
 
 async def in_thread(function, *arguments, **more):
@@ -131,9 +132,9 @@ def test_the_options_of_the_configuration_may_stand_before_and_after_the_command
 
 
 async def test_a_change_is_in_force_in_the_server_when_the_command_ends(tmp_path):
-    database = await open_database(tmp_path)
+    stores = await sqlite.open_stores(tmp_path)
     try:
-        accounts = Accounts(database, tmp_path, lambda: 0)
+        accounts = Accounts(stores.accounts, tmp_path, lambda: 0)
         await accounts.load()
         async with listen(tmp_path, accounts.reload):
             await in_thread(accept, tmp_path, "add", "ann", given=b"x\n")
@@ -141,18 +142,18 @@ async def test_a_change_is_in_force_in_the_server_when_the_command_ends(tmp_path
             await in_thread(accept, tmp_path, "role", "ann", "admin")
             after = accounts.user("ann")
     finally:
-        await database.close()
+        await stores.close()
 
     assert (before.role, after.role) == ("viewer", "admin")
     assert before.credentials != after.credentials
 
 
 async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path, caplog):
-    rings = []
+    calls = []
 
     async def fail():
-        rings.append(1)
-        if len(rings) > 1:
+        calls.append(1)
+        if len(calls) > 1:
             raise RuntimeError("no")
 
     async with listen(tmp_path, fail):
@@ -163,19 +164,19 @@ async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path
     assert list(users_of(tmp_path)) == ["ann"]
 
 
-async def test_a_list_does_not_ring(tmp_path):
-    rings = []
+async def test_a_list_notifies_nobody(tmp_path):
+    calls = []
 
     async def count():
-        rings.append(1)
+        calls.append(1)
 
     async with listen(tmp_path, count):
         await in_thread(accept, tmp_path, "list")
 
-    assert rings == [1]
+    assert calls == [1]
 
 
-# The bell
+# The socket
 
 
 def listening(test):
@@ -191,7 +192,7 @@ def listening(test):
 
 
 @listening
-async def test_a_ring_returns_when_the_server_has_acted(tmp_path):
+async def test_a_notification_returns_when_the_server_has_acted(tmp_path):
     acting, may_end, ended = asyncio.Event(), asyncio.Event(), []
 
     async def act():
@@ -203,33 +204,33 @@ async def test_a_ring_returns_when_the_server_has_acted(tmp_path):
     async with listen(tmp_path, act):
         may_end.clear()
         acting.clear()
-        ringing = asyncio.create_task(in_thread(ring, tmp_path))
+        notifying = asyncio.create_task(in_thread(notify, tmp_path))
         await acting.wait()
-        assert not ringing.done()
+        assert not notifying.done()
         may_end.set()
-        assert await ringing
+        assert await notifying
         assert ended == [1, 1]
 
 
 @listening
-async def test_what_changed_before_the_bell_hung_is_taken_up_at_once(tmp_path):
-    rings = []
+async def test_what_changed_before_the_server_listens_is_taken_up_at_once(tmp_path):
+    calls = []
 
     async def count():
-        rings.append(1)
+        calls.append(1)
 
     async with listen(tmp_path, count):
-        assert rings == [1]
+        assert calls == [1]
 
 
 @listening
-async def test_many_rings_at_once_are_all_answered(tmp_path):
+async def test_many_notifications_at_once_are_all_answered(tmp_path):
     async with listen(tmp_path, nothing):
-        assert await asyncio.gather(*(in_thread(ring, tmp_path) for _ in range(20))) == [True] * 20
+        assert await asyncio.gather(*(in_thread(notify, tmp_path) for _ in range(20))) == [True] * 20
 
 
 @listening
-async def test_after_a_failure_the_next_ring_is_answered_again(tmp_path):
+async def test_after_a_failure_the_next_notification_is_answered_again(tmp_path):
     outcomes = iter([None, RuntimeError("no"), None])
 
     async def fail_once():
@@ -238,8 +239,8 @@ async def test_after_a_failure_the_next_ring_is_answered_again(tmp_path):
 
     async with listen(tmp_path, fail_once):
         with pytest.raises(HourglassError, match="its log says why"):
-            await in_thread(ring, tmp_path)
-        assert await in_thread(ring, tmp_path)
+            await in_thread(notify, tmp_path)
+        assert await in_thread(notify, tmp_path)
 
 
 async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_path, caplog):
@@ -247,47 +248,47 @@ async def test_a_command_that_is_killed_before_the_answer_disturbs_nobody(tmp_pa
     gone.set()
     async with listen(tmp_path, gone.wait):
         gone.clear()
-        with bell._path(tmp_path) as path, socket.socket(socket.AF_UNIX) as client:
+        with reload_socket._path(tmp_path) as path, socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
         gone.set()
-        assert await in_thread(ring, tmp_path)
+        assert await in_thread(notify, tmp_path)
 
     assert caplog.records == []
 
 
 @listening
-async def test_the_bell_hangs_deep_is_the_owners_alone_and_goes_with_the_server(tmp_path):
+async def test_the_socket_may_lie_deep_is_the_owners_alone_and_goes_with_the_server(tmp_path):
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
     async with listen(deep, nothing):
         assert (deep / "bell.sock").stat().st_mode & 0o777 == 0o600
-        assert await in_thread(ring, deep)
+        assert await in_thread(notify, deep)
 
     assert list(deep.iterdir()) == []
-    assert not ring(deep)
+    assert not notify(deep)
 
 
 @listening
-async def test_the_bell_of_a_killed_server_is_no_error_and_is_replaced(tmp_path):
-    with socket.socket(socket.AF_UNIX) as left, bell._path(tmp_path) as path:
+async def test_the_socket_of_a_killed_server_is_no_error_and_is_replaced(tmp_path):
+    with socket.socket(socket.AF_UNIX) as left, reload_socket._path(tmp_path) as path:
         left.bind(path)
     assert (tmp_path / "bell.sock").is_socket()
-    assert not ring(tmp_path)
+    assert not notify(tmp_path)
 
     async with listen(tmp_path, nothing):
-        assert await in_thread(ring, tmp_path)
+        assert await in_thread(notify, tmp_path)
 
 
 def test_a_server_that_hangs_is_not_waited_for_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(bell, "PATIENCE_SECONDS", 0.01)
-    with socket.socket(socket.AF_UNIX) as silent, bell._path(tmp_path) as path:
+    monkeypatch.setattr(reload_socket, "PATIENCE_SECONDS", 0.01)
+    with socket.socket(socket.AF_UNIX) as silent, reload_socket._path(tmp_path) as path:
         silent.bind(path)
         silent.listen()
         with pytest.raises(HourglassError, match="restart it"):
-            ring(tmp_path)
+            notify(tmp_path)
 
 
-async def test_a_directory_that_cannot_hold_the_bell_stops_the_start(tmp_path):
+async def test_a_directory_that_cannot_hold_the_socket_stops_the_start(tmp_path):
     (tmp_path / "bell.sock").mkdir()
     with pytest.raises(StartError, match="can hold a socket"):
         async with listen(tmp_path, nothing):
@@ -299,7 +300,7 @@ async def test_no_descriptor_is_left(tmp_path):
     for _ in range(3):
         with suppress(ZeroDivisionError):
             async with listen(tmp_path, nothing):
-                await in_thread(ring, tmp_path)
+                await in_thread(notify, tmp_path)
                 raise ZeroDivisionError
 
     assert set(os.listdir("/proc/self/fd")) == before

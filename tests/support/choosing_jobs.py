@@ -9,8 +9,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from ceph.errors import ClusterUnavailable
+from jobs import Round, job
 from jobs.definition.choices import Choice
-from jobs.definition.registry import Round, job
 
 HOUSES = {"h-1": "Lindenhof", "h-2": "Am Markt", "h-3": "בית 3"}
 MANY = 2006

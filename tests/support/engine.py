@@ -1,8 +1,13 @@
-"""An engine whose workers do what a test says: for what real workers cannot be made to do on cue."""
+"""An engine whose workers do what a test says: for what real workers cannot be made to do on cue.
+
+Its workers outlive the queue: given to another one, it is adopted as `jobs/engine.py` says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -22,7 +27,8 @@ class ScriptedEngine:
     """Holds `count` workers. `running` has the task of each busy one; `unacknowledged` those that may not go on."""
 
     def __init__(self, count: int) -> None:
-        self.listener: EngineListener = _NobodyListens()
+        self._listener: EngineListener = _NobodyListens()
+        self._unconfirmed: dict[int, list[Callable[[EngineListener], None]]] = defaultdict(list)
         self.count = count
         self.running: dict[int, Start] = {}
         self.done: dict[int, int] = {}
@@ -30,6 +36,26 @@ class ScriptedEngine:
         self.asked_to_stop: set[int] = set()
         self.killed: set[int] = set()
         self.clock = lambda: 0
+
+    def report_to(self, listener: EngineListener) -> None:
+        self._listener = listener
+
+    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+        if self.free_workers:
+            self._listener.worker_free()  # which may happen at any moment
+        for task_id in [*self.running]:
+            if task_id not in task_ids:
+                self._free(task_id)
+        self._unconfirmed = defaultdict(
+            list, {task_id: self._unconfirmed[task_id] for task_id in task_ids if task_id in self._unconfirmed}
+        )
+        asyncio.get_running_loop().call_soon(self._repeat_unconfirmed)
+        return {*self.running, *self._unconfirmed}
+
+    def _repeat_unconfirmed(self) -> None:
+        for reports in [*self._unconfirmed.values()]:
+            for report in reports:
+                report(self._listener)
 
     @property
     def free_workers(self) -> int:
@@ -44,6 +70,7 @@ class ScriptedEngine:
 
     def acknowledge(self, task_id: int) -> None:
         self.unacknowledged.discard(task_id)
+        self._unconfirmed.pop(task_id, None)
 
     def abort_task(self, task_id: int) -> None:
         if task_id in self.running:
@@ -55,10 +82,11 @@ class ScriptedEngine:
             self.die(task_id, "killed by force")
 
     def workers(self) -> list[WorkerState]:
-        return []
+        busy = [WorkerState(state="busy", task=task_id) for task_id in self.running]
+        return busy + [WorkerState(state="idle")] * self.free_workers
 
     def worker_states(self) -> list[str]:
-        return ["busy"] * len(self.running) + ["idle"] * self.free_workers
+        return [worker.state for worker in self.workers()]
 
     def changed_workers(self) -> int:
         return 0
@@ -86,12 +114,13 @@ class ScriptedEngine:
         records[-1] = replace(records[-1], locks=locks)
         self.done[task_id] += count
         self.unacknowledged.add(task_id)
-        self.listener.rounds_reported(task_id, records)
+        self._report(task_id, lambda listener: listener.rounds_reported(task_id, records))
 
     def end(self, task_id: int, how: str, **said: str) -> None:
         self._free(task_id)
-        self.listener.task_ended(Ended(task=task_id, how=how, rounds=[], **said))
-        self.listener.worker_free()
+        ended = Ended(task=task_id, how=how, rounds=[], **said)
+        self._report(task_id, lambda listener: listener.task_ended(ended))
+        self._listener.worker_free()
 
     def finish(self, task_id: int, result: str = "null") -> None:
         self.end(task_id, "returned", result=result)
@@ -101,8 +130,12 @@ class ScriptedEngine:
 
     def die(self, task_id: int, reason: str = "killed by signal 9 (out of memory?)") -> None:
         self._free(task_id)
-        self.listener.worker_died(task_id, reason)
-        self.listener.worker_free()
+        self._report(task_id, lambda listener: listener.worker_died(task_id, reason))
+        self._listener.worker_free()
+
+    def _report(self, task_id: int, report: Callable[[EngineListener], None]) -> None:
+        self._unconfirmed[task_id].append(report)
+        report(self._listener)
 
     def _record(self, number: int, of: int | None, checkpoint: bool, expected_seconds: float | None) -> RoundRecord:
         percent = min(100, number * 100 // of) if of else None

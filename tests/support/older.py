@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from storage.sqlite.database import MIGRATIONS, _statements
+from storage.sqlite.opening import MIGRATIONS, split_statements
 
 FIRST_RENEWED = "0009_words.sql"
 
@@ -26,7 +26,7 @@ def make_older(directory: Path, descriptions: Sequence[str]) -> None:
         connection.create_function("split_words", 1, split_as_before, deterministic=True)
         connection.execute("BEGIN")
         for step in steps:
-            for statement in _statements(step.read_text(encoding="utf-8")):
+            for statement in split_statements(step.read_text(encoding="utf-8")):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(steps)}")
         connection.executemany(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.definition.registry import Pause, Round, job
+from jobs import Pause, Round, job
 
 
 @job(description="Pausing for {seconds} s")

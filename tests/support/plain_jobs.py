@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from jobs.definition.registry import Round, job
+from jobs import Round, job
 
 
 @job(description="Counting to {times}")

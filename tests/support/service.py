@@ -9,16 +9,33 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from storage.sqlite.accounts import accounts_beside_server
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password for tests"
 JOBS = "tests.faults.misbehaving_jobs"
 PATIENCE_SECONDS = 60
+
+
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_HASH = CHEAP_HASHER.hash(PASSWORD)
+"""Of the password above. One as the service makes them costs 64 MiB and a sixth of a second, twice for each server."""
+
+
+def add_cheap_admin(data_dir: Path) -> None:
+    """Creates the database with the user `admin`, unless it is there, as `server.py user add` does without a server."""
+    if not (data_dir / "hourglass.db").exists():
+        adding = accounts_beside_server(data_dir).add_first_admin(CHEAP_HASH, int(time.time() * 1000))
+        with suppress(StopIteration):
+            adding.send(None)  # it waits for nothing
 
 
 class Service:
@@ -36,6 +53,7 @@ class Service:
         self.options = list(options) or self.options
         command = [*self.program, "--port=0", f"--data-dir={self.directory / 'data'}"]
         settings = ["--set", f"jobs.modules={JOBS}", "--set", "test_task.round_seconds=0.06", *self.options]
+        add_cheap_admin(self.directory / "data")
         self.log = open(self.directory / "server.log", "a")  # noqa: SIM115  the server has it as long as it lives
         self.server = subprocess.Popen(
             [*command, *settings],

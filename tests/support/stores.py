@@ -1,17 +1,24 @@
-"""Both stores for tests, each behind a door that can be shut as a full disk would."""
+"""All stores for tests, each behind a door that can be shut as a full disk would."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
+from accounts.store import AccountStore
 from jobs.errors import StorageUnavailable
-from jobs.model.lifecycle import Step
-from jobs.model.task import Changes, Checkpoint, Head, KeptRound, RoundPage, Task, Watch
-from jobs.store import Created, Draft, RequestKey
+from jobs.model.lifecycle import TaskUpdate
+from jobs.model.task import Changes, Checkpoint, Head, RoundPage, RoundsCursor, StoredRound, Task
+from jobs.store import UNBOUNDED, Created, Draft, RequestKey, RoundBounds
+from storage import sqlite
 from storage.memory import MemoryStore
-from storage.sqlite.database import open_database
-from storage.sqlite.store import SqliteStore
+from storage.sqlite import listing
+from storage.sqlite import store as sqlite_store
+from storage.sqlite.accounts import accounts_beside_server
+from storage.stores import Stores
 
 
 class DoorStore:
@@ -23,13 +30,8 @@ class DoorStore:
         self.close = close
         self.reopen = reopen
 
-    @property
-    def on_commit(self) -> Callable[[int], None]:
-        return self.inner.on_commit
-
-    @on_commit.setter
-    def on_commit(self, function: Callable[[int], None]) -> None:
-        self.inner.on_commit = function
+    def report_to(self, on_commit: Callable[[int], None]) -> None:
+        self.inner.report_to(on_commit)
 
     async def create(self, drafts: Sequence[Draft], key: RequestKey | None = None) -> list[Created]:
         self._check()
@@ -38,7 +40,7 @@ class DoorStore:
     async def created_with(self, key: RequestKey) -> Task | None:
         return await self.inner.created_with(key)
 
-    async def change(self, task_id: int, *steps: Step) -> Task | None:
+    async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:
         self._check()
         return await self.inner.change(task_id, *steps)
 
@@ -57,10 +59,10 @@ class DoorStore:
     async def rounds(self, task_id: int, after: int, **bounds: int) -> RoundPage:
         return await self.inner.rounds(task_id, after, **bounds)
 
-    async def rounds_without_output(self, task_id: int, after: int) -> list[KeptRound]:
+    async def rounds_without_output(self, task_id: int, after: int) -> list[StoredRound]:
         return await self.inner.rounds_without_output(task_id, after)
 
-    async def watched_rounds(self, watch: Watch, up_to: int, **bounds: int) -> RoundPage:
+    async def watched_rounds(self, watch: RoundsCursor, up_to: int, **bounds: int) -> RoundPage:
         return await self.inner.watched_rounds(watch, up_to, **bounds)
 
     async def changes(self, since: int, **bounds: int) -> Changes | None:
@@ -88,14 +90,43 @@ async def open_memory(_: Path, store: MemoryStore | None = None) -> DoorStore:
     return DoorStore(store, close, reopen)
 
 
-async def open_sqlite(directory: Path) -> DoorStore:
-    database = await open_database(directory)
+@dataclass(frozen=True)
+class SearchableKind:
+    """A kind of store on which everything is stored, and where its code has the limits that it promises: tests lower
+    them. `accounts_of_command` opens the accounts of a directory as commands do."""
 
-    async def reopen() -> DoorStore:
-        await database.close()
-        return await open_sqlite(directory)
+    open_stores: Callable[[Path, RoundBounds], Awaitable[Stores]]
+    accounts_of_command: Callable[[Path], AccountStore]
+    exact_count: tuple[ModuleType, str]
+    most_interruptions: tuple[ModuleType, str]
 
-    return DoorStore(SqliteStore(database), database.close, reopen)
+    async def open(self, directory: Path, bounds: RoundBounds = UNBOUNDED) -> DoorStore:
+        stores = await self.open_stores(directory, bounds)
+
+        async def reopen() -> DoorStore:
+            await stores.close()
+            return await self.open(directory, bounds)
+
+        return DoorStore(stores.tasks, stores.close, reopen)
+
+    @asynccontextmanager
+    async def opened(self, directory: Path) -> AsyncIterator[Stores]:
+        """Opens all stores for the length of a block."""
+        stores = await self.open_stores(directory, UNBOUNDED)
+        try:
+            yield stores
+        finally:
+            await stores.close()
 
 
-OPENERS = {"memory": open_memory, "sqlite": open_sqlite}
+SQLITE = SearchableKind(
+    sqlite.open_stores,
+    accounts_beside_server,
+    exact_count=(listing, "COUNT_LIMIT"),
+    most_interruptions=(sqlite_store, "MOST_INTERRUPTIONS"),
+)
+SEARCHABLE = {"sqlite": SQLITE}
+"""Every kind of store that can search, by name: a new one passes all of its tests once it is added here."""
+
+OPENERS = {"memory": open_memory, **{name: kind.open for name, kind in SEARCHABLE.items()}}
+open_sqlite = SQLITE.open

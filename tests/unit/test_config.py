@@ -11,24 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.settings import AuthSettings
 from ceph.settings import ClusterSettings
 from config import (
     CORE_SECTIONS,
     DEFAULT_FILE,
-    Auth,
     Config,
-    Log,
     Parser,
-    Retention,
-    Server,
-    Workers,
     add_config_options,
     config_from,
     load_config,
 )
+from handlers.settings import ServerSettings
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_text, parameters_of
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
+from jobs.engines.local.settings import PoolSettings
 from jobs.errors import ConfigError
+from jobs.queue.retention import RetentionSettings
+from logs import LogSettings
 
 Load = Callable[..., Config]
 
@@ -102,8 +105,8 @@ def _all_parameters() -> Mapping[str, tuple[Parameter, ...]]:
 
 def test_an_empty_file_gives_the_defaults(load: Load, tmp_path: Path) -> None:
     config = load()
-    assert (config.server, config.workers, config.auth) == (Server(), Workers(), Auth())
-    assert (config.retention, config.log, config.modules) == (Retention(), Log(), ())
+    assert (config.server, config.workers, config.auth) == (ServerSettings(), PoolSettings(), AuthSettings())
+    assert (config.retention, config.log, config.jobs.modules) == (RetentionSettings(), LogSettings(), ())
     assert config.storage.data_dir == tmp_path / "data"
     assert config.job_sections == {}
 
@@ -121,9 +124,9 @@ def test_values_are_read_by_their_types(load: Load) -> None:
         "[jobs]\nmodules = shop.jobs,\n  other\n[log]\nlevel = debug\n"
     )
     origins = ("https://a.example", "http://b.example:8080")
-    assert config.server == Server(port=0, grace_seconds=2.5, trusted_origins=origins, behind_proxy=True)
-    assert config.modules == ("shop.jobs", "other")
-    assert config.log == Log("debug")
+    assert config.server == ServerSettings(port=0, grace_seconds=2.5, trusted_origins=origins, behind_proxy=True)
+    assert config.jobs.modules == ("shop.jobs", "other")
+    assert config.log == LogSettings("debug")
 
 
 def test_a_byte_order_mark_is_no_mistake(load: Load) -> None:
@@ -136,7 +139,7 @@ def test_a_percent_sign_is_only_a_percent_sign(load: Load) -> None:
 
 def test_a_section_named_default_gives_nothing_to_the_others(load: Load) -> None:
     config = load("[DEFAULT]\nport = 1\n[server]\nhost = ::1\n")
-    assert config.server == Server(host="::1")
+    assert config.server == ServerSettings(host="::1")
     assert "DEFAULT" in config.job_sections
 
 

@@ -8,7 +8,7 @@ from errno import ETIMEDOUT
 import pytest
 
 from ceph.errors import ClusterUnavailable
-from jobs.engines.local.worker import MOST_ERROR_CHARACTERS, describe
+from jobs.engines.local.error_report import MOST_ERROR_CHARACTERS, describe
 from jobs.errors import Conflict
 
 

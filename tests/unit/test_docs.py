@@ -11,7 +11,7 @@ import pytest
 
 from ceph.settings import ClusterSettings
 from handlers.routes import API_ROUTES, FSID, MONITORING_ROUTES
-from jobs.definition.registry import load_registry
+from jobs.definition.loading import load_registry
 
 ROOT = Path(__file__).parents[2]
 

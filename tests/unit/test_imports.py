@@ -1,163 +1,257 @@
-"""Who may import whom: reads the imports, so that the layout stays what CONTRIBUTING.md says."""
+"""Who may import whom, by folder: reads the imports, so that the layout stays what CONTRIBUTING.md says."""
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import jobs
+
 ROOT = Path(__file__).parents[2]
-FILES = [
-    path.relative_to(ROOT)
-    for folder in ("jobs", "storage", "handlers", "ceph", "processes", "concurrency")
-    for path in (ROOT / folder).rglob("*.py")
-] + [Path(f"{name}.py") for name in ("server", "config", "histogram", "logs", "streams")]  # fmt: skip
-PURE = [
-    *map(str, (path.relative_to(ROOT) for path in (ROOT / "jobs/model").glob("*.py"))),
+FOLDERS = ("accounts", "ceph", "commands", "concurrency", "handlers", "jobs", "processes", "storage")
+TOP = ("config", "histogram", "logs", "server", "service", "streams")
+FILES = sorted(
+    [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    + [f"{name}.py" for name in TOP]
+)
+HOUSE = (*FOLDERS, *TOP)
+
+FOR_JOB_AUTHORS = {"jobs/__init__.py", "jobs/registry.py", "jobs/choices.py", "jobs/composition.py"}
+"""What modules with jobs import from, and nobody of the house."""
+STARTERS = {"service.py", "server.py"}
+OUTSIDE_THE_EVENT_LOOP = (
+    "histogram.py",
+    "processes/child.py",
+    "processes/framing.py",
     "jobs/errors.py",
     "jobs/clock.py",
+    "jobs/text.py",
     "jobs/engine.py",
+    "jobs/store.py",
     "jobs/engines/local/messages.py",
-    "histogram.py",
-    "ceph/state.py",
-    "ceph/pool_changes/preflight.py",
-    "ceph/pool_changes/facts.py",
-]
-OF_WORKERS = [
+    "jobs/model/",
+    "jobs/definition/",
+    "jobs/library/",
     "jobs/engines/local/worker.py",
-    "processes/child.py",
     "jobs/engines/local/server_pipe.py",
-    "jobs/definition/limits.py",
-    "jobs/json_text.py",
-    "jobs/engines/local/surroundings.py",
-    "processes/framing.py",
-    "jobs/definition/registry.py",
-    "jobs/definition/params.py",
-    "logs.py",
-    "jobs/definition/composition.py",
-    "jobs/definition/steps.py",
-]
-OF_THE_SERVER = [
-    "ceph/reader/watch.py",
-    "ceph/reader/cached.py",
-    "ceph/pool_changes/creations.py",
-    "ceph/images/results.py",
-]
-"""What lies in a folder of workers, and is of the server alone."""
-KNOW_PROCESSES = [
-    "processes/child_process.py",
-    "processes/child.py",
-    "jobs/engines/local/server_pipe.py",
-    "jobs/engines/local/surroundings.py",
-]
+    "jobs/engines/local/error_report.py",
+    "ceph/state.py",
+    "ceph/pool_changes/facts.py",
+    "ceph/pool_changes/preflight.py",
+    "ceph/connection/",
+    "ceph/jobs/",
+    "ceph/reader/reader.py",
+    "ceph/reader/messages.py",
+)
+"""What is pure, or runs in processes that have no event loop."""
+
+FOR_JOBS = [f"jobs.{name}" for name in jobs.__all__]
+BASICS = ["jobs.errors", "jobs.clock", "jobs.text", "jobs.json_text"]
+MAY_IMPORT = {
+    "processes/": ["processes", "logs", "streams"],
+    "concurrency/": ["concurrency"],
+    "histogram.py": [],
+    "logs.py": [],
+    "streams.py": ["logs", "processes"],
+    "jobs/errors.py": ["jobs.text"],
+    "jobs/text.py": [],
+    "jobs/clock.py": [],
+    "jobs/json_text.py": ["jobs.errors"],
+    "jobs/model/": ["jobs.model", *BASICS, "histogram"],
+    "jobs/definition/": ["jobs.definition", "jobs.model", *BASICS, "logs"],
+    "jobs/engine.py": ["jobs.model", "jobs.errors"],
+    "jobs/store.py": ["jobs.model", *BASICS, "histogram"],
+    "jobs/engines/local/": [
+        "jobs.engines.local",
+        "jobs.engine",
+        "jobs.definition",
+        "jobs.model",
+        *BASICS,
+        "processes",
+        "concurrency",
+        "logs",
+    ],
+    "jobs/queue/": [
+        "jobs.queue",
+        "jobs.definition",
+        "jobs.engine",
+        "jobs.store",
+        "jobs.model",
+        *BASICS,
+        "concurrency",
+    ],
+    "jobs/live/": ["jobs.live", "jobs.engine", "jobs.store", "jobs.model", *BASICS, "concurrency"],
+    "jobs/library/": [*FOR_JOBS, "jobs.definition", "jobs.model", *BASICS],
+    "accounts/": ["accounts", "jobs.errors", "jobs.clock", "concurrency"],
+    "ceph/": [
+        "ceph",
+        *FOR_JOBS,
+        "jobs.definition",
+        "jobs.model",
+        "jobs.store",
+        *BASICS,
+        "processes",
+        "concurrency",
+        "logs",
+    ],
+    "storage/": [
+        "storage",
+        "accounts",
+        "ceph.images.result_store",
+        "ceph.pool_changes",
+        "ceph.state",
+        "jobs.store",
+        "jobs.model",
+        *BASICS,
+        "concurrency",
+        "histogram",
+    ],
+    "commands/": ["commands", "accounts", "config", "service", "jobs.errors", "jobs.clock", "logs", "streams"],
+}
+"""What a folder or a file may import of the house; the longest place that fits counts. The rest may import all."""
 
 
+@cache
 def imports_of(path):
-    """The modules that a file imports when it runs: not those for type checkers."""
+    """Returns what a file imports when it runs, as `module.name`; what only type checkers need is left out."""
     tree = ast.parse((ROOT / path).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = [ast.Pass()]
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
 def top_level_imports_of(path):
-    """Those of a file's own lines, outside of all functions."""
+    """Returns the modules that a file imports outside of all functions."""
     tree = ast.parse((ROOT / path).read_text())
     found = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     return found | {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
 
 
 def imports_any(path, *packages):
-    return {name for name in imports_of(path) for package in packages if f"{name}.".startswith(f"{package}.")}
+    return {name for name in imports_of(path) if is_in(name, packages)}
 
 
-def under(*folders):
-    return [path for path in FILES if str(path).startswith(folders)]
+def is_in(name, packages):
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+def rule_for(path):
+    return max((place for place in MAY_IMPORT if path.startswith(place)), key=len, default=None)
+
+
+def under(*places):
+    return [path for path in FILES if path.startswith(places)]
 
 
 def test_the_files_are_found():
-    assert len(FILES) > 25
+    assert len(FILES) > 150
+    assert all(under(place) for place in MAY_IMPORT), "a rule for something that is not there"
 
 
-@pytest.mark.parametrize("path", PURE)
-def test_the_pure_core_imports_the_standard_library_msgspec_and_itself(path):
-    allowed = {name.removesuffix(".py").replace("/", ".") for name in PURE} | {"msgspec"}
-    foreign = imports_any(path, "jobs", "storage", "handlers", "config", "tornado", "aiosqlite", "asyncio", "psutil")
-
-    assert {name for name in foreign if not any(f"{name}.".startswith(f"{one}.") for one in allowed)} == set()
+@pytest.mark.parametrize("path", [path for path in FILES if rule_for(path) and path not in FOR_JOB_AUTHORS])
+def test_a_folder_imports_of_the_house_only_what_it_may(path):
+    assert {name for name in imports_any(path, *HOUSE) if not is_in(name, MAY_IMPORT[rule_for(path)])} == set()
 
 
-def of_workers():
-    return {*OF_WORKERS, *map(str, under("jobs/library", "ceph"))} - {*OF_THE_SERVER}
+@pytest.mark.parametrize("path", under("jobs/engines/"))
+def test_an_engine_knows_no_other(path):
+    own = ".".join(path.split("/")[:3])
+    assert {name for name in imports_any(path, "jobs.engines") if not is_in(name, [own])} == set()
 
 
-@pytest.mark.parametrize("path", sorted(of_workers()))
-def test_a_worker_knows_nothing_of_the_server(path):
-    assert not imports_any(
-        path, "tornado", "asyncio", "storage", "handlers", "jobs.queue", "jobs.engines.local.pool", "server"
+@pytest.mark.parametrize("path", under("storage/"))
+def test_a_store_knows_no_other(path):
+    own = ".".join(path.removesuffix(".py").split("/")[:2])
+    shared = ["storage.locks", "storage.stores"]
+    assert {name for name in imports_any(path, "storage") if not is_in(name, [own, *shared])} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path not in STARTERS])
+def test_only_the_service_names_engines_and_stores(path):
+    named = imports_any(path, "jobs.engines", "storage.sqlite", "storage.memory")
+    settings = (
+        {name for name in named if name.rpartition(".")[0].endswith(".settings")} if path == "config.py" else set()
     )
 
-
-@pytest.mark.parametrize("path", under("storage"))
-def test_storage_knows_the_model_of_tasks_and_nothing_else_of_the_house(path):
-    allowed = {"jobs", "jobs.model", "jobs.store", "jobs.errors", "jobs.clock", "concurrency"}
-    found = imports_any(path, "jobs", "handlers", "tornado", "config", "server")
-
-    assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in allowed - {"jobs"})} == set()
+    assert path.startswith(("jobs/engines/", "storage/")) or named == settings
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not str(path).startswith("storage")])
-def test_only_storage_knows_sql(path):
+@pytest.mark.parametrize("path", [path for path in FILES if not path.startswith("storage/sqlite/")])
+def test_only_the_store_of_sqlite_knows_sql(path):
     assert not imports_any(path, "sqlite3", "aiosqlite")
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if str(path) not in KNOW_PROCESSES])
-def test_only_the_pool_and_the_worker_know_multiprocessing(path):
-    assert not imports_any(path, "multiprocessing")
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if not str(path).startswith(("handlers", "server"))])
-def test_tornado_is_in_handlers_and_server_alone(path):
+@pytest.mark.parametrize("path", [path for path in FILES if not path.startswith(("handlers/", "service.py"))])
+def test_tornado_is_in_handlers_and_the_service_alone(path):
     assert not imports_any(path, "tornado")
 
 
-@pytest.mark.parametrize("path", under("handlers"))
-def test_handlers_never_talk_to_the_pool_or_to_sqlite(path):
-    assert not imports_any(
-        path,
-        "jobs.engines",
-        "storage.sqlite",
-        "storage.memory",
-    )
+@pytest.mark.parametrize("path", [path for path in FILES if not path.startswith(("processes/", "jobs/engines/local/"))])
+def test_only_what_starts_processes_knows_multiprocessing(path):
+    assert not imports_any(path, "multiprocessing")
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_nobody_imports_server(path):
+@pytest.mark.parametrize("path", under(*OUTSIDE_THE_EVENT_LOOP))
+def test_what_runs_outside_the_event_loop_knows_none(path):
+    assert not imports_any(path, "tornado", "asyncio")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path not in STARTERS])
+def test_nobody_imports_the_server_and_only_commands_the_service(path):
     assert not imports_any(path, "server")
+    assert path.startswith("commands/") or not imports_any(path, "service")
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_rados_is_imported_where_it_is_used_and_nowhere_by_a_module(path):
-    in_functions = {
-        "ceph/connection/cluster.py",
-        "ceph/images/image.py",
-        "ceph/images/listing.py",
-        "ceph/images/pool_calls.py",
-    }
+def test_nobody_of_the_house_imports_what_is_for_job_authors(path):
+    for_authors = [name.removesuffix(".py").replace("/", ".") for name in FOR_JOB_AUTHORS if "__init__" not in name]
+    assert not imports_any(path, *for_authors)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_the_bindings_of_ceph_are_imported_inside_functions_of_ceph_alone(path):
     found = imports_any(path, "rados", "rbd")
 
     assert not found & top_level_imports_of(path)
-    assert not found or str(path) in in_functions
+    assert not found or path.startswith(("ceph/connection/", "ceph/images/"))
 
 
 def test_what_a_worker_imports_again_is_light():
-    """Spawned, it imports server.py as its main module: nothing there may be imported at the top but this."""
-    assert top_level_imports_of("server.py") == {"__future__", "sys", "typing"}
+    """Spawned, a worker imports server.py as its main module: only the standard library may be imported at the top."""
+    assert top_level_imports_of("server.py") <= {"__future__", "sys", "typing", "collections.abc"}
+
+
+def modules():
+    return {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in FILES}
+
+
+def test_there_are_no_circles():
+    known = modules()
+    arrows = {
+        name: {imported if imported in known else imported.rpartition(".")[0] for imported in imports_of(path)} - {name}
+        for name, path in known.items()
+        if path not in FOR_JOB_AUTHORS
+    }
+    done, path = set(), []
+
+    def visit(name):
+        assert name not in path, " -> ".join([*path[path.index(name) :], name])
+        if name not in done:
+            path.append(name)
+            for target in sorted(arrows.get(name, set())):
+                visit(target)
+            done.add(path.pop())
+
+    for name in sorted(arrows):
+        visit(name)

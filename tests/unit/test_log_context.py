@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from logs import JsonFormatter, Request, current_request
-from storage.sqlite.database import open_database
-from tests.unit.jobs.queue.test_queue import House
+from storage.sqlite.opening import open_database
+from tests.support.house import House
 
 
 class Lines(logging.Handler):
@@ -41,30 +41,26 @@ def lines_of(name):
         logger.setLevel(level)
 
 
-def test_a_task_is_created_in_the_name_of_a_request_and_starts_in_none():
-    async def submit():
-        current_request.set(Request("ab12"))
-        return await House().submit()
-
+async def test_a_task_is_created_in_the_name_of_a_request_and_starts_in_none():
+    current_request.set(Request("ab12"))
     with lines_of("hourglass.queue") as kept:
-        task = asyncio.run(submit())
+        task = await House().submit()
 
     assert kept.request_of(f"task {task}: created") == "ab12"
     assert kept.request_of(f"task {task}: started") is None
 
 
-def test_a_commit_for_many_is_in_the_name_of_none(tmp_path):
+async def test_a_commit_for_many_is_in_the_name_of_none(tmp_path):
     def broken(_):
         raise RuntimeError("nobody listens")
 
-    async def write():
+    listener = SimpleNamespace(before_commit=lambda _: None, after_commit=broken)
+
+    with lines_of("hourglass.storage") as kept:
         database = await open_database(tmp_path)
-        database.after_commit = broken
+        database.report_to(listener)
         current_request.set(Request("ab12"))
         await database.try_to_write()
         await database.close()
-
-    with lines_of("hourglass.storage") as kept:
-        asyncio.run(write())
 
     assert kept.request_of("a defect in what listens") is None

@@ -1,7 +1,7 @@
 /** What must hold in all modules of the page, and what nobody would notice where it does not. */
 
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const FOLDER = new URL("../../static/js/", import.meta.url);

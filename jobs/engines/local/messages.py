@@ -1,4 +1,4 @@
-"""What crosses the pipe between the server and a worker, as msgpack."""
+"""The messages between the server and a worker, as msgpack."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MOST_REASON_CHARACTERS = 10_000
 
 
 class Acknowledge(Struct, frozen=True, tag=True):
-    """What was reported of `task` is on disk: go on."""
+    """Continue: what was reported of `task` is on disk."""
 
     task: int
 
 
 class Abort(Struct, frozen=True, tag=True):
-    """Stop `task` after the round that is under way."""
+    """Stop `task` after the round under way."""
 
     task: int
 
 
 class Quit(Struct, frozen=True, tag=True):
-    """Stop after the round that is under way, and end."""
+    """End after the round under way."""
 
 
 Order = Start | Acknowledge | Abort | Quit
@@ -38,7 +38,7 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class BootFailed(Struct, frozen=True, tag=True):
-    """The worker cannot begin, and says why."""
+    """The worker cannot start, and why."""
 
     reason: Annotated[str, Meta(max_length=MOST_REASON_CHARACTERS)]
 
@@ -51,7 +51,7 @@ class Reported(Struct, frozen=True, tag=True):
 
 
 class Unfit(Struct, frozen=True):
-    """What a worker said of its task breaks a bound. Never sent: it stands for what was."""
+    """Stands for a report that breaks a bound. Never sent."""
 
     words: str
 
@@ -70,9 +70,9 @@ _decode_about_task = msgspec.msgpack.Decoder(_AboutTask).decode
 
 
 def decode_report(message: bytes) -> Report:
-    """What a worker said. A job can change everything in its process, so nothing is believed that is not looked at.
+    """Returns what a worker reported. A job can change everything in its process, so all of it is checked.
 
-    Raises msgspec.DecodeError where it is no report at all.
+    Raises msgspec.DecodeError if it is no report at all.
     """
     try:
         report: Report = _decode_report(message)

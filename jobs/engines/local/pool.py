@@ -1,16 +1,18 @@
-"""Worker processes: started, fed, watched, restarted.
+"""Starts worker processes, gives them tasks, and replaces those that end.
 
-Everything happens in the event loop, without a thread and without a timer while nothing goes on.
+Everything happens in the event loop, without a thread, and without a timer while no task runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 import msgspec
 from msgspec import Struct
 
+from concurrency.backoff import Backoff
 from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
 from jobs.engines.local.messages import (
     Abort,
@@ -37,15 +39,13 @@ from processes.child_process import (
 OUT_OF_TURN = "sent a message out of turn"
 BY_FORCE = "killed by force"
 MOST_CHECKED_AT_ONCE = 256 * 1024
-"""In characters of JSON. What is more is looked at beside the loop, while nothing else of that worker is heard."""
+"""In characters of JSON. A larger report is checked in a thread; its worker's next messages wait for that."""
 
 logger = logging.getLogger("jobs.pool")
 
 
 class WorkerPool:
-    """An engine (`jobs/engine.py`) of `count` worker processes. Set its `listener`, then `start` it."""
-
-    listener: EngineListener
+    """An engine (`jobs/engine.py`) of `count` worker processes on this host, which die with the server."""
 
     def __init__(
         self,
@@ -56,14 +56,22 @@ class WorkerPool:
     ) -> None:
         """Takes `tasks_per_worker` = 0 as no limit."""
         self.settings = settings
+        self.listener: EngineListener
         self.tasks_per_worker = tasks_per_worker
         self._workers = [Worker(self) for _ in range(count)]
         self.stopping = False
 
+    def report_to(self, listener: EngineListener) -> None:
+        self.listener = listener
+
     async def start(self) -> None:
-        """Starts the workers, from the main thread; `listener.worker_free` tells when one is ready."""
+        """Starts the workers, from the main thread; `worker_free` is reported when one is ready."""
         for worker in self._workers:
             worker.boot()
+
+    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+        """Returns nothing: no worker of an earlier server is left, see `storage.locks.wait_for_old_workers`."""
+        return ()
 
     @property
     def free_workers(self) -> int:
@@ -100,7 +108,7 @@ class WorkerPool:
         return [Usage(*worker.process.used()) if worker.process else Usage() for worker in self._workers]
 
     async def stop(self, grace_seconds: float) -> None:
-        """As in the protocol; a second call, or one that is cancelled, kills what is left at once."""
+        """Stops as the contract says; a second call, or one that is cancelled, kills the remaining workers at once."""
         if self.stopping:
             grace_seconds = 0
         self.stopping = True
@@ -129,7 +137,7 @@ class WorkerPool:
 
 
 class Worker:
-    """A place among `count`: the process that fills it, what that does, and what follows when it ends."""
+    """One of the `count` places: its present process, what that is doing, and what follows its end."""
 
     def __init__(self, pool: WorkerPool) -> None:
         self.process: ChildProcess[Report] | None = None
@@ -141,15 +149,15 @@ class Worker:
         self.code_changed = False
         """Whether it runs other code than the server."""
         self._boot_failure: str | None = None
-        self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._boot_backoff = Backoff(SHORTEST_BOOT_DELAY_SECONDS, LONGEST_BOOT_DELAY_SECONDS)
         self._unacknowledged = False
         self._aborted = False
         self._round = 0
-        # Of whatever may take too long at the moment: a round, an end. Or what is waited for: the next boot.
+        # The one running timer: the limit on a round or on shutdown, or the delay before the next start.
         self._timer: asyncio.TimerHandle | None = None
 
     def boot(self) -> None:
-        """Starts a process; its state is told anew when it is ready, or has failed."""
+        """Starts a process, which reports when it is ready, or why it failed."""
         self._booted = False
         self.code_changed = False
         self._boot_failure = None
@@ -191,7 +199,7 @@ class Worker:
             self.process.kill(reason)
 
     def quit(self) -> None:
-        """For good: a worker that is not ready yet has nothing to lose."""
+        """Ends the worker for good; one that is not ready yet is killed, since it has nothing to lose."""
         if not self._booted:
             self._cancel_timer()
             self.kill(AT_ONCE)
@@ -214,7 +222,7 @@ class Worker:
             code_changed=self.code_changed,
         )
 
-    # What the process says
+    # What the process reports
 
     def _take(self, report: Report) -> None:
         match report:
@@ -235,7 +243,7 @@ class Worker:
                 self.kill(OUT_OF_TURN)
 
     def _check(self, report: Reported | Ended) -> None:
-        """What is large is looked at in a thread; the process's next words, and its end, are heard after it."""
+        """Checks a large report in a thread; the process's next messages, and its end, are handled after that."""
         assert self.process
         if json_characters(report) <= MOST_CHECKED_AT_ONCE:
             self._act_on(report, _refusal_of(report, self._round))
@@ -245,7 +253,7 @@ class Worker:
 
         def done(future: asyncio.Future[Refusal | None]) -> None:
             self._act_on(report, future.result())
-            process.go_on()
+            process.resume()
 
         looking = asyncio.get_running_loop().run_in_executor(None, _refusal_of, report, self._round)
         looking.add_done_callback(done)
@@ -262,11 +270,12 @@ class Worker:
             self._pool.listener.rounds_reported(report.task, report.rounds)
 
     def _may_end(self, ended: Ended) -> bool:
-        """A task that is not aborted would stay Running if it were believed to have stopped."""
+        """Whether the task was asked to end like this: one that was not aborted would stay Running if this were
+        accepted."""
         return {"stopped": self._aborted, "interrupted": self._pool.stopping}.get(ended.how, True)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """The task ends as an Exception, and the worker with it: what else it says is not to be believed either."""
+        """Ends the task as an Exception, and kills the worker: nothing else that it sends can be trusted either."""
         assert self.order
         assert self.process
         about = {"task": self.order.task}
@@ -280,7 +289,7 @@ class Worker:
     def _become_ready(self, code_changed: bool) -> None:
         self._booted = True
         self.code_changed = code_changed
-        self._boot_delay_seconds = SHORTEST_BOOT_DELAY_SECONDS
+        self._boot_backoff.reset()
         self._become_free()
 
     def _become_free(self) -> None:
@@ -289,7 +298,7 @@ class Worker:
             self._pool.listener.worker_free()
 
     def _end_task(self, ended: Ended) -> None:
-        """Free, or about to end, before anybody is told: the queue may have the next task at hand."""
+        """Updates the state before the report: the queue may start the next task at once."""
         assert self.process
         self._cancel_timer()
         self.order = None
@@ -338,10 +347,9 @@ class Worker:
             self._boot_later(self._boot_failure or reason)
 
     def _boot_later(self, reason: str) -> None:
-        """Not at once, and ever less often: what stands in the way will not go away by itself so soon."""
+        """Starts the next process after a delay that doubles each time: the cause will hardly go away by itself."""
         self.state = f"failed to start: {reason}"
-        self._timer = asyncio.get_running_loop().call_later(self._boot_delay_seconds, self.boot)
-        self._boot_delay_seconds = min(self._boot_delay_seconds * 2, LONGEST_BOOT_DELAY_SECONDS)
+        self._timer = asyncio.get_running_loop().call_later(self._boot_backoff.next_seconds(), self.boot)
 
     # Helpers
 
@@ -350,7 +358,8 @@ class Worker:
             self.process.send(order)
 
     def _watch_round(self) -> None:
-        """From the order to go on until the next report; while the server has rounds to commit, none is under way."""
+        """Limits the time until the next report. It does not run while the server commits rounds: none is under way
+        then."""
         seconds = self.order.round_timeout_seconds if self.order else 0
         if seconds:
             self._limit(seconds, f"a round took longer than round_timeout_seconds = {seconds:g}")
@@ -381,5 +390,5 @@ class _ErrorType(Struct):
 
 
 def _ran_out_of_memory(ended: Ended) -> bool:
-    """Whatever still holds on to that memory would soon be in the way of the next task."""
+    """Whether the worker must be replaced: something in it may still hold that memory."""
     return ended.error is not None and msgspec.json.decode(ended.error, type=_ErrorType).type == "MemoryError"

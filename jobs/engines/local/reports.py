@@ -1,7 +1,7 @@
-"""What a worker says of its task, looked at once more in the server.
+"""Checks a worker's reports once more, in the server.
 
-A job can change everything inside its process, what encodes its rounds too. What comes out of it is kept with what all
-others have left, so it is believed only within bounds, and what is to be JSON only after a look.
+A job can change everything inside its process, including the code that encodes its rounds. Its reports are stored with
+those of all other tasks, so they are accepted only within bounds, and JSON only after parsing it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Error(Struct, forbid_unknown_fields=True):
 
 
 class Refusal(Exception):
-    """What a worker said cannot be kept. `rounds` are those before that can."""
+    """A report cannot be stored. `rounds` are those before it that can."""
 
     def __init__(self, words: str, rounds: Sequence[RoundRecord]) -> None:
         super().__init__(words)
@@ -39,7 +39,7 @@ class Refusal(Exception):
 
 
 def json_characters(report: Reported | Ended) -> int:
-    """How much there is to look at."""
+    """Returns how much text has to be checked."""
     texts = [text for done in report.rounds for text in (done.output, done.checkpoint)]
     if isinstance(report, Ended):
         texts += [report.result, report.error]
@@ -47,7 +47,7 @@ def json_characters(report: Reported | Ended) -> int:
 
 
 def check_report(report: Reported | Ended, previous: int) -> None:
-    """`previous` is the number of the round before. Raises Refusal."""
+    """Checks a report after round `previous`. Raises Refusal."""
     for place, done in enumerate(report.rounds):
         try:
             _check_round(done, previous)
@@ -79,6 +79,6 @@ def _check_end(ended: Ended) -> None:
 
 
 def refused(task: int, words: str, rounds: Sequence[RoundRecord]) -> Ended:
-    """The end of a task whose worker said what cannot be kept."""
+    """Returns the end of a task whose worker reported what cannot be stored."""
     message = f"what its worker sent cannot be kept: {words}"
     return Ended(task=task, how="raised", rounds=list(rounds), error=error_text("LimitExceeded", message))

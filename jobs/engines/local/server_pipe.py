@@ -1,7 +1,7 @@
-"""The worker's end of the pipe: what the server wants, and which rounds it has not been told of yet.
+"""The worker's end of the pipe: receives the server's orders, and reports rounds in batches.
 
-The main thread runs rounds and reports them; a daemon thread listens. At most one batch of rounds is on its way: the
-next leaves when the server has acknowledged it, which bounds what a flood of rounds costs the server, and what is
+The main thread runs rounds and reports them; a daemon thread listens. At most one batch of rounds is unacknowledged:
+the next one is sent after the acknowledgement, which bounds what a flood of rounds costs the server, and what is
 repeated after a crash.
 """
 
@@ -25,8 +25,8 @@ from processes.framing import LARGEST_MESSAGE_BYTES, Frames, encode, framed
 
 log = logging.getLogger("hourglass.worker")
 
-# A round that took so long is on disk before the next one begins. Shorter ones gather until they took as long together:
-# then at most one such batch waits here and one at the server, less than 0.2 s of work.
+# A round that took this long is on disk before the next one begins. Shorter ones are collected until they took as long
+# together: at most one such batch waits here and one at the server, less than 0.2 s of work.
 LONG_ROUND_SECONDS = 0.05
 MOST_GATHERED_BYTES = 256 * 1024
 LEAST_ROUND_BYTES = 64
@@ -36,8 +36,8 @@ UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be to
 Stop = Literal["stopped", "interrupted"]
 
 
-class Link:
-    """What passes between the server and the task that runs here."""
+class ServerPipe:
+    """The connection between the server and the task that runs here."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -51,20 +51,20 @@ class Link:
         self._outstanding = False
         self._failure: Exception | None = None
         self.stop_wanted: Stop | None = None
-        """How the task shall end before its next round; None while it may go on."""
+        """How the task has to end before its next round; None while it may continue."""
 
     # The main thread
 
     def next_order(self) -> Start | None:
-        """The next task, as soon as there is one; None when the worker shall end."""
+        """Waits for the next task and returns its order; None if the worker has to end."""
         with self._changed:
             self._changed.wait_for(lambda: self._order or self._quitting)
             order, self._order = self._order, None
             return order
 
     def report(self, done: RoundRecord) -> None:
-        """Sends the round, now or with the next ones, and waits where the server has to catch up. Raises what kept
-        this one, or those before it, from being sent."""
+        """Sends the round, now or with the next ones, and waits if the server has to catch up. Raises what prevented
+        this round, or earlier ones, from being sent."""
         with self._changed:
             self._gather(done)
             if not self._outstanding:
@@ -77,19 +77,19 @@ class Link:
                 self._changed.wait_for(lambda: self.stop_wanted or not self._gathered)
 
     def pause(self, seconds: float) -> None:
-        """Waits until the time is up or the task shall stop."""
+        """Waits until the time is up or the task has to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self.stop_wanted, seconds)
 
     def end(self, ended: Ended) -> None:
-        """The last word about the task, and the rounds that have not been sent yet."""
+        """Sends the last report about the task, with the rounds that have not been sent yet."""
         with self._changed:
             self._task = None
-            self._send(self._last_word(ended))
+            self._send(self._last_report(ended))
             self._forget_gathered()
 
-    def _last_word(self, ended: Ended) -> bytes:
-        """What a job left in the way must not keep its task from ending."""
+    def _last_report(self, ended: Ended) -> bytes:
+        """Encodes the last report; if that fails because of what a job did, one that says so."""
         try:
             if self._failure and ended.how == "returned":
                 raise self._failure
@@ -108,7 +108,7 @@ class Link:
         self._send(encode(report))
 
     def _send(self, message: bytes) -> None:
-        """Encoded as a whole before the first byte leaves, so that a failure leaves no half message behind."""
+        """Sends a message, which was encoded as a whole before, so that a failure leaves no half message behind."""
         try:
             self._channel.sendall(framed(message))
         except OSError:  # the server is gone, a job has closed the pipe, or this is a process that a job forked
@@ -125,7 +125,8 @@ class Link:
         return self._gathered_seconds >= LONG_ROUND_SECONDS or self._gathered_bytes >= MOST_GATHERED_BYTES
 
     def _send_gathered(self) -> None:
-        """What stands in the way is kept: it ends the task, and nothing else, also in the thread that listens."""
+        """Sends the collected rounds. An error is stored: it must end the task, and nothing else, also in the listening
+        thread."""
         assert self._task is not None
         try:
             message = encode(Reported(self._task, self._gathered))
@@ -141,16 +142,16 @@ class Link:
         self._gathered_seconds = 0.0
         self._gathered_bytes = 0
 
-    # The thread that listens
+    # The listening thread
 
     def listen(self) -> None:
-        """Obeys the server until it is gone. Its buffer is made beforehand: a task may have used up all memory."""
+        """Obeys the server until its end. The buffer is allocated first: a task may use up all memory."""
         try:
             self._obey_all(bytearray(RECEIVE_BYTES))
         except ConnectionError:
             pass
         except BaseException:
-            # The edge of this thread: without it the worker would be deaf.
+            # The edge of this thread: without it the worker would receive nothing any more.
             log.critical("a defect in what listens to the server", exc_info=True)
             os._exit(1)
         end_with_group()
@@ -184,14 +185,15 @@ class Link:
         self.stop_wanted = None
 
     def _acknowledged(self) -> None:
-        """What has gathered leaves from here: the main thread may be in a long round, and it must not lie so long."""
+        """Sends what was collected from here: the main thread may be in a long round, which these rounds must not wait
+        for."""
         self._outstanding = False
         if self._gathered:
             self._send_gathered()
 
 
 def end_with_group() -> NoReturn:
-    """The server is gone: ends at once, whatever the main thread does, and takes along what jobs left running."""
+    """Ends this process at once, and what jobs left running: the server is gone."""
     with suppress(OSError):
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

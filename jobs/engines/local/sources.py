@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.definition.registry import LIBRARIES
+from jobs.definition.loading import LIBRARIES
 
 LIBRARY_PREFIXES = tuple(f"{library}." for library in LIBRARIES)
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
@@ -16,7 +16,7 @@ _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 
 @dataclass(frozen=True)
 class Stamp:
-    """A file at a moment. Another time and size alone do not make it another file."""
+    """A file at one moment. A different time and size alone do not make it a different file."""
 
     modified_ns: int
     size: int
@@ -35,7 +35,7 @@ class Sources:
 
     @classmethod
     def loaded(cls, modules: Sequence[str]) -> Sources:
-        """What this process has imported so far; `modules` are the job modules of config.ini."""
+        """Returns what this process has imported so far; `modules` are the job modules of config.ini."""
         found = {file: stamp for file in _own_files(modules) if (stamp := _stamp(file))}
         return cls(found, frozenset(_job_files(modules)))
 
@@ -84,7 +84,7 @@ def _has_changed(file: str, known: Stamp) -> bool:
 
 
 def _digest(file: str) -> str:
-    import hashlib  # which a worker does without, as a rule
+    import hashlib  # which a worker rarely needs
 
     with open(file, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,7 +1,7 @@
-"""What a task has changed in its worker process: put back before the next one, or named: then the worker is replaced.
+"""Restores what a task has changed in its worker process, or names it: then the worker is replaced.
 
-Only what costs little is looked at, since it is after each task, and nothing is closed or ended: what is left may
-belong to a library that still relies on it.
+Only cheap checks are made, since they run after each task, and nothing is closed or ended: what is left may belong to a
+library that still relies on it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from itertools import count
 from multiprocessing import get_start_method, set_start_method
 from typing import Any, NamedTuple, cast
 
+from jobs.text import counted
+
 LOOKS = 20
 PAUSE_SECONDS = 0.005
-"""A thread that was joined is still there for a moment, and what a cycle of objects holds until it is collected."""
+"""A joined thread exists for a moment longer, and what a cycle of objects holds until it is collected."""
 DESCRIPTORS = "/proc/self/fd"
 MOST_CHARACTERS = 1_000
 MOST_NAMED = 5
@@ -37,7 +39,7 @@ TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 class Surroundings:
-    """How a worker process is when this is made, and shall be before each task. Belongs to the main thread."""
+    """The state of a worker process when this is created, restored before each task. Belongs to the main thread."""
 
     def __init__(self) -> None:
         _put_environment(_environment())  # in the order in which it will be put back
@@ -56,7 +58,7 @@ class Surroundings:
         self._open = self._read_open()
 
     def restore(self) -> str:
-        """Puts back what can be, and says in words what is left; "" if all is as it was."""
+        """Restores what can be restored, and returns a description of the rest; "" if there is none."""
         try:
             left = self._put_back() or self._look()
         except Exception as error:  # noqa: BLE001  what cannot even be looked at is not as it was
@@ -64,11 +66,11 @@ class Surroundings:
         return ", ".join(left)[:MOST_CHARACTERS]
 
     def close(self) -> None:
-        """A worker needs its own as long as it lives; others are of no use any more."""
+        """Closes its file; a worker needs it until its end."""
         os.close(self._status_file)
 
     def _put_back(self) -> list[str]:
-        """The names of what could not be."""
+        """Restores the settings; returns the names of those that could not be restored."""
         left = []
         for what, get, put, before in self._settings:
             try:
@@ -99,14 +101,14 @@ class Surroundings:
     # Signals
 
     def _has_its_handlers(self, status: _Status) -> bool:
-        """By the kernel's account; of those that have a handler of Python's, also whether it is the same."""
+        """Whether the handlers are the same, as the kernel and, for its own, as Python shows them."""
         before = self._status
         return (status.ignored, status.caught) == (before.ignored, before.caught) and all(
             signal.getsignal(number) == self._handlers[number] for number in self._caught
         )
 
     def _put_handlers(self, status: _Status) -> bool:
-        """A handler that is none of Python's shows in the kernel's account alone."""
+        """Restores the handlers; one that was not set by Python is visible to the kernel alone."""
         differing = (status.ignored ^ self._status.ignored) | (status.caught ^ self._status.caught)
         for number, handler in self._handlers.items():
             if handler is not None and (_has(differing, number) or signal.getsignal(number) != handler):
@@ -126,11 +128,11 @@ class Surroundings:
         )
 
     def _read_open(self) -> object:
-        """What differs if there is one descriptor more or less: since Linux 6.2 the kernel counts them."""
+        """Returns what differs if there is one descriptor more or less: since Linux 6.2 the kernel counts them."""
         return os.stat(DESCRIPTORS).st_size if self._kernel_counts else os.listdir(DESCRIPTORS)
 
     def _read_files(self) -> list[Sequence[int]]:
-        """Of what the descriptors are that the worker had in the beginning: file and device."""
+        """Returns file and device of the descriptors that the worker had at first."""
         return [os.fstat(number)[1:3] for number in self._numbers]
 
     def _left_in_the_end(self) -> list[str]:
@@ -145,20 +147,20 @@ class Surroundings:
         left = []
         if (threads := self._read_status().threads - self._threads) > 0:
             others = [thread.name for thread in threading.enumerate() if thread.name not in ("MainThread", "listener")]
-            left.append(_counted(threads, "thread", others))
+            left.append(_counted_names(threads, "thread", others))
         if _has_children():
             left.append("a child process")
         now = _targets()
         if opened := [now[number] for number in now if number not in self._targets]:
-            left.append(_counted(len(opened), "descriptor", opened))
+            left.append(_counted_names(len(opened), "descriptor", opened))
         if closed := [number for number in self._targets if number not in now]:
-            left.append(f"{_counted(len(closed), 'descriptor')} closed that it had not opened")
+            left.append(f"{_counted_names(len(closed), 'descriptor')} closed that it had not opened")
         elif self._read_files() != self._files:
             left.append("a descriptor of the worker's own that is of another file")
         return left
 
 
-# What can be read and put back
+# What can be read and restored
 
 
 def _is(before: object, get: Callable[[], object]) -> bool:
@@ -179,8 +181,8 @@ _ENVIRON = ctypes.POINTER(ctypes.c_char_p).in_dll(_C, "environ")
 
 
 def _environment() -> tuple[dict[bytes, bytes], list[bytes | None]]:
-    """As os.environ holds it, in a tenth of the time that it takes to ask that; and as programs get it that are
-    started, which is all that os.putenv() changes."""
+    """Returns the environment as os.environ stores it, ten times faster than through it, and as started programs get
+    it: os.putenv() changes only that."""
     return dict(vars(os.environ)["_data"]), list(iter(map(_ENVIRON.__getitem__, count()).__next__, None))
 
 
@@ -247,7 +249,7 @@ def _put_warnings(before: tuple[list[Any], Sequence[Any], Any]) -> None:
     logging.captureWarnings(capture=False)
     warnings.showwarning = show
     warnings.filters = filters
-    warnings.resetwarnings()  # also forgets what it has remembered of the other ones
+    warnings.resetwarnings()  # also drops what it has cached of the others
     filters[:] = values
 
 
@@ -323,7 +325,7 @@ SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
 )
 
 
-# What can only be looked at
+# What can only be read
 
 
 def _identity() -> tuple[object, ...]:
@@ -333,7 +335,7 @@ def _identity() -> tuple[object, ...]:
 
 
 class _Status(NamedTuple):
-    """What the kernel says of the process: it knows threads and handlers of which Python does not."""
+    """What the kernel reports of the process: it knows threads and handlers that Python does not."""
 
     threads: int
     ignored: int
@@ -349,7 +351,7 @@ def _has(signals: int, number: int) -> bool:
 
 
 def _has_children() -> bool:
-    """Running, or ended and not waited for."""
+    """Whether there are child processes, running, or ended and not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -358,7 +360,7 @@ def _has_children() -> bool:
 
 
 def _targets() -> dict[str, str]:
-    """What each descriptor is of, but for the one by which they are listed, which is gone then."""
+    """Returns the target of each descriptor, except for the one used to list them, which is closed by then."""
     found = {}
     for number in os.listdir(DESCRIPTORS):
         with suppress(OSError):
@@ -367,7 +369,7 @@ def _targets() -> dict[str, str]:
     return found
 
 
-def _counted(count: int, noun: str, names: Sequence[str] = ()) -> str:
-    """`2 threads (pump, Thread-3)`"""
+def _counted_names(count: int, noun: str, names: Sequence[str] = ()) -> str:
+    """Returns `2 threads (pump, Thread-3)`."""
     named = f" ({', '.join(names[:MOST_NAMED])})" if names else ""
-    return f"{count} {noun}{'' if count == 1 else 's'}{named}"
+    return f"{counted(count, noun)}{named}"

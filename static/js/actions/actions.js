@@ -1,4 +1,4 @@
-/** What people can do: each action changes the state, asks the server, and says what became of it. */
+/** What people can do: each action changes the state, asks the server, and shows the outcome. */
 
 import { withFailure, withNote } from "../state/notices/toasts.js";
 import { atTab } from "../state/place.js";
@@ -15,9 +15,9 @@ import { taskActions } from "./task.js";
  * Returns the actions for the views.
  *
  * `getState()` is the state; `react(apply, ...values)` changes it and draws at once, `update` with the next frame; `go(place,
- * how)` opens another place, `askForFrame()` draws with the next frame. `failed(problem, tell)` is for calls that did not
- * work; `enter()` and `leave(notice)` begin and end being signed in. Each group of actions gets these as `context`, and besides:
- * `place()`, `note(text)` for what worked, `attempt(what, act)`, and `showCreated(task)`.
+ * how)` opens another place, `askForFrame()` draws with the next frame. `failed(problem, report)` is for calls that did not
+ * work; `enter()` and `leave(notice)` begin and end being signed in. Each group of actions gets these as `context`, and
+ * besides: `place()`, `note(text)` for what worked, `attempt(what, act)`, and `showCreated(task)`.
  */
 export function makeActions({ getState, react, go, failed, ...others }) {
   const place = () => getState().place;

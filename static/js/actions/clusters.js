@@ -1,4 +1,5 @@
-/** What people can do with clusters: views, forms, and following what others have begun. As all groups of actions: actions.js. */
+/** What people can do with clusters: views, forms, and following what others have begun. As all groups of actions: actions.js.
+ * */
 
 import { saveFile } from "../browser/download.js";
 import * as api from "../server/api.js";
@@ -135,7 +136,7 @@ function followActions({ getState, react, attempt }) {
   }
 
   return {
-    /** A task from now on follows what is made of the pool elsewhere. */
+    /** Starts a task that follows what is made of the pool elsewhere. */
     async followPool(fsid, poolId) {
       const key = poolKey(fsid, poolId);
       if (getState().elsewhere.following.has(key)) return;

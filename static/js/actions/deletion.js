@@ -27,7 +27,7 @@ export function deletionActions({ getState, react, failed }) {
         for await (const results of deletions(confirm)) {
           if (!deleting.isStill(getState(), confirm)) return;
           react(deleting.progressed, results);
-          if (!deleting.goesOn(getState(), confirm)) break;
+          if (!deleting.continues(getState(), confirm)) break;
         }
         react(deleting.done, performance.now());
       } catch (problem) {

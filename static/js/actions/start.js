@@ -6,7 +6,7 @@ import * as choosing from "../state/tasks/choosing.js";
 import * as jobForm from "../state/tasks/job_form.js";
 
 export function startActions({ getState, update, react, go, failed, place, showCreated }) {
-  /** The form changes, unless it was closed meanwhile. */
+  /** Changes the form, unless it was closed meanwhile. */
   function fill(apply, ...values) {
     react(withFilled, apply, ...values);
   }

@@ -1,6 +1,6 @@
-/** Copies text, also on plain http, where browsers offer no clipboard to scripts but still obey `copy`. */
+/** Copies text. On plain http browsers offer no clipboard to scripts, but still obey `copy`. */
 
-/** Whether it worked. */
+/** Copies, and returns whether that worked. */
 export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,10 +1,10 @@
 /** Gives a text to the person as a file. */
 
-const KEPT_MILLISECONDS = 60000;
+const LIFETIME_MILLISECONDS = 60000;
 
 export function saveFile(text, type, name) {
   const address = URL.createObjectURL(new Blob([text], { type }));
   const link = Object.assign(document.createElement("a"), { href: address, download: name });
   link.click();
-  setTimeout(() => URL.revokeObjectURL(address), KEPT_MILLISECONDS);
+  setTimeout(() => URL.revokeObjectURL(address), LIFETIME_MILLISECONDS);
 }

@@ -2,7 +2,7 @@
 
 const NO_SOCKETS = "hourglass.no-sockets";
 
-/** Whether no WebSocket got through when this tab tried last: then it does not wait for one again after each reload. */
+/** Returns whether no WebSocket got through when this tab tried last: then it does not wait for one again after each reload. */
 export function areSocketsHopeless() {
   try {
     return sessionStorage.getItem(NO_SOCKETS) !== null;

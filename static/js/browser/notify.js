@@ -1,4 +1,4 @@
-/** Desktop notifications of tasks that ended. Where the browser has none, nothing happens. */
+/** Desktop notifications of tasks that ended. If the browser has none, nothing happens. */
 
 import { isolated } from "../text/bidi.js";
 import { endedSummary, endedTitle, someNames } from "../text/sentences.js";
@@ -11,18 +11,18 @@ export function permission() {
   return globalThis.isSecureContext ? Notification.permission : "insecure";
 }
 
-/** Whether it can be switched on, now or after asking. */
+/** Returns whether it can be switched on, now or after asking. */
 export function canNotify() {
   return ["granted", "default"].includes(permission());
 }
 
-/** Asks the person, which browsers allow only on a click. Answers as `permission` does. */
+/** Asks the person, which browsers allow only on a click. Returns the same as `permission`. */
 export async function askPermission() {
   if (permission() === "default") await Notification.requestPermission();
   return permission();
 }
 
-/** One notification for all of them, unless the person is looking at the page. A click brings the window to the front
+/** Shows one notification for all of them, unless the person is looking at the page. A click brings the window to the front
  * and calls back: with the id of a single task, with null for several. */
 export function notifyEnded(tasks, onClick) {
   if (tasks.length === 0 || permission() !== "granted" || document.hasFocus()) return;
@@ -35,7 +35,7 @@ export function notifyEnded(tasks, onClick) {
   };
 }
 
-/** Null on systems where only a service worker may show one. */
+/** Returns null on systems on which only a service worker may show one. */
 function shown(title, options) {
   try {
     return new Notification(title, options);

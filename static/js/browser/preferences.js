@@ -1,4 +1,4 @@
-/** What a person has chosen in this browser. Where it may not store anything, that holds until the page is left. */
+/** What a person has chosen in this browser. If it may not store anything, that holds until the page is left. */
 
 const KEY = "hourglass.preferences";
 
@@ -14,16 +14,16 @@ const CHOICES = Object.freeze({
 const DEFAULTS = Object.freeze({ theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 });
 
 /** What could not be stored. */
-let kept = null;
+let unstored = null;
 
-/** Of what was stored only what can be chosen: the rest is as if it had not been. */
+/** Returns what was stored as far as it can be chosen, with the defaults for the rest. */
 function understood(stored) {
   const choose = ([name, choices]) => [name, choices.includes(stored[name]) ? stored[name] : DEFAULTS[name]];
   return Object.fromEntries(Object.entries(CHOICES).map(choose));
 }
 
 export function load() {
-  if (kept !== null) return kept;
+  if (unstored !== null) return unstored;
   try {
     return understood(JSON.parse(localStorage.getItem(KEY)) ?? {});
   } catch {
@@ -31,13 +31,13 @@ export function load() {
   }
 }
 
-/** Stores them, and tells the theme to theme.js, which has no imports. */
+/** Stores them, and notifies theme.js, which has no imports, of the theme. */
 export function save(preferences) {
-  kept = null;
+  unstored = null;
   try {
     localStorage.setItem(KEY, JSON.stringify(preferences));
   } catch {
-    kept = preferences;
+    unstored = preferences;
   }
   dispatchEvent(new CustomEvent("hourglass:theme", { detail: preferences.theme }));
 }

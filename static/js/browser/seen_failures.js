@@ -1,8 +1,9 @@
-/** Which failures a person has seen in this browser. If it may not store anything, they are remembered until the page is closed. */
+/** Which failures a person has seen in this browser. If it may not store anything, they are remembered until the page is
+ * closed. */
 
 const SEEN = "hourglass.failures-seen.";
 
-/** The end of the latest failed task of this store that was looked at; "" if none was. */
+/** Returns the end of the latest failed task of this store that was looked at; "" if none was. */
 export function failuresSeen(store) {
   try {
     return localStorage.getItem(SEEN + store) ?? "";

@@ -5,7 +5,7 @@ const MOST = 99;
 const PENDING_COLOUR = "#1764d9";
 const FAILED_COLOUR = "#c4212f";
 
-/** The hourglass with a badge: red with what failed, else blue with what is pending; plain with neither. */
+/** Returns the hourglass with a badge: red with what failed, else blue with what is pending; plain with neither. */
 export function iconHref(pending, failedUnseen) {
   if (failedUnseen > 0) return badged(failedUnseen, FAILED_COLOUR);
   return pending > 0 ? badged(pending, PENDING_COLOUR) : PLAIN;

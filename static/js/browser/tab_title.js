@@ -1,4 +1,4 @@
-/** The browser's own tab: its title and icon tell how things stand while somebody looks at something else. */
+/** The browser's own tab: its title and icon show how things stand while somebody looks at something else. */
 
 import { unseenCount } from "../state/notices/unseen.js";
 import { number } from "../text/format.js";

@@ -1,4 +1,4 @@
-/** Calls of the server's REST interface. Every one of them returns what was answered, or throws a Problem. */
+/** Calls of the server's REST interface. Each returns the answer, or throws a Problem. */
 
 const BASE = "/openattic/api/";
 const LONGEST_MILLISECONDS = 30000;
@@ -18,7 +18,7 @@ export class Problem extends Error {
   }
 }
 
-/** Is called with what each answer tells of the server: its `Date`, and the revision that it is as of, if it has one. */
+/** Is called for each answer, with its `Date` and, if it has one, the revision that it is as of. */
 let noted = () => {};
 
 export function onAnswer(callback) {
@@ -55,24 +55,24 @@ export function signOut() {
   return call("DELETE", "auth");
 }
 
-/** The store and its revision. Throws a Problem unless we are signed in and the server is there. */
+/** Returns the store and its revision. Throws a Problem unless we are signed in and the server is there. */
 export function ask() {
   return call("GET", "taskqueue?pageSize=1", undefined, AbortSignal.timeout(QUICK_MILLISECONDS));
 }
 
-/** What changed after a revision, as a frame; waits for something for at most so many seconds. */
+/** Returns what changed after a revision, as a frame; waits for something for at most so many seconds. */
 export function getChanges(since, wait, signal) {
   return call("GET", `taskqueue/changes?since=${since}&wait=${wait}`, undefined, signal);
 }
 
 // Tasks.
 
-/** The tasks of a job that have not ended. */
+/** Returns the tasks of a job that have not ended. */
 export async function pendingOf(job) {
   return (await call("GET", `taskqueue?job=${job}&status=Not+Started&status=Running&pageSize=100`)).results;
 }
 
-/** A page of a list: `{statuses, search, ordering, page, pageSize}` (task_list.js). */
+/** Returns a page of a list: `{statuses, search, ordering, page, pageSize}` (task_list.js). */
 export function listTasks(request) {
   const query = filters(request);
   for (const name of ["ordering", "page", "pageSize"]) query.append(name, request[name]);
@@ -89,7 +89,7 @@ export function getTask(id) {
   return call("GET", `taskqueue/${id}`);
 }
 
-/** `{ results, next }`: rounds after a number; `next` is null where there are no others after these. */
+/** Returns `{ results, next }`: rounds after a number; `next` is null if there are no others after these. */
 export async function getRounds(id, after) {
   const { results, next = null } = await call("GET", `taskqueue/${id}/rounds?after=${after}`);
   return { results, next };
@@ -144,7 +144,7 @@ export async function listJobs() {
   return (await call("GET", "jobs")).results;
 }
 
-/** A page of what can be chosen, at the address that JSON Schema has for it. */
+/** Returns a page of what can be chosen, at the address that JSON Schema has for it. */
 export function listChoices(url) {
   return call("GET", url.slice(BASE.length));
 }
@@ -153,7 +153,7 @@ export function getWorkers() {
   return call("GET", "workers");
 }
 
-/** `{ status, version, problems }`: what is wrong with the service, in sentences. It is no part of the API. */
+/** Returns `{ status, version, problems }`: what is wrong with the service, in sentences. It is no part of the API. */
 export function getHealth() {
   return call("GET", "../health");
 }
@@ -162,19 +162,17 @@ export function getStatistics() {
   return call("GET", "statistics");
 }
 
-// Clusters. Where one does not answer, what was last read of it is answered instead.
+// Clusters. If one does not answer, the server answers with what it last read of it.
 
 export async function listClusters() {
   return (await call("GET", "ceph")).results;
 }
 
-const PATHS = { pools: "pools", images: "rbds" };
-
-/** A page of what a view lists (state/clusters/clusters.js). */
-export function listOfCluster({ view, fsid, search, ordering, page, size }) {
+/** Returns a page of what a view lists (state/clusters/clusters.js); `path` is "pools" or "rbds". */
+export function listOfCluster(path, { fsid, search, ordering, page, size }) {
   const query = new URLSearchParams({ ordering, page, pageSize: size, stale: true });
   if (search) query.append("search", search);
-  return call("GET", `ceph/${fsid}/${PATHS[view]}?${query}`);
+  return call("GET", `ceph/${fsid}/${path}?${query}`);
 }
 
 export function getPool(fsid, id) {
@@ -189,17 +187,17 @@ export function setPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}`, { pg_num: count });
 }
 
-/** What that would mean. */
+/** Returns what that would mean, and changes nothing. */
 export function considerPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}?dry_run=true`, { pg_num: count });
 }
 
-/** What goes on in it without a task. */
+/** Returns the changes in it without a task. */
 export async function listChanges(fsid) {
   return (await call("GET", `ceph/${fsid}/changes?stale=true`)).results;
 }
 
-/** A task follows what is made of a pool elsewhere. */
+/** Starts a task that follows what is made of a pool elsewhere. */
 export function followPool(fsid, id) {
   return call("POST", `ceph/${fsid}/pools/${id}/follow`);
 }

@@ -1,4 +1,4 @@
-/** Asks for what can be chosen while a field is open: one question at a time, the last one in any case. */
+/** Asks for what can be chosen while a field is open: one request at a time, the last one in any case. */
 
 import { withStart } from "../state/state.js";
 import { choicesFound, choicesWanted } from "../state/tasks/choosing.js";
@@ -13,14 +13,14 @@ export function serveChoices({ getState, update, failed }) {
     const url = choicesWanted(start, jobs);
     if (url === null || isAsking || start.choosing.found?.url === url) return;
     isAsking = true;
-    const tell = (page, error) => update(withFound, url, page, error);
+    const found = (page, error) => update(withFound, url, page, error);
     try {
       const page = await api.listChoices(url);
       isAsking = false;
-      tell(page);
+      found(page);
     } catch (problem) {
       isAsking = false;
-      failed(problem, (text) => tell({}, text));
+      failed(problem, (text) => found({}, text));
     }
   };
 }

@@ -4,7 +4,7 @@ import * as change from "../state/clusters/changes.js";
 import * as clusters from "../state/clusters/clusters.js";
 import * as forms from "../state/clusters/forms.js";
 import * as api from "./api.js";
-import { keepAsking, keepLists } from "./loader.js";
+import { askRepeatedly, loadLists } from "./loader.js";
 
 const CLUSTERS_MILLISECONDS = 5000;
 /** How often to check whether the rows have become too old. */
@@ -27,7 +27,7 @@ function serveNames({ getState, update, failed }) {
     }
   }
 
-  return keepAsking(load, () => change.isViewSeen(getState()), CLUSTERS_MILLISECONDS);
+  return askRepeatedly(load, () => change.isViewSeen(getState()), CLUSTERS_MILLISECONDS);
 }
 
 function serveRows({ getState, set, update, failed, isInRows }) {
@@ -37,7 +37,7 @@ function serveRows({ getState, set, update, failed, isInRows }) {
     set(change.viewLoadBegan(getState()));
     const { query, view, loading: { number } } = list();
     try {
-      const page = await api.listOfCluster(query);
+      const page = await api.listOfCluster(view.state.path, query);
       update(change.withViewAnswer, number, page, isInRows(), performance.now());
       await loadTasks(view);
     } catch (problem) {
@@ -52,7 +52,7 @@ function serveRows({ getState, set, update, failed, isInRows }) {
     if (unknown.length > 0) update(change.withCeph, clusters.withTasks, (await Promise.all(unknown.map(taskOrNone))).flat());
   }
 
-  /** One may have been deleted since. */
+  /** Returns a list with the task, or an empty one if it has been deleted since. */
   async function taskOrNone(id) {
     try {
       return [await api.getTask(id)];
@@ -62,7 +62,7 @@ function serveRows({ getState, set, update, failed, isInRows }) {
     }
   }
 
-  return keepLists({
+  return loadLists({
     visible: () => (change.isViewSeen(getState()) && list() !== null ? ["view"] : []),
     getList: list,
     isHeld: () => false,
@@ -73,7 +73,7 @@ function serveRows({ getState, set, update, failed, isInRows }) {
 
 function serveAge({ getState, update }) {
   const age = async () => update(change.withCeph, clusters.aged, performance.now());
-  return keepAsking(age, () => change.isViewSeen(getState()) && getState().ceph.list !== null, AGEING_MILLISECONDS);
+  return askRepeatedly(age, () => change.isViewSeen(getState()) && getState().ceph.list !== null, AGEING_MILLISECONDS);
 }
 
 /** Loads what a form has to know before it can be filled in. */
@@ -86,8 +86,8 @@ function serveForm({ getState, update, failed }) {
   }
 
   async function lookUpPools(form) {
-    const query = { view: "pools", fsid: form.fsid, search: "", ordering: "name", page: 1, size: MOST_POOLS };
-    const { results } = await api.listOfCluster(query);
+    const query = { fsid: form.fsid, search: "", ordering: "name", page: 1, size: MOST_POOLS };
+    const { results } = await api.listOfCluster("pools", query);
     update(change.withViewForm, form, forms.withPools, results);
   }
 
@@ -116,5 +116,5 @@ function serveConsidered({ getState, update, consider }) {
     consider();
   }
 
-  return keepAsking(askAgain, () => change.isViewSeen(getState()) && hasNumber(), CONSIDERED_MILLISECONDS);
+  return askRepeatedly(askAgain, () => change.isViewSeen(getState()) && hasNumber(), CONSIDERED_MILLISECONDS);
 }

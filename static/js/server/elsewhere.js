@@ -1,10 +1,10 @@
-/** Asks clusters what goes on in them without a task, as long as somebody looks at it. */
+/** Asks clusters which changes they make without a task, as long as somebody looks at these. */
 
 import * as change from "../state/clusters/changes.js";
 import { clusterOf } from "../state/clusters/clusters.js";
 import { eachOnce, pauseMilliseconds, withAnswers } from "../state/clusters/elsewhere.js";
 import * as api from "./api.js";
-import { keepAsking } from "./loader.js";
+import { askRepeatedly } from "./loader.js";
 
 /** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
 export function serveElsewhere({ getState, update, failed }) {
@@ -16,7 +16,7 @@ export function serveElsewhere({ getState, update, failed }) {
       const clusters = await Promise.all((await clustersSeen()).map(answerOf));
       update(change.withElsewhere, withAnswers, asked, clusters);
     } catch (problem) {
-      failed(problem, () => {}); // what is not known is not told, and soon asked for again
+      failed(problem, () => {}); // it is soon asked for again
     }
   }
 
@@ -29,7 +29,7 @@ export function serveElsewhere({ getState, update, failed }) {
     return eachOnce(clusters);
   }
 
-  /** One that is known not to answer is left alone: whether it does again, the list of clusters says. */
+  /** Does not ask one that is known not to answer: the list of clusters says when it does again. */
   async function answerOf({ fsid, name, reachable }) {
     return { fsid, name, changes: fsid !== null && reachable ? await changesOf(fsid) : null };
   }
@@ -43,5 +43,5 @@ export function serveElsewhere({ getState, update, failed }) {
     }
   }
 
-  return keepAsking(look, () => change.isElsewhereSeen(getState()), () => pauseMilliseconds(elsewhere()));
+  return askRepeatedly(look, () => change.isElsewhereSeen(getState()), () => pauseMilliseconds(elsewhere()));
 }

@@ -3,7 +3,7 @@
 import { isAtHome } from "../state/place.js";
 import * as change from "../state/state.js";
 import * as api from "./api.js";
-import { keepAsking } from "./loader.js";
+import { askRepeatedly } from "./loader.js";
 
 const WORKERS_MILLISECONDS = 2000;
 const STATISTICS_MILLISECONDS = 5000;
@@ -27,9 +27,9 @@ export function serveHome({ getState, update, failed }) {
   }
 
   const needs = [
-    keepAsking(() => load("workers", api.getWorkers), isWanted, WORKERS_MILLISECONDS),
-    keepAsking(() => load("statistics", api.getStatistics), isWanted, STATISTICS_MILLISECONDS),
-    keepAsking(() => load("health", api.getHealth), isWanted, HEALTH_MILLISECONDS),
+    askRepeatedly(() => load("workers", api.getWorkers), isWanted, WORKERS_MILLISECONDS),
+    askRepeatedly(() => load("statistics", api.getStatistics), isWanted, STATISTICS_MILLISECONDS),
+    askRepeatedly(() => load("health", api.getHealth), isWanted, HEALTH_MILLISECONDS),
   ];
   return () => needs.forEach((serve) => serve());
 }

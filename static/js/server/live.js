@@ -86,7 +86,7 @@ class Follower {
     this.#connection?.send(order);
   }
 
-  /** An answer is as of this revision: frames should bring it soon. */
+  /** Notes the revision of an answer: frames should bring it soon. */
   noticed(revision) {
     this.#behind.noticed(revision);
   }
@@ -119,7 +119,7 @@ class Follower {
 
   #openSocket() {
     const url = rules.eventsUrl(location.href, this.#options.since());
-    return openSocket(url, { onFrame: (frame) => this.#heard(frame), onEnd: (end) => this.#socketEnded(end) });
+    return openSocket(url, { onFrame: (frame) => this.#received(frame), onEnd: (end) => this.#socketEnded(end) });
   }
 
   #socketEnded(end) {
@@ -134,8 +134,8 @@ class Follower {
     }
   }
 
-  /** A handshake failed, and browsers do not say why: we may be signed out, the server gone, or a proxy in between may not
-   * pass it. */
+  /** Asks why a handshake failed, since browsers do not say: we may be signed out, the server gone, or a proxy in between may
+   * not pass it. */
   #askLater(end) {
     this.#loss.attemptFailed();
     this.#connectLater(() => this.#askThenConnect(end));
@@ -167,7 +167,7 @@ class Follower {
   #startPolling() {
     const { since, ask, poll } = this.#options;
     this.#probe.begin();
-    return startPolling({ since, ask, poll, onFrame: (frame) => this.#heard(frame), onEnd: (problem) => this.#pollingEnded(problem) });
+    return startPolling({ since, ask, poll, onFrame: (frame) => this.#received(frame), onEnd: (problem) => this.#pollingEnded(problem) });
   }
 
   #pollingEnded(problem) {
@@ -177,7 +177,7 @@ class Follower {
     this.#connectLater();
   }
 
-  /** One gets through again. */
+  /** Follows by WebSocket again, since one gets through. */
   #goBackToSockets() {
     this.#probe.stop();
     this.#failures = 0;
@@ -188,7 +188,7 @@ class Follower {
 
   // Frames.
 
-  #heard(frame) {
+  #received(frame) {
     this.#lastFrame = performance.now();
     if (frame.type === "hello") this.#found();
     this.#options.onMessage(frame);
@@ -205,7 +205,7 @@ class Follower {
 
   // What the browser reports.
 
-  /** The network is there again, or somebody looks: there is no point in waiting longer. A hidden page has slow timers. */
+  /** Stops waiting, since the network is there again, or somebody looks. A hidden page has slow timers. */
   #connectSooner() {
     if (document.hidden) return;
     const isSilent = performance.now() - this.#lastFrame > rules.QUIET_MILLISECONDS;
@@ -213,7 +213,7 @@ class Follower {
     else if (this.#isFollowing && isSilent) this.#connection.giveUp?.();
   }
 
-  /** The network has gone: the socket would not notice for half a minute. */
+  /** Gives up the connection, since the network has gone: the socket would not notice for half a minute. */
   #abandonConnection() {
     if (this.#connection === null) return;
     this.#close();

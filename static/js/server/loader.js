@@ -14,10 +14,10 @@ const SHARE = 4;
  * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld(name)` whether its rows wait
  * for the person, `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
  */
-export function keepLists({ visible, getList, isHeld, load, retry }) {
-  const served = new Map();
+export function loadLists({ visible, getList, isHeld, load, retry }) {
+  const loaders = new Map();
 
-  function serverOf(name) {
+  function loaderOf(name) {
     const list = {
       isVisible: () => visible().includes(name),
       get: () => getList(name),
@@ -25,13 +25,13 @@ export function keepLists({ visible, getList, isHeld, load, retry }) {
       load: () => load(name),
       retry: () => retry(name),
     };
-    return keepList(list, serve);
+    return listLoader(list, serve);
   }
 
   function serve() {
     for (const name of visible()) {
-      if (!served.has(name)) served.set(name, serverOf(name));
-      served.get(name)();
+      if (!loaders.has(name)) loaders.set(name, loaderOf(name));
+      loaders.get(name)();
     }
   }
 
@@ -42,7 +42,7 @@ export function keepLists({ visible, getList, isHeld, load, retry }) {
  * One of them: loads it at once if the person has asked for something else or nothing was loaded for a while, else after a
  * gap, so that a busy server is not asked for each change. `loaded()` is called when it has been loaded.
  */
-function keepList({ isVisible, get, isHeld, load, retry }, loaded) {
+function listLoader({ isVisible, get, isHeld, load, retry }, loaded) {
   let lastEnd = 0;
   let lastGap = 0;
   let timer = null;
@@ -96,7 +96,7 @@ function keepList({ isVisible, get, isHeld, load, retry }, loaded) {
  * `isWanted()`; a hidden page rests.
  * Returns a function that is called whenever that may have changed.
  */
-export function keepAsking(load, isWanted, milliseconds) {
+export function askRepeatedly(load, isWanted, milliseconds) {
   let timer = null;
   const wanted = () => !document.hidden && isWanted();
 

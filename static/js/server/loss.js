@@ -7,7 +7,7 @@ import { GRACE_MILLISECONDS } from "./reconnect.js";
 export function makeLoss({ onLost, onAttemptFailed }) {
   let grace = null;
 
-  /** `at` is until when what the page has was true. */
+  /** Notes a loss; `at` is until when what the page has was true. */
   function lost(serverStops, at) {
     if (grace !== null) return;
     if (serverStops) onLost(true, 0);
@@ -23,7 +23,7 @@ export function makeLoss({ onLost, onAttemptFailed }) {
     if (grace === null) onAttemptFailed();
   }
 
-  /** The connection is back, or not wanted any more. */
+  /** Forgets a loss, since the connection is back, or not wanted any more. */
   function forget() {
     clearTimeout(grace);
     grace = null;

@@ -13,8 +13,8 @@ const ALWAYS = [serveFailures, serveLists, serveOpen, serveWaiting, serveStart, 
  * begins.
  *
  * `viewNeeds` are those of the views. Each need is a function that gets the `context` and returns one that is called as
- * `serve` is, loads what is missing, and never asks twice for the same. The context: `getState()`, `set(state)`, which
- * changes it without drawing, and `update(apply, ...values)`, which draws; `failed(problem, tell)` for calls that did not work;
+ * `serve` is, loads what is missing, and never asks twice for the same. The context: `getState()`, `set(state)`, which changes
+ * it without drawing, and `update(apply, ...values)`, which draws; `failed(problem, report)` for calls that did not work;
  * `send(order)` to the server; `isInList(name)` and `isInRows()`: whether a person is in the rows of a list or of the view;
  * `failuresSeen(store)`; `consider()` asks what the number in the open form would mean.
  */

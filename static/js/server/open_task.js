@@ -4,7 +4,7 @@ import * as change from "../state/state.js";
 import * as openTask from "../state/tasks/open_task.js";
 import { NOT_STARTED } from "../text/statuses.js";
 import * as api from "./api.js";
-import { keepAsking } from "./loader.js";
+import { askRepeatedly } from "./loader.js";
 import { newestRounds } from "./round_loader.js";
 
 const NOT_FOUND = 404;
@@ -49,7 +49,7 @@ export function serveWaiting({ getState, update, failed }) {
     }
   }
 
-  return keepAsking(refresh, isWaiting, WAITING_MILLISECONDS);
+  return askRepeatedly(refresh, isWaiting, WAITING_MILLISECONDS);
 }
 
 /** Has its rounds sent with the frames, as long as somebody looks. A new connection watches nothing: `forget` it then. */

@@ -1,21 +1,21 @@
-/** Follows the server's changes by requests that wait for some, where no WebSocket gets through. */
+/** Follows the server's changes by requests that wait for some, if no WebSocket gets through. */
 
 /** Shorter than what proxies usually let a request wait. */
 const WAIT_SECONDS = 25;
 /** Between two answers, so that a busy server is not asked for each change. */
 const SHORTEST_PAUSE = 250;
-/** Where an answer came at once although there was nothing, or where the server does not let us wait. */
+/** After an answer that came at once without any changes, or if the server does not let us wait. */
 const LONG_PAUSE = 5000;
-/** How long an answer may take beside what it was to wait. */
+/** How long an answer may take beyond the time that it was asked to wait. */
 const PATIENCE_MILLISECONDS = 10000;
 const TOO_MANY = [429, 503];
 
 /**
  * Begins, and returns `send`, which does nothing, and `close`.
  *
- * `since()` says from which revision to go on (null: from the present). `ask()` answers with `store` and `revision`,
- * `poll(since, waitSeconds, signal)` with a frame `changes` or `resync`; both reject with a Problem. Told are
- * `onFrame(frame)`, of which the first is a `hello` that is made here, and `onEnd(problem)` where it does not go on.
+ * `since()` says after which revision to continue (null: from the present). `ask()` answers with `store` and `revision`,
+ * `poll(since, waitSeconds, signal)` with a frame `changes` or `resync`; both reject with a Problem. Called are
+ * `onFrame(frame)`, of which the first is a `hello` that is made here, and `onEnd(problem)` if polling ends.
  */
 export function startPolling({ since, ask, poll, onFrame, onEnd }) {
   let isOver = false;
@@ -31,17 +31,17 @@ export function startPolling({ since, ask, poll, onFrame, onEnd }) {
     }
   }
 
-  /** As a socket begins: where we go on, and how things stand there. */
+  /** Begins as a socket does: from which revision on, and how things stand there. */
   async function begin() {
     const { store, revision } = await ask();
     let frame = await changes(since() ?? revision, 0);
     if (frame.type === "resync") frame = await changes(frame.revision, 0);
     const { counts, pending_percent } = frame;
-    tell({ type: "hello", way: "polling", store, revision: frame.since, counts, pending_percent });
-    tell(frame);
+    deliver({ type: "hello", way: "polling", store, revision: frame.since, counts, pending_percent });
+    deliver(frame);
   }
 
-  function tell(frame) {
+  function deliver(frame) {
     if (!isOver) onFrame(frame);
   }
 
@@ -61,13 +61,13 @@ export function startPolling({ since, ask, poll, onFrame, onEnd }) {
     const began = performance.now();
     const frame = await frameAfter(from, wait);
     const isEmpty = frame === null || (frame.type === "changes" && frame.revision === from);
-    if (frame !== null) tell(frame);
+    if (frame !== null) deliver(frame);
     const isEarly = performance.now() - began < (WAIT_SECONDS * 1000) / 2;
     await pause(isEmpty && isEarly && wait > 0 ? LONG_PAUSE : SHORTEST_PAUSE);
     return frame === null || frame.type === "resync" ? 0 : WAIT_SECONDS;
   }
 
-  /** Null where the server lets nobody else wait: without waiting it answers. */
+  /** Returns null if too many wait already: the server answers those who do not wait. */
   async function frameAfter(from, wait) {
     try {
       return await changes(from, wait);

@@ -3,7 +3,8 @@
 import { delayBeforeProbe, eventsUrl } from "./reconnect.js";
 import { openSocket } from "./socket.js";
 
-/** Returns `begin` and `stop`. `hasWorked()`: whether a WebSocket ever worked on this page; `onPass()` is called when a frame comes. */
+/** Returns `begin` and `stop`. `hasWorked()`: whether a WebSocket ever worked on this page; `onPass()` is called when a frame
+ * comes. */
 export function makeProbe({ since, hasWorked, onPass }) {
   let probe = null;
   let count = 0;

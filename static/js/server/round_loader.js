@@ -1,4 +1,4 @@
-/** Loads rounds of a task, the newest of them where they are too large to be loaded all. */
+/** Loads rounds of a task, only the newest if they are too large to load them all. */
 
 import { getRounds } from "./api.js";
 
@@ -6,7 +6,7 @@ import { getRounds } from "./api.js";
 const MOST_FURTHER_ANSWERS = 3;
 
 /**
- * The rounds after number `after` up to about number `last`: `{ after, rounds }`. Where an answer does not hold them all
+ * Returns the rounds after number `after` up to about number `last`: `{ after, rounds }`. If an answer does not hold them all
  * only the newest come, about as many as it held, and `after` is where they begin.
  */
 export async function newestRounds(id, after, last, get = getRounds) {

@@ -3,10 +3,10 @@
 import { HELLO_MILLISECONDS, QUIET_MILLISECONDS } from "./reconnect.js";
 
 /**
- * Opens it. Told are `onFrame(frame)` and, once, `onEnd({ code, wasHeard, isSilent, wasLong })`: the code of its close (0
+ * Opens it. Called are `onFrame(frame)` and, once, `onEnd({ code, wasHeard, isSilent, wasLong })`: the code of its close (0
  * for a silence), whether any frame came, whether it ended since none came any more, and whether frames came for
  * longer than it takes to be called silent. Returns `send`, `giveUp`, which ends it as a silence does, and `close`, after
- * which nothing is told.
+ * which nothing is called.
  */
 export function openSocket(url, { onFrame, onEnd }) {
   const socket = new WebSocket(url);
@@ -44,7 +44,7 @@ export function openSocket(url, { onFrame, onEnd }) {
     socket.close();
   }
 
-  /** Tells the server something, where there is a connection at the moment. */
+  /** Sends the server an order, if there is a connection at the moment. */
   function send(order) {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
   }
@@ -52,7 +52,7 @@ export function openSocket(url, { onFrame, onEnd }) {
   return { send, close, giveUp: fallSilent };
 }
 
-/** Null where it is no frame: whoever sends that is not the server. */
+/** Returns null for anything but a frame: then it is not the server that answers. */
 function parsed(data) {
   try {
     return JSON.parse(data);

@@ -5,7 +5,7 @@ import * as lists from "../state/tasks/lists.js";
 import { requestOf } from "../state/tasks/task_list.js";
 import { countOf } from "../text/statuses.js";
 import * as api from "./api.js";
-import { keepLists } from "./loader.js";
+import { loadLists } from "./loader.js";
 
 const RETRY_MILLISECONDS = 5000;
 const FAILURES_KNOWN = 100;
@@ -22,7 +22,7 @@ export function serveLists({ getState, set, update, failed, isInList }) {
     }
   }
 
-  return keepLists({
+  return loadLists({
     visible: () => lists.visibleLists(getState()),
     getList: (name) => getState().lists[name],
     isHeld: (name) => lists.isHeld(getState(), name, isInList),

@@ -9,18 +9,18 @@ import { pruned, withLists } from "./tasks/lists.js";
 import * as openTask from "./tasks/open_task.js";
 import * as taskList from "./tasks/task_list.js";
 
-/** It is lost. What we show is as old as the moment at which it was: `lostAt`, by the clock of the server. */
+/** Notes that it is lost. The data is as old as the moment of that: `lostAt`, by the clock of the server. */
 export function disconnected(state, serverStops, lostAt) {
   const dataAt = state.phase === "live" || state.phase === "stopping" ? lostAt : state.dataAt;
   return { ...state, dataAt, phase: serverStops ? "stopping" : "reconnecting" };
 }
 
-/** An attempt to connect again came to nothing. */
+/** Notes that an attempt to connect again has failed. */
 export function attemptFailed(state) {
   return { ...state, phase: "reconnecting" };
 }
 
-/** A frame of the feed. A type that is not known changes nothing. */
+/** Applies a frame. A type that is not known changes nothing. */
 export function withMessage(state, frame, now) {
   const apply = { hello, changes, resync, stopping }[frame.type];
   return apply ? apply(state, frame, now) : state;
@@ -53,7 +53,7 @@ function stopping(state) {
   return { ...state, phase: "stopping" };
 }
 
-/** What we hold may have gaps: all is to be loaded, and answers that are under way are not for us. */
+/** Asks for all again, since what is known may have gaps; answers under way are dropped. */
 function stale(state) {
   const open = state.open && openTask.withGap(state.open);
   const needs = { ...state.needs, failed: true };
@@ -78,7 +78,7 @@ function changes(state, frame, now) {
   });
 }
 
-/** While something new is gathered the last sentence goes, so that the same one is read out once more. */
+/** Drops the last sentence while something new is gathered, so that the same one is read out once more. */
 function announcing({ announced }, announcement) {
   return { announcement, announced: announcement.since === null ? announced : "" };
 }
@@ -88,7 +88,7 @@ function namedIn(state, frame) {
   return new Map([...known, ...frame.tasks].map((task) => [task.id, task]));
 }
 
-/** What we know cannot be gone on from: as if nothing had been known but who we are and what is open. */
+/** Begins anew, knowing only who we are and what is open: the frames do not continue what is known. */
 export function begunAnew(state) {
   return { ...withLists(state, taskList.withGap), store: null, revision: null, needs: NO_NEEDS };
 }

@@ -9,12 +9,12 @@
 
 const NO_ERRORS = Object.freeze({ error: "", searchError: "" });
 
-/** A list that was not asked for yet; `rows` is what it holds of its own. */
+/** Makes a list that was not asked for yet; `rows` is what it holds of its own. */
 export function unanswered(query, rows) {
   return { query, answered: null, count: 0, isStale: true, loading: null, ...NO_ERRORS, ...rows };
 }
 
-/** The same list for another query, with its rows until the others are there. */
+/** Returns the same list for another query, with its rows until the others are there. */
 export function asking(list, query) {
   return isSame(list.query, query) ? list : { ...list, query, loading: null, isStale: true, ...NO_ERRORS };
 }
@@ -23,22 +23,22 @@ export function isSame(query, other) {
   return query !== null && other !== null && Object.keys(query).every((key) => query[key] === other[key]);
 }
 
-/** Whether the rows answer what is asked for now. */
+/** Returns whether the rows answer what is asked for now. */
 export function isAnswered(list) {
   return isSame(list.answered, list.query);
 }
 
-/** A request begins. Only the answer to the last one counts. */
+/** Notes that a request begins. Only the answer to the last one counts. */
 export function loadBegan(list, loading) {
   return { ...list, isStale: false, loading };
 }
 
-/** Whether an answer to this request is still expected. */
+/** Returns whether an answer to this request is still expected. */
 export function isExpected(list, number) {
   return list?.loading?.number === number;
 }
 
-/** With the rows of an answer. */
+/** Adds the rows of an answer. */
 export function answeredWith(list, rows) {
   return { ...list, answered: list.query, loading: null, ...NO_ERRORS, ...rows };
 }
@@ -50,17 +50,17 @@ export function loadFailed(list, number, error, { search = [] } = {}) {
   return { ...list, loading: null, ...failure };
 }
 
-/** A list that could not be loaded is asked for again. */
+/** Asks again for a list that could not be loaded. */
 export function retried(list) {
   return list?.error ? { ...list, error: "", isStale: true } : list;
 }
 
-/** How many pages there are; at least as many if the count is not exact. */
+/** Returns how many pages there are; at least as many if the count is not exact. */
 export function pagesOf({ count, query }) {
   return Math.max(1, Math.ceil(count / query.size));
 }
 
-/** The last page, if an answer without `rows` lies behind it because rows have gone. Else null. */
+/** Returns the last page, if an answer without `rows` lies behind it because rows have gone. Else null. */
 export function pageInstead(list, rows) {
   if (!isAnswered(list) || rows.length > 0 || list.query.page === 1) return null;
   return Math.min(pagesOf(list), list.query.page - 1);

@@ -35,7 +35,7 @@ export const HOME = Object.freeze({
   curves: NO_CURVES,
 });
 
-/** From the part of an address after its `?`. What makes no sense there is left out. */
+/** Reads the part of an address after its `?`. What makes no sense there is left out. */
 export function placeFrom(query) {
   const given = new URLSearchParams(query);
   const tab = given.get("tab");
@@ -48,15 +48,7 @@ export function placeFrom(query) {
     curves: curvesFrom(given),
   };
   if (!Object.hasOwn(TABS, tab ?? "")) return common;
-  const sort = given.get("sort");
-  return {
-    ...common,
-    tab,
-    search: (given.get("search") ?? "").slice(0, LONGEST_SEARCH),
-    ordering: isOrdering(tab, sort) ? sort : null,
-    page: whole(given.get("page")) ?? 1,
-    size: PAGE_SIZES.find((size) => String(size) === given.get("size")) ?? null,
-  };
+  return { ...common, tab, ...listFrom((name) => given.get(name), TABS[tab].orderings) };
 }
 
 /** Its parameters have a prefix: over it, the dialog has some of the same names. */
@@ -68,10 +60,7 @@ function viewFrom(given) {
   return {
     ...atView(given.get("view")),
     cluster: own("cluster"),
-    search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
-    ordering: known.orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
-    page: whole(own("page")) ?? 1,
-    size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
+    ...listFrom(own, known.orderings),
     form,
     pool: form === null ? null : whole(own("pool")),
   };
@@ -90,61 +79,68 @@ function whole(text) {
   return /^[1-9]\d{0,14}$/.test(text ?? "") ? Number(text) : null;
 }
 
-function isOrdering(tab, text) {
-  return TABS[tab].orderings.includes((text ?? "").replace(/^-/, ""));
+/** Reads what a list in it shows; `own(name)` is one of its parameters. */
+function listFrom(own, orderings) {
+  return {
+    search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
+    ordering: orderings.includes((own("sort") ?? "").replace(/^-/, "")) ? own("sort") : null,
+    page: whole(own("page")) ?? 1,
+    size: PAGE_SIZES.find((size) => String(size) === own("size")) ?? null,
+  };
 }
 
-/** The address that shows this place, without what need not be said. */
+/** Returns the address that shows this place, without what need not be said. */
 export function addressOf(place) {
   const query = new URLSearchParams();
-  const say = (name, value, unsaid) => value === unsaid || query.set(name, String(value));
-  if (place.view !== null) sayView(place.view, say);
-  say("tab", place.tab, null);
-  say("search", place.search, "");
-  say("sort", place.ordering, null);
-  say("page", place.page, 1);
-  say("size", place.size, null);
-  say("task", place.task, null);
-  say("start", place.start, null);
-  say("from", place.from, null);
-  if (place.task !== null) sayCurves(place.curves, say, query);
+  const put = (name, value, ordinary) => value === ordinary || query.set(name, String(value));
+  if (place.view !== null) putView(place.view, put);
+  put("tab", place.tab, null);
+  putList(place, put);
+  put("task", place.task, null);
+  put("start", place.start, null);
+  put("from", place.from, null);
+  if (place.task !== null) putCurves(place.curves, put, query);
   const text = query.toString();
   return text === "" ? ADDRESS : `${ADDRESS}?${text}`;
 }
 
-function sayView(view, say) {
-  say("view", view.name, null);
-  say("view.cluster", view.cluster, null);
-  say("view.search", view.search, "");
-  say("view.sort", view.ordering, null);
-  say("view.page", view.page, 1);
-  say("view.size", view.size, null);
-  say("view.form", view.form, null);
-  say("view.pool", view.pool, null);
+function putView(view, put) {
+  put("view", view.name, null);
+  put("view.cluster", view.cluster, null);
+  putList(view, put, "view.");
+  put("view.form", view.form, null);
+  put("view.pool", view.pool, null);
 }
 
-function sayCurves({ measure, side, images }, say, query) {
-  say("measure", measure, NO_CURVES.measure);
-  say("side", side, NO_CURVES.side);
+function putList({ search, ordering, page, size }, put, prefix = "") {
+  put(`${prefix}search`, search, "");
+  put(`${prefix}sort`, ordering, null);
+  put(`${prefix}page`, page, 1);
+  put(`${prefix}size`, size, null);
+}
+
+function putCurves({ measure, side, images }, put, query) {
+  put("measure", measure, NO_CURVES.measure);
+  put("side", side, NO_CURVES.side);
   for (const image of images) query.append("image", image);
 }
 
-/** The dialog at the beginning of a tab, over what lies below. */
+/** Returns the dialog at the beginning of a tab, over what lies below. */
 export function atTab(tab, view = null) {
   return { ...HOME, tab, view };
 }
 
-/** The beginning of a view. */
+/** Returns the beginning of a view. */
 export function atView(name, cluster = null) {
   return { name, cluster, search: "", ordering: null, page: 1, size: null, form: null, pool: null };
 }
 
-/** The view that lies below the dialogs and the open task. */
+/** Returns the view that lies below the dialogs and the open task. */
 export function viewAt({ view }) {
   return viewNamed(view?.name ?? HOME_NAME);
 }
 
-/** Whether a person sees this view, or would but for the dialog. */
+/** Returns whether a person sees this view, or would but for the dialog. */
 export function isAtView(place, name) {
   return viewAt(place).name === name && (place.task === null || place.tab !== null);
 }
@@ -153,7 +149,7 @@ export function isAtHome(place) {
   return isAtView(place, HOME_NAME);
 }
 
-/** The list that the open tab asks of the server; null while the dialog is closed. */
+/** Returns the list that the open tab asks of the server; null while the dialog is closed. */
 export function queryOf(place, preferredSize) {
   if (place.tab === null) return null;
   return {

@@ -1,13 +1,13 @@
 /**
- * Which rows are chosen: one by one, a range with Shift, all on the page, or all that match. Pure.
+ * Which rows are selected: one by one, a range with Shift, all on the page, or all that match. Pure.
  *
- * `matching` is null, or the list that was chosen as a whole, as of a revision: `{query, count, isExact, asOf}`. Then
- * all on the page are chosen as well, and a click on any of them ends it.
+ * `matching` is null, or the list that was selected as a whole, as of a revision: `{query, count, isExact, asOf}`. Then
+ * all on the page are selected as well, and a click on any of them ends it.
  */
 
 export const NOTHING = Object.freeze({ ids: new Set(), anchor: null, matching: null });
 
-/** After a click on a row's box. With Shift, all from the last clicked row to this one become what this one becomes. */
+/** Applies a click on a row's box. With Shift, all from the last clicked row to this one become what this one becomes. */
 export function clicked(selection, order, id, withShift) {
   const chosen = !selection.ids.has(id);
   const range = withShift ? between(order, selection.anchor, id) : [id];
@@ -27,7 +27,7 @@ function changed(ids, range, chosen) {
   return result;
 }
 
-/** All on the page, or none if all of them are chosen. */
+/** Selects all on the page, or none if all of them are selected. */
 export function allClicked(selection, order) {
   return isAll(selection, order) ? NOTHING : { ...NOTHING, ids: new Set(order) };
 }
@@ -36,19 +36,19 @@ export function isAll(selection, order) {
   return order.length > 0 && order.every((id) => selection.ids.has(id));
 }
 
-/** All that match, on whatever page. */
+/** Selects all that match, on all pages. */
 export function allMatching(order, matching) {
   return { ...NOTHING, ids: new Set(order), matching };
 }
 
-/** How many are chosen. */
+/** Returns how many are selected. */
 export function countChosen({ ids, matching }) {
   return matching?.count ?? ids.size;
 }
 
-/** Without those that are not there any more. */
-export function keptTo(selection, ids) {
+/** Drops those that are not there any more. */
+export function limitedTo(selection, ids) {
   const there = new Set(ids);
-  const kept = [...selection.ids].filter((id) => there.has(id));
-  return kept.length === selection.ids.size ? selection : { ...selection, ids: new Set(kept) };
+  const remaining = [...selection.ids].filter((id) => there.has(id));
+  return remaining.length === selection.ids.size ? selection : { ...selection, ids: new Set(remaining) };
 }

@@ -1,14 +1,14 @@
 /**
  * All that the page knows, as one plain object, and the pure functions that change it.
  *
- * `place` is what is open (place.js). `revision` is how far we have followed the server's changes; `isPolling`: by asking
- * for them again and again, since no WebSocket gets through. `lists` are those on the screen (tasks/task_list.js): the dialog's,
+ * `place` is what is open (place.js). `revision` is how far we have followed the server's changes; `isPolling`: by asking for
+ * them again and again, since no WebSocket gets through. `lists` are those on the screen (tasks/task_list.js): the dialog's,
  * and on Home the pending tasks and the latest failures, of which `unseenShown` says which are new: as `unseen`, unless
- * somebody is reading them. `open` is the open task (tasks/open_task.js), `start` the form of a new one (tasks/job_form.js), `confirm`
- * and `report` are about deletions (tasks/deleting.js), `ceph` is what is known of clusters (clusters/clusters.js), `elsewhere` what goes on in
- * them without a task (clusters/elsewhere.js). `needs` is what the
- * functions ask of whoever runs them: "failed" to be loaded (what this browser has not seen), "connect" to begin anew
- * without what was known, "address" to say where we are now.
+ * somebody is reading them. `open` is the open task (tasks/open_task.js), `start` the form of a new one (tasks/job_form.js),
+ * `confirm` and `report` are about deletions (tasks/deleting.js), `ceph` is what is known of clusters (clusters/clusters.js),
+ * `elsewhere` what goes on in them without a task (clusters/elsewhere.js). `needs` is what the functions ask of their caller:
+ * "failed" to be loaded (what this browser has not seen), "connect" to begin anew without what was known, "address" to say
+ * where we are now.
  */
 
 import { NOTHING_SEEN } from "./clusters/elsewhere.js";
@@ -26,7 +26,12 @@ export const NO_NEEDS = Object.freeze({ failed: false, connect: false, address: 
 
 /** What Home and other views list, by name. */
 const QUERIES = Object.assign({}, ...VIEWS.map(({ state }) => state.lists));
-/** Parts of the state that views have for themselves, or several of them together. */
+/**
+ * Parts of the state that one view has for itself, or several together. Of each slice: its `name` in the state and what it is
+ * at first (`initial`); `arranged(part, state, view)` brings it in line with the `view` that is open, `withFrame(part, frame)`
+ * applies a frame, `withGap(part)` asks for all again, `retried(part)` for what could not be loaded. Its `tasks`, if it has
+ * any, are known by id.
+ */
 const SLICES = [...new Set(VIEWS.map(({ state }) => state.slice).filter(Boolean))];
 
 export function initial(user, role, version, place, preferences) {
@@ -86,7 +91,7 @@ export function arranged(state) {
   };
 }
 
-/** The slices of the state, each as `apply(slice, part)` makes it. */
+/** Applies `apply(slice, part)` to each slice of the state, and returns them by name. */
 export function eachSlice(state, apply) {
   return Object.fromEntries(SLICES.map((slice) => [slice.name, apply(slice, state[slice.name])]));
 }
@@ -113,12 +118,12 @@ export function signedIn(state, user, role) {
   return initial(user, role, state.version, state.place, state.preferences);
 }
 
-/** Whoever signs in next finds what was open. */
+/** Forgets all but what was open, for who signs in again. */
 export function signedOut(state, notice) {
   return { ...initial("", "", state.version, state.place, state.preferences), notice };
 }
 
-/** On the way out nothing is asked for any more: the server would refuse it. */
+/** Notes that a person signs out. Nothing is asked for meanwhile: the server would refuse it. */
 export function leaving(state, isLeaving) {
   return { ...state, isLeaving };
 }
@@ -137,7 +142,7 @@ export function withPreferences(state, preferences) {
 
 // What is open.
 
-/** Somewhere else: another tab, page, search, ordering, another task, or something closed. */
+/** Goes somewhere else: another tab, page, search, ordering, another task, or something closed. */
 export function went(state, place) {
   const next = arranged({ ...state, place });
   const isSameList = next.lists.dialog?.query === state.lists.dialog?.query;
@@ -150,12 +155,12 @@ export function went(state, place) {
   };
 }
 
-/** The address of the page says where we are. */
-export function addressSaid(state) {
+/** Notes that the address of the page says where we are. */
+export function addressWritten(state) {
   return { ...state, needs: { ...state.needs, address: false } };
 }
 
-/** A task was created here: its row stands out. */
+/** Notes that a task was created here, so that its row stands out. */
 export function taskCreated(state, id) {
   return { ...state, created: id };
 }
@@ -170,7 +175,7 @@ export function withOpen(state, id, apply) {
   return state.open?.id === id ? { ...state, open: apply(state.open) } : state;
 }
 
-/** Something that was loaded: `jobs`, `workers`, `statistics` or `health`; an error leaves what was there. */
+/** Adds what was loaded: `workers`, `statistics` or `health`. An error leaves what was there. */
 export function withLoaded(state, name, value) {
   return { ...state, [name]: value, errors: { ...state.errors, [name]: "" } };
 }
@@ -179,7 +184,7 @@ export function withLoadError(state, name, error) {
   return { ...state, errors: { ...state.errors, [name]: error } };
 }
 
-/** What the form needs is there: the jobs, and `task` if that is to run again. */
+/** Fills the form with what it needs: the jobs, and `task` if that runs again. */
 export function startKnown(state, asked, jobs, task) {
   if (state.start !== asked) return state;
   return { ...state, jobs, start: jobForm.startOpened(jobs, state.place.start, task) };
@@ -197,8 +202,8 @@ export function withToasts(state, toasts) {
   return toasts === state.toasts ? state : { ...state, toasts };
 }
 
-/** What has ended of late is said, once it was gathered for a moment. */
-export function spoken(state, now) {
+/** Announces what has ended lately, once it was gathered for a moment. */
+export function withAnnouncement(state, now) {
   if (!announce.due(state.announcement, now)) return state;
   return { ...state, announced: announce.textOf(state.announcement), announcement: announce.NOTHING };
 }

@@ -5,7 +5,7 @@ import { duration, number, timeOfDay } from "../text/format.js";
 const MINUTE_MILLISECONDS = 60000;
 const SECONDS_A_MINUTE = 60;
 
-/** How far each minute lies back: -59 to 0, the minute that is not over yet. */
+/** Returns how far each minute lies back: -59 to 0, the minute that is not over yet. */
 function minutesBack(minutes) {
   return minutes.map((minute, index) => index + 1 - minutes.length);
 }
@@ -14,12 +14,12 @@ function columns(minutes, ...names) {
   return Object.fromEntries(names.map((name) => [name, minutes.map((minute) => minute[name])]));
 }
 
-/** How many tasks ended in each minute. */
+/** Returns how many tasks ended in each minute. */
 export function throughput(minutes) {
   return { x: minutesBack(minutes), ...columns(minutes, "finished", "failed") };
 }
 
-/** How long the tasks that were started in each minute had waited, in seconds; null where none was. */
+/** Returns how long the tasks that were started in each minute had waited, in seconds; null if none was. */
 export function waiting(minutes) {
   return { x: minutesBack(minutes), seconds: minutes.map((minute) => minute.waiting_seconds) };
 }
@@ -28,14 +28,14 @@ export function sumOf(minutes, name) {
   return minutes.reduce((sum, minute) => sum + minute[name], 0);
 }
 
-/** Over all tasks that were started, not over the minutes; null where none was. */
+/** Returns the mean over all tasks that were started, not over the minutes; null if none was. */
 export function meanWaitingSeconds(minutes) {
   const started = sumOf(minutes, "started");
   const waited = minutes.reduce((sum, minute) => sum + minute.started * (minute.waiting_seconds ?? 0), 0);
   return started === 0 ? null : waited / started;
 }
 
-/** `142 ended in the last hour, 3 failed`. */
+/** Returns `142 ended in the last hour, 3 failed`. */
 export function throughputText(minutes) {
   const failed = sumOf(minutes, "failed");
   const ended = sumOf(minutes, "finished") + failed;
@@ -43,36 +43,36 @@ export function throughputText(minutes) {
   return `${number(ended)} ended in the last hour, ${failed === 0 ? "none" : number(failed)} failed`;
 }
 
-/** `Tasks waited 400 ms on average`. */
-export function waitingText(minutes) {
+/** Returns `Tasks waited 400 ms on average`. */
+export function meanWaitingText(minutes) {
   const seconds = meanWaitingSeconds(minutes);
   if (seconds === null) return "No task was started in the last hour.";
   return `Tasks waited ${duration(seconds)} on average`;
 }
 
-/** The moment of a minute that lies so far back, as `14:32:00`. */
+/** Returns the moment of a minute that lies so far back, as `14:32:00`. */
 export function minuteText(minutes, back) {
   return timeOfDay(Date.parse(minutes.at(-1).minute) + back * MINUTE_MILLISECONDS);
 }
 
-/** For the axis: how far it lies back. */
+/** Returns how far it lies back, for the axis. */
 export function backText(back) {
   return back === 0 ? "now" : `${duration(-back * SECONDS_A_MINUTE)} ago`;
 }
 
-/** `2 of 4 busy`. */
+/** Returns `2 of 4 busy`. */
 export function workersText(workers) {
   const busy = workers.filter(({ state }) => state === "busy").length;
   return `${busy === 0 ? "none" : number(busy)} of ${number(workers.length)} busy`;
 }
 
-/** `failed to start: no such module` as its word and what is said about it. */
+/** Splits `failed to start: no such module` into its word and what is said about it. */
 export function stateWords(state) {
   const [word, ...rest] = state.split(": ");
   return { word, reason: rest.join(": ") };
 }
 
-/** How many of all pending tasks run and how many wait: `2 running, 1 waiting`; empty without any. */
+/** Returns how many of all pending tasks run and how many wait: `2 running, 1 waiting`; empty without any. */
 export function pendingText(running, waitingCount) {
   const parts = [];
   if (running > 0) parts.push(`${number(running)} running`);

@@ -1,6 +1,6 @@
 /**
- * Text from outside within sentences of ours: what is written from right to left, or turns the direction of what follows,
- * stays its own matter. Pure. In elements, `<bdi>` does the same: views/parts/names.js.
+ * Text from outside within our sentences: what is written from right to left, or turns the direction of what follows,
+ * must not affect the rest. Pure. In elements, `<bdi>` does the same: views/parts/names.js.
  */
 
 const [FIRST_STRONG_ISOLATE, POP_ISOLATE] = ["\u2068", "\u2069"];
@@ -11,12 +11,12 @@ const UNBALANCING = /[\u2066-\u2069\u2029]/;
 /** Letters of scripts that are written from right to left, and characters that say in which direction. */
 const TURNING = /[\u0590-\u08ff\u200e\u200f\u2029-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** The text as it is, or, where it might turn what stands around it, within an isolate. */
+/** Returns the text as it is, or within an isolate if it might turn what is around it. */
 export function isolated(text) {
   return TURNING.test(text) ? `${FIRST_STRONG_ISOLATE}${balanced(text)}${POP_ISOLATE}` : text;
 }
 
-/** The text without what would end an isolate around it. */
+/** Returns the text without what would end an isolate around it. */
 export function balanced(text) {
   if (!UNBALANCING.test(text)) return text;
   let depth = 0;

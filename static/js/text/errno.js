@@ -1,6 +1,6 @@
-/** Numbers of errors, as the server tells them of images and pools, with the names that administrators look for. Pure. */
+/** Error numbers that the server reports for images and pools, with the names that administrators look for. Pure. */
 
-/** Those of Linux that librados and librbd are known to give. */
+/** Those of Linux that librados and librbd are known to return. */
 const NAMES = {
   1: "EPERM",
   2: "ENOENT",
@@ -36,7 +36,7 @@ const NAMES = {
   125: "ECANCELED",
 };
 
-/** `rbd_header.1a2b: No such file or directory (errno 2, ENOENT)`; without what the words say themselves. */
+/** Returns `rbd_header.1a2b: No such file or directory (errno 2, ENOENT)`; without what the text contains already. */
 export function errorText({ errno, text }) {
   if (errno === 0 || /\berrno\b/i.test(text)) return text;
   const name = NAMES[errno];

@@ -25,26 +25,22 @@ const ZONES = { local: { timeZone: undefined, suffix: "" }, utc: { timeZone: "UT
 let zone = ZONES.local;
 let made = new Map();
 
-/** From now on times are told in this zone: "local", the browser's, or "utc". */
+/** Sets the zone in which times are written from now on: "local", the browser's, or "utc". */
 export function useZone(name) {
   zone = ZONES[name];
   made = new Map();
 }
 
 function formatted(name, date) {
-  if (!made.has(name)) made.set(name, formatOf(name));
+  if (!made.has(name)) made.set(name, new Intl.DateTimeFormat(undefined, { ...FORMATS[name], timeZone: zone.timeZone }));
   return made.get(name).format(date);
-}
-
-function formatOf(name) {
-  return new Intl.DateTimeFormat(undefined, { ...FORMATS[name], timeZone: zone.timeZone });
 }
 
 function isSame(name, one, other) {
   return formatted(name, one) === formatted(name, other);
 }
 
-/** The day of a moment, in the zone of the page. */
+/** Returns the day of a moment, in the zone of the page. */
 export function dateOf(moment) {
   return formatted("date", new Date(moment));
 }
@@ -56,38 +52,43 @@ export function number(value) {
 const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 
-/** `1st`, `2nd`, `3rd`, `11th`. */
+/** Returns `1st`, `2nd`, `3rd`, `11th`. */
 export function ordinal(count) {
   return `${number(count)}${ENDINGS[ORDINALS.select(count)]}`;
 }
 
-/** `1 task`, `3,000 tasks`. */
-export function counted(count, one, written = number) {
-  return count === 1 ? `1 ${one}` : `${written(count)} ${one}s`;
+/** Returns a text with its first letter in upper case. */
+export function capitalised(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`;
+}
+
+/** Returns `1 task`, `3,000 tasks`. */
+export function counted(count, one) {
+  return count === 1 ? `1 ${one}` : `${number(count)} ${one}s`;
 }
 
 export function percent(value) {
   return `${number(Math.round(value))}%`;
 }
 
-/** `12:03:11`. */
+/** Returns `12:03:11`. */
 export function timeOfDay(moment) {
   return formatted("timeOfDay", new Date(moment)) + zone.suffix;
 }
 
-/** The time alone today, with the day on other days, with the year in other years. */
+/** Returns the time alone today, with the day on other days, with the year in other years. */
 export function moment(text, now) {
   const then = new Date(text);
   if (isSame("date", then, now)) return timeOfDay(then);
   return formatted(isSame("year", then, now) ? "dayAndTime" : "dateAndTime", then) + zone.suffix;
 }
 
-/** The day with its year, and the time to the second. */
+/** Returns the day with its year, and the time to the second. */
 export function exactMoment(text) {
   return formatted("exact", new Date(text)) + zone.suffix;
 }
 
-/** Everything there is to say about a moment: for tooltips. */
+/** Formats all that is known of a moment, for tooltips. */
 export function fullMoment(text) {
   return formatted(zone.suffix ? "full" : "fullWithZone", new Date(text)) + zone.suffix;
 }
@@ -100,7 +101,7 @@ const NOW_SECONDS = 10;
 /** In the page's own language, like the words around it. */
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
-/** Each unit in seconds, the steps it is told in, and from how many on a larger unit says it better. Seconds go in
+/** Each unit in seconds, the steps in which it is counted, and from how many on a larger unit is better. Seconds go in
  * tens: a number that changes with each picture would only disturb. */
 const UNITS = [
   { unit: "second", seconds: 1, step: 10, end: 60 },
@@ -109,7 +110,7 @@ const UNITS = [
   { unit: "day", seconds: SECONDS_A_DAY, step: 1, end: 7 },
 ];
 
-/** `just now`, `20 seconds ago`, `in 4 minutes`; beyond a week the day. What is past is told in whole units, what is
+/** Returns `just now`, `20 seconds ago`, `in 4 minutes`; beyond a week the day. The past is counted in whole units, what is
  * to come in the nearest ones. */
 export function relative(text, now) {
   const distance = (Date.parse(text) - now) / 1000;
@@ -125,8 +126,8 @@ function dayOf(date, now) {
   return formatted(isSame("year", date, now) ? "day" : "date", date);
 }
 
-/** The one way to say how long something takes: `0.4 ms`, `400 ms`, `1.2 s`, `14 s`, `3 m 07 s`, `1 h 04 m`, `2 d`: as
- * exact as two digits, or the two largest units, a second one only where it is not zero. */
+/** Formats how long something takes, the same everywhere: `0.4 ms`, `400 ms`, `1.2 s`, `14 s`, `3 m 07 s`, `1 h 04 m`, `2 d`:
+ * as exact as two digits, or the two largest units, a second one only where it is not zero. */
 export function duration(seconds) {
   if (seconds <= 0) return "0 s";
   if (seconds < 0.00005) return `< ${number(0.1)} ms`;
@@ -149,7 +150,7 @@ function twoUnits(seconds, large, largeName, small, smallName) {
   return rest === 0 ? first : `${first} ${String(rest).padStart(2, "0")} ${smallName}`;
 }
 
-/** From its first start to its end; null where it never started or has not ended. */
+/** Returns the seconds from its first start to its end; null if it never started or has not ended. */
 export function runtimeSeconds(task) {
   if (task.started === null || task.ended === null) return null;
   return Math.max(0, (new Date(task.ended) - new Date(task.started)) / 1000);
@@ -158,7 +159,7 @@ export function runtimeSeconds(task) {
 const ONE_DECIMAL = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const SIZES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** `512 B`, `1.5 KiB`, `340 MiB`. */
+/** Returns `512 B`, `1.5 KiB`, `340 MiB`. */
 export function bytes(count) {
   let [value, size] = [count, 0];
   while (Math.round(value) >= 1024 && size < SIZES.length - 1) [value, size] = [value / 1024, size + 1];

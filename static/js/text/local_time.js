@@ -1,12 +1,12 @@
-/** What a date and time that somebody typed means in the zone of the page, also where clocks are set. Pure but for the zone
+/** Reads the dates and times that people type in the zone of the page, also around changes of the clocks. Pure but for the zone
  * of the browser. */
 
 const MINUTE_MILLISECONDS = 60000;
 const HALF_A_DAY = 12 * 60 * MINUTE_MILLISECONDS;
 
 /**
- * `{ at, kind }` of a text like `2025-10-26T02:30`: `at` in milliseconds since 1970, null where the text is no time.
- * `kind` is "plain", "skipped" where clocks are set forward over it (it is as much later), or "doubled" where they are set
+ * Returns `{ at, kind }` of a text like `2025-10-26T02:30`: `at` in milliseconds since 1970, null if the text is no time.
+ * `kind` is "plain", "skipped" if clocks are set forward over it (it is as much later), or "doubled" if they are set
  * back and it comes twice: it is the first, unless `isSecondMeant`. `zone` is "local" or "utc", as in the preferences.
  */
 export function timeTyped(text, zone, isSecondMeant = false) {
@@ -30,7 +30,7 @@ function minutesBehind(at) {
   return new Date(at).getTimezoneOffset();
 }
 
-/** `UTC+02:00`, `UTC-03:30`, `UTC`: how far the zone is from UTC at a moment. */
+/** Returns `UTC+02:00`, `UTC-03:30`, `UTC`: how far the zone is from UTC at a moment. */
 export function offsetText(at, zone) {
   const minutes = zone === "utc" ? 0 : -minutesBehind(at);
   if (minutes === 0) return "UTC";

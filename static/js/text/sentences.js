@@ -5,12 +5,12 @@ import { counted, exactMoment, moment, number, percent, timeOfDay } from "./form
 import { offsetText, timeTyped } from "./local_time.js";
 import { ABORTED, EXCEPTION, FINISHED, TABS, countOf, isPending } from "./statuses.js";
 
-/** `Counting to 5 #17`: several tasks may have the same description. */
+/** Returns `Counting to 5 #17`: several tasks may have the same description. */
 export function numbered({ id, description }) {
   return `${isolated(description)} #${id}`;
 }
 
-/** The text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
+/** Returns the text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
 export function buttonText(pending, failed, atLeast = false) {
   if (failed > 0) return `${number(failed)}${atLeast ? "+" : ""} Failed-Task${failed === 1 ? "" : "s"}`;
   if (pending === 1) return "1 Background-Task";
@@ -21,14 +21,14 @@ export function buttonTooltip(pending, pendingPercent) {
   return pending > 0 ? `${percent(pendingPercent)} done on average` : "No tasks running";
 }
 
-/** How far the sand has run: empty, start, half or end. */
+/** Returns how far the sand has run: empty, start, half or end. */
 export function hourglassFill(pending, pendingPercent) {
   if (pending === 0) return "empty";
   if (pendingPercent < 34) return "start";
   return pendingPercent < 67 ? "half" : "end";
 }
 
-/** `Pending (2)`; without the count while it is not known. */
+/** Returns `Pending (2)`; without the count while it is not known. */
 export function tabTitle(tab, counts) {
   const count = countOf(tab, counts);
   return count === null ? TABS[tab].title : `${TABS[tab].title} (${number(count)})`;
@@ -42,7 +42,7 @@ export function notFoundText(tab, search) {
   return `No ${tab} task matches “${isolated(search)}”.`;
 }
 
-/** How old is what I see. `dataAt` is when it was last known to be true, in milliseconds since 1970. */
+/** Returns how fresh the data is. `dataAt` is when it was last known to be true, in milliseconds since 1970. */
 export function freshnessText({ phase, dataAt, isPolling }) {
   if (phase === "live") return isPolling ? "Live by polling: it seems that a proxy does not pass WebSockets" : "Live";
   if (phase === "stopping") return "Server is stopping";
@@ -53,14 +53,14 @@ export function freshnessText({ phase, dataAt, isPolling }) {
 export const WARNING =
   "If you delete running tasks, it will abort the execution and won't roll back what has been done so far!";
 
-/** The sentence before a list of tasks to delete, and for one task the whole of it. */
+/** Returns the sentence before a list of tasks to delete, and for one task the whole of it. */
 export function deleteSentence(chosen) {
   if (chosen.length > 1) return `You are about to delete ${counted(chosen.length, "task")}.`;
   const [{ description, status, last_modified: modified }] = chosen;
   return `You are about to delete ${isolated(description)} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
 }
 
-/** The same for all that match a list's query, wherever they are. */
+/** Returns the sentence about all that match a list's query, on all pages. */
 export function matchingSentence({ query, count, isExact }) {
   const which = query.search === "" ? "" : ` that match “${isolated(query.search)}”`;
   return `You are about to delete ${isExact ? "all" : "more than"} ${number(count)} ${query.tab} tasks${which}.`;
@@ -70,7 +70,7 @@ export function mayRollNothingBack(chosen) {
   return chosen.some((task) => isPending(task.status));
 }
 
-/** What became of a task that was not touched; null where it was. `task` is as the person saw it, if they did. */
+/** Returns what happened to a task that was left alone; null if it was not. `task` is as the person saw it, if they did. */
 export function reportSentence(task, { id, outcome, status }) {
   const name = task ? isolated(task.description) : `Task ${id}`;
   if (outcome === "missing") return `${name} had already been deleted`;
@@ -78,12 +78,12 @@ export function reportSentence(task, { id, outcome, status }) {
   return task ? `${name} changed from ${task.status} to ${status ?? "deleted"}` : `${name} is ${status ?? "deleted"} by now`;
 }
 
-/** What became of a task, whatever that was. */
+/** Returns the outcome of any task. */
 export function outcomeSentence(task, result) {
   return reportSentence(task, result) ?? `${task ? isolated(task.description) : `Task ${result.id}`}: ${result.outcome}`;
 }
 
-/** `2 tasks deleted, 1 aborted, 1 left alone`. */
+/** Returns `2 tasks deleted, 1 aborted, 1 left alone`. */
 export function deletionSummary(results) {
   const count = (...outcomes) => results.filter(({ outcome }) => outcomes.includes(outcome)).length;
   const parts = [
@@ -97,37 +97,37 @@ export function deletionSummary(results) {
 
 const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "aborted" };
 
-/** A toast's title: one task by its name, several by their number. */
+/** Returns a toast's title: one task by its name, several by their number. */
 export function endedTitle(status, count, names) {
   if (count === 1) return `${isolated(names[0])} ${status === ABORTED ? "was aborted" : ENDED[status]}`;
   return `${counted(count, "task")} ${status === ABORTED ? "were aborted" : ENDED[status]}`;
 }
 
-/** The names below the title of a toast for several: two, then how many more. */
+/** Returns the names below the title of a toast for several: two, then how many more. */
 export function endedNames(count, names) {
   return count === 1 ? "" : someNames(count, names);
 }
 
-/** `Task 3, Task 2 (+1 more)`. */
+/** Returns `Task 3, Task 2 (+1 more)`. */
 export function someNames(count, names) {
   const shown = names.slice(0, 2).map(isolated);
   const more = count - shown.length;
   return shown.join(", ") + (more > 0 ? ` (${moreText(more)})` : "");
 }
 
-/** `+3 more`. */
+/** Returns `+3 more`. */
 export function moreText(count) {
   return `+${number(count)} more`;
 }
 
-/** `2 tasks finished, 1 failed`; "" where none ended. `counts` has how many by the status in which they ended. */
+/** Returns `2 tasks finished, 1 failed`; "" if none ended. `counts` has how many by the status in which they ended. */
 export function endedSummary(counts) {
   const ended = Object.keys(ENDED).filter((status) => counts[status] > 0);
   const howMany = (count, index) => (index === 0 ? counted(count, "task") : number(count));
   return ended.map((status, index) => `${howMany(counts[status], index)} ${ENDED[status]}`).join(", ");
 }
 
-/** Why a task is not running, as far as a page knows that is not told when it changes. */
+/** Returns why a task is not running, as far as the page knows: it hears of no changes to this. */
 export function waitingText(task, now) {
   const reason = task.waiting_for?.reason;
   if (reason === "lock") return `waits for task ${task.waiting_for.task}`;
@@ -137,7 +137,7 @@ export function waitingText(task, now) {
 
 const SOON_MILLISECONDS = 10000;
 
-/** What there is to say of an estimated end: null where it is unknown, "ahead", "soon", or "late" where it has passed. */
+/** Returns the state of an estimated end: null if it is unknown, "ahead", "soon", or "late" if it has passed. */
 export function estimateOf({ estimated, stalled }, now) {
   if (!estimated || stalled) return null;
   const left = Date.parse(estimated) - now;
@@ -145,12 +145,13 @@ export function estimateOf({ estimated, stalled }, now) {
   return left > -SOON_MILLISECONDS ? "soon" : "late";
 }
 
-/** How far a running task is: `round 7 of 20`, or that none has ended yet. */
+/** Returns how far a running task is: `round 7 of 20`, or that none has ended yet. */
 export function underWayText(task) {
   return roundText(task) || "first round under way";
 }
 
-/** When a task would start at the earliest, by what is typed in a form: with its offset, and what is odd about it. */
+/** Returns when a task would start at the earliest, by what is typed in a form: with its offset, and a note if the clocks are
+ * set around it. */
 export function startText({ notBefore, isSecondStart }, zone) {
   const { at, kind } = timeTyped(notBefore, zone, isSecondStart);
   if (at === null) return "";
@@ -162,13 +163,13 @@ export function startText({ notBefore, isSecondStart }, zone) {
   return `Not before ${when}${oddity ?? ""}.`;
 }
 
-/** The other choice that a time has which comes twice; "" where there is none. */
+/** Returns the other choice for a time that comes twice; "" for any other. */
 export function secondStartText({ notBefore }, zone) {
   const { at, kind } = timeTyped(notBefore, zone, true);
   return kind === "doubled" ? `The second of the two, ${offsetText(at, zone)}` : "";
 }
 
-/** `round 7 of 20`, or as much of it as is known. */
+/** Returns `round 7 of 20`, or as much of it as is known. */
 export function roundText(task) {
   if (!task.round) return "";
   return task.rounds ? `round ${number(task.round)} of ${number(task.rounds)}` : `round ${number(task.round)}`;

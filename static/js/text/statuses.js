@@ -45,7 +45,7 @@ export function isFinal(status) {
   return !isPending(status);
 }
 
-/** How many tasks of a tab there are; null while the counts are not known yet. */
+/** Returns how many tasks of a tab there are; null while the counts are not known yet. */
 export function countOf(tab, counts) {
   if (counts === null) return null;
   return TABS[tab].statuses.reduce((sum, status) => sum + (counts[status] ?? 0), 0);

@@ -7,7 +7,7 @@ import { cephFormView } from "./clusters/forms.js";
 import { freshness } from "./freshness.js";
 import { helpView } from "./help.js";
 import { settingsView } from "./settings.js";
-import { signIn } from "./sign_in.js";
+import { signInView } from "./sign_in.js";
 import { confirmView } from "./tasks/confirm.js";
 import { dialogView } from "./tasks/dialog.js";
 import { startView } from "./tasks/start.js";
@@ -23,7 +23,7 @@ let drawn = { isSignedIn: null, task: null };
 export function draw(state, act, now, views) {
   const isSignedIn = state.user !== "";
   const then = document.activeElement?.dataset.then;
-  render(isSignedIn ? page(state, act, now, views) : signIn(state, act), root);
+  render(isSignedIn ? page(state, act, now, views) : signInView(state, act), root);
   if (isSignedIn) syncDialogs(state);
   moveFocus(state, isSignedIn);
   if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();
@@ -56,7 +56,7 @@ function page(state, act, now, views) {
   `;
 }
 
-/** What lies below the dialogs. */
+/** Draws what lies below the dialogs. */
 function content(state, act, now, views) {
   const { open, place } = state;
   if (open !== null && place.tab === null) {
@@ -88,7 +88,7 @@ function syncDialogs(state) {
   }
 }
 
-/** Shows it once: where it is closed already, by Esc, its `close` event is on the way and changes the state. */
+/** Shows it once: if it has been closed by Esc, its `close` event is on the way and changes the state. */
 function sync(dialog, shouldBeOpen) {
   if (shouldBeOpen && !shown.has(dialog)) {
     shown.add(dialog);
@@ -97,7 +97,8 @@ function sync(dialog, shouldBeOpen) {
   if (!shouldBeOpen && shown.delete(dialog)) dialog.close();
 }
 
-/** To what has opened, and back to where it came from: the browser does so for dialogs, as far as that is still there. */
+/** Focuses what has just opened, and on closing the link it came from. Browsers do this for dialogs, unless that element is
+ * gone. */
 function moveFocus({ place }, isSignedIn) {
   const before = drawn;
   drawn = { isSignedIn, task: isSignedIn ? place.task : null };

@@ -76,7 +76,7 @@ function shortcuts({ shortcuts: areOn }, act) {
   `;
 }
 
-/** Shown as on only where it works. `live`: a person who refuses the browser's question sees the tick go again. */
+/** Shown as on only if it works. `live`: a person who refuses the browser's question sees the tick go again. */
 function notifications({ notify }, { canNotify, permission }, act) {
   return html`
     <fieldset>

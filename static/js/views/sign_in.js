@@ -2,7 +2,7 @@
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 
-export function signIn({ notice, signIn: { busy, error } }, act) {
+export function signInView({ notice, signIn: { busy, error } }, act) {
   return html`
     <main class="sign-in">
       <div class="sign-in-card">

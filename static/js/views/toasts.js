@@ -5,12 +5,12 @@ import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { details, isFailure, isNote, shown, taskOf, title } from "../state/notices/toasts.js";
 import { moreText } from "../text/sentences.js";
 import { EXCEPTION, isFailed } from "../text/statuses.js";
-import { follow } from "./parts/links.js";
+import { onPlainClick } from "./parts/links.js";
 import { statusIcon, statusTone } from "./tasks/status.js";
 
 const canHover = matchMedia("(hover: hover)");
 
-/** There is no white space in the element, so that the style sheet can tell that it is empty. */
+/** There is no white space in the element, so that the style sheet can match it as empty. */
 export function toastsView(toasts, act) {
   const { cards, more } = shown(toasts);
   const isEmpty = cards.length === 0;
@@ -26,15 +26,15 @@ function moreView(more) {
   return html`<p class="toasts-more">${moreText(more)}</p>`;
 }
 
-/** Whether a person has the pointer or the focus on a message. Asked anew before each picture, too: a message that is
- * closed, or moved into a dialog, tells nobody that the pointer has left it. */
+/** Returns whether a person has the pointer or the focus on a message. Asked anew before each picture, too: a message that is
+ * closed, or moved into a dialog, fires no event when the pointer leaves it. */
 export function areToastsInUse() {
   const toasts = document.querySelector(".toasts");
   if (toasts === null) return false;
   return (canHover.matches && toasts.matches(":hover")) || toasts.querySelector(":focus-visible") !== null;
 }
 
-/** Success is summed up by the live region of the page, so its card keeps silent; failures and notes speak. */
+/** Success is summed up by the live region of the page, so its card is not announced; failures and notes are. */
 function toastView(toast, act) {
   const { icon, tone } = look(toast);
   const names = details(toast);
@@ -67,10 +67,10 @@ function titleView(toast, act) {
 }
 
 function link(href, text, open, label = nothing) {
-  return html`<a class="toast-link" href=${href} aria-label=${label} @click=${follow(open)}>${text}</a>`;
+  return html`<a class="toast-link" href=${href} aria-label=${label} @click=${onPlainClick(open)}>${text}</a>`;
 }
 
-/** By keyboard the focus goes on to the next message, where there is one. */
+/** By keyboard the focus moves to the next message, if there is one. */
 function close(event, toast, act) {
   const toasts = event.currentTarget.closest(".toasts");
   const isByKeyboard = event.currentTarget.matches(":focus-visible");

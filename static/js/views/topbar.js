@@ -6,7 +6,7 @@ import { isAtView } from "../state/place.js";
 import { VIEWS } from "../state/views.js";
 import { buttonText, buttonTooltip, hourglassFill } from "../text/sentences.js";
 import { countOf } from "../text/statuses.js";
-import { follow } from "./parts/links.js";
+import { onPlainClick } from "./parts/links.js";
 import { settingsButton } from "./settings.js";
 
 const HOURGLASS = {
@@ -19,7 +19,7 @@ const HOURGLASS = {
 export function topbar(state, act) {
   return html`
     <header class="bar">
-      <a class="brand" href="/openattic/" @click=${follow(act.openHome)}>
+      <a class="brand" href="/openattic/" @click=${onPlainClick(act.openHome)}>
         <img src="/openattic/static/img/hourglass.svg" alt="" width="28" height="28"><span>Hourglass</span>
       </a>
       ${views(state.place, act)}
@@ -46,7 +46,7 @@ function views(place, act) {
 }
 
 function viewLink(address, title, isHere, open) {
-  return html`<a class="bar-view" href=${address} aria-current=${isHere ? "page" : "false"} @click=${follow(open)}>${title}</a>`;
+  return html`<a class="bar-view" href=${address} aria-current=${isHere ? "page" : "false"} @click=${onPlainClick(open)}>${title}</a>`;
 }
 
 function startButton(act) {

@@ -5,153 +5,70 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
-from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
-from accounts import accounts as kept
-from accounts.accounts import Accounts, run_beside_server
+from accounts import accounts as accounts_module
+from accounts.accounts import Accounts
 from accounts.passwords import verify
-from jobs.errors import Conflict, InvalidInput, NotFound, StartError
-from storage.sqlite.database import open_database
+from accounts.token_key import make_key
+from jobs.errors import Conflict, NotFound, StartError
+from storage import sqlite
+from storage.sqlite.accounts import FileBesideServer
+from tests.support.accounts import Clock, run_in_own_loop
+from tests.support.accounts import do_beside_server as do
 
-NOW = 1_700_000_000_000
+NOW = Clock().now
 HOUR_SECONDS = 3600
-
-
-class Clock:
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, seconds):
-        self.now += round(seconds * 1000)
 
 
 @asynccontextmanager
 async def a_server(folder, clock=None):
-    """A database and the server's view of its users."""
-    database = await open_database(folder)
-    try:
-        accounts = Accounts(database, folder, clock or Clock())
-        await accounts.load()
+    """Stores and the server's view of their users."""
+    async with stores_and_accounts(folder, clock) as (_, accounts):
         yield accounts
+
+
+@asynccontextmanager
+async def stores_and_accounts(folder, clock=None):
+    stores = await sqlite.open_stores(folder)
+    try:
+        accounts = Accounts(stores.accounts, folder, clock or Clock())
+        await accounts.load()
+        yield stores, accounts
     finally:
-        await database.close()
-
-
-def do(folder, function, **arguments):
-    """What a command does beside the server."""
-    return run_beside_server(folder, partial(function, **arguments))
+        await stores.close()
 
 
 def add(folder, name="ann", role="viewer"):
-    return do(folder, kept.add_user, name=name, role=role, password_hash="$hash", now=NOW)
+    return do(folder, "add_user", name=name, role=role, password_hash="$hash", now=NOW)
 
 
 def names(folder):
-    return [user.name for user in do(folder, kept.all_users)]
+    return [user.name for user in do(folder, "users")]
 
 
-# Users
-
-
-def test_users_are_listed_by_name(tmp_path):
-    add(tmp_path, "zoe", "admin")
-    add(tmp_path, "Ann_1.x-y@example")
-
-    users = do(tmp_path, kept.all_users)
-
-    assert [(user.name, user.role, user.created) for user in users] == [
-        ("Ann_1.x-y@example", "viewer", NOW),
-        ("zoe", "admin", NOW),
-    ]
-
-
-@pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "a\n", "\0", "x" * 65, "a:b"])
-def test_a_name_of_other_characters_or_lengths_is_refused(tmp_path, name):
-    with pytest.raises(InvalidInput, match="1 to 64"):
-        add(tmp_path, name)
-
-
-def test_a_name_is_given_once(tmp_path):
-    before = add(tmp_path, "ann", "admin")
-    with pytest.raises(Conflict, match="ann"):
-        add(tmp_path, "ann")
-
-    assert do(tmp_path, kept.all_users) == [before]
-
-
-@pytest.mark.parametrize(
-    ("function", "more"),
-    [
-        (kept.set_password, {"password_hash": "x"}),
-        (kept.set_role, {"role": "admin"}),
-        (kept.renew_token, {}),
-        (kept.remove_user, {}),
-    ],
-)
-def test_an_unknown_user_is_answered_with_those_who_are_there(tmp_path, function, more):
-    add(tmp_path, "ann")
-    add(tmp_path, "bob")
-    with pytest.raises(NotFound, match="'eve'; there are: ann, bob"):
-        do(tmp_path, function, name="eve", **more)
-
-
-@pytest.mark.parametrize(("function", "more"), [(kept.remove_user, {}), (kept.set_role, {"role": "viewer"})])
-def test_the_last_admin_stays_admin_and_another_need_not(tmp_path, function, more):
-    add(tmp_path, "root", "admin")
-    add(tmp_path, "ann", "viewer")
-    with pytest.raises(Conflict, match="root is the last admin"):
-        do(tmp_path, function, name="root", **more)
-
-    add(tmp_path, "bob", "admin")
-    do(tmp_path, function, name="root", **more)
-
-    assert [user.name for user in do(tmp_path, kept.all_users) if user.role == "admin"] == ["bob"]
-
-
-def test_the_last_user_who_is_no_admin_can_be_removed(tmp_path):
-    add(tmp_path, "ann", "viewer")
-    do(tmp_path, kept.remove_user, name="ann")
-
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("function", "more", "changed"),
-    [
-        (kept.set_password, {"password_hash": "new"}, {"password_hash", "credentials"}),
-        (kept.set_role, {"role": "admin"}, {"role", "credentials"}),
-        (kept.set_role, {"role": "viewer"}, set()),
-        (kept.renew_token, {}, {"token_generation"}),
-    ],
-)
-def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does_not(tmp_path, function, more, changed):
-    before = add(tmp_path)
-    do(tmp_path, function, name="ann", **more)
-    (after,) = do(tmp_path, kept.all_users)
-
-    assert {field for field in before.__struct_fields__ if getattr(before, field) != getattr(after, field)} == changed
+# Beside the server
 
 
 def test_what_is_refused_leaves_nothing_behind(tmp_path):
-    def add_and_fail(connection):
-        kept.add_user(connection, "ann", "admin", "$hash", NOW)
+    add(tmp_path, "bob")
+
+    def remove_and_fail(transaction):
+        transaction.execute("DELETE FROM users")
         raise Conflict("no")
 
     with pytest.raises(Conflict):
-        run_beside_server(tmp_path, add_and_fail)
+        run_in_own_loop(FileBesideServer(tmp_path).write(remove_and_fail))
 
-    assert names(tmp_path) == []
+    assert names(tmp_path) == ["bob"]
 
 
 def test_a_directory_that_cannot_be_one_is_told_in_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StartError, match="expected a directory to write to"):
-        run_beside_server(tmp_path / "file" / "data", kept.all_users)
+        do(tmp_path / "file" / "data", "users")
 
 
 # Sessions
@@ -216,7 +133,7 @@ async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in
         changes = []
         cookie = await accounts.open_session("ann", HOUR_SECONDS)
         identity = accounts.by_session(cookie)
-        accounts.on_change = lambda: changes.append(accounts.is_valid(identity))
+        accounts.report_to(SimpleNamespace(sign_ins_may_have_ended=lambda: changes.append(accounts.is_valid(identity))))
         await accounts.reload()
         await accounts.close_sessions([identity])
         other = accounts.by_session(await accounts.open_session("ann", HOUR_SECONDS))
@@ -229,8 +146,8 @@ async def test_whoever_wants_to_know_hears_of_each_change_that_may_end_a_sign_in
 async def test_what_was_accepted_before_a_change_is_on_disk_when_the_change_is_in_force(tmp_path):
     add(tmp_path)
     done = []
-    async with a_server(tmp_path) as accounts:
-        accepted = asyncio.create_task(accounts._database.write(lambda _: done.append("accepted")))
+    async with stores_and_accounts(tmp_path) as (stores, accounts):
+        accepted = asyncio.create_task(stores.database.write(lambda _: done.append("accepted")))
         await asyncio.sleep(0)
         await accounts.reload()
         assert done == ["accepted"]
@@ -249,10 +166,10 @@ async def test_the_name_of_the_cookie_is_the_same_after_a_restart_and_another_on
 
 
 @pytest.mark.parametrize(
-    ("function", "more"),
-    [(kept.set_password, {"password_hash": "new"}), (kept.set_role, {"role": "admin"}), (kept.remove_user, {})],
+    ("method", "more"),
+    [("set_password", {"password_hash": "new"}), ("set_role", {"role": "admin"}), ("remove_user", {})],
 )
-async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path, function, more):
+async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path, method, more):
     add(tmp_path)
     add(tmp_path, "bob")
     async with a_server(tmp_path) as accounts:
@@ -262,7 +179,7 @@ async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path
             name: [accounts.by_session(cookies[name]), accounts.by_token(tokens[name]), accounts.by_password(name)]
             for name in ("ann", "bob")
         }
-        await asyncio.to_thread(do, tmp_path, function, name="ann", **more)
+        await asyncio.to_thread(do, tmp_path, method, name="ann", **more)
         await accounts.reload()
 
         assert accounts.by_session(cookies["ann"]) is None
@@ -273,7 +190,7 @@ async def test_a_new_password_a_new_role_and_a_removal_end_what_is_open(tmp_path
 async def test_a_session_of_credentials_that_changed_before_it_was_written_is_none(tmp_path):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
-        await asyncio.to_thread(do, tmp_path, kept.set_password, name="ann", password_hash="new")
+        await asyncio.to_thread(do, tmp_path, "set_password", name="ann", password_hash="new")
         cookie = await accounts.open_session("ann", HOUR_SECONDS)
         await accounts.reload()
 
@@ -283,16 +200,16 @@ async def test_a_session_of_credentials_that_changed_before_it_was_written_is_no
 async def test_a_session_is_of_the_credentials_of_the_moment_in_which_it_was_asked_for(tmp_path, monkeypatch):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
-        read = accounts._database.read
+        read = accounts._store.users_and_sessions
         opening = []
 
-        async def read_what_changed_after_the_sign_in(function):
+        async def read_what_changed_after_the_sign_in(now):
             opening.append(asyncio.create_task(accounts.open_session("ann", HOUR_SECONDS)))
             await asyncio.sleep(0)
-            await asyncio.to_thread(do, tmp_path, kept.set_password, name="ann", password_hash="new")
-            return await read(function)
+            await asyncio.to_thread(do, tmp_path, "set_password", name="ann", password_hash="new")
+            return await read(now)
 
-        monkeypatch.setattr(accounts._database, "read", read_what_changed_after_the_sign_in)
+        monkeypatch.setattr(accounts._store, "users_and_sessions", read_what_changed_after_the_sign_in)
         await accounts.reload()
 
         assert accounts.by_session(await opening[0]) is None
@@ -302,7 +219,7 @@ async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path)
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
         cookie, token = await accounts.open_session("ann", HOUR_SECONDS), accounts.token_of("ann")
-        await asyncio.to_thread(do, tmp_path, kept.remove_user, name="ann")
+        await asyncio.to_thread(do, tmp_path, "remove_user", name="ann")
         await asyncio.to_thread(add, tmp_path)
         await accounts.reload()
 
@@ -310,7 +227,7 @@ async def test_who_bears_the_name_of_somebody_removed_inherits_nothing(tmp_path)
 
 
 async def test_of_too_many_sessions_the_oldest_goes_and_never_the_new_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "MOST_SESSIONS_A_USER", 100)
+    monkeypatch.setattr(accounts_module, "MOST_SESSIONS_A_USER", 100)
     add(tmp_path)
     add(tmp_path, "bob")
     clock = Clock()
@@ -338,33 +255,31 @@ async def test_sessions_that_ran_out_are_removed_when_another_is_opened(tmp_path
         clock.advance(1)
         await accounts.open_session("ann", 1)
 
-    def count(connection):
-        return connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
-
-    assert run_beside_server(tmp_path, count) == 1
+    _, sessions = do(tmp_path, "users_and_sessions", now=0)
+    assert len(sessions) == 1
 
 
 async def test_a_session_that_is_opened_during_a_reload_is_not_forgotten(tmp_path, monkeypatch):
     add(tmp_path)
     async with a_server(tmp_path) as accounts:
-        database = accounts._database
-        read, write = database.read, database.write
+        store = accounts._store
+        read, write = store.users_and_sessions, store.add_session
         writes, opening = [], []
 
-        def noted_write(operation):
-            writes.append(operation)
-            return write(operation)
+        def noted_write(*session):
+            writes.append(session)
+            return write(*session)
 
-        async def read_and_dawdle(function):
-            found = await read(function)
+        async def read_and_dawdle(now):
+            found = await read(now)
             opening.append(asyncio.create_task(accounts.open_session("ann", HOUR_SECONDS)))
             await asyncio.sleep(0)
             if writes:
                 await opening[0]
             return found
 
-        monkeypatch.setattr(database, "write", noted_write)
-        monkeypatch.setattr(database, "read", read_and_dawdle)
+        monkeypatch.setattr(store, "add_session", noted_write)
+        monkeypatch.setattr(store, "users_and_sessions", read_and_dawdle)
         await accounts.reload()
 
         assert accounts.by_session(await opening[0]) is not None
@@ -389,7 +304,7 @@ async def test_a_token_is_the_same_until_it_is_renewed(tmp_path):
         assert accounts.token_of("bob") != token
     async with a_server(tmp_path) as accounts:
         assert accounts.token_of("ann") == token
-        await asyncio.to_thread(do, tmp_path, kept.renew_token, name="ann")
+        await asyncio.to_thread(do, tmp_path, "renew_token", name="ann")
         await accounts.reload()
         assert accounts.by_token(token) is None
         assert not accounts.is_valid(identity)
@@ -417,7 +332,7 @@ async def test_the_key_is_made_once_for_the_owner_alone(tmp_path):
     async with a_server(tmp_path):
         key = path.read_bytes()
         assert (len(key), path.stat().st_mode & 0o777) == (32, 0o600)
-    kept._make_key(path)
+    make_key(path)
     async with a_server(tmp_path):
         assert path.read_bytes() == key
 

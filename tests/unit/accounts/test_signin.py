@@ -1,4 +1,7 @@
-"""Passwords, and who may try how many of them. argon2 is real; where a test must stop it, a gate stands before it."""
+"""Passwords, and who may try how many of them.
+
+argon2 is real, with parameters that cost little; a test that must hold it up has a gate before it.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,25 @@ import asyncio
 import threading
 import time
 from contextlib import asynccontextmanager
-from functools import partial
 
 import argon2
 import pytest
 
 import jobs.clock
-from accounts import accounts as kept
 from accounts import signin
-from accounts.accounts import Accounts, run_beside_server
+from accounts.accounts import Accounts
+from accounts.lines import Line, Lines
+from accounts.lockout import MOST_REMEMBERED, FailureTable, network_of
 from accounts.passwords import NOBODY, hash_password, verify
-from accounts.signin import MOST_KEPT, FailureTable, Line, Lines, SignIn, network_of
-from config import Auth
+from accounts.settings import AuthSettings
+from accounts.signin import SignIn
 from jobs.errors import InvalidInput, TooManyAttempts
-from storage.sqlite.database import open_database
+from storage import sqlite
 from tests.faults.support import PATIENCE_SECONDS
+from tests.support.accounts import Clock, do_beside_server
 
 ANN, HERE, ELSEWHERE = "ann", "192.0.2.1", "192.0.2.2"
 WHO = (ANN, HERE)
-RIGHT = hash_password("right")
-
-
-class Clock:
-    now = 1_700_000_000_000
-
-    def __call__(self):
-        return self.now
-
-    def advance(self, seconds):
-        self.now += round(seconds * 1000)
 
 
 class Verifications:
@@ -80,22 +73,22 @@ def quick(monkeypatch):
 async def a_sign_in(folder, clock=None, **settings):
     """A SignIn with the user ann; `sign_in.accounts` and `sign_in.change` are for the test."""
     clock = clock or Clock()
-    database = await open_database(folder)
+    stores = await sqlite.open_stores(folder)
     try:
-        await database.write(partial(kept.add_user, name=ANN, role="viewer", password_hash=RIGHT, now=clock()))
-        accounts = Accounts(database, folder, clock)
+        await stores.accounts.add_user(ANN, "viewer", hash_password("right"), clock())
+        accounts = Accounts(stores.accounts, folder, clock)
         await accounts.load()
-        sign_in = SignIn(accounts, Auth(**settings), clock)
+        sign_in = SignIn(accounts, AuthSettings(**settings), clock)
         try:
             yield sign_in, accounts
         finally:
             sign_in.close()
     finally:
-        await database.close()
+        await stores.close()
 
 
-async def change(folder, accounts, function, **more):
-    await asyncio.to_thread(run_beside_server, folder, partial(function, name=ANN, **more))
+async def change(folder, accounts, method, **more):
+    await asyncio.to_thread(do_beside_server, folder, method, name=ANN, **more)
     await accounts.reload()
 
 
@@ -164,22 +157,22 @@ def test_the_right_password_clears_the_wrong_ones():
 
 def test_the_table_is_bounded_and_the_oldest_go():
     table = FailureTable(most_wrong=1, lockout_seconds=10)
-    for number in range(MOST_KEPT + 1):
+    for number in range(MOST_REMEMBERED + 1):
         table.wrong((str(number), HERE), 0)
 
-    assert len(table) == MOST_KEPT
-    assert [is_shut(table, (str(number), HERE), 0) for number in (0, 1, MOST_KEPT)] == [False, True, True]
+    assert len(table) == MOST_REMEMBERED
+    assert [is_shut(table, (str(number), HERE), 0) for number in (0, 1, MOST_REMEMBERED)] == [False, True, True]
 
 
 def test_wrong_passwords_for_other_names_push_out_no_door_that_is_shut():
     table = FailureTable(most_wrong=2, lockout_seconds=60)
     table.wrong(WHO, 0)
     table.wrong(WHO, 0)
-    for number in range(2 * MOST_KEPT):
+    for number in range(2 * MOST_REMEMBERED):
         table.wrong((str(number), HERE), 1)
 
     assert is_shut(table, WHO, 1)
-    assert len(table) == MOST_KEPT + 1
+    assert len(table) == MOST_REMEMBERED + 1
 
 
 def test_doors_that_have_opened_are_forgotten_first():
@@ -308,15 +301,15 @@ async def test_a_wrong_name_or_password_is_nobody(tmp_path, name, password):
         assert await sign_in.check_basic(name, password, HERE) is None
 
 
-async def test_for_an_unknown_name_a_hash_of_the_same_cost_is_looked_at(tmp_path, monkeypatch):
+async def test_for_an_unknown_name_a_hash_of_the_same_cost_is_looked_at(tmp_path, monkeypatch, real_hashes):
     looked_at = []
     monkeypatch.setattr(signin, "verify", lambda password_hash, _: looked_at.append(password_hash))
-    async with a_sign_in(tmp_path) as (sign_in, _):
+    async with a_sign_in(tmp_path) as (sign_in, accounts):
         for name in (ANN, "eve"):
             await sign_in.check(name, "x", HERE)
+        assert looked_at == [accounts.user(ANN).password_hash, NOBODY]
 
     of_ann, of_nobody = map(argon2.extract_parameters, looked_at)
-    assert looked_at == [RIGHT, NOBODY]
     assert of_ann == of_nobody
     assert not verify(NOBODY, "x")
 
@@ -371,7 +364,7 @@ async def test_long_names_fill_no_memory_and_share_a_door(tmp_path):
         with pytest.raises(TooManyAttempts):
             await sign_in.check("x" * 100_000 + "2", "wrong", HERE)
 
-        assert [len(name) for name, _ in sign_in._failures._shut] == [65]
+        assert [len(name) for name, _ in sign_in._failures._locked] == [65]
 
 
 async def test_a_thousand_people_behind_one_address_are_all_served(tmp_path, quick):
@@ -453,7 +446,7 @@ async def test_what_cannot_be_a_password_needs_no_hash_and_counts_all_the_same(t
 async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, quick):
     async with a_sign_in(tmp_path, wrong_passwords=1) as (sign_in, _):
         await sign_in.check(ANN, "wrong", HERE)
-        for number in range(MOST_KEPT + 400):
+        for number in range(MOST_REMEMBERED + 400):
             await sign_in.check(str(number), "", HERE)
 
         with pytest.raises(TooManyAttempts):
@@ -461,11 +454,11 @@ async def test_a_flood_of_empty_passwords_opens_no_door_that_is_shut(tmp_path, q
 
 
 async def test_a_lockout_goes_by_a_clock_that_nobody_can_set(tmp_path, monkeypatch):
-    database = await open_database(tmp_path)
-    await database.write(partial(kept.add_user, name=ANN, role="viewer", password_hash=RIGHT, now=0))
-    accounts = Accounts(database, tmp_path, Clock())
+    stores = await sqlite.open_stores(tmp_path)
+    await stores.accounts.add_user(ANN, "viewer", hash_password("right"), 0)
+    accounts = Accounts(stores.accounts, tmp_path, Clock())
     await accounts.load()
-    sign_in = SignIn(accounts, Auth(wrong_passwords=1))
+    sign_in = SignIn(accounts, AuthSettings(wrong_passwords=1))
     try:
         monkeypatch.setattr(jobs.clock, "time_ns", lambda: 0)
         monkeypatch.setattr(time, "time", lambda: 0.0)
@@ -474,7 +467,7 @@ async def test_a_lockout_goes_by_a_clock_that_nobody_can_set(tmp_path, monkeypat
         assert await sign_in.check(ANN, "right", HERE)
     finally:
         sign_in.close()
-        await database.close()
+        await stores.close()
 
 
 async def test_a_password_that_is_changed_while_it_is_looked_at_is_no_longer_right(tmp_path, verifications):
@@ -482,7 +475,7 @@ async def test_a_password_that_is_changed_while_it_is_looked_at_is_no_longer_rig
         verifications.gate.clear()
         checking = asyncio.create_task(sign_in.check_basic(ANN, "right", HERE))
         await asyncio.to_thread(verifications.at_gate.wait)
-        await change(tmp_path, accounts, kept.set_password, password_hash=hash_password("new"))
+        await change(tmp_path, accounts, "set_password", password_hash=hash_password("new"))
         verifications.gate.set()
 
         assert await checking is None
@@ -541,17 +534,17 @@ async def test_wrong_basic_credentials_are_looked_at_each_time_and_count(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("function", "more", "still"),
+    ("method", "more", "still"),
     [
-        (kept.set_password, {"password_hash": hash_password("new")}, False),
-        (kept.remove_user, {}, False),
-        (kept.renew_token, {}, True),
+        ("set_password", {"password_hash": hash_password("new")}, False),
+        ("remove_user", {}, False),
+        ("renew_token", {}, True),
     ],
 )
-async def test_remembered_basic_credentials_end_with_those_of_the_user(tmp_path, function, more, still):
+async def test_remembered_basic_credentials_end_with_those_of_the_user(tmp_path, method, more, still):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         assert await sign_in.check_basic(ANN, "right", HERE)
-        await change(tmp_path, accounts, function, **more)
+        await change(tmp_path, accounts, method, **more)
 
         assert (await sign_in.check_basic(ANN, "right", HERE) is not None) == still
 
@@ -559,7 +552,7 @@ async def test_remembered_basic_credentials_end_with_those_of_the_user(tmp_path,
 async def test_remembered_basic_credentials_have_the_role_of_now(tmp_path):
     async with a_sign_in(tmp_path) as (sign_in, accounts):
         assert (await sign_in.check_basic(ANN, "right", HERE)).role == "viewer"
-        await change(tmp_path, accounts, kept.set_role, role="admin")
+        await change(tmp_path, accounts, "set_role", role="admin")
 
         assert (await sign_in.check_basic(ANN, "right", HERE)).role == "admin"
 

@@ -6,7 +6,7 @@ import pytest
 
 from ceph.errors import ClusterRefused, TargetChanged
 from ceph.pools import set_pg_num, set_pgp_num
-from ceph.state import pool_of
+from ceph.state import parse_pool
 
 
 class Monitors:
@@ -39,7 +39,7 @@ def listed(number, name):
 
 
 def pool(name="rbd"):
-    return pool_of(listed(5, name))
+    return parse_pool(listed(5, name))
 
 
 def test_a_pool_is_told_by_the_name_that_it_has():

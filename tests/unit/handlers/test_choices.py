@@ -14,8 +14,12 @@ from ceph.errors import ClusterUnavailable
 from handlers.docs.page import words
 from handlers.routes import API_ROUTES
 from jobs.definition.choices import ADDRESS, Choice, choices_of
+from jobs.definition.declaration import job
+from jobs.definition.job import Resource
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter, check_query
-from jobs.definition.registry import Provided, Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.definition.schemas import json_schema
 from jobs.errors import ChoicesUnavailable
 from jobs.queue.choosing import LONGEST_NAME, MOST_THREADS, ChoiceFinder
@@ -23,7 +27,7 @@ from jobs.queue.choosing import LONGEST_NAME, MOST_THREADS, ChoiceFinder
 Rounds = Generator[Round, None, None]
 
 
-class Shelf(Provided):
+class Shelf(Resource):
     """What a process may have."""
 
     def __init__(self, books=("none",)):
@@ -48,12 +52,12 @@ def read(
     yield Round()
 
 
-def finding(parameter, find=None, registry=None, **needed):
+async def finding(parameter, find=None, registry=None, **needed):
     """What is found for a parameter of `read`, or by another function."""
     choices = read.choices[parameter]
     if find:
         choices = type(choices)(find, (), {})
-    return asyncio.run(ChoiceFinder().find(choices, needed, registry or Registry()))
+    return await ChoiceFinder().find(choices, needed, registry or Registry())
 
 
 def test_the_schema_says_where_to_ask_and_what_to_send_along():
@@ -77,7 +81,11 @@ def test_the_jobs_on_clusters_let_choose_the_cluster(job):
 
 
 def test_a_job_without_choices_has_the_schema_that_it_had():
-    assert json_schema(read.parameters)["properties"]["aloud"] == {"type": "boolean", "default": False}
+    assert json_schema(read.parameters)["properties"]["aloud"] == {
+        "type": "boolean",
+        "default": False,
+        "x-expected": "true or false",
+    }
 
 
 def unresolved(search: Nowhere) -> list[str]:  # noqa: F821  as a type that is imported for type checkers only
@@ -100,31 +108,31 @@ def test_what_does_not_fit_is_refused_when_the_job_is_declared(find, why):
         choices_of([Parameter("search", str), Parameter("where", where)], lambda _: False)
 
 
-def test_a_function_gets_what_the_process_has_and_what_was_chosen_before():
-    registry = Registry().providing(Shelf(("Emma", "Ulysses")))
+async def test_a_function_gets_what_the_process_has_and_what_was_chosen_before():
+    registry = Registry().with_resources(Shelf(("Emma", "Ulysses")))
 
-    assert [choice.value for choice in finding("book", registry=registry)] == ["Emma", "Ulysses"]
-    assert [choice.name for choice in finding("pages", registry=registry, book="Emma")] == ["Emma 0", "Emma 1"]
+    assert [choice.value for choice in await finding("book", registry=registry)] == ["Emma", "Ulysses"]
+    assert [choice.name for choice in await finding("pages", registry=registry, book="Emma")] == ["Emma 0", "Emma 1"]
 
 
 async def asynchronous():
     return [Choice(1, "one", "smallest"), 2]
 
 
-def test_a_function_may_be_asynchronous():
-    assert finding("book", asynchronous) == [Choice(1, "one", "smallest"), Choice(2, "2")]
+async def test_a_function_may_be_asynchronous():
+    assert await finding("book", asynchronous) == [Choice(1, "one", "smallest"), Choice(2, "2")]
 
 
-def test_what_cannot_be_sent_is_left_out_and_names_are_cut():
+async def test_what_cannot_be_sent_is_left_out_and_names_are_cut():
     odd = [object(), "caf\udcff", "x" * 5000, Choice("y", "z" * 500, "\udcff")]
 
-    assert finding("book", lambda: odd) == [Choice("y", "z" * LONGEST_NAME, "�")]
+    assert await finding("book", lambda: odd) == [Choice("y", "z" * LONGEST_NAME, "�")]
 
 
-def test_a_value_that_is_found_twice_is_offered_once_and_1_and_true_are_two():
+async def test_a_value_that_is_found_twice_is_offered_once_and_1_and_true_are_two():
     twice = [Choice("a", "first"), Choice("a", "second"), 1, True, "1"]
 
-    assert [choice.name for choice in finding("book", lambda: twice)] == ["first", "1", "true", "1"]
+    assert [choice.name for choice in await finding("book", lambda: twice)] == ["first", "1", "true", "1"]
 
 
 def failing():
@@ -143,9 +151,9 @@ async def leaving_asynchronously():
     ("find", "said"),
     [(failing, "ZeroDivisionError: no floor"), (leaving, "SystemExit: 3"), (leaving_asynchronously, "SystemExit: 3")],
 )
-def test_a_function_that_fails_is_told_with_a_way_out(find, said, caplog):
+async def test_a_function_that_fails_is_told_with_a_way_out(find, said, caplog):
     with pytest.raises(ChoicesUnavailable, match=f"{said}.*give the value itself"):
-        finding("book", find)
+        await finding("book", find)
     assert "what can be chosen could not be found" in caplog.text
 
 
@@ -153,12 +161,12 @@ def silent():
     raise ClusterUnavailable("no mon answered", 110)
 
 
-def test_what_a_cluster_says_is_told_as_it_is():
+async def test_what_a_cluster_says_is_told_as_it_is():
     with pytest.raises(ClusterUnavailable, match="no mon answered"):
-        finding("book", silent)
+        await finding("book", silent)
 
 
-def test_functions_that_never_end_are_given_up_and_few():
+async def test_functions_that_never_end_are_given_up_and_few():
     released, begun = threading.Event(), []
 
     def hang():
@@ -166,34 +174,28 @@ def test_functions_that_never_end_are_given_up_and_few():
         released.wait(60)
         return []
 
-    async def ask_too_often():
-        finder, choices = ChoiceFinder(0.2), type(read.choices["book"])(hang, (), {})
-        asked = [finder.find(choices, {}, Registry()) for _ in range(MOST_THREADS + 2)]
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    refusals = asyncio.run(ask_too_often())
+    finder, choices = ChoiceFinder(0.2), type(read.choices["book"])(hang, (), {})
+    asked = [finder.find(choices, {}, Registry()) for _ in range(MOST_THREADS + 2)]
+    refusals = await asyncio.gather(*asked, return_exceptions=True)
     released.set()
 
     assert len(begun) == MOST_THREADS
     assert all("it takes longer than 0.2 s" in str(one) for one in refusals)
 
 
-def test_more_than_can_be_asked_for_at_a_time_wait_for_their_turn():
-    async def ask_often():
-        finder, choices = ChoiceFinder(), type(read.choices["book"])(lambda: ["Emma"], (), {})
-        return await asyncio.gather(*(finder.find(choices, {}, Registry()) for _ in range(20 * MOST_THREADS)))
+async def test_more_than_can_be_asked_for_at_a_time_wait_for_their_turn():
+    finder, choices = ChoiceFinder(), type(read.choices["book"])(lambda: ["Emma"], (), {})
+    found = await asyncio.gather(*(finder.find(choices, {}, Registry()) for _ in range(20 * MOST_THREADS)))
 
-    assert asyncio.run(ask_often()) == [[Choice("Emma", "Emma")]] * 20 * MOST_THREADS
+    assert found == [[Choice("Emma", "Emma")]] * 20 * MOST_THREADS
 
 
-def test_only_what_a_search_keeps_is_returned():
-    found = asyncio.run(
-        ChoiceFinder().find(
-            type(read.choices["book"])(asynchronous, (), {}),
-            {},
-            Registry(),
-            lambda rows: [row for row in rows if row.detail],
-        )
+async def test_only_what_a_search_keeps_is_returned():
+    found = await ChoiceFinder().find(
+        type(read.choices["book"])(asynchronous, (), {}),
+        {},
+        Registry(),
+        lambda rows: [row for row in rows if row.detail],
     )
 
     assert found == [Choice(1, "one", "smallest")]

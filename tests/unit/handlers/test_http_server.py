@@ -14,7 +14,6 @@ from tornado.httputil import HTTPHeaders, HTTPInputError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
-from config import Limits
 from handlers.docs.page import DocsHandler
 from handlers.files import CompressedFileHandler, FileHandler
 from handlers.http.base import IdentifiedHandler
@@ -26,6 +25,7 @@ from handlers.http.server import Server
 from handlers.http.service import NotFoundHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.routes import API_ROUTES, MONITORING_ROUTES
+from handlers.settings import LimitSettings
 
 LARGE = bytes(range(256)) * 80_000
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -56,7 +56,7 @@ class Echo(RequestHandler):
 
 @asynccontextmanager
 async def a_server(times=LONG, most=100, overflow=None):
-    gate = Gate(ClientLimits.of(Limits(connections=most, answers_mb=8)), times, overflow)
+    gate = Gate(ClientLimits.of(LimitSettings(connections=most, answers_mb=8)), times, overflow)
     server = Server.with_limits(Application([("/.*", Echo)], log_function=lambda handler: None), gate)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
@@ -249,10 +249,12 @@ async def test_a_refusal_before_the_body_leaves_the_connection_open(size):
 async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still_comes(said):
     async with a_server() as server:
         reader, writer = await connected(server, b"POST /refuses HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n\r\n")
-        for _ in range(20):
-            writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
-            await writer.drain()
-        head, body = await answer_of(reader)
+        answer = asyncio.create_task(answer_of(reader))
+        with suppress(ConnectionError):  # who has the answer may be cut off before all is sent
+            for _ in range(20):
+                writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                await writer.drain()
+        head, body = await answer
 
         assert (head[:12], body) == (b"HTTP/1.1 401", b"no")
         assert b"connection: close" in head.lower()
@@ -330,4 +332,4 @@ def test_a_length_that_a_proxy_has_doubled_counts_once():
     [(0, 256, 2, 164), (0, 65_536, 2, 5000), (100, 256, 2, 100), (1000, 256, 2, 164), (0, 20, 2, 8)],
 )
 def test_the_number_of_connections_follows_from_the_descriptors(setting, descriptors, processes, most):
-    assert most_connections(Limits(connections=setting), descriptors, processes) == most
+    assert most_connections(LimitSettings(connections=setting), descriptors, processes) == most

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 from tornado.web import Application
 
-from config import Limits, Monitoring
 from handlers.http.access_log import HttpTally
 from handlers.http.connections import Connections
 from handlers.http.limits import ClientLimits
 from handlers.routes import make_application
-from jobs.definition.registry import load_registry
+from handlers.settings import LimitSettings, MonitoringSettings
+from jobs.definition.loading import load_registry
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 from jobs.queue.task_queue import TaskQueue
 from jobs.store import CommitTally
 from storage.memory import MemoryStore
@@ -45,20 +45,18 @@ def app() -> Application:
     return make_application(
         SimpleNamespace(
             config=SimpleNamespace(
-                monitoring=Monitoring(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
+                monitoring=MonitoringSettings(sign_in=()), storage=SimpleNamespace(data_dir=Path("/nonexistent/data"))
             ),
             version="1",
-            tasks=SimpleNamespace(
-                store=queue._store,
-                queue=queue,
-                workers=engine,
-                stores=SimpleNamespace(health=health),
-                registry=registry,
-                rest=Rest(None),
-            ),
+            store=queue._store,
+            queue=queue,
+            workers=engine,
+            health=health,
+            registry=registry,
+            retention_pause=RetentionPause(None),
             connections=Connections(),
             answers=HttpTally(),
-            limits=ClientLimits.of(Limits()),
+            limits=ClientLimits.of(LimitSettings()),
             started=0.0,
         )
     )
@@ -83,3 +81,12 @@ async def test_all_other_numbers_are_told_even_without_a_disk(http_client, base_
     assert now.of("data_free_bytes") is None
     assert now.of("workers", "idle") == 1
     assert now.of("tasks_created_total") == 0
+
+
+async def test_every_file_of_the_page_is_counted_as_one(http_client, base_url):
+    for name in ("css/page.css", "js/main.js", "img/hourglass.svg"):
+        await http_client.fetch(f"{base_url}/openattic/static/{name}")
+    now = Samples((await http_client.fetch(f"{base_url}/metrics")).body.decode())
+
+    assert now.of("http_requests_total", "GET", "/openattic/static", "200") == 3
+    assert now.of("http_requests_total", "GET", "none", "200") is None

@@ -12,8 +12,11 @@ from tornado.web import RequestHandler
 
 from handlers.docs.openapi import Components, describe
 from handlers.routes import API_ROUTES, FSID
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Parameter
-from jobs.definition.registry import Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.definition.schemas import json_schema
 from tests.support.described import METHODS, Described
 
@@ -141,9 +144,9 @@ def test_each_parameter_and_header_says_what_it_is_for():
 def test_a_path_has_the_parameters_of_its_groups():
     item = DOCUMENT["paths"]["/taskqueue/{task_id}/rounds"]
 
-    assert item["parameters"] == [
-        {"name": "task_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
-    ]
+    schema = {"type": "integer", "minimum": 1, "x-expected": "a whole number of at least 1"}
+
+    assert item["parameters"] == [{"name": "task_id", "in": "path", "required": True, "schema": schema}]
 
 
 @pytest.mark.parametrize(

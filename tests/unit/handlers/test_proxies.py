@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from config import Network, Server
 from handlers.http.proxies import Proxies
+from handlers.settings import Network, ServerSettings
 
-LOOPBACK = Server().trusted_proxies
+LOOPBACK = ServerSettings().trusted_proxies
 NETWORKS = (*LOOPBACK, Network("10.0.0.0/8"), Network("2001:db8::/32"), Network("192.0.2.7"))
 
 

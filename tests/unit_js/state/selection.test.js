@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NOTHING, allClicked, clicked, isAll, keptTo } from "../../../static/js/state/selection.js";
+import { NOTHING, allClicked, clicked, isAll, limitedTo } from "../../../static/js/state/selection.js";
 
 const ORDER = [5, 4, 3, 2, 1];
 const ids = (selection) => [...selection.ids].sort();
@@ -36,6 +36,6 @@ test("Select all chooses all on the page, then none", () => {
 
 test("what has gone is chosen no longer", () => {
   const all = allClicked(NOTHING, ORDER);
-  assert.deepEqual(ids(keptTo(all, [1, 2])), [1, 2]);
-  assert.equal(keptTo(all, ORDER), all);
+  assert.deepEqual(ids(limitedTo(all, [1, 2])), [1, 2]);
+  assert.equal(limitedTo(all, ORDER), all);
 });

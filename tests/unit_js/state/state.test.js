@@ -126,7 +126,7 @@ test("a page that has gone gives way to the last one, and the address says so", 
   const far = change.went(looking(), { ...atTab("pending"), page: 9 });
   const state = answered(far, [], { count: 60 });
   assert.deepEqual([state.place.page, state.needs.address, state.lists.dialog.isStale], [2, true, true]);
-  assert.equal(change.addressSaid(state).needs.address, false);
+  assert.equal(change.addressWritten(state).needs.address, false);
 });
 
 /** Home shows tasks 2 and 1 as pending, and 4 and 3 as failed. */
@@ -229,12 +229,12 @@ test("tasks that end are told of by name, also those that are gone already", () 
 test("what has ended is said in one sentence after a moment, and the same again later", () => {
   const ended = (since) => frame(since, since + 1, { transitions: [transition(1, "Finished", since + 1)] });
   let state = connection.withMessage(following(), ended(10), NOW);
-  assert.equal(change.spoken(state, NOW + 100), state);
-  state = change.spoken(state, NOW + 5000);
+  assert.equal(change.withAnnouncement(state, NOW + 100), state);
+  state = change.withAnnouncement(state, NOW + 5000);
   assert.equal(state.announced, "1 task finished");
   state = connection.withMessage(state, ended(11), NOW + 6000);
   assert.equal(state.announced, "");
-  assert.equal(change.spoken(state, NOW + 9000).announced, "1 task finished");
+  assert.equal(change.withAnnouncement(state, NOW + 9000).announced, "1 task finished");
 });
 
 // Deleting.
@@ -275,8 +275,8 @@ test("all that match go only when their number has been typed", () => {
 test("a deletion under way is stopped after its step, and no other question takes its place", () => {
   const under = deleting.began(asking());
   const stopped = deleting.cancelled(under, NOW);
-  assert.equal(deleting.goesOn(under, under.confirm), true);
-  assert.equal(deleting.goesOn(stopped, under.confirm), false);
+  assert.equal(deleting.continues(under, under.confirm), true);
+  assert.equal(deleting.continues(stopped, under.confirm), false);
   assert.equal(deleting.isStill(deleting.progressed(stopped, []), under.confirm), true);
   assert.equal(deleting.askedAbout(stopped, task(9)), stopped);
   assert.equal(deleting.asked(stopped), stopped);

@@ -10,7 +10,7 @@ import {
   throughput,
   throughputText,
   waiting,
-  waitingText,
+  meanWaitingText,
   workersText,
 } from "../../../static/js/state/statistics.js";
 import { timeOfDay } from "../../../static/js/text/format.js";
@@ -47,12 +47,12 @@ test("nothing is made of no minutes", () => {
 test("the mean counts tasks, not minutes", () => {
   const minutes = hour({ [-5]: { started: 9, waiting_seconds: 1 }, 0: { started: 1, waiting_seconds: 11 } });
   assert.equal(meanWaitingSeconds(minutes), 2);
-  assert.equal(waitingText(minutes), "Tasks waited 2 s on average");
+  assert.equal(meanWaitingText(minutes), "Tasks waited 2 s on average");
 });
 
 test("where nothing was started, nothing waited", () => {
   assert.equal(meanWaitingSeconds(hour()), null);
-  assert.equal(waitingText(hour()), "No task was started in the last hour.");
+  assert.equal(meanWaitingText(hour()), "No task was started in the last hour.");
 });
 
 test("how many ended includes those that failed", () => {

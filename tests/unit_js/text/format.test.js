@@ -97,5 +97,4 @@ test("places in a line are ordinal numbers", () => {
 
 test("a count has its noun in the singular or the plural", () => {
   assert.deepEqual([0, 1, 2, 3000].map((count) => format.counted(count, "task")), ["0 tasks", "1 task", "2 tasks", `${format.number(3000)} tasks`]);
-  assert.equal(format.counted(3000, "item", String), "3000 items");
 });

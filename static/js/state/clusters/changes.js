@@ -1,4 +1,5 @@
-/** What changes the state because of clusters: their list, the rows and the form of the open view, what goes on elsewhere. Pure. */
+/** What changes the state because of clusters: their list, the rows and the form of the open view, changes begun elsewhere.
+ * Pure. */
 
 import { pageInstead } from "../paged_list.js";
 import { isAtHome } from "../place.js";
@@ -12,18 +13,18 @@ export function withCeph(state, apply, ...values) {
   return ceph === state.ceph ? state : { ...state, ceph };
 }
 
-/** As the server lists them: which list is asked for may follow from it. */
+/** Sets the clusters as the server lists them: which list is asked for may follow from it. */
 export function withClusters(state, listed) {
   return arranged(withCeph(state, clusters.withClusters, listed));
 }
 
-/** A request for the rows of the view begins. */
+/** Notes that a request for the rows of the view begins. */
 export function viewLoadBegan(state) {
   const loads = state.loads + 1;
   return { ...withCeph(state, clusters.loadBegan, loads), loads };
 }
 
-/** `isHeld`: the person is in the rows. */
+/** Applies an answer with rows. `isHeld`: the person is in the rows. */
 export function withViewAnswer(state, number, page, isHeld, now) {
   const next = arranged(withCeph(state, clusters.withAnswer, number, page, isHeld, now));
   const { list } = next.ceph;
@@ -32,12 +33,12 @@ export function withViewAnswer(state, number, page, isHeld, now) {
   return went({ ...next, needs: { ...next.needs, address: true } }, { ...next.place, view: { ...next.place.view, page: instead } });
 }
 
-/** Whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
+/** Returns whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
 export function isViewSeen({ phase, isLeaving, place, store }) {
   return phase === "live" && store !== null && !isLeaving && place.view !== null && place.tab === null && place.task === null;
 }
 
-/** Whether what goes on in clusters without a task is on the screen: on Home, unless there are no clusters, or with the
+/** Returns whether the changes in clusters without a task are on the screen: on Home, unless there are no clusters, or with the
  * pools of one. */
 export function isElsewhereSeen(state) {
   const { phase, isLeaving, place, store, ceph } = state;
@@ -50,7 +51,7 @@ export function withElsewhere(state, apply, ...values) {
   return elsewhere === state.elsewhere ? state : { ...state, elsewhere };
 }
 
-/** The form that is open over the view changes, unless it was closed meanwhile. */
+/** Changes the form that is open over the view, unless it was closed meanwhile. */
 export function withViewForm(state, form, apply, ...values) {
   const { form: now } = state.ceph;
   return isSameForm(now, form) ? { ...state, ceph: { ...state.ceph, form: apply(now, ...values) } } : state;

@@ -1,4 +1,8 @@
-/** The views of a cluster, as in views.js. */
+/**
+ * The views of a cluster, as in views.js. What the slice has to know of their rows: the `path` of the list at the server, the
+ * key of a row (`keyOf`), whether any row is about to change, so that it is worth asking often (`isChanging`), whether rows can be
+ * selected, and the job that measures them (`measuredBy`; null: none).
+ */
 
 import { slice } from "./clusters.js";
 import { pathOf } from "./images.js";
@@ -15,7 +19,7 @@ export const pools = {
     orderings: ["name", "application", "pg_num", "size", "used_bytes"],
     forms: ["pgs", "create"],
   },
-  state: { slice, keyOf: ({ id }) => id, isChanging: isAnyChanging, isSelectable: false, measuredBy: null },
+  state: { slice, path: "pools", keyOf: ({ id }) => id, isChanging: isAnyChanging, isSelectable: false, measuredBy: null },
   keys,
 };
 
@@ -27,6 +31,6 @@ export const images = {
     orderings: ["pool", "name", "size_bytes", "used_bytes", "read_ops", "write_ops", "write_latency_seconds", "performance_as_of"],
     forms: ["performance"],
   },
-  state: { slice, keyOf: pathOf, isChanging: () => false, isSelectable: true, measuredBy: MEASURES_IMAGES },
+  state: { slice, path: "rbds", keyOf: pathOf, isChanging: () => false, isSelectable: true, measuredBy: MEASURES_IMAGES },
   keys,
 };

@@ -11,7 +11,7 @@
 
 import { isPending } from "../../text/statuses.js";
 import * as paged from "../paged_list.js";
-import { NOTHING, keptTo } from "../selection.js";
+import { NOTHING, limitedTo } from "../selection.js";
 import { formFor } from "./forms.js";
 import { CLUSTER_JOBS } from "./jobs.js";
 
@@ -32,7 +32,7 @@ const NOTHING_KNOWN = Object.freeze({
 /** `state.ceph`, as in state.js. */
 export const slice = { name: "ceph", initial: NOTHING_KNOWN, arranged, withFrame, withGap: reloadAsked, retried };
 
-/** In line with what is open: a `view` of a cluster, or another one. */
+/** Brings the slice in line with what is open: a `view` of a cluster, or another one. */
 function arranged(ceph, { place, preferences, role }, view) {
   if (view.state.slice !== slice) return { ...NOTHING_KNOWN, clusters: ceph.clusters };
   const list = following(ceph.list, queryOf(place.view, view, clusterOf(ceph, place.view), preferences.pageSize), view);
@@ -45,7 +45,7 @@ function arranged(ceph, { place, preferences, role }, view) {
   };
 }
 
-/** The one that was chosen, or the first: which one that is does not depend on how they are. */
+/** Returns the one that was chosen, or the first: which one that is does not depend on how they are. */
 export function clusterOf({ clusters }, { cluster }) {
   return clusters?.find(({ name }) => name === cluster) ?? clusters?.[0] ?? null;
 }
@@ -62,7 +62,7 @@ function queryOf(at, view, cluster, preferredSize) {
   };
 }
 
-/** The same list as long as it asks for the same, and its rows until others of the same kind are there. */
+/** Returns the same list as long as it asks for the same, and its rows until others of the same kind are there. */
 function following(list, query, view) {
   if (query === null) return null;
   const isSameKind = list !== null && list.query.view === query.view && list.query.fsid === query.fsid;
@@ -71,7 +71,7 @@ function following(list, query, view) {
 
 // Clusters.
 
-/** As the server lists them now. The list follows by `arranged`. */
+/** Sets the clusters as the server lists them now. The list follows by `arranged`. */
 export function withClusters(ceph, clusters) {
   return { ...ceph, clusters, error: "" };
 }
@@ -86,7 +86,8 @@ export function loadBegan(ceph, number) {
   return { ...ceph, list: paged.loadBegan(ceph.list, { number }) };
 }
 
-/** The answer to the last request. While a person is in the rows (`isHeld`), those that are there keep their places. */
+/** Applies the answer to the last request. While a person is in the rows (`isHeld`), those that are there stay in their places.
+ * */
 export function withAnswer(ceph, number, page, isHeld, now) {
   const { list } = ceph;
   if (!paged.isExpected(list, number)) return ceph;
@@ -105,7 +106,7 @@ export function loadFailed(ceph, number, error, errors) {
   return having(ceph, paged.loadFailed(ceph.list, number, error, errors));
 }
 
-/** To be asked for again: at once, or when they are old enough. */
+/** Asks for the rows again: at once, or when they are old enough. */
 export function reloadAsked(ceph) {
   return ceph.list === null ? ceph : withList(ceph, { isStale: true, error: "" });
 }
@@ -132,29 +133,29 @@ function withList(ceph, changes) {
   return { ...ceph, list: { ...ceph.list, ...changes } };
 }
 
-/** Without tasks that have ended and selected images that are gone. */
+/** Drops tasks that have ended and selected images that are gone. */
 function pruned(ceph) {
   const { list, tasks, selection } = ceph;
   const named = new Set(list.results.map(({ task }) => task));
-  const kept = [...tasks].filter(([id, { status }]) => isPending(status) || named.has(id));
+  const remaining = [...tasks].filter(([id, { status }]) => isPending(status) || named.has(id));
   const { isSelectable, keyOf } = list.view.state;
   return {
     ...ceph,
-    tasks: kept.length === tasks.size ? tasks : new Map(kept),
-    selection: isSelectable ? keptTo(selection, list.results.map(keyOf)) : NOTHING,
+    tasks: remaining.length === tasks.size ? tasks : new Map(remaining),
+    selection: isSelectable ? limitedTo(selection, list.results.map(keyOf)) : NOTHING,
   };
 }
 
 // Tasks.
 
-/** The ids of tasks of which nothing is known, or not what they were given: such parameters are too large for lists. */
+/** Returns the ids of tasks of which nothing is known, or not what they were given: such parameters are too large for lists. */
 export function unknownTasks({ list, tasks }) {
   const named = (list?.results ?? []).map(({ task }) => task).filter((id) => Number.isInteger(id) && !tasks.has(id));
   const cut = [...tasks.values()].filter(({ params }) => params === null).map(({ id }) => id);
   return [...new Set([...named, ...cut])];
 }
 
-/** With tasks as the server told them; one that we know better stays, and so do parameters that are left out. */
+/** Adds tasks as the server reports them; a newer one that is known stays, and so do parameters that are left out. */
 export function withTasks(ceph, news) {
   if (news.length === 0) return ceph;
   const tasks = new Map(ceph.tasks);
@@ -165,7 +166,7 @@ export function withTasks(ceph, news) {
   return { ...ceph, tasks };
 }
 
-/** After a frame: tasks that concern the view go on, and where one has begun or ended the rows are asked for again. */
+/** Applies a frame: tasks that concern the view are updated, and if one has begun or ended the rows are asked for again. */
 function withFrame(ceph, frame) {
   if (ceph.list === null) return ceph;
   const concerned = frame.tasks.filter(({ id, job }) => ceph.tasks.has(id) || CLUSTER_JOBS.includes(job));
@@ -189,7 +190,7 @@ function withoutDeleted(ceph, deleted) {
 
 // What was done here.
 
-/** A pool as an answer tells it, in its place; one that was created comes first until the list is asked for again. */
+/** Puts a pool from an answer in its place; one that was created comes first until the list is asked for again. */
 export function withPool(ceph, pool, isCreated = false) {
   if (ceph.list === null) return ceph;
   const { results, count } = ceph.list;

@@ -2,13 +2,13 @@
  * RBD performance data as curves: of the rounds while a task measures, of its result when it is done. Pure.
  *
  * Data are `{ at, images }`: the times of the samples in milliseconds since 1970, and by path (`rbd/disk1`) each image
- * with its `figures`, as many numbers as there are samples, null where the cluster did not tell. Images that could not be
+ * with its `figures`, as many numbers as there are samples, null if the cluster did not report it. Images that could not be
  * read are none of them.
  */
 
 import { bytes, duration, number } from "../../text/format.js";
 
-/** How many curves can be told from each other. */
+/** How many curves people can tell apart. */
 export const MOST_CURVES = 8;
 /** A silence of so many usual distances between samples is a gap. */
 const GAP = 2.5;
@@ -37,13 +37,13 @@ export function bytesRate(value) {
 
 // The data.
 
-/** What a task has found so far; null where there is no sample yet. */
+/** Returns what a task has found so far; null if there is no sample yet. */
 export function dataOf({ task, rounds }) {
   const data = task.result?.series ? dataOfResult(task.result) : dataOfRounds(rounds);
   return data.at.length === 0 ? null : data;
 }
 
-/** Images without a series had no operations in any sample that was measured, and which ones were is not told. */
+/** Images without a series had no operations in any sample that was measured, and which ones were is not known. */
 function dataOfResult({ images, series }) {
   const at = series.at.map(Date.parse);
   const isKnown = ({ samples, samples_measured: measured }) => measured === samples;
@@ -57,7 +57,7 @@ function hasFailed({ error }) {
   return error !== undefined && error !== null;
 }
 
-/** `[{ path, error }]`: the images that could not be read, as far as is known. */
+/** Returns `[{ path, error }]`: the images that could not be read, as far as is known. */
 export function failedImages({ task, rounds }) {
   const parts = task.result?.images ? [task.result.images] : rounds.map(({ output }) => output?.images ?? {});
   const failed = new Map(parts.flatMap((images) => Object.entries(images).filter(([, image]) => hasFailed(image))));
@@ -83,7 +83,7 @@ function byPath(paths, figuresOf) {
 
 // What is drawn.
 
-/** One value a sample: null is a gap. There is no latency where there was no operation. */
+/** Returns one value a sample: null is a gap. Without operations there is no latency. */
 export function valuesOf(figures, measure, side) {
   if (measure === "latency") return latencies(figures, SIDES[side].of);
   const name = MEASURES[measure].figure;
@@ -108,7 +108,7 @@ function meanLatency(figures, at) {
   return seconds / (reads + writes);
 }
 
-/** All paths: those with most operations first, then by name. */
+/** Returns all paths: those with most operations first, then by name. */
 export function busiest({ images }) {
   const total = totals(images);
   return [...images.keys()].sort((one, other) => total.get(other) - total.get(one) || (one < other ? -1 : 1));
@@ -122,8 +122,8 @@ function sumOf(values) {
   return values.reduce((sum, value) => sum + (value ?? 0), 0);
 }
 
-/** The paths whose curves are drawn, by name: those that were chosen, or the busiest; idle ones where none is busy. */
-export function drawn(data, chosen) {
+/** Returns the paths whose curves are drawn, by name: those that were chosen, or the busiest; idle ones if none is busy. */
+export function selectedPaths(data, chosen) {
   const there = chosen.filter((path) => data.images.has(path));
   const paths = there.length > 0 ? there : busyOnes(data);
   return paths.slice(0, MOST_CURVES).sort();
@@ -136,14 +136,14 @@ function busyOnes(data) {
   return busy.length > 0 ? busy : paths;
 }
 
-/** What is chosen after a click on an image; at most as many as can be told apart. */
+/** Returns what is chosen after a click on an image; at most as many as can be told apart. */
 export function toggled(paths, path) {
   if (paths.includes(path)) return paths.filter((other) => other !== path);
   return paths.length < MOST_CURVES ? [...paths, path].sort() : paths;
 }
 
-/** `{ x, curves }` with x in seconds since the first sample, and where samples are missing a point that is a gap. */
-export function picture(data, paths, measure, side) {
+/** Returns `{ x, curves }` with x in seconds since the first sample; missing samples are a point that is a gap. */
+export function plotData(data, paths, measure, side) {
   const curves = paths.map((path) => ({ path, values: [] }));
   const from = paths.map((path) => valuesOf(data.images.get(path), measure, side));
   const x = [];
@@ -167,7 +167,7 @@ function usualDistance(times) {
 
 // The same as figures.
 
-/** `{ mean, p50, p95, max }` of what was measured; null where nothing was. Latencies count by their operations. */
+/** Returns `{ mean, p50, p95, max }` of what was measured; null if nothing was. Latencies count by their operations. */
 export function summaryOf(figures, measure, side) {
   const name = MEASURES[measure].figure(side);
   const isLatency = measure === "latency";
@@ -189,12 +189,12 @@ function weighted(values, weights) {
   return sum / sumOf(weights);
 }
 
-/** The smallest value that so large a share does not exceed. */
+/** Returns the smallest value that so large a share does not exceed. */
 function quantile(rising, share) {
   return rising[Math.max(0, Math.ceil(share * rising.length) - 1)];
 }
 
-/** For each image its sizes and, of both sides, its summary: from the result, or of the samples so far. */
+/** Returns for each image its sizes and, of both sides, its summary: from the result, or of the samples so far. */
 export function summaries({ task, rounds }, data, measure) {
   const sizes = task.result?.images ?? sizesOf(rounds);
   const results = task.result?.series ? task.result.images : {};
@@ -217,7 +217,7 @@ function sizesOf(rounds) {
 
 // As CSV.
 
-/** One line a sample and image (RFC 4180); empty where the cluster did not tell. */
+/** Returns one line a sample and image (RFC 4180); empty if the cluster did not report it. */
 export function csvOf(data) {
   const head = ["at", "image", ...FIGURES];
   const lines = data.at.flatMap((time, index) =>

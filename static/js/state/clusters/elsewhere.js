@@ -1,5 +1,5 @@
 /**
- * What goes on in clusters without a task of ours, as `state.elsewhere`: what others have begun, and what the clusters
+ * The changes in clusters without a task of ours, as `state.elsewhere`: what others have begun, and what the clusters
  * themselves report. Pure.
  *
  * `clusters` are those that were asked: `{ fsid, name, changes }`, where `changes` is null if one does not answer.
@@ -13,16 +13,16 @@ import { someNames } from "../../text/sentences.js";
 
 export const NOTHING_SEEN = Object.freeze({ clusters: [], following: new Set(), number: 0 });
 
-/** How often clusters are asked: while something goes on, and else. */
+/** How often clusters are asked: while something changes, and otherwise. */
 const MOVING_MILLISECONDS = 2000;
 const STILL_MILLISECONDS = 5000;
 
-/** With what the clusters answer to the question of that number. */
+/** Adds what the clusters answer to the request of that number. */
 export function withAnswers(elsewhere, asked, clusters) {
   return asked === elsewhere.number ? { ...elsewhere, clusters } : elsewhere;
 }
 
-/** A change of the number of PGs is known by its pool, anything else by what is said of it. */
+/** Returns the key of a change: its pool if it is about the number of PGs, else what is said of it. */
 export function keyOf(fsid, { id, to, since, text }) {
   return to === null ? `${fsid} ${since} ${text}` : poolKey(fsid, id);
 }
@@ -35,7 +35,7 @@ export function followBegan(elsewhere, key) {
   return { ...elsewhere, following: new Set(elsewhere.following).add(key) };
 }
 
-/** Where there is a task now, its change is no longer one without. */
+/** If there is a task now, its change is no longer one without. */
 export function followEnded(elsewhere, key, hasTask) {
   const following = new Set(elsewhere.following);
   following.delete(key);
@@ -48,7 +48,7 @@ function without({ fsid, name, changes }, key) {
   return { fsid, name, changes: changes && changes.filter((change) => keyOf(fsid, change) !== key) };
 }
 
-/** All that goes on: each change with its `key`, `fsid`, `cluster` (a name) and whether it `isFollowing`. */
+/** Returns all changes, each with its `key`, `fsid`, `cluster` (a name) and whether it `isFollowing`. */
 export function rowsOf({ clusters, following }) {
   return clusters.flatMap(({ fsid, name, changes }) =>
     (changes ?? []).map((change) => {
@@ -58,7 +58,7 @@ export function rowsOf({ clusters, following }) {
   );
 }
 
-/** What becomes of a pool's PGs without a task; undefined where nothing is known of that. */
+/** Returns the change of a pool's PGs without a task; undefined if none is known. */
 export function changeOfPool(elsewhere, fsid, poolId) {
   return rowsOf(elsewhere).find(({ key }) => key === poolKey(fsid, poolId));
 }
@@ -67,13 +67,13 @@ export function pauseMilliseconds(elsewhere) {
   return rowsOf(elsewhere).length > 0 ? MOVING_MILLISECONDS : STILL_MILLISECONDS;
 }
 
-/** Without clusters that an earlier section of config.ini names as well, and reaches: each is asked once. */
+/** Drops clusters that an earlier section of config.ini names as well, and reaches: each is asked once. */
 export function eachOnce(clusters) {
   const firstOf = (fsid) => clusters.find((cluster) => cluster.reachable && cluster.fsid === fsid);
   return clusters.filter((cluster) => [undefined, cluster].includes(firstOf(cluster.fsid)));
 }
 
-/** What cannot be known; "" where all clusters answer. */
+/** Returns what cannot be known; "" if all clusters answer. */
 export function silenceText({ clusters }) {
   const silent = clusters.filter(({ changes }) => changes === null).map(({ name }) => name);
   if (silent.length === 0) return "";
@@ -81,7 +81,7 @@ export function silenceText({ clusters }) {
   return `${what} ${someNames(silent.length, silent)} ${does} not answer: what goes on in ${it} is not known.`;
 }
 
-/** `2 changes begun elsewhere go on.` */
+/** Returns `2 changes begun elsewhere go on.` */
 export function goingOnText(count) {
   return count === 1 ? "A change begun elsewhere goes on." : `${number(count)} changes begun elsewhere go on.`;
 }

@@ -1,24 +1,24 @@
 /**
- * What is open over the views of a cluster: a number of PGs for a pool, a new pool, performance data. As
+ * The forms over the views of a cluster: a number of PGs for a pool, a new pool, performance data. As
  * `state.ceph.form`. Pure.
  *
  * All of them: `kind`; `busy` while the server is asked; `error` and `errors` (by field) say what it refused, `refusals`
  * counts how often. `values` are as they were typed. The form "pgs" has its `pool` (null: still to be loaded) and what
- * the server says of the number that is typed: `preflight`, or the `problem` that it sees, for the number `told`.
+ * the server says of the number that is typed: `preflight`, or the `problem` that it sees, for the number `answered`.
  * "performance" has the names of `pools` that may hold images (null: still to be loaded).
  */
 
 import { isWhole, typedNumber } from "./pools.js";
 
 const COMMON = { busy: false, error: "", errors: {}, refusals: 0 };
-const NOT_CONSIDERED = { preflight: null, problem: "", told: null, isAsking: false };
+const NOT_CONSIDERED = { preflight: null, problem: "", answered: null, isAsking: false };
 const VALUES = {
   pgs: () => ({ pg_num: "" }),
   create: () => ({ name: "", pg_num: "32", application: "rbd" }),
   performance: () => ({ scope: "all", pool: "", seconds: "60", interval_seconds: "1" }),
 };
 
-/** The form that a view says is open: the same one while it is for the same. */
+/** Returns the form that is open over a view: the same one while it is for the same. */
 export function formFor(form, view, list) {
   if (view.form === null || list === null) return null;
   const isSame = form !== null && form.kind === view.form && form.fsid === list.query.fsid && form.poolId === view.pool;
@@ -32,7 +32,7 @@ function opened({ form: kind, pool: poolId }, list) {
   return kind === "pgs" ? withFoundPool({ ...form, ...NOT_CONSIDERED, pool: null }, list) : form;
 }
 
-/** Whether something is still to be loaded before it can be filled in. */
+/** Returns whether something is still to be loaded before it can be filled in. */
 export function isLacking({ kind, pool, pools, error }) {
   return error === "" && ((kind === "pgs" && pool === null) || (kind === "performance" && pools === null));
 }
@@ -42,12 +42,12 @@ function withFoundPool(form, { results }) {
   return pool === undefined ? form : withPool(form, pool);
 }
 
-/** The pool is known: the number that it has is where the person begins. */
+/** Sets the pool, and the number that it has for a person to begin with. */
 export function withPool(form, pool) {
   return { ...form, pool, error: "", values: { pg_num: String(pool.pg_num_target) } };
 }
 
-/** With the pools that may hold images, without those of the cluster's own; the first is as good as any. */
+/** Adds the pools that may hold images, without those of the cluster's own; the first is as good as any. */
 export function withPools(form, pools) {
   const holdsImages = ({ application, applications = [application], internal }) => applications.includes("rbd") && !internal;
   const names = pools.filter(holdsImages).map(({ name }) => name);
@@ -55,7 +55,7 @@ export function withPools(form, pools) {
   return { ...form, pools: names, values };
 }
 
-/** For a part of the images: "selected", "pool" or "all". */
+/** Chooses a part of the images: "selected", "pool" or "all". */
 export function scoped(form, scope) {
   return { ...form, values: { ...form.values, scope } };
 }
@@ -71,12 +71,12 @@ export function began(form) {
   return { ...form, busy: true, error: "", errors: {} };
 }
 
-/** What the server refuses is told at its field; what is about none of them at the first one's. */
+/** Mistakes that the server reports are shown at their fields; those about none of them at the first one. */
 export function refused(form, { message, errors = {} }) {
   return { ...form, busy: false, error: message, errors, refusals: form.refusals + 1 };
 }
 
-/** What is said at a field; `isFirst`: here stands as well what is about the whole. */
+/** Returns what is said at a field; `isFirst`: what is about the whole form as well. */
 export function errorsAt({ error, errors }, name, isFirst = false) {
   const own = errors[name] ?? [];
   if (!isFirst) return own;
@@ -90,28 +90,28 @@ const SHOWN = new Set([...Object.values(VALUES).flatMap((values) => Object.keys(
 
 // The number of PGs.
 
-/** The number that is to be asked about; null where it was, or where there is none. */
+/** Returns the number that has to be asked about; null if it was, or if there is none. */
 export function toConsider(form) {
   if (form === null || form.kind !== "pgs" || form.pool === null || form.busy) return null;
   const { pg_num: text } = form.values;
-  return text !== form.told && isWhole(text) ? text : null;
+  return text !== form.answered && isWhole(text) ? text : null;
 }
 
-/** What the server said of a number, unless another one stands there by now. */
+/** Adds what the server said of a number, unless another one stands there by now. */
 export function considered(form, text, preflight) {
-  return form.values.pg_num === text ? { ...form, told: text, preflight, problem: "" } : form;
+  return form.values.pg_num === text ? { ...form, answered: text, preflight, problem: "" } : form;
 }
 
 export function notConsidered(form, text, problem) {
-  return form.values.pg_num === text ? { ...form, told: text, preflight: null, problem } : form;
+  return form.values.pg_num === text ? { ...form, answered: text, preflight: null, problem } : form;
 }
 
-/** To be asked about once more: things change while a person thinks. What was said stays meanwhile. */
+/** Asks about the number once more: things change while a person thinks. The former answer stays meanwhile. */
 export function askedAgain(form) {
-  return form?.kind === "pgs" ? { ...form, told: null } : form;
+  return form?.kind === "pgs" ? { ...form, answered: null } : form;
 }
 
-/** What the server last said of the number that stands there; null while it is asked. */
+/** Returns what the server last said of the number that stands there; null while it is asked. */
 export function preflightOf({ values, preflight }) {
   return preflight !== null && preflight.to === typedNumber(values.pg_num) ? preflight : null;
 }
@@ -140,7 +140,7 @@ function decimal(text) {
   return /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
-/** How many samples that makes; null while the numbers are none. */
+/** Returns how many samples that makes; null while the numbers are none. */
 export function samplesOf({ values }) {
   const [seconds, interval] = [decimal(values.seconds), decimal(values.interval_seconds)];
   const areNumbers = Number.isFinite(seconds) && Number.isFinite(interval) && interval > 0;

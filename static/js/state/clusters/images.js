@@ -4,7 +4,8 @@ import { isPending } from "../../text/statuses.js";
 import { rate } from "./curves.js";
 import { MEASURES_IMAGES } from "./jobs.js";
 
-/** `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`. */
+/** Returns `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`.
+ * */
 export function pathOf({ pool, namespace = "", name }) {
   return [pool, namespace, name].filter(Boolean).map(written).join("/");
 }
@@ -13,18 +14,19 @@ function written(name) {
   return name.replaceAll("%", "%25").replaceAll("/", "%2F");
 }
 
-/** The names in a path, as people know them. */
+/** Returns the names in a path, as people know them. */
 export function namesIn(path) {
   return path.replace(/%(25|2F)/gi, (code) => (code === "%25" ? "%" : "/"));
 }
 
-/** The pending tasks that get data in a cluster, the newest first. */
+/** Returns the pending tasks that get data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
   const isOurs = ({ job, metadata, status }) => job === MEASURES_IMAGES && metadata.fsid === fsid && isPending(status);
   return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
 }
 
-/** Whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name nothing. */
+/** Returns whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name
+ * nothing. */
 export function covers({ params }, image) {
   if (params === null) return false;
   const { pools = [], images = [] } = params;
@@ -32,19 +34,19 @@ export function covers({ params }, image) {
   return pools.includes(image.pool) || images.includes(pathOf(image));
 }
 
-/** How much of what is provisioned is used, 0 to 1; null while nobody has looked. */
+/** Returns how much of what is provisioned is used, 0 to 1; null while nobody has looked. */
 export function usedShare({ used_bytes: used, size_bytes: size }) {
   if (used === null) return null;
   return size > 0 ? Math.min(1, used / size) : 0;
 }
 
-/** Whether the cluster told anything of the image. */
+/** Returns whether the cluster reported anything of the image. */
 export function isMeasured(performance) {
   return performance !== null && performance.read_ops !== null;
 }
 
 /**
- * A curve in a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the top; a
+ * Returns a curve in a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the top; a
  * part of one point is a short line.
  */
 export function sparkline(values, width, height) {
@@ -65,7 +67,7 @@ function atLeastADash(part) {
   return part.length > 1 ? part : [[x, y], [x + 1, y]];
 }
 
-/** The same for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */
+/** Returns the same as text, for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */
 export function sparklineText(values) {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return "Operations per second: not measured";

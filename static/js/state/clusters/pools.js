@@ -1,4 +1,4 @@
-/** Pools, and what is to be said of their numbers of PGs. Pure. */
+/** Pools, and what is said about their numbers of PGs. Pure. */
 
 import { bytes, number } from "../../text/format.js";
 import { isPending } from "../../text/statuses.js";
@@ -9,7 +9,7 @@ export const MOST_PGS = 65536;
 const POWERS_ABOVE = 3;
 
 /**
- * What a pool's PGs do: `{ kind, from, to }`. `kind` is "still", "changes" (a task makes `to` of `from`), "waits" (it
+ * Returns what a pool's PGs do: `{ kind, from, to }`. `kind` is "still", "changes" (a task makes `to` of `from`), "waits" (it
  * will), "creates", or "moves" (something else changes them: the autoscaler, the command line); of that, `change` is what
  * is known (elsewhere.js).
  */
@@ -29,18 +29,18 @@ function isMoving({ pg_num: now, pg_num_target: target, pgp_num: placed, pgp_num
   return now !== target || placed !== toPlace;
 }
 
-/** Whether any of them is about to be another one soon, so that it is worth asking often. */
+/** Returns whether any of them is about to be another one soon, so that it is worth asking often. */
 export function isAnyChanging(pools, tasks) {
   return pools.some((pool) => pool.task !== null || pgsOf(pool, tasks.get(pool.task)).kind !== "still");
 }
 
-/** What of it has come to be: `40 there, 22 placed`; "" where that is all. */
+/** Returns how far it is: `40 there, 22 placed`; "" if it is complete. */
 export function stepText({ pg_num: now, pgp_num: placed }, { to }) {
   if (now === to && placed === to) return "";
   return now === to ? `${number(placed)} of ${number(to)} placed` : `${number(now)} there, ${number(placed)} placed`;
 }
 
-/** The powers of two around a number: the one below it and those above, what can be counted as PGs. */
+/** Returns the powers of two around a number: the one below it and those above, what can be counted as PGs. */
 export function powersAround(count) {
   const below = 2 ** (Math.ceil(Math.log2(Math.max(count, 1))) - 1);
   const above = 2 ** (Math.floor(Math.log2(Math.max(count, 1))) + 1);
@@ -48,7 +48,7 @@ export function powersAround(count) {
   return all.filter((power) => power >= LEAST_PGS && power <= MOST_PGS);
 }
 
-/** What people typed, as it is sent: a whole number as one, anything else as the text that it is. */
+/** Returns what people typed, as it is sent: a whole number as one, anything else as the text that it is. */
 export function typedNumber(text) {
   const trimmed = text.trim();
   return /^[+-]?\d{1,15}$/.test(trimmed) ? Number(trimmed) : trimmed;
@@ -58,7 +58,7 @@ export function isWhole(text) {
   return Number.isInteger(typedNumber(text));
 }
 
-/** What a change means, in sentences, before its warnings. */
+/** Returns what a change means, in sentences, before its warnings. */
 export function meaning({ from, to, moves_bytes_at_most: most, reversible }) {
   if (from === to) return ["That is what it is told to have: there is nothing to do."];
   const moves = most > 0 ? `Moves ${bytes(most)} at most between OSDs.` : "Moves no data: the pool is empty.";

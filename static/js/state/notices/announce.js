@@ -1,14 +1,14 @@
-/** What ended, gathered for a moment and then said in one sentence to those who listen to the page. Pure. */
+/** What ended, gathered for a moment and then announced to screen readers in one sentence. Pure. */
 
 import { endedSummary } from "../../text/sentences.js";
 import { ABORTED, EXCEPTION, FINISHED } from "../../text/statuses.js";
 
 const GATHERED_MILLISECONDS = 2000;
 
-/** Nothing to say. `since` is when the first of them ended, as `performance.now()` tells it. */
+/** Nothing to announce. `since` is when the first of them ended, by `performance.now()`. */
 export const NOTHING = Object.freeze({ since: null, counts: { [FINISHED]: 0, [EXCEPTION]: 0, [ABORTED]: 0 } });
 
-/** With the tasks that ended in a frame. */
+/** Adds the tasks that ended in a frame. */
 export function withFrame(announcement, frame, now) {
   const ended = frame.transitions.filter(({ to }) => to in announcement.counts);
   if (ended.length === 0) return announcement;
@@ -17,17 +17,17 @@ export function withFrame(announcement, frame, now) {
   return { since: announcement.since ?? now, counts };
 }
 
-/** When it is to be said, as `performance.now()` tells it; Infinity where there is nothing to say. */
+/** Returns when to announce it, by `performance.now()`; Infinity if there is nothing to announce. */
 export function dueAt(announcement) {
   return announcement.since === null ? Infinity : announcement.since + GATHERED_MILLISECONDS;
 }
 
-/** Whether it is to be said: after that, begin with NOTHING again. */
+/** Returns whether to announce it: after that, begin with NOTHING again. */
 export function due(announcement, now) {
   return now >= dueAt(announcement);
 }
 
-/** `2 tasks finished, 1 failed`; "" for nothing. */
+/** Returns `2 tasks finished, 1 failed`; "" for nothing. */
 export function textOf(announcement) {
   return endedSummary(announcement.counts);
 }

@@ -5,7 +5,7 @@ import { isAnswered } from "../paged_list.js";
 import { rows } from "../tasks/task_list.js";
 import * as unseen from "./unseen.js";
 
-/** What failed since `seen`, which this browser remembers of this store, is asked for. */
+/** Notes that failures since `seen`, which this browser remembers of this store, are being loaded. */
 export function failedBegan(state, seen) {
   return { ...withSeen(state, seen), needs: { ...state.needs, failed: false } };
 }
@@ -14,12 +14,12 @@ export function withFailed(state, page) {
   return page.store === state.store ? { ...state, unseen: unseen.withPage(state.unseen, page) } : state;
 }
 
-/** Failures up to `seen` were looked at, in this window or in another one. */
+/** Notes that failures up to `seen` were looked at, in this window or in another one. */
 export function withSeen(state, seen) {
   return { ...state, unseen: unseen.seenElsewhere(state.unseen, seen) };
 }
 
-/** The person sees the Failed tab, so its failures are known to them. */
+/** Notes the failures as seen if the Failed tab is on the screen. */
 export function seen(state) {
   const { place, lists } = state;
   if (place.tab !== "failed" || place.task !== null || !isAnswered(lists.dialog)) return state;

@@ -1,7 +1,7 @@
 /**
  * Short messages about what happened: tasks that ended, one message per status, calls that failed, and notes. Pure.
  *
- * The newest is the last. `until` is when a message goes, as `performance.now()` tells it. While they are held, because
+ * The newest is the last. `until` is when a message goes, by `performance.now()`. While they are held, because
  * somebody is reading them, time stands still: each has `left`, the milliseconds it has left, instead.
  */
 
@@ -11,10 +11,10 @@ import { ABORTED, EXCEPTION, FINISHED, isFailed } from "../../text/statuses.js";
 /** For how long each is shown, in milliseconds; a failure until it is closed. */
 const LASTS = { [FINISHED]: 5000, [ABORTED]: 8000, [EXCEPTION]: Infinity };
 const NOTE_LASTS = 3000;
-const TASKS_KEPT = 2;
+const TASKS_NAMED = 2;
 const CARDS_SHOWN = 2;
 
-/** With the tasks that ended in a frame added to the messages about others of their status. */
+/** Adds the tasks that ended in a frame to the messages about others of their status. */
 export function withEndings(toasts, frame, nameOf, now) {
   return Object.keys(LASTS).reduce((result, status) => {
     const ids = frame.transitions.filter(({ to }) => to === status).map(({ task }) => task);
@@ -24,23 +24,23 @@ export function withEndings(toasts, frame, nameOf, now) {
 
 function withEnded(toasts, status, ended, nameOf, now) {
   const before = toasts.find((toast) => toast.key === status) ?? { count: 0, ids: [], names: [] };
-  const newest = ended.slice(-TASKS_KEPT).toReversed();
-  const ids = [...newest, ...before.ids].slice(0, TASKS_KEPT);
-  const names = [...newest.map(nameOf), ...before.names].slice(0, TASKS_KEPT);
+  const newest = ended.slice(-TASKS_NAMED).toReversed();
+  const ids = [...newest, ...before.ids].slice(0, TASKS_NAMED);
+  const names = [...newest.map(nameOf), ...before.names].slice(0, TASKS_NAMED);
   return withToast(toasts, { key: status, status, count: before.count + ended.length, ids, names }, LASTS[status], now);
 }
 
-/** With a message that something the person asked for did not work. */
+/** Adds a message that something the person asked for did not work. */
 export function withFailure(toasts, text) {
   return withToast(toasts, { key: "failure", status: null, text, count: 1, ids: [] }, Infinity, 0);
 }
 
-/** With a word on something that worked and shows nowhere else: `Copied`. */
+/** Adds a note that something worked, if that shows nowhere else: `Copied`. */
 export function withNote(toasts, text, now) {
   return withToast(toasts, { key: "note", status: null, text, count: 1, ids: [] }, NOTE_LASTS, now);
 }
 
-/** In place of the one with its key. Among held ones it is held as well. */
+/** Puts a message in place of the one with its key. Among held ones it is held as well. */
 function withToast(toasts, toast, lasts, now) {
   const time = isHeld(toasts) ? { until: Infinity, left: lasts } : { until: now + lasts };
   return [...without(toasts, toast.key), { ...toast, ...time }];
@@ -50,7 +50,7 @@ export function without(toasts, key) {
   return toasts.filter((toast) => toast.key !== key);
 }
 
-/** Without those about failed tasks: the person goes to see them. */
+/** Drops those about failed tasks: the person goes to see them. */
 export function withoutFailed(toasts) {
   return toasts.filter(({ status }) => !isFailed(status));
 }
@@ -61,31 +61,31 @@ function isHeld(toasts) {
   return toasts.some(({ left }) => left !== undefined);
 }
 
-/** None goes until they are released. */
+/** Stops their time, until they are released. */
 export function held(toasts, now) {
   if (toasts.length === 0 || isHeld(toasts)) return toasts;
   return toasts.map((toast) => ({ ...toast, until: Infinity, left: toast.until - now }));
 }
 
-/** Each goes when the time is up that it had left. */
+/** Lets their time continue from where it was stopped. */
 export function released(toasts, now) {
   if (!isHeld(toasts)) return toasts;
   return toasts.map(({ left, ...toast }) => ({ ...toast, until: now + left }));
 }
 
-/** Those whose time is not up. */
+/** Returns those whose time is not up. */
 export function current(toasts, now) {
   return toasts.every(({ until }) => until > now) ? toasts : toasts.filter(({ until }) => until > now);
 }
 
-/** When the next one goes, as `performance.now()` tells it; Infinity if none does. */
+/** Returns when the next one goes, by `performance.now()`; Infinity if none does. */
 export function nextEnd(toasts) {
   return Math.min(Infinity, ...toasts.map(({ until }) => until));
 }
 
 // What is shown.
 
-/** The two newest as cards, the newest first, and how many tasks and messages are behind the others. */
+/** Returns the two newest as cards, the newest first, and how many tasks and messages are behind the others. */
 export function shown(toasts) {
   const newestFirst = toasts.toReversed();
   const more = newestFirst.slice(CARDS_SHOWN).reduce((sum, { count }) => sum + count, 0);
@@ -108,7 +108,7 @@ export function details(toast) {
   return toast.status === null ? "" : endedNames(toast.count, toast.names);
 }
 
-/** The id of the task that it is about; null where it is about several, or about none. */
+/** Returns the id of the task that it is about; null if it is about several, or about none. */
 export function taskOf(toast) {
   return toast.count === 1 && toast.ids.length === 1 ? toast.ids[0] : null;
 }

@@ -8,14 +8,14 @@
 
 import { countOf, isFailed } from "../../text/statuses.js";
 
-/** Beyond so many they are only counted. */
+/** If there are more they are only counted. */
 const MOST_KNOWN = 10000;
 
 export function unseenSince(seen) {
   return { seen, latest: seen, ids: new Set(), others: 0, atLeast: false };
 }
 
-/** With what the server lists as failed, last modified first. Where its page does not reach back to `seen`, the
+/** Adds what the server lists as failed, last modified first. If its page does not reach back to `seen`, the
  * others are counted if all of them must be new, or else only said to be more. */
 export function withPage(unseen, page) {
   const fresh = page.results.filter((task) => task.ended > unseen.seen);
@@ -30,7 +30,7 @@ export function withPage(unseen, page) {
   };
 }
 
-/** After a frame. */
+/** Applies a frame. */
 export function withFrame(unseen, frame) {
   const failed = frame.transitions.filter(({ to, at }) => isFailed(to) && at > unseen.seen);
   if (failed.length === 0 && !frame.deleted.some((id) => unseen.ids.has(id))) return unseen;
@@ -45,19 +45,19 @@ function latestOf(latest, times) {
   return times.reduce((later, time) => (time > later ? time : later), latest);
 }
 
-/** How many: never more than there are, since some may have been deleted without our knowing them. */
+/** Returns how many: never more than there are, since some may have been deleted without our knowing them. */
 export function unseenCount(unseen, counts) {
   return Math.min(unseen.ids.size + unseen.others, countOf("failed", counts) ?? 0);
 }
 
-/** The person has the failed tasks before them, these on the screen and others on other pages. */
+/** Forgets what the person sees now: these tasks on the screen, and others on other pages. */
 export function lookedAt(unseen, tasks) {
   const seen = latestOf(unseen.latest, tasks.map((task) => task.ended));
   const isSame = seen === unseen.seen && unseen.ids.size === 0 && unseen.others === 0 && !unseen.atLeast;
   return isSame ? unseen : unseenSince(seen);
 }
 
-/** Another window of this browser has looked. */
+/** Forgets what another window of this browser has looked at. */
 export function seenElsewhere(unseen, seen) {
   return seen > unseen.seen ? unseenSince(seen) : unseen;
 }

@@ -18,7 +18,7 @@ const LONGEST_SEARCH = 200;
 const MOST_ITEMS = 200;
 const CHOOSABLE = ["text", "integer", "number", "name", "list"];
 
-/** Whether a field has choices that can be shown as such. */
+/** Returns whether a field has choices that can be shown as such. */
 export function isChoosable(field, start) {
   if (field.offers === null || !CHOOSABLE.includes(field.kind)) return false;
   if (field.kind !== "list") return !start.multiline.includes(field.name);
@@ -41,7 +41,7 @@ export function choicesClosed(start) {
   return start.choosing === null ? start : { ...start, choosing: null };
 }
 
-/** A person has typed: that is the value, or will be an item, and what is searched. */
+/** Searches what a person has typed, which is the value, or will be an item. */
 export function choiceTyped(start, field, text) {
   const changed = field.kind === "list"
     ? { ...start, typed: { ...start.typed, [field.name]: text } }
@@ -58,13 +58,13 @@ export function choiceMoved(start, step) {
   return { ...start, choosing: { ...choosing, at: (from + step + count) % count } };
 }
 
-/** The parameters without which nobody knows what can be chosen. */
+/** Returns the parameters that have to be filled in before anything can be chosen. */
 function lackingFor(start, fields, field) {
   const needed = fields.filter(({ name }) => field.offers.needs.includes(name));
   return needed.filter((one) => one.isRequired && textIn(start, one) === "");
 }
 
-/** The address to ask for the open choices; null if there is nothing to ask. */
+/** Returns the address to ask for the open choices; null if there is nothing to ask. */
 export function choicesWanted(start, jobs) {
   const job = start === null || start.choosing === null ? null : jobNamed(jobs, start.job);
   if (job === null) return null;
@@ -79,7 +79,7 @@ export function choicesWanted(start, jobs) {
   return `${field.offers.url}&${query}`;
 }
 
-/** What the server found there, or why it cannot say; of what is no longer asked for, nothing. What is pointed at stays. */
+/** Adds what the server found, or why it could not; ignored if it is no longer asked for. What is pointed at stays. */
 export function choicesFound(start, jobs, url, { results = [], count = 0 }, error = "") {
   if (start === null || choicesWanted(start, jobs) !== url) return start;
   const field = fieldsOf(jobNamed(jobs, start.job).parameters).find(({ name }) => name === start.choosing.field);
@@ -95,14 +95,14 @@ function withKnown(start, field, { value, name }) {
   return { ...start, known: { ...start.known, [field.name]: names } };
 }
 
-/** A value, or an item of a list, as it is written in this field. */
+/** Returns a value, or an item of a list, as it is written in this field. */
 function writtenIn({ kind, items }, value) {
   return textOfValue({ kind: items?.kind ?? kind }, value);
 }
 
 // Choosing.
 
-/** A choice is the value, or an item of the list, from which it goes when it is chosen again. */
+/** Sets the value to a choice, or adds it to the list, or removes it if it was chosen before. */
 export function choiceMade(start, field, choice) {
   const next = withKnown(start, field, choice);
   if (field.kind !== "list") {
@@ -118,7 +118,7 @@ function withItems(start, field, items) {
   return { ...start, values: { ...start.values, [field.name]: textOfItems(field, items) } };
 }
 
-/** What was typed is an item; where it is a name of what was found, that one. */
+/** Adds what was typed as an item; if it is the name of a choice that was found, that choice. */
 export function typedAdded(start, field) {
   const text = start.typed[field.name] ?? "";
   if (text.trim() === "") return start;
@@ -128,7 +128,7 @@ export function typedAdded(start, field) {
   return choicesOpened({ ...start, values: added, typed: { ...start.typed, [field.name]: "" } }, field);
 }
 
-/** Lines that were pasted, each an item. */
+/** Adds lines that were pasted, each as an item. */
 export function linesAdded(start, field, lines) {
   const text = lines.filter((line) => line.trim() !== "").reduce((list, line) => withItem(field, list, line), textIn(start, field));
   return { ...start, values: { ...start.values, [field.name]: text } };
@@ -139,14 +139,14 @@ export function itemRemoved(start, field, index) {
   return withItems(start, field, items.toSpliced(index, 1));
 }
 
-/** Somebody leaves the field: who typed the whole name of a choice means it. */
+/** Closes the choices when the field is left: a choice whose whole name was typed is made. */
 export function choicesLeft(start, field) {
   if (start.choosing?.field !== field.name) return start;
   const choice = field.kind === "list" ? undefined : choiceNamed(start, field, textIn(start, field));
   return choicesClosed(choice === undefined ? start : choiceMade(start, field, choice));
 }
 
-/** The one choice that was found and has this name; a text that is itself a value stays one. */
+/** Returns the one choice that was found and has this name; a text that is itself a value stays one. */
 function choiceNamed({ choosing }, field, text) {
   const results = choosing?.field === field.name ? (choosing.found?.results ?? []) : [];
   const itself = results.find(({ value }) => writtenIn(field, value) === text);
@@ -157,20 +157,20 @@ function choiceNamed({ choosing }, field, text) {
 
 // What people see.
 
-/** The name of what was chosen, or the text that was typed. */
+/** Returns the name of what was chosen, or the text that was typed. */
 export function shownChoice(start, field) {
   if (field.kind === "list") return start.typed[field.name] ?? "";
   const text = textIn(start, field);
   return inOneLine(nameOf(start, field, text));
 }
 
-/** The value, where people see another name for it; else "". */
+/** Returns the value, if people see another name for it; else "". */
 export function sentChoice(start, field) {
   const text = textIn(start, field);
   return field.kind === "list" || nameOf(start, field, text) === text ? "" : text;
 }
 
-/** The items of a list, by the names that are known of them. */
+/** Returns the items of a list, by the names that are known of them. */
 export function shownItems(start, field) {
   return itemsOf(field, textIn(start, field)).map((item) => nameOf(start, field, writtenIn(field, item)));
 }
@@ -180,7 +180,7 @@ function nameOf({ known }, { name }, text) {
   return Object.hasOwn(own, text) ? own[text] : text;
 }
 
-/** As an <input> has it. */
+/** Returns the text as an <input> has it. */
 function inOneLine(text) {
   return text.replace(/[\r\n]+/g, " ");
 }
@@ -190,7 +190,7 @@ export function isChosen(start, field, { value }) {
   return field.kind === "list" ? itemsOf(field, text).includes(value) : text === writtenIn(field, value);
 }
 
-/** What is to be said of the choices that are open. */
+/** Returns the sentence about the choices that are open. */
 export function choicesText(start, jobs, fields, field) {
   const lacking = lackingFor(start, fields, field);
   if (lacking.length > 0) return `First choose: ${lacking.map(({ label }) => label).join(", ")}.`;

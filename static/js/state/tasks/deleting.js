@@ -1,10 +1,10 @@
 /**
- * From the question whether tasks shall be deleted to the report of what became of each. Pure; changes `state`.
+ * Deleting tasks, from the question to the report of what happened to each. Pure; changes `state`.
  *
- * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person
- * saw them, or those that match as a whole (state/selection.js), which the person confirms by typing. `results` are the server's
- * words so far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each
- * task, as `{id, text}`.
+ * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person saw
+ * them, or those that match as a whole (state/selection.js), which the person confirms by typing. `results` are the server's
+ * words so far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each task,
+ * as `{id, text}`.
  */
 
 import { deletionSummary, outcomeSentence, reportSentence } from "../../text/sentences.js";
@@ -14,7 +14,7 @@ import { rows } from "./task_list.js";
 
 const MOST_LINES = 100;
 
-/** About the selection, as its tasks are now. */
+/** Asks about the selection, as its tasks are now. */
 export function asked(state) {
   const { selection, lists } = state;
   if (selection.ids.size === 0 || state.confirm?.busy) return state;
@@ -31,7 +31,7 @@ function question(tasks, matching) {
   return { tasks, matching, typed: "", busy: false, isStopped: false, results: [], error: "" };
 }
 
-/** What has to be typed before all that match are deleted: their number, or that it is not known. */
+/** Returns what has to be typed before all that match are deleted: their number, or that it is not known. */
 export function wordToType({ matching }) {
   if (matching === null) return null;
   return matching.isExact ? String(matching.count) : "all";
@@ -46,18 +46,18 @@ export function typed(state, text) {
   return withConfirm(state, { typed: text });
 }
 
-/** No, or no further: a step that is under way ends by itself, and is told of when it has. */
+/** Closes the question, or stops deleting: a step under way ends by itself, and is reported then. */
 export function cancelled(state, now) {
   if (state.confirm?.busy) return withConfirm(state, { isStopped: true });
   return state.confirm?.results.length > 0 ? done(state, now) : { ...state, confirm: null };
 }
 
-/** Whether a deletion that began with `confirm` is to go on. */
-export function goesOn(state, confirm) {
+/** Returns whether a deletion that began with `confirm` continues. */
+export function continues(state, confirm) {
   return isStill(state, confirm) && !state.confirm.isStopped;
 }
 
-/** Whether the question is still the same one. */
+/** Returns whether the question is still the same one. */
 export function isStill(state, confirm) {
   return state.confirm?.tasks === confirm.tasks;
 }
@@ -66,7 +66,7 @@ export function began(state) {
   return withConfirm(state, { busy: true, error: "" });
 }
 
-/** Some of them are done, and others will follow. */
+/** Adds the results of some; others will follow. */
 export function progressed(state, results) {
   return state.confirm ? withConfirm(state, { results: [...state.confirm.results, ...results] }) : state;
 }
@@ -79,17 +79,17 @@ function withConfirm(state, change) {
   return state.confirm === null ? state : { ...state, confirm: { ...state.confirm, ...change } };
 }
 
-/** The server's word on each: what changed meanwhile was left alone and is said by name, in the dialog if it is open. */
+/** Reports what the server did with each: what changed meanwhile was left alone and is named, in the dialog if it is open. */
 export function done(state, now) {
   if (state.confirm === null) return state;
   const { tasks, results } = state.confirm;
   const byId = new Map(tasks.map((task) => [task.id, task]));
-  const told = (say) => (result) => ({ id: result.id, text: say(byId.get(result.id), result) });
-  const left = results.map(told(reportSentence)).filter(({ text }) => text !== null);
+  const described = (say) => (result) => ({ id: result.id, text: say(byId.get(result.id), result) });
+  const left = results.map(described(reportSentence)).filter(({ text }) => text !== null);
   const summary = deletionSummary(results);
   const next = { ...state, confirm: null, selection: NOTHING };
   if (left.length === 0) return { ...next, toasts: withNote(state.toasts, summary, now) };
-  const lines = results.slice(0, MOST_LINES).map(told(outcomeSentence));
+  const lines = results.slice(0, MOST_LINES).map(described(outcomeSentence));
   const more = Math.max(0, left.length - MOST_LINES);
   return { ...next, report: { summary, left: left.slice(0, MOST_LINES), more, lines } };
 }

@@ -10,7 +10,7 @@ import { cut, jsonText } from "../../text/json.js";
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** What fills the form: the parameters of a task where there is one, else the defaults. */
+/** Returns what fills the form: the parameters of a task if there is one, else the defaults. */
 export function valuesFor(fields, params = null) {
   return Object.fromEntries(fields.map((field) => [field.name, shownValue(field, params ?? {})]));
 }
@@ -25,12 +25,12 @@ function shownValue(field, params) {
   return field.kind === "list" ? textOfItems(field, value) : textOfValue(field, value);
 }
 
-/** How a value is written that is no list. */
+/** Returns how a value is written that is no list. */
 export function textOfValue({ kind }, value) {
   return kind === "name" ? nameText(value) : scalarText(value);
 }
 
-/** In quotes where it would be read as something else. */
+/** Puts a text in quotes if it would be read as something else. */
 function nameText(value) {
   return typeof value === "string" && nameFrom(value) !== value ? JSON.stringify(value) : scalarText(value);
 }
@@ -45,20 +45,20 @@ function scalarText(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** How a list with these items is written: one a line, or as JSON if lines would not give the same list again, as with line
- * breaks in an item. */
+/** Returns how a list with these items is written: one a line, or as JSON if lines would not give the same list again, as with
+ * line breaks in an item. */
 export function textOfItems(field, value) {
   if (!Array.isArray(value)) return scalarText(value);
   const lines = value.map(scalarText).join("\n");
   return JSON.stringify(listFrom(field, lines)) === JSON.stringify(value) ? lines : JSON.stringify(value);
 }
 
-/** The items of a list that is written so. */
+/** Returns the items of a list that is written so. */
 export function itemsOf(field, text) {
   return isEmpty(field, text) ? [] : listFrom(field, text);
 }
 
-/** What people typed, as JSON. `errors`, by name, are for what cannot be sent at all. */
+/** Returns what people typed, as JSON. `errors`, by name, are for what cannot be sent at all. */
 export function paramsFrom(fields, values) {
   const all = fields.map((field) => [field.name, read(field, values[field.name])]);
   return {
@@ -79,7 +79,7 @@ function isEmpty(field, text) {
   return (["text", "name"].includes(field.kind) ? text : text.trim()) === "";
 }
 
-/** Left out (undefined) only where that means the same, or where the field can show nothing that means it. */
+/** Left out (undefined) only if that means the same, or if the field can show nothing that means it. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
   if (["text", "name"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
@@ -94,14 +94,14 @@ function scalarFrom({ kind, choices }, text) {
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
 }
 
-/** As text where it is no number, or where JavaScript's numbers would change it: whole ones beyond 2 ** 53. */
+/** Returns text if it is no number, or if JavaScript's numbers would change it: whole ones beyond 2 ** 53. */
 export function numberFrom(kind, text) {
   const value = NUMBER.test(text.trim()) ? Number(text) : NaN;
   const isChanged = kind === "integer" && Number.isInteger(value) && !Number.isSafeInteger(value);
   return Number.isFinite(value) && !isChanged ? value : text;
 }
 
-/** A line is an item; empty ones are none. What is a list in JSON as a whole is that list. */
+/** Reads a list: each line that is not empty is an item, or the whole text is a list in JSON. */
 function listFrom({ items }, text) {
   const written = text.trim().startsWith("[") ? jsonFrom(text).value : undefined;
   if (Array.isArray(written)) return written;
@@ -110,7 +110,7 @@ function listFrom({ items }, text) {
 
 function jsonFrom(text) {
   try {
-    JSON.parse(text); // where it raises, it tells of what was typed
+    JSON.parse(text); // if this throws, the message is about what was typed
     return { value: JSON.parse(exact(text)) };
   } catch (error) {
     return { error: `expected JSON, got ${cut(text.trim().replace(/\s+/g, " "))}: ${reason(error)}` };
@@ -123,13 +123,13 @@ function exact(json) {
   return json.replace(TOKEN, (token) => (isChanged(token) ? `"${token}"` : token));
 }
 
-/** The browser's own words, which begin in many ways. */
+/** Returns the browser's own words, which begin in many ways. */
 function reason(error) {
   const words = error.message.replace(/^JSON\.parse: /, "").replace(/\s+/g, " ");
   return words.slice(0, 1).toLowerCase() + words.slice(1);
 }
 
-/** The list with what was typed as its last item. */
+/** Returns the list with what was typed as its last item. */
 export function withItem(field, text, typed) {
   return textOfItems(field, [...itemsOf(field, text), scalarFrom(field.items, typed)]);
 }

@@ -14,7 +14,7 @@ export const INCOMPLETE = "incomplete";
 const NOTHING_CHOSEN = Object.freeze({ choosing: null, known: {}, typed: {} });
 
 /**
- * A form that has just been opened; `jobs` is null while they are not known, `task` the one to run again. `given` are
+ * Returns a form that has just been opened; `jobs` is null while they are not known, `task` the one to run again. `given` are
  * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose. `choosing`,
  * `known` and `typed` are for fields with choices (choosing.js).
  */
@@ -37,7 +37,7 @@ export function startOpened(jobs, job = "", task = null) {
   return jobs === null ? form : jobsKnown(form, jobs);
 }
 
-/** The jobs have been loaded after the form was opened. What has been typed stays. */
+/** Fills the form when the jobs have been loaded. What has been typed stays. */
 export function jobsKnown(start, jobs) {
   const available = jobs.filter((job) => job.available);
   const name = start.job === "" && available.length === 1 ? available[0].job : start.job;
@@ -48,7 +48,7 @@ export function jobsKnown(start, jobs) {
   return { ...start, job: name, values: { ...filled, ...start.values }, multiline, error: "" };
 }
 
-/** Another job than before: nothing of the form stays but when and how soon. */
+/** Begins a form for another job. Only the priority and the earliest start stay. */
 export function jobChosen(start, jobs, job) {
   return jobsKnown({ ...start, ...NOTHING_CHOSEN, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
 }
@@ -63,7 +63,8 @@ export function optionSet(start, name, value) {
   return { ...start, ...(isOtherTime ? { isSecondStart: false } : {}), [name]: value };
 }
 
-/** The mistakes of the last attempt stay in sight until there is an answer: nothing moves meanwhile. */
+/** Notes that the form was sent. The mistakes of the last attempt stay in sight until there is an answer: nothing moves
+ * meanwhile. */
 export function startBegan(start) {
   return { ...start, busy: true };
 }
@@ -81,12 +82,12 @@ export function canStart(start, jobs) {
   return !start.busy && Boolean(jobNamed(jobs, start.job)?.available);
 }
 
-/** What cannot be sent at all, by field: JSON that is none. */
+/** Returns the mistakes that cannot be sent at all, by field: invalid JSON. */
 export function unreadable(job, form) {
   return paramsFrom(fieldsOf(job.parameters), form.values).errors;
 }
 
-/** The body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
+/** Returns the body of `POST taskqueue`; the earliest start was typed in `zone`, "local" or "utc". */
 export function submission(job, form, zone) {
   const fields = fieldsOf(job.parameters);
   const { params } = paramsFrom(fields, valuesWithTyped(fields, form));
@@ -96,14 +97,14 @@ export function submission(job, form, zone) {
   return body;
 }
 
-/** What stands in the field of a list, and has not become an item yet, is one. */
+/** Adds what stands in the field of a list, and is no item yet, to the list. */
 function valuesWithTyped(fields, { values, typed = {} }) {
   const lists = fields.filter(({ kind, name }) => kind === "list" && (typed[name] ?? "").trim() !== "");
   const added = lists.map((field) => [field.name, withItem(field, values[field.name] ?? "", typed[field.name])]);
   return { ...values, ...Object.fromEntries(added) };
 }
 
-/** `2025-11-24T12:00` as the server wants it. */
+/** Returns `2025-11-24T12:00` as the server wants it. */
 function utc({ notBefore, isSecondStart }, zone) {
   const { at } = timeTyped(notBefore, zone, isSecondStart);
   return at === null ? notBefore : new Date(at).toISOString();
@@ -116,12 +117,12 @@ function utc({ notBefore, isSecondStart }, zone) {
 export function placed(fields, errors) {
   const places = { fields: new Map(), job: [], priority: [], not_before: [], general: [] };
   for (const [key, texts] of Object.entries(errors)) {
-    for (const [list, told] of listsFor(places, fields, key)) list.push(...texts.map(told));
+    for (const [list, described] of listsFor(places, fields, key)) list.push(...texts.map(described));
   }
   return places;
 }
 
-/** The lists that bear a message. Two where a parameter has the name of an option: the server tells both alike. */
+/** Returns the lists that a message belongs to. Two if a parameter has the name of an option: the server calls both alike. */
 function listsFor(places, fields, key) {
   const withKey = (text) => `${key}: ${text}`;
   const asItIs = (text) => text;
@@ -132,7 +133,7 @@ function listsFor(places, fields, key) {
   return lists.length > 0 ? lists : [[places.general, withKey]];
 }
 
-/** The longest name with which the place begins. */
+/** Returns the longest name with which the place begins. */
 function ownerOf(fields, key) {
   const names = fields.map((field) => field.name);
   const owners = names.filter((name) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`));

@@ -2,7 +2,7 @@
 
 import * as paged from "../paged_list.js";
 import { viewAt } from "../place.js";
-import { NOTHING, allClicked, allMatching, clicked, keptTo } from "../selection.js";
+import { NOTHING, allClicked, allMatching, clicked, limitedTo } from "../selection.js";
 import { eachSlice, went } from "../state.js";
 import * as openTask from "./open_task.js";
 import * as taskList from "./task_list.js";
@@ -16,7 +16,7 @@ function withList(state, name, list) {
   return list === state.lists[name] ? state : { ...state, lists: { ...state.lists, [name]: list } };
 }
 
-/** Those that a person can see. What lies under the dialog or a task rests, once it is there. */
+/** Returns the names of those that a person can see. What lies under the dialog or a task rests, once it is loaded. */
 export function visibleLists({ store, isLeaving, place, lists }) {
   if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
   const below = Object.keys(viewAt(place).state.lists ?? {});
@@ -35,7 +35,7 @@ export function withAnswer(state, name, number, page) {
   return pruned(inBounds(withList(state, name, taskList.withAnswer(list, number, page)), name));
 }
 
-/** Where tasks have gone and the page lies past the end, the last one takes its place. */
+/** Goes to the last page if tasks have gone and the page lies past the end. */
 function inBounds(state, name) {
   const page = name === "dialog" ? paged.pageInstead(state.lists.dialog, state.lists.dialog.next) : null;
   return page === null ? state : went({ ...state, needs: { ...state.needs, address: true } }, { ...state.place, page });
@@ -46,7 +46,7 @@ export function loadFailed(state, name, number, error, errors) {
   return list === null ? state : withList(state, name, paged.loadFailed(list, number, error, errors));
 }
 
-/** Asked for again, by the person or since some time has passed. */
+/** Asks again for what could not be loaded. */
 export function reloadAsked(state) {
   const open = state.open?.error ? openTask.withGap(state.open) : state.open;
   const slices = eachSlice(state, (slice, part) => slice.retried(part));
@@ -55,25 +55,25 @@ export function reloadAsked(state) {
 
 // The rows on the screen.
 
-/** Before each picture: the rows follow their list unless a person is in them, as `isIn(name)` says. */
+/** Settles the lists before drawing: the rows follow their list unless a person is in them, as `isIn(name)` says. */
 export function settle(state, isIn) {
   const free = Object.keys(state.lists).filter((name) => state.lists[name] !== null && !isHeld(state, name, isIn));
   return free.reduce((next, name) => withSettled(next, name), state);
 }
 
-/** Whether a list stands still: a person is in it, or, in the dialog, has selected rows, or looks at something over it
+/** Returns whether a list stands still: a person is in it, or, in the dialog, has selected rows, or looks at something over it
  * that they will come back from. */
 export function isHeld({ selection, place, confirm }, name, isIn) {
   const isLeftOpen = selection.ids.size > 0 || place.task !== null || confirm !== null;
   return isIn(name) || (name === "dialog" && isLeftOpen);
 }
 
-/** The person wants the rows as they are now. */
+/** Shows the rows as they are now. */
 export function updatesApplied(state, name) {
   return pruned(withSettled(state, name));
 }
 
-/** Which failures are new goes with the rows that show them. */
+/** Settles a list, and with the failures which of them are new. */
 function withSettled(state, name) {
   const next = withList(state, name, taskList.settled(state.lists[name]));
   return name === "failures" && next.unseenShown !== next.unseen ? { ...next, unseenShown: next.unseen } : next;
@@ -89,7 +89,7 @@ export function selectAllClicked(state) {
   return { ...state, selection: allClicked(state.selection, chooseable(state.lists.dialog)) };
 }
 
-/** All that match what the rows answer, on whatever page, as of what the person sees. */
+/** Selects all that match what the rows answer, on all pages, as of what the person sees. */
 export function allMatchingChosen(state) {
   const { dialog } = state.lists;
   const { answered, count, isExact, countedAt } = dialog;
@@ -100,13 +100,13 @@ export function selectionCleared(state) {
   return { ...state, selection: NOTHING };
 }
 
-/** The ids of rows that can be selected: all but those that were deleted under the person's eyes. */
+/** Returns the ids of rows that can be selected: all but those that were deleted under the person's eyes. */
 export function chooseable(list) {
   return list === null ? [] : taskList.rows(list).filter((task) => !task.gone).map((task) => task.id);
 }
 
 export function pruned(state) {
   if (state.selection.ids.size === 0 || state.lists.dialog === null) return state;
-  const selection = keptTo(state.selection, chooseable(state.lists.dialog));
+  const selection = limitedTo(state.selection, chooseable(state.lists.dialog));
   return selection === state.selection ? state : { ...state, selection };
 }

@@ -2,7 +2,7 @@
  * The open task, with its rounds and interruptions, as `state.open`. Pure.
  *
  * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
- * most `most` are kept, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when
+ * most `most` are stored, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when
  * they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it could not be
  * loaded.
  */
@@ -16,17 +16,17 @@ const DRAWN_FROM_ROUNDS = [MEASURES_IMAGES];
 /** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
 const FIRST_ROUNDS = 200;
 const EARLIER_ROUNDS = 1000;
-/** How many rounds are kept, and how many where the person asked for earlier ones. */
+/** How many rounds are stored, and how many if the person asked for earlier ones. */
 export const MOST_ROUNDS = 500;
 export const MOST_ROUNDS_ASKED = 2000;
-/** How much of what they found is kept, as JSON. */
+/** How much of their outputs is stored, as JSON. */
 const MOST_CHARACTERS = 32 * 1024 * 1024;
 const sizes = new WeakMap();
 const ROUNDS_IN_CHART = 200;
 /** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
 const NULL_BYTES = 4;
 
-/** A task that was opened by its number; `known` is what a list says of it, or null. */
+/** Returns a task that was opened by its number; `known` is what a list says of it, or null. */
 export function opened(id, known) {
   return {
     id,
@@ -47,12 +47,12 @@ export function opened(id, known) {
 
 // Loading.
 
-/** Whether the task, and unless it `isLoaded` its rounds, are to be loaded. */
+/** Returns whether the task, and unless it `isLoaded` its rounds, are to be loaded. */
 export function isLacking(open) {
   return !open.gone && open.error === "" && (!open.isLoaded || needsTask(open));
 }
 
-/** Whether it lacks something that only the task alone bears: large parameters, or its result. */
+/** Returns whether it lacks something that only the task itself has: large parameters, or its result. */
 export function needsTask({ task }) {
   return task !== null && (task.params === null || isResultLeftOut(task));
 }
@@ -61,18 +61,19 @@ function isResultLeftOut({ status, result, result_bytes: size }) {
   return isFinal(status) && result === null && size > NULL_BYTES;
 }
 
-/** After which number to ask for rounds, so that the newest come: all, as far as that goes, where they make curves. */
+/** Returns after which number to ask for rounds, so that the newest come: as many as possible if they make curves. */
 export function firstAfter({ job, round }) {
   return Math.max(0, round - (DRAWN_FROM_ROUNDS.includes(job) ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
-/** With what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null where none were asked for. */
+/** Adds what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null if none were asked for.
+ * */
 export function loaded(open, task, found, interruptions) {
   const next = withInterruptions(withTask({ ...open, error: "" }, task), interruptions);
   return found === null ? next : withNewest({ ...next, isLoaded: true, roundsAsOf: task.revision }, found);
 }
 
-/** Rounds that do not reach back to those we had leave a gap, so those go. */
+/** Adds the newest rounds. If they leave a gap to those we had, those go. */
 function withNewest(open, { after, rounds }) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
@@ -80,12 +81,12 @@ function withNewest(open, { after, rounds }) {
   return withRounds({ ...open, rounds: [], from: after, most }, rounds);
 }
 
-/** Frames have been missed: all is to be loaded again, also where that had failed. */
+/** Asks for all of it again, since frames have been missed. */
 export function withGap(open) {
   return { ...open, isLoaded: false, error: "" };
 }
 
-/** There is no such task, or no longer. */
+/** Notes that there is no such task, or no longer. */
 export function withMissing(open) {
   return { ...open, gone: true };
 }
@@ -94,7 +95,7 @@ export function withOpenError(open, text) {
   return { ...open, error: text };
 }
 
-/** As the server knows it now, or knew it earlier. What was loaded stays where a list or a frame leaves it out. */
+/** Sets the task as the server knows it now, or knew it earlier. What was loaded stays if a list or a frame leaves it out. */
 export function withTask(open, task) {
   const { task: known } = open;
   if (known === null) return { ...open, task };
@@ -108,23 +109,23 @@ function resultOf(known, task) {
 
 // Rounds.
 
-/** With rounds that follow on those we have; a repeated one replaces the one of its number. */
+/** Adds rounds that follow on those we have; a repeated one replaces the one of its number. */
 export function withRounds(open, rounds) {
   if (rounds.length === 0) return bounded(open);
   const byNumber = new Map([...open.rounds, ...rounds].map((round) => [round.number, round]));
   return bounded({ ...open, rounds: [...byNumber.values()].sort((one, other) => one.number - other.number) });
 }
 
-/** The newest, as far as there is room: for so many, and for so much of what they found. */
+/** Drops the oldest rounds if there are too many, or their outputs are too large. */
 function bounded(open) {
   const { rounds, most } = open;
-  const first = firstKept(rounds, most);
+  const first = firstStored(rounds, most);
   if (first === 0) return { ...open, isFull: false, hasEarlier: open.from > 0 };
   const isFull = rounds.length - first < most;
   return { ...open, rounds: rounds.slice(first), from: rounds[first].number - 1, isFull, hasEarlier: true };
 }
 
-function firstKept(rounds, most) {
+function firstStored(rounds, most) {
   const least = Math.max(0, rounds.length - most);
   let first = rounds.length;
   let characters = 0;
@@ -142,22 +143,22 @@ function sizeOf(round) {
   return sizes.get(round);
 }
 
-/** The number of the newest round that we have: those after it are still to come. */
+/** Returns the number of the newest round that we have: those after it are still to come. */
 export function lastNumber(open) {
   return open.rounds.at(-1)?.number ?? open.from;
 }
 
-/** Whether there may be later rounds, where no frame bears them. */
+/** Returns whether there may be later rounds, if frames do not bring them. */
 export function lacksRounds(open) {
   return open !== null && open.isLoaded && !open.gone && open.task.revision > open.roundsAsOf;
 }
 
-/** After which number to ask for them; anew where the task has begun again. */
+/** Returns after which number to ask for them; anew if the task has begun again. */
 export function followingAfter(open) {
   return open.task.round < lastNumber(open) ? firstAfter(open.task) : lastNumber(open);
 }
 
-/** With the answer to that, which is as of a revision of the task; null where there was none. */
+/** Adds the answer to that, which is as of a revision of the task; null if there was none. */
 export function withLater(open, found, asOf) {
   const next = { ...open, roundsAsOf: asOf };
   return found === null ? next : withNewest(next, found);
@@ -167,12 +168,12 @@ export function loadingEarlier(open) {
   return { ...open, isLoadingEarlier: true };
 }
 
-/** After which number to ask for earlier rounds, so that they reach up to those we have. */
+/** Returns after which number to ask for earlier rounds, so that they reach up to those we have. */
 export function earlierAfter({ from }) {
   return Math.max(0, from - EARLIER_ROUNDS);
 }
 
-/** With the answer to that, `rounds` and after which number; null where there was none. */
+/** Adds the answer to that, `rounds` and after which number; null if there was none. */
 export function withEarlier(open, found) {
   const next = { ...open, isLoadingEarlier: false };
   if (found === null) return next;
@@ -181,19 +182,19 @@ export function withEarlier(open, found) {
   return withRounds({ ...next, from, most: MOST_ROUNDS_ASKED }, earlier);
 }
 
-/** Whether the job counts its rounds one by one: where there are none before, no others will be found further back. */
+/** Returns whether the job counts its rounds one by one: if there are none before these, there are none further back. */
 function isWithoutHoles({ rounds }) {
   return rounds.length > 0 && rounds.at(-1).number - rounds[0].number === rounds.length - 1;
 }
 
-/** Whether there are earlier rounds, and room for them. */
+/** Returns whether there are earlier rounds, and room for them. */
 export function canShowEarlier(open) {
   return open.hasEarlier && !open.isFull && open.rounds.length < MOST_ROUNDS_ASKED;
 }
 
 // Interruptions: `{at, resumed}`, rising; `resumed` is null until the task runs again.
 
-/** With those that the server lists, and those that frames told of meanwhile. */
+/** Merges those that the server lists with those that frames reported meanwhile. */
 export function withInterruptions(open, listed) {
   const byTime = new Map(open.interruptions.map((one) => [one.at, one]));
   for (const one of listed) byTime.set(one.at, { ...one, resumed: one.resumed ?? byTime.get(one.at)?.resumed ?? null });
@@ -209,7 +210,7 @@ function withInterruption(open, { from, to, at }) {
 
 // Frames.
 
-/** After a frame: transitions, then the task, then whether it was deleted, then its rounds. */
+/** Applies a frame: transitions, then the task, then whether it was deleted, then its rounds. */
 export function withFrame(open, frame) {
   const transitions = frame.transitions.filter(({ task }) => task === open.id);
   const tasks = frame.tasks.filter(({ id }) => id === open.id);
@@ -228,13 +229,13 @@ function withTransition(open, transition) {
 
 // How long its rounds take.
 
-/** Of the newest rounds that we have: their numbers and their seconds. */
+/** Returns the numbers and the seconds of the newest rounds that we have. */
 export function durations({ rounds }) {
   const newest = rounds.slice(-ROUNDS_IN_CHART);
   return { x: newest.map((round) => round.number), y: newest.map((round) => round.seconds) };
 }
 
-/** `median 1.2 s, longest 14 s (round 7)`; "" before the second round. */
+/** Returns `median 1.2 s, longest 14 s (round 7)`; "" before the second round. */
 export function durationsText({ rounds }) {
   if (rounds.length < 2) return "";
   const longest = rounds.reduce((one, other) => (other.seconds > one.seconds ? other : one));
@@ -248,16 +249,16 @@ export function median(values) {
   return (rising[Math.floor(middle)] + rising[Math.ceil(middle) - 1]) / 2;
 }
 
-// Why it does not go on.
+// Why it is stalled.
 
-/** `stalled: no round for 14 m, usually 20 s a round`; `since` is its last sign of life. */
+/** Returns `stalled: no round for 14 m, usually 20 s a round`; `since` is its last sign of life. */
 export function stalledText(task, now, since = task.last_modified) {
   const silence = Math.max(0, (now - Date.parse(since)) / 1000);
   const usual = task.pace_seconds === null ? "" : `, usually ${duration(task.pace_seconds)} a round`;
   return `stalled: no round for ${duration(silence)}${usual}`;
 }
 
-/** When its last round ended, or it began or went on after that: becoming stalled changes `last_modified`. */
+/** Returns when its last round ended, or it began or resumed after that: becoming stalled changes `last_modified`. */
 export function lastSign({ task, rounds, interruptions }) {
   const times = [task.started, rounds.at(-1)?.at, interruptions.at(-1)?.resumed].filter(Boolean);
   return times.length === 0 ? task.last_modified : times.sort().at(-1);

@@ -1,14 +1,13 @@
 /** Fields made from a job's JSON Schema: what kind each is, what it expects, and an example. Pure. */
 
-import { counted } from "../../text/format.js";
+import { capitalised } from "../../text/format.js";
 import { cut, jsonText, spaced } from "../../text/json.js";
 
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
-const ANYTHING_ELSE = "a valid";
 
 /**
- * What the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` where values
- * can be chosen from (choosing.js).
+ * Returns what the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` from
+ * where values can be chosen from (choosing.js).
  */
 export function fieldsOf(schema) {
   const required = schema.required ?? [];
@@ -26,8 +25,7 @@ export function fieldsOf(schema) {
 
 /** `round_seconds` is `Round seconds`. */
 function labelOf(name) {
-  const words = name.replaceAll("_", " ").trim() || name;
-  return words[0].toUpperCase() + words.slice(1);
+  return capitalised(name.replaceAll("_", " ").trim() || name);
 }
 
 function shapeOf(own, definitions) {
@@ -37,7 +35,7 @@ function shapeOf(own, definitions) {
   return {
     kind,
     isNullable,
-    hint: own["x-words"] ?? wordsOf(schema, definitions),
+    hint: own["x-words"] ?? expectedOf(schema),
     words: own["x-words"] ?? plain["x-words"] ?? "",
     choices: kind === "choice" ? choicesOf(plain) : [],
     items: kind === "list" ? itemOf(plain.items, definitions) : null,
@@ -92,89 +90,13 @@ function choicesOf(schema) {
   return schema.enum ?? ("const" in schema ? [schema.const] : []);
 }
 
-// Words, the same as those of jobs/params.py as far as a schema has them.
-
-const OF_FORMAT = {
-  "date-time": "datetime",
-  date: "date",
-  time: "time",
-  duration: "timedelta",
-  uuid: "uuid",
-  decimal: "decimal",
-};
-
-function wordsOf(schema, definitions) {
-  if (schema["x-words"] !== undefined) return schema["x-words"];
-  if (schema.$ref !== undefined) return wordsOfReference(schema, definitions);
-  if (schema.enum !== undefined || schema.const !== undefined) return `one of ${choicesOf(schema).join(", ")}`;
-  if (schema.anyOf !== undefined) return schema.anyOf.map((member) => wordsOf(member, definitions)).join(" or ");
-  switch (schema.type) {
-    case "integer":
-      return `a whole number${rangeWords(schema)}`;
-    case "number":
-      return `a number${rangeWords(schema)}`;
-    case "string":
-      return textWords(schema);
-    case "boolean":
-      return "true or false";
-    case "null":
-      return "null";
-    case "array":
-      return listWords(schema, definitions);
-    case "object":
-      return objectWords(schema, definitions);
-    default:
-      return "anything";
-  }
+/** Returns what the server expects, in its words; for a union without its null, the words of the other members. */
+function expectedOf(schema) {
+  return schema["x-expected"] ?? schema.anyOf?.map(expectedOf).join(" or ") ?? "anything";
 }
 
-function wordsOfReference(schema, definitions) {
-  const target = resolved(schema, definitions);
-  const isNamed = target.anyOf !== undefined || target.type === "object";
-  return isNamed ? `${ANYTHING_ELSE} ${target.title ?? nameOf(schema)}` : wordsOf(target, definitions);
-}
-
-function rangeWords(schema) {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
-  const step = multipleOf === undefined ? "" : ` divisible by ${multipleOf}`;
-  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}${step}`;
-  const bounds = [
-    ["at least", minimum],
-    ["more than", exclusiveMinimum],
-    ["at most", maximum],
-    ["less than", exclusiveMaximum],
-  ];
-  const words = bounds.flatMap(([side, bound]) => (bound === undefined ? [] : [`of ${side} ${bound}`]));
-  return (words.length > 0 ? ` ${words.join(" and ")}` : "") + step;
-}
-
-function textWords({ format, minLength, maxLength, pattern }) {
-  if (format in OF_FORMAT) return `${ANYTHING_ELSE} ${OF_FORMAT[format]}`;
-  return `text${lengthWords(minLength, maxLength, "character")}${pattern ? ` that matches ${pattern}` : ""}`;
-}
-
-function lengthWords(low, high, unit) {
-  if (low !== undefined && high !== undefined) return ` of ${low === high ? "" : `${low} to `}${counted(high, unit, String)}`;
-  if (low !== undefined) return ` of at least ${counted(low, unit, String)}`;
-  return high === undefined ? "" : ` of at most ${counted(high, unit, String)}`;
-}
-
-function listWords({ items, prefixItems, minItems, maxItems }, definitions) {
-  if (prefixItems !== undefined) return `a list of ${prefixItems.map((item) => wordsOf(item, definitions)).join(", ")}`;
-  return `a list${lengthWords(minItems, maxItems, "item")}${eachWords("item", items, definitions)}`;
-}
-
-function objectWords({ title, additionalProperties }, definitions) {
-  return title ? `${ANYTHING_ELSE} ${title}` : `an object${eachWords("value", additionalProperties, definitions)}`;
-}
-
-function eachWords(unit, schema, definitions) {
-  const words = typeof schema === "object" ? wordsOf(schema, definitions) : "anything";
-  return words === "anything" ? "" : `, each ${unit} ${words}`;
-}
-
-/** What follows from leaving the field empty, where that is neither a mistake nor what one would think. */
-export function emptyText(field) {
+/** Returns the effect of leaving the field empty, if that is neither a mistake nor obvious. */
+export function leftEmptyText(field) {
   if (field.isNullable && field.isRequired) return "may be empty";
   if (field.isRequired || field.default === null) return "";
   if (field.isNullable) return "empty means none";
@@ -183,7 +105,7 @@ export function emptyText(field) {
 
 // An example for what is typed as JSON.
 
-/** A small value of the right form; undefined where each one would hold another one of its own kind without end. */
+/** Returns a small value of the right form; undefined if each one would contain another one of its kind without end. */
 function exampleOf(schema, definitions, entered = []) {
   if (schema.$ref !== undefined) {
     if (entered.includes(schema.$ref)) return undefined;
@@ -196,7 +118,7 @@ function exampleOf(schema, definitions, entered = []) {
   return scalarExample(schema);
 }
 
-/** The first that shows most of its form. */
+/** Returns the first that shows most of its form. */
 function bestOf(examples) {
   const parts = (example) => (typeof example === "object" ? Object.keys(example).length : 1);
   return examples.filter((example) => example !== undefined).sort((one, other) => parts(other) - parts(one))[0];

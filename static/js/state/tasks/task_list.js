@@ -1,5 +1,5 @@
 /**
- * A list of tasks on the screen: a page of them as the server answers it, kept up to date by frames. Pure.
+ * A list of tasks on the screen: a page of them as the server answers it, updated by frames. Pure.
  *
  * The server alone says which tasks belong to the page and in which order: `next`. `order` names the rows on the
  * screen; they become those of `next` when they are `settled`, which does not happen while a person is in them, so
@@ -25,7 +25,7 @@ export function listOf(query) {
   return unanswered(query, { tasks: new Map(), order: [], next: [], isExact: true, countedAt: 0, asOf: 0, hasGap: false });
 }
 
-/** The list for a query: the same one as long as it asks for the same, and its rows until the others are there. */
+/** Returns the list for a query: the same one as long as it asks for the same, and its rows until the others are there. */
 export function following(list, query) {
   if (query === null) return null;
   return list === null || list.query.tab !== query.tab ? listOf(query) : asking(list, query);
@@ -37,7 +37,7 @@ export function belongs(list, task) {
 
 // Loading.
 
-/** What to ask the server for: `{statuses, search, ordering, page, pageSize}`. */
+/** Returns what to ask the server for: `{statuses, search, ordering, page, pageSize}`. */
 export function requestOf({ tab, search, ordering, page, size }) {
   const request = { statuses: TABS[tab].statuses, search, ordering, page, pageSize: size };
   if (ordering.replace("-", "") !== ESTIMATED) return request;
@@ -53,12 +53,12 @@ function cutOf({ ordering, page, size }, tasks) {
   return [...known, ...tasks.filter((task) => task.estimated === null)].slice((page - 1) * size, page * size);
 }
 
-/** A request begins. Only the answer to the last one counts. `revision` is how far the page knows the changes. */
+/** Notes that a request begins. Only the answer to the last one counts. `revision` is how far the page knows the changes. */
 export function loadBegan(list, number, revision) {
   return began(list, { number, revision, frames: [], hasMore: false });
 }
 
-/** An answer, brought up to the present by the frames that came meanwhile. One that is older than what we knew when
+/** Applies an answer, and the frames that came meanwhile. One that is older than what we knew when
  * we asked is dropped, and asked for again. */
 export function withAnswer(list, number, page) {
   if (!isExpected(list, number)) return list;
@@ -79,21 +79,21 @@ export function withAnswer(list, number, page) {
   return frames.reduce(withFrame, answered);
 }
 
-/** The rows on the screen that the answer does not have: as they were last known, unless changes were missed. */
+/** Returns the rows on the screen that the answer does not have: as they were last known, unless changes were missed. */
 function remembered(list, page) {
   const listed = new Set(page.results.map((task) => task.id));
   const others = rows(list).filter((task) => !listed.has(task.id));
   return others.map((task) => [task.id, list.hasGap ? { gone: NOT_LISTED, ...task } : task]);
 }
 
-/** Changes were missed, or may have been: an answer under way is not for us. */
+/** Asks for the list again, since changes may have been missed; an answer under way is dropped. */
 export function withGap(list) {
   return { ...list, loading: null, hasGap: true, isStale: true };
 }
 
 // Frames.
 
-/** After a frame: transitions, then tasks, then what was deleted. One that is older than the answer changes nothing. */
+/** Applies a frame: transitions, then tasks, then what was deleted. One that is older than the answer changes nothing. */
 export function withFrame(list, frame) {
   if (frame.revision <= list.asOf) return list;
   const tasks = touched(list, frame) ? changed(list.tasks, frame) : list.tasks;
@@ -130,7 +130,7 @@ function applyTask(tasks, task) {
   if (known && known.revision <= task.revision) tasks.set(task.id, task);
 }
 
-/** Whether a frame may change which tasks are on the page, or their order. */
+/** Returns whether a frame may change which tasks are on the page, or their order. */
 function mayMove({ query: { tab, ordering } }, frame) {
   const { statuses } = TABS[tab];
   const key = ordering.replace("-", "");
@@ -142,12 +142,12 @@ function mayMove({ query: { tab, ordering } }, frame) {
 
 // The rows.
 
-/** The rows on the screen, each as it is now. */
+/** Returns the rows on the screen, each as it is now. */
 export function rows(list) {
   return list.order.map((id) => list.tasks.get(id));
 }
 
-/** The rows that the screen would show if nobody were in them. */
+/** Returns the rows that the screen would show if nobody were in them. */
 function due(list) {
   return list.next.filter((id) => belongs(list, list.tasks.get(id)));
 }
@@ -157,8 +157,8 @@ export function settled(list) {
   const order = due(list);
   const isSettled = isSameOrder(order, list.order);
   if (isSettled && list.tasks.size === list.next.length) return list;
-  const kept = new Set(list.next);
-  const tasks = new Map([...list.tasks].filter(([id]) => kept.has(id)));
+  const remaining = new Set(list.next);
+  const tasks = new Map([...list.tasks].filter(([id]) => remaining.has(id)));
   return { ...list, order: isSettled ? list.order : order, tasks };
 }
 
@@ -166,7 +166,7 @@ function isSameOrder(order, other) {
   return order.length === other.length && order.every((id, at) => id === other[at]);
 }
 
-/** What waits to get on the screen: how many tasks are new there (`count`), and whether anything would move at all. */
+/** Returns what waits to get on the screen: how many tasks are new there (`count`), and whether anything would move at all. */
 export function heldBack(list) {
   const shown = new Set(list.order);
   const order = due(list);

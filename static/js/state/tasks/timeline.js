@@ -4,8 +4,8 @@ import { counted, number, runtimeSeconds } from "../../text/format.js";
 import { RUNNING, isPending } from "../../text/statuses.js";
 
 /**
- * What happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
- * how long it took where that is known. The kinds are created, waited, started, interrupted, resumed, running,
+ * Returns what happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
+ * how long it took if that is known. The kinds are created, waited, started, interrupted, resumed, running,
  * ended and stopping.
  */
 export function timeline(task, interruptions, rounds = []) {

@@ -6,13 +6,11 @@ import { clusterOf } from "../../state/clusters/clusters.js";
 import { isAnswered, pagesOf } from "../../state/paged_list.js";
 import { viewAt } from "../../state/place.js";
 import { isolated } from "../../text/bidi.js";
-import { moment, number } from "../../text/format.js";
+import { capitalised, moment, number } from "../../text/format.js";
 import { named } from "../parts/names.js";
 import { extent, loading, pagedRows, problem } from "../parts/paged_list.js";
 import { pagerView } from "../parts/pager.js";
 import { searchField } from "../parts/sorting.js";
-import { imagesSort, imagesTable, imagesTools } from "./images.js";
-import { poolsSort, poolsTable, poolsTools } from "./pools.js";
 import { unreadableView } from "./unreadable.js";
 
 const HEALTH = {
@@ -21,14 +19,13 @@ const HEALTH = {
   HEALTH_ERR: { icon: "bi-x-circle-fill", tone: "exception" },
 };
 const UNKNOWN = { icon: "bi-question-circle", tone: "waiting" };
-const PARTS = {
-  pools: { table: poolsTable, tools: poolsTools, sort: poolsSort, one: "pool", none: "There are no pools in this cluster." },
-  images: { table: imagesTable, tools: imagesTools, sort: imagesSort, one: "image", none: "There are no RBD images in this cluster.", noneReadable: "There are no RBD images in the pools that can be read." },
-};
 const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
 
-/** The view, as in views.js. */
-export function clusterView(state, act, now) {
+/**
+ * Draws a view, as in views.js. `parts` are what it has of its own: `table`, `tools` for admins and `sort`, which draw, and what
+ * `one` row is called; `none` is the sentence without any rows, `noneReadable` the one if some could not be read.
+ */
+export function clusterView(parts, state, act, now) {
   const { ceph, place } = state;
   const cluster = clusterOf(ceph, place.view);
   return html`
@@ -39,7 +36,7 @@ export function clusterView(state, act, now) {
           <div class="cluster">${clusterChoice(ceph.clusters, cluster, act)}${health(cluster)}${age(ceph, cluster, now)}</div>
         `}
       </div>
-      ${cluster === null ? beforeClusters(ceph, act) : html`${trouble(cluster, ceph, now)}${content(state, cluster, act, now)}`}
+      ${cluster === null ? beforeClusters(ceph, act) : html`${trouble(cluster, ceph, now)}${content(parts, state, cluster, act, now)}`}
     </main>
   `;
 }
@@ -74,7 +71,7 @@ function age({ list }, cluster, now) {
   return html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
 }
 
-/** What does not work, in the server's words; what was last read stays on the screen. */
+/** Draws what does not work, in the server's words; what was last read stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
   const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;
@@ -111,27 +108,26 @@ function noCluster() {
 
 // The table.
 
-function content(state, cluster, act, now) {
+function content(parts, state, cluster, act, now) {
   const { ceph: { list }, place, role } = state;
   if (list === null) return nothing;
-  const { name, title } = list.view;
-  const parts = PARTS[name];
+  const { title, keys } = list.view;
   return html`
     <section class="home-card view-card" aria-label=${title}>
       <div class="tools">
         ${role === "admin" ? parts.tools(state, act) : nothing}
-        ${searchField(list.view.keys.search, place.view.search, list.searchError, act.searchView)}
+        ${searchField(keys.search, place.view.search, list.searchError, act.searchView)}
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(capitalised(list.error), act.reload) : nothing}
       ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
-      ${rowsOf(state, cluster, parts, act, now)}
+      ${rowsOf(parts, state, cluster, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
     </section>
   `;
 }
 
-function rowsOf(state, cluster, parts, act, now) {
+function rowsOf(parts, state, cluster, act, now) {
   const { ceph: { list } } = state;
   return pagedRows(list, list.results, {
     hasFailed: list.error !== "" || Boolean(cluster.error),
@@ -140,10 +136,6 @@ function rowsOf(state, cluster, parts, act, now) {
     notFound: ({ search }) => `No ${parts.one} matches “${isolated(search)}”.`,
     search: act.searchView,
   });
-}
-
-function capitalised(text) {
-  return `${text[0].toUpperCase()}${text.slice(1)}`;
 }
 
 function pager(list, act) {

@@ -1,4 +1,4 @@
-/** What goes on in clusters without a task of ours: on Home as watched progress, each with the way to follow it. */
+/** The changes in clusters without a task of ours: on Home with their progress, each with a button to follow it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
@@ -11,7 +11,7 @@ import { progressBar } from "../tasks/complete.js";
 
 const MOST_CHANGES = 10;
 
-/** `data`: `{ rows, silence, hasSeveralClusters }` (state/clusters/elsewhere.js). Nothing where nothing goes on. */
+/** `data`: `{ rows, silence, hasSeveralClusters }` (state/clusters/elsewhere.js). Draws nothing if there are none. */
 export function elsewhereCard({ rows, silence, hasSeveralClusters }, role, act, now) {
   const quiet = silence === "" ? nothing : html`<p class="elsewhere-silence">${silence}</p>`;
   if (rows.length === 0) return quiet;

@@ -60,7 +60,7 @@ function send(event, isReady, submit) {
   if (isReady) submit();
 }
 
-/** A field of its own name, whose first place also tells what is about none of them. */
+/** Returns a field for the value of this name. The first field also shows the mistakes that belong to none. */
 function field(form, name, label, hint, act, { isFirst = false, isNumber = false } = {}) {
   const id = `ceph-${name}`;
   const errors = errorsAt(form, name, isFirst);

@@ -10,12 +10,13 @@ import { isAll } from "../../state/selection.js";
 import { isolated } from "../../text/bidi.js";
 import { errorText } from "../../text/errno.js";
 import { bytes, duration, percent } from "../../text/format.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { named, taskLink } from "../parts/names.js";
 import { heading, selectAll, selectOne, sortChoice } from "../parts/sorting.js";
 import { timeView } from "../parts/time.js";
 import { completeBar } from "../tasks/complete.js";
 import { statusLine } from "../tasks/status.js";
+import { clusterView } from "./clusters.js";
 
 const WIDTH = 120;
 const HEIGHT = 28;
@@ -30,7 +31,21 @@ const COLUMNS = [
   { title: "Measured", kind: "time", by: "performance_as_of", first: "-", cell: measuredCell },
 ];
 
-export function imagesTools({ ceph: { selection } }, act) {
+const PARTS = {
+  table,
+  tools,
+  sort,
+  one: "image",
+  none: "There are no RBD images in this cluster.",
+  noneReadable: "There are no RBD images in the pools that can be read.",
+};
+
+/** Draws the view, as in views.js. */
+export function imagesView(state, act, now) {
+  return clusterView(PARTS, state, act, now);
+}
+
+function tools({ ceph: { selection } }, act) {
   const count = selection.ids.size;
   return html`
     <button class="btn btn-sm btn-primary" type="button" aria-haspopup="dialog" @click=${act.openPerformanceForm}>
@@ -40,11 +55,11 @@ export function imagesTools({ ceph: { selection } }, act) {
   `;
 }
 
-export function imagesSort({ query: { ordering } }, act) {
+function sort({ query: { ordering } }, act) {
   return sortChoice(COLUMNS, ordering, act.sortViewBy);
 }
 
-export function imagesTable({ ceph, place, role, preferences }, isAnswered, act, now) {
+function table({ ceph, place, role, preferences }, isAnswered, act, now) {
   const { list, selection } = ceph;
   const running = samplings(ceph.tasks, list.query.fsid);
   const choice = role === "admin" ? selection : null;
@@ -83,7 +98,7 @@ function row(image, choice, context, { zone }) {
   `;
 }
 
-/** What gets data now: with its bar, and the way to its curves. */
+/** Returns what gets data now: with its bar, and the way to its curves. */
 function samplingLines(running, { place, act, now }) {
   return html`
     <ul class="home-tasks samplings" aria-label="Tasks that get performance data">
@@ -176,7 +191,7 @@ function curvesLink(image, task, place, act) {
   const curves = { ...NO_CURVES, images: [path] };
   return html`
     <a href=${addressOf({ ...place, task, curves })} data-task=${task}
-      @click=${follow(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${isolated(namesIn(path))}</span></a>
+      @click=${onPlainClick(() => act.openTask(task, curves))}>Curves<span class="visually-hidden"> of ${isolated(namesIn(path))}</span></a>
   `;
 }
 

@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { MEASURES, MOST_CURVES, SIDES, dataOf, drawn, failedImages, picture, summaries } from "../../state/clusters/curves.js";
+import { MEASURES, MOST_CURVES, SIDES, dataOf, failedImages, plotData, selectedPaths, summaries } from "../../state/clusters/curves.js";
 import { namesIn } from "../../state/clusters/images.js";
 import { isolated } from "../../text/bidi.js";
 import { errorText } from "../../text/errno.js";
@@ -30,7 +30,7 @@ export function performanceView(open, curves, act) {
   });
 }
 
-/** The way to the data as a file, once there are some. */
+/** Returns the way to the data as a file, once there are some. */
 export function csvButton(open, act) {
   const name = `rbd-performance-${open.id}.csv`;
   const save = () => {
@@ -49,7 +49,7 @@ function nothingYet({ status, result_bytes: size }) {
   return html`<p class="muted">${size > 0 ? "Loading…" : "There is no sample of it."}</p>`;
 }
 
-/** Why there are fewer samples than were asked for, and the pools whose images are not among those of the result. */
+/** Draws why there are fewer samples than were asked for, and the pools whose images are not among those of the result. */
 function missingView(result) {
   const { incomplete = null, unreadable = [] } = result ?? {};
   return html`
@@ -59,7 +59,7 @@ function missingView(result) {
   `;
 }
 
-/** What could not be read, in the words of the cluster; the others are measured all the same. */
+/** Draws what could not be read, in the words of the cluster; the others are measured all the same. */
 function failedView(failed) {
   if (failed.length === 0) return nothing;
   const left = failed.length - MOST_FAILED;
@@ -80,7 +80,7 @@ function failedView(failed) {
 
 function known(open, data, curves, act) {
   const { measure, side } = curves;
-  const paths = drawn(data, curves.images);
+  const paths = selectedPaths(data, curves.images);
   return html`
     <div class="curve-choices">
       ${choice("What", "measure", MEASURES, measure, act)}
@@ -106,7 +106,7 @@ function choice(legend, name, all, chosen, act) {
 
 function curvesChart(data, paths, measure, side) {
   const { title, unit, text } = MEASURES[measure];
-  const { x, curves } = picture(data, paths, measure, side);
+  const { x, curves } = plotData(data, paths, measure, side);
   return chart({
     label: `${title} ${unit}, ${SIDES[side].title.toLowerCase()}, of ${paths.map((path) => isolated(namesIn(path))).join(", ")}`,
     x,
@@ -125,7 +125,7 @@ function curvesChart(data, paths, measure, side) {
   });
 }
 
-// The same as a table, which is where the curves are chosen.
+// The same as a table, in which the curves are chosen.
 
 function summaryTable(rows, paths, measure, act) {
   const { title, unit } = MEASURES[measure];
@@ -164,7 +164,7 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
   `;
 }
 
-/** Where there was no operation, there is no latency either. */
+/** Formats a figure. Without an operation there is no latency either. */
 function figureText(figures, name, measure) {
   if (figures === null) return html`<span class="muted">not measured</span>`;
   return measure === "latency" && figures.max === 0 ? "–" : MEASURES[measure].text(figures[name]);

@@ -8,11 +8,12 @@ import { addressOf } from "../../state/place.js";
 import { isolated } from "../../text/bidi.js";
 import { bytes, number } from "../../text/format.js";
 import { RUNNING } from "../../text/statuses.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { named } from "../parts/names.js";
 import { heading, sortChoice } from "../parts/sorting.js";
 import { progressBar } from "../tasks/complete.js";
 import { statusIcon, statusTone } from "../tasks/status.js";
+import { clusterView } from "./clusters.js";
 import { followButton } from "./elsewhere.js";
 
 const AUTOSCALE = { on: "on", off: "off", warn: "warns" };
@@ -34,13 +35,20 @@ function internalMark() {
   return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">internal</span>`;
 }
 
-/** All of them, each isolated: they are text from outside. */
+/** Returns all of them, each isolated: they are text from outside. */
 function applicationsCell({ applications }) {
   if (applications.length === 0) return none("none");
   return applications.map((one, at) => html`${at === 0 ? nothing : ", "}${named(one)}`);
 }
 
-export function poolsTools(state, act) {
+const PARTS = { table, tools, sort, one: "pool", none: "There are no pools in this cluster." };
+
+/** Draws the view, as in views.js. */
+export function poolsView(state, act, now) {
+  return clusterView(PARTS, state, act, now);
+}
+
+function tools(state, act) {
   return html`
     <button class="btn btn-sm btn-primary" type="button" aria-haspopup="dialog" @click=${act.openPoolForm}>
       <i class="bi bi-plus-lg" aria-hidden="true"></i> Create pool
@@ -48,11 +56,11 @@ export function poolsTools(state, act) {
   `;
 }
 
-export function poolsSort({ query: { ordering } }, act) {
+function sort({ query: { ordering } }, act) {
   return sortChoice(COLUMNS, ordering, act.sortViewBy);
 }
 
-export function poolsTable({ ceph, elsewhere, place, role }, isAnswered, act) {
+function table({ ceph, elsewhere, place, role }, isAnswered, act) {
   const { list, tasks, created } = ceph;
   const isAdmin = role === "admin";
   const context = { tasks, place, act, elsewhere, isAdmin, fsid: list.query.fsid };
@@ -140,7 +148,7 @@ function taskCell({ task: id }, { tasks, place, act }) {
   const task = tasks.get(id);
   return html`
     <a class="pool-task" href=${addressOf({ ...place, task: id })} data-task=${id} title=${task?.description ?? ""}
-      @click=${follow(() => act.openTask(id))}>#${id}</a>
+      @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>
     ${task === undefined ? nothing : html`
       <span class=${`tone-${statusTone(task.status)}`}><span class="tone-text status-word">
         <i class=${`bi ${statusIcon(task.status)}`} aria-hidden="true"></i> ${task.status}</span></span>

@@ -32,7 +32,7 @@ export function unreadableView(pools, missing) {
   `;
 }
 
-/** `3 not permitted, 1 inactive`. */
+/** Returns `3 not permitted, 1 inactive`. */
 function countsText(pools) {
   const states = [...new Set(pools.map(({ state }) => state))];
   const countOf = (one) => number(pools.filter(({ state }) => state === one).length);

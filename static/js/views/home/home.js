@@ -3,7 +3,7 @@
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { rowsOf as changesOf, goingOnText, silenceText } from "../../state/clusters/elsewhere.js";
+import { goingOnText, rowsOf as changesOf, silenceText } from "../../state/clusters/elsewhere.js";
 import { unseenCount } from "../../state/notices/unseen.js";
 import { pendingText, sumOf } from "../../state/statistics.js";
 import { rows } from "../../state/tasks/task_list.js";
@@ -11,7 +11,7 @@ import { counted, number, percent } from "../../text/format.js";
 import { estimateOf } from "../../text/sentences.js";
 import { FINISHED, NOT_STARTED, RUNNING, TABS, countOf, isFinal } from "../../text/statuses.js";
 import { elsewhereCard } from "../clusters/elsewhere.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { taskLink } from "../parts/names.js";
 import { paused } from "../parts/paused.js";
 import { timeView } from "../parts/time.js";
@@ -26,7 +26,7 @@ const UNKNOWN_COUNT = 3;
 const LARGE = 9999;
 const TILE_ICONS = { pending: "bi-hourglass-split", failed: "bi-exclamation-triangle", finished: "bi-check2-circle" };
 
-/** The view, as in views.js. */
+/** Draws the view, as in views.js. */
 export function homeView(state, act, now) {
   return html`<main class="home" id="content">${home(dataOf(state), act, now)}</main>`;
 }
@@ -90,7 +90,7 @@ function home(data, act, now) {
   `;
 }
 
-/** What is wrong with the service, in its own words. */
+/** Draws what is wrong with the service, in its own words. */
 function trouble(health) {
   if (!health?.problems.length) return nothing;
   return html`
@@ -130,7 +130,7 @@ function tile(tab, data, act) {
   const count = countOf(tab, data.counts);
   const isBad = tab === "failed" && data.unseenCount > 0;
   return html`
-    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${follow(() => act.openTab(tab))}>
+    <a class="tile" href=${`?tab=${tab}`} data-tab=${tab} @click=${onPlainClick(() => act.openTab(tab))}>
       <span class="tile-title">
         <i class=${`bi ${TILE_ICONS[tab]} ${isBad ? "text-failed" : ""}`} aria-hidden="true"></i> ${TABS[tab].title}
       </span>
@@ -206,7 +206,7 @@ function nameLine(task, act) {
   return html`<div class="home-task-line">${link}</div>`;
 }
 
-/** Nothing where the line of its status says why it waits. */
+/** Nothing if the line of its status says why it waits. */
 function endText(task, now) {
   if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
   const estimate = estimateOf(task, now);
@@ -217,7 +217,7 @@ function endText(task, now) {
 
 function more(tab, text, act) {
   return html`
-    <p class="home-more"><a href=${`?tab=${tab}`} @click=${follow(() => act.openTab(tab))}>
+    <p class="home-more"><a href=${`?tab=${tab}`} @click=${onPlainClick(() => act.openTab(tab))}>
       ${text} <i class="bi bi-arrow-right" aria-hidden="true"></i>
     </a></p>
   `;

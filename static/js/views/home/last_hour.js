@@ -9,7 +9,7 @@ import {
   throughput,
   throughputText,
   waiting,
-  waitingText,
+  meanWaitingText,
 } from "../../state/statistics.js";
 import { duration, number } from "../../text/format.js";
 import { SECOND_STEPS, chart } from "../parts/chart.js";
@@ -19,7 +19,7 @@ export function lastHour(statistics, error) {
   if (error && statistics === null) return unknownHour(error);
   return html`
     ${hourCard("throughput", "Throughput", statistics, throughputText, throughputChart)}
-    ${hourCard("waiting", "Waiting time", statistics, waitingText, waitingChart)}
+    ${hourCard("waiting", "Waiting time", statistics, meanWaitingText, waitingChart)}
   `;
 }
 

@@ -4,7 +4,7 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { stateWords, workersText } from "../../state/statistics.js";
 import { bytes, duration, number, percent } from "../../text/format.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 
 const COLUMNS = ["Worker", "State", "Task", "CPU", "Memory", "Uptime", "Done"];
 const PLACEHOLDERS = [0, 1];
@@ -28,13 +28,9 @@ export function workersView(workers, error, names, act) {
         <span class="muted">${all?.length ? workersText(all) : nothing}</span>
       </div>
       ${error ? html`<p class="home-note">The workers cannot be asked at the moment: ${error}</p>` : nothing}
-      ${all?.length === 0 ? noWorkers() : table(all, error, names, act)}
+      ${all?.length === 0 ? html`<p class="home-empty">There are no workers: no task can run.</p>` : table(all, error, names, act)}
     </section>
   `;
-}
-
-function noWorkers() {
-  return html`<p class="home-empty">There are no workers: no task can run.</p>`;
 }
 
 function table(all, error, names, act) {
@@ -88,7 +84,7 @@ function known(value, view) {
 }
 
 function taskLink(id, name, act) {
-  return html`<a href=${`?task=${id}`} title=${name} @click=${follow(() => act.openTask(id))}>#${id}</a>`;
+  return html`<a href=${`?task=${id}`} title=${name} @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>`;
 }
 
 function stateOf(word) {

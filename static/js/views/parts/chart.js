@@ -1,6 +1,6 @@
 /**
  * A chart of one or more series over the same x: an element that draws with uPlot what its `options` say, follows the
- * theme and the width of its place, and tells the same figures as text. uPlot is loaded when the first chart is shown.
+ * theme and the width of its place, and gives the same figures as text. uPlot is loaded when the first chart is shown.
  */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
@@ -29,10 +29,10 @@ export const SECOND_STEPS = [
 ];
 
 /**
- * `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, where `kind`
- * is "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of page.css. `formatX` and
- * `formatY` make text of a number, `formatTick` of one at the x axis. `steps` are the distances between ticks that the
- * y axis may have, rising: whole ones where all values are whole. `label` is for people who do not see the picture.
+ * `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, where `kind` is
+ * "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of tokens.css.
+ * `formatX` and `formatY` make text of a number, `formatTick` of one at the x axis. `steps` are the distances between ticks
+ * that the y axis may have, rising: whole ones if all values are whole. `label` is for people who do not see the picture.
  */
 export function chart(options) {
   const { formatX = String, formatTick = formatX } = options;
@@ -161,7 +161,7 @@ function keyOf({ name, tone, kind, isDashed, values }, hovered, { formatY }) {
   `;
 }
 
-/** Below the pointer; nothing while it is elsewhere or where there is nothing. */
+/** Draws the figures below the pointer; nothing while it is elsewhere or if there are none. */
 function valueAt(values, index, format) {
   const value = index === null ? null : (values[index] ?? null);
   return value === null ? "" : format(value);
@@ -241,7 +241,7 @@ function seriesLook({ tone, kind, isDashed }, colour, uPlot) {
   return { stroke: colour(tone), width: 2, dash: isDashed ? DASHES : undefined, points: { ...common, show: true, size: 5, filter: alone } };
 }
 
-/** The points of a line that have no neighbour, and would not be seen. */
+/** Returns the points of a line that have no neighbour, and would not be seen. */
 function alone(plot, series) {
   const values = plot.data[series];
   const isThere = (index) => (values[index] ?? null) !== null;
@@ -285,7 +285,7 @@ function isSame(one, other) {
   return one.series.every(({ values }, index) => areEqual(values, other.series[index].values));
 }
 
-/** Whether new data are enough. */
+/** Returns whether new data are enough. */
 function hasSameLook(one, other) {
   return lookOf(one) === lookOf(other);
 }
@@ -302,7 +302,7 @@ function areEqual(one, other) {
 
 let loading = null;
 
-/** Once for all charts; tried again by the next one where it failed. */
+/** Once for all charts; if it failed, the next one tries again. */
 function library() {
   loading ??= loaded();
   loading.catch(() => (loading = null));

@@ -1,4 +1,4 @@
-/** What forms in dialogs have in common: where the focus is, and how mistakes are told. */
+/** What forms in dialogs have in common: where the focus is, and how mistakes are shown. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";

@@ -21,7 +21,7 @@ export function textBlock(text, label) {
   return html`<pre class="text-block" role="region" tabindex="0" aria-label=${label}>${text}</pre>`;
 }
 
-/** A value in the open. `source` is where all of it can be had. */
+/** Draws a value, shown at once. `source` is the address of all of it. */
 export function jsonBlock(value, label, source) {
   return guard([value, label, source], () => {
     const { text, length } = readable(value, MOST_IN_VIEW);
@@ -38,7 +38,7 @@ function cutNote(length, source) {
   `;
 }
 
-/** A value behind `summary`, as text only while it is open. */
+/** Draws a value behind `summary`, as text only while it is open. */
 export function jsonDetails(value, summary, label, source, act) {
   return html`<hourglass-json .shown=${{ value, summary, label, source, act }}></hourglass-json>`;
 }

@@ -3,22 +3,18 @@
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { balanced } from "../../text/bidi.js";
 import { numbered } from "../../text/sentences.js";
-import { follow } from "./links.js";
+import { onPlainClick } from "./links.js";
 
 /** Text whose own direction ends with it. */
 export function named(text) {
   return html`<bdi>${balanced(text)}</bdi>`;
 }
 
-/** A link to a task, its number beside it. Who hears the link alone hears the number, too. */
+/** Draws a link to a task, its number beside it. Who hears the link alone hears the number, too. */
 export function taskLink(task, className, href, open) {
   return html`
     <a class=${className} href=${href} data-task=${task.id} aria-label=${numbered(task)}
-      @click=${follow(open)}>${named(task.description)}</a>
-    ${taskNumber(task)}
+      @click=${onPlainClick(open)}>${named(task.description)}</a>
+    <span class="task-number" aria-hidden="true">#${task.id}</span>
   `;
-}
-
-function taskNumber({ id }) {
-  return html`<span class="task-number" aria-hidden="true">#${id}</span>`;
 }

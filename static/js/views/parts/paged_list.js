@@ -4,9 +4,9 @@ import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../../text/format.js";
 
 /**
- * The rows of a list (state/paged_list.js), or what stands in their place. `hasFailed`: why there are none yet is said elsewhere.
- * `table()` draws the rows, `none()` that there is nothing to list, `notFound(query)` is the sentence that nothing matches, and
- * `search(text)` searches anew.
+ * Returns the rows of a list (state/paged_list.js), or what stands in their place. `hasFailed`: why there are none yet is said
+ * elsewhere. `table()` draws the rows, `none()` that there is nothing to list, `notFound(query)` is the sentence that nothing
+ * matches, and `search(text)` searches anew.
  */
 export function pagedRows(list, rows, { hasFailed, table, none, notFound, search }) {
   if (list.searchError) return empty("Nothing was searched for: see what is said at the field.", search);
@@ -38,7 +38,7 @@ export function problem(text, tryAgain) {
   `;
 }
 
-/** `51–100 of 3,000`: which rows these are of all that the `answered` query found; "" without any. */
+/** Returns `51–100 of 3,000`: which rows these are of all that the `answered` query found; "" without any. */
 export function extent(answered, rows, count) {
   if (answered === null || rows.length === 0) return "";
   const first = (answered.page - 1) * answered.size + 1;

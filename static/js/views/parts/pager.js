@@ -3,7 +3,7 @@
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { PAGE_SIZES } from "../../text/statuses.js";
 
-/** `pages` is how many there are, or null where nobody has counted all; `extent` says which rows these are. */
+/** `pages` is how many there are, or null if nobody has counted all; `extent` says which rows these are. */
 export function pagerView({ page, size, pages, extent }, { setSize, showPage }) {
   const isLast = pages !== null && page >= pages;
   return html`

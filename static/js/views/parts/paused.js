@@ -1,4 +1,4 @@
-/** While a person is in the rows of a list they stay; what waits is told, and one click shows it. */
+/** While a person is in the rows of a list they stay; a button says what waits, and shows it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { isAnswered } from "../../state/paged_list.js";
@@ -18,7 +18,7 @@ export function paused(name, list, act) {
   `;
 }
 
-/** By keyboard the focus goes on into the rows: the button is not there any more. */
+/** By keyboard the focus moves into the rows: the button is not there any more. */
 function apply({ detail: clicks }, name, act) {
   act.applyUpdates(name);
   const rows = name === "dialog" ? "#tasks-dialog tbody" : `.home-tasks[data-list=${name}]`;

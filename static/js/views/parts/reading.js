@@ -1,7 +1,7 @@
 /** Whether a person is in the rows of a list, so that they stand still. */
 
 const canHover = matchMedia("(hover: hover)");
-/** Whoever moves the pointer has the focus where it was left by chance. */
+/** For a person who moves the pointer, the focus means nothing. */
 let isByPointer = false;
 
 addEventListener("pointermove", ({ movementX, movementY }) => (isByPointer ||= movementX !== 0 || movementY !== 0));
@@ -15,7 +15,7 @@ export function isInList(name) {
   return !isByPointer && hasFocus(document.querySelector(`.home-tasks[data-list=${name}]`));
 }
 
-/** Whether a person has the pointer or the focus in the rows of a view. */
+/** Returns whether a person has the pointer or the focus in the rows of a view. */
 export function isInViewRows() {
   return isIn(document.querySelector(".view-card tbody"));
 }

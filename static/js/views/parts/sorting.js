@@ -1,4 +1,4 @@
-/** Headings that sort a table, and the same choice where there is no room for headings. */
+/** Headings that sort a table, the same choice if there is no room for headings, and the field that searches it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -41,7 +41,7 @@ export function sortChoice(columns, ordering, sortBy) {
   `;
 }
 
-/** The field that searches a table: Esc empties it, and only in an empty one does what Esc does around it. `error` is
+/** Draws the field that searches a table: Esc empties it, and only in an empty one has its usual effect. `error` is
  * what the server has against the text. */
 export function searchField(id, text, error, search) {
   return html`
@@ -62,7 +62,7 @@ function clearSearch(event, search) {
   search("");
 }
 
-/** The box that selects all rows. */
+/** Draws the box that selects all rows. */
 export function selectAll(isAll, isSome, click) {
   return html`
     <th scope="col" class="cell-select"><label class="select">
@@ -72,7 +72,7 @@ export function selectAll(isAll, isSome, click) {
   `;
 }
 
-/** The box that selects a row; `click` gets whether Shift was held. */
+/** Draws the box that selects a row; `click` gets whether Shift was held. */
 export function selectOne(name, isSelected, isDisabled, click) {
   return html`
     <td class="cell-select"><label class="select">

@@ -65,7 +65,7 @@ function pressed(event, field, start, results, act) {
   answer();
 }
 
-/** What each key does; null where it does what it always does. */
+/** Returns what each key does; null if it does what it always does. */
 function keysOf({ altKey, ctrlKey, metaKey }, field, start, results, act, isOpen) {
   const at = isOpen ? start.choosing.at : -1;
   const typed = field.kind === "list" && (start.typed[field.name] ?? "").trim() !== "";
@@ -119,7 +119,7 @@ function option({ name, detail }, id, isAt, isTaken, choose) {
   `;
 }
 
-/** Keeps in sight what has opened, what is pointed at, and what was added, but not what a person scrolls away from. */
+/** Scrolls to what has opened, what is pointed at, and what was added, but not back to what a person scrolls away from. */
 class InView extends Directive {
   shown = null;
 

@@ -9,7 +9,7 @@ export function completeBar(task) {
   return progressBar(task.percent, `Complete: ${numbered(task)}`, task.status === RUNNING && !task.gone);
 }
 
-/** `done` is null where nobody knows it. */
+/** `done` is null if nobody knows it. */
 export function progressBar(done, label, isMoving = true) {
   return html`
     <div class=${`complete ${isMoving ? "is-moving" : ""}`}>

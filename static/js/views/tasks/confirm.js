@@ -24,7 +24,7 @@ function stop(event, act) {
 }
 
 function content(confirm, act, { freshness, toasts }) {
-  const { tasks, matching, busy, error, results } = confirm;
+  const { tasks, matching, busy, error } = confirm;
   const what = whatOf(confirm);
   return html`
     <header class="layer-head"><h2 id="confirm-title">Delete ${what}</h2></header>
@@ -32,7 +32,7 @@ function content(confirm, act, { freshness, toasts }) {
       <p>${matching === null ? deleteSentence(tasks) : matchingSentence(matching)}</p>
       ${tasks.length === 1 && matching === null ? html`<p class="muted">It is task #${tasks[0].id}.</p>` : nothing}
       ${mayRollNothingBack(tasks) ? warning() : nothing}
-      ${tasks.length > 1 && matching === null ? list(tasks) : nothing}
+      ${tasks.length > 1 && matching === null ? html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>` : nothing}
       ${matching === null ? nothing : typing(confirm, act)}
       ${busy ? html`<p class="mt-3 mb-0" role="status">${busyText(confirm)}</p>` : nothing}
       ${error ? html`<p class="alert alert-danger" role="alert">${error}</p>` : nothing}
@@ -62,10 +62,6 @@ function whatOf({ tasks, matching }) {
 function keepText({ tasks, matching, busy }) {
   if (busy) return "Stop here";
   return tasks.length === 1 && matching === null ? "Keep task" : "Keep tasks";
-}
-
-function list(tasks) {
-  return html`<ul class="chosen" tabindex="0" aria-label="Tasks to delete">${tasks.map(chosen)}</ul>`;
 }
 
 function chosen(task) {

@@ -151,7 +151,7 @@ function pager(list, counts, act) {
   return pagerView({ page, size, pages, extent: extent(list.answered, list.order, countText(list, counts)) }, turns);
 }
 
-/** How many there are on all pages. Without a search the counts of the frames are newer. */
+/** Returns how many there are on all pages. Without a search the counts of the frames are newer. */
 function countText({ answered, order, count, isExact }, counts) {
   if (answered === null) return "";
   const known = answered.search === "" ? Math.max(countOf(answered.tab, counts) ?? 0, order.length) : count;

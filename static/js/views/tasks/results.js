@@ -11,7 +11,7 @@ const RESULTS = {
   },
 };
 
-/** What is shown of the results of a job; undefined if that is only their JSON. */
+/** Returns what is shown of the results of a job; undefined if that is only their JSON. */
 export function resultsOf(job) {
   return Object.hasOwn(RESULTS, job) ? RESULTS[job] : undefined;
 }

@@ -1,12 +1,13 @@
-/** The form that starts a task. What is wrong with it the server says: here only JSON is refused that is none. */
+/** The form that starts a task. The server says what is wrong with it: only invalid JSON is refused here. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
 import { isChoosable } from "../../state/tasks/choosing.js";
 import { INCOMPLETE, canStart, jobNamed, placed } from "../../state/tasks/job_form.js";
-import { emptyText, fieldsOf } from "../../state/tasks/schema_fields.js";
+import { fieldsOf, leftEmptyText } from "../../state/tasks/schema_fields.js";
 import { isolated } from "../../text/bidi.js";
+import { capitalised } from "../../text/format.js";
 import { secondStartText, startText } from "../../text/sentences.js";
 import { alert, care, invalidity, mistakes } from "../parts/fields.js";
 import { choosableControl } from "./choices.js";
@@ -59,20 +60,20 @@ function submit(event, start, jobs, act) {
   act.startTask();
 }
 
-/** A time of which only a part is there gives no event, and must not be taken for none. */
+/** Returns a time of which only a part is typed fires no event, and must not count as no time. */
 function readNotBefore(input, start, act) {
   const given = input.validity.badInput ? INCOMPLETE : input.value;
   if (given !== start.notBefore) act.setStartOption("notBefore", given);
 }
 
-/** Ctrl+Enter also where Enter begins a line. */
+/** Ctrl+Enter sends the form even if Enter begins a line. */
 function submitByKey(event) {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.localName !== "textarea") return;
   event.preventDefault();
   event.currentTarget.requestSubmit();
 }
 
-// What is in the form.
+// The fields.
 
 function fieldsets(start, jobs, zone, act) {
   const job = jobNamed(jobs, start.job);
@@ -85,7 +86,7 @@ function fieldsets(start, jobs, zone, act) {
   `;
 }
 
-/** The message of the server repeats the mistakes that are told beside their fields. */
+/** The server's message repeats the mistakes that are shown beside their fields. */
 function generalErrors({ job: name, error, errors }, job, { general }) {
   const isGone = name !== "" && job === null ? [`There is no job “${isolated(name)}”. Choose one that there is.`] : [];
   const message = error !== "" && Object.keys(errors).length === 0 ? [error] : [];
@@ -124,7 +125,7 @@ function unavailable({ available, unavailable_because: reason }) {
   `;
 }
 
-/** What is between backticks is code. */
+/** Draws what is between backticks as code. */
 function withCode(text) {
   const parts = text.split("`");
   if (parts.length % 2 === 0) return text;
@@ -209,14 +210,15 @@ function areaControl(field, { id, isFirst, about, isRequired, isInvalid, value, 
   `;
 }
 
-function checkControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
+function checkControl(field, { id, isFirst, about, isInvalid, value, set }) {
   return html`
     <input class="form-check-input" type="checkbox" id=${id} ?autofocus=${isFirst} aria-invalid=${isInvalid}
       aria-describedby=${about} .checked=${live(value === true)} @change=${(event) => set(event.target.checked)}>
   `;
 }
 
-/** With an empty choice where nothing has to be chosen, or nothing has been; and with what a task had that is gone. */
+/** With an empty choice if nothing has to be chosen, or nothing has been; and with a former task's value that is no choice any
+ * more. */
 function choiceControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   const texts = field.choices.map(String);
   const canBeEmpty = field.isNullable || value === "";
@@ -241,16 +243,16 @@ const HOW_CHOSEN = {
   name: "Choose one, or type it; a name of digits stands in quotes.",
 };
 
-/** What a person sees or would guess is not told: what can be chosen, and that text is text. */
+/** Leaves out what a person sees or would guess: what can be chosen, and that text is text. */
 function hint(field, id, canChoose) {
   const isPlain = field.hint === "text" || ["boolean", "choice"].includes(field.kind);
   const words = canChoose ? chosenWords(field) : isPlain ? "" : field.hint;
-  const expected = [words, emptyText(field)].filter(Boolean).join("; ");
+  const expected = [words, leftEmptyText(field)].filter(Boolean).join("; ");
   const how = canChoose ? (HOW_CHOSEN[field.kind] ?? HOW_CHOSEN.text) : HOW[field.kind];
   return html`
     <div id=${`${id}-hint`} class="start-hint">
       ${field.description ? html`<p>${withCode(field.description)}</p>` : nothing}
-      ${expected || canChoose ? html`<p>${expected ? sentence(expected) : nothing} ${how ?? nothing}</p>` : nothing}
+      ${expected || canChoose ? html`<p>${expected ? `${capitalised(expected)}.` : nothing} ${how ?? nothing}</p>` : nothing}
       ${field.example ? html`<p>For example <code>${field.example}</code></p>` : nothing}
     </div>
   `;
@@ -260,10 +262,6 @@ function hint(field, id, canChoose) {
 function chosenWords({ kind, words, items, hint: all }) {
   if (kind === "list") return items.words ? `each ${items.words}` : "";
   return ["integer", "number"].includes(kind) ? all : words;
-}
-
-function sentence(words) {
-  return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 // When and how soon.

@@ -22,7 +22,7 @@ export function statusTone(status) {
   return LOOKS[status].tone;
 }
 
-/** The line below a task's name. */
+/** Returns the line below a task's name. */
 export function statusLine(task, tab, now) {
   const { icon, word, tone, text } = look(task, tab, now);
   return html`

@@ -18,7 +18,7 @@ import { completeBar } from "./complete.js";
 import { moveInRows } from "./row_keys.js";
 import { statusLine, statusTone } from "./status.js";
 
-/** How often relative times go on. */
+/** How often relative times are drawn anew. */
 const TICK_MILLISECONDS = 10000;
 
 /** `by` is what the server sorts by; `first` the direction of a first click: what people look for comes first. */
@@ -64,7 +64,7 @@ export function table(state, act, now) {
   `;
 }
 
-/** The same choice where there is no room for headings. */
+/** Returns the same choice if there is no room for headings. */
 export function tasksSortChoice({ query: { tab, ordering } }, act) {
   return sortChoice(COLUMNS[tab], ordering, act.sortBy);
 }
@@ -83,7 +83,7 @@ function row(task, context) {
   `;
 }
 
-/** All that a row is drawn from: one that has not changed costs nothing, however often the page is drawn. */
+/** Returns all that a row is drawn from: one that has not changed costs nothing, however often the page is drawn. */
 function changeable(task, { created, place, zone, choice, now }) {
   return [task, choice?.selection.ids.has(task.id), task.id === created, place, zone, Math.floor(now / TICK_MILLISECONDS)];
 }

@@ -1,4 +1,4 @@
-/** A task's own view: how it stands, what can be done with it, what happened to it, and what came of it. */
+/** A task's own view: its status, what can be done with it, its history, and its outcome. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -10,7 +10,7 @@ import { readable } from "../../text/json.js";
 import { estimateOf, roundText, underWayText } from "../../text/sentences.js";
 import { ABORTED, NOT_STARTED, RUNNING, isFinal, isPending } from "../../text/statuses.js";
 import { copyButton, jsonBlock, textBlock } from "../parts/json.js";
-import { follow } from "../parts/links.js";
+import { onPlainClick } from "../parts/links.js";
 import { named } from "../parts/names.js";
 import { loading } from "../parts/paged_list.js";
 import { timeView } from "../parts/time.js";
@@ -24,7 +24,7 @@ const STOP_HINT = "Kill its worker in the middle of the round";
 const KEEP_HINT = "A task that is kept stays when old tasks are removed, however old it is";
 
 /** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. The title is the
- * same element whatever becomes of the task, so that it keeps the focus. */
+ * same element whatever happens to the task, so that it keeps the focus. */
 export function taskView(open, { role, place }, act, now, { heading, back }) {
   const context = { level: Number(heading[1]), isAdmin: role === "admin", curves: place.curves, back, act, now };
   const isMissing = open.task === null && open.gone;
@@ -53,7 +53,7 @@ function body(open, context) {
   return open.error === "" ? loading() : nothing;
 }
 
-/** An address may name a task that never was, or is no more. */
+/** An address may name a task that never existed, or no longer does. */
 function missing({ back, act }) {
   const leave = back ? act.closeTask : () => act.openTab("pending");
   return html`
@@ -80,7 +80,7 @@ function known(open, context) {
   `;
 }
 
-/** What its job has a view of its own for. */
+/** Draws what its job has a view of its own for. */
 function results(open, context) {
   const own = resultsOf(open.task.job);
   if (own === undefined) return nothing;
@@ -156,7 +156,7 @@ function copyId(id, { act }) {
   `;
 }
 
-/** The status, and what it does not say by itself. */
+/** Returns the status, with what it does not say by itself. */
 function standing({ task, gone }) {
   const { status, stopping, stalled, interruptions } = task;
   const plain = { icon: statusIcon(status), tone: statusTone(status), word: status };
@@ -198,7 +198,7 @@ function keepButton(task, act) {
   return button("Kept", "bi-pin-fill", turn, undefined, `${KEEP_HINT}. Click to let it go`);
 }
 
-// How far it is, and how it goes on.
+// Progress, and what comes next.
 
 function progress(open, context) {
   const { task } = open;
@@ -244,7 +244,7 @@ function waiting(task, context) {
   return html`${task.interruptions > 0 ? `Interrupted, ${goesOn}. ` : nothing}${waitingReason(task, context)}`;
 }
 
-/** As it was when the server last said something about the task. */
+/** As of the server's last report about the task. */
 function waitingReason({ waiting_for: why }, { act, now }) {
   if (why?.reason === "worker") return `Waits${why.position ? `: ${ordinal(why.position)} in line` : ""} for a worker`;
   if (why?.reason === "lock") return html`Waits for ${taskLink(why.task, act)} (same lock)${lockPlace(why.position)}`;
@@ -257,7 +257,7 @@ function lockPlace(position) {
 }
 
 function taskLink(id, act) {
-  return html`<a href=${`?task=${id}`} @click=${follow(() => act.openTask(id))}>#${id}</a>`;
+  return html`<a href=${`?task=${id}`} @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>`;
 }
 
 // What it runs with.
@@ -291,7 +291,7 @@ function definitions(pairs) {
   return html`<dl class="definitions">${pairs.map(row)}</dl>`;
 }
 
-// What came of it.
+// The outcome.
 
 function roundsNote({ rounds, hasEarlier }) {
   if (rounds.length === 0) return nothing;
@@ -336,7 +336,7 @@ function errorView({ type, message, traceback }) {
 
 function who(task, { act, now }) {
   const pairs = [
-    ["Created by", task.created_by ?? nobody()],
+    ["Created by", task.created_by ?? html`<span class="muted">unknown</span>`],
     [task.status === ABORTED ? "Aborted by" : "Ended by", task.ended_by],
     ["Again of", task.retry_of === null ? null : taskLink(task.retry_of, act)],
     ["Kept", task.pinned ? "yes, whatever its age" : null],
@@ -344,8 +344,4 @@ function who(task, { act, now }) {
     ["Not before", task.not_before === null ? null : timeView(task.not_before, now)],
   ];
   return definitions(pairs.filter(([, value]) => value !== null));
-}
-
-function nobody() {
-  return html`<span class="muted">unknown</span>`;
 }

@@ -39,7 +39,7 @@ function tookText({ kind, seconds }) {
   return kind === "resumed" ? `after ${duration(seconds)}` : duration(seconds);
 }
 
-/** Where many moments are told apart, the time of day says more than `2 minutes ago`. */
+/** With many moments to tell apart, the time of day says more than `2 minutes ago`. */
 export function exactTime(at, now) {
   return html`<time class="exact-time" datetime=${at} title=${fullMoment(at)}>${moment(at, now)}</time>`;
 }

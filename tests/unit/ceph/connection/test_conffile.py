@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ceph.connection.answers import decoded, understood
+from ceph.connection.answers import checked_answers, decode_answer
 from ceph.connection.conffile import (
     LARGEST_BYTES,
     broken_line,
@@ -57,7 +57,7 @@ def test_what_must_not_reach_librados_is_said_with_file_and_line(conf, data, wor
     with pytest.raises(ClusterUnavailable) as unusable:
         check_conf(path)
 
-    assert unusable.value.words == f"{path} cannot be used: {words}"
+    assert unusable.value.text == f"{path} cannot be used: {words}"
     assert not unusable.value.is_silence
 
 
@@ -185,11 +185,11 @@ def test_the_keyrings_are_those_that_count_for_the_client(conf):
     ],
 )
 def test_numbers_that_are_infinite_or_none_are_read_as_unknown_outside_of_strings_alone(text, found):
-    assert decoded("status", text.encode()) == found
+    assert decode_answer("status", text.encode()) == found
 
 
 def test_what_is_not_utf_8_in_a_name_does_not_hide_the_rest():
-    assert decoded("df", b'[{"name": "\xff"}, {"name": "rbd"}]') == [{"name": "\ufffd"}, {"name": "rbd"}]
+    assert decode_answer("df", b'[{"name": "\xff"}, {"name": "rbd"}]') == [{"name": "\ufffd"}, {"name": "rbd"}]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_is_not_utf_8_in_a_name_does_not_hide_the_rest():
 )
 def test_what_is_no_json_is_refused_with_the_name_of_the_command(output):
     with pytest.raises(ClusterRefused, match="df: expected JSON of the cluster, got b"):
-        decoded("df", output)
+        decode_answer("df", output)
 
 
 def test_an_answer_that_lacks_something_is_refused_with_the_name_of_the_command():
@@ -208,10 +208,10 @@ def test_an_answer_that_lacks_something_is_refused_with_the_name_of_the_command(
         lambda answer: answer.b,
         lambda _: int("x"),
     ):
-        with pytest.raises(ClusterRefused, match="osd dump: the cluster answered in a form"), understood():
-            take(decoded("osd dump", b'{"a": []}'))
+        with pytest.raises(ClusterRefused, match="osd dump: the cluster answered in a form"), checked_answers():
+            take(decode_answer("osd dump", b'{"a": []}'))
 
 
 def test_what_goes_wrong_without_a_question_is_nobody_elses_fault():
-    with pytest.raises(KeyError), understood():
+    with pytest.raises(KeyError), checked_answers():
         {}["a"]

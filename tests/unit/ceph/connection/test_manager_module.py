@@ -77,7 +77,7 @@ def test_the_detail_is_asked_for_only_if_a_check_is_of_modules():
 
 
 def test_a_command_that_nothing_explains_names_its_module():
-    words = explained(Asked({"checks": {}}), UNHANDLED).words
+    words = explained(Asked({"checks": {}}), UNHANDLED).text
     assert words.startswith("No handler found for 'rbd perf image stats': it is of the manager's module rbd_support")
 
 

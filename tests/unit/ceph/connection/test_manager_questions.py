@@ -6,7 +6,7 @@ from errno import EACCES, EAGAIN
 
 import pytest
 
-from ceph.connection.query_budget import MOST_ASKED, Questions
+from ceph.connection.query_budget import MOST_ASKED, QueryBudget
 from ceph.errors import ClusterRefused
 from ceph.images import performance
 from ceph.images.performance import MOST_APART, Group, PerformanceQuery
@@ -181,7 +181,7 @@ def test_a_manager_that_is_not_ready_yet_is_not_taken_for_one_that_refuses():
 
 def test_a_pool_too_many_is_asked_about_with_all_others(clock):
     manager = Manager({"rbd": 3, "other": 2})
-    questions = Questions()
+    questions = QueryBudget()
     for number in range(MOST_ASKED):
         questions.may_ask(f"pool{number}")
     query = PerformanceQuery(manager, questions)
@@ -195,7 +195,7 @@ def test_a_pool_too_many_is_asked_about_with_all_others(clock):
 def test_one_pool_too_many_with_a_key_for_it_alone_is_not_known_and_no_refusal(clock):
     manager = Manager({"rbd": 3})
     manager.refuses = {"": EACCES}
-    questions = Questions()
+    questions = QueryBudget()
     for number in range(MOST_ASKED):
         questions.may_ask(f"pool{number}")
     query = PerformanceQuery(manager, questions)

@@ -8,15 +8,21 @@ import sys
 import pytest
 
 from ceph.connection import query_budget
-from ceph.connection.query_budget import FORGOTTEN_SECONDS, MOST_ASKED, NOTED_AGAIN_SECONDS, Questions, questions_path
+from ceph.connection.query_budget import (
+    FORGOTTEN_SECONDS,
+    MOST_ASKED,
+    NOTED_AGAIN_SECONDS,
+    QueryBudget,
+    query_budget_path,
+)
 from tests.support.service import ROOT
 
 DEADLY = 15
 """A manager dies of so many pools."""
 ASKS = """
 import sys
-from ceph.connection.query_budget import Questions
-questions = Questions(sys.argv[1])
+from ceph.connection.query_budget import QueryBudget
+questions = QueryBudget(sys.argv[1])
 print(sum(questions.may_ask(f"{sys.argv[2]}-{number}") for number in range(10)))
 """
 
@@ -39,7 +45,7 @@ def clock(monkeypatch):
 
 @pytest.fixture(params=["file", "own"])
 def asked(request, tmp_path):
-    return Questions(questions_path(str(tmp_path), "fsid") if request.param == "file" else None)
+    return QueryBudget(query_budget_path(str(tmp_path), "fsid") if request.param == "file" else None)
 
 
 def test_one_question_too_many_is_not_asked_and_the_others_go_on(asked, clock):
@@ -69,7 +75,7 @@ def test_a_pool_that_is_asked_about_all_the_time_is_not_forgotten(asked, clock):
 
 def test_a_question_that_was_noted_just_now_is_not_written_again(tmp_path, clock):
     path = tmp_path / "questions.json"
-    asked = Questions(str(path))
+    asked = QueryBudget(str(path))
     asked.may_ask("rbd")
     before = path.read_text()
     clock.now += NOTED_AGAIN_SECONDS / 2
@@ -90,21 +96,21 @@ def test_processes_that_ask_at_once_never_ask_too_much_together(tmp_path):
 def test_notes_that_cannot_be_read_count_as_empty(tmp_path, rubbish):
     path = tmp_path / "questions.json"
     path.write_bytes(rubbish)
-    assert Questions(str(path)).may_ask("rbd")
-    assert Questions(str(path)).may_ask("other")
+    assert QueryBudget(str(path)).may_ask("rbd")
+    assert QueryBudget(str(path)).may_ask("other")
 
 
 def test_times_of_before_the_machine_was_started_anew_do_not_count(tmp_path, clock):
     path = str(tmp_path / "questions.json")
     for number in range(MOST_ASKED):
-        Questions(path).may_ask(f"pool{number}")
+        QueryBudget(path).may_ask(f"pool{number}")
     clock.now = 60.0
-    assert Questions(path).may_ask("another")
+    assert QueryBudget(path).may_ask("another")
 
 
 def test_what_cannot_be_noted_is_not_asked(tmp_path):
-    assert not Questions(str(tmp_path / "missing" / "questions.json")).may_ask("rbd")
+    assert not QueryBudget(str(tmp_path / "missing" / "questions.json")).may_ask("rbd")
 
 
 def test_a_cluster_cannot_name_a_file_elsewhere():
-    assert questions_path("/data", "../../etc/passwd") == "/data/questions-..%2F..%2Fetc%2Fpasswd.json"
+    assert query_budget_path("/data", "../../etc/passwd") == "/data/questions-..%2F..%2Fetc%2Fpasswd.json"

@@ -28,7 +28,7 @@ def findings(**fields):
 
 def recalled(found):
     other = Findings()
-    other.recall(**json.loads(json.dumps(found.checkpoint())))
+    other.restore(**json.loads(json.dumps(found.checkpoint())))
     return other
 
 
@@ -57,7 +57,7 @@ def packed(value):
 
 def test_a_checkpoint_of_an_earlier_version_goes_on_with_encoded_paths():
     found = Findings()
-    found.recall(packed([["rbd/a", 100, 50], ["rbd/50%", 200, 0]]), [], ["rbd/gone%"], 3, "")
+    found.restore(packed([["rbd/a", 100, 50], ["rbd/50%", 200, 0]]), [], ["rbd/gone%"], 3, "")
 
     assert found.sizes == {"rbd/a": Sizes(100, 50), "rbd/50%25": Sizes(200, 0)}
     assert (found.removed, found.rounds, found.errors) == ({"rbd/gone%25"}, 3, {})

@@ -9,9 +9,9 @@ from contextlib import closing
 from ceph.images.result_store import Unread
 from ceph.images.results import results_of
 from jobs.model.task import Status
-from storage.sqlite import database as database_module
-from storage.sqlite.database import MIGRATIONS, open_database, prepare_database
+from storage.sqlite import opening
 from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.opening import MIGRATIONS, open_database, prepare_database
 from tests.unit.ceph.images.test_results import FSID, NOW, finished, keeping, opened, result, task_result
 
 OF_A_VERSION_BEFORE = """
@@ -27,7 +27,7 @@ async def test_results_of_a_version_before_stay_and_are_in_the_namespace_without
         if step.name < "0012":
             (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
-        before.setattr(database_module, "MIGRATIONS", older)
+        before.setattr(opening, "MIGRATIONS", older)
         prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
         connection.execute(OF_A_VERSION_BEFORE)

@@ -7,7 +7,6 @@ import json
 import sqlite3
 from contextlib import asynccontextmanager
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +15,8 @@ from ceph.images.results import ImageResults, sparkline
 from jobs.errors import StorageUnavailable
 from jobs.model import lifecycle
 from jobs.store import Draft
-from storage.sqlite.database import open_database
 from storage.sqlite.images import SqliteImageResults
+from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
 
 NOW = 1_700_000_000_000
@@ -39,44 +38,6 @@ async def opened(folder):
         yield database, SqliteStore(database), SqliteImageResults(database)
     finally:
         await database.close()
-
-
-async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(tmp_path):
-    async with opened(tmp_path) as (_, _, results):
-        await results.store(FSID, [result(image="disk2"), result(image="disk1")])
-
-        assert await results.newest(FSID) == {
-            ("rbd", "", "disk1"): result(image="disk1"),
-            ("rbd", "", "disk2"): result(image="disk2"),
-        }
-        assert await results.newest("another") == {}
-
-
-@pytest.mark.parametrize("late", [{"at": NOW - 1, "task": 9}, {"at": NOW, "task": 1}])
-async def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(tmp_path, late):
-    async with opened(tmp_path) as (_, _, results):
-        await results.store(FSID, [result(task=2, used_bytes=20)])
-        await results.store(FSID, [result(**late, used_bytes=10)])
-
-        assert (await results.newest(FSID))[DISK1].used_bytes == 20
-
-
-async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(tmp_path):
-    async with opened(tmp_path) as (_, _, results):
-        await results.store(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])
-        await results.store(FSID, [result(image="there", task=2, at=NOW + 1)], ["rbd"])
-        assert [*await results.newest(FSID)] == [("other", "", "disk"), ("rbd", "", "there")]
-
-        await results.store(FSID, [result(image="there", task=3, at=NOW + 2)], None)
-        assert [*await results.newest(FSID)] == [("rbd", "", "there")]
-
-
-async def test_old_results_are_forgotten_a_few_at_a_time(tmp_path):
-    async with opened(tmp_path) as (_, _, results):
-        await results.store(FSID, [result(image=f"disk{number}", at=NOW + number) for number in range(5)])
-
-        assert [await results.forget(NOW + 3, limit=2) for _ in range(3)] == [2, 1, 0]
-        assert [*await results.newest(FSID)] == [("rbd", "", "disk3"), ("rbd", "", "disk4")]
 
 
 # From tasks to results

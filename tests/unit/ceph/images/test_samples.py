@@ -18,8 +18,8 @@ from ceph.images.samples import (
     Series,
     Sizes,
     answer_of,
+    as_unpacked,
     joined,
-    kept_as,
     packed_samples,
     packed_sizes,
     sample_of,
@@ -32,7 +32,7 @@ from jobs.definition.limits import MIB, MOST_RESULT_BYTES, as_json
 
 NOW = 1_700_000_000_000
 NUMBERS = st.one_of(st.just(0.0), st.floats(1e-6, 1e11))
-ROWS = st.tuples(*[NUMBERS.map(kept_as)] * 6)
+ROWS = st.tuples(*[NUMBERS.map(as_unpacked)] * 6)
 PATHS = [f"rbd/disk{number}" for number in range(5)]
 
 
@@ -160,15 +160,15 @@ def test_a_latency_of_joined_samples_weighs_by_operations():
 
 @given(st.floats(1e-6, 1e11))
 def test_a_number_is_kept_to_a_tenth_of_a_percent_and_comes_back_the_same_every_time(value):
-    kept = kept_as(value)
+    kept = as_unpacked(value)
 
     assert kept == pytest.approx(value, rel=1e-3)
-    assert kept_as(kept) == kept
+    assert as_unpacked(kept) == kept
 
 
 @given(st.integers(0, 2048))
 def test_whole_numbers_to_2048_are_exact(value):
-    assert kept_as(value) == value
+    assert as_unpacked(value) == value
 
 
 @given(st.lists(samples(), max_size=20))
@@ -200,7 +200,7 @@ def test_a_series_goes_on_after_any_sample_as_if_nothing_had_been(many, stop):
 
 
 def noise(paths, generator):
-    return {path: tuple(kept_as(generator.uniform(1, 1e9)) for _ in FIGURES) for path in paths}
+    return {path: tuple(as_unpacked(generator.uniform(1, 1e9)) for _ in FIGURES) for path in paths}
 
 
 def bytes_of(value):

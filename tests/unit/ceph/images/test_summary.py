@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ceph.images.samples import FIGURES, Sample, Sizes, kept_as
+from ceph.images.samples import FIGURES, Sample, Sizes, as_unpacked
 from ceph.images.summary import in_bytes, result_of
 
 NOW = 1_700_000_000_000
@@ -68,7 +68,7 @@ def test_joined_samples_weigh_as_much_as_what_they_are_made_of():
     assert disk["write_ops"] == {"mean": 3, "p50": 1, "p95": 9, "max": 9}
 
 
-@given(st.lists(st.floats(0.001, 1e6).map(kept_as), min_size=1, max_size=50))
+@given(st.lists(st.floats(0.001, 1e6).map(as_unpacked), min_size=1, max_size=50))
 def test_the_numbers_of_a_figure_are_in_order(values):
     figures = summary(*[sample(number, writes=value) for number, value in enumerate(values)])[DISK]["write_ops"]
 

@@ -14,8 +14,9 @@ from ceph.errors import ClusterRefused, ClusterUnavailable
 from ceph.images.samples import Sample, Sizes
 from ceph.jobs import retrying
 from ceph.jobs.measuring import Measuring
-from ceph.jobs.retrying import Asker
-from jobs.definition.registry import Pause, Round, load_registry
+from ceph.jobs.retrying import RetryingClient
+from jobs.definition.loading import load_registry
+from jobs.definition.rounds import Pause, Round
 from jobs.errors import InvalidInput
 from jobs.queue.drafts import LARGEST_METADATA_BYTES
 
@@ -114,7 +115,7 @@ def test_a_manager_that_is_not_ready_is_asked_again_and_again_with_the_same_hand
             raise answer
         return "figures"
 
-    passed = list(returning(Asker(connect, 30, lambda message: Round(message=message)).ask(ask)))
+    passed = list(returning(RetryingClient(connect, 30, lambda message: Round(message=message)).ask(ask)))
 
     assert [value.message for value in passed if isinstance(value, Round)] == [
         "rbd_support module is not ready, try again (errno 11, EAGAIN); trying again"

@@ -8,8 +8,8 @@ import pytest
 
 from ceph.errors import ClusterRefused, ClusterUnavailable, Hangs
 from ceph.jobs import retrying
-from ceph.jobs.retrying import Asker
-from jobs.definition.registry import Pause, Round
+from ceph.jobs.retrying import RetryingClient
+from jobs.definition.rounds import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)
@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-class Images(Asker):
+class Images(RetryingClient):
     """Images by name, each with what happens one time after another; what happens last goes on for ever."""
 
     def __init__(self, clock, **fates):

@@ -1,4 +1,4 @@
-"""What goes on in a cluster: from where, since when, how far, and what of it is told."""
+"""What is going on in a cluster: from where, since when, how far, and what of it is shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, Sightings, changes, seen
+from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, ObservedChanges, changes, observe
 from ceph.pool_changes.changes import MOST_CHARACTERS as MOST_CHARACTERS_OF_A_CHANGE
 from ceph.pool_changes.progress import STANDSTILL_SECONDS
 from ceph.pool_changes.progress_events import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
@@ -49,24 +49,24 @@ def a_state(*pools, **changed):
     return replace(state, **changed)
 
 
-def looks(*states, each_seconds=1.0):
-    """What was seen after these looks, one after the other."""
+def observed_after(*states, each_seconds=1.0):
+    """Returns what is known after observing these states, one after the other."""
     times = [at * each_seconds for at in range(len(states))]
     steps = accumulate(
         zip(times, states, strict=True),
-        lambda before, one: seen(before, one[1], one[0], BEGAN + one[0]),
-        initial=Sightings(),
+        lambda before, one: observe(before, one[1], one[0], BEGAN + one[0]),
+        initial=ObservedChanges(),
     )
     return list(steps)[-1]
 
 
-def told(*states, tasks=(), each_seconds=1.0):
-    """What goes on by the last of these looks; `tasks` are the ids of pools that a task works on."""
-    return changes(states[-1], looks(*states, each_seconds=each_seconds), lambda pool: pool.id in tasks)
+def shown(*states, tasks=(), each_seconds=1.0):
+    """Returns the changes after the last of these states; `tasks` are the ids of pools that a task works on."""
+    return changes(states[-1], observed_after(*states, each_seconds=each_seconds), lambda pool: pool.id in tasks)
 
 
 def only(*states, **options):
-    (change,) = told(*states, **options)
+    (change,) = shown(*states, **options)
     return change
 
 
@@ -78,7 +78,7 @@ def an_event(**changed):
 
 
 def test_a_pool_in_place_is_no_change():
-    assert told(a_state(a_pool(64))) == []
+    assert shown(a_state(a_pool(64))) == []
 
 
 def test_a_pool_on_its_way_is_told_with_what_was_seen_first():
@@ -153,7 +153,7 @@ def test_one_whose_objects_move_does_not_stand_still():
 def test_one_that_a_task_works_on_is_not_told_until_the_task_has_gone():
     states = [a_state(a_pool(8)), a_state(a_pool(40))]
 
-    assert told(*states, tasks=[3]) == []
+    assert shown(*states, tasks=[3]) == []
     assert only(*states).before == 8
 
 
@@ -168,7 +168,7 @@ def test_an_event_that_concerns_no_pool_has_its_text_alone():
 
 
 def test_an_event_within_a_pool_is_beside_what_becomes_of_its_pgs():
-    moves, event = told(a_state(a_pool(8), events=[an_event(pool_id=3, began_at=5)]))
+    moves, event = shown(a_state(a_pool(8), events=[an_event(pool_id=3, began_at=5)]))
 
     assert (moves.pool, moves.after) == ("pool-3", 64)
     assert (event.pool, event.pool_id, event.before, event.after, event.since) == ("pool-3", 3, None, None, 5)
@@ -185,8 +185,8 @@ def test_what_the_autoscaler_reports_is_part_of_what_becomes_of_the_pool():
 def test_what_the_autoscaler_still_reports_of_a_pool_in_place_is_over():
     event = an_event(pool_id=3, is_of_pgs=True)
 
-    assert told(a_state(a_pool(64, autoscale="on"), events=[event])) == []
-    assert told(a_state(a_pool(64), events=[event]), tasks=[3]) == []
+    assert shown(a_state(a_pool(64, autoscale="on"), events=[event])) == []
+    assert shown(a_state(a_pool(64), events=[event]), tasks=[3]) == []
     assert only(a_state(a_pool(64), events=[event])).pool_id == 3
 
 
@@ -200,7 +200,7 @@ def test_an_event_never_goes_back(percents, shown):
 def test_there_is_a_bound_to_what_is_told():
     pools = [a_pool(number=number) for number in range(1, MOST_CHANGES + 2)]
 
-    assert len(told(a_state(*pools, events=[an_event()]))) == MOST_CHANGES
+    assert len(shown(a_state(*pools, events=[an_event()]))) == MOST_CHANGES
 
 
 def test_there_is_a_bound_to_the_text_of_a_pool():
@@ -212,7 +212,7 @@ def test_there_is_a_bound_to_the_text_of_a_pool():
 def test_what_is_told_of_a_state_takes_no_notice_of_what_is_known_later():
     first = a_state(a_pool(8), events=[an_event()])
 
-    assert changes(first, looks(first, a_state(a_pool(64))), lambda pool: False) == []
+    assert changes(first, observed_after(first, a_state(a_pool(64))), lambda pool: False) == []
 
 
 # What is read of the cluster's answers

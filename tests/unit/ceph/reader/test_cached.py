@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from ceph.errors import ClusterUnavailable
-from ceph.reader import cached as ceph_kept
-from ceph.reader.cached import Kept
+from ceph.reader import cached
+from ceph.reader.cached import CachedReading
 
 
 class Source:
@@ -24,7 +24,7 @@ class Source:
 
 def kept(lasts_seconds=60):
     source = Source()
-    return source, Kept(source.read, lasts_seconds)
+    return source, CachedReading(source.read, lasts_seconds)
 
 
 async def begun(awaitable):
@@ -45,7 +45,7 @@ async def test_what_became_known_while_something_older_was_read_stays():
 
 
 async def test_who_takes_what_was_last_read_gets_it_while_the_cluster_is_silent(monkeypatch):
-    monkeypatch.setattr(ceph_kept, "MOMENT_SECONDS", 0.01)
+    monkeypatch.setattr(cached, "MOMENT_SECONDS", 0.01)
     source, state = kept(lasts_seconds=0)
     state.know("old")
     assert (await state.get_or_last()).value == "old"

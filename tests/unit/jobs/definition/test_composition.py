@@ -9,8 +9,11 @@ import msgspec
 import pytest
 
 from jobs.definition import composition
-from jobs.definition.composition import MOST_LEVELS, limits_of, names_in, parts_of
-from jobs.definition.registry import Registry, Round, RunLimits, job, load_registry
+from jobs.definition.composition import MOST_LEVELS, checked_jobs, limits_of, names_in
+from jobs.definition.declaration import job
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry, RunLimits
+from jobs.definition.rounds import Round
 from jobs.definition.steps import Step, Steps
 from jobs.errors import InvalidInput, JobUnavailable, NotFound
 
@@ -57,14 +60,14 @@ def nested(levels, innermost):
 
 def errors_of(params):
     with pytest.raises(InvalidInput) as refused:
-        parts_of(REGISTRY, "chain", params)
+        checked_jobs(REGISTRY, "chain", params)
     return refused.value.errors
 
 
 def test_the_parts_of_a_task_are_its_job_and_all_inside_with_their_places():
     params = {"steps": [{"job": "plain"}, {"job": "chain", "params": steps("once", "plain")}]}
 
-    parts = parts_of(REGISTRY, "chain", params)
+    parts = checked_jobs(REGISTRY, "chain", params)
 
     assert [(part.place, part.job.name) for part in parts] == [
         ("", "chain"), ("steps[0]", "plain"), ("steps[1]", "chain"),
@@ -75,17 +78,17 @@ def test_the_parts_of_a_task_are_its_job_and_all_inside_with_their_places():
 def test_the_defaults_of_inner_jobs_are_filled_in_at_every_level():
     params = {"steps": [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "plain"}]}}]}
 
-    whole = parts_of(REGISTRY, "chain", params)[0]
+    whole = checked_jobs(REGISTRY, "chain", params)[0]
 
     plain = {"job": "plain", "params": {"times": 5}}
     assert msgspec.to_builtins(whole.params) == {"steps": [plain, {"job": "chain", "params": {"steps": [plain]}}]}
 
 
 def test_a_job_that_is_not_made_of_others_is_its_own_only_part():
-    (part,) = parts_of(REGISTRY, "plain", {"times": 2})
+    (part,) = checked_jobs(REGISTRY, "plain", {"times": 2})
     assert (part.place, part.job.name, part.params) == ("", "plain", {"times": 2})
     with pytest.raises(NotFound, match="There is no job"):
-        parts_of(REGISTRY, "nope", {})
+        checked_jobs(REGISTRY, "nope", {})
 
 
 def test_all_mistakes_are_told_at_once_by_their_places():
@@ -125,7 +128,7 @@ def test_what_is_no_list_of_1_to_100_steps_is_refused(given):
 
 
 def test_chains_nest_10_deep_and_no_deeper():
-    assert len(parts_of(REGISTRY, "chain", nested(MOST_LEVELS, {"job": "plain"}))) == MOST_LEVELS + 1
+    assert len(checked_jobs(REGISTRY, "chain", nested(MOST_LEVELS, {"job": "plain"}))) == MOST_LEVELS + 1
     place = "steps[0].params." * (MOST_LEVELS - 1) + "steps[0].job"
     assert errors_of(nested(MOST_LEVELS + 1, {"job": "plain"})) == {
         place: ["expected at most 10 such jobs inside one another, got more"]
@@ -134,7 +137,7 @@ def test_chains_nest_10_deep_and_no_deeper():
 
 def test_a_chain_has_1000_steps_in_all_and_no_more():
     full = {"job": "chain", "params": steps(*["once"] * 99)}
-    assert len(parts_of(REGISTRY, "chain", {"steps": [full] * 10})) == 1 + 1000
+    assert len(checked_jobs(REGISTRY, "chain", {"steps": [full] * 10})) == 1 + 1000
     place = "steps[9].params.steps"
     over = {"job": "chain", "params": steps(*["once"] * 100)}
     assert errors_of({"steps": [full] * 9 + [over]}) == {place: ["expected at most 1000 steps in all, got more"]}
@@ -143,11 +146,13 @@ def test_a_chain_has_1000_steps_in_all_and_no_more():
 def test_a_task_holds_the_locks_of_all_its_jobs_each_once_and_sorted():
     pools = [step for pool in "gcaebfd" for step in steps("locked", "locked", pool=pool)["steps"]]
     params = {"steps": [{"job": "chain", "params": {"steps": pools}}, *pools, {"job": "once"}]}
-    assert composition.locks_of(REGISTRY, parts_of(REGISTRY, "chain", params)) == tuple(f"pool:{p}" for p in "abcdefg")
+    assert composition.locks_of(REGISTRY, checked_jobs(REGISTRY, "chain", params)) == tuple(
+        f"pool:{p}" for p in "abcdefg"
+    )
 
 
 def test_default_steps_are_parts_and_templates_get_the_registry_that_the_job_asks_for():
-    parts = parts_of(REGISTRY, "one_of", {})
+    parts = checked_jobs(REGISTRY, "one_of", {})
     assert [part.job.name for part in parts] == ["one_of", "locked"]
     assert composition.locks_of(REGISTRY, parts) == ("Working on pool rbd", "pool:rbd")
     assert [done.number for done in REGISTRY.begin("one_of", msgspec.to_builtins(parts[0].params), None)] == [1]
@@ -168,7 +173,7 @@ def test_rounds_are_known_where_all_steps_declare_them():
 
 def test_a_job_inside_that_is_switched_off_is_named_with_its_place():
     registry = REGISTRY.configure({"once": {"enabled": "no"}})
-    parts = parts_of(registry, "chain", {"steps": [{"job": "plain"}, {"job": "once"}]})
+    parts = checked_jobs(registry, "chain", {"steps": [{"job": "plain"}, {"job": "once"}]})
     with pytest.raises(JobUnavailable) as refused:
         composition.refuse_unavailable(registry, parts)
     assert str(refused.value) == (

@@ -7,7 +7,7 @@ from enum import StrEnum
 import pytest
 
 from jobs.definition.limits import checked_round
-from jobs.definition.registry import Round
+from jobs.definition.rounds import Round
 from jobs.engines.local.messages import Reported
 from jobs.errors import LimitExceeded
 from processes.framing import encode

@@ -16,7 +16,6 @@ from msgspec import UNSET, Meta
 
 from jobs.definition.expected import LONGEST_SHOWN_VALUE, expectation, shown
 from jobs.definition.params import Origins, Parameter, check, check_text, parameters_of, read_section, validate
-from jobs.definition.schemas import json_schema
 from jobs.errors import ConfigError, InvalidInput
 
 Times = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -199,25 +198,6 @@ def test_a_default_that_can_change_is_not_shared() -> None:
     parameter = Parameter("pools", list[str], [])
     validate([parameter], {}, "job")["pools"].append("rbd")  # type: ignore[attr-defined]
     assert validate([parameter], {}, "job") == {"pools": []}
-
-
-def test_the_schema_is_that_of_an_object_with_nothing_else_in_it() -> None:
-    assert json_schema([TIMES, COLOUR]) == {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "times": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-            "colour": {"enum": ["blue", "red"], "default": "red"},
-        },
-        "required": ["times"],
-        "additionalProperties": False,
-    }
-
-
-def test_the_schema_bears_the_definitions_that_it_refers_to() -> None:
-    schema = json_schema([Parameter("pool", Pool)])
-    assert schema["properties"] == {"pool": {"$ref": "#/$defs/Pool"}}
-    assert list(schema["$defs"]) == ["Pool"]  # type: ignore[call-overload]
 
 
 def test_the_fields_of_a_dataclass_are_parameters_with_their_bounds_and_defaults() -> None:

@@ -14,8 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from jobs.definition.declaration import job
+from jobs.definition.job import LONGEST_DESCRIPTION, Job, Locks, Resource
+from jobs.definition.loading import load_registry
 from jobs.definition.params import Origins
-from jobs.definition.registry import LONGEST_DESCRIPTION, Job, Locks, Provided, Registry, Round, job, load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
 from jobs.errors import ConfigError, InvalidInput, NotFound, StartError
 
 Rounds = Iterator[Round]
@@ -23,7 +27,8 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 
 MODULE = """
 from collections.abc import Iterator
-from jobs.definition.registry import Round, job
+from jobs.definition.declaration import job
+from jobs.definition.rounds import Round
 
 @job(description="Greets")
 def greet() -> Iterator[Round]:
@@ -381,7 +386,7 @@ def _asking(pool: str, *, jobs: Registry) -> Rounds:
     yield Round(message=jobs.describe("fill", {"pool": pool}))
 
 
-class Clock(Provided):
+class Clock(Resource):
     def __init__(self, shows: str = "nothing") -> None:
         self.shows = shows
 
@@ -392,7 +397,7 @@ def _timed(pool: str, *, clock: Clock) -> Rounds:
 
 def test_a_job_gets_what_its_process_has_of_the_types_it_asks_for_and_its_templates_do_too() -> None:
     timed = declare(_timed, description=lambda pool, clock: f"{pool}, {clock.shows}", lock=lambda pool, clock: pool)
-    registry = Registry({"timed": timed}).configure({}).providing(Clock("noon"))
+    registry = Registry({"timed": timed}).configure({}).with_resources(Clock("noon"))
 
     assert list(timed.schema()["properties"]) == ["pool"]  # type: ignore[call-overload]
     assert registry.describe("timed", {"pool": "rbd"}) == "rbd, noon"
@@ -415,12 +420,12 @@ def test_what_a_process_has_is_no_parameter_of_a_task() -> None:
 
 def test_a_job_says_itself_why_it_cannot_run_here() -> None:
     def why(registry: Registry) -> str | None:
-        return None if registry.provided(Clock).shows == "noon" else "there is no clock"
+        return None if registry.resource(Clock).shows == "noon" else "there is no clock"
 
     registry = Registry({"timed": declare(_timed, name="timed", unavailable_because=why)}).configure({})
     assert registry.unavailable_because("timed") == "there is no clock"
-    assert registry.providing(Clock("noon")).unavailable_because("timed") is None
-    switched_off = registry.configure({"timed": {"enabled": "no"}}).providing(Clock("noon"))
+    assert registry.with_resources(Clock("noon")).unavailable_because("timed") is None
+    switched_off = registry.configure({"timed": {"enabled": "no"}}).with_resources(Clock("noon"))
     assert switched_off.unavailable_because("timed") == "switched off by [timed] enabled"
 
 

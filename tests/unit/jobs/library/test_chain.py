@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.definition.declaration import job
 from jobs.definition.limits import checked_result, checked_round
-from jobs.definition.registry import Pause, Registry, Round, job
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Pause, Round
 from jobs.errors import InvalidInput, LimitExceeded
 from jobs.library.chain import chain
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 from itertools import pairwise
 
@@ -11,31 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.live.feed import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, QUIET_SECONDS, STUCK_SECONDS, Feed, Pacer
-from jobs.live.views import Derived
+from jobs.live.feed import QUIET_SECONDS, Feed
+from jobs.live.subscriber import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST, Pacer
+from jobs.live.unread import STUCK_SECONDS
 from jobs.model import lifecycle
+from jobs.model.backlog import Derived
 from jobs.model.task import RoundRecord
 from jobs.store import Draft
 from storage.memory import MemoryStore
-
-
-def in_a_feed(test):
-    def run():
-        asyncio.run(patiently())
-
-    functools.update_wrapper(run, test)
-    del run.__wrapped__  # or pytest takes `house` for a fixture
-
-    async def patiently():
-        async with asyncio.timeout(30):
-            house = House()
-            await house.feed.start(lambda task: Derived())
-            try:
-                await test(house)
-            finally:
-                await house.feed.stop()
-
-    return run
 
 
 class House:
@@ -61,6 +43,15 @@ class House:
         client = Client(reads)
         client.subscriber = await self.feed.subscribe(client, since)
         return client
+
+
+@pytest.fixture
+def house(io_loop):
+    """A feed that runs; it stops after the test."""
+    opened = House()
+    io_loop.run_sync(lambda: opened.feed.start(lambda task: Derived()))
+    yield opened
+    io_loop.run_sync(opened.feed.stop)
 
 
 class Client:
@@ -120,7 +111,6 @@ def assert_gapless(client):
         assert frame["since"] == before["revision"]
 
 
-@in_a_feed
 async def test_a_client_is_greeted_with_where_the_store_stands(house):
     await house.create(3)
     client = await (await house.client()).until(lambda client: client.frames)
@@ -137,7 +127,6 @@ async def test_a_client_is_greeted_with_where_the_store_stands(house):
     }
 
 
-@in_a_feed
 async def test_a_client_that_comes_back_gets_all_since_then_without_a_gap(house):
     await house.create(5)
     client = await house.client(since=2)
@@ -150,7 +139,6 @@ async def test_a_client_that_comes_back_gets_all_since_then_without_a_gap(house)
     assert_gapless(client)
 
 
-@in_a_feed
 async def test_transitions_outlive_their_task(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.aborted("ann", 2000))
@@ -165,7 +153,6 @@ async def test_transitions_outlive_their_task(house):
     assert (frame["tasks"], frame["deleted"]) == ([], [task_id])
 
 
-@in_a_feed
 async def test_a_frame_covers_at_most_1000_revisions_and_the_next_follows(house):
     await house.create(2500)
     client = await (await house.client(since=0)).until(lambda client: client.revision() == 2500)
@@ -174,7 +161,6 @@ async def test_a_frame_covers_at_most_1000_revisions_and_the_next_follows(house)
     assert client.transitions() == list(range(1, 2501))
 
 
-@in_a_feed
 async def test_a_client_that_does_not_read_holds_one_frame_and_gets_the_rest_merged(house):
     client = await house.client(reads=False)
     await client.until(lambda client: client.frames)
@@ -192,7 +178,6 @@ async def test_a_client_that_does_not_read_holds_one_frame_and_gets_the_rest_mer
     assert client.closed is None
 
 
-@in_a_feed
 async def test_clients_at_one_revision_share_one_encoding(house):
     clients = [await house.client() for _ in range(10)]
     for client in clients:
@@ -205,23 +190,18 @@ async def test_clients_at_one_revision_share_one_encoding(house):
 
 
 @pytest.mark.parametrize("since", ["forgotten", "future"])
-def test_an_unknown_since_gets_resync_and_goes_on_from_there(since):
-    @in_a_feed
-    async def check(house):
-        await house.create(3)
-        await house.store.forget_changes(2000)
-        client = await house.client(since=1 if since == "forgotten" else 999)
-        await client.until(lambda client: client.frames[-1:] and client.frames[-1]["type"] == "resync")
-        await house.create()
-        await client.until(lambda client: client.revision() == 4)
+async def test_an_unknown_since_gets_resync_and_goes_on_from_there(house, since):
+    await house.create(3)
+    await house.store.forget_changes(2000)
+    client = await house.client(since=1 if since == "forgotten" else 999)
+    await client.until(lambda client: client.frames[-1:] and client.frames[-1]["type"] == "resync")
+    await house.create()
+    await client.until(lambda client: client.revision() == 4)
 
-        assert [frame["type"] for frame in client.frames] == ["hello", "resync", "changes"]
-        assert client.frames[1]["revision"] == client.frames[2]["since"] == 3
-
-    check()
+    assert [frame["type"] for frame in client.frames] == ["hello", "resync", "changes"]
+    assert client.frames[1]["revision"] == client.frames[2]["since"] == 3
 
 
-@in_a_feed
 async def test_a_watched_task_brings_the_rounds_that_are_there_and_each_new_one_once(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
@@ -242,7 +222,6 @@ async def test_a_watched_task_brings_the_rounds_that_are_there_and_each_new_one_
     assert client.rounds(task_id) == [2, 3, 4, 1]
 
 
-@in_a_feed
 async def test_more_rounds_than_a_frame_holds_come_in_several(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
@@ -255,7 +234,6 @@ async def test_more_rounds_than_a_frame_holds_come_in_several(house):
     assert client.rounds(task_id) == list(range(1, 2501))
 
 
-@in_a_feed
 async def test_clients_that_watch_the_same_task_share_one_read_and_the_same_bytes(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
@@ -278,7 +256,6 @@ async def test_clients_that_watch_the_same_task_share_one_read_and_the_same_byte
     assert [client.rounds(task_id) for client in clients[:3]] == [[1, 2, 3, 4, 5], [2, 3, 4, 5], [3, 4, 5]]
 
 
-@in_a_feed
 async def test_large_rounds_come_one_or_few_in_a_frame(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
@@ -313,7 +290,6 @@ async def stuck_clients(house, count):
     return stuck
 
 
-@in_a_feed
 async def test_when_unread_frames_take_all_their_room_others_get_small_frames_and_miss_nothing(house):
     stuck = await stuck_clients(house, 4)
     held = house.feed.unread.bytes
@@ -333,7 +309,6 @@ async def test_when_unread_frames_take_all_their_room_others_get_small_frames_an
     assert house.feed.unread.bytes == 0
 
 
-@in_a_feed
 async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_is_told_to_come_again(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
@@ -358,7 +333,6 @@ async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_i
     leave_all(stuck)
 
 
-@in_a_feed
 async def test_a_socket_that_has_been_quiet_is_told_that_all_is_well_in_one_encoding(house):
     await house.create(3)
     clients = [await house.client() for _ in range(5)]
@@ -374,7 +348,6 @@ async def test_a_socket_that_has_been_quiet_is_told_that_all_is_well_in_one_enco
     assert len({id(client.raw[-1]) for client in clients}) == 1
 
 
-@in_a_feed
 async def test_who_has_not_taken_its_last_frame_or_has_just_got_one_is_told_nothing(house):
     quiet, stuck = await house.client(), await house.client()
     for client in (quiet, stuck):
@@ -395,7 +368,6 @@ async def test_who_has_not_taken_its_last_frame_or_has_just_got_one_is_told_noth
     leave_all([stuck])
 
 
-@in_a_feed
 async def test_without_clients_there_is_no_timer(house):
     client = await (await house.client()).until(lambda client: client.frames)
     await asyncio.sleep(0)
@@ -405,7 +377,6 @@ async def test_without_clients_there_is_no_timer(house):
     assert house.feed._quiet_timer is None
 
 
-@in_a_feed
 async def test_a_client_watches_a_bounded_number_of_tasks(house):
     client = await house.client()
     for task_id in range(1, LARGEST_WATCH_LIST + 1):
@@ -415,7 +386,6 @@ async def test_a_client_watches_a_bounded_number_of_tasks(house):
         house.feed.watch(client.subscriber, LARGEST_WATCH_LIST + 1, 0)
 
 
-@in_a_feed
 async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and_1001(house):
     client, stuck = await house.client(), await house.client(reads=False)
     await client.until(lambda client: client.frames)
@@ -427,7 +397,6 @@ async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and
     assert (client.closed, stuck.closed) == (1001, 1001)
 
 
-@in_a_feed
 async def test_a_client_that_comes_while_the_server_stops_is_told_so(house):
     house.feed.announce_stop()
     client = await (await house.client()).until(lambda client: len(client.frames) == 2)
@@ -435,7 +404,6 @@ async def test_a_client_that_comes_while_the_server_stops_is_told_so(house):
     assert [frame["type"] for frame in client.frames] == ["hello", "stopping"]
 
 
-@in_a_feed
 async def test_who_waits_for_an_end_is_woken_by_it(house):
     (task_id,) = await house.create()
     waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))
@@ -447,7 +415,6 @@ async def test_who_waits_for_an_end_is_woken_by_it(house):
     assert json.loads((await house.feed.task(task_id)).text)["outcome"] == "Aborted by ann before it started"
 
 
-@in_a_feed
 async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
     (task_id,) = await house.create()
     head = await house.store.head()
@@ -461,7 +428,6 @@ async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
     await asyncio.gather(*waits)
 
 
-@in_a_feed
 async def test_who_has_gone_while_he_waited_is_not_remembered(house):
     (task_id,) = await house.create()
     head = await house.store.head()
@@ -478,7 +444,6 @@ async def test_who_has_gone_while_he_waited_is_not_remembered(house):
     assert house.feed.waiting_count == 0
 
 
-@in_a_feed
 async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
     waiting = asyncio.create_task(house.feed.wait_beyond(0, 60))
     await asyncio.sleep(0)
@@ -489,7 +454,6 @@ async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
     assert [move["revision"] for move in changes["transitions"]] == [1]
 
 
-@in_a_feed
 async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(house):
     calls = count_calls(house, "changes")
     waits = [asyncio.create_task(house.feed.wait_beyond(0, 60)) for _ in range(500)]
@@ -502,7 +466,6 @@ async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(h
     assert len(calls) == 1
 
 
-@in_a_feed
 async def test_nobody_gets_changes_that_are_older_than_his_question(house):
     await house.create()
     first = await house.feed.changes(0)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from handlers.live import ORDERS_A_SECOND, ORDERS_AT_ONCE, Orders, text_frame
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, Room, page_of_rounds, row_bytes, without_large_fields
-from jobs.model.task import KeptRound, Status, Task, utf8_bytes
+from jobs.model.task import Status, StoredRound, Task, utf8_bytes
 
 
 def task(**fields):
@@ -68,7 +68,7 @@ def test_when_the_room_is_used_up_an_error_keeps_its_form_and_the_end_of_its_tra
 def rounds(*sizes):
     for number, size in enumerate(sizes, 1):
         output = text_of(size)
-        yield KeptRound(number=number, at=1, seconds=1, percent=1, message="", output=output, revision=number)
+        yield StoredRound(number=number, at=1, seconds=1, percent=1, message="", output=output, revision=number)
 
 
 def test_a_page_of_rounds_ends_with_the_one_that_fills_it_and_reads_no_further():

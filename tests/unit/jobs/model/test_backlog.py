@@ -5,150 +5,162 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.model.backlog import Entry, Schedule, WaitingFor
+from jobs.model.backlog import Backlog, WaitingFor
+from jobs.model.backlog import WaitingTask as Task
 
 
-def scheduled(*entries, now=0):
-    schedule = Schedule()
+def backlog_of(*entries, now=0):
+    backlog = Backlog()
     for entry in entries:
-        schedule.add(entry, now)
-    return schedule
+        backlog.add(entry, now)
+    return backlog
 
 
-def order(schedule, now=0):
+def order(backlog, now=0):
     """The tasks as they start, each ending before the next."""
     started = []
-    while entry := schedule.take(now):
+    while entry := backlog.take(now):
         started.append(entry.task)
-        schedule.release(entry.task)
+        backlog.release(entry.task)
     return started
 
 
 def test_higher_priority_goes_first_then_lower_id():
-    assert order(scheduled(Entry(3), Entry(1), Entry(2, priority=5), Entry(4, priority=-1))) == [2, 1, 3, 4]
+    assert order(backlog_of(Task(3), Task(1), Task(2, priority=5), Task(4, priority=-1))) == [2, 1, 3, 4]
 
 
 def test_one_with_a_lock_runs_at_a_time():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a",)), Entry(3))
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)), Task(3))
 
-    assert [schedule.take(0).task, schedule.take(0).task, schedule.take(0)] == [1, 3, None]
-    schedule.release(1)
-    assert schedule.take(0).task == 2
+    assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 3, None]
+    backlog.release(1)
+    assert backlog.take(0).task == 2
 
 
 def test_a_task_takes_further_locks_while_it_runs_unless_others_hold_them():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("b",)), Entry(3, locks=("c",)), Entry(4, locks=("d",)))
-    assert [schedule.take(0).task, schedule.take(0).task] == [1, 2]
-    schedule.hold_also(1, ["c", "b", "a", "c", "e"])
+    backlog = backlog_of(
+        Task(1, locks=("a",)),
+        Task(2, locks=("b",)),
+        Task(3, locks=("c",)),
+        Task(4, locks=("d",)),
+    )
+    assert [backlog.take(0).task, backlog.take(0).task] == [1, 2]
+    backlog.hold_also(1, ["c", "b", "a", "c", "e"])
 
-    assert (schedule.line(0, "c"), schedule.line(0, "b"), schedule.line(0, "e")) == ([1, 3], [2], [1])
-    assert schedule.take(0).task == 4, "3 waits for the lock that 1 has taken"
-    assert schedule.why(3, 0).task == 1
-    schedule.add(Entry(5, locks=("e",)), 0)
-    schedule.release(1)
-    assert [schedule.take(0).task, schedule.take(0).task] == [3, 5]
+    assert (backlog.line(0, "c"), backlog.line(0, "b"), backlog.line(0, "e")) == ([1, 3], [2], [1])
+    assert backlog.take(0).task == 4, "3 waits for the lock that 1 has taken"
+    assert backlog.why(3, 0).task == 1
+    backlog.add(Task(5, locks=("e",)), 0)
+    backlog.release(1)
+    assert [backlog.take(0).task, backlog.take(0).task] == [3, 5]
 
 
 def test_a_task_without_locks_can_take_some():
-    schedule = scheduled(Entry(1), Entry(2, locks=("a",)))
-    schedule.take(0)
-    schedule.hold_also(1, ["a"])
-    assert schedule.take(0) is None
-    schedule.release(1)
-    assert schedule.take(0).task == 2
+    backlog = backlog_of(Task(1), Task(2, locks=("a",)))
+    backlog.take(0)
+    backlog.hold_also(1, ["a"])
+    assert backlog.take(0) is None
+    backlog.release(1)
+    assert backlog.take(0).task == 2
 
 
 def test_a_higher_priority_overtakes_in_the_line_for_a_lock():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a",)))
-    schedule.add(Entry(3, priority=9, locks=("a",)), 0)
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)))
+    backlog.add(Task(3, priority=9, locks=("a",)), 0)
 
-    assert order(schedule) == [3, 1, 2]
+    assert order(backlog) == [3, 1, 2]
 
 
 def test_nothing_starts_before_its_time():
-    schedule = scheduled(Entry(1, not_before=500), Entry(2))
+    backlog = backlog_of(Task(1, not_before=500), Task(2))
 
-    assert schedule.next_due() == 500
-    assert schedule.take(0).task == 2
-    assert schedule.take(499) is None
-    assert schedule.take(500).task == 1
-    assert schedule.next_due() is None
+    assert backlog.next_due() == 500
+    assert backlog.take(0).task == 2
+    assert backlog.take(499) is None
+    assert backlog.take(500).task == 1
+    assert backlog.next_due() is None
 
 
 def test_the_line_of_a_lock_is_who_has_it_and_who_gets_it_next():
-    schedule = scheduled(Entry(1, locks=("a", "b")), Entry(2, locks=("a",)), Entry(3, priority=1, locks=("b",)))
-    schedule.add(Entry(4, locks=("a",), not_before=500), 0)
-    assert (schedule.line(0, "a"), schedule.line(0, "b"), schedule.line(0, "c")) == ([1, 2], [3, 1], [])
+    backlog = backlog_of(Task(1, locks=("a", "b")), Task(2, locks=("a",)), Task(3, priority=1, locks=("b",)))
+    backlog.add(Task(4, locks=("a",), not_before=500), 0)
+    assert (backlog.line(0, "a"), backlog.line(0, "b"), backlog.line(0, "c")) == ([1, 2], [3, 1], [])
 
-    schedule.take(0)
-    schedule.release(3)
-    assert schedule.take(0).task == 1
-    schedule.add(Entry(5, priority=9, locks=("a",)), 0)
-    assert (schedule.line(499, "a"), schedule.line(499, "b")) == ([1, 5, 2], [1])
-    assert schedule.line(500, "a") == [1, 5, 2, 4]
+    backlog.take(0)
+    backlog.release(3)
+    assert backlog.take(0).task == 1
+    backlog.add(Task(5, priority=9, locks=("a",)), 0)
+    assert (backlog.line(499, "a"), backlog.line(499, "b")) == ([1, 5, 2], [1])
+    assert backlog.line(500, "a") == [1, 5, 2, 4]
 
 
 def test_the_reason_is_a_place_in_line_a_lock_or_a_time():
-    schedule = scheduled(Entry(1), Entry(2), Entry(3, locks=("a",)), Entry(4, locks=("a",)), Entry(5, not_before=900))
+    backlog = backlog_of(
+        Task(1),
+        Task(2),
+        Task(3, locks=("a",)),
+        Task(4, locks=("a",)),
+        Task(5, not_before=900),
+    )
 
-    assert schedule.why(1, 0) == WaitingFor(reason="worker", position=1)
-    assert schedule.why(3, 0) == WaitingFor(reason="worker", position=3)
-    assert schedule.why(4, 0) == WaitingFor(reason="lock", position=2, task=3)
-    assert schedule.why(5, 0) == WaitingFor(reason="schedule", until=900)
-    assert schedule.why(6, 0) is None
+    assert backlog.why(1, 0) == WaitingFor(reason="worker", position=1)
+    assert backlog.why(3, 0) == WaitingFor(reason="worker", position=3)
+    assert backlog.why(4, 0) == WaitingFor(reason="lock", position=2, task=3)
+    assert backlog.why(5, 0) == WaitingFor(reason="schedule", until=900)
+    assert backlog.why(6, 0) is None
 
 
 def test_who_holds_the_lock_is_named():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a",)))
-    schedule.take(0)
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)))
+    backlog.take(0)
 
-    assert schedule.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
+    assert backlog.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
 
 
 def test_a_removed_task_frees_its_place():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a",)), Entry(3, not_before=500))
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)), Task(3, not_before=500))
 
-    assert schedule.remove(1) == Entry(1, locks=("a",))
-    assert schedule.remove(1) is None
-    assert schedule.remove(3).task == 3
-    assert schedule.next_due() is None
-    assert order(schedule) == [2]
+    assert backlog.remove(1) == Task(1, locks=("a",))
+    assert backlog.remove(1) is None
+    assert backlog.remove(3).task == 3
+    assert backlog.next_due() is None
+    assert order(backlog) == [2]
 
 
 def test_who_has_several_locks_starts_when_all_are_free_and_takes_all_at_once():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("b",)), Entry(3, locks=("a", "b")))
-    assert [schedule.take(0).task, schedule.take(0).task, schedule.take(0)] == [1, 2, None]
-    schedule.add(Entry(4, locks=("b",)), 0)
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("b",)), Task(3, locks=("a", "b")))
+    assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 2, None]
+    backlog.add(Task(4, locks=("b",)), 0)
 
-    schedule.release(1)
-    assert schedule.take(0) is None, "one of its two locks is not free"
-    schedule.release(2)
-    assert schedule.take(0).task == 3
-    assert schedule.take(0) is None, "who comes later must not take what the first one holds"
-    schedule.release(3)
-    assert schedule.take(0).task == 4
+    backlog.release(1)
+    assert backlog.take(0) is None, "one of its two locks is not free"
+    backlog.release(2)
+    assert backlog.take(0).task == 3
+    assert backlog.take(0) is None, "who comes later must not take what the first one holds"
+    backlog.release(3)
+    assert backlog.take(0).task == 4
 
 
 def test_nobody_overtakes_in_any_line_of_a_task_with_several_locks():
-    schedule = scheduled(Entry(1, locks=("a",)), Entry(2, locks=("a", "b")), Entry(3, locks=("b",)))
+    backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a", "b")), Task(3, locks=("b",)))
 
-    assert schedule.take(0).task == 1
-    assert schedule.take(0) is None, "b is free, but task 2 is first in its line"
-    assert schedule.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
+    assert backlog.take(0).task == 1
+    assert backlog.take(0) is None, "b is free, but task 2 is first in its line"
+    assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
 
 
 def test_of_several_locks_the_first_that_is_missing_is_told():
-    schedule = scheduled(Entry(1, locks=("b",)), Entry(2, locks=("a", "b")), Entry(3, locks=("a", "b")))
-    assert schedule.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
-    assert schedule.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
+    backlog = backlog_of(Task(1, locks=("b",)), Task(2, locks=("a", "b")), Task(3, locks=("a", "b")))
+    assert backlog.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
+    assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
 
-    schedule.take(0)
-    assert schedule.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
+    backlog.take(0)
+    assert backlog.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
 
 
 ENTRIES = st.lists(
     st.builds(
-        Entry,
+        Task,
         st.integers(1, 30),
         priority=st.integers(-2, 2),
         locks=st.sampled_from([(), (), ("a",), ("b",), ("a", "b"), ("b", "c"), ("a", "b", "c")]),
@@ -161,18 +173,18 @@ ENTRIES = st.lists(
 
 @given(ENTRIES, st.data())
 def test_everything_starts_once_whatever_is_taken_out(entries, data):
-    schedule = scheduled(*entries)
+    backlog = backlog_of(*entries)
     gone = set(data.draw(st.lists(st.sampled_from(entries), unique=True))) if entries else set()
     for entry in gone:
-        schedule.remove(entry.task)
+        backlog.remove(entry.task)
 
     left = [entry for entry in entries if entry not in gone]
-    assert order(schedule, now=100) == [entry.task for entry in sorted(left, key=lambda entry: entry.key)]
-    assert not any((schedule._lines, schedule._ready, schedule._not_first, schedule._held, schedule._holders))
+    assert order(backlog, now=100) == [entry.task for entry in sorted(left, key=lambda entry: entry.key)]
+    assert not any((backlog._lines, backlog._ready, backlog._not_first, backlog._held, backlog._holders))
 
 
 class Naive:
-    """What a schedule means, each time worked out anew from all that waits."""
+    """What a backlog means, each time worked out anew from all that waits."""
 
     def __init__(self):
         self.waiting = {}
@@ -201,29 +213,29 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "add", "take", "take", "relea
 
 @given(ENTRIES, STEPS)
 def test_it_decides_as_one_that_looks_at_everything_each_time(entries, steps):
-    schedule, naive, now = Schedule(), Naive(), 0
+    backlog, naive, now = Backlog(), Naive(), 0
     for step, chance in steps:
         now += 10
         if step == "add" and entries:
             entry = entries.pop()
             naive.waiting[entry.task] = entry
-            schedule.add(entry, now)
+            backlog.add(entry, now)
         elif step == "release" and naive.held:
             task = sorted(naive.held)[chance % len(naive.held)]
-            schedule.release(task)
+            backlog.release(task)
             del naive.held[task]
         elif step == "remove" and naive.waiting:
             task = sorted(naive.waiting)[chance % len(naive.waiting)]
-            assert schedule.remove(task) == naive.waiting.pop(task)
+            assert backlog.remove(task) == naive.waiting.pop(task)
         elif step == "take":
-            assert schedule.take(now) == naive.take(now)
-        assert_the_same(schedule, naive, now)
+            assert backlog.take(now) == naive.take(now)
+        assert_the_same(backlog, naive, now)
 
 
-def assert_the_same(schedule, naive, now):
+def assert_the_same(backlog, naive, now):
     ready = [entry.task for entry in naive.ready(now)]
     for task, entry in naive.waiting.items():
-        why = schedule.why(task, now)
+        why = backlog.why(task, now)
         if why.reason == "worker":
             assert ready[why.position - 1] == task
         elif why.reason == "lock":
@@ -233,4 +245,4 @@ def assert_the_same(schedule, naive, now):
             assert why.task in naive.held or ahead.key < entry.key
         else:
             assert entry.not_before > now
-    assert len(schedule) == len(naive.waiting)
+    assert len(backlog) == len(naive.waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.model.search_words import finds_too_much, has_words, sought_words, split_words, words
@@ -69,6 +69,7 @@ def test_only_runs_of_more_than_two_characters_are_found_where_they_are_not():
 
 
 @given(st.text(max_size=30))
+@example("0\u1a55")
 def test_case_does_not_matter_and_to_split_again_changes_nothing(text):
     found = words(text)
 

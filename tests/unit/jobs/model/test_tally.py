@@ -8,7 +8,7 @@ from histogram import Histogram
 from jobs.definition.registry import Registry
 from jobs.model.tally import TaskTally
 from jobs.model.task import Status, Task
-from tests.unit.jobs.queue.test_queue import REGISTRY, House, in_a_house
+from tests.support.house import REGISTRY, House
 
 
 def a_task(**fields):
@@ -48,7 +48,6 @@ def test_a_clock_that_is_set_back_gives_no_negative_times():
     assert (tally.waiting_seconds.total, tally.running_seconds.total) == (0, 0)
 
 
-@in_a_house
 async def test_each_task_is_counted_once_as_created_started_and_ended(house):
     finishes, fails, aborted = [await house.submit() for _ in range(3)]
     await house.queue.delete(aborted, "ann")
@@ -64,7 +63,6 @@ async def test_each_task_is_counted_once_as_created_started_and_ended(house):
     assert ended(house) == {Status.FINISHED: 1, Status.EXCEPTION: 1, Status.ABORTED: 1}
 
 
-@in_a_house
 async def test_a_running_task_that_is_aborted_counts_once_when_it_is_aborted(house):
     task = await house.submit()
     await house.queue.delete(task, "ann")
@@ -75,7 +73,6 @@ async def test_a_running_task_that_is_aborted_counts_once_when_it_is_aborted(hou
     assert ended(house) == {Status.ABORTED: 1}
 
 
-@in_a_house
 async def test_an_interrupted_task_starts_again_and_ends_once(house):
     task = await house.submit()
     house.engine.die(task)
@@ -87,7 +84,6 @@ async def test_an_interrupted_task_starts_again_and_ends_once(house):
     assert house.queue.tally.waiting_seconds.buckets()[-1][1] == 1, "it waited for its first start alone"
 
 
-@in_a_house
 async def test_what_ends_at_a_start_counts_as_well(house):
     await house.submit()
     await house.submit("locked", pool="rbd")
@@ -99,7 +95,6 @@ async def test_what_ends_at_a_start_counts_as_well(house):
     assert (ended(after), after.queue.tally.created) == ({Status.EXCEPTION: 1}, 0)
 
 
-@in_a_house
 async def test_what_tasks_wait_for_is_counted_as_each_of_them_says(house):
     tasks = [await house.submit("locked", pool=pool) for pool in ("rbd", "rbd", "rbd", "data", "data")]
     tasks += [await house.submit() for _ in range(2)]

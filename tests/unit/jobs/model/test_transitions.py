@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from jobs.errors import IllegalTransition
-from jobs.model.task import FINAL, PENDING, TRANSITIONS, Event, Status, apply
+from jobs.model.task import FINAL, PENDING, TRANSITIONS, Event, Status, next_status
 
 ALL_PAIRS = list(product(Status, Event))
 
@@ -15,10 +15,10 @@ ALL_PAIRS = list(product(Status, Event))
 @pytest.mark.parametrize(("status", "event"), ALL_PAIRS)
 def test_each_pair_is_listed_or_refused(status, event):
     if (status, event) in TRANSITIONS:
-        assert apply(status, event) is TRANSITIONS[status, event]
+        assert next_status(status, event) is TRANSITIONS[status, event]
     else:
         with pytest.raises(IllegalTransition, match=status):
-            apply(status, event)
+            next_status(status, event)
 
 
 @pytest.mark.parametrize("status", FINAL)

@@ -10,10 +10,8 @@ from jobs.errors import Conflict, StorageUnavailable
 from jobs.model import lifecycle
 from jobs.model.task import Status
 from jobs.queue.bulk import AT_ONCE, Deletion, delete_all
-from tests.unit.jobs.queue.test_queue import in_a_house
 
 
-@in_a_house
 async def test_each_task_is_told_in_the_order_that_was_asked_for(house):
     running = await house.submit()
     waits = await house.submit()
@@ -30,7 +28,6 @@ async def test_each_task_is_told_in_the_order_that_was_asked_for(house):
     ]
 
 
-@in_a_house
 async def test_a_task_that_ends_between_the_look_and_its_turn_is_left_alone(house):
     ids = [await house.submit() for _ in range(AT_ONCE + 1)]
     last, change = ids[-1], house.store.change
@@ -48,7 +45,6 @@ async def test_a_task_that_ends_between_the_look_and_its_turn_is_left_alone(hous
     assert (await house.task(last)).ended_by == "bob"
 
 
-@in_a_house
 async def test_no_more_than_a_few_are_deleted_at_once(house):
     ids = [await house.submit() for _ in range(2 * AT_ONCE + 1)]
     change, under_way, most = house.store.change, 0, 0
@@ -68,7 +64,6 @@ async def test_no_more_than_a_few_are_deleted_at_once(house):
     assert most == AT_ONCE
 
 
-@in_a_house
 async def test_where_nothing_can_be_written_the_caller_is_told(house):
     await house.submit()
     waits = await house.submit()
@@ -81,7 +76,6 @@ async def test_where_nothing_can_be_written_the_caller_is_told(house):
     assert (await house.task(waits)).status is Status.NOT_STARTED
 
 
-@in_a_house
 async def test_who_may_no_longer_delete_goes_no_further(house):
     ids = [await house.submit() for _ in range(AT_ONCE + 1)]
     checks = iter([None] * AT_ONCE)

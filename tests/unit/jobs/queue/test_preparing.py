@@ -10,17 +10,21 @@ import pytest
 
 from ceph.errors import ClusterUnavailable
 from jobs.definition.composition import given_params
-from jobs.definition.registry import Locks, Provided, Registry, Round, job, load_registry
+from jobs.definition.declaration import job
+from jobs.definition.job import Locks, Resource
+from jobs.definition.loading import load_registry
+from jobs.definition.registry import Registry
+from jobs.definition.rounds import Round
+from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
-from jobs.queue.drafts import Submission
 from jobs.store import RequestKey
+from tests.support.house import House
 from tests.support.plain_jobs import plain
-from tests.unit.jobs.queue.test_queue import House
 
 NUMBERS = {"rbd": 5, "data": 6}
 
 
-class Book(Provided):
+class Book(Resource):
     """The numbers of the pools; `error` is raised instead."""
 
     def __init__(self) -> None:
@@ -72,7 +76,7 @@ def book():
 @pytest.fixture
 def house(book):
     jobs = {declared.name: declared for declared in (works, makes, plain, *load_registry().jobs)}
-    return House(workers=0, registry=Registry(jobs).configure({}).providing(book))
+    return House(workers=0, registry=Registry(jobs).configure({}).with_resources(book))
 
 
 async def test_what_is_prepared_is_stored_beside_the_parameters_and_known_to_all_templates(house):
@@ -190,7 +194,7 @@ async def test_another_name_for_the_same_is_locked_only_while_somebody_has_it(ho
 
 async def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(book):
     jobs = {declared.name: declared for declared in (works, makes)}
-    registry = Registry(jobs).configure({}).providing(book)
+    registry = Registry(jobs).configure({}).with_resources(book)
     house = House(workers=1, registry=registry)
 
     first = await house.submit("makes", pool="rbd")

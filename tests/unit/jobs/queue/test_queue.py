@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import json
 import os
 import re
@@ -13,68 +12,14 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from jobs.definition.registry import Registry, job, load_registry
+from jobs.definition.declaration import job
+from jobs.definition.registry import Registry
+from jobs.definition.submission import Submission
 from jobs.errors import InvalidInput, ServiceStopping
 from jobs.model.task import Status
-from jobs.queue.drafts import Submission
-from jobs.queue.task_queue import TaskQueue
-from storage.memory import MemoryStore
-from tests.support.engine import ScriptedEngine
-
-REGISTRY = load_registry(["tests.support.plain_jobs"])
+from tests.support.house import REGISTRY, House
 
 
-class House:
-    """A queue on a store in memory. `settle` returns when everything that was begun is written."""
-
-    def __init__(self, workers=1, store=None, registry=REGISTRY):
-        self.now = 1_000_000
-        self.store = store or MemoryStore()
-        self.engine = ScriptedEngine(workers)
-        self.engine.clock = lambda: self.now
-        self.steady = 5_000
-        self.queue = TaskQueue(self.store, self.engine, registry, clock=lambda: self.now, steady=lambda: self.steady)
-
-    async def submit(self, job="plain", **params):
-        task = (await self.queue.submit(Submission(job=job, params=params), "ann")).task
-        await self.settle()
-        return task.id
-
-    async def settle(self):
-        await self.queue._runner.background.finish()
-
-    def let_pass(self, seconds):
-        self.now += seconds * 1000
-        self.steady += seconds * 1000
-
-    async def round(self, task_id, of=None, seconds=1, expected_seconds=None):
-        self.let_pass(seconds)
-        self.engine.rounds(task_id, of=of, expected_seconds=expected_seconds)
-        await self.settle()
-
-    async def later(self, seconds):
-        self.let_pass(seconds)
-        self.queue._runner.stalls.mark()
-        await self.settle()
-
-    async def task(self, task_id):
-        return await self.store.task(task_id)
-
-    async def derived(self, task_id):
-        return self.queue.derived(await self.task(task_id))
-
-
-def in_a_house(test):
-    def run(**given):
-        asyncio.run(asyncio.wait_for(test(House(), **given), 30))
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    parameters = list(inspect.signature(test).parameters.values())[1:]
-    run.__signature__ = inspect.Signature(parameters)
-    return run
-
-
-@in_a_house
 async def test_the_end_is_estimated_from_the_rounds_of_this_run(house):
     task = await house.submit(times=5)
     assert (await house.derived(task)).estimated is None
@@ -84,7 +29,6 @@ async def test_the_end_is_estimated_from_the_rounds_of_this_run(house):
     assert (derived.pace_seconds, derived.estimated) == (1.0, house.now + 4000)
 
 
-@in_a_house
 async def test_a_task_without_a_round_for_long_is_stalled_until_the_next_one(house):
     task = await house.submit(times=5)
     await house.round(task, of=5)
@@ -103,7 +47,6 @@ async def test_a_task_without_a_round_for_long_is_stalled_until_the_next_one(hou
 
 
 @pytest.mark.parametrize("set_by_hours", [-2, 2])
-@in_a_house
 async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_it_is(house, set_by_hours):
     task = await house.submit(times=5)
     await house.round(task, of=5)
@@ -116,7 +59,6 @@ async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_i
     assert (await house.task(task)).stalled
 
 
-@in_a_house
 async def test_an_earliest_start_is_not_missed_though_the_clock_jumps_over_it(house):
     """Nothing tells of a jump: it looks again after a minute at the latest."""
     params = {"times": 1}
@@ -131,7 +73,6 @@ async def test_an_earliest_start_is_not_missed_though_the_clock_jumps_over_it(ho
     assert (await house.task(task)).status is Status.RUNNING
 
 
-@in_a_house
 async def test_rounds_that_come_together_count_one_after_the_other(house):
     task = await house.submit(times=5)
     house.let_pass(3)
@@ -150,19 +91,14 @@ async def test_rounds_that_come_together_count_one_after_the_other(house):
         ("chain", {"steps": [{"job": "chain", "params": {"steps": [{"job": "slow"}, {"job": "plain"}]}}]}),
     ],
 )
-def test_a_first_round_is_stalled_after_ten_times_what_its_job_says(job, params):
-    @in_a_house
-    async def run(house):
-        task = await house.submit(job, **params)
-        await house.later(599)
-        assert not (await house.task(task)).stalled
-        await house.later(1)
-        assert (await house.task(task)).stalled
-
-    run()
+async def test_a_first_round_is_stalled_after_ten_times_what_its_job_says(house, job, params):
+    task = await house.submit(job, **params)
+    await house.later(599)
+    assert not (await house.task(task)).stalled
+    await house.later(1)
+    assert (await house.task(task)).stalled
 
 
-@in_a_house
 async def test_a_round_says_how_long_the_next_one_should_take(house):
     task = await house.submit("slow")
     await house.round(task, expected_seconds=5)
@@ -173,7 +109,6 @@ async def test_a_round_says_how_long_the_next_one_should_take(house):
     assert not (await house.task(task)).stalled, "its job's word holds again"
 
 
-@in_a_house
 async def test_an_interrupted_chain_may_go_on_in_its_longest_step(house):
     steps = [{"job": "plain"}, {"job": "slow"}]
     task = await house.submit("chain", steps=steps)
@@ -185,13 +120,9 @@ async def test_an_interrupted_chain_may_go_on_in_its_longest_step(house):
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 1e12])
-def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(seconds):
-    @in_a_house
-    async def run(house):
-        with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as is a number from 0 to"):
-            await house.submit("as_slow_as", seconds=seconds)
-
-    run()
+async def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(house, seconds):
+    with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as is a number from 0 to"):
+        await house.submit("as_slow_as", seconds=seconds)
 
 
 ODD = os.fsdecode(b"caf\xe9")
@@ -231,29 +162,22 @@ def raises(error):
         ({"metadata": lambda: json.loads('{"a":' * 300 + "1" + "}" * 300)}, "its metadata is nested too deeply"),
     ],
 )
-def test_what_a_job_cannot_say_of_a_task_refuses_it(options, words):
-    async def run():
-        odd = job(name="odd", **{"description": "Odd", **options})(REGISTRY.job("once").function)
-        house = House(registry=Registry({"odd": odd}).configure({}))
-        with pytest.raises(InvalidInput, match=re.escape(words)):
-            await house.submit("odd")
-
-    asyncio.run(run())
+async def test_what_a_job_cannot_say_of_a_task_refuses_it(options, words):
+    odd = job(name="odd", **{"description": "Odd", **options})(REGISTRY.job("once").function)
+    house = House(registry=Registry({"odd": odd}).configure({}))
+    with pytest.raises(InvalidInput, match=re.escape(words)):
+        await house.submit("odd")
 
 
-def test_names_of_files_that_are_not_utf_8_are_shown_with_replacement_marks():
-    async def run():
-        says = {"description": lambda: f"Saving {ODD}", "metadata": lambda: {ODD: ODD}, "lock": lambda: f"file:{ODD}"}
-        odd = job(name="odd", **says)(REGISTRY.job("once").function)
-        house = House(registry=Registry({"odd": odd}).configure({}))
-        task = await house.task(await house.submit("odd"))
-        assert (task.description, json.loads(task.metadata)) == ("Saving caf\ufffd", {"caf\ufffd": "caf\ufffd"})
-        assert task.locks == ("file:caf\\udce9",), "two files with odd names are two locks still"
-
-    asyncio.run(run())
+async def test_names_of_files_that_are_not_utf_8_are_shown_with_replacement_marks():
+    says = {"description": lambda: f"Saving {ODD}", "metadata": lambda: {ODD: ODD}, "lock": lambda: f"file:{ODD}"}
+    odd = job(name="odd", **says)(REGISTRY.job("once").function)
+    house = House(registry=Registry({"odd": odd}).configure({}))
+    task = await house.task(await house.submit("odd"))
+    assert (task.description, json.loads(task.metadata)) == ("Saving caf\ufffd", {"caf\ufffd": "caf\ufffd"})
+    assert task.locks == ("file:caf\\udce9",), "two files with odd names are two locks still"
 
 
-@in_a_house
 async def test_who_waits_says_for_what(house):
     running = await house.submit("locked", pool="rbd")
     behind = await house.submit("locked", pool="rbd")
@@ -266,7 +190,6 @@ async def test_who_waits_says_for_what(house):
     assert (await house.derived(running)).waiting_for is None
 
 
-@in_a_house
 async def test_a_lock_is_held_until_the_last_round_has_ended_even_when_its_task_is_deleted(house):
     house.engine.count = 2
     first = await house.submit("locked", pool="rbd")
@@ -281,7 +204,6 @@ async def test_a_lock_is_held_until_the_last_round_has_ended_even_when_its_task_
     assert second in house.engine.running
 
 
-@in_a_house
 async def test_the_tasks_on_a_lock_are_those_that_are_pending_whoever_has_it(house):
     house.engine.count = 2
     first, second, third = [await house.submit("locked", pool="rbd") for _ in range(3)]
@@ -296,7 +218,6 @@ async def test_the_tasks_on_a_lock_are_those_that_are_pending_whoever_has_it(hou
     assert house.queue.pending_on("pool:other") == []
 
 
-@in_a_house
 async def test_what_would_be_refused_can_be_known_without_creating_anything(house):
     house.queue.check(Submission(job="locked", params={"pool": "rbd"}))
     with pytest.raises(InvalidInput, match="pool"):
@@ -308,7 +229,6 @@ async def test_what_would_be_refused_can_be_known_without_creating_anything(hous
     assert await house.store.unfinished() == []
 
 
-@in_a_house
 async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     await house.submit()
     waits = await house.submit("locked", pool="rbd")
@@ -322,7 +242,6 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     assert json.loads(task.error)["type"] == "JobGone"
 
 
-@in_a_house
 async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(house):
     await house.submit("locked", pool="p" * 995)
     with pytest.raises(InvalidInput) as alone:
@@ -341,7 +260,6 @@ async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(
     assert together.value.errors == {"lock": ["expected locks of at most 16384 characters in all, got 18100"]}
 
 
-@in_a_house
 async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_readable(house):
     await house.submit()
     waits = await house.submit("locked", pool="rbd")
@@ -357,7 +275,6 @@ async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_
     assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
-@in_a_house
 async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_when_its_turn_comes(house):
     await house.submit()
     waits = await house.submit("locked", pool="rbd")
@@ -378,7 +295,6 @@ async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_whe
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
 
 
-@in_a_house
 async def test_a_chain_is_kept_with_what_follows_from_its_steps(house):
     task = await house.task(await house.submit("chain", steps=CHAIN))
 
@@ -388,7 +304,6 @@ async def test_a_chain_is_kept_with_what_follows_from_its_steps(house):
     assert house.engine.running[task.id].params == task.params
 
 
-@in_a_house
 async def test_a_chain_whose_inner_job_is_gone_ends_and_names_it(house):
     await house.submit()
     waits = await house.submit("chain", steps=CHAIN)
@@ -404,7 +319,6 @@ async def test_a_chain_whose_inner_job_is_gone_ends_and_names_it(house):
     )
 
 
-@in_a_house
 async def test_a_chain_with_a_job_that_must_not_go_on_fails_when_it_is_interrupted(house):
     house.engine.count = 2
     goes_on = await house.submit("chain", steps=CHAIN)
@@ -417,7 +331,6 @@ async def test_a_chain_with_a_job_that_must_not_go_on_fails_when_it_is_interrupt
     assert (await house.task(fails)).status is Status.EXCEPTION
 
 
-@in_a_house
 async def test_a_start_clears_stopping_and_lets_what_ran_go_on_from_its_checkpoint(house):
     house.engine.count = 2
     goes_on, stops = await house.submit(), await house.submit()
@@ -436,7 +349,6 @@ async def test_a_start_clears_stopping_and_lets_what_ran_go_on_from_its_checkpoi
     assert (await after.task(goes_on)).interruptions == 1
 
 
-@in_a_house
 async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
     task = await house.submit()
     for _ in range(3):
@@ -447,7 +359,6 @@ async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
     assert (await house.derived(task)).pace_seconds == 1.0
 
 
-@in_a_house
 async def test_what_somebody_may_no_longer_do_when_it_is_written_is_not_done(house):
     waits = await house.submit()
     ended = await house.submit()

@@ -9,9 +9,9 @@ import pytest
 
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status
-from jobs.queue import runs as run_module
+from jobs.queue import background, run_writer
 from storage.memory import MemoryStore
-from tests.unit.jobs.queue.test_queue import House
+from tests.support.house import House
 
 
 class Refusing(MemoryStore):
@@ -32,13 +32,9 @@ REASON = "OverflowError: Python int too large to convert to SQLite INTEGER \\ud8
 WORDS = f"what its worker reported cannot be stored: {REASON}"
 
 
-def in_a_refusing_house(test):
-    def run():
-        house = House(store=Refusing())
-        asyncio.run(asyncio.wait_for(test(house), 30))
-
-    run.__name__ = test.__name__
-    return run
+@pytest.fixture
+def house():
+    return House(store=Refusing())
 
 
 def assert_ended(task):
@@ -47,7 +43,6 @@ def assert_ended(task):
     assert WORDS[:100] in task.outcome
 
 
-@in_a_refusing_house
 async def test_a_round_that_is_refused_ends_its_task_and_its_worker(house):
     task, waits = await house.submit(times=5), await house.submit(times=5)
     await house.round(task)
@@ -63,7 +58,6 @@ async def test_a_round_that_is_refused_ends_its_task_and_its_worker(house):
     assert list(house.engine.running) == [waits]
 
 
-@in_a_refusing_house
 async def test_a_result_that_is_refused_ends_its_task_and_not_its_worker(house):
     task = await house.submit(times=5)
     house.store.refuses = lambda change: change.task.result is not None
@@ -79,7 +73,6 @@ async def test_a_result_that_is_refused_ends_its_task_and_not_its_worker(house):
     assert (await house.task(following)).status is Status.FINISHED
 
 
-@in_a_refusing_house
 async def test_a_task_of_which_not_even_the_start_could_be_written_ends(house):
     refused = []
 
@@ -95,7 +88,6 @@ async def test_a_task_of_which_not_even_the_start_could_be_written_ends(house):
     assert house.engine.killed == {task}
 
 
-@in_a_refusing_house
 async def test_an_aborted_task_whose_last_round_is_refused_stops(house):
     task = await house.submit(times=5)
     await house.queue.delete(task, "ann")
@@ -108,43 +100,36 @@ async def test_an_aborted_task_whose_last_round_is_refused_stops(house):
 
 
 @pytest.mark.parametrize("aborts", [True, False])
-def test_where_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(aborts, monkeypatch):
-    monkeypatch.setattr(run_module, "FIRST_RETRY_SECONDS", 0.001)
+async def test_where_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(house, aborts, monkeypatch):
+    monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
 
-    @in_a_refusing_house
-    async def run(house):
-        task = await house.submit(times=5)
-        tried = asyncio.Event()
+    task = await house.submit(times=5)
+    tried = asyncio.Event()
 
-        def refuses(change):
-            is_end = change.task.status is Status.EXCEPTION
-            if is_end:
-                tried.set()
-            return is_end or bool(change.rounds)
+    def refuses(change):
+        is_end = change.task.status is Status.EXCEPTION
+        if is_end:
+            tried.set()
+        return is_end or bool(change.rounds)
 
-        house.store.refuses = refuses
-        house.engine.rounds(task)
-        await tried.wait()
-        if aborts:
-            assert (await house.queue.delete(task, "ann")).status is Status.ABORTED
-        else:
-            house.store.refuses = lambda change: False
-        await house.settle()
-        ended = await house.task(task)
-        assert (ended.status, ended.stopping) == (Status.ABORTED if aborts else Status.EXCEPTION, False)
-
-    run()
+    house.store.refuses = refuses
+    house.engine.rounds(task)
+    await tried.wait()
+    if aborts:
+        assert (await house.queue.delete(task, "ann")).status is Status.ABORTED
+    else:
+        house.store.refuses = lambda change: False
+    await house.settle()
+    ended = await house.task(task)
+    assert (ended.status, ended.stopping) == (Status.ABORTED if aborts else Status.EXCEPTION, False)
 
 
-def test_a_stop_does_not_wait_for_an_end_that_is_refused_again_and_again(monkeypatch):
-    monkeypatch.setattr(run_module, "LONGEST_RETRY_SECONDS", 0.05)
+async def test_a_stop_does_not_wait_for_an_end_that_is_refused_again_and_again(house, monkeypatch):
+    monkeypatch.setattr(run_writer, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.05)
 
-    @in_a_refusing_house
-    async def run(house):
-        task = await house.submit(times=5)
-        house.store.refuses = lambda change: change.task.status is not Status.RUNNING or bool(change.rounds)
-        house.engine.rounds(task)
-        await house.queue.stop(0)
-        assert (await house.task(task)).status is Status.RUNNING, "the next start takes it from here"
-
-    run()
+    task = await house.submit(times=5)
+    house.store.refuses = lambda change: change.task.status is not Status.RUNNING or bool(change.rounds)
+    house.engine.rounds(task)
+    await house.queue.stop(0)
+    assert (await house.task(task)).status is Status.RUNNING, "the next start takes it from here"

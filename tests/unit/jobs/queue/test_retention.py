@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import pytest
 
 from jobs.clock import DAY_MS
 from jobs.errors import StorageUnavailable
-from jobs.queue.rest import Rest
-from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Keeping, Retention
+from jobs.queue.retention import MINUTES_KEPT, ROWS_AT_ONCE, TASKS_AT_ONCE, Retention, RetentionSettings
+from jobs.queue.retention_pause import RetentionPause
 from jobs.store import KEYS_LAST_MS
 
 NOW = 100 * DAY_MS
-FOR_EVER = Keeping(0, 0, 0)
+FOR_EVER = RetentionSettings(0, 0, 0)
 
 
 class Night(BaseException):
@@ -34,11 +33,8 @@ class ForgettingStore:
     async def first_due(self, statuses):
         return self._first_due.get(statuses[0])
 
-    async def keep_rest(self, left_ms):
-        self._ask("keep_rest", left_ms)
-
-    async def find_leftovers(self):
-        self._ask("find_leftovers")
+    async def store_pause(self, left_ms):
+        self._ask("store_pause", left_ms)
 
     async def remove_due(self, statuses, before, at, limit):
         return self._take("remove_due", limit, *statuses, before, at)
@@ -46,8 +42,8 @@ class ForgettingStore:
     async def forget_changes(self, before, limit):
         return self._take("forget_changes", limit, before)
 
-    async def forget_leftovers(self, limit):
-        return self._take("forget_leftovers", limit)
+    async def tidy(self, limit):
+        return self._take("tidy", limit)
 
     async def forget_keys(self, before, limit):
         return self._take("forget_keys", limit, before)
@@ -88,40 +84,40 @@ def sleeps(monkeypatch):
     return seconds
 
 
-def go_on(store, keeping, rest=None):
+async def run(store, settings, pause=None):
     with pytest.raises(Night):
-        asyncio.run(Retention(store, store, keeping, rest or Rest(None), clock=lambda: NOW).go_on())
+        await Retention(store, store, settings, pause or RetentionPause(None), clock=lambda: NOW).run()
 
 
 @pytest.mark.parametrize(
-    ("keeping", "first_due", "seconds"),
+    ("settings", "first_due", "seconds"),
     [
         (FOR_EVER, {}, 3600),
-        (Keeping(90, 365, 30), {}, 3600),
-        (Keeping(1, 0, 0), {"Finished": NOW - DAY_MS + 30_000}, 30),
-        (Keeping(1, 2, 0), {"Finished": NOW - DAY_MS + 30_000, "Exception": NOW - 2 * DAY_MS + 20_000}, 20),
-        (Keeping(0, 2, 0), {"Finished": NOW - 99 * DAY_MS, "Exception": NOW}, 3600),
-        (Keeping(1, 0, 0), {"Finished": NOW - 2 * DAY_MS}, 1),
-        (Keeping(1, 0, 0), {"Finished": NOW}, 3600),
-        (Keeping(100_000 / DAY_MS, 0, 0), {}, 100),
+        (RetentionSettings(90, 365, 30), {}, 3600),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW - DAY_MS + 30_000}, 30),
+        (RetentionSettings(1, 2, 0), {"Finished": NOW - DAY_MS + 30_000, "Exception": NOW - 2 * DAY_MS + 20_000}, 20),
+        (RetentionSettings(0, 2, 0), {"Finished": NOW - 99 * DAY_MS, "Exception": NOW}, 3600),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW - 2 * DAY_MS}, 1),
+        (RetentionSettings(1, 0, 0), {"Finished": NOW}, 3600),
+        (RetentionSettings(100_000 / DAY_MS, 0, 0), {}, 100),
     ],
 )
-def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, keeping, first_due, seconds):
-    go_on(ForgettingStore(first_due), keeping)
+async def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
+    await run(ForgettingStore(first_due), settings)
 
     assert sleeps == pytest.approx([seconds] * 5)
 
 
-def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
+async def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, FOR_EVER, Rest(None), clock=lambda: NOW).forget())
+    await Retention(store, store, FOR_EVER, RetentionPause(None), clock=lambda: NOW).forget()
 
-    assert [asked[0] for asked in store.asked] == ["forget_leftovers", "forget_keys", "forget_minutes"]
+    assert [asked[0] for asked in store.asked] == ["tidy", "forget_keys", "forget_minutes"]
 
 
-def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
+async def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_left(sleeps):
     store = ForgettingStore(rows=ROWS_AT_ONCE + 1)
-    asyncio.run(Retention(store, store, Keeping(1, 2, 3), Rest(None), clock=lambda: NOW).forget())
+    await Retention(store, store, RetentionSettings(1, 2, 3), RetentionPause(None), clock=lambda: NOW).forget()
 
     asked = dict.fromkeys(store.asked)
     assert list(asked) == [
@@ -129,7 +125,7 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
         ("remove_due", TASKS_AT_ONCE, "Exception", "Aborted", NOW - 2 * DAY_MS, NOW),
         ("forget_changes", ROWS_AT_ONCE, NOW - 3 * DAY_MS),
         ("forget_results", ROWS_AT_ONCE, NOW - 2 * DAY_MS),
-        ("forget_leftovers", ROWS_AT_ONCE),
+        ("tidy", ROWS_AT_ONCE),
         ("forget_keys", ROWS_AT_ONCE, NOW - KEYS_LAST_MS),
         ("forget_minutes", NOW // 60_000 - MINUTES_KEPT),
     ]
@@ -137,31 +133,30 @@ def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothing_is_
     assert store.count("remove_due") == -(-(ROWS_AT_ONCE + 1) // TASKS_AT_ONCE) + 2
 
 
-@pytest.mark.parametrize("keeping", [Keeping(0, 365, 30), Keeping(90, 0, 30)])
-def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, keeping):
+@pytest.mark.parametrize("settings", [RetentionSettings(0, 365, 30), RetentionSettings(90, 0, 30)])
+async def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
     store = ForgettingStore()
-    asyncio.run(Retention(store, store, keeping, Rest(None), clock=lambda: NOW).forget())
+    await Retention(store, store, settings, RetentionPause(None), clock=lambda: NOW).forget()
 
     assert store.count("forget_results") == 0
 
 
-def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
+async def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
     store = ForgettingStore(full=3)
-    go_on(store, FOR_EVER)
+    await run(store, FOR_EVER)
 
     assert sleeps == [2, 4, 8, 3600, 3600]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
 
 
-def test_leftovers_are_looked_for_once_as_soon_as_that_is_possible(sleeps):
+async def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sleeps):
     store = ForgettingStore(full=1)
-    go_on(store, FOR_EVER)
+    await run(store, FOR_EVER)
 
-    assert store.count("find_leftovers") == 2
-    assert store.count("forget_leftovers") == 4
+    assert store.count("tidy") == 5
 
 
-class SetRest(Rest):
+class SetPause(RetentionPause):
     """A rest of which so much is left with each look."""
 
     def __init__(self, *left_ms):
@@ -172,18 +167,18 @@ class SetRest(Rest):
         return self._left[0] if len(self._left) == 1 else self._left.pop(0)
 
 
-def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
+async def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
     store = ForgettingStore(rows=1)
-    go_on(store, Keeping(1, 2, 3), SetRest(5000))
+    await run(store, RetentionSettings(1, 2, 3), SetPause(5000))
 
-    assert {asked[0] for asked in store.asked} == {"find_leftovers", "keep_rest"}
-    assert ("keep_rest", 5000) in store.asked
+    assert {asked[0] for asked in store.asked} == {"store_pause"}
+    assert ("store_pause", 5000) in store.asked
     assert sleeps == [6] * 5
 
 
-def test_when_the_rest_is_over_it_goes_on(sleeps):
+async def test_when_the_rest_is_over_it_goes_on(sleeps):
     store = ForgettingStore()
-    go_on(store, Keeping(1, 2, 3), SetRest(5000, 5000, 5000, 0))
+    await run(store, RetentionSettings(1, 2, 3), SetPause(5000, 5000, 5000, 0))
 
-    assert [asked for asked in store.asked if asked[0] == "keep_rest"] == [("keep_rest", 5000), ("keep_rest", 0)]
+    assert [asked for asked in store.asked if asked[0] == "store_pause"] == [("store_pause", 5000), ("store_pause", 0)]
     assert store.count("remove_due") > 0

@@ -46,7 +46,7 @@ test("there is no latency where there was no operation, and both sides weigh by 
 
 test("missing samples are a gap in the curve", () => {
   const rounds = [1, 2, 3, 9, 10].map((second) => sample(second, { a: image(second, 0) }));
-  const { x, curves: [{ path, values }] } = curves.picture(dataOf(...rounds), ["a"], "ops", "reads");
+  const { x, curves: [{ path, values }] } = curves.plotData(dataOf(...rounds), ["a"], "ops", "reads");
   assert.equal(path, "a");
   assert.deepEqual(x, [0, 1, 2, 5, 8, 9]);
   assert.deepEqual(values, [1, 2, 3, null, 9, 10]);
@@ -56,16 +56,16 @@ test("the busiest images are drawn, by name, or those that were chosen; never mo
   const names = Array.from({ length: 12 }, (_, number) => `rbd/${String.fromCharCode(97 + number)}`);
   const data = dataOf(sample(1, Object.fromEntries(names.map((name, number) => [name, image(number, 0)]))));
   assert.deepEqual(curves.busiest(data).slice(0, 2), ["rbd/l", "rbd/k"]);
-  assert.deepEqual(curves.drawn(data, []), names.slice(4));
-  assert.deepEqual(curves.drawn(data, ["rbd/b", "rbd/gone", "rbd/a"]), ["rbd/a", "rbd/b"]);
-  assert.deepEqual(curves.drawn(data, ["rbd/gone"]), names.slice(4));
-  assert.equal(curves.drawn(data, names).length, curves.MOST_CURVES);
+  assert.deepEqual(curves.selectedPaths(data, []), names.slice(4));
+  assert.deepEqual(curves.selectedPaths(data, ["rbd/b", "rbd/gone", "rbd/a"]), ["rbd/a", "rbd/b"]);
+  assert.deepEqual(curves.selectedPaths(data, ["rbd/gone"]), names.slice(4));
+  assert.equal(curves.selectedPaths(data, names).length, curves.MOST_CURVES);
 });
 
 test("idle images are drawn only where none is busy", () => {
   const idle = { a: image(0, 0), b: image(0, 0) };
-  assert.deepEqual(curves.drawn(dataOf(sample(1, idle)), []), ["a", "b"]);
-  assert.deepEqual(curves.drawn(dataOf(sample(1, { ...idle, c: image(1, 0) })), []), ["c"]);
+  assert.deepEqual(curves.selectedPaths(dataOf(sample(1, idle)), []), ["a", "b"]);
+  assert.deepEqual(curves.selectedPaths(dataOf(sample(1, { ...idle, c: image(1, 0) })), []), ["c"]);
 });
 
 test("a click adds a curve, takes it away, and does nothing where there is no room", () => {

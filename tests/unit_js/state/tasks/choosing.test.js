@@ -219,9 +219,9 @@ test("another job begins without the choices of the one before", () => {
 
 test("words of the author are the hint, in place of a pattern, wherever they stand", () => {
   const schema = (own) => ({ properties: { path: own }, required: ["path"] });
-  const words = { "x-words": "an image of a pool, like rbd/disk1" };
+  const words = { "x-words": "an image of a pool, like rbd/disk1", "x-expected": "an image of a pool, like rbd/disk1" };
   const path = { type: "string", pattern: "^[^/]+/[^/]+$", ...words };
-  const hints = [path, { type: "array", items: path }, { anyOf: [path, { type: "null" }], ...words }];
+  const hints = [path, { type: "array", items: path, "x-expected": `a list, each item ${words["x-words"]}` }, { anyOf: [path, { type: "null" }], ...words }];
 
   assert.deepEqual(hints.map((own) => fieldsOf(schema(own))[0].hint), [
     "an image of a pool, like rbd/disk1",

@@ -25,18 +25,6 @@ function sameAgain(own, value) {
   return paramsFrom(fields, valuesFor(fields, { value })).params.value;
 }
 
-const STEPS = {
-  Step: {
-    anyOf: [
-      { type: "object", properties: { job: { const: "exits" }, params: { type: "object", properties: {} } }, required: ["job"] },
-      { type: "object", properties: { job: { const: "chain" }, params: schemaOf({ $ref: "#/$defs/Step" }) }, required: ["job", "params"] },
-      { type: "object", properties: { job: { const: "counts" }, params: schemaOf({ ...INTEGER, minimum: 1 }) }, required: ["job", "params"] },
-    ],
-  },
-  Colour: { title: "Colour", enum: ["blue", "red"] },
-  Box: { title: "Box", type: "object", properties: { width: INTEGER, name: { ...TEXT, default: "" } }, required: ["width"] },
-};
-
 test("a number is sent as a number, and what is none as the text that was typed", () => {
   const sentNumbers = [["5", 5], [" 5 ", 5], ["-7", -7], ["007", 7], ["1e3", 1000], ["1.5", 1.5], [".5", 0.5]];
   for (const [typed, value] of sentNumbers) assert.deepEqual(sent(INTEGER, typed), { value });

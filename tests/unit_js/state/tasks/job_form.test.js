@@ -6,7 +6,6 @@ process.env.TZ = "Asia/Kolkata";
 
 const INTEGER = { type: "integer" };
 const TEXT = { type: "string" };
-const NULL = { type: "null" };
 
 function jobOf(name, properties, fields = {}) {
   const required = Object.keys(properties).filter((parameter) => !("default" in properties[parameter]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyText, fieldsOf } from "../../../../static/js/state/tasks/schema_fields.js";
+import { fieldsOf, leftEmptyText } from "../../../../static/js/state/tasks/schema_fields.js";
 
 const INTEGER = { type: "integer" };
 const TEXT = { type: "string" };
@@ -33,24 +33,10 @@ const STEPS = {
 
 test("a field says what is expected in the words of the server", () => {
   const said = [
-    [{ ...INTEGER, minimum: 1, maximum: 1000000 }, "a whole number from 1 to 1000000"],
-    [{ ...INTEGER, minimum: 1, maximum: 1000, multipleOf: 5 }, "a whole number from 1 to 1000 divisible by 5"],
-    [{ ...INTEGER, minimum: 2 }, "a whole number of at least 2"],
-    [{ type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 }, "a number of more than 0 and of less than 1"],
-    [TEXT, "text"],
-    [{ ...TEXT, maxLength: 20 }, "text of at most 20 characters"],
-    [{ ...TEXT, minLength: 1 }, "text of at least 1 character"],
-    [{ ...TEXT, minLength: 2, maxLength: 20 }, "text of 2 to 20 characters"],
-    [{ ...TEXT, minLength: 3, maxLength: 3, pattern: "^a" }, "text of 3 characters that matches ^a"],
-    [{ ...TEXT, format: "date-time" }, "a valid datetime"],
-    [{ type: "boolean" }, "true or false"],
-    [{ enum: ["a", "b"] }, "one of a, b"],
-    [{ $ref: "#/$defs/Colour" }, "one of blue, red"],
-    [{ type: "array", items: INTEGER, maxItems: 5 }, "a list of at most 5 items, each item a whole number"],
-    [{ type: "array", items: { $ref: "#/$defs/Step" }, minItems: 1, maxItems: 100 }, "a list of 1 to 100 items, each item a valid Step"],
-    [{ type: "object", additionalProperties: INTEGER }, "an object, each value a whole number"],
-    [{ $ref: "#/$defs/Box" }, "a valid Box"],
-    [{ anyOf: [INTEGER, TEXT] }, "a whole number or text"],
+    [{ ...INTEGER, "x-expected": "a whole number from 1 to 5" }, "a whole number from 1 to 5"],
+    [{ $ref: "#/$defs/Colour", "x-expected": "one of blue, red" }, "one of blue, red"],
+    [{ anyOf: [INTEGER, TEXT], "x-expected": "a whole number or text" }, "a whole number or text"],
+    [{ ...TEXT, "x-words": "a path", "x-expected": "a path" }, "a path"],
     [{}, "anything"],
   ];
   for (const [own, words] of said) assert.equal(hintOf(own, STEPS), words);
@@ -81,11 +67,13 @@ test("a field has the kind of its type, and what only JSON can say is typed as J
 });
 
 test("what may be null is a field of its other type, that may be empty", () => {
-  const field = fieldOf({ anyOf: [{ ...INTEGER, minimum: 1 }, NULL], default: null });
+  const integer = { ...INTEGER, minimum: 1, "x-expected": "a whole number of at least 1" };
+  const text = { ...TEXT, "x-expected": "text" };
+  const field = fieldOf({ anyOf: [integer, NULL], default: null, "x-expected": "a whole number of at least 1 or null" });
   assert.deepEqual([field.kind, field.isNullable, field.isRequired, field.hint], ["integer", true, false, "a whole number of at least 1"]);
   assert.deepEqual(fieldOf({ enum: [null, "a"] }).choices, ["a"]);
   assert.deepEqual(fieldOf({ anyOf: [{ type: "boolean" }, NULL] }).choices, [true, false]);
-  assert.equal(fieldOf({ anyOf: [INTEGER, TEXT, NULL] }).hint, "a whole number or text");
+  assert.equal(fieldOf({ anyOf: [integer, text, NULL] }).hint, "a whole number of at least 1 or text");
 });
 
 test("a field has the name of its parameter for people, unless it has a title", () => {
@@ -103,7 +91,7 @@ test("a field tells what follows when it is left empty, where that is not plain"
     [{ ...TEXT, default: "x" }, ""],
     [INTEGER, ""],
   ];
-  for (const [own, words] of told) assert.equal(emptyText(fieldOf(own)), words);
+  for (const [own, words] of told) assert.equal(leftEmptyText(fieldOf(own)), words);
 });
 
 test("what is typed as JSON has an example, also where it can hold itself", () => {

@@ -5,28 +5,28 @@ from __future__ import annotations
 import pytest
 
 from jobs.clock import DAY_MS
-from jobs.queue.rest import Rest
+from jobs.queue.retention_pause import RetentionPause
 
 NOW = 1000 * DAY_MS
 HOUR_MS = DAY_MS // 24
 
 
 class Played:
-    """A rest with clocks of its own. `at` is what the wall clock shows."""
+    """A pause with clocks of its own. `at` is what the wall clock shows."""
 
     def __init__(self, newest_change, left_ms=0):
         self.at = NOW
         self.steady = 77
-        self.rest = Rest(newest_change, left_ms, lambda: self.at, lambda: self.steady)
+        self.pause = RetentionPause(newest_change, left_ms, lambda: self.at, lambda: self.steady)
 
     def later(self, milliseconds):
         self.at += milliseconds
         self.steady += milliseconds
-        return self.rest.left_ms()
+        return self.pause.left_ms()
 
     def set_clock(self, milliseconds):
         self.at += milliseconds
-        return self.rest.left_ms()
+        return self.pause.left_ms()
 
 
 @pytest.mark.parametrize("newest_change", [None, NOW, NOW - DAY_MS, NOW + 400 * DAY_MS])
@@ -34,7 +34,7 @@ def test_a_clock_that_is_at_most_a_day_ahead_of_the_newest_change_is_believed(ne
     played = Played(newest_change)
 
     assert (played.later(0), played.later(500 * DAY_MS)) == (0, 0)
-    assert (played.rest.ends, played.rest.reason) == (None, None)
+    assert (played.pause.ends, played.pause.reason) == (None, None)
 
 
 @pytest.mark.parametrize("ahead_ms", [DAY_MS + 1, 400 * DAY_MS])
@@ -43,13 +43,13 @@ def test_beyond_it_rests_for_a_day_of_running(ahead_ms):
 
     assert played.later(0) == DAY_MS
     assert played.later(23 * HOUR_MS) == HOUR_MS
-    assert played.rest.ends == played.at + HOUR_MS
+    assert played.pause.ends == played.at + HOUR_MS
     assert played.later(HOUR_MS) == 0
     assert played.later(DAY_MS) == 0, "it is believed from then on"
 
 
 def test_it_says_why_and_for_how_long():
-    assert Played(NOW - 400 * DAY_MS).rest.reason == (
+    assert Played(NOW - 400 * DAY_MS).pause.reason == (
         "Retention removes nothing for another 24 hours of running, since the clock is 400 days ahead of the last "
         "change: set the clock right if it is wrong."
     )
@@ -82,6 +82,6 @@ def test_a_restart_does_not_end_a_rest_though_there_are_new_changes():
     played = Played(NOW, left_ms=5 * HOUR_MS)
 
     assert played.later(HOUR_MS) == 4 * HOUR_MS
-    assert "was more than a day ahead" in played.rest.reason
+    assert "was more than a day ahead" in played.pause.reason
     assert played.later(4 * HOUR_MS) == 0
     assert played.later(DAY_MS) == 0

@@ -1,4 +1,4 @@
-"""Whether the clock can be believed when it says that something is old. Pure but for the two clocks it is given."""
+"""Pauses retention while the clock cannot be trusted: by a wrong clock everything might be old."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from jobs.clock import DAY_MS, HOUR_MS, steady_clock, wall_clock
 
 
-class Rest:
-    """While it lasts, nothing is removed for its age.
+class RetentionPause:
+    """Nothing is removed for its age while the pause lasts.
 
-    It begins if the clock is more than a day ahead of where it should be: at the start that is the newest change in
-    the database, and from then on as much later as time has gone by. It is over after 24 hours of running, or when the
+    It begins if the clock is more than a day ahead of the expected time: at the start that is the newest change in the
+    database, and from then on as much later as time has passed. It ends after 24 hours of running, or when the
     clock has been set right. `left_ms` is what an earlier run of the server had left of it.
     """
 
@@ -31,7 +31,7 @@ class Rest:
         self._was_carried_over = left_ms > 0
 
     def left_ms(self) -> int:
-        """How long it still lasts; 0 if things may be removed."""
+        """Returns how long it still lasts; 0 if there is none."""
         steady = self._steady()
         ahead_ms = self._ahead_ms()
         if ahead_ms < 0 and not self._was_carried_over:
@@ -48,13 +48,13 @@ class Rest:
 
     @property
     def ends(self) -> int | None:
-        """When it is over, by the clock as it is; None while there is none."""
+        """When it ends, by the clock as it is set; None if there is none."""
         left_ms = self.left_ms()
         return self._clock() + left_ms if left_ms else None
 
     @property
     def reason(self) -> str | None:
-        """Why nothing is removed, in a sentence; None while things are."""
+        """Why nothing is removed, in a sentence; None if there is no pause."""
         left_ms = self.left_ms()
         if not left_ms:
             return None

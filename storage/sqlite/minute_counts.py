@@ -1,4 +1,4 @@
-"""What happened in each minute: counted as it happens, in the transaction in which it happens."""
+"""Counts what happens in each minute, in the transaction in which it happens."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from msgspec.structs import asdict, replace
 from jobs.clock import MINUTE_MS
 from jobs.model.task import Status, Task
 from jobs.store import Minute
-from storage.sqlite.database import Transaction
 from storage.sqlite.rows import Reader
 from storage.sqlite.statements import SQL
+from storage.sqlite.transactions import Transaction
 
 
 def count_created(transaction: Transaction, at: int) -> None:
-    """A task was created at this time."""
+    """Counts a task that was created at this time."""
     _add(transaction, at, created=1)
 
 
 def count_step(transaction: Transaction, before: Task, task: Task) -> None:
-    """A task went from one status to another."""
+    """Counts the start or the end of a task."""
     if before.started is None and task.started is not None:
         waited = max(0, task.started - task.could_start)
         _add(transaction, task.started, started=1, waiting_ms=waited)
@@ -43,12 +43,12 @@ def _add(transaction: Transaction, at: int, **numbers: int) -> None:
 
 
 def write_minutes(transaction: Transaction) -> None:
-    """Adds what the operations of this transaction have counted to what is kept."""
+    """Adds what the operations of this transaction have counted to the stored counts."""
     for minute in transaction.state.get("minutes", {}).values():
         transaction.execute(SQL["add_to_minute"], asdict(minute))
 
 
 def read_minutes(first: int, reader: Reader) -> list[Minute]:
-    """What is kept of the minutes from `first` on."""
+    """Returns the counts from minute `first` on."""
     rows = reader.execute(SQL["minutes"], {"first": first})
     return [Minute(**dict(zip(Minute.__struct_fields__, row, strict=True))) for row in rows]

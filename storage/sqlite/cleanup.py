@@ -1,4 +1,4 @@
-"""Forgets what is old, a little at a time: each call is one short transaction."""
+"""Removes what is old, a little at a time: each call is one short transaction."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from heapq import merge
 
 from jobs.model.task import Status
 from jobs.store import Due, DueTask, RoundBounds
-from storage.sqlite.database import Database, Transaction
+from storage.sqlite.database import Database
 from storage.sqlite.rows import Reader, read_task
 from storage.sqlite.statements import SQL
 from storage.sqlite.stored_rounds import MOST_BYTES_AT_ONCE, MOST_ROUNDS_AT_ONCE, forget_rounds
-from storage.sqlite.writes import ALL_ROUNDS, remove
+from storage.sqlite.transactions import Transaction
+from storage.sqlite.writes import HIGHEST_ROUND, remove
 
 COUNT_LIMIT = 10_000
 TASKS_A_LOOK = 10_000
@@ -51,7 +52,7 @@ def remove_due(statuses: Sequence[Status], before: int, at: int, limit: int, tra
 
 
 def _due_tasks(statuses: Sequence[Status], before: int, limit: int, reader: Reader) -> Iterator[DueTask]:
-    """Those of each status come by its index; the oldest of all come first."""
+    """Reads those of each status by its index; yields the oldest of all first."""
     found = [
         [
             DueTask(task_id, description, status, last_modified)
@@ -78,7 +79,8 @@ def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
 
 
 async def find_leftovers(database: Database, bounds: RoundBounds) -> None:
-    """See SearchableStore.find_leftovers. Looks at some tasks at a time: nobody waits for long."""
+    """Notes the rounds of tasks that have more than the bounds allow, if those have changed since they were last noted.
+    Reads some tasks at a time, so that nobody waits for long."""
     if await database.read_list(partial(_applied, ROUNDS_SETTING)) != bounds.most:
         if bounds.most:
             async for span in _spans(database):
@@ -95,15 +97,15 @@ async def find_leftovers(database: Database, bounds: RoundBounds) -> None:
 
 
 async def _spans(database: Database) -> AsyncIterator[dict[str, int]]:
-    """The ids of all tasks, some at a time."""
+    """Yields the ids of all tasks, some at a time."""
     last: int = await database.read_list(lambda reader: reader.execute(SQL["last_task"]).fetchone()[0] or 0)
     for first in range(0, last, TASKS_A_LOOK):
         yield {"first": first, "last": first + TASKS_A_LOOK}
 
 
 async def _find_too_large(database: Database, task_id: int, most_bytes: int) -> None:
-    """Adds up the rounds of a task from the newest on, some at a time; those beyond the bound are left over."""
-    before, total = ALL_ROUNDS + 1, 0
+    """Adds up the rounds of a task from the newest on, some at a time, and notes those beyond the bound."""
+    before, total = HIGHEST_ROUND + 1, 0
     while True:
         began = time.perf_counter()
         rounds = await database.read_list(partial(_some_newest_rounds, task_id, before))
@@ -127,18 +129,18 @@ def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -
     return rounds
 
 
-def rest_left(reader: sqlite3.Connection) -> int:
-    """See SearchableStore.rest_left."""
+def pause_left(reader: sqlite3.Connection) -> int:
+    """See SearchableStore.pause_left."""
     return _applied(REST_SETTING, reader)
 
 
-def keep_rest(left_ms: int, transaction: Transaction) -> None:
-    """See SearchableStore.keep_rest."""
+def store_pause(left_ms: int, transaction: Transaction) -> None:
+    """See SearchableStore.store_pause."""
     _set_applied(REST_SETTING, left_ms, transaction)
 
 
 def _applied(setting: str, reader: sqlite3.Connection) -> int:
-    """What held when all tasks were looked through; without a limit nothing was too much."""
+    """Returns the bound that held when all tasks were last checked; 0 if there was none."""
     row = reader.execute(SQL["applied"], {"setting": setting}).fetchone()
     return row[0] if row else 0
 
@@ -156,14 +158,14 @@ def _with_rounds(values: dict[str, int], reader: sqlite3.Connection) -> list[int
 
 
 def _leave_over(tasks: Sequence[tuple[int, int]], transaction: Transaction) -> None:
-    """What is left over does not count any more; what else a task has is counted with its next round."""
+    """Notes rounds that no longer count; the others of the task are counted with its next round."""
     for task_id, up_to in tasks:
         transaction.execute(SQL["set_leftover"], {"task": task_id, "up_to": up_to})
         transaction.execute(SQL["set_rounds_bytes"], {"id": task_id, "bytes": None})
 
 
 def forget_leftovers(limit: int, transaction: Transaction) -> int:
-    """See SearchableStore.forget_leftovers."""
+    """Removes at most `limit` of the rounds that were noted; returns how many."""
     forgotten = 0
     while forgotten < limit:
         row = transaction.execute(SQL["leftover"]).fetchone()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
-from accounts import accounts as kept
 from accounts.accounts import Accounts
-from accounts.sign_ins import SignIns
-from storage.sqlite.database import open_database
-from tests.unit.accounts.test_signin import Clock
+from accounts.expiry import SignInExpiry
+from storage import sqlite
+from tests.support.accounts import Clock
 
 
 class House:
@@ -20,16 +18,16 @@ class House:
         self.clock = Clock()
 
     async def __aenter__(self):
-        self.database = await open_database(self.folder)
-        await self.database.write(partial(kept.add_user, name="ann", role="viewer", password_hash="x", now=0))
-        self.accounts = Accounts(self.database, self.folder, self.clock)
+        self.stores = await sqlite.open_stores(self.folder)
+        await self.stores.accounts.add_user("ann", "viewer", "x", 0)
+        self.accounts = Accounts(self.stores.accounts, self.folder, self.clock)
         await self.accounts.load()
-        self.sign_ins = SignIns(self.accounts, self.clock)
+        self.expiry = SignInExpiry(self.accounts, self.clock)
         return self
 
     async def __aexit__(self, *_):
-        self.sign_ins.close()
-        await self.database.close()
+        self.expiry.close()
+        await self.stores.close()
 
     async def session(self, seconds):
         return self.accounts.by_session(await self.accounts.open_session("ann", seconds))
@@ -37,7 +35,7 @@ class House:
     def lasting(self, identity):
         """Set when it is ended."""
         ended = asyncio.Event()
-        ended.handle = self.sign_ins.add(identity, ended.set)
+        ended.handle = self.expiry.add(identity, ended.set)
         return ended
 
 
@@ -45,7 +43,7 @@ async def test_a_session_that_is_closed_ends_what_lasts_as_long_and_nothing_else
     async with House(tmp_path) as house:
         first, second = await house.session(3600), await house.session(3600)
         ends, stays, removed = house.lasting(first), house.lasting(second), house.lasting(first)
-        house.sign_ins.remove(removed.handle)
+        house.expiry.remove(removed.handle)
         await house.accounts.close_sessions([first])
 
         assert [one.is_set() for one in (ends, stays, removed)] == [True, False, False]
@@ -65,7 +63,7 @@ async def test_a_time_that_a_change_brought_forward_counts(tmp_path):
     async with House(tmp_path) as house:
         ends = house.lasting(await house.session(3600))
         shorter = house.clock() + 50
-        await house.database.write(lambda it: it.execute("UPDATE sessions SET expires = ?", (shorter,)))
+        await house.stores.database.write(lambda it: it.execute("UPDATE sessions SET expires = ?", (shorter,)))
         await house.accounts.reload()
         assert not ends.is_set()
         house.clock.advance(0.05)

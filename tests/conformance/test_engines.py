@@ -1,0 +1,208 @@
+"""What every engine does, as `jobs/engine.py` says: the order of reports is watched in each of these tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.engine import Ended
+from tests.support.engines import ENGINES, WORKERS, Reports, UnderTest, started
+
+
+async def rounds_until_the_end(under_test: UnderTest, reports: Reports, task: int) -> None:
+    """Ends a round after the other: how many there are until a worker hears of a stop is up to the engine."""
+    while task not in reports.last:
+        count = len(reports.rounds[task])
+        under_test.tell(task, "round")
+        await reports.until(lambda count=count: task in reports.last or len(reports.rounds[task]) > count)
+
+
+on_each_engine = pytest.mark.parametrize("make", ENGINES, ids=lambda make: make.__name__.lower())
+
+
+@on_each_engine
+async def test_a_task_is_reported_round_by_round_and_its_end_comes_last(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round", "round", "round", "finish")
+
+        ended = await reports.end_of(1)
+        assert (ended.how, ended.result, ended.error) == ("returned", '"done"', None)
+        assert await reports.rounds_of(1, 3) == [1, 2, 3]
+
+
+@on_each_engine
+async def test_it_begins_after_the_round_that_left_the_checkpoint(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1, done=7))
+        under_test.tell(1, "round", "finish")
+        await reports.end_of(1)
+        assert await reports.rounds_of(1, 1) == [8]
+
+
+@on_each_engine
+async def test_each_worker_has_one_task_and_none_takes_more(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        engine = under_test.engine
+        for task in range(1, WORKERS + 1):
+            reports.start(under_test.order(task))
+        assert engine.free_workers == 0
+        with pytest.raises(LookupError):
+            engine.start_task(under_test.order(WORKERS + 1))
+        assert {worker.task for worker in engine.workers()} == set(range(1, WORKERS + 1))
+        assert [worker.state for worker in engine.workers()] == engine.worker_states() == ["busy"] * WORKERS
+        assert len(engine.worker_usage()) == WORKERS
+
+        under_test.tell(2, "finish")
+        await reports.end_of(2)
+        assert await reports.until(lambda: engine.free_workers) == 1
+        reports.start(under_test.order(3))
+
+
+@on_each_engine
+async def test_rounds_wait_for_the_acknowledgement_of_those_before(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round", "round", "round")
+        assert await reports.rounds_of(1, 1) == [1]
+
+        reports.acknowledging = True
+        reports.acknowledge(1)
+        assert await reports.rounds_of(1, 3) == [1, 2, 3]
+
+
+@on_each_engine
+async def test_an_abort_ends_a_task_after_the_round_under_way(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round")
+        await reports.rounds_of(1, 1)
+        under_test.engine.abort_task(1)
+        under_test.engine.abort_task(1)
+        await rounds_until_the_end(under_test, reports, 1)
+
+        assert reports.last[1].how == "stopped"
+        assert len(reports.rounds[1]) > 1, "the round under way counts"
+
+
+@on_each_engine
+async def test_a_killed_task_is_reported_as_the_death_of_its_worker(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        reports.start(under_test.order(2))
+        under_test.engine.abort_task(1)
+        under_test.engine.kill_task(1)
+        under_test.engine.kill_task(1)
+        assert await reports.end_of(1) == "killed by force"
+
+        under_test.tell(2, "finish")
+        assert isinstance(await reports.end_of(2), Ended), "the others do not notice"
+        await reports.until(lambda: under_test.engine.free_workers == WORKERS)
+
+
+@on_each_engine
+async def test_a_worker_that_dies_is_reported_after_its_rounds_and_replaced(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round", "die")
+        assert await reports.end_of(1) == "killed by signal 9 (out of memory?)"
+        assert await reports.rounds_of(1, 1) == [1]
+        await reports.until(lambda: under_test.engine.free_workers == WORKERS)
+
+
+@on_each_engine
+async def test_what_a_job_raises_is_reported_with_type_message_and_traceback(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        under_test.tell(1, "fail")
+        ended = await reports.end_of(1)
+        error = json.loads(ended.error)
+        assert (ended.how, error["type"], error["message"]) == ("raised", "ValueError", "no such pool")
+        assert error["traceback"].startswith("Traceback")
+
+
+@on_each_engine
+async def test_what_is_said_of_tasks_that_do_not_run_does_nothing(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        for call in (under_test.engine.acknowledge, under_test.engine.abort_task, under_test.engine.kill_task):
+            call(4711)
+        assert under_test.engine.free_workers == WORKERS
+        assert not reports.last
+
+
+@on_each_engine
+async def test_a_stop_gives_every_task_its_last_report_and_frees_no_worker(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        reports.start(under_test.order(2))
+        under_test.tell(1, "round")
+        await reports.rounds_of(1, 1)
+        await under_test.engine.stop(0)
+
+        for task in (1, 2):
+            last = reports.last[task]
+            assert isinstance(last, str) or last.how == "interrupted"
+
+
+@on_each_engine
+async def test_a_stop_lets_the_round_under_way_end(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round")
+        await reports.rounds_of(1, 1)
+        stopping = asyncio.ensure_future(under_test.engine.stop(30))
+        await asyncio.sleep(0)
+        await rounds_until_the_end(under_test, reports, 1)
+        await stopping
+
+        ended = reports.last[1]
+        assert (ended.how, ended.result) == ("interrupted", None)
+
+
+@on_each_engine
+async def test_what_runs_when_the_server_dies_is_adopted_by_the_next_one_or_does_not_run(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        reports.start(under_test.order(2))
+        under_test.tell(1, "round")
+        await reports.rounds_of(1, 1)
+
+        engine = await under_test.of_next_server()
+        after = Reports(engine)
+        engine.report_to(after)
+        await under_test.start()
+        adopted = await engine.adopt([1])
+        assert set(adopted) <= {1}, "the next server knows of no other"
+        for task in adopted:
+            after.expect(task)
+        under_test.tell(1, "round", "finish")
+        for task in adopted:
+            ended = await after.end_of(task)
+            assert (ended.how, await after.rounds_of(task, 1)) == ("returned", [2])
+        await after.until(lambda: engine.free_workers == WORKERS)
+        assert not after.broken
+        assert 2 not in after.last
+
+
+@on_each_engine
+async def test_reports_that_nobody_acknowledged_are_repeated_after_an_adoption(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round")
+        await reports.rounds_of(1, 1)
+
+        engine = await under_test.of_next_server()
+        after = Reports(engine)
+        engine.report_to(after)
+        await under_test.start()
+        for task in await engine.adopt([1]):
+            after.expect(task)
+            assert await after.rounds_of(task, 1) == [1]
+            under_test.tell(task, "finish")
+            await after.end_of(task)
+        assert not after.broken
