@@ -94,10 +94,11 @@ def test_of_a_traceback_the_lines_of_a_job_stay():
 
 
 def test_logs_metrics_and_pages_keep_their_words():
-    page = '<head>\n<script src="/openattic/static/js/main.js"></script></head><body data-role="admin">'
+    styles = '<link rel="stylesheet" href="/openattic/static/css/page.css">\n'
+    page = '<script src="/openattic/static/js/main.js"></script></head><body data-role="admin">'
 
     assert normal_text(
         "2026-01-15 12:00:00,123 INFO x: Worker 4711 took 1.5 ms in /here/data", ("/here", "<folder>")
     ) == ("<time> INFO x: Worker <pid> took <number> ms in <folder>/data")
     assert normal_metrics('# HELP a b\na{le="1"} 5\n') == ["# HELP a b", 'a{le="1"} <number>']
-    assert normal_page(page) == '<head>\n<script src="<file>"></script></head><body data-role="admin">'
+    assert normal_page(styles + page) == '<script src="<file>"></script></head><body data-role="admin">'

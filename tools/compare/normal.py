@@ -162,10 +162,9 @@ TEXTS = (
 
 
 def normal_page(html: str) -> str:
-    """Returns a page without the files that it loads: where they lie is the version's own affair."""
-    return re.sub(
-        r'(?:<link rel="modulepreload"[^>]*>\s*)', "", re.sub(r'"/openattic/(?:static|vendor)/[^"]*"', '"<file>"', html)
-    )
+    """Returns a page without the styles and modules that it loads: they are the version's own affair."""
+    html = re.sub(r'<link rel="(?:modulepreload|stylesheet)"[^>]*>\s*', "", html)
+    return re.sub(r'"/openattic/(?:static|vendor)/[^"]*"', '"<file>"', html)
 
 
 def normal_metrics(text: str) -> list[str]:

@@ -19,13 +19,17 @@ def nothing(_: Page) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """`query` is the part of the address after `?`; `user` is who is signed in, nobody if it is empty."""
+    """`query` is the part of the address after `?`; `user` is who is signed in, nobody if it is empty.
+
+    Who `has_looked` has seen all failures before: else they may be seen for a moment below a list that opens with them.
+    """
 
     name: str
     query: str = ""
     prepare: Prepare = nothing
     user: str = "admin"
     path: str = "/openattic/"
+    has_looked: bool = False
 
 
 def signed_out() -> list[View]:
@@ -59,13 +63,13 @@ def of_tasks(server: Server) -> Iterator[View]:
     yield View("home", prepare=_drawn)
     yield View("home-viewer", user="vera", prepare=_drawn)
     for name, query in LISTS.items():
-        yield View(name, query)
+        yield View(name, query, has_looked="tab=failed" in query)
     yield View("pending-viewer", "tab=pending", user="vera")
     yield View("dialog-by-button", prepare=lambda page: page.locator("#background-tasks").click())
     yield View("selected", "tab=pending", _select_first)
     yield View("selected-page", "tab=finished&size=25", _select_all)
     yield View("confirm-pending", "tab=pending", _confirm(1))
-    yield View("confirm-several", "tab=failed", _confirm(3))
+    yield View("confirm-several", "tab=failed", _confirm(3), has_looked=True)
     yield View("confirm-all", "tab=finished&size=25", _confirm_all)
     for name, task in _tasks(server).items():
         yield View(f"task-{name}", f"task={task}")
@@ -147,7 +151,7 @@ def _open_choices(page: Page) -> None:
 
 def of_new_service() -> list[View]:
     """Where nothing has happened yet."""
-    return [View("new-home"), View("new-pending", "tab=pending"), View("new-failed", "tab=failed")]
+    return [View("new-home"), View("new-pending", "tab=pending"), View("new-failed", "tab=failed", has_looked=True)]
 
 
 def toasts(server: Server) -> list[View]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, Web
 
 from tools.compare.page_views import View
 from tools.compare.serving import PASSWORD, Server
-from tools.compare.shown import NOW, shown
+from tools.compare.shown import NOW, shown, text
 
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
 THEMES = ("light", "dark")
@@ -22,8 +22,7 @@ PATIENCE_MILLISECONDS = 30_000
 LOADED_SECONDS = 0.5
 DRAWN_SECONDS = 0.15
 ANSWERS = re.compile(r"/openattic/(api/|health)")
-DOCS = re.compile(r"/openattic/docs/")
-STYLES = re.compile(r"/openattic/static/css/page\.css")
+STYLES = re.compile(r"/openattic/static/css/")
 STILL = """
 *, *::before, *::after, ::-webkit-progress-bar, ::-webkit-progress-value, ::backdrop {
   animation: none !important;
@@ -32,7 +31,6 @@ STILL = """
 """
 """Playwright ends animations for a picture, but not those inside of a progress bar."""
 OF_BODY = ("content-length", "content-encoding")
-PLACE = "127.0.0.1:8765"
 EVENTS = re.compile(r"/taskqueue/events")
 WATCH_CHANGES = """
   window.lastChange = performance.now();
@@ -74,6 +72,9 @@ class Visitor:
             page.on("pageerror", lambda error: said.append(f"error: {error}"))
             page.clock.set_fixed_time(NOW)
             page.add_init_script(WATCH_CHANGES)
+            if view.has_looked:
+                store = self.server.get("taskqueue?pageSize=1")["store"]
+                page.add_init_script(f"localStorage.setItem('hourglass.failures-seen.{store}', '{text(NOW)}')")
             page.goto(f"http://{self.server.place}{view.path}{'?' if view.query else ''}{view.query}")
             self._rest(page, LOADED_SECONDS)
             view.prepare(page)
@@ -101,7 +102,6 @@ class Visitor:
         )
         context.route(ANSWERS, self._answer)
         context.route(STYLES, _without_motion)
-        context.route(DOCS, self._without_port)
         context.route_web_socket(EVENTS, _events)
         yield context
         context.unroute_all(behavior="ignoreErrors")
@@ -137,10 +137,6 @@ class Visitor:
             self.asked -= 1
             self.answered = time.monotonic()
 
-    def _without_port(self, route: Route) -> None:
-        """The examples of the API's page have the address of the server."""
-        _pass_on(route, lambda page: page.replace(self.server.place, PLACE))
-
     def _rest(self, page: Page, quiet_seconds: float) -> None:
         """Waits until the page has been the same for a while, and waits for no answer."""
         deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
@@ -162,14 +158,10 @@ class Visitor:
 
 
 def _without_motion(route: Route) -> None:
-    _pass_on(route, lambda styles: styles + STILL)
-
-
-def _pass_on(route: Route, changed: Callable[[str], str]) -> None:
     try:
         answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
         headers = {name: value for name, value in answer.headers.items() if name not in OF_BODY}
-        route.fulfill(status=answer.status, headers=headers, body=changed(answer.text()))
+        route.fulfill(status=answer.status, headers=headers, body=answer.text() + STILL)
     except Error:
         return  # the page was closed meanwhile
 

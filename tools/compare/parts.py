@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,24 +81,36 @@ auth client required = none
 """The conf file of a cluster that is not there."""
 
 
+PORT = 28765
+"""The page shows its address in some places."""
+
+
+@contextmanager
+def _own_turn() -> Iterator[None]:
+    """Waits until no other recording has the port."""
+    with open(Path(tempfile.gettempdir()) / "hourglass-compare.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _page(recording: Recording) -> list[str]:
     """Every view without a cluster, and those of one that does not answer."""
     scratch = recording.scratch / "page"
     unpacked(recording.data or KEPT, scratch)
     out = recording.out / "page"
-    with chromium() as browser:
-        with serving(recording.checkout, scratch) as server:
+    with _own_turn(), chromium() as browser:
+        with serving(recording.checkout, scratch, port=PORT) as server:
             waited(lambda: server.get("statistics")["counts"]["Running"], lambda count: count == WORKERS, "workers")
             visitor = Visitor(browser, server, out, recording.views)
             failed = visitor.visit([*signed_out(), *of_tasks(server)])
-        with serving(recording.checkout, scratch / "new") as server:
+        with serving(recording.checkout, scratch / "new", port=PORT) as server:
             failed += Visitor(browser, server, out, recording.views).visit(of_new_service())
-        with serving(recording.checkout, scratch / "toasts") as server:
+        with serving(recording.checkout, scratch / "toasts", port=PORT) as server:
             failed += Visitor(browser, server, out, recording.views).visit(toasts(server))
         (scratch / "silent.conf").write_text(SILENT)
         conf = f'ceph "silent".conf={scratch / "silent.conf"}'
         waits = [f'ceph "silent".{name}_timeout_seconds=1' for name in ("connect", "mon")]
-        with serving(recording.checkout, scratch / "silent", conf, *waits) as server:
+        with serving(recording.checkout, scratch / "silent", conf, *waits, port=PORT) as server:
             waited(lambda: server.get("ceph")["results"][0]["error"], bool, "the silence")
             failed += Visitor(browser, server, out, recording.views).visit(of_silent_cluster())
     return [f"not recorded: {line}" for line in failed]
@@ -107,7 +122,7 @@ def _cluster(recording: Recording) -> list[str]:
         return []
     conf = f'ceph "still".conf={recording.cluster.resolve()}'
     scratch = recording.scratch / "cluster"
-    with serving(recording.checkout, scratch, conf) as server, chromium() as browser:
+    with _own_turn(), serving(recording.checkout, scratch, conf, port=PORT) as server, chromium() as browser:
         add_viewer(server)
         fsid = cluster_is_read(server)
         visitor = Visitor(browser, server, recording.out / "cluster", recording.views)

@@ -68,6 +68,7 @@ class Server:
     data: Path
     gates: Path
     log: Path
+    port: int = 0
     address: str = ""
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
@@ -148,11 +149,11 @@ SETTINGS = ("jobs.modules=recorded_jobs", "test_task.round_seconds=0.06", "serve
 
 
 @contextmanager
-def serving(checkout: Checkout, folder: Path, *settings: str, data: Path | None = None) -> Iterator[Server]:
-    """Starts a server whose log and gates lie in `folder`, and its data too unless they are elsewhere; ends it."""
+def serving(checkout: Checkout, folder: Path, *settings: str, port: int = 0) -> Iterator[Server]:
+    """Starts a server whose log, gates and data lie in `folder`, and ends it."""
     gates = folder / "gates"
     gates.mkdir(parents=True, exist_ok=True)
-    server = Server(checkout, data or folder / "data", gates, folder / "server.log")
+    server = Server(checkout, folder / "data", gates, folder / "server.log", port)
     start(server, settings)
     try:
         yield server
@@ -166,7 +167,7 @@ def start(server: Server, settings: Sequence[str] = ()) -> None:
     options = [word for setting in (*SETTINGS, *settings) for word in ("--set", setting)]
     with open(server.log, "a") as log:
         server.process = subprocess.Popen(
-            server.checkout.command("--port=0", f"--data-dir={server.data}", *options),
+            server.checkout.command(f"--port={server.port}", f"--data-dir={server.data}", *options),
             cwd=server.checkout.folder,
             env=server.checkout.environment(server.gates, HOURGLASS_ADMIN_PASSWORD=PASSWORD),
             stdout=subprocess.PIPE,

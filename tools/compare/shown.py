@@ -67,7 +67,7 @@ KINDS: tuple[tuple[frozenset[str], Callable[[dict[str, Any]], dict[str, Any]]], 
 )
 FIELDS: Mapping[str, object] = {
     "now": text(NOW),
-    "as_of": text(NOW - timedelta(seconds=4)),
+    "as_of": text(NOW - timedelta(minutes=2, seconds=20)),
     "used_as_of": text(NOW - timedelta(minutes=14)),
     "performance_as_of": text(NOW - timedelta(minutes=14)),
     "uptime_seconds": 3723.0,
