@@ -1,28 +1,19 @@
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.support.stores import OPENERS
 
 
-class Loop:
-    """Runs coroutines one after another in a loop of the test's own."""
-
-    def __init__(self):
-        self.loop = asyncio.new_event_loop()
-
-    def __call__(self, coroutine):
-        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 60))
-
-
 @pytest.fixture
-def run():
-    loop = Loop()
-    yield loop
-    loop.loop.run_until_complete(loop.loop.shutdown_default_executor())
-    loop.loop.close()
+def run(io_loop):
+    """Runs coroutines one after another in the loop that coroutine tests have."""
+
+    def run_to_its_end(coroutine):
+        return io_loop.run_sync(lambda: coroutine, timeout=60)
+
+    yield run_to_its_end
+    run_to_its_end(io_loop.asyncio_loop.shutdown_default_executor())
 
 
 @pytest.fixture(params=OPENERS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
 from tests.conformance.test_stores import draft
+from tests.support.loops import OwnLoop
 from tests.support.stores import SEARCHABLE
 
 ORDER = list(Status)
@@ -111,17 +111,17 @@ class Opened:
         self.kind = kind
 
     def __enter__(self):
-        self.loop = asyncio.new_event_loop()
+        self.run = OwnLoop()
         self.directory = Path(tempfile.mkdtemp())
         self.store = self(self.kind.open(self.directory))
         return self
 
     def __call__(self, coroutine):
-        return self.loop.run_until_complete(coroutine)
+        return self.run(coroutine)
 
     def __exit__(self, *_):
         self(self.store.close())
-        self.loop.close()
+        self.run.close()
         shutil.rmtree(self.directory)
 
 

@@ -24,6 +24,7 @@ from jobs.model.task import TRANSITIONS, Status
 from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
+from tests.support.loops import OwnLoop
 from tests.support.stores import open_memory, open_sqlite
 
 WORKERS = 2
@@ -62,7 +63,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.defects = Defects()
         logging.getLogger("hourglass.queue").addHandler(self.defects)
         self.directory = Path(tempfile.mkdtemp(prefix="hourglass-"))
-        self.loop = asyncio.new_event_loop()
+        self.run = OwnLoop()
         self.now = 1_000_000
         self.known: list[int] = []
         self.status: dict[int, Status] = {}
@@ -72,9 +73,6 @@ class QueueMachine(RuleBasedStateMachine):
         self.since = 0
         self.store = self.run(self.open_store(self.directory))
         self.start_server()
-
-    def run(self, coroutine):
-        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 30))
 
     def play(self, what, *args, **how):
         async def inside():
@@ -385,12 +383,11 @@ class QueueMachine(RuleBasedStateMachine):
                 assert why.until > self.now
 
     def teardown(self):
-        if not hasattr(self, "loop"):
+        if not hasattr(self, "run"):
             return
         self.queue._runner.stop_starting()
         self.run(self.store.close())
-        self.loop.run_until_complete(self.loop.shutdown_default_executor())
-        self.loop.close()
+        self.run.close()
         shutil.rmtree(self.directory)
         logging.getLogger("hourglass.queue").removeHandler(self.defects)
         assert not self.defects.found

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.compare.data import write_archive
 from tools.compare.difference import Allowed, Comparison
-from tools.compare.parts import PARTS, record
+from tools.compare.parts import PARTS, Recording, record
 from tools.compare.serving import Checkout
 
 
@@ -22,12 +22,13 @@ def main(argv: Sequence[str]) -> int:
     """Returns the exit code: 1 if recordings differ, or if something could not be recorded."""
     parser = argparse.ArgumentParser(prog="python -m tools.compare", description="Compares two versions from outside.")
     commands = parser.add_subparsers(dest="command", required=True)
-    recording = commands.add_parser("record", help="walks through a version and writes down what it answers and shows")
-    recording.add_argument("checkout", type=Path, help="a folder with server.py and .venv")
-    recording.add_argument("out", type=Path, help="the folder that is written; it is emptied of the parts recorded")
-    recording.add_argument("--data", type=Path, help="an archive of `data` that the page shows; else that of 0.1.0")
-    recording.add_argument("--ceph", type=Path, help="the conf file of a cluster in which nothing goes on")
-    recording.add_argument("--only", action="append", choices=list(PARTS), help="a part; all if none is named")
+    walking = commands.add_parser("record", help="walks through a version and writes down what it answers and shows")
+    walking.add_argument("checkout", type=Path, help="a folder with server.py and .venv")
+    walking.add_argument("out", type=Path, help="the folder that is written; it is emptied of the parts recorded")
+    walking.add_argument("--data", type=Path, help="an archive of `data` that the page shows; else that of 0.1.0")
+    walking.add_argument("--ceph", type=Path, help="the conf file of a cluster in which nothing goes on")
+    walking.add_argument("--only", action="append", choices=list(PARTS), help="a part; all if none is named")
+    walking.add_argument("--view", action="append", default=[], help="a view of the page; all if none is named")
     comparing = commands.add_parser("diff", help="compares two recordings; exit code 1 if they differ")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
@@ -49,9 +50,9 @@ def main(argv: Sequence[str]) -> int:
         if given.command == "data":
             write_archive(Checkout(given.checkout.resolve()), Path(folder), given.archive)
             return 0
-        return record(
-            given.checkout.resolve(), given.out, Path(folder), given.only or list(PARTS), given.data, given.ceph
-        )
+        checkout = Checkout(given.checkout.resolve())
+        recording = Recording(checkout, given.out, Path(folder), given.data, given.ceph, given.view)
+        return record(recording, given.only or list(PARTS))
 
 
 if __name__ == "__main__":

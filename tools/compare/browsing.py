@@ -8,7 +8,17 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    # So that the same page is drawn with the same pixels, however busy the machine is.
+    "--disable-lcd-text",
+    "--disable-partial-raster",
+    "--font-render-hinting=none",
+    "--num-raster-threads=1",
+]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,17 @@ PATIENCE_MILLISECONDS = 30_000
 LOADED_SECONDS = 0.5
 DRAWN_SECONDS = 0.15
 ANSWERS = re.compile(r"/openattic/(api/|health)")
+DOCS = re.compile(r"/openattic/docs/")
+STYLES = re.compile(r"/openattic/static/css/page\.css")
+STILL = """
+*, *::before, *::after, ::-webkit-progress-bar, ::-webkit-progress-value, ::backdrop {
+  animation: none !important;
+  transition: none !important;
+}
+"""
+"""Playwright ends animations for a picture, but not those inside of a progress bar."""
+OF_BODY = ("content-length", "content-encoding")
+PLACE = "127.0.0.1:8765"
 EVENTS = re.compile(r"/taskqueue/events")
 WATCH_CHANGES = """
   window.lastChange = performance.now();
@@ -33,17 +44,21 @@ WATCH_CHANGES = """
 class Visitor:
     """Looks at views of a server and saves what is seen in a folder."""
 
-    def __init__(self, browser: Browser, server: Server, folder: Path) -> None:
+    def __init__(self, browser: Browser, server: Server, folder: Path, only: Sequence[str] = ()) -> None:
+        """Looks at all views that it is shown, or at those that `only` names."""
         self.browser = browser
         self.server = server
         self.folder = folder
+        self.only = only
         self.storage: dict[str, Any] = {}
+        self.asked = 0
+        self.answered = 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
     def visit(self, views: Iterable[View]) -> list[str]:
         """Returns the views that could not be shown, and why."""
         failed = []
-        for view in views:
+        for view in [view for view in views if not self.only or view.name in self.only]:
             try:
                 self._record(view)
             except (Error, RuntimeError, TimeoutError) as error:
@@ -85,6 +100,8 @@ class Visitor:
             storage_state=self._signed_in(user),
         )
         context.route(ANSWERS, self._answer)
+        context.route(STYLES, _without_motion)
+        context.route(DOCS, self._without_port)
         context.route_web_socket(EVENTS, _events)
         yield context
         context.unroute_all(behavior="ignoreErrors")
@@ -104,6 +121,7 @@ class Visitor:
 
     def _answer(self, route: Route) -> None:
         """Passes on what the server answers, with fixed times."""
+        self.asked += 1
         try:
             answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
             headers = {**answer.headers, "date": NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")}
@@ -115,13 +133,21 @@ class Visitor:
             route.fulfill(status=answer.status, headers=headers, body=json.dumps(shown(answer.json())))
         except Error:
             return  # the page was closed meanwhile
+        finally:
+            self.asked -= 1
+            self.answered = time.monotonic()
+
+    def _without_port(self, route: Route) -> None:
+        """The examples of the API's page have the address of the server."""
+        _pass_on(route, lambda page: page.replace(self.server.place, PLACE))
 
     def _rest(self, page: Page, quiet_seconds: float) -> None:
-        """Waits until the page has been the same for a while."""
+        """Waits until the page has been the same for a while, and waits for no answer."""
         deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
         page.evaluate("document.fonts.ready")
         while time.monotonic() < deadline:
-            if page.evaluate("performance.now() - window.lastChange") > quiet_seconds * 1000:
+            is_quiet = page.evaluate("performance.now() - window.lastChange") > quiet_seconds * 1000
+            if is_quiet and self.asked == 0 and time.monotonic() - self.answered > quiet_seconds:
                 return
             page.wait_for_timeout(50)
         raise TimeoutError("the page never came to rest")
@@ -133,6 +159,19 @@ class Visitor:
         place.parent.mkdir(exist_ok=True)
         words = page.locator("body").aria_snapshot().replace(self.server.place, "<place>")
         place.write_text("\n".join([*told, words, ""]).replace(self.server.place, "<place>"))
+
+
+def _without_motion(route: Route) -> None:
+    _pass_on(route, lambda styles: styles + STILL)
+
+
+def _pass_on(route: Route, changed: Callable[[str], str]) -> None:
+    try:
+        answer = route.fetch(timeout=PATIENCE_MILLISECONDS)
+        headers = {name: value for name, value in answer.headers.items() if name not in OF_BODY}
+        route.fulfill(status=answer.status, headers=headers, body=changed(answer.text()))
+    except Error:
+        return  # the page was closed meanwhile
 
 
 def _events(socket: WebSocketRoute) -> None:

@@ -32,15 +32,13 @@ class Recording:
     scratch: Path
     data: Path | None
     cluster: Path | None
+    views: Sequence[str] = ()
 
 
-def record(
-    folder: Path, out: Path, scratch: Path, parts: Sequence[str], data: Path | None, cluster: Path | None
-) -> int:
+def record(recording: Recording, parts: Sequence[str]) -> int:
     """Records the parts one after another; returns 1 if a walk was incomplete."""
-    recording = Recording(Checkout(folder), out, scratch, data, cluster)
     for part in parts:
-        shutil.rmtree(out / part, ignore_errors=True)
+        shutil.rmtree(recording.out / part, ignore_errors=True)
     problems = [problem for part in parts for problem in PARTS[part](recording)]
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -88,18 +86,18 @@ def _page(recording: Recording) -> list[str]:
     with chromium() as browser:
         with serving(recording.checkout, scratch) as server:
             waited(lambda: server.get("statistics")["counts"]["Running"], lambda count: count == WORKERS, "workers")
-            visitor = Visitor(browser, server, out)
+            visitor = Visitor(browser, server, out, recording.views)
             failed = visitor.visit([*signed_out(), *of_tasks(server)])
         with serving(recording.checkout, scratch / "new") as server:
-            failed += Visitor(browser, server, out).visit(of_new_service())
+            failed += Visitor(browser, server, out, recording.views).visit(of_new_service())
         with serving(recording.checkout, scratch / "toasts") as server:
-            failed += Visitor(browser, server, out).visit(toasts(server))
+            failed += Visitor(browser, server, out, recording.views).visit(toasts(server))
         (scratch / "silent.conf").write_text(SILENT)
         conf = f'ceph "silent".conf={scratch / "silent.conf"}'
         waits = [f'ceph "silent".{name}_timeout_seconds=1' for name in ("connect", "mon")]
         with serving(recording.checkout, scratch / "silent", conf, *waits) as server:
             waited(lambda: server.get("ceph")["results"][0]["error"], bool, "the silence")
-            failed += Visitor(browser, server, out).visit(of_silent_cluster())
+            failed += Visitor(browser, server, out, recording.views).visit(of_silent_cluster())
     return [f"not recorded: {line}" for line in failed]
 
 
@@ -112,7 +110,7 @@ def _cluster(recording: Recording) -> list[str]:
     with serving(recording.checkout, scratch, conf) as server, chromium() as browser:
         add_viewer(server)
         fsid = cluster_is_read(server)
-        visitor = Visitor(browser, server, recording.out / "cluster")
+        visitor = Visitor(browser, server, recording.out / "cluster", recording.views)
         failed = visitor.visit(of_cluster(a_pool(server, fsid)["id"]))
         recorder = Recorder(server)
         recorder.begin("calls")
