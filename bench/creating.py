@@ -1,4 +1,4 @@
-"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, compared with a bare Tornado JSON POST in the same run."""
+"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, compared with a bare Tornado JSON POST."""
 
 from __future__ import annotations
 

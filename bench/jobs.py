@@ -1,4 +1,4 @@
-"""Jobs that do as little as possible, so that they measure the overhead of a task. `--set jobs.modules=bench.jobs` loads them."""
+"""Jobs that do as little as possible, to measure the overhead of a task. `--set jobs.modules=bench.jobs` loads them."""
 
 from __future__ import annotations
 
