@@ -1,4 +1,4 @@
-"""The limit: a Tornado server that takes JSON by POST, answers JSON, and does nothing else. Prints its port."""
+"""The limit: a Tornado server that accepts JSON by POST, responds with JSON, and does nothing else. Prints its port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tab of Chromium that nobody has used before, signed in, and what Chromium itself says of it."""
+"""A fresh, signed-in tab of Chromium, and the measurements that Chromium itself reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, against a bare Tornado JSON POST in the same run."""
+"""Goal 1: durable `POST taskqueue/test_task` over 32 connections, compared with a bare Tornado JSON POST."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def measure(databases: Databases) -> list[Row]:
     return [
         Row(
             "1",
-            f"durable POST of a test task, {CONNECTIONS} connections, a second ÷ bare Tornado JSON POST",
+            f"durable POSTs of a test task per second, {CONNECTIONS} connections ÷ bare Tornado JSON POST",
             f"{statistics.median(rates[0]):,.0f}/s",
             f"{statistics.median(rates[1]):,.0f}/s",
             ratio(*rates),
@@ -43,7 +43,7 @@ def measure(databases: Databases) -> list[Row]:
         ),
         Row(
             "1b",
-            "the same over one connection, p50 of one",
+            "the same over one connection, median time of a POST",
             f"{statistics.median(alone[0]):.2f} ms",
             f"{statistics.median(alone[1]):.2f} ms",
             ratio(*alone),

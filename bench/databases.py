@@ -1,4 +1,4 @@
-"""Filled databases, each made when it is first asked for."""
+"""Filled databases, each created on first use."""
 
 from __future__ import annotations
 

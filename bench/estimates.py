@@ -1,4 +1,4 @@
-"""How well the end of a task is estimated: several estimators on made-up rounds, and on rounds that were done."""
+"""Compares estimators of a task's end, on simulated rounds and on rounds that were executed and timed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KINDS: Mapping[str, MakeDurations] = {
     "every tenth 20 times as long": lambda rng: _noisy(rng, lambda number: 20 if number % 10 == 9 else 1, 0.1),
     "one in ten 20 times as long": lambda rng: _noisy(rng, lambda _: 20 if rng.random() < 0.1 else 1, 0.1),
     "speeding up": lambda rng: _noisy(rng, lambda number: 4 - 3 * number / ROUNDS, 0.1),
-    "three times as long from a third on": lambda rng: _noisy(rng, lambda number: 1 if number < 27 else 3, 0.1),
+    "three times as long after a third": lambda rng: _noisy(rng, lambda number: 1 if number < 27 else 3, 0.1),
 }
 """Made-up rounds: the relative noise is lognormal."""
 
@@ -73,7 +73,7 @@ def _theil_sen(done: Durations, ahead: int) -> float:
 ESTIMATORS: Mapping[str, Estimator] = {
     "median of the last 20": _median,
     "mean of the last 20": _mean,
-    "exponential, as tqdm": _exponential,
+    "exponential, as in tqdm": _exponential,
     "Theil–Sen": _theil_sen,
     "Hourglass": mean_seconds,
 }

@@ -1,4 +1,4 @@
-"""Measures in turn, so that what drifts drifts for both, and says what came out."""
+"""Measures two things alternately, so that drift affects both, and returns the results as rows."""
 
 from __future__ import annotations
 

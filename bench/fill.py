@@ -1,7 +1,7 @@
 """Fills a data directory with ended tasks, as the service would have left them: `python -m bench.fill DIRECTORY COUNT`.
 
-The rows are what the real life cycle makes of made-up tasks; only their way into the file is a shorter one, which
-`tests/conformance/test_fill.py` compares with the service's own.
+The real life cycle produces the rows from generated tasks. Only the way they are written into the file is shorter;
+`tests/conformance/test_fill.py` compares the result with that of the service.
 """
 
 from __future__ import annotations

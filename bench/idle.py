@@ -1,4 +1,4 @@
-"""Goal 10: the CPU that all processes use while nothing goes on and one browser looks."""
+"""Goal 10: the CPU time of all processes while the service is idle and one browser is connected."""
 
 from __future__ import annotations
 

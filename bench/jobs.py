@@ -1,4 +1,4 @@
-"""Jobs that do as little as can be: what they take is what a task takes. Named by `--set jobs.modules=bench.jobs`."""
+"""Jobs that do as little as possible, to measure the overhead of a task. `--set jobs.modules=bench.jobs` loads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A large Ceph cluster as an administrator has it: its views, its jobs and their processes, its page."""
+"""Measures a large Ceph cluster as an administrator uses it: views, jobs and their processes, and the page."""
 
 from __future__ import annotations
 

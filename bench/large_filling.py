@@ -1,6 +1,6 @@
 """Fills a Ceph cluster with many pools and images: `python -m bench.large_filling CONF < what.json`.
 
-A process of its own, since librados is never loaded into the one that measures.
+Runs as a separate process, because librados is never loaded into the one that measures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What jobs do with a large cluster: looks at a pool of many PGs, and an hour of samples with a clock that jumps."""
+"""Jobs on a large cluster: checks of a pool of many PGs, and an hour of samples with a clock that jumps ahead."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def measure_looks(conf: str) -> list[Row]:
         pool = get_pool(cluster, PoolRef(None, LARGE_POOL))
         observer = Observer(cluster, pool_pgs.target_of(pool, pool.pg_num))
         taken = [_seconds_of_look(observer) for _ in range(LOOKS)]
-    what = f"a look at a pool of {pool.pg_num:,} PGs by `pool_pgs`"
+    what = f"a check of a pool of {pool.pg_num:,} PGs by `pool_pgs`"
     return [
         _within_a_second(f"{what}, median of {LOOKS}", statistics.median(taken)),
         _within_a_second(f"{what}, the slowest, which asks where each PG belongs", max(taken)),
@@ -123,14 +123,14 @@ def measure_hour(scale: Scale) -> list[Row]:
     images = scale.image_names()
     taken, largest, result, result_seconds = _hour(images)
     first, last = (statistics.fmean(part) for part in (taken[:COMPARED], taken[-COMPARED:]))
-    what = f"CPU of a worker for a sample of {scale.images:,} images, {len(taken) + 1} samples in an hour"
+    what = f"CPU time of a worker for a sample of {scale.images:,} images, {len(taken) + 1} samples in an hour"
     ratio = last / first
     return [
         Row("", f"{what}: the last {COMPARED} ÷ the first", _in_ms(last), _in_ms(first), ratio, f"≤ {MOST_GROWTH:.2f}"),
         _within_a_second(f"{what}, the slowest", max(taken)),
         _within_a_second("the same, for its result", result_seconds),
         _within("largest checkpoint of that hour", largest, MOST_CHECKPOINT_BYTES),
-        _within("its result", result, MOST_RESULT_BYTES),
+        _within("result of that hour", result, MOST_RESULT_BYTES),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Pools and Images of a large cluster in Chromium: when their first rows are on the screen."""
+"""Measures in Chromium how soon the first rows of Pools and Images of a large cluster are on the screen."""
 
 from __future__ import annotations
 

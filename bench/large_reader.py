@@ -1,4 +1,4 @@
-"""The reader of a large cluster: how large its messages are, and whether its memory grows."""
+"""Measures the reader of a large cluster: the size of its messages, and whether its memory grows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _measure(conf: Path) -> list[Row]:
         await _read(watch, READS)
         after = _threads_and_bytes()
         sizes = {
-            "the state with all pools": len(encode(StateRead(0, (await watch.state.get()).value))),
+            "the cluster's state and all pools": len(encode(StateRead(0, (await watch.state.get()).value))),
             "all images": len(encode(ImagesRead(0, (await watch.images.get()).value))),
         }
     finally:

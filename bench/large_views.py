@@ -1,4 +1,4 @@
-"""The views of a large cluster by REST: at first, held, and while ten tasks measure its images."""
+"""Measures the REST views of a large cluster: first call, repeated call, and calls while ten tasks measure images."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ COLUMNS = (
     "answer",
     "first call",
     "just read",
-    "ten tasks read sizes: p50 / p99 / slowest (p99 ÷ 1 s)",
-    "ten tasks take samples: the same",
+    "while ten tasks read sizes: p50 / p99 / slowest (p99 ÷ 1 s)",
+    "while ten tasks take samples: the same",
 )
 
 

@@ -1,4 +1,4 @@
-"""Promise 6: how long `/health` takes at worst while clients do what they should not."""
+"""Promise 6: the slowest response of `/health` while clients misbehave."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ ATTACKS = (
     Attack("2,000 connections have sent half a header", 2000, "GET / HTTP/1.1\r\nHo"),
     Attack("1,000 sign-ins have sent half a body", 1000, SIGN_IN),
     Attack(
-        "300 bodies of 16 MB come to an address that expects none",
+        "300 bodies of 16 MB are sent to an address that expects none",
         300,
         f"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n{'x' * 1_000_000}",
     ),
     Attack(
-        "30 requests with 60,000 mistakes are answered and not read",
+        "30 clients do not read the answer to a request with 60,000 mistakes",
         30,
         f"POST {API}/taskqueue/test_task HTTP/1.1\r\nHost: x\r\nTOKEN{JSON}Content-Length: {len(KEYS)}\r\n\r\n{KEYS}",
     ),
     Attack(
-        "1,000 ask for the documentation and do not read it",
+        "1,000 clients request the documentation and do not read it",
         1000,
         "GET /openattic/docs/ HTTP/1.1\r\nHost: x\r\nTOKEN\r\n",
     ),
     Attack(
-        "1,000 ask for a file and do not read it",
+        "1,000 clients request a file and do not read it",
         1000,
         "GET /openattic/vendor/bootstrap/css/bootstrap.min.css HTTP/1.1\r\nHost: x\r\n\r\n",
     ),

@@ -1,4 +1,4 @@
-"""WebSocket clients: one that looks at transitions, with calls beside it in the same loop, and one that only counts."""
+"""WebSocket clients: one that observes transitions and makes calls in the same loop, and one that only counts."""
 
 from __future__ import annotations
 

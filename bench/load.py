@@ -1,4 +1,4 @@
-"""Posts over many kept connections, one request at a time on each, and counts the answers a second."""
+"""Posts over many persistent connections, one request at a time on each, and counts responses per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory of processes as Linux counts it."""
+"""Reads the memory of processes as counted by Linux."""
 
 from __future__ import annotations
 

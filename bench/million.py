@@ -1,4 +1,4 @@
-"""Whether a million tasks are as easy to live with as a thousand: lists, searches, start and memory of both in turn."""
+"""Compares a million tasks with a thousand, alternately: lists, searches, start and memory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from jobs.store import ORDERINGS
 
 PAGE = 50
 FINAL = ("Finished", "Exception", "Aborted")
-STATUSES: dict[str, tuple[str, ...]] = {"Finished": ("Finished",), "all that have ended": FINAL, "no status": ()}
+STATUSES: dict[str, tuple[str, ...]] = {"Finished": ("Finished",), "all final": FINAL, "any status": ()}
 SEARCHES = {
     "a common word": COMMON_WORD,
     "a rare word": RARE_WORD,
-    "a word that is nowhere": ABSENT_WORD,
+    "a word that occurs nowhere": ABSENT_WORD,
     "two words": f"{COMMON_WORD} performance",
     "two words, one rare": f"{COMMON_WORD} {RARE_WORD}",
     "the beginning of a word": COMMON_WORD[:2],
@@ -127,7 +127,7 @@ def _others(pair: Pair, starts: Compared) -> Table:
         table.add("`GET statistics`, ms", str(_compare(pair, (f"{API}/statistics",) * 2)))
     table.add("start to ready, ms", str(starts))
     memory = [sum(pss_bytes(pid) for pid in one.processes()) / 2**20 for one in pair]
-    table.add("memory of all processes after these lists (PSS), MiB", str(Compared(*memory)))
+    table.add("memory of all processes (PSS) after these lists, MiB", str(Compared(*memory)))
     return table
 
 

@@ -1,4 +1,4 @@
-"""The page in Chromium: what it fetches, when it is there, and how it bears a hundred changes a second."""
+"""Measures the page in Chromium: bytes fetched, load time, and how it copes with a hundred changes a second."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def _first_view(chromium: Browser, databases: Databases) -> list[Row]:
         raise RuntimeError(f"expected requests to our server alone, got some to {', '.join(sorted(elsewhere))}")
     size = statistics.median(load.bytes for load in loads)
     requests = statistics.median(load.requests for load in loads)
-    what = f"bytes over the wire for the first view, nothing cached, {requests:.0f} requests, all to our server"
+    what = f"bytes transferred for the first view, nothing cached, {requests:.0f} requests, all to our server"
     return [
         Row("P1", what, f"{size / 1000:,.0f} kB", f"{MOST_BYTES / 1000:,.0f} kB", size / MOST_BYTES, "≤ 1.00"),
         _time_row("P2", "the first tasks of Home are on the screen", [load.first_task for load in loads]),
@@ -199,20 +199,20 @@ def _strain_rows(strain: Strain) -> list[Row]:
     rate = strain.changes / SECONDS
     if rate < LEAST_CHANGES:
         raise RuntimeError(f"expected at least {LEAST_CHANGES} changes a second, got {rate:.0f}")
-    load = f"{SECONDS} s of {rate:.0f} changes a second, {ROWS} rows shown"
-    took = f"{len(strain.long_tasks)}, {sum(strain.long_tasks):.0f} ms in all"
-    longest = f"the longest of {max(strain.long_tasks, default=0):.0f} ms"
+    load = f"{SECONDS} s of {rate:.0f} changes per second, {ROWS} rows shown"
+    took = f"{len(strain.long_tasks)}, {sum(strain.long_tasks):.0f} ms in total"
+    longest = f"the longest {max(strain.long_tasks, default=0):.0f} ms"
     drawn = f"{strain.frames / SECONDS:.1f}/s, longest pause {strain.longest_pause:.0f} ms"
     before, after = strain.before, strain.after
     heaps = [f"{one.script_bytes / 1e6:.2f} MB" for one in (after, before)]
     heap = after.script_bytes / before.script_bytes
     return [
-        Row("P3", f"{load}: tasks of its thread over 50 ms, {longest}", took, "–", None, "none"),
+        Row("P3", f"{load}: tasks of the main thread over 50 ms, {longest}", took, "–", None, "none"),
         Row("P3b", f"{load}: frames drawn", drawn, "60/s", strain.frames / SECONDS / 60, "–"),
-        Row("P4", f"{load}: memory of its scripts after ÷ before", heaps[0], heaps[1], heap, f"≤ {MOST_HEAP:.2f}"),
+        Row("P4", f"{load}: memory of its JavaScript after ÷ before", heaps[0], heaps[1], heap, f"≤ {MOST_HEAP:.2f}"),
         Row(
             "P4b",
-            f"{load}: nodes of the document after ÷ before",
+            f"{load}: DOM nodes after ÷ before",
             f"{after.nodes:,.0f}",
             f"{before.nodes:,.0f}",
             after.nodes / before.nodes,
@@ -225,7 +225,7 @@ def _strain_rows(strain: Strain) -> list[Row]:
 
 
 def measure_search(databases: Databases) -> list[Row]:
-    """P5: from the last key of a word until its rows are on the screen."""
+    """P5: from the last keystroke of a word until its rows are on the screen."""
     return asyncio.run(_measure_search(databases))
 
 
@@ -252,5 +252,5 @@ async def _search(chromium: Browser, service: Service, word: str) -> float:
 
 def _search_row(goal: str, word: str, many: float, few: float) -> Row:
     kind = "rare" if word == RARE_WORD else "common"
-    what = f"last key of a {kind} word → its rows on the screen, {MANY:,} tasks ÷ {FEW:,} tasks"
+    what = f"last keystroke of a {kind} word → its rows on the screen, {MANY:,} tasks ÷ {FEW:,} tasks"
     return Row(goal, what, f"{many:,.0f} ms", f"{few:,.0f} ms", many / few, "≤ 1.50")

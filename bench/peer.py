@@ -1,4 +1,4 @@
-"""Huey on Redis, started for one measurement and stopped after it: never the system's own Redis."""
+"""Huey on a Redis of its own, never the system's, started for one measurement and stopped after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md: found by their marks, and written anew by each run."""
+"""Updates the tables of docs/speed.md, which are found by the comments around them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Rows = list[list[str]]
 
 
 class Table:
-    """Rows below a head of columns; each is printed as soon as it is known."""
+    """A table whose rows are also printed as they are added."""
 
     def __init__(self, name: str, columns: list[str]) -> None:
         self.name = name
@@ -35,25 +35,25 @@ class Table:
 
 
 def write_table(name: str, columns: Sequence[str], rows: Rows, document: Path = DOCUMENT) -> None:
-    """Puts a table in the place of the one of that name."""
+    """Replaces the table of that name."""
     lines = [_line(cells) for cells in [columns, ["---"] * len(columns), *rows]]
     _replace(name, lines, document)
 
 
 def update_goals(rows: Rows, document: Path = DOCUMENT) -> None:
-    """Puts the rows, whose first cell is their goal, in the place of those of the same goals; the others stay."""
+    """Replaces the rows of the same goals (first cell) and leaves the other rows unchanged."""
     kept = {row[0]: row for row in _rows_of(GOALS, document)} | {row[0]: [*row, _today()] for row in rows}
     write_table(GOALS, GOAL_COLUMNS, [kept[goal] for goal in sorted(kept, key=_number)], document)
     _replace("machine", [machine()], document)
 
 
 def write_machine(name: str, document: Path = DOCUMENT) -> None:
-    """Puts what is measured on, and what else it does, in the place of that name."""
+    """Replaces the description of the machine and its load under that name."""
     _replace(name, [f"{machine()} Load average before: {os.getloadavg()[0]:.1f}."], document)
 
 
 def machine() -> str:
-    """What was measured on, with what, and when."""
+    """Describes the machine, the versions and the date of a measurement."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
@@ -68,7 +68,7 @@ def _today() -> str:
 
 
 def _number(goal: str) -> tuple[str, int, str]:
-    """The page's goals, whose numbers follow a letter, come last."""
+    """Returns a sort key: goals without a letter come first."""
     found = re.match(r"([A-Z]?)(\d+)(.*)", goal)
     return (found[1], int(found[2]), found[3]) if found else ("", 0, goal)
 

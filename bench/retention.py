@@ -1,4 +1,4 @@
-"""How long a create takes at most while retention removes most of the tasks, against the same while it removes none."""
+"""Measures the slowest creation while retention removes most of the tasks, compared with while it removes none."""
 
 from __future__ import annotations
 

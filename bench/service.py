@@ -1,4 +1,4 @@
-"""Our service as a program of its own, as a user starts it, and calls to it over one kept connection."""
+"""Runs our service as a separate program, as a user starts it, and calls it over one persistent connection."""
 
 from __future__ import annotations
 

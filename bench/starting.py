@@ -1,4 +1,4 @@
-"""Goal 12: from starting the program to the line that says it serves, with a million tasks and with none."""
+"""Goal 12: the time from starting the program to the line with its address, with a million tasks and with none."""
 
 from __future__ import annotations
 

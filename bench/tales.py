@@ -1,4 +1,4 @@
-"""Made-up tasks and what became of them: a mix of jobs, people, words and endings, the same for the same seed."""
+"""Generates tasks and their histories: a mix of jobs, users, words and outcomes, the same for the same seed."""
 
 from __future__ import annotations
 

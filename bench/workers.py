@@ -1,4 +1,4 @@
-"""What a worker looks at after each task, so that the next one finds it as it was."""
+"""Measures how long a worker takes after each task to restore its state for the next one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def measure(databases: Databases) -> list[Row]:
         task = service.call("POST", "taskqueue", {"job": "looks", "params": {"times": LOOKS}})
         ended = service.call("GET", f"taskqueue/{task['id']}?wait=50")
     taken = ended["result"]
-    what = f"what a worker looks at and puts back after each task, median of {LOOKS:,} ÷ its limit"
+    what = f"time a worker takes to check and restore its state after each task, median of {LOOKS:,} ÷ its limit"
     limit = f"{MOST_MICROSECONDS} µs"
     return [Row("W1", what, f"{taken:.0f} µs", limit, taken / MOST_MICROSECONDS, "≤ 1.0")]

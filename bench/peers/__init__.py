@@ -1,1 +1,1 @@
-"""The peers' side: what runs in `.venv-peers`, apart from our own packages."""
+"""Code of the peers: it runs in `.venv-peers`, separate from our own packages."""

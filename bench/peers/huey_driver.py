@@ -1,4 +1,4 @@
-"""Enqueues and waits for results. Each line of input is an order, each line of output its answer in JSON.
+"""Enqueues and waits for results. Each line of input is a command, each line of output its result in JSON.
 
 `end_to_end COUNT`: seconds from the first enqueued to the last result read.
 `latency`: seconds from enqueueing one task to its start, and to its result read.

@@ -115,7 +115,8 @@ def test_shift_selects_a_range(tab):
     expect(row(dialog, "of 5 rounds").get_by_role("checkbox")).not_to_be_checked()
 
 
-def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
+def ask_to_delete_all_12(tab):
+    """Returns the list of 12 finished tasks and the question about all of them, of which a page shows 10."""
     sign_in(tab)
     submit_finished(tab, *range(12))
     dialog = open_dialog(tab, "Finished")
@@ -124,8 +125,11 @@ def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
     dialog.get_by_label("Select all").check()
     dialog.get_by_role("button", name="Select all 12 tasks that match").click()
     dialog.get_by_role("button", name="Delete", exact=True).click()
+    return dialog, tab.page.get_by_role("dialog", name="Delete 12 tasks")
 
-    confirm = tab.page.get_by_role("dialog", name="Delete 12 tasks")
+
+def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
+    dialog, confirm = ask_to_delete_all_12(tab)
     expect(confirm).to_contain_text("You are about to delete all 12 finished tasks.")
     button = confirm.get_by_role("button", name="Delete 12 tasks")
     expect(button).to_be_disabled()
@@ -138,21 +142,13 @@ def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
 
 
 def test_a_deletion_that_is_stopped_ends_with_the_step_under_way_and_tells_all_that_it_did(tab):
-    sign_in(tab)
-    submit_finished(tab, *range(12))
-    dialog = open_dialog(tab, "Finished")
-    dialog.get_by_label("Entries per page").select_option("10")
-    expect(dialog.get_by_text("1–10 of 12")).to_be_visible()
-    dialog.get_by_label("Select all").check()
-    dialog.get_by_role("button", name="Select all 12 tasks that match").click()
-    dialog.get_by_role("button", name="Delete", exact=True).click()
+    _, confirm = ask_to_delete_all_12(tab)
     steps = []
 
     def hold(route):
         steps.append(route) if route.request.method == "DELETE" else route.fallback()
 
     tab.page.route(re.compile("as_of="), hold)
-    confirm = tab.page.get_by_role("dialog", name="Delete 12 tasks")
     confirm.get_by_label("To confirm, type").fill("12")
     confirm.get_by_role("button", name="Delete 12 tasks").click()
     expect(confirm.get_by_text("Deleting…")).to_be_visible()

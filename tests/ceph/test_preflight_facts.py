@@ -74,7 +74,7 @@ async def warnings(client, cluster, pool, pg_num=16):
 def words_of_cluster(cluster, pool, pg_num):
     with pytest.raises(ClusterError) as refused:
         cluster.command("osd pool set", pool=pool, var="pg_num", val=str(pg_num))
-    return refused.value.text.strip()
+    return refused.value.words.strip()
 
 
 @pytest.mark.parametrize(
