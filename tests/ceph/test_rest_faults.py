@@ -59,7 +59,9 @@ def calls(cluster, pool_id):
 async def test_with_a_monitor_that_hangs_each_call_says_so_and_what_was_read_stays(client, cluster, new_pool):
     name = new_pool()
     pool_id = cluster.pool(name)["pool_id"]
-    before = await client.get(f"ceph/{cluster.fsid}/pools?search={name}")
+    # What was read a moment before may still be cached, without the new pool.
+    listed = f"ceph/{cluster.fsid}/pools?search={name}"
+    before = await client.until(lambda answer: answer["count"] == 1, lambda: client.get(listed))
     images = await client.get(f"ceph/{cluster.fsid}/rbds")
     tasks = (await client.get("taskqueue"))["count"]
 
