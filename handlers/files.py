@@ -50,28 +50,50 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
 
     def compute_etag(self) -> str:
         """Returns an ETag of the file as it is now: Tornado caches the first one, and would keep answering 304."""
+        return f'"{self.version()}{self.etag_ending}"'
+
+    def version(self) -> str:
+        """Returns a text that differs for each content."""
+        return _version(self.path_on_disk, _modified_ns(self.path_on_disk))
+
+    @property
+    def path_on_disk(self) -> str:
+        """Returns the path of the file, which `get` has checked."""
         assert self.absolute_path is not None
-        return f'"{_version(self.absolute_path, _modified_ns(self.absolute_path))}{self.etag_ending}"'
+        return self.absolute_path
 
 
-class CompressedFileHandler(FileHandler):
-    """A text file, compressed: Tornado takes that for its content, with a size and an ETag of its own."""
+class ComposedFileHandler(FileHandler):
+    """A file whose content is made of files, and sent from memory."""
 
-    etag_ending = "-gzip"
+    def content(self) -> bytes:
+        """Returns the whole content."""
+        raise NotImplementedError
 
-    @classmethod
-    def get_content(cls, abspath: str, start: int | None = None, end: int | None = None) -> bytes:  # type: ignore[override]
-        """Returns the whole file; requests for a range go to the other handler."""
-        return _compressed_file(abspath, _modified_ns(abspath))
+    def get_content(self, abspath: str, start: int | None = None, end: int | None = None) -> bytes:  # type: ignore[override]
+        """Returns a part of the content. Tornado calls this class method on the handler."""
+        return self.content()[start:end]
 
     def get_content_size(self) -> int:
-        assert self.absolute_path is not None
-        return len(self.get_content(self.absolute_path))
+        return len(self.content())
+
+
+class Compressed(FileHandler):
+    """What the answer says if the content is compressed: Tornado takes that for a file of its own."""
+
+    etag_ending = "-gzip"
 
     def set_extra_headers(self, path: str) -> None:
         super().set_extra_headers(path)
         self.set_header("Content-Encoding", "gzip")
         self.set_header("Accept-Ranges", "none")
+
+
+class CompressedFileHandler(Compressed, ComposedFileHandler):
+    """A text file, compressed."""
+
+    def content(self) -> bytes:
+        return _compressed_file(self.path_on_disk, _modified_ns(self.path_on_disk))
 
 
 class TakenCompressed(PathMatches):

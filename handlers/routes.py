@@ -28,7 +28,7 @@ from handlers.live import ChangesHandler, EventsHandler
 from handlers.monitoring import HealthHandler, MetricsHandler, ReadyHandler
 from handlers.page import PageHandler, ToPageHandler
 from handlers.services import Services
-from handlers.styles import StylesHandler
+from handlers.styles import CompressedStylesHandler, StylesHandler, style_routes
 from handlers.system import JobsHandler, RetentionHandler, StatisticsHandler, WorkersHandler
 from handlers.tasks import (
     DeleteHandler,
@@ -55,6 +55,8 @@ STYLE_FOLDERS = {
     "/openattic/vendor/bootstrap/css/": ROOT / "node_modules" / VENDOR_FOLDERS["bootstrap"] / "css",
 }
 """Where stylesheets are that the page's import, by their addresses."""
+
+FILE_HANDLERS = (FileHandler, CompressedFileHandler, StylesHandler, CompressedStylesHandler)
 
 FSID = r"([\w-]+)"
 """What stands for a cluster; whether there is such a one is another question."""
@@ -124,7 +126,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
     routes += [
         (r"/openattic/", PageHandler, handed),
         (r"/openattic/docs/?", DocsHandler, described),
-        (r"/openattic/static/css/(?:page|docs)\.css", StylesHandler, {"folders": STYLE_FOLDERS}),
+        *style_routes("/openattic/static/css/", r"(?:page|docs)\.css", STYLE_FOLDERS),
         *file_routes("/openattic/static", ROOT / "static"),
         *chain.from_iterable(
             file_routes(f"/openattic/vendor/{name}", ROOT / "node_modules" / folder)
@@ -151,6 +153,6 @@ def _document(services: Services) -> Schema:
 def _templates() -> dict[type, str]:
     """Returns what the address of each handler is called in metrics; the first if there are several."""
     of_page = {PageHandler: "/openattic/", ToPageHandler: "/"}
-    of_files = dict.fromkeys((FileHandler, CompressedFileHandler, StylesHandler), "/openattic/static")
+    of_files = dict.fromkeys(FILE_HANDLERS, "/openattic/static")
     of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}
     return of_page | of_files | of_api | {handler: f"/{path}" for path, handler in MONITORING_ROUTES}

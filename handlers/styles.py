@@ -1,15 +1,18 @@
-"""The stylesheets of a page in one answer, however many files they are in."""
+"""Serves the stylesheets of a page in one answer, however many files they are in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
-from handlers.http.base import IdentifiedHandler
-from handlers.http.compression import compressed, takes_gzip
+from handlers.files import ComposedFileHandler, Compressed, TakenCompressed
+from handlers.http.compression import compressed
 
 _IMPORT = re.compile(r'@import url\("([^"]+)"\)(?: layer\(([a-z]+)\))?;')
 
@@ -17,40 +20,57 @@ Imported = tuple[Path, str, int]
 """A file, the layer that it is imported into (or ""), and when it was modified, in nanoseconds."""
 
 
-class StylesHandler(IdentifiedHandler):
+class StylesHandler(ComposedFileHandler):
     """Sends a stylesheet with what it imports in the place of each `@import`.
 
     A browser would fetch the imported files one after the other, and only once it had read the first.
     """
 
-    def initialize(self, folders: Mapping[str, Path]) -> None:
-        """`folders` has the folder of each address that files are served below, such as `/openattic/static/css/`."""
+    def initialize(self, folders: Mapping[str, Path]) -> None:  # type: ignore[override]
+        """Takes the folder of each address that stylesheets are served below, such as `/openattic/static/css/`."""
         self.folders = folders
+        super().initialize(str(self.folders[_folder_of(self.request.path)]))
 
-    async def get(self) -> None:
-        imported = self._imported(self.request.path)
-        body = _written_out(imported)
-        self.set_header("Content-Type", "text/css")
-        self.set_header("Cache-Control", "no-cache")
-        self.set_header("Vary", "Accept-Encoding")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if takes_gzip(self.request):
-            self.set_header("Content-Encoding", "gzip")
-            body = _compressed(imported)
-        self.finish(body)
+    def content(self) -> bytes:
+        return _written_out(self._imported())
 
-    async def head(self) -> None:
-        await self.get()
+    def version(self) -> str:
+        return sha256(_written_out(self._imported())).hexdigest()
 
-    def _imported(self, address: str) -> tuple[Imported, ...]:
-        """What the stylesheet at the address imports, in this order."""
-        found = _IMPORT.findall(self._file(address).read_text())
-        files = [(self._file(urljoin(address, name)), layer) for name, layer in found]
+    def get_modified_time(self) -> datetime:
+        """Returns when the newest of the imported files was modified."""
+        newest_ns = max(modified_ns for _, _, modified_ns in self._imported())
+        return datetime.fromtimestamp(newest_ns // 10**9, UTC)
+
+    def _imported(self) -> tuple[Imported, ...]:
+        """Returns the imported files, in their order."""
+        files = [
+            (self.folders[_folder_of(address)] / address.rpartition("/")[2], layer)
+            for name, layer in _IMPORT.findall(Path(self.path_on_disk).read_text())
+            for address in [urljoin(self.request.path, name)]
+        ]
         return tuple((file, layer, file.stat().st_mtime_ns) for file, layer in files)
 
-    def _file(self, address: str) -> Path:
-        below, _, name = address.rpartition("/")
-        return self.folders[f"{below}/"] / name
+
+class CompressedStylesHandler(Compressed, StylesHandler):
+    """The same, compressed."""
+
+    def content(self) -> bytes:
+        return _compressed(self._imported())
+
+
+def style_routes(folder: str, names: str, folders: Mapping[str, Path]) -> list[Any]:
+    """Returns the routes to the stylesheets in a folder, which is an address, that match `names`; `folders` as for
+    StylesHandler."""
+    given = {"folders": folders}
+    return [
+        (TakenCompressed(rf"{folder}({names})"), CompressedStylesHandler, given),
+        (rf"{folder}({names})", StylesHandler, given),
+    ]
+
+
+def _folder_of(address: str) -> str:
+    return address[: address.rindex("/") + 1]
 
 
 @lru_cache

@@ -10,15 +10,17 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application
 
-from handlers.styles import StylesHandler
+from handlers.styles import style_routes
 from tests.support.service import ROOT
 
 FOLDER = ROOT / "static" / "css"
 
 
 async def fetch(address, **headers):
-    answer = await AsyncHTTPClient().fetch(address, headers=headers, raise_error=False)
-    return answer.code, answer.body.decode(), answer.headers
+    """Asks for gzip and unpacks it, unless the headers say what is accepted."""
+    unpacks = "Accept-Encoding" not in headers
+    answer = await AsyncHTTPClient().fetch(address, headers=headers, raise_error=False, decompress_response=unpacks)
+    return answer.code, answer.body.decode(errors="replace"), answer.headers
 
 
 @pytest.mark.parametrize(("name", "last"), [("page", "curves"), ("docs", "api")])
@@ -38,7 +40,7 @@ async def test_an_imported_file_that_has_changed_is_sent_anew(tmp_path):
     (tmp_path / "one.css").write_text("a {}")
     changing = tmp_path / "two.css"
     socket, port = bind_unused_port()
-    server = HTTPServer(Application([(r"/css/all\.css", StylesHandler, {"folders": {"/css/": tmp_path}})]))
+    server = HTTPServer(Application(style_routes("/css/", r"all\.css", {"/css/": tmp_path})))
     server.add_sockets([socket])
     had = {}
     for number, text in enumerate(["b {}", "c {}"]):
@@ -49,3 +51,16 @@ async def test_an_imported_file_that_has_changed_is_sent_anew(tmp_path):
         had = {"If-None-Match": headers["Etag"]}
     assert (await fetch(f"http://127.0.0.1:{port}/css/all.css", **had))[0] == 304
     server.stop()
+
+
+async def test_it_is_sent_as_other_files_are(shared_service):
+    address = f"{shared_service.base}/openattic/static/css/page.css"
+    plain = {"Accept-Encoding": "identity"}
+    code, whole, headers = await fetch(address, **plain)
+    packed = (await fetch(address, **{"Accept-Encoding": "gzip"}))[2]
+
+    assert (code, headers["Accept-Ranges"], headers["Cache-Control"]) == (200, "bytes", "no-cache")
+    assert (await fetch(address, **plain, **{"If-Modified-Since": headers["Last-Modified"]}))[0] == 304
+    assert (await fetch(address, **plain, Range="bytes=2-9"))[:2] == (206, whole[2:10])
+    assert (packed["Accept-Ranges"], packed["Last-Modified"]) == ("none", headers["Last-Modified"])
+    assert packed["Etag"] != headers["Etag"]
