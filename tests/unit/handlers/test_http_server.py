@@ -266,6 +266,19 @@ async def test_a_refusal_that_closes_says_so_and_arrives_although_the_body_still
         writer.close()
 
 
+async def test_after_a_refusal_the_rest_of_the_body_may_still_be_sent():
+    """Closed at once, the connection would be reset, and with it an answer that the client has not read yet."""
+    async with a_server() as server:
+        reader, writer = await connected(server, (POST % 5_000_000).replace(b"POST /", b"POST /refuses"))
+        head, _ = await answer_of(reader)
+        for _ in range(20):
+            writer.write(bytes(65536))
+            await writer.drain()
+
+        assert b"connection: close" in head.lower()
+        assert await reader.read() == b""
+
+
 async def test_a_handler_that_forgets_to_refuse_a_body_is_not_sent_it_without_end():
     async with a_server() as server:
         reader, writer = await connected(server, POST % 10**9)
