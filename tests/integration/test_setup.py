@@ -336,6 +336,13 @@ def test_a_root_without_ceph_is_refused(tmp_path):
     assert not (tmp_path / "cluster").exists()
 
 
+@pytest.mark.parametrize(("words", "code"), [(["--slow"], 0), ([], 5)])
+def test_a_part_without_tests_is_a_failure_unless_only_slow_ones_are_asked_for(prepared, words, code):
+    install_all_but(prepared)
+    (prepared.site / "pytest.py").write_text("import sys; sys.exit(5 if 'tests/browser' in sys.argv else 0)")
+    assert prepared.run("test", *words).returncode == code
+
+
 def test_without_firefox_its_test_alone_is_left_out_of_the_slow_ones(prepared):
     install_all_but(prepared, "firefox-esr")
     done = prepared.run("test", "--slow", "-x")
