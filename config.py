@@ -54,7 +54,7 @@ class Config:
     origins: Origins
 
     def configure(self, registry: Registry) -> Registry:
-        """The jobs with their settings. Raises ConfigError for a section that belongs to nothing."""
+        """Returns the jobs with their settings. Raises ConfigError for a section that belongs to nothing."""
         names = [job.name for job in registry.jobs]
         for name in names:
             if name in CORE_SECTIONS:
@@ -97,14 +97,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def load_config(argv: Sequence[str]) -> Config:
-    """The configuration by the options in `argv` (without the program's name). Raises ConfigError."""
+    """Returns the configuration by the options in `argv` (without the program's name). Raises ConfigError."""
     parser = Parser("server.py", description="Background tasks you can watch.", allow_abbrev=False)
     add_config_options(parser)
     return config_from(parser.parse_args(argv))
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """The options that `config_from` reads."""
+    """Adds the options that `config_from` reads."""
     options = parser.add_argument_group("configuration")
     options.add_argument("--config", metavar="FILE", help="the configuration (default: config.ini beside server.py)")
     options.add_argument("--port", metavar="N", help="the port on which the server listens; 0 takes a free one")
@@ -120,7 +120,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def config_from(options: argparse.Namespace) -> Config:
-    """The configuration by the options of `add_config_options`. Raises ConfigError."""
+    """Returns the configuration by the options of `add_config_options`. Raises ConfigError."""
     file = Path(options.config) if options.config is not None else DEFAULT_FILE
     file_name = options.config if options.config is not None else file.name
     texts = _read_file(file, file_name)
@@ -232,6 +232,6 @@ def _mistake(error: configparser.Error, text: str) -> str:
 
 
 def _line(text: str, number: int) -> str:
-    """The line of that number, from 1, as it is shown."""
+    """Returns the line of that number, from 1, as it is shown."""
     lines = text.split("\n")
     return shown(lines[number - 1].strip()) if 0 < number <= len(lines) else "nothing"

@@ -23,6 +23,6 @@ class Histogram:
         self.total += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """How many values are at most as large as each bound, `+Inf` last, in the words of Prometheus."""
+        """Returns how many values are at most as large as each bound, `+Inf` last, in the words of Prometheus."""
         names = [*(f"{bound:g}" for bound in self.bounds), "+Inf"]
         return list(zip(names, accumulate(map(float, self._counts)), strict=True))

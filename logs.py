@@ -49,7 +49,7 @@ class Request:
     __slots__ = ("id",)
 
     def __init__(self, given_id: str | None) -> None:
-        """`given_id` is what the client calls it; it gets a name of ours where that is not fit for a log."""
+        """Takes what the client calls it; it gets an id of ours if that is not fit for a log."""
         fits = given_id is not None and _GIVEN_ID.fullmatch(given_id)
         self.id: str | None = given_id if fits else f"{_START}-{next(_numbers):x}"
 
@@ -237,7 +237,7 @@ class LoggingState:
                 _put_back(logger, *wanted)
 
     def _has_its_levels(self) -> bool:
-        """Those that have come since do not matter."""
+        """Returns whether the levels have their names and numbers; levels that were added do not matter."""
         is_kept = self._levels.items() <= logging.getLevelNamesMapping().items()
         return is_kept and all(logging.getLevelName(level) == name for level, name in self._level_names)
 
@@ -324,7 +324,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _places(record: logging.LogRecord) -> dict[str, int | str]:
-    """The task and the request that a line is about, where they are known: by `extra`, else by what goes on."""
+    """Returns the task and the request that a line is about, if known: from `extra`, or from the context."""
     request = current_request.get()
     found = {"task": current_task.id, "request": request.id if request else None}
     known = {name: _given(record, name, otherwise) for name, otherwise in found.items()}
@@ -354,7 +354,7 @@ def _shown(value: object) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """The ends of a text that is too long."""
+    """Returns the ends of a text that is too long."""
     if len(text) <= most:
         return text
     return f"{text[: most // 2]} … {len(text) - most // 2 * 2:,} characters left out … {text[-(most // 2) :]}"

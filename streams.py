@@ -45,7 +45,7 @@ class LineWriter:
     """Writes lines to a descriptor in a thread of its own. One that finds no room in the queue is dropped."""
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
-        """`notice` makes the line that says how many were dropped; it is written when lines flow again."""
+        """Takes `notice`, which makes the line that says how many were dropped, written when lines flow again."""
         self.dropped = 0
         self._descriptor = descriptor
         self._notice = notice
@@ -70,11 +70,11 @@ class LineWriter:
             self._changed.notify_all()
 
     def has_room(self, share: float = 1.0) -> bool:
-        """Whether less than this share of the queue is taken."""
+        """Returns whether less than this share of the queue is taken."""
         return self._waiting_bytes <= share * MOST_WAITING_BYTES and len(self._lines) < share * MOST_WAITING_LINES
 
     def wait_for_room(self, share: float) -> bool:
-        """Whether there is room, at the latest after a moment: unless lines flow it is not waited again."""
+        """Returns whether there is room, at the latest after a moment: if lines do not flow, it does not wait again."""
         with self._changed:
             while not self.has_room(share) and self._flows:
                 self._flows = self._changed.wait(PATIENCE_SECONDS)
@@ -126,7 +126,7 @@ class LineWriter:
                 self._changed.notify_all()
 
     def _next_lines(self) -> list[tuple[bytes, int]]:
-        """As many as fit into one write, at least one."""
+        """Returns as many as fit into one write, at least one."""
         lines = [self._lines.popleft()]
         size = len(lines[0][0])
         while self._lines and size + len(self._lines[0][0]) <= WHOLE_WRITE_BYTES:
@@ -188,7 +188,7 @@ class FloodGate:
         self._at = 0.0
 
     def lets_pass(self, now: float) -> bool:
-        """Whether one more may pass, at this time in seconds."""
+        """Returns whether one more may pass, at this time in seconds."""
         self._places = min(BURST_LINES, self._places + (now - self._at) * LINES_A_SECOND)
         self._at = now
         if self._places < 1:
@@ -198,7 +198,7 @@ class FloodGate:
         return True
 
     def left_out(self) -> int:
-        """How many did not pass since it was last asked."""
+        """Returns how many did not pass since it was last asked."""
         count, self._left_out = self._left_out, 0
         return count
 
@@ -214,7 +214,7 @@ class ServerLog:
 
     @property
     def dropped(self) -> int:
-        """How many lines were not written, for whatever reason."""
+        """Returns how many lines were not written, for whatever reason."""
         return self._writer.dropped
 
     def say(self, text: str) -> None:
@@ -249,7 +249,7 @@ class ServerLog:
         self._writer.flush(seconds)
 
     def _line(self, record: logging.LogRecord) -> bytes:
-        """A line in the name of no request, whoever happens to make it."""
+        """Returns a line in the name of no request, whoever happens to make it."""
         return f"{Context().run(self._formatter.format, record)}\n".encode(errors="backslashreplace")
 
     def _notice(self, count: int) -> bytes:
@@ -265,7 +265,7 @@ current: ServerLog | None = None
 
 
 def dropped_lines() -> int:
-    """How many lines of the log were not written."""
+    """Returns how many lines of the log were not written."""
     return current.dropped if current else 0
 
 

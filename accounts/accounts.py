@@ -27,7 +27,7 @@ class AccountsListener(Protocol):
     """Hears of changes of the accounts."""
 
     def sign_ins_may_have_ended(self) -> None:
-        """Called after each change that may have ended a sign-in; it is in force by then."""
+        """Reports a change that may have ended sign-ins, once it is in force."""
 
 
 class Accounts:
@@ -68,7 +68,8 @@ class Accounts:
 
     @property
     def cookie_name(self) -> str:
-        """The name of the session's cookie. Ports of one host share their cookies, so each installation has its own."""
+        """Returns the name of the session's cookie. Ports of one host share their cookies, so each installation has its
+        own."""
         text = hmac.new(self._key, b"name of the cookie", sha256).hexdigest()
         return f"sessionid_{text[:COOKIE_NAME_CHARACTERS]}"
 
@@ -109,7 +110,7 @@ class Accounts:
         return _identity(user, "basic") if user else None
 
     def is_valid(self, identity: Identity) -> bool:
-        """Whether that still holds: the user, the role, and what was shown for it."""
+        """Returns whether the identity still holds: the user, the role, and what was shown for it."""
         user = self._users.get(identity.name)
         if user is None or (user.credentials, user.role) != (identity.credentials, identity.role):
             return False
@@ -118,7 +119,7 @@ class Accounts:
         return identity.token is None or identity.token in self._name_by_token
 
     def ends_at(self, identity: Identity) -> int | None:
-        """When its session expires, in milliseconds since 1970; None if it does not."""
+        """Returns when the identity's session expires, in milliseconds since 1970; None if it does not."""
         session = self._sessions.get(identity.session or "")
         return session.expires if session else None
 

@@ -81,11 +81,11 @@ class Lines(Generic[Item]):
         _remember(self._wrong_at, network, now)
 
     def join(self, network: str, item: Item, now: int) -> Item | None:
-        """As Line.join. Raises TooManyAttempts."""
+        """Joins, as Line.join does. Raises TooManyAttempts."""
         return self._line_of(network, now).join(network, item)
 
     def next(self, is_over: Callable[[Item], bool]) -> Item | None:
-        """As Line.next."""
+        """Returns the next one, as Line.next does."""
         for line in list(self._turns):
             self._turns.rotate(-1)
             item = line.next(is_over)

@@ -108,7 +108,7 @@ class SignIn:
     async def check_basic(
         self, name: str, password: str, address: str, is_gone: Callable[[], bool] = _stays
     ) -> Identity | None:
-        """As `check`, but a right password is remembered for a short while."""
+        """Checks as `check` does, but remembers a right password for a short while."""
         key = self._key_of(name, password)
         self._check_lockout(_who(name, address))
         return self._recall(key, name) or await self._check_in_turn(name, password, address, is_gone, key)

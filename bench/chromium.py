@@ -37,13 +37,14 @@ class Tab:
     devtools: CDPSession
 
     async def answer(self, promise: str) -> float:
-        """What the page comes to find; playwright would wait for ever."""
+        """Returns the page's answer; playwright would wait for ever."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             found: float = await self.page.evaluate(promise)
         return found
 
     async def held(self) -> Held:
-        """What is still needed: one collection leaves some of what is not, so that the lowest of several counts."""
+        """Returns what is still in use: one collection leaves some of what is not, so that the lowest of several
+        counts."""
         seen = [await self._held() for _ in range(COLLECTIONS)]
         return Held(min(one.script_bytes for one in seen), min(one.nodes for one in seen))
 
@@ -56,7 +57,7 @@ class Tab:
 
 
 def executable() -> str:
-    """Debian's Chromium, or what takes its place. Raises PeerMissing where there is none."""
+    """Returns the path of Debian's Chromium or a substitute. Raises PeerMissing if there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         raise PeerMissing("expected Chromium, got none; as root run: apt-get install chromium")
@@ -74,7 +75,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def tab(chromium: Browser, service: Service, script: str) -> AsyncIterator[Tab]:
-    """A tab with an empty cache, in which `script` runs before all that the page brings along."""
+    """Opens a tab with an empty cache, in which `script` runs before everything of the page."""
     context = await chromium.new_context(viewport={"width": WIDE, "height": HIGH})
     given = {"username": "admin", "password": PASSWORD}
     answer = await context.request.post(f"http://{service.program.place}{API}/auth", data=given)

@@ -56,5 +56,5 @@ def _rate(url: str, headers: dict[str, str], connections: int, requests: int) ->
 
 
 def _milliseconds(url: str, headers: dict[str, str]) -> float:
-    """The median of one request after the other."""
+    """Returns the median of one request after the other."""
     return statistics.median(uvloop.run(seconds_of_each(url, BODY, headers, REQUESTS_ALONE))) * 1000

@@ -18,7 +18,7 @@ class Databases:
         self._empty = empty
 
     def filled(self, count: int) -> Path:
-        """A data directory with `count` ended tasks."""
+        """Returns a data directory with `count` ended tasks."""
         directory = self._filled / f"tasks-{count}"
         if not directory.exists():
             print(f"Filling a database with {count:,} tasks …", flush=True)
@@ -28,13 +28,13 @@ class Databases:
         return directory
 
     def empty(self, name: str) -> Path:
-        """A data directory of that name with nothing in it yet."""
+        """Returns a data directory of that name with nothing in it yet."""
         directory = self._empty / name
         directory.mkdir()
         return directory
 
     def copy(self, count: int, name: str) -> Path:
-        """A data directory of that name with `count` ended tasks, for what changes them."""
+        """Returns a data directory of that name with `count` ended tasks, for what changes them."""
         source, directory = self.filled(count), self.empty(name)
         for path in source.glob("hourglass.db*"):
             shutil.copy(path, directory)

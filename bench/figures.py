@@ -29,7 +29,7 @@ class Row:
 
 
 def in_turn(*measures: Callable[[], Figure], runs: int = RUNS) -> list[list[Figure]]:
-    """The results of each measure, one run of each after the other."""
+    """Returns the results of each measure, one run of each after the other."""
     results: list[list[Figure]] = [[] for _ in measures]
     for _ in range(runs):
         for measure, found in zip(measures, results, strict=True):
@@ -38,5 +38,5 @@ def in_turn(*measures: Callable[[], Figure], runs: int = RUNS) -> list[list[Figu
 
 
 def ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """The median of the ratios of the pairs."""
+    """Returns the median of the ratios of the pairs."""
     return statistics.median(one / other for one, other in zip(ours, others, strict=True))

@@ -83,7 +83,8 @@ def _expect_no_tasks(connection: sqlite3.Connection, directory: Path) -> None:
 
 @contextmanager
 def _in_haste(connection: sqlite3.Connection) -> Iterator[None]:
-    """No journal, no waiting for the disk, and each index made once over all rows; in the end all is as it was."""
+    """Writes without a journal and without waiting for the disk, and builds each index once over all rows; restores all
+    that afterwards."""
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA journal_mode = OFF")
     indexes = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL").fetchall()
@@ -120,7 +121,7 @@ class _Filler:
         self._transitions: list[dict[str, Any]] = []
 
     def _play(self, tale: Tale) -> None:
-        """What the store makes of a draft and the steps after it."""
+        """Returns what the store makes of a draft and the updates after it."""
         self._last_id += 1
         draft = tale.draft
         task = draft.as_task(self._last_id, self._next_revision())
@@ -175,7 +176,7 @@ class _Filler:
 
 
 def _row(task: Task) -> dict[str, Any]:
-    """Made-up tasks hold no locks, which the table knows as NULL."""
+    """Returns the row of a task. Made-up tasks hold no locks, which the table stores as NULL."""
     return {field: None if value == () else value for field, value in asdict(task).items()}
 
 

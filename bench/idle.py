@@ -17,7 +17,7 @@ SECONDS = 30
 
 
 def measure(databases: Databases) -> list[Row]:
-    """Percent of a core over 30 seconds."""
+    """Measures the percent of a core over 30 seconds."""
     with serving(databases.empty("idle")) as service:
         percent = uvloop.run(_percent_of_a_core(service))
     what = f"CPU of all processes over {SECONDS} s with one WebSocket open, percent of a core"
@@ -35,6 +35,7 @@ async def _percent_of_a_core(service: Service) -> float:
 
 
 def _cpu_seconds(service: Service) -> float:
-    """From schedstat, in nanoseconds: utime and stime count whole clock ticks, 0.03 % of a core each in this time."""
+    """Returns CPU seconds from schedstat, which has nanoseconds: utime and stime count whole clock ticks, 0.03 % of a
+    core each in this time."""
     threads = (thread for pid in service.processes() for thread in Path(f"/proc/{pid}/task").iterdir())
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

@@ -15,7 +15,7 @@ COLUMNS = ("what", "Hourglass", "limit or before", "ratio", "wanted")
 
 
 def measure(databases: Databases, scale: Scale = LARGE) -> Iterator[Table]:
-    """The tables of a large cluster; they take some minutes."""
+    """Measures the tables of a large cluster; they take some minutes."""
     write_machine(f"{NAME}-machine")
     directories = (databases.empty(f"ceph-{number}") for number in count())
     with large_cluster(scale) as cluster:

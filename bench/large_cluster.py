@@ -32,11 +32,11 @@ class Scale:
     busy: int = 20
 
     def pool_sizes(self) -> Mapping[str, int]:
-        """The PGs of each pool."""
+        """Returns the PGs of each pool."""
         return {LARGE_POOL: self.pg_num, **dict.fromkeys(map(_pool_name, range(1, self.pools)), 1)}
 
     def image_names(self) -> Mapping[str, Sequence[str]]:
-        """The images of each pool that has some."""
+        """Returns the images of each pool that has some."""
         half = self.images // 2
         each = half // self.image_pools
         others = {
@@ -51,7 +51,7 @@ LARGE = Scale()
 
 @contextmanager
 def large_cluster(scale: Scale) -> Iterator[Cluster]:
-    """A cluster that is filled, at rest and written to a little. Raises PeerMissing where there is no Ceph."""
+    """Starts a cluster that is filled, at rest and written to a little. Raises PeerMissing if there is no Ceph."""
     _expect_ceph()
     print("Starting and filling a Ceph cluster …", flush=True)
     cluster = Cluster.start(osds=OSDS, max_pgs_per_osd=2 * scale.pg_num)

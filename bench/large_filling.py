@@ -37,7 +37,7 @@ def create_pools(cluster: Any, pools: Mapping[str, int], threads: ThreadPoolExec
 
 
 def create_images(cluster: Any, images: Mapping[str, Sequence[str]], threads: ThreadPoolExecutor) -> None:
-    """Empty images with the features that new images have."""
+    """Creates empty images with the features that new images have."""
     import rbd
 
     def create(pool: str, name: str) -> None:

@@ -36,7 +36,7 @@ FSID = "11111111-2222-3333-4444-555555555555"
 
 
 def measure_looks(conf: str) -> list[Row]:
-    """What a round of `pool_pgs` takes besides its pause."""
+    """Measures what a round of `pool_pgs` takes besides its pause."""
     with Cluster(ClusterSettings(conf=conf)) as cluster:
         pool = get_pool(cluster, PoolRef(None, LARGE_POOL))
         observer = Observer(cluster, pool_pgs.target_of(pool, pool.pg_num))
@@ -105,21 +105,21 @@ class ScriptedCluster:
         return json.loads(json.dumps(answer))
 
     def close(self) -> None:
-        """There is nothing to be closed."""
+        """Does nothing: there is nothing to close."""
 
     def _figures(self) -> list[float]:
         return [self._chance.lognormvariate(4, 2) for _ in ANSWERED_AS]
 
 
 def _listed(number: int, name: str) -> Mapping[str, object]:
-    """A pool as `osd pool ls detail` has it, as far as it matters."""
+    """Returns a pool as `osd pool ls detail` has it, as far as it matters."""
     numbers = ("size", "pg_num", "pg_num_target", "pg_num_pending", "pg_placement_num", "pg_placement_num_target")
     named = {"pool_id": number, "pool_name": name, "application_metadata": {"rbd": {}}}
     return {**dict.fromkeys(numbers, 1), **named}
 
 
 def measure_hour(scale: Scale) -> list[Row]:
-    """All that a worker does for an hour of samples at one second, each of them full."""
+    """Measures all that a worker does for an hour of samples at one second, each of them full."""
     images = scale.image_names()
     taken, largest, result, result_seconds = _hour(images)
     first, last = (statistics.fmean(part) for part in (taken[:COMPARED], taken[-COMPARED:]))
@@ -135,7 +135,8 @@ def measure_hour(scale: Scale) -> list[Row]:
 
 
 def _hour(images: Mapping[str, Sequence[str]]) -> tuple[list[float], int, int, float]:
-    """CPU seconds of each sample, bytes of the largest checkpoint and of the result, CPU seconds of the result."""
+    """Returns the CPU seconds of each sample, bytes of the largest checkpoint and of the result, CPU seconds of the
+    result."""
     clock = Clock()
     with ExitStack() as stack:
         for module in (measuring, performance):
@@ -162,7 +163,7 @@ def _hour(images: Mapping[str, Sequence[str]]) -> tuple[list[float], int, int, f
 
 
 def _job(images: Mapping[str, Sequence[str]]) -> Any:
-    """The job as it goes on after its first sample, so that it opens no images."""
+    """Returns the job resumed after its first sample, so that it opens no images."""
     paths = [f"{pool}/{name}" for pool, names in images.items() for name in names]
     sizes = packed_sizes(dict.fromkeys(sorted(paths), Sizes(IMAGE_BYTES, IMAGE_BYTES // 2)))
     clusters = mock.create_autospec(Clusters, instance=True)

@@ -20,7 +20,7 @@ SIZE = 100
 
 
 def measure(cluster: Cluster, directory: Path, counts: Mapping[str, str]) -> list[Row]:
-    """A row for each view. `counts` says of how many rows in all, by the view."""
+    """Returns a row for each view. `counts` says of how many rows in all, by the view."""
     return asyncio.run(_measure(cluster, directory, counts))
 
 

@@ -20,7 +20,7 @@ MOST_GROWTH = 1.1
 
 
 def measure(conf: Path) -> list[Row]:
-    """A reader that the server's own code starts and asks, in this process."""
+    """Measures a reader that the server's own code starts and asks, in this process."""
     return asyncio.run(_measure(conf))
 
 

@@ -53,7 +53,7 @@ def settings_for(cluster: Cluster) -> Mapping[str, object]:
 
 
 def urls(fsid: str) -> Mapping[str, str]:
-    """The addresses of the views; `rbds` is its last page."""
+    """Returns the addresses of the views; `rbds` is its last page."""
     return {
         "pools": f"{API}/ceph/{fsid}/pools?pageSize=200",
         "rbds": f"{API}/ceph/{fsid}/rbds?pageSize=100&page=20",
@@ -62,7 +62,7 @@ def urls(fsid: str) -> Mapping[str, str]:
 
 
 def measure(cluster: Cluster, directories: Iterator[Path]) -> Table:
-    """A row for each view."""
+    """Returns a row for each view."""
     firsts = _firsts(cluster, directories)
     with serving(next(directories), **settings_for(cluster)) as service:
         held = _held(service, cluster.fsid)
@@ -105,7 +105,7 @@ def _held(service: Service, fsid: str) -> Mapping[str, list[float]]:
 
 @contextmanager
 def _measurements(service: Service, fsid: str) -> Iterator[None]:
-    """While inside, ten tasks measure all images."""
+    """Lets ten tasks measure all images meanwhile."""
     url = f"ceph/{fsid}/rbds/performance"
     tasks = [service.call("POST", url, {"seconds": MEASURED_SECONDS}) for _ in range(MEASUREMENTS)]
     try:
@@ -120,7 +120,7 @@ def _wait_for_samples(service: Service) -> None:
 
 
 def _messages(service: Service) -> Sequence[str]:
-    """What the tasks say. Raises RuntimeError if one of them has ended."""
+    """Returns what the tasks say. Raises RuntimeError if one of them has ended."""
     running = service.call("GET", f"taskqueue?status=Running&pageSize={MEASUREMENTS}")["results"]
     if len(running) < MEASUREMENTS:
         raise RuntimeError(f"expected {MEASUREMENTS} tasks to measure, got {len(running)}")
@@ -136,7 +136,7 @@ def _until(holds: Callable[[], bool]) -> None:
 
 
 def _meanwhile(service: Service, fsid: str) -> Meanwhile:
-    """Many calls of each view, one after the other, and of /health beside them."""
+    """Calls each view many times, one after the other, and /health beside them."""
     found = Meanwhile({name: [] for name in WORDS})
     with _health_watched(service.program.place, found):
         for _ in range(READS):
@@ -173,7 +173,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _spread(seconds: Sequence[float]) -> str:
-    """Its p50, p99 and slowest, and the ratio of the p99 to a second."""
+    """Returns its p50, p99 and slowest, and the ratio of the p99 to a second."""
     cuts = statistics.quantiles(seconds, n=100)
     spread = (cuts[49], cuts[98], max(seconds))
     return f"{' / '.join(f'{1000 * value:,.0f}' for value in spread)} (×{cuts[98]:.2f})"

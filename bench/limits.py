@@ -60,7 +60,7 @@ ATTACKS = (
 
 
 def measure(databases: Databases) -> list[Row]:
-    """The slowest of all answers over some seconds that begin with the attack."""
+    """Returns the slowest of all answers over some seconds that begin with the attack."""
     _allow_descriptors()
     with serving(databases.empty("limits")) as service:
         _slowest_health(service.program.place)

@@ -107,14 +107,14 @@ class Changes:
 
 
 async def watched(service: Service) -> Changes:
-    """A client that counts all changes from now on."""
+    """Connects a client that counts all changes from now on."""
     changes = Changes(await _connect(service))
     await changes.next()
     return changes
 
 
 async def connected(service: Service) -> Live:
-    """A client that gets all changes from now on."""
+    """Connects a client that gets all changes from now on."""
     socket = await _connect(service)
     await _read(socket)
     return Live(service, socket)

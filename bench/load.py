@@ -22,7 +22,7 @@ async def posts_a_second(url: str, body: bytes, headers: dict[str, str], connect
 
 
 async def seconds_of_each(url: str, body: bytes, headers: dict[str, str], requests: int) -> list[float]:
-    """How long each of so many requests takes over one connection."""
+    """Returns how long each of so many requests takes over one connection."""
     place = urlsplit(url)
     request = _request(url, body, headers)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)

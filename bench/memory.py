@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def pss_bytes(pid: int) -> int:
-    """Its proportional set size: what it has alone, and its share of what it has together with others."""
+    """Returns its proportional set size: its own memory, and its share of what it shares with others."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

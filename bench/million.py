@@ -152,7 +152,7 @@ def _compare_one(pair: Pair, parameters: Sequence[tuple[str, object]]) -> Compar
 
 
 def _compare(pair: Pair, urls: Urls) -> Compared:
-    """The first call of each only warms up."""
+    """Compares them; the first call of each only warms up."""
     few, many = in_turn(*(partial(one.seconds, url) for one, url in zip(pair, urls, strict=True)), runs=RUNS + 1)
     return Compared(statistics.median(few[1:]) * 1000, statistics.median(many[1:]) * 1000)
 

@@ -48,7 +48,7 @@ WATCHING = Path(__file__).with_name("watching.js").read_text()
 
 
 def measure(databases: Databases) -> list[Row]:
-    """P1 to P4."""
+    """Measures P1 to P4."""
     return asyncio.run(_measure(databases))
 
 
@@ -95,7 +95,7 @@ def _time_row(goal: str, what: str, times: list[float]) -> Row:
 
 
 async def _make_work(service: Service) -> None:
-    """Some that have just ended, two that run and some that wait, all as long as we measure."""
+    """Creates some that have just ended, two that run and some that wait, all as long as we measure."""
     async with _watched(service) as changes:
         service.call("POST", "taskqueue", [{"job": "noop", "params": {}}] * ENDED)
         await changes.until(lambda: changes.pending == 0)
@@ -182,7 +182,7 @@ async def _strain(service: Service, opened: Tab, changes: Changes) -> Strain:
 
 
 async def _keep_full(service: Service, changes: Changes) -> None:
-    """As many new tasks as have ended."""
+    """Creates as many new tasks as have ended."""
     while True:
         await changes.next()
         if changes.pending < ROWS + SPARE // 2:
@@ -225,7 +225,7 @@ def _strain_rows(strain: Strain) -> list[Row]:
 
 
 def measure_search(databases: Databases) -> list[Row]:
-    """P5: from the last keystroke of a word until its rows are on the screen."""
+    """Measures P5: from the last keystroke of a word until its rows are on the screen."""
     return asyncio.run(_measure_search(databases))
 
 

@@ -49,7 +49,7 @@ class Huey:
 
 @contextmanager
 def huey(notify: bool) -> Iterator[Huey]:
-    """Huey with its defaults, or with `notify_result`, its documented way not to poll for results.
+    """Starts Huey with its defaults, or with `notify_result`, its documented way not to poll for results.
 
     Raises PeerMissing.
     """
@@ -69,7 +69,7 @@ def huey(notify: bool) -> Iterator[Huey]:
 
 @contextmanager
 def _redis(binary: str, directory: Path, socket: Path) -> Iterator[None]:
-    """With its own defaults: snapshots now and then, nothing durable when it answers."""
+    """Starts Redis with its own defaults: snapshots now and then, nothing durable when it answers."""
     options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(directory), "--logfile", "redis.log"]
     with _running([binary, *options], os.environ):
         _wait_for(socket)

@@ -18,7 +18,7 @@ Line = tuple[str, str, str]
 
 
 def measure(databases: Databases, count: int) -> Iterator[Line]:
-    """What, with `count` tasks of which none is removed, and while most are; nothing where there is no retention."""
+    """Measures with `count` tasks of which none is removed, and while most are; nothing if there is no retention."""
     names = [name for name in retention_settings() if name != "retention__changes_days"]
     if not names:
         return

@@ -24,7 +24,7 @@ JOBS = {"jobs__modules": "bench.jobs"}
 
 
 def measure_end_to_end(databases: Databases) -> list[Row]:
-    """Goal 2: created over HTTP in arrays, Finished seen on a WebSocket, tasks a second."""
+    """Measures goal 2: created over HTTP in arrays, Finished seen on a WebSocket, tasks a second."""
     rows = []
     with serving(databases.empty("end-to-end"), **JOBS) as service:
         uvloop.run(_end_to_end(service))
@@ -49,7 +49,7 @@ async def _end_to_end(service: Service) -> float:
 
 @contextmanager
 def _peer(notify: bool) -> Iterator[Huey]:
-    """Huey, warm."""
+    """Starts Huey and warms it up."""
     with huey(notify) as peer:
         peer.end_to_end(ARRAY)
         yield peer
@@ -59,7 +59,8 @@ Latency = tuple[float, float]
 
 
 def measure_latency(databases: Databases) -> list[Row]:
-    """Goal 3: from creating a task to Running and to Finished seen on a WebSocket, while nothing else goes on."""
+    """Measures goal 3: from creating a task to Running and to Finished seen on a WebSocket, while nothing else goes
+    on."""
     with serving(databases.empty("latency"), **JOBS) as service:
         found = [_latencies(service, notify) for notify in (False, True)]
     (ours, shipped), (ours_again, notified) = found

@@ -37,7 +37,7 @@ class Program:
 
     @property
     def place(self) -> str:
-        """Host and port."""
+        """Returns host and port."""
         return urlsplit(self.address).netloc
 
 
@@ -72,11 +72,11 @@ class Service:
         self.headers["Authorization"] = f"Token {self.call('POST', 'api-token-auth', given)['token']}"
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The answer to a call under `/openattic/api/`. Raises Refused."""
+        """Returns the answer to a call under `/openattic/api/`. Raises Refused."""
         return json.loads(self.raw(method, f"{API}/{path}", body))
 
     def raw(self, method: str, url: str, body: object = None) -> bytes:
-        """The answer's bytes: where time is measured, they are decoded by nobody."""
+        """Returns the answer's bytes: nobody decodes them while time is measured."""
         sent = None if body is None else json.dumps(body).encode()
         self._connection.request(method, url, sent, {**self.headers, "Content-Type": "application/json"})
         response = self._connection.getresponse()
@@ -86,13 +86,13 @@ class Service:
         return answer
 
     def seconds(self, url: str) -> float:
-        """How long a GET takes."""
+        """Returns how long a GET takes."""
         began = time.perf_counter()
         self.raw("GET", url)
         return time.perf_counter() - began
 
     def processes(self) -> list[int]:
-        """The server and all that it has started."""
+        """Returns the server and all that it has started."""
         return [self.program.pid, *_children(self.program.pid)]
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ def _children(pid: int) -> list[int]:
 
 @contextmanager
 def serving(directory: Path, **settings: object) -> Iterator[Service]:
-    """Our service on a data directory. A setting is named `section__key`."""
+    """Starts our service on a data directory. A setting is named `section__key`."""
     with started(command(directory, **settings)) as program:
         service = Service(program)
         try:
@@ -116,7 +116,7 @@ def serving(directory: Path, **settings: object) -> Iterator[Service]:
 
 
 def command(directory: Path, **settings: object) -> list[str]:
-    """The command that serves a data directory on a port of its own.
+    """Returns the command that serves a data directory on a port of its own.
 
     Unless the settings say otherwise, nothing is ever removed, and rounds under way are not waited for at the end.
     Starts and stops are not logged.
@@ -127,7 +127,7 @@ def command(directory: Path, **settings: object) -> list[str]:
 
 
 def retention_settings() -> list[str]:
-    """The names of all settings of config.ini that have something removed after some days; 0 is never."""
+    """Returns the names of all settings of config.ini that have something removed after some days; 0 is never."""
     parser = ConfigParser()
     parser.read(ROOT / "config.ini", encoding="utf-8")
     return [f"retention__{key}" for key in parser["retention"] if key.endswith("_days")]

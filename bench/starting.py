@@ -12,7 +12,7 @@ from bench.service import serving
 
 
 def measure(databases: Databases) -> list[Row]:
-    """Neither is a first start: both databases exist, and have their user."""
+    """Measures starts that are no first ones: both databases exist, and have their user."""
     empty, many = databases.empty("starting"), databases.filled(MANY)
     for directory in (empty, many):
         ready_seconds(directory)
@@ -22,6 +22,6 @@ def measure(databases: Databases) -> list[Row]:
 
 
 def ready_seconds(directory: Path) -> float:
-    """How long a start takes."""
+    """Returns how long a start takes."""
     with serving(directory) as service:
         return service.program.ready_seconds

@@ -42,7 +42,7 @@ class _Times(Struct, frozen=True):
 
 
 def tales(count: int, seed: int, until: int) -> Iterator[Tale]:
-    """`count` tasks, one after another over 90 days, the last of them ended before `until` (milliseconds)."""
+    """Yields `count` tasks, one after another over 90 days, the last of them ended before `until` (milliseconds)."""
     chance = random.Random(seed)
     pause = SPAN_MS // count
     for number in range(count):
@@ -52,7 +52,7 @@ def tales(count: int, seed: int, until: int) -> Iterator[Tale]:
 
 
 def _times(chance: random.Random, created: int, pause: int) -> _Times:
-    """Most tasks are short, some are long; each is over before the next one comes."""
+    """Yields when tasks start and end: most are short, some are long; each is over before the next one starts."""
     started = created + 1 + int(chance.random() * pause * 0.1)
     return _Times(created, started, started + int(chance.random() ** 4 * pause * 0.8))
 
@@ -98,7 +98,7 @@ _JOBS: tuple[Callable[[random.Random], Made], ...] = (_test_task, _growth, _perf
 
 
 def _steps(chance: random.Random, times: _Times) -> tuple[TaskUpdate, ...]:
-    """Nine in ten finish; of those that are aborted every second one has not begun."""
+    """Returns the updates of a task: nine in ten finish; every second aborted one has not begun."""
     ending = chance.random()
     if ending < 0.02:
         return (lifecycle.aborted("ann", times.started),)
@@ -112,7 +112,7 @@ def _steps(chance: random.Random, times: _Times) -> tuple[TaskUpdate, ...]:
 
 
 def _rounds(chance: random.Random, times: _Times) -> tuple[TaskUpdate, ...]:
-    """All rounds of a task are reported at once, as the short ones of the service are."""
+    """Returns the rounds of a task, all reported at once, as short ones are."""
     if chance.random() >= SHARE_WITH_ROUNDS:
         return ()
     of = chance.randrange(1, MOST_ROUNDS + 1)

@@ -12,7 +12,7 @@ MOST_MICROSECONDS = 50
 
 
 def measure(databases: Databases) -> list[Row]:
-    """In a real worker, in the middle of a task: there is as much to look at as after it."""
+    """Measures in a real worker, in the middle of a task: there is as much to check as after it."""
     with serving(databases.empty("workers"), **JOBS) as service:
         task = service.call("POST", "taskqueue", {"job": "looks", "params": {"times": LOOKS}})
         ended = service.call("GET", f"taskqueue/{task['id']}?wait=50")

@@ -107,7 +107,7 @@ def retry_while_silent(ask: Callable[[], Answer], last: Round | None = None) -> 
 
 
 def may_pass(error: ClusterUnavailable, began_at: float) -> bool:
-    """Whether a task that began to ask at `began_at` (monotonic) asks again after this error."""
+    """Returns whether a task that began to ask at `began_at` (monotonic) asks again after this error."""
     return error.is_silence or (error.was_reached and time.monotonic() < began_at + LONGEST_REFUSAL_SECONDS)
 
 

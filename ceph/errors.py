@@ -39,7 +39,8 @@ class ClusterUnavailable(ClusterError):
 
     @property
     def is_silence(self) -> bool:
-        """Whether nobody answered in time. That may pass by itself, unlike a wrong key or a missing conf file."""
+        """Returns whether nobody answered in time. That may pass by itself, unlike a wrong key or a missing conf
+        file."""
         return self.errno in SILENCES
 
 

@@ -96,8 +96,8 @@ def set_pgp_num(cluster: Cluster, pool: Pool, pgp_num: int) -> Pool:
 
 
 def _set(cluster: Cluster, pool: Pool, what: str, number: int) -> Pool:
-    """In this command alone monitors know pools by name: `pool` was read just before, and is read again afterwards. A
-    name that it no longer has is refused, or belongs to another pool by then."""
+    """Sets a value of a pool. In this command alone monitors know pools by name: `pool` was read just before, and is
+    read again afterwards. A name that it no longer has is refused, or belongs to another pool by then."""
     try:
         cluster.command("osd pool set", pool=pool.name, var=what, val=str(number))
     except ClusterRefused as error:
@@ -116,7 +116,7 @@ def _set(cluster: Cluster, pool: Pool, what: str, number: int) -> Pool:
 
 
 def is_created_by(earlier: Iterable[tuple[str, Mapping[str, object]]], fsid: str, pool: str | int) -> bool:
-    """Whether one of these jobs, given by name and parameters, creates the pool."""
+    """Returns whether one of these jobs, given by name and parameters, creates the pool."""
     return any(name == CREATE_POOL and (params["fsid"], params["pool"]) == (fsid, pool) for name, params in earlier)
 
 

@@ -35,7 +35,7 @@ class ClusterSettings:
 
     @property
     def client_name(self) -> str:
-        """`client.admin`, whether or not the setting includes the type."""
+        """Returns `client.admin`, whether or not the setting includes the type."""
         return f"client.{self.client.removeprefix('client.')}"
 
     def namespaces_of(self, pool: str) -> list[str]:

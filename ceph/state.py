@@ -39,17 +39,18 @@ class Pool(Struct, frozen=True, kw_only=True):
 
     @property
     def application(self) -> str | None:
-        """The first of its applications; None if it has none."""
+        """Returns the first of its applications; None if it has none."""
         return next(iter(self.applications), None)
 
     @property
     def internal(self) -> bool:
-        """Whether it belongs to the cluster itself, like `.mgr` and `.rgw.root`: such names begin with a dot."""
+        """Returns whether it belongs to the cluster itself, like `.mgr` and `.rgw.root`: such names begin with a
+        dot."""
         return self.name.startswith(".") or self.name == "device_health_metrics"
 
     @property
     def has_arrived(self) -> bool:
-        """Whether it has the numbers that were set, wherever its data is."""
+        """Returns whether it has the numbers that were set, wherever its data is."""
         numbers = {self.pg_num, self.pg_num_target, self.pg_num_pending, self.pgp_num, self.pgp_num_target}
         return len(numbers) == 1
 
@@ -98,7 +99,7 @@ class ClusterState(Struct, frozen=True, kw_only=True):
 
     @property
     def health_text(self) -> str:
-        """The checks in one line; empty if all pass."""
+        """Returns the checks in one line; empty if all pass."""
         return "; ".join(check.summary for check in self.checks)
 
     def pool(self, pool_id: int) -> Pool | None:
@@ -130,7 +131,7 @@ class Image(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def path(self) -> str:
-        """Its path, as in `image_path`."""
+        """Returns its path, as `image_path` does."""
         return image_path(self.pool, self.namespace, self.name)
 
 

@@ -103,16 +103,16 @@ class EngineListener(Protocol):
     """Gets an engine's reports. It ignores those about tasks that the engine does not run for it."""
 
     def worker_free(self) -> None:
-        """A worker waits for a task."""
+        """Reports that a worker waits for a task."""
 
     def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
-        """Rounds are done. The worker may be waiting for their acknowledgement."""
+        """Reports completed rounds. The worker may be waiting for their acknowledgement."""
 
     def task_ended(self, ended: Ended) -> None:
-        """A task has ended; its worker is free, or about to end."""
+        """Reports that a task has ended; its worker is free, or about to end."""
 
     def worker_died(self, task_id: int, reason: str) -> None:
-        """The worker of this task is dead. `reason` is like `killed by signal 9 (out of memory?)`."""
+        """Reports that the worker of this task is dead. `reason` is like `killed by signal 9 (out of memory?)`."""
 
 
 class Workers(Protocol):

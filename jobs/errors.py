@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def in_words(error: BaseException) -> str:
-    """`ValueError: no such pool`, whatever an exception of somebody else's code does when it is asked."""
+    """Returns `ValueError: no such pool`, whatever an exception of somebody else's code does when it is asked."""
     try:
         text = f"{type(error).__name__}: {error}"
         return text.encode(errors="backslashreplace").decode()
@@ -109,7 +109,7 @@ class Mistakes:
             raise InvalidInput(errors=self)
 
     def summary(self) -> str:
-        """One sentence: the first mistake, and how many there are."""
+        """Returns one sentence: the first mistake, and how many there are."""
         first = next((f"{field}: {texts[0]}" for field, texts in self.listed.items()), "")
         return first if self.count <= 1 else f"{first} (the first of {self.count:,} mistakes)"
 
@@ -123,7 +123,7 @@ class InvalidInput(HourglassError):
 
     @property
     def errors(self) -> Mapping[str, list[str]]:
-        """The mistakes that are listed, by field."""
+        """Returns the mistakes that are listed, by field."""
         return self.mistakes.listed
 
 

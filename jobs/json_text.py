@@ -30,13 +30,13 @@ REPLACEMENT = "\ufffd"
 
 
 def with_replacement_marks(text: str) -> str:
-    """The text without halves of characters, which stand in Python's text for bytes that are not UTF-8, as in names of
-    files. UTF-8 cannot hold them."""
+    """Returns the text without halves of characters, which stand in Python's text for bytes that are not UTF-8, as in
+    names of files. UTF-8 cannot hold them."""
     return text if text.isascii() else _HALF_CHARACTER.sub(REPLACEMENT, text)
 
 
 def with_escapes(text: str) -> str:
-    """The text with the same halves as escapes of JSON, by which Python reads back what it was made of."""
+    """Returns the text with the same halves as escapes of JSON, by which Python reads back what it was made of."""
     return text if text.isascii() else _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 

@@ -293,15 +293,15 @@ class StoreHealth(Protocol):
 
     @property
     def commits(self) -> CommitTally:
-        """The commits since the start."""
+        """Returns the commits since the start."""
 
     @property
     def write_problem(self) -> str | None:
-        """Why nothing can be written, in a few words; None if all is well. As of the last write or `check`."""
+        """Returns why nothing can be written, in a few words; None if all is well. As of the last write or `check`."""
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, each in a sentence; asks nobody, so it always returns at once."""
+        """Returns what is wrong, each in a sentence; asks nobody, so it always returns at once."""
 
     async def check(self) -> None:
         """Brings `write_problem` up to date as far as that can be done without a write."""

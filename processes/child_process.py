@@ -292,7 +292,8 @@ def reap_orphans() -> None:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """A process started now inherits the mask: Ctrl-C must not reach it before it has its handlers."""
+    """Holds signals back: a process started now inherits the mask, and Ctrl-C must not reach it before it has its
+    handlers."""
     resource_tracker.ensure_running()  # or the start of a process does it, and unblocks the signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
     try:
@@ -302,7 +303,7 @@ def signals_held() -> Iterator[None]:
 
 
 def death_in_words(exit_code: int | None) -> str:
-    """Of multiprocessing's exit code: a negative one is the signal that killed the process."""
+    """Describes multiprocessing's exit code: a negative one is the signal that killed the process."""
     if exit_code is None or exit_code >= 0:
         return f"exited with code {exit_code}"
     if exit_code == -signal.SIGKILL:

@@ -44,17 +44,17 @@ class SharedNames:
         self._tracker = tracker
 
     def listen(self) -> None:
-        """The process has its own end now."""
+        """Listens to the process, which has its own end now."""
         self.theirs.close()
         self._loop.add_reader(self._channel, self._read_some)
 
     def discard(self) -> None:
-        """There is no process."""
+        """Closes both ends: there is no process."""
         self.theirs.close()
         self._channel.close()
 
     def free(self) -> None:
-        """The process has ended. To remove much memory takes its time, so the loop does not wait for it."""
+        """Frees what the process has left. Removing much memory takes time, so the loop does not wait for it."""
         self._read_some(MOST_NAMES)
         self._loop.remove_reader(self._channel)
         self._channel.close()
@@ -75,7 +75,7 @@ class SharedNames:
             self._take(message)
 
     def _take(self, message: bytes) -> None:
-        """`REGISTER:/psm_1234:shared_memory`. Whatever else it may be is not for us."""
+        """Takes in a message like `REGISTER:/psm_1234:shared_memory`, and ignores all others."""
         command, _, rest = message.decode("ascii", "replace").strip().partition(":")
         text, _, kind = rest.rpartition(":")
         if path_of((text, kind)) is None:
@@ -89,7 +89,7 @@ class SharedNames:
 
 
 def path_of(name: Name) -> str | None:
-    """Where the kernel keeps what bears this name; None where it is no such name."""
+    """Returns the file behind this name; None if it is no such name."""
     text, kind = name[0].strip("/"), name[1]
     if kind not in PREFIXES or text in ("", ".", "..") or "/" in text or "\0" in text:
         return None

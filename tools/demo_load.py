@@ -50,7 +50,7 @@ LOADS = [
 
 
 def operations_due(load: Load, at_seconds: float, span_seconds: float) -> float:
-    """How many operations belong to a span of time: the average, swelling and falling by 80 % with the tide."""
+    """Returns how many operations belong to a span of time: the average, swelling and falling by 80 % with the tide."""
     tide = 1 + 0.8 * math.sin(2 * math.pi * at_seconds / load.tide_seconds)
     return load.per_second * span_seconds * tide
 
@@ -64,7 +64,7 @@ def operate(image: rbd.Image, load: Load) -> None:
 
 
 def is_there(directory: Path) -> bool:
-    """Whether the cluster is meant to run: stopping it removes this file, the death of its monitor does not."""
+    """Returns whether the cluster is meant to run: stopping it removes this file, the death of its monitor does not."""
     return (directory / "run" / "mon.a.pid").exists()
 
 

@@ -13,5 +13,5 @@ huey = RedisHuey("bench", url=f"unix://{os.environ['BENCH_REDIS']}", notify_resu
 
 @huey.task()
 def noop() -> int:
-    """When it began, in nanoseconds since 1970."""
+    """Returns when it began, in nanoseconds since 1970."""
     return time.time_ns()

@@ -69,7 +69,7 @@ class Connection:
 
     @property
     def is_changed(self) -> bool:
-        """Whether the conf file or the keyring has changed since."""
+        """Returns whether the conf file or the keyring has changed since."""
         return stamp_of(self.proven.files) != self.files_seen
 
     def open_pool(self, pool_id: int) -> Any:
@@ -118,7 +118,7 @@ class Cluster:
 
     @property
     def fsid(self) -> str:
-        """The fsid that the cluster reports, whatever the conf file names."""
+        """Returns the fsid that the cluster reports, whatever the conf file names."""
         with self.lent() as connection:
             return connection.fsid
 
@@ -369,5 +369,5 @@ def blocklisted(settings: ClusterSettings) -> ClusterUnavailable:
 
 
 def no_answer(silence: str, seconds: int, number: int = ETIMEDOUT) -> ClusterUnavailable:
-    """`no mon answered within 5 s: is the cluster up, is the network?`"""
+    """Returns `no mon answered within 5 s: is the cluster up, is the network?`"""
     return ClusterUnavailable(f"{silence} within {seconds} s: {HINTS[silence]}", number)

@@ -57,7 +57,7 @@ class Proven:
 
     @property
     def is_changed(self) -> bool:
-        """Whether one of the files has changed since."""
+        """Returns whether one of the files has changed since."""
         return stamp_of(self.files) != self.stamp
 
 

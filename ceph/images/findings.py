@@ -83,7 +83,7 @@ class Findings:
 
     @property
     def there(self) -> list[str]:
-        """The images that can be read and still exist, as far as is known."""
+        """Returns the images that can be read and still exist, as far as is known."""
         return [path for path in self.sizes if path not in self.removed]
 
     def fail(self, path: str, errno: int, text: str) -> Trouble:

@@ -93,7 +93,7 @@ class ImageListing:
     """Lists images repeatedly. It may be called from several threads of a process."""
 
     def __init__(self, cluster: Cluster, pools: Collection[str] | None = None) -> None:
-        """`pools` are the names of the pools to list; None means all that may hold images."""
+        """Takes the names of the pools to list; None means all that may hold images."""
         self.cluster = cluster
         self._names = pools
         self._replies: SimpleQueue[Reply] = SimpleQueue()

@@ -53,7 +53,7 @@ class Opener:
     """
 
     def __init__(self, settings: ClusterSettings, timeout_seconds: float) -> None:
-        """`timeout_seconds` is the limit for each answer."""
+        """Takes the limit for each answer, in seconds."""
         self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,7 @@ class Opener:
 
     @property
     def is_connected(self) -> bool:
-        """Whether a process is connected, as far as is known."""
+        """Returns whether a process is connected, as far as is known."""
         return self._process is not None
 
     def connect(self) -> None:

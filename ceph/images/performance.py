@@ -39,16 +39,16 @@ class Group(Struct, frozen=True):
 
     @property
     def descriptor(self) -> str:
-        """The manager's name for it."""
+        """Returns the manager's name for it."""
         return f"{self.pool}/{self.namespace}" if self.namespace else self.pool
 
     @property
     def can_be_named(self) -> bool:
-        """Whether the manager accepts that name: it allows no `/` in the names of pools and namespaces."""
+        """Returns whether the manager accepts that name: it allows no `/` in the names of pools and namespaces."""
         return "/" not in self.pool and "/" not in self.namespace
 
     def is_like_one_of(self, pools: Collection[str]) -> bool:
-        """Whether the manager may use the same name for something in another pool."""
+        """Returns whether the manager may use the same name for something in another pool."""
         return any(self.descriptor.startswith(f"{pool}/") for pool in pools if pool != self.pool)
 
 

@@ -110,13 +110,13 @@ class PoolReading:
 
     @property
     def is_silent(self) -> bool:
-        """Whether an answer is missing, or none came in time."""
+        """Returns whether an answer is missing, or none came in time."""
         troubles = [*self.troubles().values(), *(image.error for image in self.images())]
         return any(trouble is not None and trouble.errno == ETIMEDOUT for trouble in troubles)
 
     @property
     def is_shut_out(self) -> bool:
-        """Whether the cluster has blocklisted this client."""
+        """Returns whether the cluster has blocklisted this client."""
         return any(image.trouble is not None and image.trouble.errno == ESHUTDOWN for image in self._images.values())
 
     def troubles(self) -> dict[str, Trouble]:

@@ -269,7 +269,7 @@ class Series:
 
     @property
     def taken(self) -> int:
-        """The number of samples that were added."""
+        """Returns the number of samples that were added."""
         return sum(sample.weight for sample in self.samples)
 
     def add(self, sample: Sample) -> None:

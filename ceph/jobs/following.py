@@ -100,7 +100,8 @@ class Observer:
 
     @property
     def settle_seconds(self) -> float:
-        """By the periods of the manager; asked once the pool first seems to be in place, since it answers then."""
+        """Returns how long a pool is observed in place, by the periods of the manager. It is asked once the pool first
+        seems to be in place, since it answers then."""
         if self._settle_seconds is None:
             self._settle_seconds = _settle_seconds(self._cluster)
         return self._settle_seconds

@@ -293,7 +293,7 @@ class Measuring:
         return Group(path, self._name_now(pool), namespace)
 
     def _wait(self) -> Rounds[None]:
-        """Until the next sample is due. The manager must not forget meanwhile that somebody asks."""
+        """Waits until the next sample is due, and asks the manager in between, so that it does not stop collecting."""
         while (left := self._next_at - time.monotonic()) > KEEP_ALIVE_SECONDS:
             yield Pause(KEEP_ALIVE_SECONDS)
             yield from self._client.ask(self._ask)

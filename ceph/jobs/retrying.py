@@ -186,14 +186,14 @@ def _pool_of(path: str) -> str:
 
 
 def is_worth_asking_again(error: ClusterError, began: float, patience_seconds: float = LONGEST_SILENCE_SECONDS) -> bool:
-    """Whether a question that was first asked at `began` is asked again after this error."""
+    """Returns whether a question that was first asked at `began` is asked again after this error."""
     if time.monotonic() >= began + patience_seconds:
         return False
     return _is_silence(error) or (isinstance(error, ClusterUnavailable) and may_pass(error, began))
 
 
 def _is_silence(error: ClusterError) -> bool:
-    """Whether nobody answered in time, or the manager was not ready yet."""
+    """Returns whether nobody answered in time, or the manager was not ready yet."""
     return error.errno == EAGAIN or (isinstance(error, ClusterUnavailable) and error.is_silence)
 
 

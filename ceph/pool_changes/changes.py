@@ -70,7 +70,7 @@ def observe(before: ObservedChanges, state: ClusterState, at_seconds: float, now
 
 
 def is_moving(pool: Pool) -> bool:
-    """Whether its PGs are not yet as many, or not yet placed as many, as was set."""
+    """Returns whether its PGs are not yet as many, or not yet placed as many, as was set."""
     return (pool.pg_num, pool.pgp_num) != (pool.pg_num_target, pool.pgp_num_target)
 
 

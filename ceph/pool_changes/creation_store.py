@@ -31,7 +31,7 @@ class PoolCreation(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> RequestKey | None:
-        """The Idempotency-Key of the request, if it had one."""
+        """Returns the Idempotency-Key of the request, if it had one."""
         if self.request_path is None or self.request_key is None or self.request_body_hash is None:
             return None
         return RequestKey(

@@ -256,7 +256,7 @@ def _creation(fsid: str, new: NewPool, by: str, key: RequestKey | None, state: C
 
 
 def _is_same(begun: PoolCreation, new: NewPool, by: str, key: RequestKey | None) -> bool:
-    """Whether a request repeats one that was begun."""
+    """Returns whether a request repeats one that was begun."""
     asked = NewPool(name=begun.name, pg_num=begun.pg_num, application=begun.application)
     has_other_key = None not in (key, begun.key) and key.key != begun.request_key  # type: ignore[union-attr]
     return not _is_old(begun) and not has_other_key and (asked, begun.user) == (new, by)

@@ -124,12 +124,12 @@ def forbidden(pool: Pool, pg_num: int) -> str | None:
 
 
 def needs_task(pool: Pool, pg_num: int, pending: Sequence[PoolTask]) -> bool:
-    """Whether a task is needed: the last pending task decides which number will be set."""
+    """Returns whether a task is needed: the last pending task decides which number will be set."""
     return pg_num != (pending[-1].pg_num if pending else pool.pg_num_target)
 
 
 def can_merge(state: ClusterState) -> bool:
-    """Whether the number of PGs can be lowered, and a higher one therefore be undone."""
+    """Returns whether the number of PGs can be lowered, and a higher one therefore be undone."""
     return state.release >= FIRST_RELEASE_THAT_MERGES
 
 

@@ -50,7 +50,7 @@ class PgTarget(Struct, frozen=True, kw_only=True, rename={"pg_num": "target"}):
 
     @property
     def is_change(self) -> bool:
-        """Whether the pool did not have the number from the beginning."""
+        """Returns whether the pool did not have the number from the beginning."""
         return not self.pg_num_from == self.pgp_num_from == self.pg_num
 
 
@@ -77,7 +77,7 @@ class PgStates(Struct, frozen=True):
 
     @property
     def not_clean(self) -> str:
-        """`12 PGs unknown, 1 PG peering`, most frequent first; empty if all are clean."""
+        """Returns `12 PGs unknown, 1 PG peering`, most frequent first; empty if all are clean."""
         others = Counter({state: count for state, count in self.by_state.items() if not is_clean(state)})
         return ", ".join(f"{counted(count, 'PG')} {state}" for state, count in others.most_common())
 
@@ -98,7 +98,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     manager_error: str = ""
 
     def has_arrived(self, pg_num: int) -> bool:
-        """Whether everything is in place at this moment, which may be a moment too early."""
+        """Returns whether everything is in place at this moment, which may be a moment too early."""
         if self.states is None:
             return False
         return self.pool.has_arrived and self.pool.pg_num == pg_num and all_clean(self.pool, self.states)
@@ -139,13 +139,14 @@ class Progress(Struct, frozen=True, kw_only=True):
         return self.last.at_seconds - self.moved_at
 
     def has_settled(self, settle_seconds: float) -> bool:
-        """Whether the pool has arrived and has been observed in place for long enough."""
+        """Returns whether the pool has arrived and has been observed in place for long enough."""
         if self.arrived_at is None or not self.last.is_fresh:
             return False
         return self.last.at_seconds - self.arrived_at >= settle_seconds
 
     def _has_moved(self, observation: Observation, reported_states: PgStates | None) -> bool:
-        """A manager that falls silent is no movement, and neither is one that repeats its last report."""
+        """Returns whether anything has moved. A manager that falls silent, or repeats its last report, is no
+        movement."""
         return (
             observation.objects_away != self.last.objects_away
             or reported_states != self.reported_states
@@ -153,7 +154,8 @@ class Progress(Struct, frozen=True, kw_only=True):
         )
 
     def _arrived_at(self, observation: Observation) -> float | None:
-        """Stale states may predate the last step: they can cancel an arrival but not start one."""
+        """Returns since when everything has been in place. Stale states may predate the last step: they can cancel an
+        arrival but not start one."""
         if not observation.has_arrived(self.target.pg_num):
             return None
         if self.arrived_at is None and observation.is_fresh:
@@ -169,7 +171,7 @@ def _numbers(pool: Pool) -> tuple[int, ...]:
 
 
 def is_clean(state: str) -> bool:
-    """Whether a PG in this state is clean; it may be scrubbed meanwhile."""
+    """Returns whether a PG in this state is clean; it may be scrubbed meanwhile."""
     return state.startswith("active+clean")
 
 
@@ -184,7 +186,7 @@ def states_of(pgs: Sequence[Pg], mapped: Mapping[str, Osds] | None = None) -> Pg
 
 
 def all_clean(pool: Pool, states: PgStates) -> bool:
-    """Whether all PGs that the pool has now are reported clean."""
+    """Returns whether all PGs that the pool has now are reported clean."""
     return states.clean == states.count == pool.pg_num
 
 

@@ -15,7 +15,7 @@ ADVICE = frozenset({"POOL_APP_NOT_ENABLED", "POOL_NO_REDUNDANCY", "POOL_PG_NUM_N
 
 
 def message(progress: Progress, settle_seconds: float) -> str:
-    """`PGs 40 of 64, placed 22 of 64, clean 18; nothing has moved for 20 s: no active mgr (MGR_DOWN)`."""
+    """Returns `PGs 40 of 64, placed 22 of 64, clean 18; nothing has moved for 20 s: no active mgr (MGR_DOWN)`."""
     states = progress.last.states
     numbers = f"{steps_text(progress)}, clean {states.clean if states else 'unknown'}"
     if progress.arrived_at is not None:
@@ -24,7 +24,7 @@ def message(progress: Progress, settle_seconds: float) -> str:
 
 
 def steps_text(progress: Progress) -> str:
-    """`PGs 40 of 64, placed 22 of 64`, without a number that is set to something else than the target."""
+    """Returns `PGs 40 of 64, placed 22 of 64`, without a number that is set to something else than the target."""
     pool, pg_num = progress.last.pool, progress.target.pg_num
     parts = []
     if pool.pg_num_target == pg_num:
@@ -39,7 +39,7 @@ def _of(now: int, target: int) -> str:
 
 
 def standstill_text(progress: Progress) -> str:
-    """`nothing has moved for 20 s: no active mgr (MGR_DOWN)`; "" while something moves."""
+    """Returns `nothing has moved for 20 s: no active mgr (MGR_DOWN)`; "" while something moves."""
     if progress.still_seconds() < STANDSTILL_SECONDS:
         return ""
     return f"nothing has moved for {progress.still_seconds():.0f} s: {cause(progress.last)}"

@@ -159,7 +159,8 @@ class ClusterWatch:
 
     @property
     def is_identified(self) -> bool:
-        """Whether asking again would not identify it any better: it has reported its fsid, or does not answer."""
+        """Returns whether asking again would not identify it any better: it has reported its fsid, or does not
+        answer."""
         return self._has_reported or (self.fsid is not None and self.state.error is not None)
 
     def start(self) -> None:

@@ -155,7 +155,8 @@ class ApiHandler(ServiceHandler):
 
     @property
     def actor(self) -> str:
-        """The name of the user who asks, for what is done next. Raises a Refusal (401) if the sign-in has ended."""
+        """Returns the name of the user who asks, for what is done next. Raises a Refusal (401) if the sign-in has
+        ended."""
         return self.check_sign_in(self.identity).name
 
     def check_actor(self) -> None:

@@ -37,5 +37,5 @@ class Connections:
 
     @property
     def socket_count(self) -> int:
-        """The number of open WebSockets."""
+        """Returns the number of open WebSockets."""
         return len(self._open)

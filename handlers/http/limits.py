@@ -38,7 +38,7 @@ class Places:
     """A bounded number of places, in all and for each user: open WebSockets, waiting calls."""
 
     def __init__(self, what: str, most: int, most_a_user: int, reason: str, refused: RefusedTally) -> None:
-        """`what` names what takes places, in the plural; `reason` is what a refusal is counted as."""
+        """Takes what to call those that take places, in the plural, and the reason by which a refusal is counted."""
         self._what = what
         self._most = most
         self._most_a_user = most_a_user
@@ -49,7 +49,7 @@ class Places:
 
     @property
     def taken(self) -> int:
-        """The number of places taken."""
+        """Returns the number of places taken."""
         return self._count
 
     def take(self, user: str) -> None:
@@ -138,12 +138,12 @@ class UnreadAnswers:
 
     @property
     def held_bytes(self) -> int:
-        """The bytes that are reserved and not released yet."""
+        """Returns the bytes that are reserved and not released yet."""
         return self._held
 
     @property
     def waiting_count(self) -> int:
-        """The number of answers that wait for their turn."""
+        """Returns the number of answers that wait for their turn."""
         return len(self._small) + len(self._large)
 
     def has_room(self, size: int) -> bool:
@@ -226,7 +226,7 @@ class UnfinishedBodies:
 
     @property
     def held_bytes(self) -> int:
-        """The bytes that are counted at the moment."""
+        """Returns the bytes that are counted at the moment."""
         return self._held
 
     def take(self, holder: BodyHolder, size: int) -> bool:

@@ -37,7 +37,7 @@ class QueryParameter:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        """The JSON Schema of one value."""
+        """Returns the JSON Schema of one value."""
         return schema_of_type(self.type)
 
 

@@ -227,7 +227,8 @@ class Chain:
         )
 
     def _expected_seconds(self, step: PlannedStep, done: Round) -> float:
-        """The step may have ended with this round, as far as is known: then the next one's first round follows."""
+        """Returns how long the next round should take. The step may have ended with this round: then the first
+        round of the next one follows."""
         own = step.expected_seconds if done.expected_seconds is None else done.expected_seconds
         rounds = step.rounds if done.of is None else done.of
         if rounds is not None and self._count < rounds:

@@ -69,8 +69,8 @@ class Feed:
         most_unread_bytes: int = MOST_UNREAD_BYTES,
         on_unread: Callable[[int], None] = lambda by: None,
     ) -> None:
-        """`pack` turns a text into what connections send, once for all of them. `on_unread` is called with each change
-        of the bytes in frames that have not left yet."""
+        """Takes `pack`, which turns a text into what connections send, once for all of them. `on_unread` is called with
+        each change of the bytes in frames that have not left yet."""
         self._store = store
         self._derived: Callable[[Task], Derived] = lambda task: Derived()
         self._version = version
@@ -177,7 +177,7 @@ class Feed:
 
     @property
     def waiting_count(self) -> int:
-        """How many calls wait for something."""
+        """Returns how many calls wait for something."""
         return self._waiters.count
 
     async def _is_final(self, task_id: int) -> bool:

@@ -36,7 +36,7 @@ class Unread:
 
     @property
     def is_full_for_long(self) -> bool:
-        """Whether it stays full even when the clients that were disconnected are gone."""
+        """Returns whether it stays full even when the clients that were disconnected are gone."""
         going = sum(len(frame.data) for frame in self.frames if frame.is_cut)
         return self.bytes - going >= self._most_bytes
 

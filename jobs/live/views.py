@@ -99,7 +99,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
 
 def task_view(task: Task, derived: Derived) -> TaskView:
-    """A task with what follows from what goes on."""
+    """Returns a task with what follows from what goes on."""
     return TaskView(
         id=task.id,
         job=task.job,
@@ -238,6 +238,7 @@ def changes_frame(changes: Changes, tasks: list[TaskView]) -> ChangesFrame:
 
 
 def with_rounds(frame: bytes, rounds: dict[int, list[RoundView]]) -> bytes:
-    """An encoded `changes` frame with the rounds that one client watches: the frame itself is encoded once for all."""
+    """Returns an encoded `changes` frame with the rounds that one client watches: the frame itself is encoded once for
+    all."""
     by_task = {str(task_id): done for task_id, done in rounds.items()}
     return frame[:-1] + b',"rounds":' + encode(by_task) + b"}"

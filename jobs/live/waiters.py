@@ -20,7 +20,7 @@ class Waiters:
 
     @property
     def count(self) -> int:
-        """How many calls wait."""
+        """Returns how many calls wait."""
         return len(self._for_commit) + sum(map(len, self._for_task.values()))
 
     @contextmanager

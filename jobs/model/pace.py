@@ -57,17 +57,17 @@ class Pace:
 
     @property
     def seconds(self) -> float | None:
-        """The median duration of the recent rounds; None before the first."""
+        """Returns the median duration of the recent rounds; None before the first."""
         return round(median(self._seconds), 3) if self._seconds else None
 
     @property
     def stalls_at(self) -> int:
-        """When the task counts as stalled unless a round comes before."""
+        """Returns when the task counts as stalled unless a round comes before."""
         seconds = max(self.seconds or 0, self.expected_seconds)
         return self._last + max(SHORTEST_STALL_MS, round(STALL_FACTOR * 1000 * seconds))
 
     def estimated(self, now: int) -> int | None:
-        """When the task should end; None while that is unknown."""
+        """Returns when the task should end; None while that is unknown."""
         if now >= self.stalls_at:
             return None
         if self._rounds is not None and self._round:

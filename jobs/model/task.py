@@ -115,7 +115,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def could_start(self) -> int:
-        """The earliest time at which it could have started."""
+        """Returns the earliest time at which it could have started."""
         return max(self.created, self.not_before or 0)
 
     @property

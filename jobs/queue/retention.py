@@ -45,12 +45,12 @@ class RetentionSettings:
 
     @property
     def longest_days(self) -> float:
-        """For how many days any ended task is stored; 0 if some are for ever."""
+        """Returns for how many days any ended task is stored; 0 if some are for ever."""
         return max(self.finished_days, self.failed_days) if self.finished_days and self.failed_days else 0
 
     @property
     def tasks(self) -> list[tuple[Sequence[Status], float]]:
-        """The statuses of ended tasks that are not stored for ever, with their days."""
+        """Returns the statuses of ended tasks that are not stored for ever, with their days."""
         return [(group, days) for group, days in ((FINISHED, self.finished_days), (FAILED, self.failed_days)) if days]
 
 

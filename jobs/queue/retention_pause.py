@@ -48,13 +48,13 @@ class RetentionPause:
 
     @property
     def ends(self) -> int | None:
-        """When it ends, by the clock as it is set; None if there is none."""
+        """Returns when it ends, by the clock as it is set; None if there is none."""
         left_ms = self.left_ms()
         return self._clock() + left_ms if left_ms else None
 
     @property
     def reason(self) -> str | None:
-        """Why nothing is removed, in a sentence; None if there is no pause."""
+        """Returns why nothing is removed, in a sentence; None if there is no pause."""
         left_ms = self.left_ms()
         if not left_ms:
             return None

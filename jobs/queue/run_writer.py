@@ -29,19 +29,19 @@ class RunListener(Protocol):
     """What a writer reports."""
 
     def run_changed(self, run: ActiveRun, before: Task | None) -> None:
-        """`run.task` is on disk; `before` is its earlier state, None if it has just been taken."""
+        """Reports that `run.task` is on disk; `before` is its earlier state, None if it has just been taken."""
 
     def run_written(self, run: ActiveRun) -> None:
-        """What its worker waits for is on disk."""
+        """Reports that what its worker waits for is on disk."""
 
     def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
-        """What its worker reported cannot be stored. Stops its worker, and returns how the task ends."""
+        """Stops the worker, since what it reported cannot be stored, and returns how the task ends."""
 
     def run_ended(self, run: ActiveRun) -> None:
-        """Its worker has reported its end, and everything is on disk."""
+        """Reports that its worker has reported its end, and everything is on disk."""
 
     def writing_works_again(self) -> None:
-        """Everything that could not be written is on disk now."""
+        """Reports that everything that could not be written is on disk now."""
 
 
 class RunWriter:
@@ -56,12 +56,12 @@ class RunWriter:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether something that workers reported could not be written yet."""
+        """Returns whether something that workers reported could not be written yet."""
         return bool(self._blocked)
 
     @property
     def may_take_for_ever(self) -> bool:
-        """Whether something is tried again and again, which a stop cannot wait for."""
+        """Returns whether something is tried again and again, which a stop cannot wait for."""
         return self.is_blocked or bool(self._unfinished)
 
     def write(self, run: ActiveRun, *updates: TaskUpdate, acknowledges: bool = False) -> None:
@@ -122,10 +122,9 @@ class RunWriter:
             self._listener.run_written(run)
 
     def _refuse(self, run: ActiveRun, group: Sequence[Write], error: Exception) -> bool:
-        """A person's request may be refused. The server's own writes are refused without consequence if the task was
-        deleted while it was stopping. Otherwise several writes are tried one by one, and the one that is refused ends
-        the task. Returns False if that end is refused too: it is tried again later.
-        """
+        """Deals with a refused write. A person's request may be refused. The server's own writes are refused without
+        consequence if the task was deleted while it was stopping. Otherwise several writes are tried one by one, and
+        the one that is refused ends the task. Returns False if that end is refused too: it is tried again later."""
         if group[0].answer is not None:
             group[0].fail(error)
         elif isinstance(error, NoSuchTask):

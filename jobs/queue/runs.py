@@ -28,7 +28,7 @@ class Write(Struct):
 
     @property
     def can_be_joined(self) -> bool:
-        """Whether it may be committed together with others."""
+        """Returns whether it may be committed together with others."""
         return self.answer is None and not self.goes_alone
 
     def succeed(self, task: Task | None) -> None:
@@ -76,12 +76,12 @@ class ActiveRun:
 
     @property
     def has_writes(self) -> bool:
-        """Whether something is still to be written."""
+        """Returns whether something is still to be written."""
         return bool(self._line)
 
     @property
     def is_ending_refused(self) -> bool:
-        """Whether its end because of a refused write is still to be written."""
+        """Returns whether its end because of a refused write is still to be written."""
         return any(write.ends_refused for write in self._line)
 
     def enqueue(self, write: Write) -> None:

@@ -33,11 +33,11 @@ Check = Callable[[], object]
 
 
 def always() -> None:
-    """The check for requests that need none."""
+    """Allows everything: the check for requests that need none."""
 
 
 def nobody(about: object) -> None:
-    """A listener for reports that nobody needs."""
+    """Ignores a report that nobody needs."""
 
 
 class TaskQueue:
@@ -81,17 +81,17 @@ class TaskQueue:
 
     @property
     def tally(self) -> TaskTally:
-        """What was counted since the start."""
+        """Returns what was counted since the start."""
         return self._bookkeeping.tally
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing new is taken in or started."""
+        """Returns whether nothing new is taken in or started."""
         return self._runner.stopping
 
     @property
     def workers_have_come_up(self) -> bool:
-        """Whether a worker was ever free."""
+        """Returns whether a worker was ever free."""
         return self._runner.workers_have_come_up
 
     async def recover(self) -> None:

@@ -86,13 +86,13 @@ class Database:
 
     @property
     def write_problem(self) -> str | None:
-        """Why nothing can be written, in a few words: the files are not those that were opened, or the last commit
-        failed. None if all is well."""
+        """Returns why nothing can be written, in a few words: the files are not those that were opened, or the last
+        commit failed. None if all is well."""
         return self._files.problem or self._write_problem
 
     @property
     def problems(self) -> list[str]:
-        """The present problems, each in a sentence."""
+        """Returns the present problems, each in a sentence."""
         found = []
         if self._files.problem:
             found.append(f"Nothing can be stored: {self._files.problem}.")
@@ -132,7 +132,7 @@ class Database:
         return await self._read_in_turn(self._lists, function, seconds)
 
     async def search(self, function: Callable[[sqlite3.Connection], Result], seconds: float | None = None) -> Result:
-        """As `read_list`, for what may take longest: it delays only other searches."""
+        """Reads as `read_list` does, for what may take longest: it delays only other searches."""
         return await self._read_in_turn(self._searches, function, seconds)
 
     async def _read_in_turn(

@@ -59,7 +59,7 @@ class OpenFiles:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the database itself was replaced or removed."""
+        """Returns whether the database itself was replaced or removed."""
         return self.is_mixed or _identity(self._path) != self._identities[self._path]
 
     def size_bytes(self) -> int:
@@ -204,7 +204,7 @@ class OpenFiles:
     # In the end
 
     def settle(self, connection: sqlite3.Connection) -> bool:
-        """Call before the connections are closed. Returns whether the writer may merge the log into the file.
+        """Returns, before the connections are closed, whether the writer may merge the log into the file.
 
         It may not if the file is another one now; nor if its progress cannot be written beside it, since then the next
         start needs the log for that.
@@ -222,7 +222,7 @@ class OpenFiles:
         self._last.close()
 
     def close(self) -> None:
-        """Call after the connections are closed."""
+        """Ends the watching, after the connections are closed."""
         self._last.close()
         os.close(self._index_descriptor)
         os.close(self._log_descriptor)

@@ -49,7 +49,7 @@ class LogIndex(NamedTuple):
 
     @property
     def log_bytes(self) -> int:
-        """The minimum size of the log, as long as it has frames."""
+        """Returns the minimum size of the log, as long as it has frames."""
         return LOG_HEADER_BYTES + self.frames * (FRAME_HEADER_BYTES + self.page_bytes)
 
     @classmethod

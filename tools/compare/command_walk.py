@@ -193,7 +193,7 @@ def _logged(checkout: Checkout, folder: Path, *settings: str) -> Iterator[str]:
 
 
 def _is_poll(line: str) -> bool:
-    """How often the walk looks whether something has happened is chance."""
+    """Returns whether a line is of a poll: how often the walk looks is chance."""
     return "hourglass.http" in line and ("GET /openattic/api/taskqueue/" in line or "/workers" in line)
 
 

@@ -44,7 +44,7 @@ def _traceback(value: object) -> object:
 
 
 def _cursor(value: object) -> object:
-    """An address of a page may say after which time it goes on."""
+    """Replaces the time after which the next page begins, if its address has one."""
     return re.sub(r"(?<=after=)[\w-]+", _cursor_without_time, value) if isinstance(value, str) else value
 
 
@@ -134,7 +134,7 @@ def _header(name: str, value: str, request_id: str | None) -> str:
 
 
 def _cookie(match: re.Match[str]) -> str:
-    """The name has a part made of the key of the data directory, the value is random; an emptied one is not."""
+    """Replaces the random value of a cookie, and the part of its name that follows from the data directory's key."""
     return "sessionid_<id>=" + ("<empty>" if match[1] in ("", '""') else "<random>")
 
 

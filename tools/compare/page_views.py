@@ -155,7 +155,7 @@ def of_new_service() -> list[View]:
 
 
 def toasts(server: Server) -> list[View]:
-    """The message of tasks that end while somebody looks."""
+    """Shows the message of tasks that end while somebody looks."""
 
     def prepare(page: Page) -> None:
         for job, params in (("test_task", {"times": 1}), ("stumble", {"stone": "a stone"})):

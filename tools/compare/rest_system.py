@@ -70,7 +70,7 @@ def _json() -> dict[str, str]:
 
 
 def _without_seconds(problem: Any) -> Any:
-    """How long a lock-out still takes depends on how long the walk has taken."""
+    """Leaves out how long a lock-out still takes: that depends on how long the walk has taken."""
     digits = str.maketrans("123456789", "000000000")
     return {**problem, "detail": problem["detail"].translate(digits)}
 
@@ -103,7 +103,7 @@ def jobs(r: Recorder) -> None:
 
 
 def workers_shown(answer: Any) -> Any:
-    """Which worker took a task is chance."""
+    """Leaves out which worker took a task: that is chance."""
     if "results" not in answer:
         return normal(answer)
     shown = [{**worker, "tasks_done": type(worker["tasks_done"]).__name__} for worker in normal(answer)["results"]]

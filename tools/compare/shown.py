@@ -18,7 +18,7 @@ def text(moment: datetime) -> str:
 
 
 def _task(task: dict[str, Any]) -> dict[str, Any]:
-    """A task's times follow from its number, so that they rise as they really do."""
+    """Makes a task's times follow from its number, so that they rise as they really do."""
     created = FIRST_TASK + timedelta(minutes=task["id"])
     running = task["status"] == "Running"
     began = NOW - timedelta(minutes=14) if running else created + timedelta(seconds=30)
@@ -90,7 +90,7 @@ def shown(value: Any) -> Any:
 
 
 def _workers(values: list[Any]) -> list[Any]:
-    """Which of two workers took which task is chance."""
+    """Leaves out which of two workers took which task: that is chance."""
     are_workers = values and all(isinstance(one, dict) and "cpu_percent" in one for one in values)
     return sorted(values, key=lambda one: (one["state"], one["task"] or 0)) if are_workers else values
 

@@ -270,7 +270,7 @@ class Worker:
             self._pool.listener.rounds_reported(report.task, report.rounds)
 
     def _may_end(self, ended: Ended) -> bool:
-        """Whether the task was asked to end like this: one that was not aborted would stay Running if this were
+        """Returns whether the task was asked to end like this: one that was not aborted would stay Running if this were
         accepted."""
         return {"stopped": self._aborted, "interrupted": self._pool.stopping}.get(ended.how, True)
 
@@ -390,5 +390,5 @@ class _ErrorType(Struct):
 
 
 def _ran_out_of_memory(ended: Ended) -> bool:
-    """Whether the worker must be replaced: something in it may still hold that memory."""
+    """Returns whether the worker must be replaced: something in it may still hold that memory."""
     return ended.error is not None and msgspec.json.decode(ended.error, type=_ErrorType).type == "MemoryError"

@@ -40,7 +40,8 @@ class Sources:
         return cls(found, frozenset(_job_files(modules)))
 
     def differ_from_loaded(self, modules: Sequence[str]) -> bool:
-        """Whether this process has imported other job modules, or a file of these whose content has changed since."""
+        """Returns whether this process has imported other job modules, or a file of these whose content has changed
+        since."""
         if frozenset(_job_files(modules)) != self.jobs:
             return True
         return any(_has_changed(file, self.files[file]) for file in _own_files(modules) if file in self.files)

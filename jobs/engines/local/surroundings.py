@@ -101,7 +101,7 @@ class Surroundings:
     # Signals
 
     def _has_its_handlers(self, status: _Status) -> bool:
-        """Whether the handlers are the same, as the kernel and, for its own, as Python shows them."""
+        """Returns whether the handlers are the same, as the kernel and, for its own, as Python shows them."""
         before = self._status
         return (status.ignored, status.caught) == (before.ignored, before.caught) and all(
             signal.getsignal(number) == self._handlers[number] for number in self._caught
@@ -351,7 +351,7 @@ def _has(signals: int, number: int) -> bool:
 
 
 def _has_children() -> bool:
-    """Whether there are child processes, running, or ended and not waited for."""
+    """Returns whether there are child processes, running, or ended and not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
