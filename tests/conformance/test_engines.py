@@ -163,6 +163,15 @@ async def test_a_stop_lets_the_round_under_way_end(make, tmp_path: Path) -> None
         assert (ended.how, ended.result) == ("interrupted", None)
 
 
+async def next_server(under_test):
+    """Starts the engine for the server after the one that died. Returns it, and what it reports."""
+    engine = await under_test.of_next_server()
+    reports = Reports(engine)
+    engine.report_to(reports)
+    await under_test.start()
+    return engine, reports
+
+
 @on_each_engine
 async def test_what_runs_when_the_server_dies_is_adopted_by_the_next_one_or_does_not_run(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
@@ -171,10 +180,7 @@ async def test_what_runs_when_the_server_dies_is_adopted_by_the_next_one_or_does
         under_test.tell(1, "round")
         await reports.rounds_of(1, 1)
 
-        engine = await under_test.of_next_server()
-        after = Reports(engine)
-        engine.report_to(after)
-        await under_test.start()
+        engine, after = await next_server(under_test)
         adopted = await engine.adopt([1])
         assert set(adopted) <= {1}, "the next server knows of no other"
         for task in adopted:
@@ -196,10 +202,7 @@ async def test_reports_that_nobody_acknowledged_are_repeated_after_an_adoption(m
         under_test.tell(1, "round")
         await reports.rounds_of(1, 1)
 
-        engine = await under_test.of_next_server()
-        after = Reports(engine)
-        engine.report_to(after)
-        await under_test.start()
+        engine, after = await next_server(under_test)
         for task in await engine.adopt([1]):
             after.expect(task)
             assert await after.rounds_of(task, 1) == [1]

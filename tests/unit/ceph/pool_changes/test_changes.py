@@ -13,27 +13,11 @@ from ceph.pool_changes.changes import LAST_SEEN_SECONDS, MOST_CHANGES, ObservedC
 from ceph.pool_changes.changes import MOST_CHARACTERS as MOST_CHARACTERS_OF_A_CHANGE
 from ceph.pool_changes.progress import STANDSTILL_SECONDS
 from ceph.pool_changes.progress_events import MOST_CHARACTERS, MOST_EVENTS, events_of, read_details
-from ceph.state import Check, ClusterState, Pool, ProgressEvent
+from ceph.state import Check, ClusterState, ProgressEvent
+from tests.support.pools import a_pool
 
 BEGAN = 1_700_000_000
 IMAGE = {"origin": "rbd_support", "action": "remove", "pool_name": "rbd", "image_name": "old"}
-
-
-def a_pool(pg_num=8, pgp_num=None, target=64, number=3, **changed):
-    pool = Pool(
-        id=number,
-        name=f"pool-{number}",
-        size=3,
-        applications=["rbd"],
-        pg_num=pg_num,
-        pg_num_target=target,
-        pg_num_pending=pg_num,
-        pgp_num=pg_num if pgp_num is None else pgp_num,
-        pgp_num_target=target,
-        autoscale="off",
-        used_bytes=0,
-    )
-    return replace(pool, **changed)
 
 
 def a_state(*pools, **changed):

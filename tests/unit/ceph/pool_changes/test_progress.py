@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import accumulate
 
 import pytest
@@ -26,8 +27,9 @@ from ceph.pool_changes.progress import (
     states_of,
 )
 from ceph.pool_changes.progress_text import MOST_CAUSE_CHARACTERS, cause, message
-from ceph.state import Check, Pool, objects_away
+from ceph.state import Check, objects_away
 from jobs.definition.params import check
+from tests.support.pools import a_pool as made_up_pool
 
 NUMBERS = st.integers(1, 300)
 MANAGER_DOWN = Check("MGR_DOWN", "HEALTH_WARN", "no active mgr")
@@ -36,21 +38,7 @@ SLOW = Check("SLOW_OPS", "HEALTH_WARN", "3 slow ops")
 ODD = Check("POOL_PG_NUM_NOT_POWER_OF_TWO", "HEALTH_WARN", "1 pool has a number that is not a power of two")
 
 
-def a_pool(pg_num=8, pgp_num=None, target=64, **changed):
-    pool = Pool(
-        id=3,
-        name="rbd",
-        size=3,
-        applications=["rbd"],
-        pg_num=pg_num,
-        pg_num_target=target,
-        pg_num_pending=pg_num,
-        pgp_num=pg_num if pgp_num is None else pgp_num,
-        pgp_num_target=target,
-        autoscale="off",
-        used_bytes=0,
-    )
-    return replace(pool, **changed)
+a_pool = partial(made_up_pool, name="rbd")
 
 
 def states(clean, **others):
