@@ -16,6 +16,9 @@ from handlers.http.compression import compressed
 
 _IMPORT = re.compile(r'@import url\("([^"]+)"\)(?: layer\(([a-z]+)\))?;')
 
+MOST_CACHED = 8
+"""Contents in memory, each of some hundred kilobytes: there are two stylesheets, and those before a change."""
+
 Imported = tuple[Path, str, int]
 """A file, the layer that it is imported into (or ""), and when it was modified, in nanoseconds."""
 
@@ -73,12 +76,12 @@ def _folder_of(address: str) -> str:
     return address[: address.rindex("/") + 1]
 
 
-@lru_cache
+@lru_cache(MOST_CACHED)
 def _written_out(imported: tuple[Imported, ...]) -> bytes:
     texts = ((file.read_text(), layer) for file, layer, _ in imported)
     return "\n".join(f"@layer {layer} {{\n{text}\n}}" if layer else text for text, layer in texts).encode()
 
 
-@lru_cache
+@lru_cache(MOST_CACHED)
 def _compressed(imported: tuple[Imported, ...]) -> bytes:
     return compressed(_written_out(imported))
