@@ -162,7 +162,7 @@ def test_what_the_server_refuses_is_told_in_its_words(cluster, new_pool, tab):
     form.get_by_label("Number of PGs").fill("8")
     form.get_by_role("button", name="Create pool").click()
 
-    expect(form.get_by_text(f"There is a pool {taken} already")).to_be_visible()
+    expect(form.get_by_text(f"There is already a pool {taken}")).to_be_visible()
     assert [pool["pool_name"] for pool in cluster.pools()].count(taken) == 1
 
 

@@ -447,4 +447,4 @@ def test_a_key_that_is_removed_is_told_of_until_it_is_back(run, tmp_path):
         problems.append([problem.partition(":")[0] for problem in database.problems])
     run(database.close())
 
-    assert problems == [[], [], ["secret.key was removed while the server runs"], []]
+    assert problems == [[], [], ["secret.key was removed while the server was running"], []]

@@ -160,7 +160,7 @@ async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path
         complained = await in_thread(refuse, tmp_path, "add", "ann", given=b"x\n")
 
     assert "The change is stored, but the running server" in complained
-    assert "a change of accounts was not taken up" in caplog.text
+    assert "a change of accounts could not be applied" in caplog.text
     assert list(users_of(tmp_path)) == ["ann"]
 
 
