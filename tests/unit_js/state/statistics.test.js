@@ -52,7 +52,7 @@ test("the mean counts tasks, not minutes", () => {
 
 test("where nothing was started, nothing waited", () => {
   assert.equal(meanWaitingSeconds(hour()), null);
-  assert.equal(meanWaitingText(hour()), "No task was started in the last hour.");
+  assert.equal(meanWaitingText(hour()), "No tasks were started in the last hour.");
 });
 
 test("how many ended includes those that failed", () => {
@@ -65,7 +65,7 @@ test("that none failed is worth saying", () => {
 });
 
 test("an hour in which nothing ended is no figure", () => {
-  assert.equal(throughputText(hour()), "No task has ended in the last hour.");
+  assert.equal(throughputText(hour()), "No tasks ended in the last hour.");
 });
 
 test("the axis says how far they lie back", () => {

@@ -59,8 +59,8 @@ test("the earliest start is told with its offset, and what is odd about it", () 
   useZone("local");
   const startText = (notBefore, isSecondStart = false) => words.startText({ notBefore, isSecondStart }, "local");
   assert.match(startText("2025-10-25T02:30"), /^Not before .*2025.*02:30:00, UTC\+02:00\.$/);
-  assert.match(startText("2025-10-26T02:30"), /02:30:00, UTC\+02:00, the first of two: the clocks are set back/);
-  assert.match(startText("2025-03-30T02:30"), /03:30:00, UTC\+02:00: the clocks are set forward/);
+  assert.match(startText("2025-10-26T02:30"), /02:30:00, UTC\+02:00, the first of two: the clocks go back/);
+  assert.match(startText("2025-03-30T02:30"), /03:30:00, UTC\+02:00: the clocks go forward/);
   assert.match(startText("2025-10-26T02:30", true), /02:30:00, UTC\+01:00, the second of two/);
   assert.equal(startText(""), "");
   assert.equal(words.secondStartText({ notBefore: "2025-10-26T02:30" }, "local"), "The second of the two, UTC+01:00");

@@ -77,11 +77,11 @@ test("what is not known is said in one line", () => {
   assert.equal(elsewhere.silenceText(seen(cluster("one"))), "");
   assert.equal(
     elsewhere.silenceText(seen(cluster("one"), silent("two"))),
-    "Cluster two does not answer: what goes on in it is not known.",
+    "Cluster two does not answer: its changes are not known.",
   );
   assert.equal(
     elsewhere.silenceText(seen(...["a", "b", "c"].map(silent))),
-    "Clusters a, b (+1 more) do not answer: what goes on in them is not known.",
+    "Clusters a, b (+1 more) do not answer: their changes are not known.",
   );
 });
 
@@ -91,9 +91,9 @@ test("a change says what has come of it, and its cluster where there are several
   assert.equal(elsewhere.detailText({ ...REMOVAL, cluster: "main" }, true), "reported by the cluster · in cluster main");
 });
 
-test("a number of them goes on", () => {
-  assert.equal(elsewhere.goingOnText(1), "A change begun elsewhere goes on.");
-  assert.equal(elsewhere.goingOnText(2), "2 changes begun elsewhere go on.");
+test("a sentence says how many of them are in progress", () => {
+  assert.equal(elsewhere.inProgressText(1), "A change begun elsewhere is in progress.");
+  assert.equal(elsewhere.inProgressText(2), "2 changes begun elsewhere are in progress.");
 });
 
 test("clusters are asked only while what goes on in them is on the screen", () => {

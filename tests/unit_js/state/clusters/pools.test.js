@@ -16,7 +16,7 @@ test("a task makes of a pool what it says from the start, wherever the pool is b
   assert.deepEqual(pools.pgsOf(pool(), setting({ started: null, status: "Not Started" })), { kind: "waits", from: 8, to: 64 });
   const now = pool({ pg_num: 40, pg_num_target: 64, pgp_num: 22, pgp_num_target: 64 });
   assert.deepEqual(pools.pgsOf(now, setting()), { kind: "changes", from: 8, to: 64 });
-  assert.equal(pools.stepText(now, { to: 64 }), "40 there, 22 placed");
+  assert.equal(pools.stepText(now, { to: 64 }), "40 PGs, 22 placed");
   assert.equal(pools.stepText(pool({ pg_num: 64, pgp_num: 22 }), { to: 64 }), "22 of 64 placed");
   assert.equal(pools.stepText(pool({ pg_num: 64, pgp_num: 64 }), { to: 64 }), "");
 });
@@ -55,9 +55,9 @@ test("what people type is a number where it is whole, else it is sent as it is",
 
 test("the meaning says what moves, what cannot be stopped, and whether it can be set back", () => {
   const change = { from: 8, to: 64, moves_bytes_at_most: 1.5 * 2 ** 30, reversible: true };
-  const [moves, goesOn, back] = pools.meaning(change);
-  assert.match(moves, /1\.5 GiB at most/);
-  assert.match(goesOn, /aborting the task only ends the watching/);
+  const [moves, carriesOn, back] = pools.meaning(change);
+  assert.match(moves, /at most 1\.5 GiB/);
+  assert.match(carriesOn, /aborting the task only stops tracking it/);
   assert.match(back, /can be set back/);
   assert.match(pools.meaning({ ...change, reversible: false })[2], /cannot be set back/);
   assert.match(pools.meaning({ ...change, moves_bytes_at_most: 0 })[0], /no data/);

@@ -38,7 +38,7 @@ test("who goes to see the failed tasks need not be told of them", () => {
 test("a message about one task knows which, and about several it names none to go to", () => {
   const one = toasts.withEndings([], ended(transition(7, "Finished", 1)), name, NOW);
   const two = toasts.withEndings(one, ended(transition(8, "Finished", 2)), name, NOW);
-  const failure = toasts.withFailure([], "Not signed out");
+  const failure = toasts.withFailure([], "Could not sign out");
   assert.deepEqual([one, two, failure].map(([toast]) => toasts.taskOf(toast)), [7, null, null]);
 });
 
@@ -51,14 +51,14 @@ test("a note is no failure, and goes by itself", () => {
 });
 
 test("a call that failed is a failure, and stays", () => {
-  const [toast] = toasts.withFailure([], "Not signed out");
+  const [toast] = toasts.withFailure([], "Could not sign out");
   assert.equal(toasts.isFailure(toast), true);
   assert.equal(toast.until, Infinity);
 });
 
 test("two messages are shown, the newest first, and of the others the number of tasks", () => {
   let all = toasts.withEndings([], ended(transition(1, "Exception", 1), transition(2, "Exception", 2)), name, NOW);
-  all = toasts.withFailure(all, "Not signed out");
+  all = toasts.withFailure(all, "Could not sign out");
   all = toasts.withEndings(all, ended(transition(3, "Finished", 3)), name, NOW);
   all = toasts.withNote(all, "Copied", NOW);
   const { cards, more } = toasts.shown(all);
@@ -85,7 +85,7 @@ test("holding twice holds once, and releasing what is not held changes nothing",
 });
 
 test("what comes while messages are held is held with them", () => {
-  const held = toasts.held(toasts.withFailure([], "Not signed out"), NOW);
+  const held = toasts.held(toasts.withFailure([], "Could not sign out"), NOW);
   const more = toasts.withEndings(held, ended(transition(1, "Finished", 1)), name, NOW);
   assert.equal(toasts.nextEnd(more), Infinity);
   assert.equal(toasts.nextEnd(toasts.released(more, NOW + 9000)), NOW + 14000);

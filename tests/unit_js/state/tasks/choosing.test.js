@@ -202,12 +202,12 @@ test("what the keys point at stays, wherever it is in a later answer, as long as
 test("people are told how many there are, or why there are none", () => {
   const start = choosing.choicesOpened(opened(), house);
 
-  assert.equal(textOf(start, house), "Looking…");
+  assert.equal(textOf(start, house), "Searching…");
   assert.equal(textOf(found(start, [MARKET]), house), "1 to choose from.");
   assert.equal(textOf(found(start, [MARKET], 2006), house), "The first 1 of 2,006: type to find others.");
   assert.equal(textOf(found(start, []), house), "There is nothing to choose from.");
-  assert.match(textOf(found(choosing.choiceTyped(start, house, "x"), []), house), /^Nothing matches\. .*taken as it is/);
-  assert.match(textOf(found(start, [], 0, "No mon answered."), house), /^No mon answered\. .*taken as it is/);
+  assert.match(textOf(found(choosing.choiceTyped(start, house, "x"), []), house), /^Nothing matches\. .*used as it is/);
+  assert.match(textOf(found(start, [], 0, "No mon answered."), house), /^No mon answered\. .*used as it is/);
 });
 
 test("another job begins without the choices of the one before", () => {
