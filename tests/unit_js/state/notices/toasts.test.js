@@ -23,14 +23,14 @@ test("a start is no end", () => {
   assert.deepEqual(toasts.withEndings([], ended(transition(1, "Running", 1)), name, NOW), []);
 });
 
-test("success goes by itself, an exception stays until it is closed", () => {
+test("a success disappears by itself, an exception stays until it is closed", () => {
   const shown = toasts.withEndings([], ended(transition(1, "Finished", 1), transition(2, "Exception", 2)), name, NOW);
   assert.equal(toasts.nextEnd(shown), NOW + 5000);
   assert.deepEqual(toasts.current(shown, NOW + 5000).map(({ status }) => status), ["Exception"]);
   assert.equal(toasts.nextEnd(toasts.without(shown, "Finished")), Infinity);
 });
 
-test("who goes to see the failed tasks need not be told of them", () => {
+test("messages about failed tasks disappear when the person opens their tab", () => {
   const shown = toasts.withEndings([], ended(transition(1, "Finished", 1), transition(2, "Exception", 2)), name, NOW);
   assert.deepEqual(toasts.withoutFailed(shown).map(({ status }) => status), ["Finished"]);
 });
@@ -42,7 +42,7 @@ test("a message about one task knows which, and about several it names none to g
   assert.deepEqual([one, two, failure].map(([toast]) => toasts.taskOf(toast)), [7, null, null]);
 });
 
-test("a note is no failure, and goes by itself", () => {
+test("a note is no failure, and disappears by itself", () => {
   const shown = toasts.withNote([], "Copied", NOW);
   assert.equal(toasts.title(shown[0]), "Copied");
   assert.deepEqual([toasts.isFailure(shown[0]), toasts.isNote(shown[0])], [false, true]);
@@ -67,7 +67,7 @@ test("two messages are shown, the newest first, and of the others the number of 
   assert.equal(toasts.shown(all.slice(0, 2)).more, 0);
 });
 
-test("time stands still while messages are held, and goes on where it stood", () => {
+test("time stands still while messages are held, and then runs on", () => {
   const one = toasts.withEndings([], ended(transition(1, "Finished", 1)), name, NOW);
   const held = toasts.held(one, NOW + 4000);
   assert.deepEqual(toasts.current(held, NOW + 60000), held);

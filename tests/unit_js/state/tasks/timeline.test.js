@@ -18,7 +18,7 @@ test("a time line goes from creation over waiting to the end", () => {
   ]);
 });
 
-test("a time line ends with what goes on", () => {
+test("a time line ends with what is in progress", () => {
   const last = (fields) => texts(running({ created: at(0), created_by: null, ...fields }), []).at(-1);
   assert.deepEqual(last({ status: "Not Started" }), ["waited", "Waiting"]);
   assert.deepEqual(last({ started: at(0) }), ["running", "Running"]);
