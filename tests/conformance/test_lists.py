@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import NoSuchTask
@@ -15,8 +15,8 @@ from jobs.model import lifecycle
 from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
-from tests.conformance.test_stores import draft
 from tests.support.loops import OwnLoop
+from tests.support.made import draft
 from tests.support.stores import SEARCHABLE
 
 ORDER = list(Status)
@@ -127,16 +127,21 @@ class Opened:
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
-def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, kind, few, kinds, queries):
+@pytest.mark.parametrize("examples", [20, pytest.param(150, marks=pytest.mark.slow)])
+def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, kind, few, examples):
     """`few` decides how tasks are found: by filters, in order, or as it is with a real number of tasks."""
     monkeypatch.setattr(*kind.exact_count, few)
-    with Opened(kind) as run:
-        tasks = run(fill(run.store, kinds))
-        for query in queries:
-            expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
-            check(run, run.store.inner, query, expected, few)
+
+    @settings(max_examples=examples, deadline=None)
+    @given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
+    def check_lists(kinds, queries):
+        with Opened(kind) as run:
+            tasks = run(fill(run.store, kinds))
+            for query in queries:
+                expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
+                check(run, run.store.inner, query, expected, few)
+
+    check_lists()
 
 
 LATER = {
@@ -165,25 +170,28 @@ async def task_or_none(store, task_id):
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(LATER))), max_size=25),
-    newer=st.lists(a_task, max_size=5),
-    queries=st.lists(a_query, min_size=1, max_size=10),
-)
-def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(
-    monkeypatch, kind, few, kinds, newer, queries
-):
+@pytest.mark.parametrize("examples", [15, pytest.param(80, marks=pytest.mark.slow)])
+def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(monkeypatch, kind, few, examples):
     monkeypatch.setattr(*kind.exact_count, few)
-    with Opened(kind) as run:
-        before = run(fill(run.store, [kind for kind, _ in kinds]))
-        as_of = run(run.store.head()).revision
-        now = run(go_on(run.store, before, [name for _, name in kinds]))
-        run(fill(run.store, newer))
-        ended = {task.id for task in before if task.is_final}
-        for query in queries:
-            expected = [task for task in now if task.is_final == (task.id in ended) and matches(query, task)]
-            check_as_of(run, query, as_of, sorted((task.id, task.is_final) for task in expected), few)
+
+    @settings(max_examples=examples, deadline=None)
+    @given(
+        kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(LATER))), max_size=25),
+        newer=st.lists(a_task, max_size=5),
+        queries=st.lists(a_query, min_size=1, max_size=10),
+    )
+    def check_matches(kinds, newer, queries):
+        with Opened(kind) as run:
+            before = run(fill(run.store, [kind for kind, _ in kinds]))
+            as_of = run(run.store.head()).revision
+            now = run(go_on(run.store, before, [name for _, name in kinds]))
+            run(fill(run.store, newer))
+            ended = {task.id for task in before if task.is_final}
+            for query in queries:
+                expected = [task for task in now if task.is_final == (task.id in ended) and matches(query, task)]
+                check_as_of(run, query, as_of, sorted((task.id, task.is_final) for task in expected), few)
+
+    check_matches()
 
 
 def check_as_of(run, query, as_of, expected, few):
