@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jobs.definition.loading import load_registry
 from jobs.definition.submission import Submission
@@ -408,10 +415,23 @@ def _quick_retries(monkeypatch):
     monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.01)
 
 
-LIVES = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+@pytest.mark.parametrize(
+    ("machine", "lives", "steps"),
+    [
+        (MemoryMachine, 40, 30),
+        (SqliteMachine, 15, 20),
+        pytest.param(MemoryMachine, 150, 40, marks=pytest.mark.slow),
+        pytest.param(SqliteMachine, 60, 40, marks=pytest.mark.slow),
+    ],
 )
-TestOnMemory = MemoryMachine.TestCase
-TestOnMemory.settings = settings(LIVES, max_examples=150)
-TestOnSqlite = SqliteMachine.TestCase
-TestOnSqlite.settings = LIVES
+def test_in_random_lives_the_promises_hold_after_each_step(machine, lives, steps):
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

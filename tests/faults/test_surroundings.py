@@ -51,7 +51,7 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
             ended = await told.end_of(number)
             assert (ended.how, ended.left) == ("raised" if number % 2 == 0 else "returned", words), what
             assert pool.workers()[0].state == "ending"
-            assert caplog.messages[-1] == f"Worker {pid} is replaced: its task left {words}"
+            assert caplog.messages[-1] == f"Worker {pid} is replaced: its task left behind {words}"
         assert told.free_at_end == [0] * len(cases), "no task begins in a worker that is not as it was"
         assert not told.deaths
 
