@@ -415,7 +415,7 @@ async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_
 
         assert await look_after() == [], "it may be over at once"
         (problem,) = await look_after()
-        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something reads the" in problem
+        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something has been reading" in problem
         assert database.write_problem is None
         reader.execute("COMMIT")
 
