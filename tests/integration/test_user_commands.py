@@ -98,7 +98,7 @@ def test_what_is_no_password_adds_nobody(tmp_path, given):
 def test_what_cannot_be_done_is_told_in_one_sentence(tmp_path):
     accept(tmp_path, "add", "root", "--role", "admin", given=b"x\n")
 
-    assert "root already" in refuse(tmp_path, "add", "root", given=b"x\n")
+    assert "already a user root" in refuse(tmp_path, "add", "root", given=b"x\n")
     assert "1 to 64" in refuse(tmp_path, "add", "a b", given=b"x\n")
     assert "last admin" in refuse(tmp_path, "remove", "root")
     assert "last admin" in refuse(tmp_path, "role", "root", "viewer")
