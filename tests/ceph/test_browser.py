@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-import signal
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
@@ -15,6 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.steps import call, open_dialog, sign_in
 from tests.browser.test_accessibility import findings
 from tests.support.ceph_service import options_for
+from tests.support.image_load import written_to
 from tests.support.service import Service
 
 LAYERING = 1
@@ -42,22 +40,6 @@ def image(cluster, new_pool):
     pool = new_pool()
     cluster.create_image(pool, "disk", size_bytes=1 << 30, data_mb=20, features=LAYERING)
     return pool, "disk"
-
-
-@contextmanager
-def load_on(cluster, pool, name):
-    """Somebody writes all the time, until they are asked to end."""
-    command = ["rbd", "-c", cluster.conf, "bench", f"{pool}/{name}", "--io-type", "write", "--io-size", "4096"]
-    bench = subprocess.Popen(
-        [*command, "--io-threads", "2", "--io-pattern", "rand", "--io-total", "100G"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        bench.send_signal(signal.SIGTERM)
-        bench.wait(60)
 
 
 def view(tab, name):
@@ -260,7 +242,7 @@ def test_the_way_to_performance_data(cluster, image, tab, tmp_path):
     expect(form.get_by_label(f"Image {path}")).to_be_checked()
     form.get_by_label("For how many seconds").fill("8")
     expect(form).to_contain_text("that makes 8 samples")
-    with load_on(cluster, pool, name):
+    with written_to(cluster, pool, [name]):
         form.get_by_role("button", name="Get performance data").click()
         expect(form).to_have_count(0)
         samplings = tab.page.get_by_role("list", name="Tasks that get performance data")
@@ -330,7 +312,7 @@ def test_a_measure_is_chosen_by_keyboard_and_an_image_by_its_box(cluster, image,
     cluster.create_image(pool, "idle", features=LAYERING)
     sign_in(tab)
     fsid = cluster.fsid
-    with load_on(cluster, pool, name):
+    with written_to(cluster, pool, [name]):
         given = {"pools": [pool], "seconds": 1}
         task = call(tab, "POST", f"ceph/{fsid}/rbds/performance", given)["id"]
         assert call(tab, "GET", f"taskqueue/{task}?wait=60")["status"] == "Finished"
@@ -454,7 +436,7 @@ def test_axe_finds_nothing_serious_in_pools_their_changes_and_their_forms(cluste
 def test_axe_finds_nothing_serious_in_images_their_form_and_their_curves(cluster, image, tab):
     pool, name = image
     sign_in(tab)
-    with load_on(cluster, pool, name):
+    with written_to(cluster, pool, [name]):
         given = {"images": [f"{pool}/{name}"], "seconds": 3}
         task = call(tab, "POST", f"ceph/{cluster.fsid}/rbds/performance", given)["id"]
         tab.page.goto(f"{tab.service.address}?view=images")

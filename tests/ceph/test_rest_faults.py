@@ -143,6 +143,8 @@ async def test_with_a_manager_that_hangs_the_cluster_is_there_and_says_so(client
 async def test_with_osds_that_hang_images_are_not_to_be_had_and_pools_are(service, cluster, new_pool):
     pool = new_pool()
     cluster.create_image(pool, "disk")
+    for one in cluster.pools():
+        cluster.wait_settled(one["pool_name"])  # otherwise a pool that is new would be called inactive
     client = Checked(service.start(*options_for({"main": cluster.conf}, osd_timeout_seconds=1)))
     await reachable(client)
 
