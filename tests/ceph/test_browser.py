@@ -104,7 +104,7 @@ def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
     expect(meaning).to_contain_text("12 is not a power of two")
     form.get_by_role("button", name="64", exact=True).click()
     expect(meaning).to_contain_text("8 → 64")
-    expect(meaning).to_contain_text(re.compile(r"Moves [\d.]+ MiB at most"))
+    expect(meaning).to_contain_text(re.compile(r"Moves at most [\d.]+ MiB"))
     expect(meaning).to_contain_text("can be set back")
     expect(meaning).not_to_contain_text("power of two")
     form.get_by_role("button", name="Set to 64 PGs").click()
@@ -330,7 +330,7 @@ def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, new_poo
     trouble = tab.page.get_by_role("alert").filter(has_text="Cluster main cannot be reached")
     with cluster.stopped("mon.a"):
         expect(trouble).to_contain_text(re.compile("no mon answered", re.IGNORECASE), timeout=30_000)
-        expect(trouble).to_contain_text("What you see was read at")
+        expect(trouble).to_contain_text("The data shown was read at")
         expect(pgs(tab, pool)).to_have_text("8")
         tab.page.reload()
         expect(trouble).to_be_visible(timeout=30_000)

@@ -15,8 +15,8 @@ from jobs.model import lifecycle
 from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
-from tests.conformance.test_stores import draft
 from tests.support.loops import OwnLoop
+from tests.support.made import draft
 from tests.support.stores import SEARCHABLE
 
 ORDER = list(Status)
