@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +15,7 @@ from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
 from tests.support.loops import OwnLoop
 from tests.support.made import draft
-from tests.support.stores import SEARCHABLE
+from tests.support.stores import SEARCHABLE, directory_in_memory
 
 ORDER = list(Status)
 TEXTS = [
@@ -112,7 +110,7 @@ class Opened:
 
     def __enter__(self):
         self.run = OwnLoop()
-        self.directory = Path(tempfile.mkdtemp())
+        self.directory = directory_in_memory()
         self.store = self(self.kind.open(self.directory))
         return self
 
