@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections import Counter
 
 import pytest
@@ -76,7 +75,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.deleted: set[int] = set()
         self.final: dict[int, Status] = {}
         self.since = 0
-        self.store = self.run(self.open_store(self.directory))
+        self.store = self.run(self.open_store(Path(self.directory.name)))
         self.start_server()
 
     def play(self, what, *args, **how):
@@ -393,7 +392,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue._runner.stop_starting()
         self.run(self.store.close())
         self.run.close()
-        shutil.rmtree(self.directory)
+        self.directory.cleanup()
         logging.getLogger("hourglass.queue").removeHandler(self.defects)
         assert not self.defects.found
 

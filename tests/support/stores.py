@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from accounts.store import AccountStore
@@ -23,10 +23,10 @@ from storage.sqlite.accounts import accounts_beside_server
 from storage.stores import Stores
 
 
-def directory_in_memory() -> Path:
-    """Creates a directory where nothing waits for a disk, if there is such a place; whoever asks removes it."""
+def directory_in_memory() -> TemporaryDirectory[str]:
+    """Creates a directory where no commit waits for a disk, if there is such a place."""
     memory = "/dev/shm"
-    return Path(tempfile.mkdtemp(prefix="hourglass-", dir=memory if os.access(memory, os.W_OK) else None))
+    return TemporaryDirectory(prefix="hourglass-", dir=memory if os.access(memory, os.W_OK) else None)
 
 
 class DoorStore:
