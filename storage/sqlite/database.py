@@ -157,13 +157,20 @@ class Database:
 
     async def _read(self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs a read in its turn. If nobody waits for it any more, it does not begin, or is interrupted."""
-        if self._files.is_mixed:
-            raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
+        self._refuse_mixed()
         read = _Read()
         try:
             return await run_in_thread(connection, partial(_snapshot, read, function))
+        except StorageUnavailable:
+            await self.check()  # the error may be the content of another file
+            self._refuse_mixed()
+            raise
         finally:
             read.abandoned = True
+
+    def _refuse_mixed(self) -> None:
+        if self._files.is_mixed:
+            raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
 
     def end_reads(self, seconds: float) -> None:
         """Gives all reads for clients no more than so many seconds from now on, since the server stops."""

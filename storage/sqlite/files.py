@@ -15,6 +15,7 @@ from pathlib import Path
 from accounts.model import KEY_NAME
 from storage.locks import lock_holders
 from storage.sqlite import mark
+from storage.sqlite.errors import code_of
 from storage.sqlite.log_index import LOG_HEADER_BYTES, LogIndex, index_path, log_path
 from storage.sqlite.mark import Mark
 
@@ -49,6 +50,7 @@ class OpenFiles:
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         self._written = _written(path)
+        self._salts = LogIndex.read_salts(self._index_descriptor)
         self._in_file, self._schema_in_file = mark.read_file(path)
         self._run: str | None = None
         self._key_was_there = False
@@ -107,10 +109,11 @@ class OpenFiles:
     def _overwritten(self, connection: sqlite3.Connection) -> str | None:
         """Returns what is wrong if something was copied over the content of the file, to which only checkpoints
         write."""
+        salts, self._salts = self._salts, LogIndex.read_salts(self._index_descriptor)
         written = _written(self._path)
         if written == self._written:
             return None
-        if self._is_ours(connection):
+        if self._is_ours(connection, is_new_log=salts != self._salts):
             self._written = written
             return None
         return self._mixed(self._path)
@@ -122,25 +125,36 @@ class OpenFiles:
             f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
         )
 
-    def _is_ours(self, connection: sqlite3.Connection) -> bool:
-        """Returns whether the file has a mark that a checkpoint may have written since it was last read."""
+    def _is_ours(self, connection: sqlite3.Connection, is_new_log: bool) -> bool:
+        """Returns whether the file has a mark that a checkpoint may have written since it was last read, or whether
+        that cannot be said now: as long as only a part of the log is in the file, its pages do not fit together."""
+        index = LogIndex.read(self._index_descriptor)
         try:
             in_file, schema = mark.read_file(self._path)
+        except sqlite3.DatabaseError as error:
+            return code_of(error) == sqlite3.SQLITE_CORRUPT and not self._is_whole(index)
+        try:
             in_log, our_schema = mark.mark_of(connection), mark.schema_of(connection)
         except sqlite3.DatabaseError:
             return False
         last = self._in_file
         if in_log is None or schema not in (our_schema, self._schema_in_file):
             return False
-        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log)):
+        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log, is_new_log)):
             return False
         self._in_file, self._schema_in_file = in_file, schema
         return True
 
-    def _may_be_there(self, in_file: Mark, in_log: Mark) -> bool:
-        """Returns whether a checkpoint can have written that mark: the one before the log began, or one of the log."""
+    def _is_whole(self, before: LogIndex | None) -> bool:
+        """Returns whether no checkpoint has left a part of the log, or was under way since `before` was read."""
+        after = LogIndex.read(self._index_descriptor)
+        return before is not None and before == after and (before.is_checkpointed or before.attempted_frames == 0)
+
+    def _may_be_there(self, in_file: Mark, in_log: Mark, is_new_log: bool) -> bool:
+        """Returns whether a checkpoint can have written that mark: the one before the log began, or one of the log. A
+        log that another process began anew follows a checkpoint, too."""
         index = LogIndex.read(self._index_descriptor)
-        was_checkpointed = index is None or index.frames == 0 or index.attempted_frames > 0
+        was_checkpointed = is_new_log or index is None or index.frames == 0 or index.attempted_frames > 0
         last_step = in_log.step if was_checkpointed else in_log.base
         return in_file.run == in_log.run and in_log.base <= in_file.step <= last_step
 

@@ -88,7 +88,7 @@ def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
     expect(meaning).to_contain_text("12 is not a power of two")
     form.get_by_role("button", name="64", exact=True).click()
     expect(meaning).to_contain_text("8 → 64")
-    expect(meaning).to_contain_text(re.compile(r"Moves [\d.]+ MiB at most"))
+    expect(meaning).to_contain_text(re.compile(r"Moves at most [\d.]+ MiB"))
     expect(meaning).to_contain_text("can be set back")
     expect(meaning).not_to_contain_text("power of two")
     assert findings(tab) == []
@@ -337,7 +337,7 @@ def test_a_measure_is_chosen_by_keyboard_and_an_image_by_its_box(cluster, image,
 def assert_silence_is_told(tab, pool):
     trouble = tab.page.get_by_role("alert").filter(has_text="Cluster main cannot be reached")
     expect(trouble).to_contain_text(re.compile("no mon answered", re.IGNORECASE), timeout=30_000)
-    expect(trouble).to_contain_text("What you see was read at")
+    expect(trouble).to_contain_text("The data shown was read at")
     expect(pgs(tab, pool)).to_have_text("8")
     return trouble
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.test_disk import FAULTS
+from tests.faults.test_disk import FAULTS, QUICK_AND_SLOW
 from tests.support.monitoring import ask, ask_until, scrape
 from tests.support.service import Client, Service
 
@@ -22,7 +22,7 @@ def service(tmp_path):
     service.close()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", QUICK_AND_SLOW)
 async def test_while_nothing_can_be_stored_it_is_not_ready_and_says_why(service, fault):
     client = Client(service.start())
     await client.ended((await client.create("counts", times=1))["id"])

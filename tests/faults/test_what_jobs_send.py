@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engines.local.pool import MOST_CHECKED_AT_ONCE, WorkerPool
-from tests.faults.support import Told, a_pool, assert_next_runs, order
-from tests.faults.test_workers import error_of
+from tests.faults.support import Told, a_pool, assert_next_runs, error_of, order
 
 MODULES = ("tests.faults.misbehaving_jobs", "tests.faults.tampering_jobs")
 NOT_KEPT = "what its worker sent cannot be kept: "
