@@ -50,6 +50,7 @@ def abort_task_on(tab, fsid, pool):
     call(tab, "DELETE", f"taskqueue/{found['task']}")
 
 
+@pytest.mark.slow
 def test_home_shows_what_others_change_and_one_click_makes_a_task_of_it(cluster, changed_elsewhere, tab):
     pool = changed_elsewhere
     sign_in(tab)

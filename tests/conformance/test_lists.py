@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
 from tests.support.made import draft
-from tests.support.stores import SEARCHABLE
+from tests.support.stores import SEARCHABLE, directory_in_memory
 
 ORDER = list(Status)
 TEXTS = [
@@ -107,7 +106,7 @@ def run_on_new_store(kind, check):
     """Opens a store in a directory of its own for each example of Hypothesis: fixtures are shared by all of them."""
 
     async def opened():
-        with TemporaryDirectory() as directory:
+        with directory_in_memory() as directory:
             store = await kind.open(Path(directory))
             await check(store)
             await store.close()

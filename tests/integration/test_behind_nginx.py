@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.support.made import LATER
+from tests.support.made import waiting
 from tests.support.nginx import Nginx
 from tests.support.service import PASSWORD, Client, Service, basic
 
@@ -135,9 +135,7 @@ async def test_a_cookie_over_https_is_secure(proxied):
 @pytest.mark.slow
 async def test_a_call_that_waits_for_a_minute_is_answered_before_nginx_gives_up(nginx):
     client = await browser(nginx)
-    task = await client.call("POST", "taskqueue", {
-        "job": "test_task", "params": {"times": 1}, "not_before": LATER
-    })  # fmt: skip
+    task = await client.call("POST", "taskqueue", waiting())
     revision = (await client.get("taskqueue?pageSize=1"))["revision"]
     path = f"taskqueue/changes?since={revision}&wait=60"
     calls = [client.call("GET", f"taskqueue/{task.json['id']}?wait=60"), client.call("GET", path)]

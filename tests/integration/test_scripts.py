@@ -9,15 +9,10 @@ import sqlite3
 import pytest
 
 from jobs.clock import DAY_MS
-from tests.support.made import LATER
+from tests.support.made import LATER, waiting
 from tests.support.service import Client, basic
 
 TIMES = "expected a whole number from 1 to 1000000"
-
-
-def waiting(times=1, **fields):
-    """A request for a task that nothing will start."""
-    return {"job": "test_task", "params": {"times": times}, "not_before": LATER, **fields}
 
 
 async def revision(client):

@@ -10,16 +10,11 @@ import sqlite3
 import pytest
 
 from jobs.clock import DAY_MS
-from tests.support.made import LATER, NEVER
+from tests.support.made import NEVER, waiting
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
 PENDING = "status=Not%20Started&status=Running"
-
-
-def waiting(times, **fields):
-    """A request for a task that nothing will start."""
-    return {"job": "test_task", "params": {"times": times}, "not_before": LATER, **fields}
 
 
 async def created(client, *bodies):

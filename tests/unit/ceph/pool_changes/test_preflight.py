@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ceph.pool_changes.facts import Facts
 from ceph.pool_changes.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
 from ceph.state import Check, ClusterState, Pool
-from jobs.model.task import Task
+from tests.support.made import a_task
 
 POOL = Pool(
     id=1,
@@ -323,9 +323,7 @@ def test_the_last_task_in_line_decides_whether_another_is_needed(pending, pg_num
     ],
 )
 def test_what_a_task_makes_of_its_pool_is_read_from_it(job, params, creates, pg_num):
-    task = Task(
-        id=7, job=job, params=json.dumps(params), description="something", metadata="{}", created=0, last_modified=0
-    )
+    task = a_task(id=7, job=job, params=json.dumps(params), description="something")
 
     assert pool_task(task) == PoolTask(id=7, description="something", creates=creates, pg_num=pg_num)
 

@@ -10,9 +10,10 @@ from jobs.clock import iso_time, parse_time
 from jobs.errors import StatusChanged
 from jobs.model import lifecycle
 from jobs.model.lifecycle import Removed
-from jobs.model.task import RoundRecord, Status, Task
+from jobs.model.task import RoundRecord, Status
+from tests.support.made import a_task
 
-NEW = Task(id=1, job="plain", params="{}", description="Counting", metadata="{}", created=1000, last_modified=1000)
+NEW = a_task()
 
 
 def after(*steps, task=NEW):

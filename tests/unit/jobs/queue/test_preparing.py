@@ -17,8 +17,8 @@ from jobs.definition.registry import Registry
 from jobs.definition.rounds import Round
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
-from jobs.store import RequestKey
 from tests.support.house import House
+from tests.support.made import key
 from tests.support.plain_jobs import plain
 
 NUMBERS = {"rbd": 5, "data": 6}
@@ -145,12 +145,10 @@ async def test_a_defect_in_a_preparation_is_a_refusal_in_words(house, book, erro
 
 
 async def test_a_request_that_is_sent_again_asks_nobody(house, book):
-    key = RequestKey(user="ann", path="/", key="k", body_hash="h", at=house.now)
-
     submission = Submission(job="works", params={"pool": "rbd"})
-    first = await house.queue.submit(submission, "ann", key)
+    first = await house.queue.submit(submission, "ann", key(at=house.now))
     book.error = ClusterUnavailable("no mon answered")
-    again = await house.queue.submit(submission, "ann", key)
+    again = await house.queue.submit(submission, "ann", key(at=house.now))
     assert (again.task.id, again.is_new, book.asked) == (first.task.id, False, ["rbd"])
 
 
