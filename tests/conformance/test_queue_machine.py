@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +30,7 @@ from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.loops import OwnLoop
-from tests.support.stores import open_memory, open_sqlite
+from tests.support.stores import directory_in_memory, open_memory, open_sqlite
 
 WORKERS = 2
 MAX_DEATHS = 2
@@ -69,7 +67,7 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self):
         self.defects = Defects()
         logging.getLogger("hourglass.queue").addHandler(self.defects)
-        self.directory = Path(tempfile.mkdtemp(prefix="hourglass-"))
+        self.directory = directory_in_memory()
         self.run = OwnLoop()
         self.now = 1_000_000
         self.known: list[int] = []
@@ -78,7 +76,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.deleted: set[int] = set()
         self.final: dict[int, Status] = {}
         self.since = 0
-        self.store = self.run(self.open_store(self.directory))
+        self.store = self.run(self.open_store(Path(self.directory.name)))
         self.start_server()
 
     def play(self, what, *args, **how):
@@ -395,7 +393,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue._runner.stop_starting()
         self.run(self.store.close())
         self.run.close()
-        shutil.rmtree(self.directory)
+        self.directory.cleanup()
         logging.getLogger("hourglass.queue").removeHandler(self.defects)
         assert not self.defects.found
 

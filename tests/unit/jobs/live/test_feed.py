@@ -15,9 +15,8 @@ from jobs.live.subscriber import BURST_FRAMES, FRAME_SECONDS, LARGEST_WATCH_LIST
 from jobs.live.unread import STUCK_SECONDS
 from jobs.model import lifecycle
 from jobs.model.backlog import Derived
-from jobs.model.task import RoundRecord
-from jobs.store import Draft
 from storage.memory import MemoryStore
+from tests.support.made import done, draft
 
 
 class House:
@@ -26,12 +25,10 @@ class House:
         self.feed = Feed(self.store, "9.9", most_unread_bytes=1_000_000)
 
     async def create(self, count=1):
-        drafts = [Draft(job="plain", params="{}", description="Counting", created=1000) for _ in range(count)]
-        return [created.task.id for created in await self.store.create(drafts)]
+        return [created.task.id for created in await self.store.create([draft()] * count)]
 
     async def run_rounds(self, task_id, *numbers):
-        done = [RoundRecord(number=number, at=2000, seconds=1, message=f"round {number}") for number in numbers]
-        await self.store.change(task_id, lifecycle.reported(done, 2000))
+        await self.store.change(task_id, lifecycle.reported([done(number) for number in numbers], 2000))
 
     def be_quiet_for(self, seconds):
         """As if nothing had been sent to anybody for so long."""
@@ -260,8 +257,8 @@ async def test_large_rounds_come_one_or_few_in_a_frame(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
     output = json.dumps("x" * 900_000)
-    done = [RoundRecord(number=number, at=2000, seconds=1, output=output) for number in range(1, 11)]
-    await house.store.change(task_id, lifecycle.reported(done, 2000))
+    rounds = [done(number, output=output) for number in range(1, 11)]
+    await house.store.change(task_id, lifecycle.reported(rounds, 2000))
     client = await house.client()
     house.feed.watch(client.subscriber, task_id, 0)
     await client.until(lambda client: len(client.rounds(task_id)) == 10)
@@ -279,7 +276,7 @@ def leave_all(clients):
 
 async def stuck_clients(house, count):
     """Clients that do not read, each with a large frame of its own: so many that there is no room left."""
-    drafts = [Draft(job="plain", params=json.dumps("x" * 15_000), description="Large", created=1000)] * 20
+    drafts = [draft(params=json.dumps("x" * 15_000))] * 20
     stuck = []
     for _ in range(count):
         client = await (await house.client()).until(lambda client: client.frames)

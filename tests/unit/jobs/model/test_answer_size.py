@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from handlers.live import ORDERS_A_SECOND, ORDERS_AT_ONCE, Orders, text_frame
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, Room, page_of_rounds, row_bytes, without_large_fields
-from jobs.model.task import Status, StoredRound, Task, utf8_bytes
+from jobs.model.task import Status, StoredRound, utf8_bytes
+from tests.support.made import a_task
 
 
 def task(**fields):
-    given = {"id": 1, "job": "plain", "params": "{}", "description": "Counting", "metadata": "{}", "created": 1000}
-    made = Task(**{**given, "last_modified": 1000, **fields})
+    """A task whose large fields have been measured, as a store does."""
+    made = a_task(**fields)
     result_bytes = None if made.result is None else utf8_bytes(made.result)
     return replace(made, params_bytes=utf8_bytes(made.params), result_bytes=result_bytes)
 

@@ -10,9 +10,10 @@ from jobs.clock import iso_time, parse_time
 from jobs.errors import StatusChanged
 from jobs.model import lifecycle
 from jobs.model.lifecycle import Removed
-from jobs.model.task import RoundRecord, Status, Task
+from jobs.model.task import RoundRecord, Status
+from tests.support.made import a_task
 
-NEW = Task(id=1, job="plain", params="{}", description="Counting", metadata="{}", created=1000, last_modified=1000)
+NEW = a_task()
 
 
 def after(*steps, task=NEW):
@@ -155,7 +156,7 @@ def test_a_job_that_must_not_go_on_fails_at_its_first_interruption():
     task = after(TAKEN, lifecycle.interrupted(3000, "the server stopped", False))
 
     assert task.status is Status.EXCEPTION
-    assert json.loads(task.error)["message"] == "the server stopped, and its job does not go on after that"
+    assert json.loads(task.error)["message"] == "the server stopped, and its job does not resume after an interruption"
 
 
 def test_a_started_time_is_the_first_one():

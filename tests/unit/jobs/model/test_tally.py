@@ -7,13 +7,9 @@ import json
 from histogram import Histogram
 from jobs.definition.registry import Registry
 from jobs.model.tally import TaskTally
-from jobs.model.task import Status, Task
+from jobs.model.task import Status
 from tests.support.house import REGISTRY, House
-
-
-def a_task(**fields):
-    fixed = {"id": 1, "job": "plain", "params": "{}", "description": "", "metadata": "{}", "last_modified": 0}
-    return Task(**{**fixed, "created": 1000, **fields})
+from tests.support.made import a_task
 
 
 def ended(house):

@@ -17,8 +17,8 @@ from jobs.definition.registry import Registry
 from jobs.definition.rounds import Round
 from jobs.definition.submission import Submission
 from jobs.errors import Conflict, InvalidInput
-from jobs.store import RequestKey
 from tests.support.house import House
+from tests.support.made import key
 from tests.support.plain_jobs import plain
 
 NUMBERS = {"rbd": 5, "data": 6}
@@ -140,17 +140,15 @@ async def test_what_cannot_be_asked_creates_nothing(house, book, form):
 async def test_a_defect_in_a_preparation_is_a_refusal_in_words(house, book, error):
     book.error = error
 
-    with pytest.raises(InvalidInput, match="The job works cannot say what this task is: "):
+    with pytest.raises(InvalidInput, match="The job works failed to describe this task: "):
         await house.submit("works", pool="rbd")
 
 
 async def test_a_request_that_is_sent_again_asks_nobody(house, book):
-    key = RequestKey(user="ann", path="/", key="k", body_hash="h", at=house.now)
-
     submission = Submission(job="works", params={"pool": "rbd"})
-    first = await house.queue.submit(submission, "ann", key)
+    first = await house.queue.submit(submission, "ann", key(at=house.now))
     book.error = ClusterUnavailable("no mon answered")
-    again = await house.queue.submit(submission, "ann", key)
+    again = await house.queue.submit(submission, "ann", key(at=house.now))
     assert (again.task.id, again.is_new, book.asked) == (first.task.id, False, ["rbd"])
 
 
@@ -174,7 +172,7 @@ async def test_run_again_finds_it_out_again(house, book):
     assert json.loads(again.task.params) == {"pool": "rbd", "number": 7}
     await house.queue.delete(again.task.id, "ann")
     del book.numbers["rbd"]
-    with pytest.raises(Conflict, match="cannot be run again as it is: pool: there is no pool rbd"):
+    with pytest.raises(Conflict, match="cannot be run again with its parameters: pool: there is no pool rbd"):
         await house.queue.retry(first, "ann")
 
 
@@ -215,9 +213,9 @@ async def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(b
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"prepared": ("pool",)}, "prepared names parameters that have a default, not pool"),
-        ({"prepared": ("nothing",)}, "prepared names parameters that have a default, not nothing"),
-        ({"prepare": lambda pool: None, "prepared": ("number",)}, "prepare has to accept the parameters of the job"),
+        ({"prepared": ("pool",)}, "prepared may only name parameters that have a default, not pool"),
+        ({"prepared": ("nothing",)}, "prepared may only name parameters that have a default, not nothing"),
+        ({"prepare": lambda pool: None, "prepared": ("number",)}, "prepare must accept the parameters of the job"),
     ],
 )
 def test_a_preparation_that_does_not_fit_its_job_stops_the_start(options, words):
