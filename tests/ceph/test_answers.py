@@ -97,12 +97,12 @@ def test_an_answer_that_is_not_understood_is_a_refusal_and_the_reader_lives(alte
     assert isinstance(refused, Failed)
     assert refused.refused
     assert command in refused.text
-    assert "is not understood" in refused.text or "expected JSON of the cluster" in refused.text
+    assert "is not understood" in refused.text or "expected JSON from the cluster" in refused.text
     assert isinstance(read(), StateRead)
 
 
 def test_a_task_is_refused_by_such_an_answer_in_the_same_words(altered, still):
     altered.alter("osd pool ls", replaced(b'"pg_num":', b'"pg_count":'))
 
-    with pytest.raises(ClusterRefused, match="osd pool ls: the cluster answered in a form that is not understood"):
+    with pytest.raises(ClusterRefused, match="osd pool ls: the cluster answered in a form that cannot be understood"):
         next(retry_while_silent(lambda: all_pools(altered)))

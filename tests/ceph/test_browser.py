@@ -118,7 +118,7 @@ def test_what_is_impossible_cannot_be_sent_and_says_why(new_pool, tab):
     form = open_pgs_form(tab, pool)
     for typed, words in (
         ("70000", "A pool can have 1 to 65536 PGs"),
-        ("8", "nothing to do"),
+        ("8", "already set to this number"),
         ("many", "Type a number"),
     ):
         form.get_by_label("Number of PGs").fill(typed)
@@ -147,7 +147,7 @@ def test_what_the_server_refuses_is_told_in_its_words(cluster, new_pool, tab):
     form.get_by_label("Number of PGs").fill("8")
     form.get_by_role("button", name="Create pool").click()
 
-    expect(form.get_by_text(f"There is a pool {taken} already")).to_be_visible()
+    expect(form.get_by_text(f"There is already a pool {taken}")).to_be_visible()
     assert [pool["pool_name"] for pool in cluster.pools()].count(taken) == 1
 
 

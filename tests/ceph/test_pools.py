@@ -20,7 +20,7 @@ from tests.support.service import Client, Service, close_events
 
 PATIENCE_SECONDS = 180
 FINAL = ("Finished", "Exception", "Aborted")
-SETTLES = "all in place, looking for 5 s whether it stays so"
+SETTLES = "all in place, checking for 5 s whether it stays so"
 
 pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
 
@@ -204,7 +204,7 @@ def test_a_number_that_the_pool_has_already_is_verified_and_not_set(cluster, wal
     assert task["result"] == {"from": 8, "to": 8, "seconds": task["result"]["seconds"]}
     assert [one["message"] for one in rounds[:3]] == [
         "PGs 8, 8 wanted",
-        "it is set already to 8",
+        "it is already set to 8",
         f"PGs 8 of 8, clean 8; {SETTLES}",
     ]
 
@@ -240,7 +240,7 @@ async def test_a_pool_that_is_there_already_is_followed_unless_it_is_another(clu
 
     assert walks["there"].task["result"]["id"] == cluster.pool("there")["pool_id"]
     assert (await ended(client, other["id"]))["error"]["message"] == (
-        "there is a pool there already, with 8 PGs and not 16 (errno 17, EEXIST)"
+        "there is already a pool there, with 8 PGs instead of 16 (errno 17, EEXIST)"
     )
 
 

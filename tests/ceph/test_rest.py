@@ -375,7 +375,7 @@ async def test_a_name_that_is_taken_is_refused(client, cluster, pools, still):
     problem = await client.refused("POST", pools, {"name": still, "pg_num": 8})
 
     assert problem["status"] == 409
-    assert problem["detail"].startswith(f"There is a pool {still} already, number {cluster.pool(still)['pool_id']}")
+    assert problem["detail"].startswith(f"There is already a pool {still}, number {cluster.pool(still)['pool_id']}")
 
 
 async def test_of_two_who_create_the_same_pool_one_does(client, pools, name):

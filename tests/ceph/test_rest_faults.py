@@ -260,7 +260,7 @@ async def test_a_reader_that_ends_or_hangs_is_replaced(client, cluster, still, h
     assert not is_there(before)
     assert said[:-1] or how == signal.SIGKILL, "nobody could know of a process that only stands still"
     for answer in said[:-1]:
-        assert (answer.status, "what reads the cluster " in answer.json["detail"]) == (503, True)
+        assert (answer.status, "the reader of the cluster " in answer.json["detail"]) == (503, True)
 
 
 @pytest.mark.parametrize("end", [Service.stop, Service.kill])

@@ -322,7 +322,7 @@ async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, 
     result = await finished(client, task_id := await begin(client, cluster, pools=[pool], seconds=1))
     rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
 
-    assert "8 GiB of 48 GiB looked at (0 of 1 image)" in rounds[0]["message"]
+    assert "8 GiB of 48 GiB examined (0 of 1 image)" in rounds[0]["message"]
     assert result["images"][f"{pool}/large"]["used_bytes"] == 8_000_000
     assert all(before["percent"] <= after["percent"] for before, after in pairwise(rounds))
 
@@ -352,8 +352,8 @@ async def test_a_large_image_is_looked_through_on_from_where_the_worker_died(clu
 
 
 def looked_at(message):
-    """`size of pool/large: 104 GiB of 640 GiB looked at` has 104."""
-    return int(message.partition(": ")[2].split()[0]) if "looked at" in message else 0
+    """`size of pool/large: 104 GiB of 640 GiB examined` has 104."""
+    return int(message.partition(": ")[2].split()[0]) if "examined" in message else 0
 
 
 # What changes meanwhile

@@ -415,7 +415,7 @@ async def test_a_log_that_an_outside_reader_keeps_large_is_reported_with_its_siz
 
         assert await look_after() == [], "it may be over at once"
         (problem,) = await look_after()
-        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something reads the" in problem
+        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something has been reading" in problem
         assert database.write_problem is None
         reader.execute("COMMIT")
 
@@ -447,4 +447,4 @@ async def test_a_key_that_is_removed_is_reported_until_it_is_back(tmp_path):
         problems.append([problem.partition(":")[0] for problem in database.problems])
     await database.close()
 
-    assert problems == [[], [], ["secret.key was removed while the server runs"], []]
+    assert problems == [[], [], ["secret.key was removed while the server was running"], []]

@@ -101,12 +101,12 @@ async def test_what_would_be_gone_after_a_restart_is_refused_and_health_and_read
 
     refused = await client.call("POST", "taskqueue/test_task", {"times": 1})
     assert (refused.status, refused.kind) == (503, "application/problem+json")
-    assert "while the server runs" in refused.json["detail"]
+    assert "while the server was running" in refused.json["detail"]
     assert (await client.call("DELETE", f"taskqueue/{task['id']}")).status == 503
     ready = await ask(service, "/ready")
-    assert (ready.status, "while the server runs" in ready.json["detail"]) == (503, True)
+    assert (ready.status, "while the server was running" in ready.json["detail"]) == (503, True)
     health = (await ask(service, "/health")).json
-    assert (health["status"], "while the server runs" in health["problems"][0]) == ("degraded", True)
+    assert (health["status"], "while the server was running" in health["problems"][0]) == ("degraded", True)
     assert (await scrape(client)).of("database_writable") == 0
     assert service.stop() == 0
 
@@ -192,7 +192,7 @@ async def test_a_log_that_an_outside_reader_keeps_large_is_reported_with_its_siz
         health = await ask_until(service, "/health", lambda answer: answer.json["problems"])
         (problem,) = health.json["problems"]
         assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB" in problem
-        assert f"process {os.getpid()} reads the database" in problem
+        assert f"process {os.getpid()} has been reading the database" in problem
         assert (await ask(service, "/ready")).status == 200, "nothing is refused"
         reader.execute("COMMIT")
 

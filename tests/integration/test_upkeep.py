@@ -100,7 +100,7 @@ async def test_as_of_leaves_alone_what_has_come_or_ended_since(client, tmp_path)
     ("query", "status", "told"),
     [
         ("search=x&as_of=999999", 412, "What happened after revision 999999 is not known"),
-        ("id=1&as_of=1", 400, "goes with a filter"),
+        ("id=1&as_of=1", 400, "expected only with a filter"),
         ("search=x&as_of=-1", 400, "whole number of at least 0"),
     ],
 )

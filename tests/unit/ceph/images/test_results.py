@@ -145,7 +145,7 @@ async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog
         await until(lambda: used_bytes(images), 10)
 
     assert refused
-    assert "kept later" in caplog.text
+    assert "will be stored later" in caplog.text
 
 
 async def used_bytes(images):

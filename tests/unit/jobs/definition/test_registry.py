@@ -137,7 +137,7 @@ def test_a_round_takes_its_number_by_position_and_all_else_by_name() -> None:
     ],
 )
 def test_a_round_refuses_what_the_server_could_not_store(fields: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=f"{next(iter(fields))} of a Round is"):
+    with pytest.raises(TypeError, match=f"{next(iter(fields))} of a Round must be"):
         Round(**fields)
 
 
@@ -234,23 +234,23 @@ def _settings_with_switch(*, settings: SettingsWithSwitch) -> Rounds:
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
-        (_no_generator, "a job is a generator function"),
+        (_no_generator, "a job must be a generator function"),
         (_without_annotation, "the parameter pool has no annotation"),
-        (_many, "each parameter needs a name"),
-        (_any_name, "each parameter needs a name"),
-        (_without_name, "each parameter needs a name"),
+        (_many, "parameters are given by name"),
+        (_any_name, "parameters are given by name"),
+        (_without_name, "parameters are given by name"),
         (_checkpoint_without_default, "done is part of the checkpoint and needs a default"),
         (_wrong_default, "the default of percent: expected a whole number from 0 to 100, got 101"),
         (_unknown_type, "an annotation cannot be resolved: name 'Unheard' is not defined"),
         (_no_json, "is not supported"),
         (_impossible_bounds, "Can only set `ge` on a numeric type"),
-        (_settings_by_position, "settings is keyword-only"),
-        (_registry_by_position, "jobs is keyword-only, as a Registry"),
-        (_mutable_settings, "settings is annotated with a frozen dataclass"),
-        (_no_settings, "settings is annotated with a frozen dataclass"),
+        (_settings_by_position, "settings must be keyword-only"),
+        (_registry_by_position, "jobs must be keyword-only, as a Registry"),
+        (_mutable_settings, "settings must be annotated with a frozen dataclass"),
+        (_no_settings, "settings must be annotated with a frozen dataclass"),
         (_settings_without_default, "the setting limit needs a default"),
         (_settings_with_wrong_default, "the default of limit: expected a whole number from 0 to 100, got 101"),
-        (_settings_with_switch, "every job has the setting enabled already"),
+        (_settings_with_switch, "every job already has the setting enabled"),
     ],
 )
 def test_a_function_that_cannot_be_a_job_is_refused_where_it_is_declared(
@@ -268,17 +268,17 @@ def test_a_function_that_cannot_be_a_job_is_refused_where_it_is_declared(
         ({"description": "Fills {pol}"}, "description names {pol}"),
         ({"description": "Fills {}"}, "description names {}"),
         ({"description": "Fills {pool"}, "expected '}'"),
-        ({"description": lambda pool: pool}, "description has to accept the parameters"),
+        ({"description": lambda pool: pool}, "description must accept the parameters"),
         ({"metadata": {"of": "{done}"}}, "metadata of names {done}"),
-        ({"metadata": lambda pool: {"pool": pool}}, "metadata has to accept the parameters"),
+        ({"metadata": lambda pool: {"pool": pool}}, "metadata must accept the parameters"),
         ({"lock": "{pol.name}"}, "lock names {pol.name}"),
-        ({"lock": lambda name, **others: name}, "lock has to accept the parameters"),
-        ({"rounds": "{done}"}, 'rounds names one of its parameters, as in "{times}", not "{done}"'),
-        ({"rounds": "{percent} of them"}, "rounds names one of its parameters"),
-        ({"rounds": lambda pool: 5}, "rounds has to accept the parameters"),
-        ({"name": "fill pool"}, "a name has letters, digits"),
-        ({"name": "fill]"}, "a name has letters, digits"),
-        ({"on_interrupt": "ignore"}, 'on_interrupt is "resume" or "fail"'),
+        ({"lock": lambda name, **others: name}, "lock must accept the parameters"),
+        ({"rounds": "{done}"}, 'rounds must name one of its parameters, as in "{times}", not "{done}"'),
+        ({"rounds": "{percent} of them"}, "rounds must name one of its parameters"),
+        ({"rounds": lambda pool: 5}, "rounds must accept the parameters"),
+        ({"name": "fill pool"}, "a name may contain only letters, digits"),
+        ({"name": "fill]"}, "a name may contain only letters, digits"),
+        ({"on_interrupt": "ignore"}, 'on_interrupt must be "resume" or "fail"'),
     ],
 )
 def test_options_that_do_not_fit_the_job_are_refused_where_it_is_declared(options: dict[str, Any], reason: str) -> None:
@@ -326,8 +326,8 @@ def test_declared_rounds_come_from_a_parameter_or_a_function(rounds: Any, count:
 @pytest.mark.parametrize(
     ("why", "reason"),
     [
-        (lambda _registry: 1 / 0, "it cannot say whether it can run: ZeroDivisionError: division by zero"),
-        (lambda _registry: sys.exit(3), "it cannot say whether it can run: RuntimeError: it raised SystemExit: 3"),
+        (lambda _registry: 1 / 0, "the check whether it can run failed: ZeroDivisionError: division by zero"),
+        (lambda _registry: sys.exit(3), "the check whether it can run failed: RuntimeError: it raised SystemExit: 3"),
         (lambda _registry: "\udce9" + "x" * 1_000, "\ufffd" + "x" * 499),
     ],
 )
@@ -341,13 +341,13 @@ def test_the_seconds_of_a_round_are_a_number_or_a_function() -> None:
     assert declare(fill.function, expected_round_seconds=60).expected_seconds_of({"pool": "rbd"}) == 60
     by_call = declare(fill.function, expected_round_seconds=lambda pool, **_: len(pool) / 2)
     assert by_call.expected_seconds_of({"pool": "rbd"}) == 1.5
-    with pytest.raises(TypeError, match="expected_round_seconds has to accept the parameters of the job by name"):
+    with pytest.raises(TypeError, match="expected_round_seconds must accept the parameters of the job by name"):
         declare(fill.function, expected_round_seconds=lambda: 60)
 
 
 @pytest.mark.parametrize("seconds", [-1, True, "60", float("nan"), float("inf"), 366 * 24 * 3600])
 def test_invalid_seconds_of_a_round_are_refused(seconds: object) -> None:
-    words = "is a number from 0 to 31536000, or None, not"
+    words = "must be a number from 0 to 31536000, or None, not"
     with pytest.raises(TypeError, match=f"expected_round_seconds {words}"):
         declare(fill.function, expected_round_seconds=seconds)
     with pytest.raises(TypeError, match=f"expected_round_seconds of the job fill {words}"):
@@ -358,15 +358,15 @@ def test_invalid_seconds_of_a_round_are_refused(seconds: object) -> None:
 
 @pytest.mark.parametrize("limit", [-1, "5", float("nan"), float("inf"), 2**60, True])
 def test_limits_other_than_numbers_within_bounds_are_refused(limit: Any) -> None:
-    with pytest.raises(TypeError, match="round_timeout_seconds is a number from 0 to 31536000, or None, not"):
+    with pytest.raises(TypeError, match="round_timeout_seconds must be a number from 0 to 31536000, or None, not"):
         declare(fill.function, round_timeout_seconds=limit)
-    with pytest.raises(TypeError, match="memory_limit_mb is a whole number from 0 to 16777216, or None, not"):
+    with pytest.raises(TypeError, match="memory_limit_mb must be a whole number from 0 to 16777216, or None, not"):
         declare(fill.function, memory_limit_mb=limit)
 
 
 @pytest.mark.parametrize("count", [-1, 2.0, True, "5", 2**53 + 1])
 def test_an_invalid_number_of_rounds_is_refused(count: object) -> None:
-    with pytest.raises(TypeError, match="rounds of the job fill is a whole number of at least 0, or None, not"):
+    with pytest.raises(TypeError, match="rounds of the job fill must be a whole number of at least 0, or None, not"):
         declare(fill.function, rounds=lambda **_: count).rounds_of({"pool": "rbd"})
 
 
@@ -414,7 +414,7 @@ def _positional(clock: Clock) -> Rounds:
 
 
 def test_a_resource_is_not_a_parameter_of_a_task() -> None:
-    with pytest.raises(TypeError, match=r"clock is keyword-only, as a Clock: put it after the \*"):
+    with pytest.raises(TypeError, match=r"clock must be keyword-only, as a Clock: put it after the \*"):
         declare(_positional)
 
 
@@ -569,7 +569,7 @@ def test_two_jobs_of_one_name_stop_the_start(written: Callable[[str, str], str])
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise GeneratorExit('now')", "GeneratorExit: now"),
         ("x = (", "SyntaxError: '(' was never closed (broken.py, line 1)"),
-        (MODULE.replace("Greets", "{whom}"), "TypeError: job greet: description names {whom}, which is none of its"),
+        (MODULE.replace("Greets", "{whom}"), "TypeError: job greet: description names {whom}, which is not one of its"),
     ],
 )
 def test_a_module_that_fails_to_import_stops_the_start_in_one_sentence(

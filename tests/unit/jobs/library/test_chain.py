@@ -407,7 +407,7 @@ def test_a_step_that_sends_what_it_may_not_fails_the_chain_with_its_place(error,
 def test_the_results_that_travel_in_the_checkpoint_have_1_mib_together():
     half = step("large", size=2**19)
     message, notes = refused(LimitExceeded, half, half, step("saving", name="a"))
-    assert message == "the list of results takes 1,048,583 bytes as JSON, at most 1,048,576 are kept"
+    assert message == "the list of results takes 1,048,583 bytes as JSON, at most 1,048,576 are allowed"
     assert notes[0].startswith("in step 2 of 3: ")
     assert len(Worker(half, half).run()) == 2
 

@@ -156,7 +156,7 @@ def test_a_job_that_must_not_resume_fails_at_its_first_interruption():
     task = after(TAKEN, lifecycle.interrupted(3000, "the server stopped", False))
 
     assert task.status is Status.EXCEPTION
-    assert json.loads(task.error)["message"] == "the server stopped, and its job does not go on after that"
+    assert json.loads(task.error)["message"] == "the server stopped, and its job does not resume after an interruption"
 
 
 def test_a_started_time_is_the_first_one():

@@ -140,7 +140,7 @@ async def test_a_preparation_that_fails_creates_nothing(house, book, form):
 async def test_a_defect_in_a_preparation_is_refused_with_an_explanation(house, book, error):
     book.error = error
 
-    with pytest.raises(InvalidInput, match="The job works cannot say what this task is: "):
+    with pytest.raises(InvalidInput, match="The job works failed to describe this task: "):
         await house.submit("works", pool="rbd")
 
 
@@ -172,7 +172,7 @@ async def test_a_retry_prepares_the_values_again(house, book):
     assert json.loads(again.task.params) == {"pool": "rbd", "number": 7}
     await house.queue.delete(again.task.id, "ann")
     del book.numbers["rbd"]
-    with pytest.raises(Conflict, match="cannot be run again as it is: pool: there is no pool rbd"):
+    with pytest.raises(Conflict, match="cannot be run again with its parameters: pool: there is no pool rbd"):
         await house.queue.retry(first, "ann")
 
 
@@ -213,9 +213,9 @@ async def test_a_round_takes_locks_that_outlive_an_interruption_and_the_server(b
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"prepared": ("pool",)}, "prepared names parameters that have a default, not pool"),
-        ({"prepared": ("nothing",)}, "prepared names parameters that have a default, not nothing"),
-        ({"prepare": lambda pool: None, "prepared": ("number",)}, "prepare has to accept the parameters of the job"),
+        ({"prepared": ("pool",)}, "prepared may only name parameters that have a default, not pool"),
+        ({"prepared": ("nothing",)}, "prepared may only name parameters that have a default, not nothing"),
+        ({"prepare": lambda pool: None, "prepared": ("number",)}, "prepare must accept the parameters of the job"),
     ],
 )
 def test_a_preparation_that_does_not_fit_its_job_stops_the_start(options, words):

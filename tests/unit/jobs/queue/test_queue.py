@@ -121,7 +121,7 @@ async def test_an_interrupted_chain_may_resume_in_its_longest_step(house):
 
 @pytest.mark.parametrize("seconds", [-1.0, 1e12])
 async def test_a_job_that_cannot_say_how_long_a_round_takes_refuses_the_task(house, seconds):
-    with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as is a number from 0 to"):
+    with pytest.raises(InvalidInput, match="expected_round_seconds of the job as_slow_as must be a number from 0 to"):
         await house.submit("as_slow_as", seconds=seconds)
 
 
@@ -145,18 +145,21 @@ def raises(error):
     [
         (
             {"description": lambda: 1 / 0},
-            "The job odd cannot say what this task is: ZeroDivisionError: division by zero.",
+            "The job odd failed to describe this task: ZeroDivisionError: division by zero.",
         ),
-        ({"description": lambda: 5}, "TypeError: the description of the job odd is text, not 5."),
+        ({"description": lambda: 5}, "TypeError: the description of the job odd must be text, not 5."),
         ({"description": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
         ({"lock": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
         ({"rounds": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
         ({"metadata": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
         ({"expected_round_seconds": lambda: sys.exit(3)}, "RuntimeError: it raised SystemExit: 3."),
-        ({"description": raises(ValueError(ODD))}, "this task is: ValueError: caf\\udce9."),
-        ({"description": raises(Unspeakable())}, "this task is: Exception: what was raised cannot be shown."),
-        ({"lock": lambda: 5}, "TypeError: the lock of the job odd is text or None, not 5."),
-        ({"rounds": lambda: 2**60}, "TypeError: rounds of the job odd is a whole number of at least 0, or None, not"),
+        ({"description": raises(ValueError(ODD))}, "this task: ValueError: caf\\udce9."),
+        ({"description": raises(Unspeakable())}, "this task: Exception: what was raised cannot be shown."),
+        ({"lock": lambda: 5}, "TypeError: the lock of the job odd must be text or None, not 5."),
+        (
+            {"rounds": lambda: 2**60},
+            "TypeError: rounds of the job odd must be a whole number of at least 0, or None, not",
+        ),
         ({"metadata": lambda: {"a": float("nan")}}, "ValueError: Out of range float values are not JSON compliant"),
         ({"metadata": lambda: {"a": {1}}}, "TypeError: Object of type set is not JSON serializable"),
         ({"metadata": lambda: json.loads('{"a":' * 300 + "1" + "}" * 300)}, "its metadata is nested too deeply"),

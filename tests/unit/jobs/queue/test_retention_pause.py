@@ -50,8 +50,8 @@ def test_beyond_that_it_pauses_for_a_day_of_running(ahead_ms):
 
 def test_it_says_why_and_for_how_long():
     assert Played(NOW - 400 * DAY_MS).pause.reason == (
-        "Retention removes nothing for another 24 hours of running, since the clock is 400 days ahead of the last "
-        "change: set the clock right if it is wrong."
+        "Retention is paused until the server has run for another 24 hours, because the clock is 400 days ahead of the "
+        "last change: correct the clock if it is wrong."
     )
 
 
