@@ -97,7 +97,7 @@ class Database:
         if self._files.problem:
             found.append(f"Nothing can be stored: {self._files.problem}.")
         elif self._write_problem:
-            found.append(f"Nothing could be stored when it was last tried: {self._write_problem}.")
+            found.append(f"The last attempt to store something failed: {self._write_problem}.")
         found += [f"{problem}." for problem in (self._files.log_problem, self._files.key_problem) if problem]
         return found
 
@@ -217,7 +217,7 @@ class Database:
             try:
                 await run_in_thread(self._writer, self._files.look_after)
             except Exception:
-                log.critical("a defect in what looks after the files", exc_info=True)
+                log.critical("a defect in the check of the files", exc_info=True)
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -252,7 +252,7 @@ class Database:
         try:
             self._listener.after_commit(transaction)
         except Exception:
-            log.critical("a defect in what listens to commits", exc_info=True)
+            log.critical("a defect in the listener for commits", exc_info=True)
 
 
 class _Nobody:

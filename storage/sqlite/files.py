@@ -87,11 +87,11 @@ class OpenFiles:
             return None
         if self._path in lost:
             return (
-                f"{self._path.name} was removed or replaced while the server runs: "
+                f"{self._path.name} was removed or replaced while the server was running: "
                 f"put it back, or stop the server, restore a backup and start it again"
             )
         names = " and ".join(file.name for file in lost)
-        return f"{names} was removed or replaced while the server runs: restart the server, nothing is lost"
+        return f"{names} was removed or replaced while the server was running: restart the server, nothing is lost"
 
     def _log_overwritten(self) -> str | None:
         """Returns what is wrong if the log lacks frames that its index has, or has others: SQLite would append to
@@ -103,7 +103,7 @@ class OpenFiles:
         if is_whole and os.pread(self._log_descriptor, LOG_HEADER_BYTES, 0)[16:24] == index.salts:
             return None
         if index != LogIndex.read(self._index_descriptor):
-            return None  # the log has been begun anew in between
+            return None  # the log has been restarted in between
         return self._mixed(self._log)
 
     def _overwritten(self, connection: sqlite3.Connection) -> str | None:
@@ -121,7 +121,7 @@ class OpenFiles:
     def _mixed(self, file: Path) -> str:
         self.is_mixed = True
         return (
-            f"{file.name} was overwritten while the server runs: stop the server, "
+            f"{file.name} was overwritten while the server was running: stop the server, "
             f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
         )
 
@@ -181,8 +181,8 @@ class OpenFiles:
         self.key_problem = None
         if self._key_was_there and not is_there:
             self.key_problem = (
-                f"{KEY_NAME} was removed while the server runs: put it back, "
-                f"or the next start ends all sessions and makes every token another one"
+                f"{KEY_NAME} was removed while the server was running: put it back, "
+                f"or the next start ends all sessions and changes every token"
             )
 
     def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
@@ -204,16 +204,17 @@ class OpenFiles:
         size_bytes = self._log.stat().st_size
         if self._looks_held_up >= CHECKS_UNTIL_REPORTED and size_bytes > LARGE_LOG_BYTES:
             self.log_problem = (
-                f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for long; "
-                f"it shrinks by itself when that is over"
+                f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for a long time; "
+                f"it shrinks by itself once that has ended"
             )
 
     def _readers(self) -> str:
         others = [pid for pid in lock_holders(self._index) if pid != os.getpid()]
         if not others:
-            return "something reads the database"
+            return "something has been reading the database"
         numbers = " and ".join(map(str, others))
-        return f"{'process' if len(others) == 1 else 'processes'} {numbers} read{'s' * (len(others) == 1)} the database"
+        who = f"process {numbers} has" if len(others) == 1 else f"processes {numbers} have"
+        return f"{who} been reading the database"
 
     # In the end
 

@@ -50,6 +50,7 @@ def abort_task_on(tab, fsid, pool):
     call(tab, "DELETE", f"taskqueue/{found['task']}")
 
 
+@pytest.mark.slow
 def test_home_shows_what_others_change_and_one_click_makes_a_task_of_it(cluster, changed_elsewhere, tab):
     pool = changed_elsewhere
     sign_in(tab)
@@ -97,7 +98,7 @@ def test_who_comes_late_is_told_whose_task_it_is(cluster, changed_elsewhere, tab
     call(tab, "POST", f"ceph/{cluster.fsid}/pools/{found['id']}/follow")
     follow_button(card(tab), pool).click()
 
-    expect(tab.page.get_by_role("alert")).to_contain_text("Could not follow the pool: A task works on pool")
+    expect(tab.page.get_by_role("alert")).to_contain_text("Could not follow the pool: A task already works on pool")
     abort_task_on(tab, cluster.fsid, pool)
 
 

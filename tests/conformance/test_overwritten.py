@@ -56,7 +56,7 @@ async def test_an_error_of_sqlite_names_the_overwritten_file_if_there_is_one(dat
         await getattr(database, call)(fail)
 
     overwrite(tmp_path)
-    with pytest.raises(StorageUnavailable, match=r"hourglass\.db was overwritten while the server runs"):
+    with pytest.raises(StorageUnavailable, match=r"hourglass\.db was overwritten while the server was running"):
         await getattr(database, call)(fail)
     with pytest.raises(StorageUnavailable, match=r"cannot be read: hourglass\.db was overwritten"):
         await database.read(list)

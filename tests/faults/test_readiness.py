@@ -61,7 +61,7 @@ async def test_a_service_whose_workers_cannot_start_is_degraded_and_not_ready(se
     assert (answer.status, answer.kind, answer.json["database"]) == (503, "application/problem+json", "ok")
     assert reason in answer.json["detail"]
     health = (await ask(service, "/health")).json
-    assert health["problems"] == [f"2 of 2 workers cannot start: {reason}. It is tried again by itself."]
+    assert health["problems"] == [f"2 of 2 workers cannot start: {reason}. The server keeps trying."]
     assert (await scrape(Client(service))).of("workers", "failed to start") == 2
 
     cluster.touch()

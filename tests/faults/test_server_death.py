@@ -219,7 +219,7 @@ def test_a_task_that_must_not_go_on_fails_when_its_server_is_killed(service, tmp
 
     ((status, outcome),) = service.query("SELECT status, outcome FROM tasks")
     assert status == "Exception"
-    assert "the server stopped, and its job does not go on after that" in outcome
+    assert "the server stopped, and its job does not resume after an interruption" in outcome
 
 
 def test_a_worker_that_holds_the_gil_dies_with_its_server_and_its_task_goes_on(service, tmp_path):

@@ -83,7 +83,7 @@ def test_a_program_of_its_own_says_the_same_and_exits_with_the_same(tmp_path):
         done = subprocess.run(command, cwd=ROOT, input=b"x\n", capture_output=True, check=False)
         assert done.returncode == code
         if code == 0:
-            assert (done.stdout.decode(), done.stderr) == ("ann may sign in now, as viewer.\n", b"")
+            assert (done.stdout.decode(), done.stderr) == ("ann may now sign in as viewer.\n", b"")
             assert verify(users_of(tmp_path)["ann"].password_hash, "x")
         else:
             assert user(tmp_path, *words, given=b"x\n") == (code, done.stdout.decode(), done.stderr.decode())
@@ -98,7 +98,7 @@ def test_what_is_no_password_adds_nobody(tmp_path, given):
 def test_what_cannot_be_done_is_told_in_one_sentence(tmp_path):
     accept(tmp_path, "add", "root", "--role", "admin", given=b"x\n")
 
-    assert "root already" in refuse(tmp_path, "add", "root", given=b"x\n")
+    assert "already a user root" in refuse(tmp_path, "add", "root", given=b"x\n")
     assert "1 to 64" in refuse(tmp_path, "add", "a b", given=b"x\n")
     assert "last admin" in refuse(tmp_path, "remove", "root")
     assert "last admin" in refuse(tmp_path, "role", "root", "viewer")
@@ -170,7 +170,7 @@ async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path
         complained = await in_thread(refuse, tmp_path, "add", "ann", given=b"x\n")
 
     assert "The change is stored, but the running server" in complained
-    assert "a change of accounts was not taken up" in caplog.text
+    assert "a change of accounts could not be applied" in caplog.text
     assert list(users_of(tmp_path)) == ["ann"]
 
 

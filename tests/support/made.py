@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.model import lifecycle
-from jobs.model.task import RoundRecord
+from jobs.model.task import RoundRecord, Task
 from jobs.store import Draft, RequestKey
 
 NEVER = "/nonexistent/never"
@@ -11,6 +11,17 @@ NEVER = "/nonexistent/never"
 
 LATER = "2999-01-01T00:00:00Z"
 """An earliest start: the task waits for as long as the test takes."""
+
+
+def waiting(times=1, **fields):
+    """A request for a task that nothing will start."""
+    return {"job": "test_task", "params": {"times": times}, "not_before": LATER, **fields}
+
+
+def a_task(**fields):
+    """A task as a store returns it, without a store."""
+    values = {"id": 1, "job": "plain", "params": "{}", "description": "Counting", "metadata": "{}", "created": 1000}
+    return Task(**{**values, "last_modified": 1000, **fields})
 
 
 def draft(**fields):

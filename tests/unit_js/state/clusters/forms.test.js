@@ -47,8 +47,8 @@ test("an error is shown at its field, one about the whole form at the first fiel
   const form = forms.refused(opened("create"), { message: "2 mistakes", errors: { pg_num: ["too many"], colour: ["unknown"] } });
   assert.deepEqual(forms.errorsAt(form, "pg_num"), ["too many"]);
   assert.deepEqual(forms.errorsAt(form, "name", true), ["unknown"]);
-  const taken = forms.refused(opened("create"), { message: "There is a pool rbd already." });
-  assert.deepEqual(forms.errorsAt(taken, "name", true), ["There is a pool rbd already."]);
+  const taken = forms.refused(opened("create"), { message: "There is already a pool rbd." });
+  assert.deepEqual(forms.errorsAt(taken, "name", true), ["There is already a pool rbd."]);
   assert.deepEqual(forms.errorsAt(typed(taken, { name: "x" }), "name", true), []);
 });
 
