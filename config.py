@@ -83,7 +83,7 @@ CORE_SECTIONS: Mapping[str, type] = {
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose mistakes are ConfigErrors, told like those of config.ini."""
+    """An ArgumentParser whose mistakes are ConfigErrors, worded like those of config.ini."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see --help")

@@ -1,4 +1,4 @@
-"""How often something took how long, or was how many: cheap to add to, read only when somebody asks."""
+"""Histograms of durations and numbers: cheap to add to, read only on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TASK_SECONDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21_
 
 
 class Histogram:
-    """Counts values by rising upper bounds; whatever is over the last one is counted as well."""
+    """Counts values by rising upper bounds; values above the last one are counted as well."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
@@ -23,6 +23,6 @@ class Histogram:
         self.total += value
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Returns how many values are at most as large as each bound, `+Inf` last, in the words of Prometheus."""
+        """Returns how many values are at most as large as each bound, `+Inf` last, as Prometheus has it."""
         names = [*(f"{bound:g}" for bound in self.bounds), "+Inf"]
         return list(zip(names, accumulate(map(float, self._counts)), strict=True))

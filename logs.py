@@ -24,7 +24,7 @@ Style = Literal["text", "json"]
 
 @dataclass(frozen=True)
 class LogSettings:
-    """What config.ini says of log lines: [log]."""
+    """The settings of log lines: section [log] of config.ini."""
 
     level: Level = "info"
     format: Style = "text"
@@ -44,12 +44,12 @@ _numbers = count(1)
 
 
 class Request:
-    """A request that is being answered. What it has begun and goes on after it no longer logs in its name."""
+    """A request that is being answered. Work that it began and that continues after it no longer logs in its name."""
 
     __slots__ = ("id",)
 
     def __init__(self, given_id: str | None) -> None:
-        """Takes what the client calls it; it gets an id of ours if that is not fit for a log."""
+        """Takes the id that the client sent; if that is not fit for a log, a new one is made."""
         fits = given_id is not None and _GIVEN_ID.fullmatch(given_id)
         self.id: str | None = given_id if fits else f"{_START}-{next(_numbers):x}"
 
@@ -68,7 +68,7 @@ class CurrentTask:
 
     @contextmanager
     def __call__(self, task_id: int) -> Iterator[None]:
-        """Lets all lines bear this task for the length of a block."""
+        """Adds this task to all lines for the length of a block."""
         self.id = task_id
         try:
             yield
@@ -101,13 +101,13 @@ class LineHandler(logging.Handler):
         return True
 
     def setLevel(self, level: int | str) -> None:  # noqa: N802  logging's name
-        """Does nothing, see `handle`."""
+        """Does nothing; `handle` does it all."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             # Not self.format: somebody may have set another formatter.
             self._write(self._ours.format(record).encode(errors="backslashreplace"))
-        except Exception:  # noqa: BLE001  a line that cannot be written must not fail what it tells of
+        except Exception:  # noqa: BLE001  a line that cannot be written must not fail what it reports
             return
 
     def close(self) -> None:
@@ -145,10 +145,10 @@ class OwnLogger(logging.Logger):
         return record
 
 
-# In each of our processes; and those of libraries that tell of the server's own faults.
+# In each of our processes; and those of libraries that report the server's own faults.
 OUR_LOGGERS = ("hourglass", "jobs")
 SERVER_LOGGERS = (*OUR_LOGGERS, "tornado", "asyncio", "aiosqlite")
-# At debug one tells each call of the database with its values; the other, below warnings, what clients send that is no
+# At debug one logs each call of the database with its values; the other, below warnings, what clients send that is no
 # HTTP, which is counted instead.
 LEAST_LEVELS = {"aiosqlite": logging.INFO, "tornado.general": logging.WARNING}
 
@@ -161,7 +161,7 @@ def formatter(style: Style) -> logging.Formatter:
 def set_up(level: str, handler: LineHandler, own: tuple[str, ...] = OUR_LOGGERS) -> None:
     """Sends everything that is logged to `handler`, from `level` (as in config.ini) on.
 
-    Loggers below the names in `own` become OwnLoggers, those to come as well.
+    Present and future loggers below the names in `own` become OwnLoggers.
     """
     OwnLogger.handler = handler
     OwnLogger.threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -220,7 +220,7 @@ class LoggingState:
         self._loggers = {logger: _state_of(logger) for logger in _others()}
 
     def restore(self, *, with_new: bool = True) -> None:
-        """Puts everything back. A logger that has come since is as new, or else only no longer disabled."""
+        """Restores everything. A logger that was added since is reset, or else only enabled again."""
         logging.setLogRecordFactory(self._factory)
         logging.setLoggerClass(self._class)
         logging.raiseExceptions = self._raises
@@ -311,7 +311,7 @@ _FORMATTERS: Mapping[Style, type[logging.Formatter]] = {"text": TextFormatter, "
 
 
 def _without_surrogates(value: object) -> object:
-    """Halves of surrogate pairs are no Unicode text: many readers of JSON refuse them."""
+    """Replaces halves of surrogate pairs, which are no Unicode text: many readers of JSON refuse them."""
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
@@ -361,7 +361,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Escapes line ends and all else that steers a terminal: nobody can forge a line by what he sends."""
+    """Escapes line ends and everything else that controls a terminal, so that no client can forge a line."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

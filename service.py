@@ -297,12 +297,12 @@ def _listen(services: Services, sockets: list[socket]) -> Server:
 
 
 def _proxies(config: Config) -> Proxies:
-    """Returns the proxies whose headers are believed, and logs them."""
+    """Returns the proxies whose headers are trusted, and logs them."""
     if not config.server.behind_proxy:
         return Proxies()
     trusted = config.server.trusted_proxies
-    names = ", ".join(map(str, trusted)) or "nobody, since [server] trusted_proxies is empty"
-    log.info("X-Forwarded-For and X-Forwarded-Proto are believed from %s", names)
+    names = ", ".join(map(str, trusted)) or "nobody, because [server] trusted_proxies is empty"
+    log.info("X-Forwarded-For and X-Forwarded-Proto are accepted from %s", names)
     return Proxies(trusted)
 
 
@@ -315,7 +315,7 @@ def _stop_on_signals() -> asyncio.Event:
 
     def on_signal() -> None:
         if stop.is_set():
-            log.warning("ends at once, by a second signal")
+            log.warning("ending at once, after a second signal")
             if streams.current:
                 streams.current.flush(LAST_WORDS_SECONDS)
             os._exit(1)

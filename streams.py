@@ -1,4 +1,4 @@
-"""Standard output and standard error of the server: bounded queues in front of them, so that they hold nobody up."""
+"""Standard output and standard error of the server, behind bounded queues, so that a slow reader delays nobody."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LineWriter:
         self._descriptor = descriptor
         self._notice = notice
         self._changed = threading.Condition()
-        # Each with the number of dropped lines that it tells of.
+        # Each with the number of dropped lines that it reports.
         self._lines: deque[tuple[bytes, int]] = deque()
         self._waiting_bytes = 0
         self._untold = 0
@@ -87,7 +87,7 @@ class LineWriter:
             self._untold += 1
 
     def leave_out(self) -> None:
-        """Counts a line as dropped that somebody else tells of."""
+        """Counts a line as dropped that somebody else reports."""
         with self._changed:
             self.dropped += 1
 
@@ -153,7 +153,7 @@ def write_all(descriptor: int, data: bytes) -> bool:
         while data:
             try:
                 data = data[os.write(descriptor, data) :]
-            except BlockingIOError:  # whoever shares it with us has made it so
+            except BlockingIOError:  # another process that shares it has made it so
                 select.select([], [descriptor], [])
     except (OSError, ValueError):
         return False
@@ -222,7 +222,7 @@ class ServerLog:
         self._writer.put(f"{logs.on_one_line(text)}\n".encode(errors="backslashreplace"))
 
     def printed_by(self, who: str, *, waits: bool = True) -> Lines:
-        """Makes lines of the log of what a process prints: they are in its format, and forge none."""
+        """Writes what a process prints as lines of the log, in its format, so that none can be forged."""
         has_room = self._writer.wait_for_room if waits else self._writer.has_room
 
         def take(line: bytes) -> None:
@@ -244,7 +244,7 @@ class ServerLog:
         return Lines(take, MOST_LOGGED_BYTES, logs.RECORD_END)
 
     def flush(self, seconds: float = LAST_LINES_SECONDS) -> None:
-        """Waits until all is written, but not for ever."""
+        """Waits until all is written, but not forever."""
         self.relay.flush(min(seconds, FLUSH_SECONDS))
         self._writer.flush(seconds)
 
@@ -261,7 +261,7 @@ def _record(message: str, name: str = "hourglass.log", level: int = logging.WARN
 
 
 current: ServerLog | None = None
-"""That of this process, while it serves."""
+"""The output of this process, while it serves."""
 
 
 def dropped_lines() -> int:
@@ -285,7 +285,7 @@ def serving(level: str, style: logs.Style) -> Iterator[ServerLog]:
 
 
 class _PrintedStream(io.RawIOBase):
-    """What is printed goes to the log."""
+    """Sends what is printed to the log."""
 
     def __init__(self, lines: Lines) -> None:
         super().__init__()
@@ -311,7 +311,7 @@ def _stream(lines: Lines) -> io.TextIOWrapper:
 
 
 def say(text: str, descriptor: int = STANDARD_ERROR, seconds: float | None = SENTENCE_SECONDS) -> bool:
-    """Writes lines; returns whether they were written in this time. Nothing in them steers the terminal."""
+    """Writes lines; returns whether they were written in this time. Nothing in them controls the terminal."""
     data = "".join(f"{logs.on_one_line(line)}\n" for line in text.split("\n")).encode(errors="backslashreplace")
     results: list[bool] = []
     thread = threading.Thread(target=lambda: results.append(write_all(descriptor, data)), daemon=True)

@@ -1,4 +1,4 @@
-"""The server's view of who may sign in: what is asked with each request costs no I/O."""
+"""Users and sessions in the server's memory: checks that come with every request cost no I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COOKIE_NAME_CHARACTERS = 8
 
 
 class AccountsListener(Protocol):
-    """Hears of changes of the accounts."""
+    """Listens to changes of the accounts."""
 
     def sign_ins_may_have_ended(self) -> None:
         """Reports a change that may have ended sign-ins, once it is in force."""
@@ -55,7 +55,7 @@ class Accounts:
         await self.reload()
 
     async def reload(self) -> None:
-        """Returns when what the store has now is in force. Raises StorageUnavailable."""
+        """Reads the store, and returns when its content is in force. Raises StorageUnavailable."""
         async with self._changing:
             users, sessions = await self._store.users_and_sessions(self._clock())
             self._users = {user.name: user for user in users}
@@ -105,12 +105,12 @@ class Accounts:
         return _identity(self._users[session.user], "session", session=session.id_hash) if session else None
 
     def by_password(self, name: str) -> Identity | None:
-        """Returns the identity of somebody who has shown the right password."""
+        """Returns the identity of somebody who gave the right password."""
         user = self._users.get(name)
         return _identity(user, "basic") if user else None
 
     def is_valid(self, identity: Identity) -> bool:
-        """Returns whether the identity still holds: the user, the role, and what was shown for it."""
+        """Returns whether the identity still holds: the user, the role, and the session or token."""
         user = self._users.get(identity.name)
         if user is None or (user.credentials, user.role) != (identity.credentials, identity.role):
             return False

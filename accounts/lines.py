@@ -1,4 +1,4 @@
-"""Whose password is checked next: fair turns between networks. Pure: the time is an argument, in milliseconds."""
+"""Decides whose password is checked next, in fair turns between networks. Pure: the time is an argument, in ms."""
 
 from __future__ import annotations
 

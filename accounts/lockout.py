@@ -1,4 +1,4 @@
-"""Who has given wrong passwords lately, and is locked out for it. Pure: the time is an argument, in milliseconds."""
+"""Counts wrong passwords, and locks out whoever gives too many. Pure: the time is an argument, in milliseconds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FailureTable:
         self._locked.pop(who, None)
 
     def _make_room(self, now: int) -> None:
-        """Guesses at other names never end a lock-out; of too many lock-outs those go that end next."""
+        """Makes room: guesses at other names never end a lock-out, but of too many lock-outs those that end next do."""
         if len(self._recent) > MOST_REMEMBERED:
             self._recent.popitem(last=False)
         while self._locked and (len(self._locked) > MOST_REMEMBERED or next(iter(self._locked.values())) <= now):

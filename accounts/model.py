@@ -1,4 +1,4 @@
-"""Users, their sessions, and who somebody proved to be; pure, for every store of accounts."""
+"""Users, their sessions, and authenticated identities. Pure, for every store of accounts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Session(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who somebody proved to be, and how; `session` and `token` are the hashes of what was shown."""
+    """An authenticated user; `session` and `token` are the hashes of what was presented."""
 
     name: str
     role: Role
@@ -83,7 +83,7 @@ def no_such_user(name: str, existing: Iterable[User]) -> NotFound:
 
 
 def name_taken(name: str) -> Conflict:
-    return Conflict(f"There is a user {name} already; take another name.")
+    return Conflict(f"There is already a user {name}; choose another name.")
 
 
 def last_admin(name: str) -> Conflict:

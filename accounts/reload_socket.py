@@ -1,4 +1,4 @@
-"""The socket on which a command tells the running server that accounts have changed, and waits until that is in force.
+"""The socket on which a command notifies the running server of changed accounts, and waits until they are in force.
 
 Connecting is the message; the server answers with one byte when it has acted.
 """
@@ -70,7 +70,7 @@ def _connect(client: socket.socket, path: str) -> None:
 
 def _unanswered(reason: str) -> HourglassError:
     return HourglassError(
-        f"The change is stored, but the running server has not taken it up ({reason}); restart it to be sure."
+        f"The change is stored, but the running server may not have applied it ({reason}); restart it to be sure."
     )
 
 
@@ -107,7 +107,7 @@ async def _answer_all(listening: socket.socket, on_notify: OnNotify) -> None:
             await _answer_one(listening, on_notify)
         except Exception:
             # Unanswered, the command says so; the next one may succeed. Without free descriptors, it must not spin.
-            log.exception("a change of accounts was not taken up")
+            log.exception("a change of accounts could not be applied")
             await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -89,7 +89,7 @@ class SignIn:
         self._basic_ms = round(settings.basic_seconds * 1000)
         self._failures = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
         self._impossible = FailureTable(settings.wrong_passwords, settings.lockout_seconds)
-        """Of what cannot be a password: that costs no time, so a flood of it must not displace the other failures."""
+        """Remembered failures of what cannot be a password: they cost no time, so many must not displace others."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
         self._line: Lines[Attempt] = Lines(LONGEST_LINE, LONGEST_LINE_OF_ONE)
         self._serving: asyncio.Task[None] | None = None
@@ -205,7 +205,7 @@ class SignIn:
         return identity if is_good else None
 
     def _remember(self, key: bytes, identity: Identity) -> None:
-        """Remembers it from now on; using it does not prolong that."""
+        """Remembers it for a fixed time, which using it does not extend."""
         self._remembered[key] = _Remembered(identity.credentials, self._clock() + self._basic_ms)
         self._remembered.move_to_end(key)
         if len(self._remembered) > MOST_REMEMBERED:

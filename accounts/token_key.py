@@ -23,7 +23,7 @@ def read_or_make_key(data_dir: Path) -> bytes:
             make_key(path)
         key = path.read_bytes()
     except OSError as error:
-        raise StartError(f"[storage] data_dir: expected to read or make {path} ({error.strerror})") from error
+        raise StartError(f"[storage] data_dir: expected to read or create {path} ({error.strerror})") from error
     if len(key) != KEY_BYTES:
         raise StartError(f"{path}: expected a key of {KEY_BYTES} bytes, got {len(key)}; remove it to renew all tokens")
     check_key_is_private(data_dir)

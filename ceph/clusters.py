@@ -79,7 +79,7 @@ def unidentified(name: str, error: ClusterError, configured: int) -> ClusterErro
     """Returns the error for a caller who asked for a cluster by its fsid, if one that failed may be that cluster."""
     if configured == 1 or not isinstance(error, ClusterUnavailable):
         return error
-    return ClusterUnavailable(f"the cluster {name} of config.ini does not say which it is: {error.text}", error.errno)
+    return ClusterUnavailable(f"it is unknown which cluster {name} of config.ini is: {error.text}", error.errno)
 
 
 def why_unavailable(registry: Registry) -> str | None:

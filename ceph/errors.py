@@ -53,4 +53,4 @@ class TargetChanged(ClusterError):
 
 
 class Hangs(ClusterError):
-    """librbd did not come back in time; the process that waited for it was killed."""
+    """librbd did not return in time; the process that waited for it was killed."""

@@ -43,7 +43,9 @@ class KnownClusters(Resource):
         Raises RuntimeError outside the server.
         """
         if self._watches is None:
-            raise RuntimeError("only the server knows its clusters: a job's body has to connect, by `Clusters`")
+            raise RuntimeError(
+                "only the server knows its clusters: the body of a job has to connect through `Clusters`"
+            )
         watch = await self._watch(fsid)
         found = (await watch.state.get_from_now()).value.find(pool)
         if found is None:

@@ -109,8 +109,8 @@ def _set(cluster: Cluster, pool: Pool, what: str, number: int) -> Pool:
     other = next((one for one in pools if one.name == pool.name and one.id != pool.id), None)
     if other is not None:
         raise TargetChanged(
-            f"pool {pool.id} ({pool.name}) lost its name to pool {other.id} in the very moment in which its {what} was "
-            f"set to {number}: look at both"
+            f"pool {pool.id} ({pool.name}) lost its name to pool {other.id} at the very moment when its {what} was "
+            f"set to {number}: check both"
         )
     return present_pool(pools, pool.id, pool.name)
 

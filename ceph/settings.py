@@ -1,4 +1,4 @@
-"""What config.ini says of one cluster."""
+"""The settings of one cluster: a section [ceph "NAME"] of config.ini."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def main(argv: Sequence[str], open_accounts: Callable[[Path], AccountStore]) -> 
         check_key_is_private(data_dir)
         result = options.run(Accounts(open_accounts(data_dir), data_dir), options)
         if not streams.say(result, streams.STANDARD_OUTPUT, seconds=None):
-            streams.say("Standard output cannot be written; what was to be done is done.")
+            streams.say("Standard output cannot be written; the command has been carried out.")
             return REFUSED
     except (ConfigError, StartError) as error:
         streams.say(on_one_line(str(error)))
@@ -85,7 +85,7 @@ def _read(argv: Sequence[str]) -> tuple[argparse.Namespace, Path]:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "server.py user",
-        description="Who may sign in.",
+        description="Manages who may sign in.",
         epilog="The server's --config, --data-dir and --set say which server's users these are.",
         allow_abbrev=False,
     )
@@ -112,7 +112,7 @@ def _ask_password() -> str:
     except EOFError as error:
         raise InvalidInput("No password was given; nothing was changed.") from error
     if password != again:
-        raise InvalidInput("The two passwords are not the same; nothing was changed.")
+        raise InvalidInput("The two passwords differ; nothing was changed.")
     return password
 
 
@@ -134,37 +134,37 @@ def _add(accounts: Accounts, options: argparse.Namespace) -> str:
     accounts.run(accounts.store.check_new_name(name))
     password_hash = hash_password(_ask_password())
     accounts.change(accounts.store.add_user(name, role, password_hash, wall_clock()))
-    return f"{name} may sign in now, as {role}."
+    return f"{name} may now sign in as {role}."
 
 
 def _password(accounts: Accounts, options: argparse.Namespace) -> str:
     name = options.name
     accounts.run(accounts.store.user(name))
     accounts.change(accounts.store.set_password(name, hash_password(_ask_password())))
-    return f"{name} has a new password; whoever was signed in by the old one no longer is."
+    return f"{name} has a new password; all sessions with the old one have ended."
 
 
 def _role(accounts: Accounts, options: argparse.Namespace) -> str:
     name, role = options.name, options.role
     accounts.change(accounts.store.set_role(name, role))
-    return f"{name} is {role} now; whoever was signed in under another role no longer is."
+    return f"{name} is {role} now; all sessions with another role have ended."
 
 
 def _renew_token(accounts: Accounts, options: argparse.Namespace) -> str:
     accounts.change(accounts.store.renew_token(options.name))
-    return f"The token of {options.name} is renewed and the old one void; POST api-token-auth gives the new one."
+    return f"The token of {options.name} is renewed and the old one is void; POST api-token-auth returns the new one."
 
 
 def _remove(accounts: Accounts, options: argparse.Namespace) -> str:
     accounts.change(accounts.store.remove_user(options.name))
-    return f"{options.name} may not sign in any more."
+    return f"{options.name} may no longer sign in."
 
 
 def _list(accounts: Accounts, _: argparse.Namespace) -> str:
     users = accounts.run(accounts.store.users())
     width = max((len(user.name) for user in users), default=0)
     lines = [f"{user.name:{width}}  {user.role:6}  since {_day(user.created)}" for user in users]
-    return "\n".join(lines) or "There are no users yet; the first start of the server makes one, admin."
+    return "\n".join(lines) or "There are no users yet; the first start of the server creates one, admin."
 
 
 def _day(milliseconds: int) -> str:
@@ -181,10 +181,10 @@ class Command:
 
 
 COMMANDS = {
-    "add": Command(_add, "lets somebody sign in"),
+    "add": Command(_add, "adds a user"),
     "password": Command(_password, "sets a new password"),
-    "role": Command(_role, "makes somebody a viewer or an admin"),
-    "renew-token": Command(_renew_token, "makes the old token void"),
-    "remove": Command(_remove, "lets somebody sign in no longer; never the last admin"),
-    "list": Command(_list, "shows who may sign in", has_name=False),
+    "role": Command(_role, "makes a user a viewer or an admin"),
+    "renew-token": Command(_renew_token, "replaces the token of a user"),
+    "remove": Command(_remove, "removes a user, but never the last admin"),
+    "list": Command(_list, "lists the users", has_name=False),
 }

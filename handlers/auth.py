@@ -1,4 +1,4 @@
-"""Signing in and out, and tokens: contract, section 6."""
+"""Signs users in and out, and returns tokens: contract, section 6."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CredentialsHandler(ApiHandler):
     """A call that is authenticated by the name and password in its body."""
 
     def credentials(self, type_: type[AnyCredentials]) -> AnyCredentials:
-        """Returns what the body says. Raises InvalidInput."""
+        """Returns the name and password in the body. Raises InvalidInput."""
         given = validated(type_, self._given(), "a sign-in")
         self.forget_body()
         # It may have to wait for its turn; what is longer is neither a name nor a password.
@@ -54,7 +54,7 @@ class CredentialsHandler(ApiHandler):
         return given
 
     async def check(self, given: Credentials) -> Identity | None:
-        """Returns who that is; if it is nobody, answers that and returns None."""
+        """Returns the user; if name or password is wrong, answers that and returns None."""
         address = self.request.remote_ip or ""
         identity = await self.services.sign_in.check(given.username, given.password, address, self.has_gone)
         if identity is None:
@@ -92,11 +92,11 @@ class AuthHandler(CredentialsHandler):
             takes_form=True,
             needs_sign_in=False,
             problems=(403, 429),
-            answer_headers={"Set-Cookie": "sessionid_…: the session, for as long as the browser runs or for some days"},
+            answer_headers={"Set-Cookie": "sessionid_…: the session, until the browser is closed or for some days"},
         ),
         "DELETE": Operation(
             answers={204: None},
-            query={"everywhere": QueryParameter(BOOLEAN, "end all sessions of the user, which needs a sign-in")},
+            query={"everywhere": QueryParameter(BOOLEAN, "end all sessions of the user; requires a sign-in")},
             needs_sign_in=False,
             problems=(401, 403, 429),
         ),
@@ -154,7 +154,7 @@ class TokenHandler(CredentialsHandler):
     }
 
     async def post(self) -> None:
-        """Tells the token, the same each time until it is renewed."""
+        """Returns the token, the same each time until it is renewed."""
         identity = await self.check(self.credentials(Credentials))
         if identity is not None:
             self.send(TokenView(self.services.accounts.token_of(identity.name)))

@@ -23,17 +23,19 @@ _PAGE = {name: query for name, query in page_query([], "", "choices").items() if
 class ChoiceView(Struct, frozen=True):
     """A value that can be chosen."""
 
-    value: Annotated[Any, Meta(description="what a task takes")]
-    name: Annotated[str, Meta(description="what people see instead of the value")]
-    detail: Annotated[str, Meta(description="what helps to tell it apart, as the size of an image; may be empty")]
+    value: Annotated[Any, Meta(description="the value to send")]
+    name: Annotated[str, Meta(description="the name that people see instead of the value")]
+    detail: Annotated[
+        str, Meta(description="a detail that helps to distinguish it, such as the size of an image; may be empty")
+    ]
 
 
 class ChoiceListView(Struct, frozen=True):
     """A page of what can be chosen."""
 
-    count: Annotated[Count, Meta(description="of all pages")]
+    count: Annotated[Count, Meta(description="the number of choices on all pages")]
     next: Annotated[str | None, Meta(description="the address of the next page")]
-    previous: Annotated[str | None, Meta(description="the address of the page before")]
+    previous: Annotated[str | None, Meta(description="the address of the previous page")]
     results: list[ChoiceView]
 
 

@@ -22,7 +22,7 @@ from jobs.store import Created, RequestKey
 LONGEST_KEY = 255
 
 
-_KEY_WORDS = f"1 to {LONGEST_KEY} printable characters of ASCII"
+_KEY_WORDS = f"1 to {LONGEST_KEY} printable ASCII characters"
 _KEY_SCHEMA = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": LONGEST_KEY}
 
 
@@ -35,11 +35,11 @@ def _read_key(given: str) -> str:
 _Key = Annotated[str, Meta(extra={"read": _read_key, "words": _KEY_WORDS}, extra_json_schema=_KEY_SCHEMA)]
 CREATING_HEADERS = {
     "Idempotency-Key": QueryParameter(_Key, "creates at most one task for this key within 24 hours"),
-    "Prefer": QueryParameter(str, "wait=SECONDS: answer when the task is final, or when they are over"),
+    "Prefer": QueryParameter(str, "wait=SECONDS: answer when the task is final, or after that many seconds"),
 }
-APPLIED = {"Preference-Applied": "wait=SECONDS, where Prefer asked for it"}
+APPLIED = {"Preference-Applied": "wait=SECONDS, if Prefer asked for it"}
 LOCATED = {"Location": "the address of the task", **APPLIED}
-WAIT_FOR_END = held_seconds("answer when the task is final, or when so many seconds are over")
+WAIT_FOR_END = held_seconds("answer when the task is final, or after this many seconds")
 
 
 class AnsweringHandler(ApiHandler):

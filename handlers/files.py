@@ -16,17 +16,21 @@ from handlers.http.compression import compressed, takes_gzip
 from handlers.http.problems import Refusal
 
 TEXTS = ("css", "html", "js", "json", "map", "svg")
-"""What gets smaller; fonts are compressed by themselves."""
+"""The types that are worth compressing; fonts are compressed already."""
 
 LONGEST_PATH_CHARACTERS = 4096
-"""No file has a longer one, and to look at it would take its time."""
+"""No file has a longer path, and checking one would take long."""
 
 MOST_FILES = 500
-"""So many are remembered: more than there are."""
+"""The size of the caches, which is more files than there are."""
+
+
+ETAG_CHARACTERS = 16
+"""64 bits of a hash. The page is made of some 150 files: the whole hash of each would be 16 kB of its first view."""
 
 
 class FileHandler(IdentifiedHandler, StaticFileHandler):
-    """A file as it is. Browsers revalidate it each time, since imported modules have no version in their address."""
+    """A file without changes. Browsers revalidate it each time, since addresses of imported modules have no version."""
 
     etag_ending: ClassVar[str] = ""
 
@@ -43,17 +47,17 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
             await super().get(path, include_body)
         except HTTPError as error:
             if error.status_code == 403:
-                raise Refusal(403, "There is no file at this address that anybody may read.") from None
+                raise Refusal(403, "There is no readable file at this address.") from None
             raise
         if self.get_status() == 416:
             self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
 
     def compute_etag(self) -> str:
         """Returns an ETag of the file as it is now: Tornado caches the first one, and would keep answering 304."""
-        return f'"{self.version()}{self.etag_ending}"'
+        return f'"{self.version()[:ETAG_CHARACTERS]}{self.etag_ending}"'
 
     def version(self) -> str:
-        """Returns a text that differs for each content."""
+        """Returns a text that identifies the content."""
         return _version(self.path_on_disk, _modified_ns(self.path_on_disk))
 
     @property
@@ -64,7 +68,7 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
 
 
 class ComposedFileHandler(FileHandler):
-    """A file whose content is made of files, and sent from memory."""
+    """A file whose content is composed of files, and sent from memory."""
 
     def content(self) -> bytes:
         """Returns the whole content."""
@@ -79,14 +83,14 @@ class ComposedFileHandler(FileHandler):
 
 
 class Compressed(FileHandler):
-    """What the answer says if the content is compressed: Tornado takes that for a file of its own."""
+    """Sets the headers of compressed content, which Tornado treats as a separate file."""
 
     etag_ending = "-gzip"
 
     def set_extra_headers(self, path: str) -> None:
         super().set_extra_headers(path)
         self.set_header("Content-Encoding", "gzip")
-        self.set_header("Accept-Ranges", "none")
+        self.clear_header("Accept-Ranges")  # a range is sent of the file as it is: see TakenCompressed
 
 
 class CompressedFileHandler(Compressed, ComposedFileHandler):

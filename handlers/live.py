@@ -32,23 +32,23 @@ UNSUPPORTED, POLICY, TOO_BIG = 1003, 1008, 1009
 VERSION = "13"
 LARGEST_ORDER_BYTES = 4096
 LARGEST_MESSAGE_BYTES = 2 * LARGEST_ORDER_BYTES
-"""More is not even taken in."""
+"""Messages beyond this size are not even received."""
 ORDERS_AT_ONCE = 200
 ORDERS_A_SECOND = 50
 CLOSED_SECONDS = 6.0
-"""Longer than Tornado waits for the other side of a close."""
+"""How long a close may take; Tornado itself waits less long for the other side."""
 KEEPALIVE_IDLE_SECONDS = 60
 
 
 class WatchOrder(Struct, tag_field="type", tag="watch", forbid_unknown_fields=True):
-    """The frames shall bear the rounds of a task, those after a number."""
+    """Adds the rounds of a task after a number to the frames."""
 
     task: Annotated[int, Meta(ge=1, le=2**53)]
     after: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 class UnwatchOrder(Struct, tag_field="type", tag="unwatch", forbid_unknown_fields=True):
-    """No longer."""
+    """Leaves the rounds of a task out of the frames again."""
 
     task: Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -121,20 +121,20 @@ class EventsProtocol(WebSocketProtocol13):
 
 
 class ChangesHandler(ApiHandler):
-    """What has changed."""
+    """What has changed since a revision."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
             answers={200: ChangesFrame | ResyncFrame},
             query={
                 "since": QueryParameter(integer(0), "a revision, a whole number of at least 0", required=True),
-                "wait": held_seconds("answer when there is something, or when they are over"),
+                "wait": held_seconds("answer as soon as something changes, or after this many seconds"),
             },
         ),
     }
 
     async def get(self) -> None:
-        """Tells what changed since a revision, and may wait for it."""
+        """Returns what changed since a revision; can wait until something does."""
         since = self.value("since")
         feed = self.services.feed
         if self.value("wait"):
@@ -177,17 +177,17 @@ class EventsHandler(ServiceHandler, WebSocketHandler):
         asked = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
         is_upgrade = headers.get("Upgrade", "").lower() == "websocket" and "upgrade" in asked
         if not is_upgrade or self.request.version == "HTTP/1.0":
-            raise Refusal(400, "This address speaks WebSocket: connect to it with a client that does.")
+            raise Refusal(400, "This address is a WebSocket: connect to it with a WebSocket client.")
         if self._check_cross_origin(self.check_trusted_origin) is not None:
             raise HTTPError(403)
         if headers.get("Sec-WebSocket-Version") != VERSION:
-            sentence = f"Expected version {VERSION} of WebSocket, in the header Sec-WebSocket-Version."
+            sentence = f"Expected version {VERSION} of the WebSocket protocol in the header Sec-WebSocket-Version."
             raise Refusal(426, sentence, Upgrade="websocket", Sec_WebSocket_Version=VERSION)
         if not headers.get("Sec-WebSocket-Key"):
-            raise Refusal(400, "Expected a header Sec-WebSocket-Key, as WebSocket has it.")
+            raise Refusal(400, "Expected a valid header Sec-WebSocket-Key.")
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Tells each committed change as it happens."""
+        """Sends each committed change as it happens."""
         places, user = self.services.limits.websockets, self.identity.name
         take_place(places, user)
         try:

@@ -35,7 +35,7 @@ _process = ProcessCollector(registry=None)
 def exposition(services: Services, head: Head | None, accept: str) -> tuple[bytes, str]:
     """Returns the metrics and their content type, in the format that the Accept header asks for.
 
-    `head` is None if the database cannot be read: the other metrics are there all the same.
+    `head` is None if the database cannot be read: the other metrics are returned all the same.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_process)
@@ -61,28 +61,32 @@ class _Found(Collector):
 
 
 def _all(services: Services, head: Head | None) -> Iterator[Metric]:
-    yield InfoMetricFamily("hourglass_build", "The version that runs.", {"version": services.version})
+    yield InfoMetricFamily("hourglass_build", "The running version.", {"version": services.version})
     if head is not None:
         yield from _kept(head)
     yield from _life(services.queue.tally)
-    yield _by("hourglass_tasks_waiting", "Tasks that wait, by what for.", "reason", services.queue.waiting_counts())
+    yield _by(
+        "hourglass_tasks_waiting", "Waiting tasks, by what they wait for.", "reason", services.queue.waiting_counts()
+    )
     yield from _workers(services.workers)
     yield _gauge("hourglass_websocket_clients", "Open WebSockets.", services.connections.socket_count)
     waiting = services.limits.waiting_calls.taken
-    yield _gauge("hourglass_waiting_calls", "Calls that wait, or are answered after a wait.", waiting)
+    yield _gauge("hourglass_waiting_calls", "Calls that wait, or are being answered after a wait.", waiting)
     held = services.limits.answers.held_bytes
-    yield _gauge("hourglass_unread_bytes", "Answers and frames that clients have not read yet.", held)
+    yield _gauge("hourglass_unread_bytes", "Size of answers and frames that clients have not read yet.", held)
     yield from _answers(services.answers)
     yield _refused(services.limits.refused)
     dropped = dropped_lines()
-    yield _counter("hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read.", dropped)
+    yield _counter(
+        "hourglass_log_lines_dropped", "Log lines that were not written: too many, or nobody read them.", dropped
+    )
     yield from _commits(services.health.commits)
     yield from _disk(services, is_readable=head is not None)
 
 
 def _kept(head: Head) -> Iterator[Metric]:
-    yield _by("hourglass_tasks", "Tasks that are kept, by status.", "status", head.counts)
-    yield _gauge("hourglass_pending_ratio", "How far pending tasks are on average, 0 to 1.", head.pending_percent / 100)
+    yield _by("hourglass_tasks", "Stored tasks, by status.", "status", head.counts)
+    yield _gauge("hourglass_pending_ratio", "Mean progress of pending tasks, 0 to 1.", head.pending_percent / 100)
     yield _gauge("hourglass_revision", "The number of the last committed change.", head.revision)
 
 
@@ -95,9 +99,11 @@ def _life(tally: TaskTally) -> Iterator[Metric]:
     yield ended
     yield _counter("hourglass_rounds", "Rounds that workers reported.", tally.rounds)
     yield _histogram(
-        "hourglass_task_waiting_seconds", "From when it could start to when it did.", tally.waiting_seconds
+        "hourglass_task_waiting_seconds", "Time from when a task could start until it did.", tally.waiting_seconds
     )
-    yield _histogram("hourglass_task_running_seconds", "From its first start to its end.", tally.running_seconds)
+    yield _histogram(
+        "hourglass_task_running_seconds", "Time from a task's first start to its end.", tally.running_seconds
+    )
 
 
 def _workers(workers: Workers) -> Iterator[Metric]:
@@ -119,21 +125,23 @@ def _answers(tally: HttpTally) -> Iterator[Metric]:
     for (method, route, status), number in tally.answers.items():
         answers.add_metric([method, route, str(status)], number)
     yield answers
-    seconds = HistogramMetricFamily("hourglass_http_request_seconds", "From request to answer.", labels=labels)
+    seconds = HistogramMetricFamily("hourglass_http_request_seconds", "Time from request to answer.", labels=labels)
     for places, histogram in tally.seconds.items():
         seconds.add_metric(places, buckets=histogram.buckets(), sum_value=histogram.total)
     yield seconds
 
 
 def _refused(tally: RefusedTally) -> Metric:
-    family = CounterMetricFamily("hourglass_refused", "What was over a limit, by which.", labels=["reason"])
+    family = CounterMetricFamily(
+        "hourglass_refused", "Refusals of what exceeded a limit, by reason.", labels=["reason"]
+    )
     for reason, number in tally.counts.items():
         family.add_metric([reason], number)
     return family
 
 
 def _commits(tally: CommitTally) -> Iterator[Metric]:
-    yield _histogram("hourglass_commit_seconds", "How long a commit took; it is on disk then.", tally.seconds)
+    yield _histogram("hourglass_commit_seconds", "Time that a commit took to reach the disk.", tally.seconds)
     yield _histogram("hourglass_commit_operations", "Writes that shared one commit.", tally.operations)
     yield _counter("hourglass_commits_failed", "Commits that failed.", tally.failed)
 
@@ -148,7 +156,7 @@ def _disk(services: Services, is_readable: bool) -> Iterator[Metric]:
     with suppress(OSError):  # a disk that is gone must not take all other numbers along
         yield _gauge("hourglass_database_bytes", "Size of the database.", health.size_bytes())
         free_bytes = shutil.disk_usage(data_dir).free
-        yield _gauge("hourglass_data_free_bytes", "Free space for the data directory.", free_bytes)
+        yield _gauge("hourglass_data_free_bytes", "Free disk space for the data directory.", free_bytes)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -71,7 +71,7 @@ class HealthHandler(MonitoringHandler):
 def _start_problems(states: list[str]) -> list[str]:
     reasons = Counter(state.removeprefix(f"{FAILED}: ") for state in states if state.startswith(FAILED))
     return [
-        f"{count} of {len(states)} workers cannot start: {reason.rstrip('.')}. It is tried again by itself."
+        f"{count} of {len(states)} workers cannot start: {reason.rstrip('.')}. The server keeps trying."
         for reason, count in reasons.items()
     ]
 

@@ -48,18 +48,18 @@ VENDOR_FOLDERS = {
     "lit-html": "lit-html",
     "uplot": "uplot/dist",
 }
-"""What the page takes from others, and nothing else of node_modules."""
+"""The files of other projects that the page uses; nothing else of node_modules is served."""
 
 STYLE_FOLDERS = {
     "/openattic/static/css/": ROOT / "static" / "css",
     "/openattic/vendor/bootstrap/css/": ROOT / "node_modules" / VENDOR_FOLDERS["bootstrap"] / "css",
 }
-"""Where stylesheets are that the page's import, by their addresses."""
+"""The folders of the stylesheets that those of the page import, by their addresses."""
 
 FILE_HANDLERS = (FileHandler, CompressedFileHandler, StylesHandler, CompressedStylesHandler)
 
 FSID = r"([\w-]+)"
-"""What stands for a cluster; whether there is such a one is another question."""
+"""The pattern of a cluster's id; the handler checks whether the cluster exists."""
 
 API_ROUTES: list[tuple[str, type]] = [
     ("taskqueue", TaskListHandler),
@@ -151,7 +151,7 @@ def _document(services: Services) -> Schema:
 
 
 def _templates() -> dict[type, str]:
-    """Returns what the address of each handler is called in metrics; the first if there are several."""
+    """Returns the name of each handler's address in metrics; the first if there are several."""
     of_page = {PageHandler: "/openattic/", ToPageHandler: "/"}
     of_files = dict.fromkeys(FILE_HANDLERS, "/openattic/static")
     of_api = {handler: f"{API}/{re.sub(r'[(].*?[)]', 'ID', path)}" for path, handler in reversed(API_ROUTES)}

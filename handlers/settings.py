@@ -1,4 +1,4 @@
-"""What config.ini says of the server as clients see it: [server], [monitoring] and [limits]."""
+"""The settings of the server towards its clients: sections [server], [monitoring] and [limits] of config.ini."""
 
 from __future__ import annotations
 

@@ -66,12 +66,12 @@ class WorkersHandler(ApiHandler):
 
 
 class StatisticsHandler(ApiHandler):
-    """What happened of late."""
+    """Recent activity."""
 
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: StatisticsView})}
 
     async def get(self) -> None:
-        """Tells the last hour by minute, and how many tasks there are by status."""
+        """Returns the last hour by minute, and the number of tasks by status."""
         last = wall_clock() // MINUTE_MS
         first = last - MINUTES_SHOWN + 1
         head, known = await self.services.store.minutes(first)
@@ -103,7 +103,7 @@ def _mean_seconds(sum_ms: int, count: int) -> float | None:
 
 
 class RetentionHandler(ApiHandler):
-    """What the service will forget."""
+    """What retention will remove."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
@@ -118,7 +118,7 @@ class RetentionHandler(ApiHandler):
     }
 
     async def get(self) -> None:
-        """Tells which ended tasks will be removed, and when: those that go first."""
+        """Lists the ended tasks that will be removed next, and when."""
         until = wall_clock() + round(self.value("within_days", 7) * DAY_MS)
         settings = self.services.config.retention
         pause = self.services.retention_pause

@@ -39,8 +39,8 @@ LARGEST_PAGE = 500
 LARGEST_BULK = 1000
 LARGEST_DELETE = 10_000
 
-_EXPECTED = QueryParameter(one_of("pending", "final", "stopping"), "act only on tasks that are still so")
-_FORCE = QueryParameter(BOOLEAN, "do not wait for the round under way, kill its worker")
+_EXPECTED = QueryParameter(one_of("pending", "final", "stopping"), "act only on tasks that are still in this state")
+_FORCE = QueryParameter(BOOLEAN, "kill the worker instead of waiting for the round under way")
 _FILTERS = {
     "status": QueryParameter(one_of(*(status.value for status in Status)), "tasks of these statuses", repeatable=True),
     "job": QueryParameter(str, "tasks of this job"),
@@ -73,7 +73,7 @@ class DeletingHandler(ApiHandler):
     """A call that deletes many tasks."""
 
     async def delete_tasks(self, wanted: Sequence[tuple[int, Expected | None]], force: bool) -> None:
-        """Deletes each task that is still in the expected state, and answers what happened to each."""
+        """Deletes each task that is still in the expected state, and answers with the outcome for each."""
         self.send(DeletionsView(await delete_all(self.services.queue, wanted, self.actor, force, self.check_actor)))
 
 
@@ -87,11 +87,11 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
                 **_FILTERS,
                 "ordering": QueryParameter(
                     one_of(*ORDERINGS, *(f"-{name}" for name in ORDERINGS)),
-                    "what the list is sorted by, turned round by a leading -; the default is -last_modified",
+                    "what the list is sorted by; a leading - reverses it; the default is -last_modified",
                 ),
-                "page": QueryParameter(integer(1, 1_000_000_000), "which page, from 1"),
+                "page": QueryParameter(integer(1, 1_000_000_000), "the number of the page, from 1"),
                 "pageSize": QueryParameter(integer(1, LARGEST_PAGE), "how many tasks a page has; the default is 50"),
-                "after": QueryParameter(CURSOR, "where the page before has ended, as its `next` says"),
+                "after": QueryParameter(CURSOR, "where the previous page ended, as in its `next`"),
             },
         ),
         "POST": Operation(
@@ -107,8 +107,10 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
             query={
                 "id": QueryParameter(integer(1), "tasks by their ids", repeatable=True),
                 **_FILTERS,
-                "count": QueryParameter(integer(0), "how many tasks the filter is believed to match"),
-                "as_of": QueryParameter(integer(0), "a revision: leave alone what has come, or ended, after it"),
+                "count": QueryParameter(integer(0), "how many tasks the filter is expected to match"),
+                "as_of": QueryParameter(
+                    integer(0), "a revision: leave tasks alone that were created or ended after it"
+                ),
                 "if_status": _EXPECTED,
                 "force": _FORCE,
             },
@@ -164,7 +166,7 @@ class TaskListHandler(CreatingHandler, DeletingHandler):
                 errors={"id": [f"expected ids of tasks or a filter ({', '.join(_FILTERS)}), got {given}"]}
             )
         if ids and "as_of" in self.values:
-            raise InvalidInput(errors={"as_of": ["goes with a filter, not with ids: if_status guards those"]})
+            raise InvalidInput(errors={"as_of": ["expected only with a filter; with ids, use if_status"]})
         if len(ids) > LARGEST_BULK:
             raise InvalidInput(errors={"id": [f"expected at most {LARGEST_BULK} ids, got {len(ids)}"]})
         wanted = await self._matching() if has_filter else [(task_id, self.value("if_status")) for task_id in ids]
@@ -275,13 +277,13 @@ class TaskHandler(AnsweringHandler):
         await self.answer_shared(lambda: feed.task(number))
 
     async def put(self, task_id: str) -> None:
-        """Keeps the task from retention, or no longer."""
+        """Exempts the task from retention, or no longer."""
         number = _task_id(task_id)
         change = validated(TaskChange, self.json(), "a change of a task")
         await self.answer_task(await self.services.queue.pin(number, change.pinned, self.check_actor))
 
     async def delete(self, task_id: str) -> None:
-        """Aborts the task where it is pending, deletes it where it is final."""
+        """Aborts the task if it is pending, deletes it if it is final."""
         number, force = _task_id(task_id), self.value("force", False)
         try:
             await self._answer_deletion(
@@ -322,14 +324,14 @@ class DeleteHandler(DeletingHandler):
     }
 
     async def post(self) -> None:
-        """Aborts the pending and deletes the final ones, as DELETE does, however long the address would become."""
+        """Aborts the pending and deletes the final ones, as DELETE does; the ids need not fit into an address."""
         deletion = validated(BulkDeletion, self.json(), "a deletion")
         ids = dict.fromkeys(deletion.ids)
         await self.delete_tasks([(task_id, deletion.if_status) for task_id in ids], deletion.force)
 
 
 class RetryHandler(CreatingHandler):
-    """A task that has ended, once more."""
+    """A new run of an ended task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
@@ -369,14 +371,14 @@ class RoundsHandler(ApiHandler):
 
 
 class InterruptionsHandler(ApiHandler):
-    """What a task went through."""
+    """The interruptions of a task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: InterruptionListView}, problems=(404,)),
     }
 
     async def get(self, task_id: str) -> None:
-        """Shows the last 100 interruptions in the kept history."""
+        """Shows the last 100 interruptions in the stored history."""
         found = await self.services.store.interruptions(_task_id(task_id))
         self.send(
             InterruptionListView(

@@ -1,4 +1,4 @@
-"""The answers of REST that are no single task: what stands around tasks, and what is told of everything else."""
+"""The answers of REST besides a single task: lists of tasks, and everything else."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from jobs.queue.bulk import Deletion
 class TaskListView(Struct, frozen=True, kw_only=True):
     """A page of tasks."""
 
-    count: Annotated[Count, Meta(description="of all pages")]
-    count_exact: Annotated[bool, Meta(description="whether there are so many, and not more")]
+    count: Annotated[Count, Meta(description="the number of tasks on all pages")]
+    count_exact: Annotated[bool, Meta(description="whether `count` is exact; if not, there are more")]
     next: Annotated[str | None, Meta(description="the address of the next page")]
-    previous: Annotated[str | None, Meta(description="the address of the page before")]
-    store: Annotated[str, Meta(description="names the database")]
-    revision: Annotated[Count, Meta(description="of the last change that the page knows: changes go on from here")]
+    previous: Annotated[str | None, Meta(description="the address of the previous page")]
+    store: Annotated[str, Meta(description="identifies the database")]
+    revision: Annotated[Count, Meta(description="the last change that the page contains; later ones follow from here")]
     results: list[TaskView]
 
 
 class CreatedView(Struct, frozen=True):
-    """The tasks of an array, in its order."""
+    """The created tasks, in the order of the array."""
 
     results: list[TaskView]
 
@@ -37,21 +37,21 @@ class DeletionsView(Struct, frozen=True):
 
 
 class RoundListView(Struct, frozen=True):
-    """Rounds of a task, by number: so many as fit into an answer, at least one."""
+    """Rounds of a task, by number: as many as fit into an answer, at least one."""
 
     results: list[RoundView]
     next: Annotated[str | None, Meta(description="the address of the rounds that follow; null at the end")]
 
 
 class InterruptionView(Struct, frozen=True):
-    """When a task was interrupted, and when a worker took it again; null while none has, or where it is not known."""
+    """When a task was interrupted, and when a worker took it again; null if none has, or if that is unknown."""
 
     at: Time
     resumed: Time | None
 
 
 class InterruptionListView(Struct, frozen=True):
-    """The interruptions of a task that are kept, oldest first."""
+    """The stored interruptions of a task, oldest first."""
 
     results: list[InterruptionView]
 
@@ -77,7 +77,7 @@ class WorkerView(Struct, frozen=True, kw_only=True):
 
     pid: int | None
     state: Annotated[str, Meta(description="starting, idle, busy, ending, or `failed to start: …`")]
-    task: Annotated[Id | None, Meta(description="what it works on")]
+    task: Annotated[Id | None, Meta(description="the task that it runs")]
     cpu_percent: Amount | None
     memory_bytes: Count | None
     uptime_seconds: Amount | None
@@ -108,8 +108,8 @@ class WorkerListView(Struct, frozen=True):
 
 
 class MinuteView(Struct, frozen=True, kw_only=True):
-    """What happened in a minute. `waiting_seconds` is how long the tasks that were started in it had waited,
-    `running_seconds` how long those ran that ended in it: means, null where there are none."""
+    """What happened in a minute. `waiting_seconds` is how long the tasks started in it had waited, `running_seconds`
+    how long the tasks ended in it had run: means, null if there are no such tasks."""
 
     minute: Annotated[Time, Meta(description="its beginning")]
     created: Count
@@ -140,7 +140,7 @@ class DueTaskView(Struct, frozen=True, kw_only=True):
 
 
 class DueView(Struct, frozen=True, kw_only=True):
-    """Tasks that are kept for `days` after they ended, 0 for ever; `count` of them go within the time asked for."""
+    """Tasks that are removed `days` after they end, never if 0; `count` of them are due within the requested time."""
 
     days: Amount
     count: Count
@@ -149,7 +149,7 @@ class DueView(Struct, frozen=True, kw_only=True):
 
 
 class RetentionView(Struct, frozen=True, kw_only=True):
-    """What is kept how long, and which ended tasks go next; pinned ones never do."""
+    """How long everything is stored, and which ended tasks are removed next; pinned ones never are."""
 
     until: Time
     finished: DueView
@@ -158,9 +158,12 @@ class RetentionView(Struct, frozen=True, kw_only=True):
     rounds_per_task: Count
     rounds_mb_per_task: Count
     resting_until: Annotated[
-        Time | UnsetType, Meta(description="only while nothing is removed, since the clock may be wrong")
+        Time | UnsetType,
+        Meta(description="until when retention is paused because the clock may be wrong; absent if it is not"),
     ] = UNSET
-    resting_because: Annotated[str | UnsetType, Meta(description="only then: why")] = UNSET
+    resting_because: Annotated[str | UnsetType, Meta(description="why retention is paused; absent if it is not")] = (
+        UNSET
+    )
 
 
 class UserView(Struct, frozen=True):
@@ -171,7 +174,7 @@ class UserView(Struct, frozen=True):
 
 
 class TokenView(Struct, frozen=True):
-    """What `Authorization: Token …` takes."""
+    """The token for `Authorization: Token …`."""
 
     token: str
 
@@ -181,14 +184,14 @@ class ProblemView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     title: str
     status: Annotated[int, Meta(ge=400, le=599)]
-    detail: Annotated[str, Meta(description="one sentence to act on")]
-    errors: Annotated[dict[str, list[str]], Meta(description="by field, what was expected")] = {}
+    detail: Annotated[str, Meta(description="a sentence that says what to do")]
+    errors: Annotated[dict[str, list[str]], Meta(description="what was expected, by field")] = {}
     task: Annotated[TaskView | UnsetType, Meta(description="the task as it is now (412)")] = UNSET
-    non_field_errors: Annotated[list[str], Meta(description="of a sign-in")] = []
+    non_field_errors: Annotated[list[str], Meta(description="what is wrong with a sign-in")] = []
 
 
 class NotReadyView(ProblemView, frozen=True, kw_only=True):
-    """Why tasks cannot be taken in or run: what is wrong with the database, and how many workers are in which state."""
+    """Why tasks cannot be created or run: what is wrong with the database, and the number of workers by state."""
 
     database: str
     workers: dict[str, int]

@@ -8,14 +8,14 @@ HourglassError
 │   └── NoSuchTask
 ├── Conflict                it is, but not now: 409
 │   └── JobUnavailable
-├── StatusChanged           it is no longer as the caller believed: 412
-├── CountChanged            there are no longer as many as the caller believed: 412
+├── StatusChanged           it is no longer as the caller expected: 412
+├── CountChanged            there are no longer as many as the caller expected: 412
 ├── RevisionUnknown         what happened after a revision is no longer, or not yet, known: 412
 ├── IllegalTransition       a defect of ours, never of a caller
 ├── LimitExceeded           a job sent more than the contract allows
 ├── NotJson                 what encodes JSON in a worker no longer does
 ├── TooManyAttempts         too many wrong passwords, or sign-ins at once: 429
-├── ChoicesUnavailable      what can be chosen is not known: 503
+├── ChoicesUnavailable      the choices are not available: 503
 ├── ServiceStopping         no new tasks any more: 503
 └── StorageUnavailable      nothing can be written at the moment: 503
     └── ReadTooLong         a read took longer than a client may have: 503
@@ -53,7 +53,7 @@ class ConfigError(HourglassError):
 
 
 class StartError(HourglassError):
-    """The service cannot start; see the message for what stands in its way."""
+    """The service cannot start; the message says why."""
 
 
 MOST_MISTAKES = 100
@@ -139,7 +139,7 @@ class NoSuchTask(NotFound):
 
 
 class Conflict(HourglassError):
-    """That is not possible at the moment; look at its present state first."""
+    """That is not possible at the moment; check the present state first."""
 
 
 class JobUnavailable(Conflict):
@@ -147,20 +147,20 @@ class JobUnavailable(Conflict):
 
 
 class StatusChanged(HourglassError):
-    """The task is no longer what the request believed it to be; nothing was done."""
+    """The task is no longer as the request expected; nothing was done."""
 
     def __init__(self, task: Task | None) -> None:
         self.task = task
         now = f"it is {task.status} now" if task else "it is gone"
-        super().__init__(f"The task is no longer what the request believed it to be: {now}. Nothing was done.")
+        super().__init__(f"The task is no longer as the request expected: {now}. Nothing was done.")
 
 
 class CountChanged(HourglassError):
-    """There are no longer as many tasks as the request believed; nothing was done."""
+    """There are no longer as many tasks as the request expected; nothing was done."""
 
     def __init__(self, expected: int, count: int) -> None:
         super().__init__(
-            f"The filter matches {counted(count, 'task')}, not {expected}: look at the list again. Nothing was done."
+            f"The filter matches {counted(count, 'task')}, not {expected}: reload the list. Nothing was done."
         )
 
 
@@ -168,17 +168,15 @@ class RevisionUnknown(HourglassError):
     """What happened after a revision is no longer, or not yet, known; nothing was done."""
 
     def __init__(self, revision: int) -> None:
-        super().__init__(
-            f"What happened after revision {revision} is not known: look at the list again. Nothing was done."
-        )
+        super().__init__(f"What happened after revision {revision} is not known: reload the list. Nothing was done.")
 
 
 class IllegalTransition(HourglassError):
-    """A task cannot go that way; this is a defect, please report it."""
+    """A task cannot change in that way; this is a defect, please report it."""
 
 
 class LimitExceeded(HourglassError):
-    """The job sent more than a task may keep; send less, or write it to a file of its own."""
+    """The job sent more than can be stored with a task; send less, or write it to a separate file."""
 
 
 class NotJson(HourglassError, TypeError):
@@ -186,18 +184,18 @@ class NotJson(HourglassError, TypeError):
 
 
 class TooManyAttempts(HourglassError):
-    """There were too many attempts to sign in; wait, then try again."""
+    """Too many attempts to sign in; wait, then try again."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"There were too many attempts to sign in; try again in {retry_after_seconds} s.")
+        super().__init__(f"Too many attempts to sign in; try again in {retry_after_seconds} s.")
 
 
 class ChoicesUnavailable(HourglassError):
-    """What can be chosen is not known at the moment; give the value itself."""
+    """The choices are not available at the moment; enter the value itself."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"What can be chosen is not known at the moment ({reason}): give the value itself.")
+        super().__init__(f"The choices are not available at the moment ({reason}): enter the value itself.")
 
 
 class ServiceStopping(HourglassError):
@@ -209,10 +207,10 @@ class StorageUnavailable(HourglassError):
 
 
 class ReadTooLong(StorageUnavailable):
-    """Reading took too long and was given up; ask for less."""
+    """Reading took too long and was cancelled; ask for less."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"Reading took longer than [limits] read_seconds = {seconds:g} and was given up: ask for less, "
+            f"Reading took longer than [limits] read_seconds = {seconds:g} and was cancelled: ask for less, "
             "for example with a rarer word or another filter, or try again later."
         )

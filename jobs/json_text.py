@@ -1,6 +1,6 @@
-"""Text that is to be JSON: whether everybody can read it. Workers look before they send, the server looks again.
+"""Checks that text is JSON which everybody can read: workers before they send it, the server once more.
 
-One text that is no JSON would make each list in which it stands unreadable, for everybody.
+A single text that is not JSON would make every list that contains it unreadable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from jobs.errors import LimitExceeded, NotJson
 
-# Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was kept.
+# Whoever reads JSON recursively (Python does, to about 1,000) must be able to read what was stored.
 MOST_LEVELS = 200
 # What Python takes for a whole number; others read larger ones as infinite.
 MOST_DIGITS = 4_300
@@ -24,30 +24,30 @@ _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _ALL_BUT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 _LEVEL = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _PIECE_BYTES = 16 * 1024
-"""So much is looked through before another thread gets its turn."""
+"""How much is examined before another thread gets its turn."""
 
 REPLACEMENT = "\ufffd"
 
 
 def with_replacement_marks(text: str) -> str:
-    """Returns the text without halves of characters, which stand in Python's text for bytes that are not UTF-8, as in
-    names of files. UTF-8 cannot hold them."""
+    """Returns the text with replacement marks instead of halves of characters. Python represents bytes that are not
+    UTF-8, for example in file names, by such halves, which UTF-8 cannot encode."""
     return text if text.isascii() else _HALF_CHARACTER.sub(REPLACEMENT, text)
 
 
 def with_escapes(text: str) -> str:
-    """Returns the text with the same halves as escapes of JSON, by which Python reads back what it was made of."""
+    """Returns the text with the same halves as JSON escapes, from which Python restores the original text."""
     return text if text.isascii() else _HALF_CHARACTER.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def check_json(text: str, what: str, most_bytes: int, *, may_hold_halves: bool = False) -> None:
-    """Raises NotJson where `text` is no strict JSON, LimitExceeded where it is too large; `what` names it.
+    """Raises NotJson if `text` is not strict JSON, LimitExceeded if it is too large; `what` names it.
 
-    `may_hold_halves`: halves of characters may stand there as escapes, which few can read but Python can.
+    `may_hold_halves`: it may contain halves of characters as escapes, which Python can read, but few others.
     """
     encoded = text.encode()
     if len(encoded) > most_bytes:
-        raise LimitExceeded(f"{what} takes {len(encoded):,} bytes as JSON, at most {most_bytes:,} are kept")
+        raise LimitExceeded(f"{what} takes {len(encoded):,} bytes as JSON, at most {most_bytes:,} are allowed")
     if _is_deeper_than(MOST_LEVELS, encoded):
         raise too_deep(what)
     _check_form(encoded, text, what, may_hold_halves)
@@ -56,11 +56,11 @@ def check_json(text: str, what: str, most_bytes: int, *, may_hold_halves: bool =
 
 
 def too_deep(what: str) -> LimitExceeded:
-    return LimitExceeded(f"{what} is nested too deeply, at most {MOST_LEVELS} levels are kept")
+    return LimitExceeded(f"{what} is nested too deeply, at most {MOST_LEVELS} levels are allowed")
 
 
 def _check_form(encoded: bytes, text: str, what: str, may_hold_halves: bool) -> None:
-    """As msgspec sees it, which looks through a text without making anything of it, 2 GB a second."""
+    """Raises NotJson if msgspec cannot read the text. It creates no objects, so it checks 2 GB a second."""
     try:
         msgspec.json.decode(encoded, type=msgspec.Raw)
     except msgspec.DecodeError as error:
@@ -75,15 +75,15 @@ def _without_half(found: re.Match[str]) -> str:
 
 
 def _check_numbers(text: str, what: str) -> None:
-    """Such a run of digits may also stand in a string."""
+    """Raises LimitExceeded if such a run of digits is a number; it may also be part of a string."""
     try:
         json.loads(text)
     except ValueError as error:
-        raise LimitExceeded(f"{what} holds a number of more than {MOST_DIGITS:,} digits") from error
+        raise LimitExceeded(f"{what} contains a number of more than {MOST_DIGITS:,} digits") from error
 
 
 def _is_deeper_than(levels: int, encoded: bytes) -> bool:
-    """By its brackets, those in strings left out. Where it is no JSON the answer does not matter."""
+    """Counts brackets outside of strings. For text that is not JSON the answer does not matter."""
     if encoded.count(b"[") + encoded.count(b"{") <= levels:
         return False
     marks = encoded.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _ALL_BUT_MARKS)

@@ -30,7 +30,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process. Not by sys.exit: that would wait for threads that a job has left running, perhaps for ever."""
+    """Ends the process. Not by sys.exit: that would wait for threads that a job has left running, perhaps forever."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

@@ -50,7 +50,7 @@ class ChildProcess(Generic[Message]):
     Nothing here can block the loop: the pipe is read and written as far as possible, and the rest waits.
     A process that is stopped (SIGSTOP) or holds the GIL reads nothing, and a message may be larger than what the kernel
     takes for it. The end is seen through a pidfd, since a process that a job has forked may keep
-    the pipe open for ever.
+    the pipe open forever.
     """
 
     def __init__(

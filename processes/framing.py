@@ -53,5 +53,5 @@ class Frames:
     def _announced_bytes(self) -> int:
         (size,) = _LENGTH.unpack_from(self._gathered)
         if size > self._most_bytes:
-            raise FrameTooLong(f"a message of {size:,} bytes was announced, at most {self._most_bytes:,} are taken")
+            raise FrameTooLong(f"a message of {size:,} bytes was announced, at most {self._most_bytes:,} are accepted")
         return int(size)

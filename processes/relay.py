@@ -113,7 +113,7 @@ class Relay:
             return 0
         except Exception:
             # The edge of this thread: without it every child would wait for a reader in the end.
-            log.exception("a defect in what reads a child's output")
+            log.exception("a defect in the thread that reads the output of children")
             data = b""
         if not data:
             self._close(pipe)

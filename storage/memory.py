@@ -59,7 +59,7 @@ class MemoryStore:
         if earlier is None or earlier.at <= key.at - KEYS_LAST_MS:
             return None
         if earlier.body_hash != key.body_hash or task_id not in self._tasks:
-            raise Conflict(f"The Idempotency-Key {key.key} stands for something else, or its task is gone.")
+            raise Conflict(f"The Idempotency-Key {key.key} belongs to another request, or its task was deleted.")
         return self._tasks[task_id]
 
     async def change(self, task_id: int, *steps: TaskUpdate) -> Task | None:

@@ -1,4 +1,4 @@
-"""What config.ini says of where data is stored: [storage]."""
+"""The settings of stored data: section [storage] of config.ini."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes pictures of every view of the page, and those of the README: `python -m tools.screenshots [VIEW…]`."""
+"""Takes pictures of every view of the page, and those of the README: `python -m tools.screenshots [VIEW…]`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FAILING = {"job": "nightly_report", "params": {"customer": "Smith?"}}
 
 @dataclass
 class Shown:
-    """A service with tasks in it, and what a browser remembers that has been there before."""
+    """A service with tasks, and the storage of a browser that has visited it before."""
 
     service: Service
     storage: Any = None
@@ -78,15 +78,15 @@ class Shown:
     def wait(
         self, task: int, holds: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE_MILLISECONDS / 1000
     ) -> None:
-        """Until that is so of a task."""
+        """Waits until `holds` is true of a task. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while not holds(now := self.service.call("GET", f"taskqueue/{task}")):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"waited in vain for task {task}: {now}")
+                raise TimeoutError(f"task {task} did not get there in time: {now}")
             self.service.call("GET", f"taskqueue/changes?since={now['revision']}&wait=1")
 
     def remove(self, *tasks: int) -> None:
-        """Also those that wait: they are aborted first."""
+        """Deletes tasks; pending ones are aborted first."""
         for task in tasks:
             self.service.call("DELETE", f"taskqueue?id={task}&if_status=pending")
             self.service.call("DELETE", f"taskqueue?id={task}&if_status=final")
@@ -94,10 +94,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class View:
-    """`query` is the part of the address after `?`; `prepare` does what a person does, and waits for what they see.
+    """A picture to take. `query` is the part of the address after `?`; `prepare` acts as a person does, and waits for
+    what they see.
 
-    A quiet view is one of a service that was empty at first, and whose workers have nothing to do. One of a cluster is
-    of a service that knows one; it is pictured while that daemon is `hung`.
+    A quiet view shows a service without tasks, a view of a cluster one with a cluster, in which the daemon `hung` is
+    stopped.
     """
 
     name: str
@@ -110,11 +111,11 @@ class View:
     hung: str | None = None
 
 
-# What a person does.
+# What a person does
 
 
 def _text(*texts: str) -> Callable[[Page, Shown], None]:
-    """Nothing but wait until all these are to be seen."""
+    """Returns a preparation that only waits until all of these are visible."""
 
     def prepare(page: Page, _: Shown) -> None:
         for text in texts:
@@ -135,7 +136,7 @@ def _list(page: Page, _: Shown) -> None:
 
 
 def _pending(page: Page, shown: Shown) -> None:
-    """By the button, as a person comes to it."""
+    """Opens the dialog with its button, as a person does."""
     _home(page, shown)
     page.locator("#background-tasks").click()
     _list(page, shown)
@@ -155,7 +156,7 @@ def _selected_and_paused(page: Page, shown: Shown) -> None:
 
 
 def _clear_up(page: Page, shown: Shown, tasks: Sequence[int]) -> None:
-    """The tasks go when the picture has been taken."""
+    """Deletes the tasks once the picture is taken."""
     page.once("close", lambda _: shown.remove(*tasks))
 
 
@@ -187,7 +188,7 @@ def _confirm_matching(page: Page, shown: Shown) -> None:
 
 
 def _report(page: Page, shown: Shown) -> None:
-    """One of two was deleted by somebody else while the question stood."""
+    """Shows that one of two tasks was deleted by somebody else during the confirmation."""
     tasks = shown.create(*[{"job": "fill_pool", "params": {"pool": f"gone-{one}", "objects": 8}} for one in (1, 2)])
     _list(page, shown)
     _select(page, "Moving .* to pool gone-1", "Moving .* to pool gone-2")
@@ -222,7 +223,7 @@ def _settings(page: Page, shown: Shown) -> None:
 
 
 def _toasts(page: Page, shown: Shown) -> None:
-    """Some that finish, some that fail and one that is aborted: two cards, and how many more."""
+    """Ends tasks in three ways: two cards, and how many more."""
     page.get_by_text("Live", exact=True).first.wait_for()
     *_, later = shown.create(FINISHING, FINISHING, FINISHING, FAILING, FAILING, LATER)
     shown.service.call("DELETE", f"taskqueue/{later}")
@@ -333,12 +334,12 @@ RECONNECTING = "reconnecting"
 NAMES = [*(view.name for view in VIEWS), RECONNECTING]
 
 
-# What there is to see.
+# What there is to see
 
 
 @contextmanager
 def _with_cluster(directory: Path, browser: Browser) -> Iterator[Shown]:
-    """A cluster in use, of whose images there are data."""
+    """Starts a service with a cluster whose images have been measured."""
     with pictured_cluster() as cluster:
         settings = {'ceph "demo"__conf': cluster / "ceph.conf", 'ceph "demo"__mon_timeout_seconds': 2}
         with serving(directory, **JOBS, **settings) as service:
@@ -353,7 +354,7 @@ def _with_cluster(directory: Path, browser: Browser) -> Iterator[Shown]:
 
 
 def _begin_change(shown: Shown) -> None:
-    """A pool gets more PGs: slowly, since the cluster is a small one."""
+    """Begins to give a pool more PGs, which is slow on a small cluster."""
     (pool,) = shown.service.call("GET", f"ceph/{shown.fsid}/pools?search=rbd")["results"]
     shown.service.call("PUT", f"ceph/{shown.fsid}/pools/{pool['id']}", {"pg_num": 64})
     pools = shown.service.call("GET", f"ceph/{shown.fsid}/pools")["results"]
@@ -363,7 +364,7 @@ def _begin_change(shown: Shown) -> None:
 
 @contextmanager
 def _busy(directory: Path, browser: Browser) -> Iterator[Shown]:
-    """Three months of ended tasks, an hour of figures, tasks of every kind, and two new failures."""
+    """Starts a service with three months of ended tasks, an hour of figures, tasks of all kinds and new failures."""
     fill(directory, ENDED)
     _fill_last_hour(directory)
     with serving(directory, **JOBS, workers__count=len(RUNNING)) as service:
@@ -414,7 +415,7 @@ def _committed(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _looked_at_failures(shown: Shown, browser: Browser) -> Any:
-    """What a browser has stored that has looked at the Failed tab once."""
+    """Returns the storage of a browser that has visited the Failed tab once."""
     context = browser.new_context(storage_state=_signed_in(shown, browser))
     page = context.new_page()
     page.goto(f"{shown.address}?tab=failed")
@@ -436,7 +437,7 @@ def _signed_in(shown: Shown, browser: Browser) -> Any:
     return storage
 
 
-# Taking pictures.
+# Taking pictures
 
 
 @contextmanager
@@ -471,7 +472,7 @@ def _save(page: Page, name: str, is_long: bool = False) -> None:
 
 
 def _take_reconnecting(browser: Browser, shown: Shown, stop: Callable[[], None]) -> None:
-    """All four at once, since the server is stopped for them."""
+    """Takes all four at once, since the server is stopped for them."""
     with ExitStack() as stack:
         pages = {
             f"{RECONNECTING}-{size}-{theme}": stack.enter_context(
@@ -523,7 +524,7 @@ def _take_all(browser: Browser, directory: Path, views: Sequence[View], is_cut_o
 
 
 def _take_of_cluster(browser: Browser, directory: Path, views: Sequence[View]) -> list[str]:
-    """Where no cluster can be started, the others are of use without it."""
+    """Takes the views of a cluster; returns which could not be taken, all of them if no cluster can be started."""
     missed: list[str] = []
     (directory / "cluster").mkdir()
     try:
@@ -540,14 +541,14 @@ def _take_of_cluster(browser: Browser, directory: Path, views: Sequence[View]) -
 
 
 def _take_of(browser: Browser, views: Sequence[View], shown: Shown) -> list[str]:
-    """What could not be taken, and why: the others are of use without it."""
+    """Takes these views; returns which pictures could not be taken, and why. The others are taken all the same."""
     missed = []
     for view in views:
         for size in SIZES:
             for theme in THEMES:
                 try:
                     _take(browser, view, shown, size, theme)
-                except Exception as error:  # noqa: BLE001  whatever goes wrong with a page, the next one is another
+                except Exception as error:  # noqa: BLE001  what goes wrong with one page says nothing of the next
                     missed.append(f"{view.name}-{size}-{theme}: {str(error).splitlines()[0]}")
     return missed
 

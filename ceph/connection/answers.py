@@ -41,7 +41,7 @@ def decode_answer(prefix: str, output: bytes) -> Any:
     try:
         return _parsed(_STRING_OR_NO_NUMBER.sub(_string_or_null, text))
     except (ValueError, RecursionError) as error:
-        raise ClusterRefused(f"{prefix}: expected JSON of the cluster, got {output[:60]!r}") from error
+        raise ClusterRefused(f"{prefix}: expected JSON from the cluster, got {output[:60]!r}") from error
 
 
 def _parsed(text: str) -> Any:
@@ -71,9 +71,9 @@ def checked_answers() -> Iterator[None]:
         if not asked:
             raise  # the cluster is not to blame
         named = ", ".join(dict.fromkeys(asked))
-        log.warning("An answer of the cluster is not understood (%s).", named, exc_info=True)
+        log.warning("An answer from the cluster cannot be understood (%s).", named, exc_info=True)
         raise ClusterRefused(
-            f"{named}: the cluster answered in a form that is not understood ({in_words(error)})"
+            f"{named}: the cluster answered in a form that cannot be understood ({in_words(error)})"
         ) from error
     finally:
         _asked.prefixes = before

@@ -247,7 +247,7 @@ class Cluster:
         if self._expected_fsid not in (None, new.fsid):
             new.close()
             raise ClusterRefused(
-                f"{self.settings.conf} leads to the cluster {new.fsid}, not to {self._expected_fsid} any more"
+                f"{self.settings.conf} now leads to the cluster {new.fsid}, no longer to {self._expected_fsid}"
             )
         return new
 
@@ -259,7 +259,7 @@ class Cluster:
         except ClusterError as error:
             if self._expected_fsid is None:
                 raise
-            log.warning("The conf file or keyring of a cluster has changed, and cannot be used: %s", error)
+            log.warning("The conf file or keyring of a cluster has changed and cannot be used: %s", error)
             self._failure = None
             old.files_seen = files
             return old
@@ -362,8 +362,8 @@ def _not_connected(said: str, settings: ClusterSettings, number: int) -> Cluster
 
 def blocklisted(settings: ClusterSettings) -> ClusterUnavailable:
     return ClusterUnavailable(
-        f"the cluster has blocklisted this client ({settings.client_name}), which connects anew: "
-        "`ceph osd blocklist ls` names its address",
+        f"the cluster has blocklisted this client ({settings.client_name}), which reconnects: "
+        "`ceph osd blocklist ls` lists its address",
         ESHUTDOWN,
     )
 

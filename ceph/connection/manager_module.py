@@ -17,12 +17,12 @@ UNHANDLED = {EINVAL, EIO, EOPNOTSUPP}
 """The errnos with which a manager answers a command of a module that is not loaded, has failed, or is disabled."""
 MOST_CHARACTERS = 500
 
-INSTALL = "Install what it lacks on each host with a ceph-mgr, then restart that."
+INSTALL = "Install what is missing on each host with a ceph-mgr, then restart the ceph-mgr."
 REPLACE_BCRYPT = (
-    "In Debian 13 it is python3-bcrypt that a manager cannot import: put an empty bcrypt.py into a directory that is "
-    "first on the PYTHONPATH of each ceph-mgr, then restart that."
+    "In Debian 13 managers cannot import python3-bcrypt: put an empty bcrypt.py into a directory that "
+    "comes first on the PYTHONPATH of each ceph-mgr, then restart the ceph-mgr."
 )
-READ_LOG = "The log of the ceph-mgr says why; after a repair, restart that."
+READ_LOG = "The log of the ceph-mgr says why; restart the ceph-mgr once that is repaired."
 
 
 def error_of_module(cluster: Cluster, checks: Iterable[Check]) -> str | None:
@@ -38,7 +38,7 @@ def explained(cluster: Cluster, refused: ClusterRefused) -> ClusterRefused:
         return refused
     why = why_failing(cluster.ask("health", detail="detail"))
     if why is None and refused.text.startswith("No handler found"):
-        why = f"{refused.text}: it is of the manager's module {MODULE}; does `ceph mgr module ls` list that?"
+        why = f"{refused.text}: it belongs to the manager's module {MODULE}; does `ceph mgr module ls` list that?"
     return ClusterRefused(why or refused.text, refused.errno)
 
 

@@ -123,7 +123,7 @@ def _run(settings: ClusterSettings) -> subprocess.CompletedProcess[bytes]:
             COMMAND, input=msgspec.json.encode(settings), capture_output=True, cwd=ROOT, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
-        words = f"librados did not come to an end with {settings.conf} within {seconds:g} s"
+        words = f"librados did not finish with {settings.conf} within {seconds:g} s"
         raise ClusterUnavailable(f"{words}: do the names of its monitors resolve?", ETIMEDOUT) from error
     except OSError as error:
         raise ClusterUnavailable(f"no process can be started to try {settings.conf}: {error}") from error
@@ -143,4 +143,4 @@ def _unresolved(settings: ClusterSettings, printed: bytes) -> ClusterUnavailable
 def _died(number: int, files: Sequence[str]) -> ClusterUnavailable:
     found = next((f"; {file}{why}" for file in files if (why := explained(file))), "")
     end = f"signal {number} ({signal.Signals(number).name})"
-    return unusable(" or ".join(files), f"librados dies of it ({end}){found}")
+    return unusable(" or ".join(files), f"librados crashes on it ({end}){found}")

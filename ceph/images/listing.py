@@ -247,7 +247,7 @@ class ImageListing:
 
 
 _TOO_MANY = (
-    f"not all of its images are listed: at most {MOST_IMAGES:,} are, of all pools together, "
+    f"not all of its images are listed: at most {MOST_IMAGES:,} images of all pools together are, "
     f"and {MOST_NAMESPACES:,} namespaces of a pool"
 )
 

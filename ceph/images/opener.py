@@ -101,7 +101,7 @@ class Opener:
         while not self._replies:
             left = min(end, self._deadline) - time.monotonic()
             if left <= 0 and time.monotonic() >= self._deadline:
-                raise self._given_up(Hangs(f"librbd did not come back within {self._limit_seconds:g} s", ETIMEDOUT))
+                raise self._given_up(Hangs(f"librbd did not return within {self._limit_seconds:g} s", ETIMEDOUT))
             if left <= 0:
                 return None
             self._receive(left)

@@ -339,7 +339,7 @@ class PoolReading:
             image.trouble = trouble
 
     def _reread(self) -> None:
-        """Rereads images in doubt: one no longer in the directory was removed, the others keep their trouble."""
+        """Rereads images in doubt: one no longer in the directory was removed, the others retain their trouble."""
         suspects, self._suspects = self._suspects, []
         old = {name for namespace, name in suspects if not self._images[namespace, name].id}
         if old:
@@ -375,7 +375,7 @@ class PoolReading:
 
 
 _UNANSWERED = Trouble(ETIMEDOUT, "the OSDs have not answered yet")
-_NOT_UTF8 = Trouble(EILSEQ, "its name is not UTF-8, so that nothing here can address it")
+_NOT_UTF8 = Trouble(EILSEQ, "its name is not UTF-8, so it cannot be used here")
 
 
 def _in_utf8(name: bytes) -> str | None:

@@ -91,9 +91,9 @@ class ImageResults:
             try:
                 return await work()
             except StorageUnavailable as error:
-                log.warning("what tasks found of images is kept later: %s", error)
+                log.warning("results of images will be stored later: %s", error)
             except Exception:  # one result that cannot be read must not stop all that follow
-                log.critical("a defect in what keeps results of images", exc_info=True)
+                log.critical("a defect in storing results of images", exc_info=True)
                 return None
             await asyncio.sleep(backoff.next_seconds())
 

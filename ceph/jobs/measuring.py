@@ -162,11 +162,11 @@ class Measuring:
             raise ClusterRefused(f"there are no images in {named if self._pools else 'this cluster'}{besides}")
         if len(paths) > MOST_IMAGES:
             raise ClusterRefused(
-                f"there are more than {MOST_IMAGES:,} images, at most so many are measured at a time: name some pools"
+                f"there are more than {MOST_IMAGES:,} images, the most that one task can measure: select some pools"
             )
         if sum(map(len, paths)) > MOST_PATHS_CHARACTERS:
             raise ClusterRefused(
-                f"the names of the images have more than {MOST_PATHS_CHARACTERS:,} characters together: name some pools"
+                f"the names of the images take more than {MOST_PATHS_CHARACTERS:,} characters: select some pools"
             )
 
     def _look_at_pools(self, cluster: Cluster) -> None:
@@ -202,8 +202,8 @@ class Measuring:
         piece = yield from self._client.request(order)
         while isinstance(piece, Piece) and not piece.is_last:
             self.found.begun[path] = (piece.offset, piece.used_bytes)
-            looked_at = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} looked at"
-            yield self._size_round(f"size of {shown(path)}: {looked_at}", part=piece.offset / piece.size_bytes)
+            examined = f"{in_bytes(piece.offset)} of {in_bytes(piece.size_bytes)} examined"
+            yield self._size_round(f"size of {shown(path)}: {examined}", part=piece.offset / piece.size_bytes)
             piece = yield from self._client.answer()
         assert isinstance(piece, Piece)
         self.found.begun.pop(path, None)
@@ -318,7 +318,7 @@ class Measuring:
             return ""
         path, error = refusals[0]
         others = f" and {counted(len(refusals) - 1, 'other')}" if len(refusals) > 1 else ""
-        return f"; the manager refuses to tell of {shown(path)}{others}: {cut(str(error), 300)}"
+        return f"; the manager refuses figures of {shown(path)}{others}: {cut(str(error), 300)}"
 
     def _after_this(self) -> float:
         """Returns when the next sample is due. Missed samples stay missing: no burst makes up for them."""

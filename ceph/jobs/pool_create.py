@@ -97,7 +97,8 @@ def created(cluster: Cluster, ref: PoolRef, pg_num: int, application: str) -> Po
         return get_pool(cluster, ref)
     if found.pg_num_target != pg_num:
         raise ClusterRefused(
-            f"there is a pool {found.name} already, with {found.pg_num_target} PGs and not {pg_num}", POOL_EXISTS_ERRNO
+            f"there is already a pool {found.name}, with {found.pg_num_target} PGs instead of {pg_num}",
+            POOL_EXISTS_ERRNO,
         )
     if application and found.application is None:
         enable_application(cluster, found.name, application)

@@ -151,12 +151,12 @@ def followed_target(pool: Pool, pg_num: int, begin: int) -> PgTarget:
 
 def set_target(cluster: Cluster, target: PgTarget) -> Generator[Round | Pause, None, PgTarget]:
     """Sets what is not set yet. An attempt that timed out may have been carried out, so each one looks first."""
-    before = Round(percent=0, if_aborted="the cluster may still do what it was told")
+    before = Round(percent=0, if_aborted="the cluster may still carry out the change")
     has_set = yield from retry_while_silent(lambda: set_unless_set(cluster, target), before)
     target = replace(target, is_set=True)
     yield Round(
         percent=0,
-        message=f"{'set to' if has_set else 'it is set already to'} {target.pg_num}",
+        message=f"{'set to' if has_set else 'it is already set to'} {target.pg_num}",
         checkpoint=checkpoint_of(target),
         if_aborted=still_running_text(target),
     )

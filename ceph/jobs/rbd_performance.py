@@ -28,7 +28,7 @@ Path = Annotated[
         max_length=1000,
         extra={
             "words": "an image of a pool, like rbd/disk1, or of a namespace, like rbd/team/disk1 "
-            "(inside of a name, / is written as %2F and % as %25)"
+            "(within a name, / is written as %2F and % as %25)"
         },
     ),
 ]

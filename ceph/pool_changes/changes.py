@@ -126,7 +126,7 @@ def _observed(before: ObservedEvent | None, event: ProgressEvent, now_seconds: f
 
 
 def changes(state: ClusterState, observed: ObservedChanges, has_task: Callable[[Pool], bool]) -> list[Change]:
-    """Returns what goes on without a task: pools by name first, then events, at most MOST_CHANGES in all.
+    """Returns what is happening without a task: pools by name first, then events, at most MOST_CHANGES in all.
 
     `observed` is what is known after this state or a later one.
     """

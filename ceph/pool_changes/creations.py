@@ -189,7 +189,7 @@ class PoolCreations:
                 try:
                     await self._adopt_one(begun)
                 except (ClusterError, StorageUnavailable) as error:
-                    log.debug("pool %s cannot be looked for: %s", begun.name, error)
+                    log.debug("pool %s cannot be looked up: %s", begun.name, error)
                 except HourglassError as error:
                     log.warning("no task follows pool %s, whose creation was interrupted: %s", begun.name, error)
                     self._begun.pop((begun.fsid, begun.name), None)
@@ -279,4 +279,4 @@ def _refuse_taken(state: ClusterState, name: str) -> None:
     """Raises Conflict if there is a pool of this name: the cluster itself would accept a second creation."""
     there = state.pool_named(name)
     if there is not None:
-        raise Conflict(f"There is a pool {name} already, number {there.id}: take another name.")
+        raise Conflict(f"There is already a pool {name}, number {there.id}: choose another name.")

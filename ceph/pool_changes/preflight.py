@@ -66,7 +66,7 @@ class Caution(Struct, frozen=True):
 
 
 class Preflight(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """What the change would do. `refused` says why it is impossible, None where it is not."""
+    """What the change would do. `refused` says why it is impossible, None if it is not."""
 
     before: int
     after: int
@@ -115,9 +115,13 @@ def forbidden(pool: Pool, pg_num: int) -> str | None:
     if "nopgchange" in pool.flags:
         return f"Pool {pool.name} has the flag nopgchange; to remove it: {to_change} nopgchange false"
     if 0 < pg_num < pool.pg_num_min:
-        return f"Pool {pool.name} has {pool.pg_num_min} as pg_num_min; to change that: {to_change} pg_num_min {pg_num}"
+        return (
+            f"Pool {pool.name} has a pg_num_min of {pool.pg_num_min}; to change that: {to_change} pg_num_min {pg_num}"
+        )
     if 0 < pool.pg_num_max < pg_num:
-        return f"Pool {pool.name} has {pool.pg_num_max} as pg_num_max; to change that: {to_change} pg_num_max {pg_num}"
+        return (
+            f"Pool {pool.name} has a pg_num_max of {pool.pg_num_max}; to change that: {to_change} pg_num_max {pg_num}"
+        )
     if pg_num > pool.pg_num_target and pool.cache_mode != "none":
         return f"Pool {pool.name} is a cache (cache_mode {pool.cache_mode}), which only the ceph command can split."
     return None
@@ -205,8 +209,8 @@ def _too_many_in_all(state: ClusterState, facts: Facts, pool: Pool, pg_num: int)
     if total <= most:
         return None
     return (
-        f"All pools together would have {total} PGs, copies included, and {most} are the most (mon_max_pg_per_osd "
-        f"{facts.most_pgs_per_osd} for each of {osds} OSDs): the cluster will refuse it."
+        f"All pools together would have {total} PGs, copies included, and at most {most} are allowed "
+        f"(mon_max_pg_per_osd {facts.most_pgs_per_osd} for each of {osds} OSDs): the cluster will refuse it."
     )
 
 
@@ -218,8 +222,8 @@ def _too_many_of_rule(state: ClusterState, facts: Facts, pool: Pool, pg_num: int
         return None
     return (
         f"All pools of its CRUSH rule together would have {total} PGs, copies included, on {osds} OSDs: "
-        f"{total // osds} for each, and {facts.most_pgs_per_osd} are the most (mon_max_pg_per_osd): the cluster will "
-        "refuse it."
+        f"{total // osds} for each, and at most {facts.most_pgs_per_osd} are allowed (mon_max_pg_per_osd): the cluster "
+        "will refuse it."
     )
 
 
@@ -248,20 +252,20 @@ def _autoscaled(pool: Pool) -> str | None:
 def _unwell(state: ClusterState) -> str | None:
     if state.health != "HEALTH_ERR":
         return None
-    return f"The cluster is in HEALTH_ERR ({state.health_text}): see to that first."
+    return f"The cluster is in HEALTH_ERR ({state.health_text}): resolve that first."
 
 
 def _short_of_space(state: ClusterState) -> str | None:
     texts = [check.summary for check in state.checks if check.code.rpartition("_")[2] in SHORT_OF_SPACE]
     if not texts:
         return None
-    return f"Space is short ({'; '.join(texts)}), and data that moves needs more of it meanwhile."
+    return f"Space is short ({'; '.join(texts)}), and moving data temporarily needs more of it."
 
 
 def _unmanaged(state: ClusterState) -> str | None:
     if state.manager_error is None:
         return None
-    return f"The cluster takes the number, but changes nothing until its manager answers ({state.manager_error})."
+    return f"The cluster accepts the number, but changes nothing until its manager answers ({state.manager_error})."
 
 
 def _held_up(facts: Facts) -> str | None:
@@ -270,7 +274,7 @@ def _held_up(facts: Facts) -> str | None:
     if not found:
         return None
     one = next(flag for flag in HOLDING_UP if flag in facts.flags)
-    return f"Flags of the cluster can let it wait for ever: {', '.join(found)}. To remove one: ceph osd unset {one}"
+    return f"Flags of the cluster can make it wait forever: {', '.join(found)}. To remove one: ceph osd unset {one}"
 
 
 def _down(facts: Facts) -> str | None:

@@ -1,6 +1,6 @@
 """How far a pool has come toward a number of PGs, and whether it has arrived. Pure; times are arguments, in seconds.
 
-A manager carries out a new number step by step: it splits or merges PGs (`pg_num`), then places their data anew
+A manager carries out a new number step by step: it splits or merges PGs (`pg_num`), then places their data again
 (`pgp_num`), and the OSDs move that data until each PG is clean.
 """
 

@@ -19,7 +19,7 @@ def message(progress: Progress, settle_seconds: float) -> str:
     states = progress.last.states
     numbers = f"{steps_text(progress)}, clean {states.clean if states else 'unknown'}"
     if progress.arrived_at is not None:
-        return f"{numbers}; all in place, looking for {settle_seconds:g} s whether it stays so"
+        return f"{numbers}; all in place, checking for {settle_seconds:g} s whether it stays so"
     return "; ".join(filter(None, [numbers, standstill_text(progress)]))
 
 

@@ -116,7 +116,7 @@ class Reader:
             if isinstance(order, Read) and order.what == "images":
                 gc.collect()  # calls and their buffers form cycles, which Python rarely collects
         except Exception:
-            log.critical("a defect in what reads the cluster", exc_info=True)
+            log.critical("a defect in the reader of a cluster", exc_info=True)
             leave(1)
 
     def _encoded(self, order: Order) -> bytes:
@@ -126,7 +126,7 @@ class Reader:
                 encoded = encode(self._answer(order))
                 decode_report(encoded)
             if len(encoded) > LARGEST_MESSAGE_BYTES:
-                raise ClusterRefused(f"what was read of the cluster is too large: {len(encoded):,} bytes")
+                raise ClusterRefused(f"what was read from the cluster is too large: {len(encoded):,} bytes")
         except ClusterError as error:
             return encode(_failed(order, error))
         return encoded

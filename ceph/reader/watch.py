@@ -94,7 +94,7 @@ class ReaderProcess:
             reason = f"did not answer within {limit_seconds:g} s"
             if self._process:
                 self._process.kill(reason)
-            raise ClusterUnavailable(f"what reads the cluster {reason} and is replaced; try again") from None
+            raise ClusterUnavailable(f"the reader of the cluster {reason} and is being replaced; try again") from None
         finally:
             self._asked.pop(number, None)
 
@@ -108,7 +108,7 @@ class ReaderProcess:
     def _ensure_process(self) -> None:
         if self._process is None:
             if self._stopping or time.monotonic() < self._not_before:
-                raise ClusterUnavailable(f"what reads the cluster {self._last_end}; it is started again shortly")
+                raise ClusterUnavailable(f"the reader of the cluster {self._last_end}; it will be restarted shortly")
             self.boot()
 
     def _take(self, report: Report) -> None:
@@ -134,7 +134,7 @@ class ReaderProcess:
         self._not_before = time.monotonic() + self._delays.next_seconds()
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_exception(ClusterUnavailable(f"what reads the cluster {self._last_end}; try again"))
+                answer.set_exception(ClusterUnavailable(f"the reader of the cluster {self._last_end}; try again"))
 
 
 class ClusterWatch:
@@ -202,7 +202,7 @@ class ClusterWatch:
         return answer.state, answer.facts, pool
 
     def _no_pool(self, pool_id: int) -> NotFound:
-        return NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never was.")
+        return NotFound(f"There is no pool {pool_id} in cluster {self.name}: it was removed, or it never existed.")
 
     def is_creating(self, name: str) -> bool:
         return name in self._creating
@@ -211,7 +211,7 @@ class ClusterWatch:
     def creating(self, name: str) -> Iterator[None]:
         """Keeps others here from creating a pool of this name meanwhile. Raises Conflict if somebody already is."""
         if name in self._creating:
-            raise Conflict(f"Another request creates pool {name} at the moment.")
+            raise Conflict(f"Another request is creating pool {name} at the moment.")
         over = self._creating[name] = asyncio.Event()
         try:
             yield
@@ -232,7 +232,7 @@ class ClusterWatch:
         self.state.know(state)
         pool = state.pool_named(name)
         if pool is None:
-            raise ClusterUnavailable(f"the pool {name} was created, but is not there any more")
+            raise ClusterUnavailable(f"the pool {name} was created, but no longer exists")
         return pool
 
     async def _read_state(self) -> ClusterState:

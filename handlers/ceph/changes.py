@@ -1,4 +1,4 @@
-"""What goes on in a cluster without a task, and tasks that follow it, by REST: contract, section 8."""
+"""What is happening in a cluster without a task, and tasks that follow it, by REST: contract, section 8."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from jobs.store import Created, RequestKey
 
 
 class ChangeView(Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
-    """Something that goes on in a cluster: a pool whose number of PGs moves toward its target, or an event of which the
-    cluster itself reports the progress."""
+    """Something that is happening in a cluster: a pool whose number of PGs is changing, or an event whose progress the
+    cluster itself reports."""
 
     pool: Annotated[str | None, Meta(description="null for an event that concerns no pool")]
-    id: Annotated[Id | None, Meta(description="of the pool")]
+    id: Annotated[Id | None, Meta(description="the id of the pool")]
     before: Annotated[Id | None, Meta(description="PGs when the change was first seen; null for an event")]
     after: Annotated[Id | None, Meta(description="the target; null for an event")]
-    percent: Annotated[Percent | None, Meta(description="never falls; null if the cluster does not say it")]
-    text: Annotated[str, Meta(description="what has come of it, in plain words")]
-    since: Annotated[Time, Meta(description="when it began, or, if the cluster does not say, was first seen")]
+    percent: Annotated[Percent | None, Meta(description="never falls; null if the cluster does not report it")]
+    text: Annotated[str, Meta(description="its progress, in words")]
+    since: Annotated[Time, Meta(description="when it began, or was first seen if the cluster does not report that")]
 
 
 class ChangeListView(Struct, frozen=True):
-    """What goes on in a cluster without a task."""
+    """What is happening in a cluster without a task."""
 
     results: Annotated[list[ChangeView], Meta(max_length=MOST_CHANGES)]
 
@@ -52,14 +52,14 @@ def change_view(change: Change) -> ChangeView:
 
 
 class ClusterChangesHandler(ClusterHandler):
-    """What goes on in a cluster without a task."""
+    """What is happening in a cluster without a task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(answers={200: ChangeListView}, query={"stale": STALE}),
     }
 
     async def get(self, fsid: str) -> None:
-        """Lists the pools that others change, or the autoscaler, and what the cluster itself reports."""
+        """Lists pools that are being changed by others or the autoscaler, and what the cluster itself reports."""
         watch = await self.watch(fsid)
         state = (await self.reading(watch.state)).value
         going_on = changes(state, watch.observed, lambda pool: self.pool_view(fsid, pool).task is not None)
@@ -67,7 +67,7 @@ class ClusterChangesHandler(ClusterHandler):
 
 
 class FollowHandler(ClusterHandler):
-    """A change of a pool that was begun elsewhere."""
+    """A change of a pool that began elsewhere."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
@@ -79,7 +79,7 @@ class FollowHandler(ClusterHandler):
     }
 
     async def post(self, fsid: str, pool_id: str) -> None:
-        """Follows, as a task, what others make of the pool until its PGs are in place; sets nothing."""
+        """Creates a task that follows a change made by others until the PGs are in place; sets nothing."""
         watch = await self.watch(fsid)
         key, wait = self.request_key(), self.preferred_wait()
         async with watch.deciding:
@@ -93,13 +93,13 @@ class FollowHandler(ClusterHandler):
         """Creates the task. Raises Conflict if a task works on the pool already, or nothing changes it."""
         pending = await self.pending(fsid, pool)
         if pending:
-            raise Conflict(f"A task works on pool {pool.name} already: {pending[0]}.")
+            raise Conflict(f"A task already works on pool {pool.name}: {pending[0]}.")
         if going_on is None:
-            raise Conflict(f"Nothing changes pool {pool.name}: it has the {pool.pg_num} PGs that it is to have.")
+            raise Conflict(f"Pool {pool.name} is not changing: it already has the {pool.pg_num} PGs that were set.")
         if pool.pg_num_target != pool.pgp_num_target:
             raise Conflict(
-                f"Pool {pool.name} is to have {pool.pg_num_target} PGs, of which {pool.pgp_num_target} are placed by "
-                "themselves (pgp_num): no task follows that. Set the number of PGs to make both the same."
+                f"The targets of pool {pool.name} differ: {pool.pg_num_target} PGs (pg_num), {pool.pgp_num_target} for "
+                "placement (pgp_num). No task can follow that; set the number of PGs to make them equal."
             )
         target = going_on.target
         wanted = change_of(fsid, pool, target.pg_num, starting_pg_num(target))

@@ -21,9 +21,7 @@ from jobs.definition.submission import Submission
 from jobs.errors import NoSuchTask, NotFound
 from jobs.model.task import Task
 
-STALE = QueryParameter(
-    BOOLEAN, "answer what was last read, whatever its age, where the cluster does not answer at once"
-)
+STALE = QueryParameter(BOOLEAN, "return the last reading, however old, if the cluster does not answer at once")
 TASK_LOCATION = {"Taskqueue-Location": "the address of the task"}
 
 

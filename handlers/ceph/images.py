@@ -58,7 +58,7 @@ class ImagesHandler(PagingHandler, ClusterHandler):
         "GET": Operation(
             answers={200: ImageListView},
             query={
-                "pool": QueryParameter(str, "images of this pool"),
+                "pool": QueryParameter(str, "only images of this pool"),
                 **page_query([*_KEYS], "pool", "images"),
                 "stale": STALE,
             },

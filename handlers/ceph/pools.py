@@ -72,7 +72,7 @@ class ClustersHandler(ApiHandler):
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation(answers={200: ClusterListView})}
 
     async def get(self) -> None:
-        """Lists the clusters, and says of those that do not answer why."""
+        """Lists the clusters; says why, if one does not answer."""
         watches = self.services.clusters.all
         await asyncio.gather(*(watch.look() for watch in watches))
         self.send(ClusterListView([cluster_view(watch) for watch in watches]))
@@ -112,7 +112,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         )
 
     async def post(self, fsid: str) -> None:
-        """Creates a replicated pool, which is there at once; a task follows its PGs until they are clean."""
+        """Creates a replicated pool, which exists at once; a task follows its PGs until they are clean."""
         watch = await self.watch(fsid)
         given = validated(PoolCreation, self.json(), "a pool")
         key, wait = self.request_key(), self.preferred_wait()
@@ -139,7 +139,7 @@ class PoolListHandler(PagingHandler, ClusterHandler):
         given: int | str = params["pool"] if params.get("pool_id") is None else params["pool_id"]
         pool = (await watch.state.get()).value.find(given)
         if pool is None:
-            raise Conflict(f"Pool {params['pool']} was created, but has been removed since.")
+            raise Conflict(f"Pool {params['pool']} was created, but has since been removed.")
         return pool
 
 
@@ -150,11 +150,11 @@ class PoolHandler(ClusterHandler):
         "GET": Operation(answers={200: PoolView}, query={"stale": STALE}),
         "PUT": Operation(
             answers={200: PoolView | Preflight},
-            query={"dry_run": QueryParameter(BOOLEAN, "change nothing, tell what the change would mean")},
+            query={"dry_run": QueryParameter(BOOLEAN, "change nothing, and return what the change would mean")},
             headers={"Prefer": CREATING_HEADERS["Prefer"]},
             body=lambda _: schema_of_struct(PoolChange),
             example={"pg_num": 64},
-            answer_headers={"Taskqueue-Location": "the address of the task, where one was needed", **APPLIED},
+            answer_headers={"Taskqueue-Location": "the address of the task, if one was needed", **APPLIED},
             problems=(403, 409),
         ),
     }
@@ -166,7 +166,7 @@ class PoolHandler(ClusterHandler):
         self.send(self.pool_view(fsid, pool))
 
     async def put(self, fsid: str, pool_id: str) -> None:
-        """Sets the number of PGs, as a task, or tells what that would mean."""
+        """Sets the number of PGs, as a task, or returns what that would mean."""
         watch = await self.watch(fsid)
         dry_run = self.value("dry_run", False)
         body: type[PoolChange | ConsideredChange] = ConsideredChange if dry_run else PoolChange

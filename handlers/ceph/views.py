@@ -12,20 +12,20 @@ from ceph.state import ClusterState, Image, Pool, Unreadable
 from jobs.clock import iso_time
 from jobs.live.views import Amount, Count, Id, Time
 
-NOT_YET = "it has not answered yet; its time limits are not over"
-Address = Annotated[str | None, Meta(description="of a page")]
-AsOf = Annotated[Time, Meta(description="when this was read of the cluster")]
+NOT_YET = "it has not answered yet, and its time limits have not expired"
+Address = Annotated[str | None, Meta(description="the address of that page; null if there is none")]
+AsOf = Annotated[Time, Meta(description="when this was read from the cluster")]
 
 
 class ClusterView(Struct, frozen=True, kw_only=True):
     """A configured cluster, as it was last read."""
 
-    fsid: Annotated[str | None, Meta(description="null while nobody knows which cluster it is")]
-    name: Annotated[str, Meta(description="what config.ini calls it")]
+    fsid: Annotated[str | None, Meta(description="null as long as it is unknown which cluster it is")]
+    name: Annotated[str, Meta(description="its name in config.ini")]
     reachable: Annotated[bool, Meta(description="whether its monitors answer")]
-    health: Annotated[str | None, Meta(description="HEALTH_OK, HEALTH_WARN or HEALTH_ERR; null while never read")]
-    health_text: Annotated[str | None, Meta(description="what its health checks say, empty where they pass")]
-    error: Annotated[str | None, Meta(description="why it, or its manager, does not answer, and what to look at")]
+    health: Annotated[str | None, Meta(description="HEALTH_OK, HEALTH_WARN or HEALTH_ERR; null if it was never read")]
+    health_text: Annotated[str | None, Meta(description="the messages of its health checks, empty if all pass")]
+    error: Annotated[str | None, Meta(description="why it, or its manager, does not answer, and what to check")]
     as_of: AsOf | None
 
 
@@ -36,27 +36,27 @@ class ClusterListView(Struct, frozen=True):
 
 
 class PoolView(Struct, frozen=True, kw_only=True):
-    """A pool. The targets are what it was told to become; its manager carries that out step by step."""
+    """A pool. The targets are the numbers that were set; the manager reaches them step by step."""
 
     id: Id
     name: str
     size: Annotated[Id, Meta(description="copies of each object")]
     application: Annotated[str | None, Meta(description="the first of its applications")]
     applications: list[str]
-    internal: Annotated[bool, Meta(description="whether it is one of the cluster's own, like .mgr")]
+    internal: Annotated[bool, Meta(description="whether it belongs to the cluster itself, like .mgr")]
     pg_num: Id
     pg_num_target: Id
-    pgp_num: Annotated[Id, Meta(description="PGs that are placed by themselves")]
+    pgp_num: Annotated[Id, Meta(description="the number of PGs by which data is placed")]
     pgp_num_target: Id
     autoscale: Annotated[str, Meta(description="on, warn or off")]
     used_bytes: Annotated[Count, Meta(description="on all OSDs, copies included")]
-    task: Annotated[Id | None, Meta(description="the pending task that works on it, or is the first to do so")]
+    task: Annotated[Id | None, Meta(description="the pending task that works on it, or will be the first to do so")]
 
 
 class PoolListView(Struct, frozen=True, kw_only=True):
     """A page of pools."""
 
-    count: Annotated[Count, Meta(description="of all pages")]
+    count: Annotated[Count, Meta(description="the number of pools on all pages")]
     next: Address
     previous: Address
     as_of: AsOf
@@ -73,11 +73,11 @@ class FigureView(Struct, frozen=True):
 
 
 class PerformanceView(Struct, frozen=True, kw_only=True):
-    """What the newest task measured of an image: operations and bytes per second, latencies per operation; null where
-    the cluster did not tell."""
+    """What the newest task measured of an image: operations and bytes per second, latencies per operation; null if
+    the cluster did not report it."""
 
-    task: Annotated[Id, Meta(description="which may have been deleted since")]
-    measured: Annotated[bool, Meta(description="whether any sample holds it")]
+    task: Annotated[Id, Meta(description="the task that measured it; it may have been deleted since")]
+    measured: Annotated[bool, Meta(description="whether any sample contains it")]
     write_ops: FigureView | None = None
     read_ops: FigureView | None = None
     write_bytes: FigureView | None = None
@@ -91,17 +91,17 @@ class TroubleView(Struct, frozen=True):
     """Why an image cannot be read."""
 
     errno: Annotated[Count, Meta(description="the number of the error, as in errno.h")]
-    text: Annotated[str, Meta(description="which of its objects the cluster refused, and its words")]
+    text: Annotated[str, Meta(description="which of its objects the cluster refused, and the cluster's own message")]
 
 
 class ImageView(Struct, frozen=True, kw_only=True):
-    """An RBD image. What is used of it, and how it performs, is what the newest performance data says; nothing is known
-    of an image that cannot be read."""
+    """An RBD image. Its used size and its performance are those of the newest performance data. All figures are null if
+    the image cannot be read."""
 
     pool: str
     namespace: Annotated[str, Meta(description="within the pool; empty by default")]
     name: str
-    size_bytes: Annotated[Count | None, Meta(description="what it is provisioned with")]
+    size_bytes: Annotated[Count | None, Meta(description="its provisioned size")]
     used_bytes: Count | None
     used_as_of: Time | None
     performance: PerformanceView | None
@@ -110,21 +110,21 @@ class ImageView(Struct, frozen=True, kw_only=True):
 
 
 class UnreadableView(Struct, frozen=True):
-    """A pool of which not all images can be listed."""
+    """A pool whose images cannot all be listed."""
 
     pool: str
     state: Literal["inactive", "not permitted", "failed"]
-    text: Annotated[str, Meta(description="why, in the words of the cluster")]
+    text: Annotated[str, Meta(description="why, in the cluster's own words")]
 
 
 class ImageListView(Struct, frozen=True, kw_only=True):
     """A page of images."""
 
-    count: Annotated[Count, Meta(description="of all pages")]
+    count: Annotated[Count, Meta(description="the number of images on all pages")]
     next: Address
     previous: Address
     as_of: AsOf
-    unreadable: Annotated[list[UnreadableView], Meta(description="pools of which images are missing here")]
+    unreadable: Annotated[list[UnreadableView], Meta(description="pools some of whose images are missing here")]
     results: list[ImageView]
 
 

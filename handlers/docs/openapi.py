@@ -22,18 +22,18 @@ from jobs.definition.schemas import components_of
 
 DESCRIPTION = """\
 Background tasks you can watch. Every path works with and without a trailing slash, and HEAD wherever GET does. \
-A query parameter that is not named here is refused. Whoever has the role `viewer` may GET alone; the rest needs \
-`admin`. What was answered with a 2xx is on disk."""
+Unknown query parameters are refused. The role `viewer` may only GET; everything else needs `admin`. Whatever was \
+answered with a 2xx is on disk."""
 PROBLEMS = {
-    400: "Malformed or invalid: `errors` names each mistake.",
+    400: "Malformed or invalid; `errors` names each mistake.",
     401: "Not signed in.",
-    403: "Not allowed to this role, or asked by another site.",
+    403: "Not allowed for this role, or requested by another site.",
     404: "There is no such thing.",
     409: "Not possible at the moment.",
-    412: "No longer as the request believed; nothing was done.",
+    412: "No longer as the request expected; nothing was done.",
     413: f"The body is larger than {LARGEST_BODY_BYTES // 1024**2} MiB.",
-    415: "The body is of another type.",
-    426: "Another version of the WebSocket protocol.",
+    415: "The body has the wrong type.",
+    426: "The version of the WebSocket protocol is not supported.",
     429: "Too many wrong passwords.",
     503: "Shutting down, the disk is full or locked, or the Ceph cluster does not answer or refuses the key.",
 }
@@ -42,12 +42,12 @@ PROBLEM_HEADERS = {
     429: {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }
 SECURITY_SCHEMES = {
-    "session": {"type": "apiKey", "in": "cookie", "description": "What `POST auth` gives a browser."},
+    "session": {"type": "apiKey", "in": "cookie", "description": "The cookie that `POST auth` sets."},
     "basic": {"type": "http", "scheme": "basic", "description": "Name and password."},
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "What `POST api-token-auth` gives; `Authorization: Token …` does as well.",
+        "description": "The token that `POST api-token-auth` returns; `Authorization: Token …` works as well.",
     },
 }
 GROUP = re.compile(r"\((.*?)\)")

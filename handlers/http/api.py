@@ -33,10 +33,10 @@ class ApiHandler(ServiceHandler):
     """A call of the API. Stores its body as it arrives, if the call expects one and there is room for it."""
 
     operations: ClassVar[Mapping[str, Operation]] = {}
-    """By method, what it takes and answers; HEAD is as GET."""
+    """What each method takes and answers; HEAD is the same as GET."""
 
     def __init_subclass__(cls) -> None:
-        """Makes each method check the sign-in again when it begins: the body may have taken its time."""
+        """Makes each method check the sign-in again when it begins: the body may have taken long to arrive."""
         super().__init_subclass__()
         for name in ("get", "post", "put", "delete"):
             if name in cls.__dict__:
@@ -110,7 +110,7 @@ class ApiHandler(ServiceHandler):
         """Refuses the request: there is no room for its body."""
         self.services.limits.refused.add("bodies")
         if not self._finished:
-            sentence = "Too many request bodies are on their way at the moment; try again shortly."
+            sentence = "Too many request bodies are being received at the moment; try again shortly."
             self.send_problem(Refusal(503, sentence, Retry_After="1"), 503)
 
     async def head(self, *args: str, **kwargs: str) -> None:

@@ -17,7 +17,7 @@ from logs import Request, current_request
 log = logging.getLogger("hourglass.http")
 
 LARGEST_IGNORED_BODY_BYTES = 16 * 1024
-"""Of a call that expects no body."""
+"""The limit for a body that no call expects."""
 LONGEST_LOGGED_PATH = 200
 
 

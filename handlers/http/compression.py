@@ -21,5 +21,5 @@ def takes_gzip(request: HTTPServerRequest) -> bool:
 
 def compressed(content: bytes, *, quickly: bool = False) -> bytes:
     """Compresses with gzip. The same content always gives the same bytes, and so the same ETag. `quickly` is for
-    answers that are made anew each time."""
+    answers that are made for each request."""
     return gzip.compress(content, 1 if quickly else 9, mtime=0)

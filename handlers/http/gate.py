@@ -45,7 +45,7 @@ class OpenConnection(Protocol):
         """Returns whether somebody is waiting for bytes of the client."""
 
     def spool(self) -> bool:
-        """Moves the unread answer to the disk; returns whether there was one and room for it."""
+        """Moves the unread answer to the disk; returns whether there was one, and room for it."""
 
     def seconds_without_a_byte_taken(self) -> float:
         """Returns for how long the client has read nothing."""

@@ -42,12 +42,12 @@ END_OF_HEADER = rb"\r?\n\r?\n"
 
 
 def body_length(headers: HTTPHeaders) -> int | None:
-    """Returns the length of the body, None if only its end will tell. Raises HTTPInputError if RFC 9112 forbids it."""
+    """Returns the length of the body, None if its end is not known. Raises HTTPInputError if RFC 9112 forbids it."""
     if "Transfer-Encoding" in headers:
         if "Content-Length" in headers:
             raise HTTPInputError("Content-Length and Transfer-Encoding together are not allowed.")
         if headers["Transfer-Encoding"].lower() != "chunked":
-            raise HTTPInputError("The only Transfer-Encoding that is understood is chunked.")
+            raise HTTPInputError("The only supported Transfer-Encoding is chunked.")
         return None
     if "Content-Length" not in headers:
         return 0
@@ -55,7 +55,7 @@ def body_length(headers: HTTPHeaders) -> int | None:
     if "," in length:
         lengths = set(re.split(r",[ \t]*", length))
         if len(lengths) != 1:
-            raise HTTPInputError("There are several unequal values of Content-Length.")
+            raise HTTPInputError("Content-Length has several different values.")
         headers["Content-Length"] = length = lengths.pop()
     if len(length) > 18:
         raise HTTPInputError("Content-Length is too large.")
@@ -123,9 +123,9 @@ class Connection(HTTP1Connection):
 
     def _understand(self, header: bytes) -> tuple[RequestStartLine, HTTPHeaders]:
         if header.count(b"\n") > MOST_HEADER_LINES + 2:
-            raise HeaderRefused(431, f"At most {MOST_HEADER_LINES} headers are taken.")
+            raise HeaderRefused(431, f"At most {MOST_HEADER_LINES} headers are accepted.")
         if not self.stream.hold_header(HEADER_COPIES * len(header)):
-            raise HeaderRefused(503, "Too many long headers are held at the moment; try again shortly.")
+            raise HeaderRefused(503, "Too many long headers are in memory at the moment; try again shortly.")
         line, headers = self._parse_headers(header)
         start_line = parse_request_start_line(line)
         self._request_start_line, self._request_headers = start_line, headers

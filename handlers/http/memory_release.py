@@ -35,7 +35,7 @@ class Memory:
             self._timer = asyncio.get_running_loop().call_later(self._pause_seconds, self._look)
 
     def _look(self) -> None:
-        """Frees what can be freed. If that is of no use, or slow because much is in use, the next check is later."""
+        """Frees what can be freed. If that frees little, or is slow because much is in use, the next check is later."""
         self._timer = None
         before, began = resident_bytes(), time.monotonic()
         if before - self._least_bytes > WORTH_TIDYING_BYTES:

@@ -13,7 +13,7 @@ MOST_BYTES = 1024 * 1024 * 1024
 FEWEST_FILES = 16
 """The descriptors that are held back from connections leave room for these."""
 SHARE_OF_FREE_SPACE = 10
-"""A tenth of it at most: the disk is there for the tasks."""
+"""At most a tenth of the free space is used: the disk is there for the tasks."""
 
 
 class Overflow:

@@ -50,13 +50,13 @@ def page_query(orderings: Sequence[str], default: str, rows: str) -> dict[str, Q
     """Returns the parameters of a list; `rows` names what is listed."""
     return {
         "search": QueryParameter(
-            few_words(_sought), "words that must all occur in the name, wherever; at most 20 different ones"
+            few_words(_sought), "words that must all occur somewhere in the name; at most 20 different ones"
         ),
         "ordering": QueryParameter(
             one_of(*orderings, *(f"-{name}" for name in orderings)),
-            f"what the list is sorted by, turned round by a leading -; the default is {default}",
+            f"what the list is sorted by; a leading - reverses it; the default is {default}",
         ),
-        "page": QueryParameter(integer(1, 1_000_000_000), "which page, from 1"),
+        "page": QueryParameter(integer(1, 1_000_000_000), "the number of the page, from 1"),
         "pageSize": QueryParameter(
             integer(1, LARGEST_PAGE), f"how many {rows} a page has; the default is {DEFAULT_PAGE}"
         ),

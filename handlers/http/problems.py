@@ -42,13 +42,11 @@ STATUS_OF: dict[type[HourglassError], int] = {
     StorageUnavailable: 503,
 }
 
-UNEXPECTED = (
-    "Something went wrong in the server; its log says more. The request was not carried out, or not to its end."
-)
+UNEXPECTED = "Something went wrong in the server; its log says more. The request was not carried out, or only partly."
 DETAILS = {
     403: "The request comes from another site, which is not allowed.",
     404: "There is nothing at this address; see the documentation of the REST API.",
-    405: "This address does not know this method.",
+    405: "This address does not support this method.",
 }
 
 

@@ -24,7 +24,7 @@ class Proxies:
         self._trusted = trusted
 
     def look_behind(self, request: HTTPServerRequest) -> None:
-        """Sets the request's address and protocol to those of the client, as far as trusted proxies tell."""
+        """Sets the request's address and protocol to those of the client, as far as trusted proxies report them."""
         peer = _parsed(request.remote_ip or "")
         if peer is None or not self._trusts(peer):
             return

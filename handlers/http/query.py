@@ -86,7 +86,7 @@ def held_seconds(what_for: str) -> QueryParameter:
     """Returns the parameter that says how long a call may wait, in seconds."""
     wait: Any = number(0, LONGEST_WAIT_SECONDS, "a number of seconds")
     held = Annotated[wait, Meta(extra={"read": lambda seconds: min(seconds, LONGEST_HELD_SECONDS)})]
-    return QueryParameter(held, f"{what_for}; at most {LONGEST_HELD_SECONDS}, which more counts as")
+    return QueryParameter(held, f"{what_for}; at most {LONGEST_HELD_SECONDS}, more counts as that")
 
 
 def one_of(*possible: str) -> Any:
@@ -145,7 +145,7 @@ def _read_cursor(given: str) -> Cursor:
         padded = given + "=" * (-len(given) % 4)
         return msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=Cursor)
     except (ValueError, RecursionError, msgspec.DecodeError) as error:
-        raise ValueError(f'expected what "next" of a page has, got "{given[:60]}"') from error
+        raise ValueError(f'expected the value in "next" of a page, got "{given[:60]}"') from error
 
 
 CURSOR = Annotated[str, Meta(extra={"read": _read_cursor})]

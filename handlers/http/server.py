@@ -110,4 +110,4 @@ class Server(HTTPServer):
         """Logs the error, at most once a minute."""
         if time.monotonic() - self._logged_at >= ACCEPT_LOG_SECONDS:
             self._logged_at = time.monotonic()
-            log.error("no connection can be accepted at the moment, it is tried again: %s", error.strerror)
+            log.error("connections cannot be accepted at the moment, trying again: %s", error.strerror)

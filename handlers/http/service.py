@@ -255,7 +255,7 @@ class ServiceHandler(IdentifiedHandler):
 
 
 def _is_at_end(connection: socket.socket) -> bool:
-    """Returns whether the other side has closed it, and everything that it sent before has been read."""
+    """Returns whether the other side has closed the connection, and everything that it sent before has been read."""
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:

@@ -25,7 +25,7 @@ Find = Callable[..., Any]
 
 
 class Choice(Struct, frozen=True):
-    """A value, and what people see instead: its name, and a detail that helps to tell it apart."""
+    """A value, and what people see instead: its name, and a detail that helps to distinguish it."""
 
     value: Any
     name: str = ""
@@ -71,7 +71,9 @@ def _declared(parameter: str, find: Any, names: Sequence[str], is_resource: Call
     needs = tuple(name for name in given if name not in resources)
     for name in needs:
         if name not in names:
-            raise TypeError(f"the choices of {parameter} depend on {name}, which is none of its parameters")
+            raise TypeError(f"the choices of {parameter} depend on {name}, which is not one of its parameters")
         if name in OWN_NAMES:
-            raise TypeError(f"choices cannot depend on a parameter named {name}: the call that asks for them takes it")
+            raise TypeError(
+                f"choices cannot depend on a parameter named {name}: the call that lists choices uses that name itself"
+            )
     return Choices(find, needs, resources)

@@ -198,7 +198,7 @@ def refuse_unavailable(registry: Registry, parts: Sequence[CheckedJob]) -> None:
 def locks_of(
     registry: Registry, parts: Sequence[CheckedJob], is_taken: Callable[[str], bool] = lambda _lock: False
 ) -> tuple[str, ...]:
-    """Returns the locks that a task of these jobs holds while it runs: sorted, each once. `is_taken` tells whether
+    """Returns the locks that a task of these jobs holds while it runs: sorted, each once. `is_taken` returns whether
     another task holds a lock, or waits for it.
 
     Raises InvalidInput for each that is too long, at the place of its job, and if they are too long together.

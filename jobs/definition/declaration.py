@@ -100,13 +100,13 @@ def job(
 
 def _job_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
-        raise TypeError(f"a name has letters, digits, _ and - only, not {shown(name)}")
+        raise TypeError(f"a name may contain only letters, digits, _ and -, not {shown(name)}")
     return name
 
 
 def _resumes(on_interrupt: str) -> bool:
     if on_interrupt not in {"resume", "fail"}:
-        raise TypeError(f'on_interrupt is "resume" or "fail", not {shown(on_interrupt)}')
+        raise TypeError(f'on_interrupt must be "resume" or "fail", not {shown(on_interrupt)}')
     return on_interrupt == "resume"
 
 
@@ -117,12 +117,14 @@ def _expected(seconds: SecondsTemplate | None) -> SecondsTemplate | None:
 def _memory_limit(megabytes: int | None) -> int | None:
     if megabytes is None or (type(megabytes) is int and 0 <= megabytes <= MOST_MEMORY_MB):
         return megabytes
-    raise TypeError(f"memory_limit_mb is a whole number from 0 to {MOST_MEMORY_MB}, or None, not {shown(megabytes)}")
+    raise TypeError(
+        f"memory_limit_mb must be a whole number from 0 to {MOST_MEMORY_MB}, or None, not {shown(megabytes)}"
+    )
 
 
 def _signature(function: JobFunction) -> inspect.Signature:
     if not inspect.isgeneratorfunction(function):
-        raise TypeError("a job is a generator function, with a yield after each round")
+        raise TypeError("a job must be a generator function, with a yield after each round")
     try:
         signature = inspect.signature(function, eval_str=True)
     except NameError as error:
@@ -135,15 +137,15 @@ def _signature(function: JobFunction) -> inspect.Signature:
 def _check_kind(parameter: inspect.Parameter) -> None:
     allowed = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
     if parameter.kind not in allowed:
-        raise TypeError(f"{parameter} is not possible: each parameter needs a name to be given by")
+        raise TypeError(f"{parameter} is not possible: parameters are given by name")
     if parameter.annotation is inspect.Parameter.empty:
         raise TypeError(f"the parameter {parameter.name} has no annotation")
     if parameter.name == "settings" and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError("settings is keyword-only: put it after the *")
+        raise TypeError("settings must be keyword-only: put it after the *")
     if _is_resource(parameter) and parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         kind = parameter.annotation.__name__
         article = "an" if kind[0] in "AEIOU" else "a"
-        raise TypeError(f"{parameter.name} is keyword-only, as {article} {kind}: put it after the *")
+        raise TypeError(f"{parameter.name} must be keyword-only, as {article} {kind}: put it after the *")
 
 
 def _is_resource(parameter: inspect.Parameter) -> bool:
@@ -162,14 +164,14 @@ def _parameters(signature: inspect.Signature, kind: object) -> tuple[Parameter, 
 def _prepared(parameters: Sequence[Parameter], names: Sequence[str]) -> tuple[Parameter, ...]:
     found = tuple(parameter for parameter in parameters if parameter.name in names)
     if len(found) != len(names) or any(parameter.is_required for parameter in found):
-        raise TypeError(f"prepared names parameters that have a default, not {', '.join(names)}")
+        raise TypeError(f"prepared may only name parameters that have a default, not {', '.join(names)}")
     return found
 
 
 def _parameter(declared: inspect.Parameter) -> Parameter:
     has_default = declared.default is not inspect.Parameter.empty
     if not has_default and declared.kind is inspect.Parameter.KEYWORD_ONLY:
-        raise TypeError(f"{declared.name} is part of the checkpoint and needs a default, from which a task begins")
+        raise TypeError(f"{declared.name} is part of the checkpoint and needs a default to start from")
     parameter = Parameter(declared.name, declared.annotation, declared.default if has_default else REQUIRED)
     _check_default(parameter)
     return parameter
@@ -190,7 +192,7 @@ def _settings_type(signature: inspect.Signature) -> type | None:
         return None
     settings_type = declared.annotation
     if not (isinstance(settings_type, type) and _is_frozen_dataclass(settings_type)):
-        raise TypeError("settings is annotated with a frozen dataclass")
+        raise TypeError("settings must be annotated with a frozen dataclass")
     for parameter in parameters_of(settings_type):
         _check_setting(parameter)
     return settings_type
@@ -207,7 +209,7 @@ def _is_frozen_dataclass(type_: type) -> bool:
 
 def _check_setting(parameter: Parameter) -> None:
     if parameter.name == ENABLED.name:
-        raise TypeError("every job has the setting enabled already")
+        raise TypeError("every job already has the setting enabled")
     if parameter.is_required:
         raise TypeError(f"the setting {parameter.name} needs a default")
     _check_default(parameter)
@@ -226,7 +228,7 @@ def _check_templates(declared: Job) -> None:
     else:
         templates |= {f"metadata {key}": template for key, template in declared.metadata.items()}
     if isinstance(declared.rounds, str) and declared.rounds not in {f"{{{name}}}" for name in names}:
-        raise TypeError(f'rounds names one of its parameters, as in "{{times}}", not {shown(declared.rounds)}')
+        raise TypeError(f'rounds must name one of its parameters, as in "{{times}}", not {shown(declared.rounds)}')
     for what, template in templates.items():
         if template is not None:
             _check_template(what, template, names, [*declared.resources])
@@ -242,11 +244,11 @@ def _check_template(
         return
     for _, replacement, _, _ in string.Formatter().parse(template):
         if replacement is not None and re.split(r"[.\[]", replacement)[0] not in names:
-            raise TypeError(f"{what} names {{{replacement}}}, which is none of its parameters")
+            raise TypeError(f"{what} names {{{replacement}}}, which is not one of its parameters")
 
 
 def _check_callable(what: str, function: Callable[..., object], names: Sequence[str]) -> None:
     try:
         inspect.signature(function).bind(**dict.fromkeys(names))
     except TypeError as error:
-        raise TypeError(f"{what} has to accept the parameters of the job by name: {error}") from error
+        raise TypeError(f"{what} must accept the parameters of the job by name: {error}") from error

@@ -130,7 +130,7 @@ class Job:
         """Returns one line for people, whatever the parameters contain."""
         description = _rendered(self.description, params)
         if not isinstance(description, str):
-            raise TypeError(f"the description of the job {self.name} is text, not {shown(description)}")
+            raise TypeError(f"the description of the job {self.name} must be text, not {shown(description)}")
         line = " ".join(with_replacement_marks(description).splitlines())
         return line.strip()[:LONGEST_DESCRIPTION].rstrip()
 
@@ -148,7 +148,7 @@ class Job:
 
     def _lock_text(self, lock: object) -> str:
         if not isinstance(lock, str):
-            raise TypeError(f"the lock of the job {self.name} is text or None, not {shown(lock)}")
+            raise TypeError(f"the lock of the job {self.name} must be text or None, not {shown(lock)}")
         return with_escapes(str.__str__(lock))
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
@@ -158,7 +158,7 @@ class Job:
         count = ask(self.rounds, **params) if callable(self.rounds) else params[self.rounds[1:-1]]
         if count is not None and (type(count) is not int or not 0 <= count <= LARGEST_NUMBER):
             raise TypeError(
-                f"rounds of the job {self.name} is a whole number of at least 0, or None, not {shown(count)}"
+                f"rounds of the job {self.name} must be a whole number of at least 0, or None, not {shown(count)}"
                 f" (at most {LARGEST_NUMBER})"
             )
         return count

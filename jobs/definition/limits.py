@@ -104,7 +104,7 @@ def _checked_text(name: str, text: str) -> str:
     text = str.__str__(text)  # a subclass of str cannot be sent, only its characters
     if len(text) > MOST_MESSAGE_CHARACTERS:
         raise LimitExceeded(
-            f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are kept"
+            f"the round's {name} has {len(text):,} characters, at most {MOST_MESSAGE_CHARACTERS:,} are allowed"
         )
     return with_replacement_marks(text)
 

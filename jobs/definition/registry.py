@@ -131,7 +131,7 @@ class Registry(Resource):
             reason = ask(job.unavailable_because, self)
             return None if reason is None else with_replacement_marks(str(reason))[:MOST_REASON_CHARACTERS]
         except Exception as error:  # noqa: BLE001  one job must not make the list of all of them unreadable
-            return f"it cannot say whether it can run: {in_words(error)}"[:MOST_REASON_CHARACTERS]
+            return f"the check whether it can run failed: {in_words(error)}"[:MOST_REASON_CHARACTERS]
 
 
 def _settings(job: Job, values: Mapping[str, object], origins: Origins) -> object:

@@ -44,9 +44,9 @@ class Round(_Numbered, frozen=True, kw_only=True):
         _expect_text("if_aborted", self.if_aborted)
         expect_seconds("expected_seconds of a Round", self.expected_seconds)
         if isinstance(self.locks, str) or not all(isinstance(lock, str) and lock for lock in self.locks):
-            raise TypeError(f"the locks of a Round are texts, not {shown(self.locks)}")
+            raise TypeError(f"the locks of a Round must be texts, not {shown(self.locks)}")
         if not isinstance(self.checkpoint, Mapping | None):
-            raise TypeError(f"the checkpoint of a Round is a mapping, not {shown(self.checkpoint)}")
+            raise TypeError(f"the checkpoint of a Round must be a mapping, not {shown(self.checkpoint)}")
 
 
 class Pause(Struct, frozen=True):
@@ -60,7 +60,7 @@ class Pause(Struct, frozen=True):
     def __post_init__(self) -> None:
         """Checks the seconds here, while the mistake is still in the traceback of the job."""
         if expect_seconds("seconds of a Pause", self.seconds) is None:
-            raise TypeError("seconds of a Pause is a number, not None")
+            raise TypeError("seconds of a Pause must be a number, not None")
 
 
 Rounds = Generator[Round | Pause, None, object]
@@ -71,14 +71,14 @@ def expect_seconds(what: str, value: object) -> float | None:
     """Returns the seconds that a round may be expected to take, or None. Raises TypeError for anything else."""
     if value is None or (type(value) in (int, float) and 0 <= value <= LONGEST_EXPECTED_SECONDS):  # type: ignore[operator]
         return cast(float | None, value)
-    raise TypeError(f"{what} is a number from 0 to {LONGEST_EXPECTED_SECONDS}, or None, not {shown(value)}")
+    raise TypeError(f"{what} must be a number from 0 to {LONGEST_EXPECTED_SECONDS}, or None, not {shown(value)}")
 
 
 def _expect_text(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise TypeError(f"the {name} of a Round is text, not {shown(value)}")
+        raise TypeError(f"the {name} of a Round must be text, not {shown(value)}")
 
 
 def _expect_whole(name: str, value: object, least: int, most: int = LARGEST_NUMBER) -> None:
     if value is not None and not (type(value) is int and least <= value <= most):
-        raise TypeError(f"{name} of a Round is a whole number from {least} to {most}, or None, not {shown(value)}")
+        raise TypeError(f"{name} of a Round must be a whole number from {least} to {most}, or None, not {shown(value)}")

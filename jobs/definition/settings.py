@@ -1,4 +1,4 @@
-"""What config.ini says of which jobs there are: [jobs]."""
+"""The settings that select the jobs: section [jobs] of config.ini."""
 
 from __future__ import annotations
 

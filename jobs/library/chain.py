@@ -120,13 +120,13 @@ class Progress:
         self._weigh(None)
         self.percent = max(self.percent, 100 * self._weight_before // self._weight_in_all)
 
-    def _weigh(self, told: int | None) -> None:
+    def _weigh(self, rounds: int | None) -> None:
         """Counts all steps. Only called when something changes: a chain of many short rounds must not do so each
         time."""
         present, ahead = len(self.counts), self._steps[len(self.counts) :]
         known = [*self.counts, *(step.rounds for step in ahead)]
-        if told is not None:
-            known[present] = told
+        if rounds is not None:
+            known[present] = rounds
         certain = [rounds for rounds in known if rounds is not None]
         mean = sum(certain) // len(certain) if certain else 1
         weights = [max(1, mean if rounds is None else rounds) for rounds in known]
@@ -143,7 +143,7 @@ class Chain:
     """A chain while it runs.
 
     A step whose last round left no checkpoint ends with a closing round of ours that has one: it must not run again
-    when a later step is interrupted. Other steps go on from their last checkpoint then, and return once more.
+    when a later step is interrupted. Other steps resume from their last checkpoint then, and return once more.
     """
 
     def __init__(

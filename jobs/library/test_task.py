@@ -29,7 +29,7 @@ def test_task(
     done: int = 0,  # noqa: PT028 - its name makes ruff take it for a test
     settings: Settings,
 ) -> Generator[Round, None, int]:
-    """Counts to a number, one a round; `done` is where an interrupted count goes on."""
+    """Counts to a number, one a round; an interrupted count resumes after `done`."""
     for number in range(done + 1, times + 1):
         time.sleep(settings.round_seconds)
         yield Round(number, of=times, message=f"counted to {number}", checkpoint={"done": number})

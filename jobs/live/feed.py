@@ -331,7 +331,7 @@ class Feed:
         if frame is not None:
             frame.is_cut = True
             for subscriber in list(frame.readers):
-                subscriber.connection.close(TRY_AGAIN_LATER, "others need the memory of what is not read")
+                subscriber.connection.close(TRY_AGAIN_LATER, "others need the memory of unread frames")
         if next_stuck is not None:
             self._wake_at(max(next_stuck, asyncio.get_running_loop().time() + RETRY_SECONDS))
 

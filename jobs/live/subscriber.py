@@ -94,7 +94,7 @@ class Subscriber:
         return tuple(_position(self.watches[task_id]) for task_id in sorted(self.unread))
 
     def advance(self, before: RoundsCursor, after: RoundsCursor, has_more: bool) -> None:
-        """Notes that it has got rounds, unless it began to watch them anew meanwhile."""
+        """Notes that it has got rounds, unless it began to watch them again meanwhile."""
         watch = self.watches.get(before.task)
         if watch is None or _position(watch) != before:
             return

@@ -23,7 +23,7 @@ Time = Annotated[str, Meta(extra={"words": "a time"}, extra_json_schema={"format
 Counts = Annotated[
     dict[str, int],
     Meta(
-        description="how many tasks there are of each status",
+        description="the number of tasks by status",
         extra_json_schema={"propertyNames": {"enum": [status.value for status in Status]}},
     ),
 ]
@@ -45,8 +45,8 @@ class WaitingForView(Struct, frozen=True):
     """Why a task is not running."""
 
     reason: Literal["worker", "lock", "schedule"]
-    position: Annotated[Id | None, Meta(description="its place in the line")]
-    task: Annotated[Id | None, Meta(description="the task that has the lock, or gets it first")]
+    position: Annotated[Id | None, Meta(description="its position in the line")]
+    task: Annotated[Id | None, Meta(description="the task that holds the lock, or gets it first")]
     until: Time | None
 
 
@@ -58,8 +58,8 @@ class TaskView(Struct, frozen=True, kw_only=True):
     params: Annotated[
         Object | None,
         Meta(
-            description="what the job runs with, defaults filled in; null in lists and frames where it is over 16 KiB, "
-            "or there is no room"
+            description="the job's parameters, defaults filled in; null in lists and frames if over 16 KiB or there "
+            "is no room for them"
         ),
     ]
     params_bytes: Annotated[Count, Meta(description="the size of the parameters as JSON")]
@@ -67,39 +67,37 @@ class TaskView(Struct, frozen=True, kw_only=True):
     metadata: Annotated[Object, Meta(description="what it concerns")]
     status: Status
     stopping: Annotated[bool, Meta(description="aborted, and its last round has not ended yet")]
-    percent: Annotated[Percent, Meta(description="never falls; 100 where it has finished")]
+    percent: Annotated[Percent, Meta(description="never falls; 100 once it has finished")]
     round: Annotated[Count, Meta(description="rounds done")]
-    rounds: Annotated[Count | None, Meta(description="rounds in all, as far as the job tells")]
-    message: Annotated[str, Meta(description="what the last round said of itself")]
+    rounds: Annotated[Count | None, Meta(description="the total number of rounds, if the job declares it")]
+    message: Annotated[str, Meta(description="the message of the last round")]
     created: Time | None
     started: Annotated[Time | None, Meta(description="the first start")]
     last_modified: Time | None
     ended: Time | None
-    estimated: Annotated[Time | None, Meta(description="when it should end, from the pace of its recent rounds")]
-    pace_seconds: Annotated[Amount | None, Meta(description="how long its recent rounds took, median")]
-    stalled: Annotated[bool, Meta(description="there has been no round for long")]
+    estimated: Annotated[Time | None, Meta(description="when it should end, judging by its recent rounds")]
+    pace_seconds: Annotated[Amount | None, Meta(description="the median duration of its recent rounds")]
+    stalled: Annotated[bool, Meta(description="no round has ended for a long time")]
     waiting_for: WaitingForView | None
     result: Annotated[
         Raw | None,
-        Meta(
-            description="what the job returned; null in lists and frames where it is over 16 KiB, or there is no room"
-        ),
+        Meta(description="what the job returned; null in lists and frames if over 16 KiB or there is no room for it"),
     ]
     result_bytes: Annotated[Count | None, Meta(description="the size of the result as JSON")]
     error: Error | None
     outcome: Annotated[str, Meta(description="how it ended, in words; empty while it is pending")]
-    interruptions: Annotated[Count, Meta(description="how often it was interrupted, and went on")]
+    interruptions: Annotated[Count, Meta(description="how often it was interrupted")]
     priority: Annotated[int, Meta(ge=-100, le=100, description="higher first")]
     not_before: Annotated[Time | None, Meta(description="the earliest start")]
     created_by: str | None
     ended_by: str | None
     retry_of: Annotated[Id | None, Meta(description="the task that it runs again")]
-    pinned: Annotated[bool, Meta(description="kept, whatever retention says")]
-    revision: Annotated[Id, Meta(description="of its last change")]
+    pinned: Annotated[bool, Meta(description="exempt from retention")]
+    revision: Annotated[Id, Meta(description="the revision of its last change")]
 
 
 def task_view(task: Task, derived: Derived) -> TaskView:
-    """Returns a task with what follows from what goes on."""
+    """Returns a task with what is derived from the present situation."""
     return TaskView(
         id=task.id,
         job=task.job,
@@ -152,7 +150,7 @@ class RoundView(Struct, frozen=True, kw_only=True):
     seconds: Annotated[Amount, Meta(description="how long it took")]
     percent: Percent
     message: str
-    output: Annotated[Raw | None, Meta(description="what it found")]
+    output: Annotated[Raw | None, Meta(description="what the job stored with the round")]
 
 
 def round_view(done: StoredRound) -> RoundView:
@@ -167,7 +165,7 @@ def round_view(done: StoredRound) -> RoundView:
 
 
 class TransitionView(Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """A committed change of a status; `from` is null where the task was created."""
+    """A committed change of a status; `from` is null if the task was created."""
 
     task: Id
     before: Status | None
@@ -190,17 +188,18 @@ class ChangesFrame(Struct, frozen=True, tag="changes", kw_only=True):
     counts: Counts
     pending_percent: Percent
     transitions: list[TransitionView]
-    tasks: Annotated[list[TaskView], Meta(description="those whose last change lies in the frame, as they are now")]
-    deleted: Annotated[list[Id], Meta(description="the ids of tasks that are gone")]
+    tasks: Annotated[list[TaskView], Meta(description="the tasks whose last change is in this frame, as they are now")]
+    deleted: Annotated[list[Id], Meta(description="the ids of deleted tasks")]
     rounds: Annotated[
-        dict[str, list[RoundView]] | UnsetType, Meta(description="by task, for those that the client watches")
+        dict[str, list[RoundView]] | UnsetType,
+        Meta(description="new rounds, by the ids of the tasks that the client watches"),
     ] = UNSET
 
 
 class HelloFrame(Struct, frozen=True, tag="hello", kw_only=True):
-    """From where the frames go on."""
+    """The revision from which the frames continue."""
 
-    store: Annotated[str, Meta(description="names the database")]
+    store: Annotated[str, Meta(description="identifies the database")]
     revision: Count
     counts: Counts
     pending_percent: Percent
@@ -216,7 +215,7 @@ class AliveFrame(Struct, frozen=True, tag="alive"):
 
 
 class ResyncFrame(Struct, frozen=True, tag="resync"):
-    """The client was away for too long: load again, and go on from this revision."""
+    """The client was away for too long: reload, and continue from this revision."""
 
     revision: Count
 

@@ -244,7 +244,7 @@ def error_text(kind: str, message: str, traceback: str = "") -> str:
 def _interrupt(task: Task, at: int, reason: str, resumes: bool) -> Change:
     task = replace(task, interruptions=task.interruptions + 1)
     if not resumes:
-        error = error_text("Interrupted", f"{reason}, and its job does not go on after that")
+        error = error_text("Interrupted", f"{reason}, and its job does not resume after an interruption")
         return _fail(task, at, error, f"Failed {_failing_round(task)}: {_first_line(error)}")
     status = next_status(task.status, Event.INTERRUPTED)
     return Change(replace(task, status=status, round=task.checkpoint_round, stalled=False, last_modified=at))

@@ -1,4 +1,4 @@
-"""Counts and logs what becomes of tasks, and reports their ends to whoever needs them."""
+"""Counts and logs what becomes of tasks, and reports their ends to listeners."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Bookkeeping:
         try:
             self._on_ended(task)
         except Exception:
-            log.critical("a defect in what hears of ends of tasks", exc_info=True)
+            log.critical("a defect in a listener for ended tasks", exc_info=True)
         level = logging.INFO if task.status is Status.EXCEPTION else logging.DEBUG
         if task.status is not Status.ABORTED and log.isEnabledFor(level):
             log.log(level, "task %d: %s", task.id, task.outcome, extra={"task": task.id})

@@ -18,7 +18,7 @@ AT_ONCE = 100
 
 
 class Deletion(Struct, frozen=True):
-    """What became of a task that was to be deleted, and its status then; None where it is gone."""
+    """What became of a task that was to be deleted, and its status then; None if it is gone."""
 
     id: Annotated[int, Meta(ge=1)]
     outcome: Literal["aborted", "deleted", "changed", "missing"]

@@ -26,7 +26,7 @@ MOST_CHOICES = 50_000
 LONGEST_VALUE_BYTES = 4096
 LONGEST_NAME = 300
 MOST_THREADS = 4
-"""How many run at a time; others wait. One that never ends occupies its place for ever."""
+"""How many run at a time; others wait. One that never ends occupies its place forever."""
 
 
 class ChoiceFinder:
@@ -61,7 +61,7 @@ class ChoiceFinder:
         except TimeoutError:
             raise ChoicesUnavailable(f"it takes longer than {self._longest_seconds:g} s") from None
         except BaseException as error:
-            log.warning("what can be chosen could not be found: %s", in_words(error), exc_info=error)
+            log.warning("choices could not be found: %s", in_words(error), exc_info=error)
             raise ChoicesUnavailable(in_words(error)) from error
 
     async def _in_thread(self, find: Callable[[], list[Choice]]) -> list[Choice]:
@@ -78,7 +78,7 @@ class ChoiceFinder:
         def run() -> None:
             try:
                 settle = partial(found.set_result, find())
-            except Exception as error:  # noqa: BLE001  whoever waits is told
+            except Exception as error:  # noqa: BLE001  whoever waits gets the error
                 settle = partial(found.set_exception, error)
             except BaseException as error:  # noqa: BLE001  as SystemExit, which a future would raise in the loop
                 settle = partial(found.set_exception, RuntimeError(in_words(error)))

@@ -99,7 +99,9 @@ class Drafts:
         except InvalidInput as error:
             return str(error)
         except Exception as error:  # noqa: BLE001  code of others
-            log.warning("task %d: its locks are not known: %s", task.id, in_words(error), extra={"task": task.id})
+            log.warning(
+                "task %d: its locks could not be determined: %s", task.id, in_words(error), extra={"task": task.id}
+            )
         return None
 
     def _described(self, submission: Submission, by: str | None, parts: Sequence[CheckedJob]) -> Draft:
@@ -157,9 +159,9 @@ def _explained(job: Job) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, HourglassError) and not isinstance(error, LimitExceeded):
             raise
-        log.warning("the job %s cannot say what a task of it is", job.name, exc_info=True)
+        log.warning("the job %s failed to describe a task", job.name, exc_info=True)
         reason = in_words(error)[:MOST_REASON_CHARACTERS]
-        raise InvalidInput(f"The job {job.name} cannot say what this task is: {reason}.") from error
+        raise InvalidInput(f"The job {job.name} failed to describe this task: {reason}.") from error
 
 
 @contextmanager

@@ -52,7 +52,9 @@ class Orders:
         except Exception as error:  # noqa: BLE001  code of others
             about = {"task": order.task}
             words = in_words(error)
-            log.warning("task %d: how long a round should take is not known: %s", order.task, words, extra=about)
+            log.warning(
+                "task %d: how long a round should take could not be determined: %s", order.task, words, extra=about
+            )
             return 0
 
     def order(self, task: Task, checkpoint: Checkpoint | None = None) -> Start:

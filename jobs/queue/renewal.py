@@ -25,10 +25,10 @@ async def renew(store: SearchableStore) -> None:
             await _renew_words(store)
             return
         except StorageUnavailable as error:
-            log.warning("the words of older tasks stay as they are for now: %s", error)
+            log.warning("the search words of older tasks cannot be renewed at the moment: %s", error)
             pause = backoff.next_seconds()
         except Exception:
-            log.critical("a defect in what renews", exc_info=True)
+            log.critical("a defect in the renewal of search words", exc_info=True)
             pause = LONGEST_PAUSE_SECONDS
         await asyncio.sleep(pause)
 
@@ -43,4 +43,4 @@ async def _renew_words(store: SearchableStore) -> None:
         await asyncio.sleep(time.perf_counter() - step_began)
         step_began = time.perf_counter()
     if steps > 1:
-        log.info("the words of all tasks were made anew for the search, in %.0f s", time.monotonic() - began)
+        log.info("the search words of all tasks were renewed in %.0f s", time.monotonic() - began)

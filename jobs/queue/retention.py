@@ -35,7 +35,7 @@ Days = Annotated[float, Meta(ge=0, le=36_500)]
 
 @dataclass(frozen=True)
 class RetentionSettings:
-    """For how many days ended tasks and changes are stored, and how many rounds of a task; 0 is for ever, or all."""
+    """For how many days ended tasks and changes are stored, and how many rounds of a task; 0 is forever, or all."""
 
     finished_days: Days = 90
     failed_days: Days = 365
@@ -45,12 +45,12 @@ class RetentionSettings:
 
     @property
     def longest_days(self) -> float:
-        """Returns for how many days any ended task is stored; 0 if some are for ever."""
+        """Returns for how many days any ended task is stored; 0 if some are stored forever."""
         return max(self.finished_days, self.failed_days) if self.finished_days and self.failed_days else 0
 
     @property
     def tasks(self) -> list[tuple[Sequence[Status], float]]:
-        """Returns the statuses of ended tasks that are not stored for ever, with their days."""
+        """Returns the statuses of ended tasks that are not stored forever, with their days."""
         return [(group, days) for group, days in ((FINISHED, self.finished_days), (FAILED, self.failed_days)) if days]
 
 
@@ -88,10 +88,10 @@ class Retention:
                     await self.forget()
                 sleep_seconds = await self._seconds_to_next()
             except StorageUnavailable as error:
-                log.warning("what is old is kept for now: %s", error)
+                log.warning("nothing old can be removed at the moment: %s", error)
                 sleep_seconds = min(2 * sleep_seconds, LONGEST_SLEEP_SECONDS)
             except Exception:
-                log.critical("a defect in what forgets", exc_info=True)
+                log.critical("a defect in retention", exc_info=True)
                 sleep_seconds = LONGEST_SLEEP_SECONDS
             await asyncio.sleep(sleep_seconds)
 

@@ -65,8 +65,8 @@ class RetentionPause:
             why = f"the clock is {'a day' if days == 1 else f'{days} days'} ahead of the last change"
         hours = -(-left_ms // HOUR_MS)
         return (
-            f"Retention removes nothing for another {hours} {'hour' if hours == 1 else 'hours'} of running, "
-            f"since {why}: set the clock right if it is wrong."
+            f"Retention is paused until the server has run for another {hours} {'hour' if hours == 1 else 'hours'}, "
+            f"because {why}: correct the clock if it is wrong."
         )
 
     def _ahead_ms(self) -> int:

@@ -105,7 +105,7 @@ class RunWriter:
         except StorageUnavailable as error:
             self._retain(run, group, error)
             return False
-        except Exception as error:  # noqa: BLE001  a refusal must not hold up its worker for ever
+        except Exception as error:  # noqa: BLE001  a refusal must not hold up its worker forever
             self._unblock(run)
             return self._refuse(run, group, error)
         before, run.task = run.task, task
@@ -146,10 +146,10 @@ class RunWriter:
         run.fail_waiting_callers(error)
         if run.has_writes:
             if not self._blocked:
-                log.error("%s What workers report is kept and written then.", error)
+                log.error("%s Until then reports of workers are held in memory.", error)
             self._blocked[run.task_id] = error
 
     def _unblock(self, run: ActiveRun) -> None:
         if self._blocked.pop(run.task_id, None) is not None and not self._blocked:
-            log.warning("Everything that was kept is written now.")
+            log.warning("All reports of workers are written now.")
             self._listener.writing_works_again()

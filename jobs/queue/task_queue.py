@@ -146,7 +146,7 @@ class TaskQueue:
         try:
             return Created(await self._store.task(task_id), is_new=False)
         except NoSuchTask as error:
-            raise Conflict(f"Task {task_id}, which this request has created, was deleted since.") from error
+            raise Conflict(f"Task {task_id}, which this request created, has since been deleted.") from error
 
     async def submit_all(
         self, submissions: Sequence[Submission | InvalidInput], by: str | None, check: Check = always
@@ -166,14 +166,14 @@ class TaskQueue:
             return known
         task = await self._store.task(task_id)
         if task.is_pending:
-            raise Conflict(f"Task {task_id} is {task.status}: it can be run again when it has ended.")
+            raise Conflict(f"Task {task_id} is {task.status}: it can be run again once it has ended.")
         params = composition.given_params(self._registry, task.job, json.loads(task.params))
         submission = Submission(job=task.job, params=params, priority=task.priority, retry_of=task_id)
         check()
         try:
             return await self.submit(submission, by, key, check)
         except InvalidInput as error:
-            raise Conflict(f"Task {task_id} cannot be run again as it is: {error}") from error
+            raise Conflict(f"Task {task_id} cannot be run again with its parameters: {error}") from error
 
     async def pin(self, task_id: int, value: bool, check: Check = always) -> Task:
         """Exempts a task from retention, or no longer. Raises NoSuchTask, StorageUnavailable."""

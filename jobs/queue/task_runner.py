@@ -188,7 +188,9 @@ class TaskRunner:
         run = self.runs.get(task_id)
         if run is not None and run.begun and not run.over:
             return run
-        log.warning("task %d: a report is ignored, since no worker should have it", task_id, extra={"task": task_id})
+        log.warning(
+            "task %d: a report is ignored, since no worker should be running it", task_id, extra={"task": task_id}
+        )
         return None
 
     def _note_pace(self, run: ActiveRun, rounds: Sequence[RoundRecord]) -> None:
@@ -299,7 +301,7 @@ class TaskRunner:
         run.task = task
         run.round = task.round
         run.stalled = task.stalled
-        log.info("task %d: has run on, and is taken over", task.id, extra={"task": task.id})
+        log.info("task %d: is still running, and is taken over", task.id, extra={"task": task.id})
         if task.stopping and task.forced:
             self._engine.kill_task(task.id)
         elif task.stopping:
@@ -333,7 +335,7 @@ def _last_update(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:
     if ended.how == "returned":
         return lifecycle.returned(ended.result or "null", now)
     if ended.how == "raised":
-        return lifecycle.raised(ended.error or lifecycle.error_text("Exception", "it said nothing"), now)
+        return lifecycle.raised(ended.error or lifecycle.error_text("Exception", "it gave no reason"), now)
     if ended.how == "stopped":
         return lifecycle.stopped(now, ended.error)
     return lifecycle.interrupted(now, "the server stopped", run.resumes)

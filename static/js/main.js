@@ -1,4 +1,4 @@
-/** Starts the page: holds the state, serves what it needs, and draws what follows. */
+/** Starts the page: holds the state, loads what it needs, and draws it. */
 
 import { makeActions } from "./actions/actions.js";
 import * as sockets from "./browser/hopeless_sockets.js";
@@ -26,9 +26,9 @@ import { isInList, isInViewRows } from "./views/parts/reading.js";
 import { areToastsInUse } from "./views/toasts.js";
 
 const UNAUTHORISED = 401;
-/** Times on the screen are relative, and change while nothing else happens. */
+/** How often the page is drawn if nothing else happens: times on the screen are relative. */
 const TICK_MILLISECONDS = 10000;
-const SIGNED_OUT = "You are signed out. Sign in to go on.";
+const SIGNED_OUT = "You have been signed out. Sign in to continue.";
 
 const { user, role, version } = document.body.dataset;
 let state = change.initial(user, role, version, placeFrom(location.search), preferences.load());
@@ -46,21 +46,21 @@ function update(apply, ...values) {
   askForFrame();
 }
 
-/** Does the same for what a person did, and draws at once: they see it before they can do the next thing. */
+/** Does the same for a person's action, but draws at once, so that they see its effect before their next one. */
 function react(apply, ...values) {
   state = apply(state, ...values);
   askForFrame();
   drawNow();
 }
 
-/** Goes to another place, in the address and on the screen. `replaceState` if one should not come back to the present one. */
+/** Goes to another place, in the address and on the screen. With `replaceState`, the browser's Back skips the present one. */
 function go(place, how = "pushState") {
   state = change.went(state, place);
   history[how](null, "", addressOf(place));
   drawNow();
 }
 
-/** Returns the time as the server has it, which all times that people read go by. How long something stays goes by
+/** Returns the server's time, which all displayed times refer to. How long something stays on the screen is measured by
  * `performance.now()`. */
 function serverNow() {
   return clock.timeOf(serverClock, performance.now(), Date.now());
@@ -75,7 +75,7 @@ function askForFrame() {
   requestAnimationFrame(drawFrame);
 }
 
-/** Draws a frame. A hidden page gets none: it rests, and nothing counts as looked at. */
+/** Draws a frame. Browsers call this for visible pages only, so a hidden one rests, and nothing in it counts as seen. */
 function drawFrame() {
   frameAsked = false;
   drawNow();
@@ -117,14 +117,14 @@ function writeAddress() {
   history.replaceState(null, "", addressOf(state.place));
 }
 
-/** Handles a call that did not work: if we are not signed in any more the page says so, else the caller does. */
+/** Handles a failed call: if the session has ended, the page asks to sign in; otherwise `report` gets the message. */
 function failed(problem, report) {
   if (!(problem instanceof api.Problem)) throw problem;
   if (problem.status === UNAUTHORISED) leave(SIGNED_OUT);
   else report(problem.message);
 }
 
-// Who is here.
+// Signing in and out.
 
 function enter() {
   live = follow({

@@ -1,5 +1,5 @@
-// Light or dark as the person chose, else as the system has it. A classic script in the head, so that the first
-// picture is right; the choice itself is made and stored by browser/preferences.js.
+// Applies the light or dark theme: the one that the person chose, else the system's. A classic script in the head, so that
+// the first paint is right; browser/preferences.js stores the choice.
 (function () {
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
   var KEY = "hourglass.preferences";

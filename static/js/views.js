@@ -1,6 +1,6 @@
 /**
- * The views in full: what each needs of the server (server/needs.js), and `view(state, act, now)`, which draws it below the
- * dialogs. A new view is a line here, one in state/views.js, and its own modules in state/, server/ and views/.
+ * The complete views: `needs`, what each loads from the server (server/needs.js), and `view(state, act, now)`, which draws it
+ * below the dialogs. A new view is a line here, one in state/views.js, and its own modules in state/, server/ and views/.
  */
 
 import { serveClusters } from "./server/clusters.js";

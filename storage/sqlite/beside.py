@@ -39,7 +39,7 @@ def read_beside(data_dir: Path) -> Beside | None:
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
-        log.warning("%s is not what it should be, and counts as missing: %s", data_dir / BESIDE_NAME, error)
+        log.warning("%s cannot be understood, and counts as missing: %s", data_dir / BESIDE_NAME, error)
         return None
 
 

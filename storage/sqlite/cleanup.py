@@ -28,7 +28,7 @@ LARGEST_ROUND_BYTES = 1024 * 1024 + 8192
 
 
 def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Connection) -> Due:
-    """See SearchableStore.due."""
+    """Implements SearchableStore.due."""
     tasks = [task for task, _ in zip(_due_tasks(statuses, before, limit, reader), range(limit), strict=False)]
     counts = [
         reader.execute(SQL["count_due"], {"status": status, "before": before, "limit": COUNT_LIMIT + 1}).fetchone()[0]
@@ -38,13 +38,13 @@ def due(statuses: Sequence[Status], before: int, limit: int, reader: sqlite3.Con
 
 
 def first_due(statuses: Sequence[Status], reader: sqlite3.Connection) -> int | None:
-    """See SearchableStore.first_due."""
+    """Implements SearchableStore.first_due."""
     first = [reader.execute(SQL["first_due"], {"status": status}).fetchone() for status in statuses]
     return min((row[0] for row in first if row), default=None)
 
 
 def remove_due(statuses: Sequence[Status], before: int, at: int, limit: int, transaction: Transaction) -> int:
-    """See SearchableStore.remove_due."""
+    """Implements SearchableStore.remove_due."""
     tasks = [task for task, _ in zip(_due_tasks(statuses, before, limit, transaction), range(limit), strict=False)]
     for task in tasks:
         remove(transaction, read_task(transaction, task.id), at)
@@ -66,7 +66,7 @@ def _due_tasks(statuses: Sequence[Status], before: int, limit: int, reader: Read
 
 
 def forget_changes(before: int, limit: int, transaction: Transaction) -> int:
-    """See TaskStore.forget_changes."""
+    """Implements TaskStore.forget_changes."""
     up_to = transaction.execute(SQL["last_forgettable"], {"before": before, "limit": limit}).fetchone()[0]
     if up_to is None:
         return 0
@@ -130,12 +130,12 @@ def _some_newest_rounds(task_id: int, before: int, reader: sqlite3.Connection) -
 
 
 def pause_left(reader: sqlite3.Connection) -> int:
-    """See SearchableStore.pause_left."""
+    """Implements SearchableStore.pause_left."""
     return _applied(REST_SETTING, reader)
 
 
 def store_pause(left_ms: int, transaction: Transaction) -> None:
-    """See SearchableStore.store_pause."""
+    """Implements SearchableStore.store_pause."""
     _set_applied(REST_SETTING, left_ms, transaction)
 
 
@@ -181,10 +181,10 @@ def forget_leftovers(limit: int, transaction: Transaction) -> int:
 
 
 def forget_keys(before: int, limit: int, transaction: Transaction) -> int:
-    """See SearchableStore.forget_keys."""
+    """Implements SearchableStore.forget_keys."""
     return transaction.execute(SQL["forget_request_keys"], {"before": before, "limit": limit}).rowcount
 
 
 def forget_minutes(before: int, transaction: Transaction) -> int:
-    """See SearchableStore.forget_minutes."""
+    """Implements SearchableStore.forget_minutes."""
     return transaction.execute(SQL["forget_minutes"], {"before": before}).rowcount

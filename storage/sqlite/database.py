@@ -97,7 +97,7 @@ class Database:
         if self._files.problem:
             found.append(f"Nothing can be stored: {self._files.problem}.")
         elif self._write_problem:
-            found.append(f"Nothing could be stored when it was last tried: {self._write_problem}.")
+            found.append(f"The last attempt to store something failed: {self._write_problem}.")
         found += [f"{problem}." for problem in (self._files.log_problem, self._files.key_problem) if problem]
         return found
 
@@ -157,13 +157,20 @@ class Database:
 
     async def _read(self, connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Runs a read in its turn. If nobody waits for it any more, it does not begin, or is interrupted."""
-        if self._files.is_mixed:
-            raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
+        self._refuse_mixed()
         read = _Read()
         try:
             return await run_in_thread(connection, partial(_snapshot, read, function))
+        except StorageUnavailable:
+            await self.check()  # the error may be the content of another file
+            self._refuse_mixed()
+            raise
         finally:
             read.abandoned = True
+
+    def _refuse_mixed(self) -> None:
+        if self._files.is_mixed:
+            raise StorageUnavailable(f"The database cannot be read: {self._files.problem}.")
 
     def end_reads(self, seconds: float) -> None:
         """Gives all reads for clients no more than so many seconds from now on, since the server stops."""
@@ -210,7 +217,7 @@ class Database:
             try:
                 await run_in_thread(self._writer, self._files.look_after)
             except Exception:
-                log.critical("a defect in what looks after the files", exc_info=True)
+                log.critical("a defect in the check of the files", exc_info=True)
 
     async def _commit_waiting(self) -> None:
         while self._waiting:
@@ -245,7 +252,7 @@ class Database:
         try:
             self._listener.after_commit(transaction)
         except Exception:
-            log.critical("a defect in what listens to commits", exc_info=True)
+            log.critical("a defect in the listener for commits", exc_info=True)
 
 
 class _Nobody:

@@ -11,7 +11,7 @@ _REASONS = {
     sqlite3.SQLITE_BUSY: "another program holds the database locked",
     sqlite3.SQLITE_LOCKED: "another program holds the database locked",
     sqlite3.SQLITE_READONLY: "the database is read-only",
-    sqlite3.SQLITE_IOERR: "the disk refuses to be written or read",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
     sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "the file is not a database",
@@ -20,7 +20,10 @@ _REASONS = {
 
 def sentence_of(error: sqlite3.Error) -> str:
     """Returns the error as a sentence for a client."""
-    return f"Nothing can be stored at the moment: {reason_of(error)}. Nothing was changed; try again when that is over."
+    return (
+        f"Nothing can be stored at the moment: {reason_of(error)}. "
+        "Nothing was changed; try again once that is resolved."
+    )
 
 
 def reason_of(error: BaseException) -> str:

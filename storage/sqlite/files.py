@@ -15,6 +15,7 @@ from pathlib import Path
 from accounts.model import KEY_NAME
 from storage.locks import lock_holders
 from storage.sqlite import mark
+from storage.sqlite.errors import code_of
 from storage.sqlite.log_index import LOG_HEADER_BYTES, LogIndex, index_path, log_path
 from storage.sqlite.mark import Mark
 
@@ -49,6 +50,7 @@ class OpenFiles:
         self._index_descriptor = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC)
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         self._written = _written(path)
+        self._salts = LogIndex.read_salts(self._index_descriptor)
         self._in_file, self._schema_in_file = mark.read_file(path)
         self._run: str | None = None
         self._key_was_there = False
@@ -85,11 +87,11 @@ class OpenFiles:
             return None
         if self._path in lost:
             return (
-                f"{self._path.name} was removed or replaced while the server runs: "
+                f"{self._path.name} was removed or replaced while the server was running: "
                 f"put it back, or stop the server, restore a backup and start it again"
             )
         names = " and ".join(file.name for file in lost)
-        return f"{names} was removed or replaced while the server runs: restart the server, nothing is lost"
+        return f"{names} was removed or replaced while the server was running: restart the server, nothing is lost"
 
     def _log_overwritten(self) -> str | None:
         """Returns what is wrong if the log lacks frames that its index has, or has others: SQLite would append to
@@ -101,16 +103,17 @@ class OpenFiles:
         if is_whole and os.pread(self._log_descriptor, LOG_HEADER_BYTES, 0)[16:24] == index.salts:
             return None
         if index != LogIndex.read(self._index_descriptor):
-            return None  # the log has been begun anew in between
+            return None  # the log has been restarted in between
         return self._mixed(self._log)
 
     def _overwritten(self, connection: sqlite3.Connection) -> str | None:
         """Returns what is wrong if something was copied over the content of the file, to which only checkpoints
         write."""
+        salts, self._salts = self._salts, LogIndex.read_salts(self._index_descriptor)
         written = _written(self._path)
         if written == self._written:
             return None
-        if self._is_ours(connection):
+        if self._is_ours(connection, is_new_log=salts != self._salts):
             self._written = written
             return None
         return self._mixed(self._path)
@@ -118,29 +121,40 @@ class OpenFiles:
     def _mixed(self, file: Path) -> str:
         self.is_mixed = True
         return (
-            f"{file.name} was overwritten while the server runs: stop the server, "
+            f"{file.name} was overwritten while the server was running: stop the server, "
             f"remove {self._log.name} and {self._index.name}, restore a backup and start it again"
         )
 
-    def _is_ours(self, connection: sqlite3.Connection) -> bool:
-        """Returns whether the file has a mark that a checkpoint may have written since it was last read."""
+    def _is_ours(self, connection: sqlite3.Connection, is_new_log: bool) -> bool:
+        """Returns whether the file has a mark that a checkpoint may have written since it was last read, or whether
+        that cannot be said now: as long as only a part of the log is in the file, its pages do not fit together."""
+        index = LogIndex.read(self._index_descriptor)
         try:
             in_file, schema = mark.read_file(self._path)
+        except sqlite3.DatabaseError as error:
+            return code_of(error) == sqlite3.SQLITE_CORRUPT and not self._is_whole(index)
+        try:
             in_log, our_schema = mark.mark_of(connection), mark.schema_of(connection)
         except sqlite3.DatabaseError:
             return False
         last = self._in_file
         if in_log is None or schema not in (our_schema, self._schema_in_file):
             return False
-        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log)):
+        if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log, is_new_log)):
             return False
         self._in_file, self._schema_in_file = in_file, schema
         return True
 
-    def _may_be_there(self, in_file: Mark, in_log: Mark) -> bool:
-        """Returns whether a checkpoint can have written that mark: the one before the log began, or one of the log."""
+    def _is_whole(self, before: LogIndex | None) -> bool:
+        """Returns whether no checkpoint has left a part of the log, or was under way since `before` was read."""
+        after = LogIndex.read(self._index_descriptor)
+        return before is not None and before == after and (before.is_checkpointed or before.attempted_frames == 0)
+
+    def _may_be_there(self, in_file: Mark, in_log: Mark, is_new_log: bool) -> bool:
+        """Returns whether a checkpoint can have written that mark: the one before the log began, or one of the log. A
+        log that another process began anew follows a checkpoint, too."""
         index = LogIndex.read(self._index_descriptor)
-        was_checkpointed = index is None or index.frames == 0 or index.attempted_frames > 0
+        was_checkpointed = is_new_log or index is None or index.frames == 0 or index.attempted_frames > 0
         last_step = in_log.step if was_checkpointed else in_log.base
         return in_file.run == in_log.run and in_log.base <= in_file.step <= last_step
 
@@ -167,8 +181,8 @@ class OpenFiles:
         self.key_problem = None
         if self._key_was_there and not is_there:
             self.key_problem = (
-                f"{KEY_NAME} was removed while the server runs: put it back, "
-                f"or the next start ends all sessions and makes every token another one"
+                f"{KEY_NAME} was removed while the server was running: put it back, "
+                f"or the next start ends all sessions and changes every token"
             )
 
     def _is_taken_over(self, connection: sqlite3.Connection) -> bool:
@@ -190,16 +204,17 @@ class OpenFiles:
         size_bytes = self._log.stat().st_size
         if self._looks_held_up >= CHECKS_UNTIL_REPORTED and size_bytes > LARGE_LOG_BYTES:
             self.log_problem = (
-                f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for long; "
-                f"it shrinks by itself when that is over"
+                f"{self._log.name} has grown to {size_bytes / MIB:.0f} MiB, because {self._readers()} for a long time; "
+                f"it shrinks by itself once that has ended"
             )
 
     def _readers(self) -> str:
         others = [pid for pid in lock_holders(self._index) if pid != os.getpid()]
         if not others:
-            return "something reads the database"
+            return "something has been reading the database"
         numbers = " and ".join(map(str, others))
-        return f"{'process' if len(others) == 1 else 'processes'} {numbers} read{'s' * (len(others) == 1)} the database"
+        who = f"process {numbers} has" if len(others) == 1 else f"processes {numbers} have"
+        return f"{who} been reading the database"
 
     # In the end
 

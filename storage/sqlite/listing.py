@@ -55,7 +55,7 @@ class _Filter(Struct, frozen=True):
 
 
 def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
-    """See SearchableStore.list_tasks."""
+    """Implements SearchableStore.list_tasks."""
     head = read_head(reader).head()
     if _finds_nothing(query):
         return TaskPage(head=head, tasks=[], count=0, count_exact=True, next_after=None)
@@ -74,7 +74,7 @@ def list_tasks(query: ListQuery, reader: sqlite3.Connection) -> TaskPage:
 
 
 def matching(query: ListQuery, limit: int, reader: sqlite3.Connection) -> Matching:
-    """See SearchableStore.matching."""
+    """Implements SearchableStore.matching."""
     head = read_head(reader).head()
     if query.as_of is not None and not head.oldest <= query.as_of <= head.revision:
         raise RevisionUnknown(query.as_of)

@@ -52,8 +52,19 @@ class LogIndex(NamedTuple):
         """Returns the minimum size of the log, as long as it has frames."""
         return LOG_HEADER_BYTES + self.frames * (FRAME_HEADER_BYTES + self.page_bytes)
 
+    @property
+    def is_checkpointed(self) -> bool:
+        """Returns whether all of the log is in the main file: the next commit may restart the log."""
+        return self.checkpointed_frames >= self.frames
+
+    @classmethod
+    def read_salts(cls, descriptor: int) -> bytes:
+        """Returns what distinguishes the log from those before it, b"" if the index is unreadable."""
+        index = cls.read(descriptor)
+        return index.salts if index else b""
+
     @classmethod
     def is_checkpointed_in(cls, descriptor: int) -> bool:
-        """Returns whether all of the log is in the main file: the next commit may restart the log."""
+        """Returns the same of an index that may be unreadable."""
         index = cls.read(descriptor)
-        return index is not None and index.checkpointed_frames >= index.frames
+        return index is not None and index.is_checkpointed

@@ -94,8 +94,8 @@ def _rename(connection: sqlite3.Connection) -> None:
         connection.execute(SQL[statement])
     (store,) = connection.execute(SQL["store_name"]).fetchone()
     log.warning(
-        "The database is a copy or a restored backup: it is named %s now, so that clients load again, and its next "
-        "tasks have ids that are higher by a million.",
+        "The database is a copy or a restored backup: it is now named %s, so that clients reload, and the ids of "
+        "its next tasks are higher by a million.",
         store,
     )
 

@@ -63,7 +63,7 @@ def _refuse_lost(path: Path, beside: Beside | None, has_log: bool) -> None:
     if has_log:
         raise StartError(
             f"[storage] data_dir: {path} {what}, but its {path.name}-wal is there: put the database back, "
-            f"or remove {path.name}-wal and {path.name}-shm to go on without it"
+            f"or remove {path.name}-wal and {path.name}-shm to continue without it"
         )
     if beside is not None and path.exists():
         raise StartError(

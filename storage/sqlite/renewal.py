@@ -21,7 +21,7 @@ def former_words_up_to(reader: Reader) -> int:
 
 
 def renew_words(limit: int, transaction: Transaction) -> int:
-    """See SearchableStore.renew_words."""
+    """Implements SearchableStore.renew_words."""
     row = transaction.execute(SQL["renewal"]).fetchone()
     if row is None:
         return 0

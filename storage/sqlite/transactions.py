@@ -75,16 +75,20 @@ def _run(
     perform: Callable[[list[Operation[Any]], Transaction], list[Any]],
 ) -> tuple[Transaction, list[Any]]:
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        transaction = Transaction(connection)
-        changes_before = connection.total_changes
-        outcomes = perform(operations, transaction)
-        finish(transaction)
-        transaction.has_written |= connection.total_changes > changes_before
-        if transaction.has_written:
-            files.take_step(connection)
-        files.check(connection)
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(connection)
+            changes_before = connection.total_changes
+            outcomes = perform(operations, transaction)
+            finish(transaction)
+            transaction.has_written |= connection.total_changes > changes_before
+            if transaction.has_written:
+                files.take_step(connection)
+            files.check(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            files.check(connection)  # the error may be the content of another file
+            raise
     except sqlite3.Error as error:
         raise StorageUnavailable(sentence_of(error)) from error
     except FilesLost as error:

@@ -60,7 +60,7 @@ Creation = tuple[Sequence[Draft], RequestKey | None]
 
 
 def create_all(creations: Sequence[Creation], transaction: Transaction) -> list[list[Created]]:
-    """See TaskStore.create, for many calls at once. Consecutive plain drafts are inserted by few statements."""
+    """Implements TaskStore.create, for many calls at once. Consecutive plain drafts are inserted by few statements."""
     created: list[list[Created]] = []
     for is_plain, some in groupby(creations, key=_is_plain):
         if is_plain:
@@ -114,17 +114,17 @@ def _create_with(drafts: Sequence[Draft], key: RequestKey | None, transaction: T
 
 
 def created_with(key: RequestKey, reader: Reader) -> Task | None:
-    """See TaskStore.created_with."""
+    """Implements TaskStore.created_with."""
     row = reader.execute(_TASK_WITH_REQUEST, {**asdict(key), "since": key.at - KEYS_LAST_MS}).fetchone()
     if row is None:
         return None
     body_hash, task_id, *columns = row
     if body_hash != key.body_hash:
         raise Conflict(
-            f"The Idempotency-Key {key.key} was sent before, with another body: use a new key for a new task."
+            f"The Idempotency-Key {key.key} was already used with another body: use a new key for a new task."
         )
     if columns[0] is None:
-        raise Conflict(f"The Idempotency-Key {key.key} stands for task {task_id}, which has been deleted since.")
+        raise Conflict(f"The Idempotency-Key {key.key} belongs to task {task_id}, which has since been deleted.")
     return task_of(columns)
 
 
@@ -173,7 +173,7 @@ def _json(value: object) -> str:
 
 
 def change(task_id: int, steps: Sequence[TaskUpdate], bounds: RoundBounds, transaction: Transaction) -> Task | None:
-    """See TaskStore.change. Removes the oldest rounds beyond the bounds."""
+    """Implements TaskStore.change. Removes the oldest rounds beyond the bounds."""
     before = task = read_task(transaction, task_id)
     rounds: list[RoundRecord] = []
     added = 0

@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.support.made import LATER, NEVER
+from tests.support.made import NEVER, waiting
 from tests.support.service import PASSWORD
 
 # As in the contract, section 6: what people paste into their console, unchanged.
@@ -58,7 +58,7 @@ def submit(tab, job, **params):
 
 def submit_waiting(tab, *times):
     """Test tasks whose time has not come."""
-    tasks = [{"job": "test_task", "params": {"times": number}, "not_before": LATER} for number in times]
+    tasks = [waiting(number) for number in times]
     return [task["id"] for task in call(tab, "POST", "taskqueue", tasks)["results"]]
 
 

@@ -76,7 +76,7 @@ def test_a_choice_is_found_by_typing_taken_with_the_keys_and_sent_as_its_value(t
 
 def test_what_was_not_offered_is_sent_as_it_was_typed(tab, form):
     field(form, "House").fill("elsewhere")
-    expect(form.get_by_text("Nothing matches. What you type is taken as it is.").last).to_be_attached()
+    expect(form.get_by_text("Nothing matches. What you type is used as it is.").last).to_be_attached()
 
     assert start(tab, form)["house"] == "elsewhere"
 

@@ -76,7 +76,7 @@ def test_the_focus_returns_to_the_task_that_was_opened_from_home(tab):
 
 
 def test_what_is_wrong_with_the_service_is_said_in_its_words(tab):
-    problem = "Nothing could be stored when it was last tried: the disk is full."
+    problem = "The last attempt to store something failed: the disk is full."
     answer = {"status": "degraded", "version": "0", "uptime_seconds": 1, "problems": [problem]}
     tab.page.route("**/openattic/health", lambda route: route.fulfill(json=answer))
     sign_in(tab)

@@ -153,7 +153,7 @@ def test_a_deletion_that_is_stopped_ends_with_the_step_under_way_and_tells_all_t
     confirm.get_by_role("button", name="Delete 12 tasks").click()
     expect(confirm.get_by_text("Deleting…")).to_be_visible()
     tab.page.keyboard.press("Escape")
-    expect(confirm.get_by_text("Stopping after what is under way…")).to_be_visible()
+    expect(confirm.get_by_text("Stopping after the current step…")).to_be_visible()
     full = [{"id": task, "outcome": "deleted", "status": None} for task in range(1, 10_001)]
     steps[0].fulfill(json={"results": full})
 

@@ -99,7 +99,7 @@ def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(
         form.get_by_label("The second of the two, UTC+01:00").check()
         expect(form.get_by_text(re.compile(r"02:30:00, UTC\+01:00, the second of two"))).to_be_visible()
         start_at(tab, "2098-03-30T02:30")
-        expect(form.get_by_text(re.compile(r"03:30:00, UTC\+02:00: the clocks are set forward"))).to_be_visible()
+        expect(form.get_by_text(re.compile(r"03:30:00, UTC\+02:00: the clocks go forward"))).to_be_visible()
         form.get_by_role("button", name="Start task").click()
         expect(row(tab.page, "of 3 rounds")).to_be_visible()
 
@@ -113,7 +113,7 @@ def test_a_page_that_is_set_to_utc_reads_and_writes_in_utc(browser, service):
         tab.page.get_by_label("UTC").check()
         tab.page.goto(f"{tab.service.address}?start=test_task")
         form = start_at(tab, "2098-10-26T02:30")
-        expect(form.get_by_text("In UTC, as all times of this page")).to_be_visible()
+        expect(form.get_by_text("In UTC, like all times on this page")).to_be_visible()
         expect(form.get_by_text(re.compile("02:30:00 UTC"))).to_be_visible()
         form.get_by_role("button", name="Start task").click()
         expect(row(tab.page, "of 3 rounds")).to_contain_text("02:30 UTC")

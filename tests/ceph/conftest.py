@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 
 import pytest
 
-from tests.browser.conftest import launched, tab  # noqa: F401  for the page with a real cluster
+from tests.browser.conftest import empty, launched, tab  # noqa: F401  for the page with a real cluster
 from tests.support.ceph_service import options_for
 from tests.support.cluster import Cluster
 from tests.support.service import Service
 
-NUMBERS = itertools.count(1)
+NAMES = (f"pool-{number:03}" for number in itertools.count(1))
+STOCKED = {4: 2, 8: 8, 16: 3}
+"""So many pools of 4, 8 and 16 PGs are made before a test asks for one."""
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +30,18 @@ def cluster():
     cluster.close()
 
 
-@pytest.fixture(scope="module")
-def shared_service(cluster, tmp_path_factory):
-    """A server on that cluster, which it calls main, for the tests of a file."""
-    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}))
+@pytest.fixture(scope="session")
+def running_service(cluster, tmp_path_factory):
+    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}, workers=4))
     yield service
     service.close()
+
+
+@pytest.fixture(scope="module")
+def shared_service(running_service):
+    """The server on that cluster, which it calls main, that most tests share; without the tasks of other files."""
+    empty(running_service)
+    return running_service
 
 
 @pytest.fixture
@@ -57,14 +66,46 @@ def _daemons_run_again():
         cluster.recover()
 
 
+@pytest.fixture(scope="session")
+def still(cluster):
+    """A pool of 8 PGs that no test leaves changed."""
+    cluster.create_pool("still", pg_num=8)
+    return "still"
+
+
+class PoolStock:
+    """Pools of the usual numbers of PGs that no test has had yet, so that a test need not wait for a new one."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._names = {pg_num: deque() for pg_num in STOCKED}
+
+    def take(self, pg_num):
+        """Returns the name of the oldest one, and creates the next."""
+        names = self._names[pg_num]
+        while len(names) <= STOCKED[pg_num]:
+            names.append(next(NAMES))
+            self._cluster.begin_pool(names[-1], pg_num)
+        self._cluster.finish_pool(names[0])
+        return names.popleft()
+
+
+@pytest.fixture(scope="session")
+def pool_stock(cluster):
+    return PoolStock(cluster)
+
+
 @pytest.fixture
-def new_pool(cluster):
+def new_pool(cluster, pool_stock):
     """Makes pools of the shared cluster that end with the test: `new_pool(pg_num=8, megabytes=50)` is its name."""
     names = []
 
     def create(pg_num=8, megabytes=0, object_bytes=65_536, **options):
-        names.append(f"pool-{next(NUMBERS)}")
-        cluster.create_pool(names[-1], pg_num, **options)
+        if pg_num in STOCKED and not options:
+            names.append(pool_stock.take(pg_num))
+        else:
+            names.append(next(NAMES))
+            cluster.create_pool(names[-1], pg_num, **options)
         if megabytes:
             cluster.fill(names[-1], megabytes, object_bytes)
         return names[-1]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
-import signal
-import subprocess
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
@@ -14,11 +12,13 @@ from playwright.sync_api import expect
 from tests.browser.steps import call, open_dialog, sign_in
 from tests.browser.test_accessibility import findings
 from tests.support.ceph_service import options_for
+from tests.support.image_load import written_to
 from tests.support.service import Service
 
 LAYERING = 1
 """The only feature of images that a load may leave without an answer: no lock stays behind."""
 CHANGE_MILLISECONDS = 90_000
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +40,6 @@ def image(cluster, new_pool):
     pool = new_pool()
     cluster.create_image(pool, "disk", size_bytes=1 << 30, data_mb=20, features=LAYERING)
     return pool, "disk"
-
-
-@contextmanager
-def load_on(cluster, pool, name):
-    """Somebody writes all the time, until they are asked to end."""
-    command = ["rbd", "-c", cluster.conf, "bench", f"{pool}/{name}", "--io-type", "write", "--io-size", "4096"]
-    bench = subprocess.Popen(
-        [*command, "--io-threads", "2", "--io-pattern", "rand", "--io-total", "100G"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        bench.send_signal(signal.SIGTERM)
-        bench.wait(60)
 
 
 def view(tab, name):
@@ -104,9 +88,10 @@ def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
     expect(meaning).to_contain_text("12 is not a power of two")
     form.get_by_role("button", name="64", exact=True).click()
     expect(meaning).to_contain_text("8 → 64")
-    expect(meaning).to_contain_text(re.compile(r"Moves [\d.]+ MiB at most"))
+    expect(meaning).to_contain_text(re.compile(r"Moves at most [\d.]+ MiB"))
     expect(meaning).to_contain_text("can be set back")
     expect(meaning).not_to_contain_text("power of two")
+    assert findings(tab) == []
     form.get_by_role("button", name="Set to 64 PGs").click()
 
     expect(form).to_have_count(0)
@@ -133,7 +118,7 @@ def test_what_is_impossible_cannot_be_sent_and_says_why(new_pool, tab):
     form = open_pgs_form(tab, pool)
     for typed, words in (
         ("70000", "A pool can have 1 to 65536 PGs"),
-        ("8", "nothing to do"),
+        ("8", "already set to this number"),
         ("many", "Type a number"),
     ):
         form.get_by_label("Number of PGs").fill(typed)
@@ -162,27 +147,40 @@ def test_what_the_server_refuses_is_told_in_its_words(cluster, new_pool, tab):
     form.get_by_label("Number of PGs").fill("8")
     form.get_by_role("button", name="Create pool").click()
 
-    expect(form.get_by_text(f"There is a pool {taken} already")).to_be_visible()
+    expect(form.get_by_text(f"There is already a pool {taken}")).to_be_visible()
     assert [pool["pool_name"] for pool in cluster.pools()].count(taken) == 1
 
 
-def test_a_pool_that_is_created_is_in_the_list_at_once_and_followed_until_it_is_clean(cluster, tab):
-    name = "made-in-the-browser"
+@pytest.fixture
+def pool_to_create(cluster):
+    """The name of a pool that a test creates."""
+    name = f"made-in-the-browser-{next(NUMBERS)}"
+    yield name
+    cluster.delete_pool(name)
+
+
+def create_by_form(tab, name):
     sign_in(tab, address="?view=pools")
     tab.page.get_by_role("button", name="Create pool").click()
     form = tab.page.get_by_role("dialog", name="Create pool")
     form.get_by_label("Name").fill(name)
     form.get_by_label("Number of PGs").fill("16")
     form.get_by_label("Number of PGs").press("Enter")
-    try:
-        expect(form).to_have_count(0)
-        expect(pgs(tab, name)).to_have_text("16")
-        expect(row(tab, name)).to_contain_text("being created")
-        expect(row(tab, name).get_by_role("progressbar")).to_have_count(0, timeout=CHANGE_MILLISECONDS)
-        expect(row(tab, name).get_by_role("link")).to_have_count(0)
-        assert cluster.is_settled(name)
-    finally:
-        cluster.delete_pool(name)
+    expect(form).to_have_count(0)
+    expect(pgs(tab, name)).to_have_text("16")
+    expect(row(tab, name)).to_contain_text("being created")
+
+
+def test_a_pool_that_is_created_is_in_the_list_at_once(pool_to_create, tab):
+    create_by_form(tab, pool_to_create)
+
+
+@pytest.mark.slow
+def test_a_pool_that_is_created_is_followed_until_it_is_clean(cluster, pool_to_create, tab):
+    create_by_form(tab, pool_to_create)
+    expect(row(tab, pool_to_create).get_by_role("progressbar")).to_have_count(0, timeout=CHANGE_MILLISECONDS)
+    expect(row(tab, pool_to_create).get_by_role("link")).to_have_count(0)
+    assert cluster.is_settled(pool_to_create)
 
 
 @pytest.mark.slow
@@ -198,16 +196,27 @@ def test_a_change_made_elsewhere_is_seen_as_one(cluster, new_pool, tab):
     expect(pgs(tab, pool)).to_have_text("16", timeout=CHANGE_MILLISECONDS)
 
 
-def test_search_and_order_are_in_the_address_and_a_slash_goes_to_the_search(new_pool, tab):
-    first, second = new_pool(pg_num=8), new_pool(pg_num=16)
+@pytest.fixture
+def sought(cluster):
+    """Two pools of 8 and 16 PGs, and what only their names have in common: `(text, first, second)`."""
+    names = {"sought-first": 8, "sought-second": 16}
+    for name, pg_num in names.items():
+        cluster.begin_pool(name, pg_num)
+    yield "sought-", *names
+    for name in names:
+        cluster.delete_pool(name)
+
+
+def test_search_and_order_are_in_the_address_and_a_slash_goes_to_the_search(sought, tab):
+    text, first, second = sought
     sign_in(tab, address="?view=pools")
     expect(row(tab, second)).to_be_visible()
     tab.page.keyboard.press("/")
-    tab.page.keyboard.type("pool-")
+    tab.page.keyboard.type(text)
     tab.page.get_by_role("button", name="PGs", exact=True).click()
     names = tab.page.locator("main .row-name")
     expect(names).to_have_text([second, first])
-    expect(tab.page).to_have_url(re.compile(r"view=pools&view\.search=pool-&view\.sort=-pg_num"))
+    expect(tab.page).to_have_url(re.compile(r"view=pools&view\.search=sought-&view\.sort=-pg_num"))
     tab.page.reload()
     expect(names).to_have_text([second, first])
     tab.page.get_by_label("Search").fill("no such pool")
@@ -220,6 +229,7 @@ def test_search_and_order_are_in_the_address_and_a_slash_goes_to_the_search(new_
 # Images.
 
 
+@pytest.mark.slow
 def test_the_way_to_performance_data(cluster, image, tab, tmp_path):
     pool, name = image
     path = f"{pool}/{name}"
@@ -232,7 +242,7 @@ def test_the_way_to_performance_data(cluster, image, tab, tmp_path):
     expect(form.get_by_label(f"Image {path}")).to_be_checked()
     form.get_by_label("For how many seconds").fill("8")
     expect(form).to_contain_text("that makes 8 samples")
-    with load_on(cluster, pool, name):
+    with written_to(cluster, pool, [name]):
         form.get_by_role("button", name="Get performance data").click()
         expect(form).to_have_count(0)
         samplings = tab.page.get_by_role("list", name="Tasks that get performance data")
@@ -302,8 +312,8 @@ def test_a_measure_is_chosen_by_keyboard_and_an_image_by_its_box(cluster, image,
     cluster.create_image(pool, "idle", features=LAYERING)
     sign_in(tab)
     fsid = cluster.fsid
-    with load_on(cluster, pool, name):
-        given = {"pools": [pool], "seconds": 2}
+    with written_to(cluster, pool, [name]):
+        given = {"pools": [pool], "seconds": 1}
         task = call(tab, "POST", f"ceph/{fsid}/rbds/performance", given)["id"]
         assert call(tab, "GET", f"taskqueue/{task}?wait=60")["status"] == "Finished"
     tab.page.goto(f"{tab.service.address}?task={task}")
@@ -318,20 +328,34 @@ def test_a_measure_is_chosen_by_keyboard_and_an_image_by_its_box(cluster, image,
 
     expect(section.get_by_role("radio", name="Bytes")).to_be_checked()
     expect(section.get_by_role("region", name="Bytes per second of all images")).to_be_visible()
+    assert findings(tab) == []
 
 
 # What does not answer, and who may only look.
 
 
-def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, new_pool, tab):
-    pool = new_pool()
+def assert_silence_is_told(tab, pool):
+    trouble = tab.page.get_by_role("alert").filter(has_text="Cluster main cannot be reached")
+    expect(trouble).to_contain_text(re.compile("no mon answered", re.IGNORECASE), timeout=30_000)
+    expect(trouble).to_contain_text("The data shown was read at")
+    expect(pgs(tab, pool)).to_have_text("8")
+    return trouble
+
+
+def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, still, tab):
+    sign_in(tab, address="?view=pools")
+    expect(pgs(tab, still)).to_have_text("8")
+    with cluster.stopped("mon.a"):
+        assert_silence_is_told(tab, still)
+
+
+@pytest.mark.slow
+def test_a_page_that_is_opened_while_a_cluster_hangs_shows_what_was_read_and_later_what_there_is(cluster, still, tab):
+    pool = still
     sign_in(tab, address="?view=pools")
     expect(pgs(tab, pool)).to_have_text("8")
-    trouble = tab.page.get_by_role("alert").filter(has_text="Cluster main cannot be reached")
     with cluster.stopped("mon.a"):
-        expect(trouble).to_contain_text(re.compile("no mon answered", re.IGNORECASE), timeout=30_000)
-        expect(trouble).to_contain_text("What you see was read at")
-        expect(pgs(tab, pool)).to_have_text("8")
+        trouble = assert_silence_is_told(tab, pool)
         tab.page.reload()
         expect(trouble).to_be_visible(timeout=30_000)
         expect(pgs(tab, pool)).to_have_text("8")
@@ -388,6 +412,7 @@ def axe_finds_nothing(tab):
     tab.page.set_viewport_size({"width": 1280, "height": 800})
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious_in_pools_their_changes_and_their_forms(cluster, new_pool, tab):
     pool = new_pool(pg_num=8)
     sign_in(tab)
@@ -407,10 +432,11 @@ def test_axe_finds_nothing_serious_in_pools_their_changes_and_their_forms(cluste
         axe_finds_nothing(tab)
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_serious_in_images_their_form_and_their_curves(cluster, image, tab):
     pool, name = image
     sign_in(tab)
-    with load_on(cluster, pool, name):
+    with written_to(cluster, pool, [name]):
         given = {"images": [f"{pool}/{name}"], "seconds": 3}
         task = call(tab, "POST", f"ceph/{cluster.fsid}/rbds/performance", given)["id"]
         tab.page.goto(f"{tab.service.address}?view=images")

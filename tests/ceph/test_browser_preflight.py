@@ -48,7 +48,7 @@ def test_what_would_hold_a_change_up_is_said_before(cluster, new_pool, tab):
         sign_in(tab)
         view(tab, "Pools")
         meaning = what_it_means(open_pgs_form(tab, pool), "16")
-        expect(meaning).to_contain_text("Flags of the cluster can let it wait for ever: norecover (PGs do not recover)")
+        expect(meaning).to_contain_text("Flags of the cluster can make it wait forever: norecover (PGs do not recover)")
         expect(meaning).to_contain_text("1 of 3 OSDs is down (osd.2)")
         assert findings(tab) == []
     finally:

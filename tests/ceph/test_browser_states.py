@@ -66,7 +66,7 @@ def test_a_sick_pool_and_a_damaged_image_are_told_beside_all_that_can_be_read(cl
     rados(cluster, well, "rm", header(cluster, well, "damaged"))
     with inactive(cluster, sick):
         sign_in(tab, address="?view=images")
-        missing = tab.page.get_by_role("region", name="1 pool cannot be read: images of it may be missing here")
+        missing = tab.page.get_by_role("region", name="1 pool cannot be read: its images may be missing here")
 
         expect(missing.get_by_text(sick, exact=True)).to_be_visible()
         expect(missing.get_by_text("inactive", exact=True)).to_be_visible()

@@ -49,6 +49,8 @@ async def chosen(client, job, parameter, **values):
 
 
 async def test_clusters_are_chosen_by_the_names_of_config_ini_also_those_that_do_not_answer(client, fsid):
+    for name in ("dead", "main"):
+        await client.until(lambda found: found["fsid"], lambda name=name: client.cluster(name))
     for job in ("pool_pgs", "pool_create", "rbd_performance"):
         assert await chosen(client, job, "fsid") == {DEAD: "dead", fsid: "main"}
     assert await chosen(client, "pool_pgs", "fsid", search="MAI") == {fsid: "main"}

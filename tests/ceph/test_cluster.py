@@ -105,8 +105,8 @@ def test_what_does_not_come_to_be_is_said(cluster):
 
 
 def test_a_closed_cluster_leaves_neither_process_nor_file(own_cluster):
-    own = own_cluster(osds=2)
-    own.stop_daemon("osd.1")
+    own = own_cluster()
+    own.stop_daemon("osd.0")
     assert len(processes_of(own.directory)) >= len(own.daemons)
     own.close()
     assert not own.directory.exists()
@@ -146,7 +146,10 @@ def directory():
         yield Path(parent) / "c"
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGINT))],
+)
 def test_a_cluster_ends_with_the_process_that_started_it(holder, directory, number):
     pids = [int(pid) for pid in holder.stdout.readline().split()]
     assert len(pids) == 3

@@ -68,7 +68,7 @@ def words_of(settings):
     [
         (lambda text: BOM + text, "byte order mark"),
         (in_client("ms type = simple"), "ceph.conf or "),
-        (in_client("log max recent = 99999999"), "librados dies of it (signal 6 (SIGABRT))"),
+        (in_client("log max recent = 99999999"), "librados crashes on it (signal 6 (SIGABRT))"),
     ],
 )
 def test_a_conf_that_librados_dies_of_is_said_in_words(conf_with, change, words):
@@ -191,7 +191,7 @@ def test_a_task_does_not_go_on_with_another_cluster_that_its_conf_leads_to_by_no
         assert handle.ask("status")["fsid"] == cluster.fsid
         handle._connection.is_stale = True
         with pytest.raises(
-            ClusterRefused, match=f"leads to the cluster {another.fsid}, not to {cluster.fsid} any more"
+            ClusterRefused, match=f"now leads to the cluster {another.fsid}, no longer to {cluster.fsid}"
         ):
             handle.ask("status")
 
@@ -259,7 +259,7 @@ async def test_a_cluster_that_does_not_say_which_it_is_is_named_to_whoever_asks_
     problem = await client.refused("GET", f"ceph/{OTHER}/pools")
 
     assert problem["status"] == 503
-    assert problem["detail"].startswith("the cluster nameless of config.ini does not say which it is: ")
+    assert problem["detail"].startswith("it is unknown which cluster nameless of config.ini is: ")
     assert "byte order mark" in problem["detail"]
 
 

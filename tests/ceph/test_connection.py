@@ -52,8 +52,8 @@ def test_monitor_and_manager_answer(connected):
         ({"pool": "{pool}", "var": "pg_num", "val": "2000"}, ERANGE, "mon_max_pg_per_osd"),
     ],
 )
-def test_a_refusal_has_the_errno_and_the_words_of_the_cluster(connected, new_pool, arguments, errno, words):
-    arguments = {key: value.format(pool=new_pool()) for key, value in arguments.items()}
+def test_a_refusal_has_the_errno_and_the_words_of_the_cluster(connected, still, arguments, errno, words):
+    arguments = {key: value.format(pool=still) for key, value in arguments.items()}
 
     with pytest.raises(ClusterRefused) as refused:
         connected.command("osd pool set", **arguments)
@@ -62,11 +62,11 @@ def test_a_refusal_has_the_errno_and_the_words_of_the_cluster(connected, new_poo
     assert words in str(refused.value)
 
 
-def test_a_client_that_may_only_read_is_refused_in_the_words_of_the_cluster(cluster, settings, new_pool):
+def test_a_client_that_may_only_read_is_refused_in_the_words_of_the_cluster(cluster, settings, still):
     keyring = str(cluster.auth_key("reader", mon="allow r"))
 
     with Cluster(replace(settings, client="reader", keyring=keyring)) as reader, pytest.raises(ClusterRefused) as no:
-        reader.command("osd pool set", pool=new_pool(), var="pg_num", val="16")
+        reader.command("osd pool set", pool=still, var="pg_num", val="16")
 
     assert str(no.value) == "access denied (errno 13, EACCES)"
 
@@ -167,8 +167,7 @@ def _ask_a_hung_manager(cluster, settings, write):
     os._exit(1)
 
 
-def test_osds_that_hang_are_told_apart_as_well(cluster, settings, new_pool):
-    new_pool()
+def test_osds_that_hang_are_told_apart_as_well(cluster, settings, still):
     with Cluster(replace(settings, **HASTY)) as handle:
         for osd in ("osd.0", "osd.1", "osd.2"):
             cluster.stop_daemon(osd)

@@ -32,7 +32,7 @@ def pools(cluster):
 
 @pytest.fixture
 def client(cluster, tmp_path):
-    service = Service(tmp_path).start(*options_for({"main": cluster.conf}))
+    service = Service(tmp_path).start(*options_for({"main": cluster.conf}, workers=4))
     yield Client(service)
     service.close()
 

@@ -181,7 +181,7 @@ async def test_a_pool_of_somebody_else_is_not_taken_for_it(service, client, clus
     service.start()
     problem = await client.refused("POST", pools, {"name": name, "pg_num": 4, **asked})
 
-    assert (problem["status"], problem["detail"].startswith(f"There is a pool {name} already")) == (409, True)
+    assert (problem["status"], problem["detail"].startswith(f"There is already a pool {name}")) == (409, True)
 
 
 @pytest.mark.slow

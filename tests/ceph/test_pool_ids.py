@@ -19,7 +19,7 @@ pytestmark = pytest.mark.gen_test(timeout=120)
 def service(cluster, tmp_path_factory):
     """A server with one worker: what is behind a task that has it, waits."""
     service = Service(tmp_path_factory.mktemp("service"))
-    service.start(*options_for({"main": cluster.conf}), "--set", "workers.count=1")
+    service.start(*options_for({"main": cluster.conf}, workers=1))
     yield service
     service.close()
 
@@ -116,9 +116,8 @@ async def test_a_pool_that_is_none_is_a_mistake_in_the_request(client, cluster, 
     assert inside["errors"]["steps[1].params.pool"] == problem["errors"]["pool"]
 
 
-async def test_all_pools_that_are_none_are_named_at_once(client, cluster, new_pool):
-    known = new_pool()
-    body = [change(cluster, pool) for pool in ("nosuch", known, 4711)]
+async def test_all_pools_that_are_none_are_named_at_once(client, cluster, still):
+    body = [change(cluster, pool) for pool in ("nosuch", still, 4711)]
     before = (await client.get("taskqueue"))["count"]
     problem = await client.refused("POST", "taskqueue", body)
 
@@ -138,8 +137,8 @@ async def test_a_cluster_that_is_not_configured_is_a_mistake_in_the_request(clie
     assert problem["errors"]["fsid"][0].startswith("There is no cluster no-such-fsid; known: ")
 
 
-async def test_nobody_but_the_server_says_which_id_a_name_has(client, cluster, new_pool):
-    body = change(cluster, new_pool())
+async def test_nobody_but_the_server_says_which_id_a_name_has(client, cluster, still):
+    body = change(cluster, still)
     body["params"]["pool_id"] = 1
     problem = await client.refused("POST", "taskqueue", body)
     (job,) = [job for job in (await client.get("jobs"))["results"] if job["job"] == "pool_pgs"]
@@ -323,7 +322,7 @@ async def test_waiting_tasks_of_the_version_before_are_looked_up_by_name_and_exc
 ):
     """They have no id, and their lock bears the name."""
     pool = new_pool()
-    service = Service(tmp_path).start(*options_for({"main": cluster.conf}), "--set", "workers.count=2")
+    service = Service(tmp_path).start(*options_for({"main": cluster.conf}, workers=2))
     try:
         client = Checked(service)
         blockers = [await client.create("test_task", priority=100, times=100_000) for _ in range(2)]

@@ -20,7 +20,7 @@ from tests.support.service import Client, Service, close_events
 
 PATIENCE_SECONDS = 180
 FINAL = ("Finished", "Exception", "Aborted")
-SETTLES = "all in place, looking for 5 s whether it stays so"
+SETTLES = "all in place, checking for 5 s whether it stays so"
 
 pytestmark = pytest.mark.gen_test(timeout=PATIENCE_SECONDS)
 
@@ -137,8 +137,11 @@ ORDERS = {
 @pytest.fixture(scope="module")
 def walks(cluster, service):
     """The tasks of `ORDERS`, which have run beside each other."""
-    for pool, pg_num in {"twice": 8, "grown": 8, "equal": 8, "shrunk": 9, "there": 8}.items():
-        cluster.create_pool(pool, pg_num)
+    pools = {"twice": 8, "grown": 8, "equal": 8, "shrunk": 9, "there": 8}
+    for pool, pg_num in pools.items():
+        cluster.begin_pool(pool, pg_num)
+    for pool in pools:
+        cluster.finish_pool(pool)
     cluster.command("osd pool create", pool="apart", pg_num=16, pgp_num=8)
     cluster.fill("grown", megabytes=20)
     yield asyncio.run(all_walks(cluster, Client(service)))
@@ -201,7 +204,7 @@ def test_a_number_that_the_pool_has_already_is_verified_and_not_set(cluster, wal
     assert task["result"] == {"from": 8, "to": 8, "seconds": task["result"]["seconds"]}
     assert [one["message"] for one in rounds[:3]] == [
         "PGs 8, 8 wanted",
-        "it is set already to 8",
+        "it is already set to 8",
         f"PGs 8 of 8, clean 8; {SETTLES}",
     ]
 
@@ -237,7 +240,7 @@ async def test_a_pool_that_is_there_already_is_followed_unless_it_is_another(clu
 
     assert walks["there"].task["result"]["id"] == cluster.pool("there")["pool_id"]
     assert (await ended(client, other["id"]))["error"]["message"] == (
-        "there is a pool there already, with 8 PGs and not 16 (errno 17, EEXIST)"
+        "there is already a pool there, with 8 PGs instead of 16 (errno 17, EEXIST)"
     )
 
 
@@ -325,15 +328,29 @@ async def test_an_abort_ends_the_watching_and_the_cluster_goes_on_by_itself(clus
     wait_until(lambda: cluster.pool(pool)["pg_placement_num"] > placed, what="the cluster going on")
 
 
-async def test_a_killed_server_and_a_killed_worker_are_survived_and_nothing_is_set_twice(
-    cluster, client, service, grow
-):
-    pool, task_id = await grow()
-
-    service.kill()
-    service.start()
+async def kill_server(client, task_id):
+    """And start it again, until the task has got further."""
+    client.service.kill()
+    client.service.start()
     percent = (await client.get(f"taskqueue/{task_id}"))["percent"]
     await client.until(task_id, lambda task: task["percent"] > percent)
+
+
+async def test_a_killed_server_is_survived_and_nothing_is_set_twice(cluster, client, grow):
+    pool, task_id = await grow()
+
+    await kill_server(client, task_id)
+
+    assert times_set(cluster, pool) == 1
+    assert (await client.get(f"taskqueue/{task_id}"))["interruptions"] == 1
+    await client.call("DELETE", f"taskqueue/{task_id}")
+
+
+@pytest.mark.slow
+async def test_a_killed_server_and_a_killed_worker_are_survived_and_nothing_is_set_twice(cluster, client, grow):
+    pool, task_id = await grow()
+
+    await kill_server(client, task_id)
     workers = (await client.get("workers"))["results"]
     os.kill(next(worker["pid"] for worker in workers if worker["task"] == task_id), signal.SIGKILL)
     await client.until(task_id, lambda task: task["interruptions"] == 2 and task["status"] == "Running")
@@ -346,6 +363,7 @@ async def test_a_killed_server_and_a_killed_worker_are_survived_and_nothing_is_s
     assert stays_clean(cluster, pool, seconds=0.5)
 
 
+@pytest.mark.slow
 async def test_a_monitor_and_a_manager_that_hang_in_the_middle_are_waited_for(cluster, client, grow):
     pool, task_id = await grow()
 

@@ -18,12 +18,9 @@ def client(shared_service):
     return Checked(shared_service)
 
 
-@pytest.fixture(scope="module")
-def pool(cluster):
-    """A pool of 8 PGs, which no test leaves changed."""
-    cluster.create_pool("known", pg_num=8)
-    yield "known"
-    cluster.delete_pool("known")
+@pytest.fixture
+def pool(still):
+    return still
 
 
 @contextmanager

@@ -163,6 +163,21 @@ def operations_until(told, at):
     raise AssertionError(f"the bench told nothing about {at}: {told}")
 
 
+async def test_a_busy_image_has_figures_and_an_idle_one_zeros(cluster, client, pool_with):
+    pool = pool_with("disk", "other")
+    with written_to(cluster, pool, ["disk"]):
+        result = await finished(client, await begin(client, cluster, pools=[pool], seconds=2))
+    disk = result["images"][f"{pool}/disk"]
+
+    assert disk["write_ops"]["max"] > 0
+    assert disk["write_bytes"]["mean"] == pytest.approx(4096 * disk["write_ops"]["mean"], rel=0.01)
+    assert disk["write_latency_seconds"]["max"] > 0
+    assert disk["read_ops"] == ZERO
+    assert result["images"][f"{pool}/other"]["write_ops"] == ZERO
+    assert list(result["series"]["images"]) == [f"{pool}/disk"]
+
+
+@SLOW
 async def test_figures_agree_with_what_rbd_bench_reports(cluster, client, shared_service, pool_with):
     """A third more or less: the windows of the bench, of the manager and of the samples lie a second apart, and what
     the machine does in a second varies. Bytes of an operation vary with nothing."""
@@ -196,6 +211,7 @@ def wall_seconds(text):
     return datetime.fromisoformat(text).timestamp()
 
 
+@SLOW
 async def test_of_70_busy_images_those_that_no_answer_holds_are_not_measured_and_never_zero(cluster, client, many):
     """On a machine that is busy itself there are moments in which fewer than 64 of them get to write."""
     pool, names = many
@@ -320,6 +336,7 @@ async def test_an_abort_takes_effect_between_two_images(cluster, client, many):
     assert (await rounds_of(client, task_id))[-1]["message"].endswith(f"({task['round']} of 70 images)")
 
 
+@SLOW
 async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_percent_falls(
     cluster, own_service, pool_with
 ):
@@ -391,7 +408,8 @@ async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster,
     assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (1, [])
 
 
-@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), "mgr"])
+@SLOW
+@pytest.mark.parametrize("who", ["mon", "mgr"])
 async def test_samples_that_a_silence_hides_are_missing_and_not_zero(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]
@@ -469,6 +487,7 @@ async def test_between_two_samples_a_minute_apart_it_is_not_stalled_and_the_mana
 # Removed meanwhile
 
 
+@SLOW
 async def test_images_and_pools_that_are_removed_meanwhile_are_left_out_and_said_so(cluster, client, pool_with):
     pool, other = pool_with("stays", "goes"), pool_with("disk")
     with written_to(cluster, pool, ["stays"]), written_to(cluster, other, ["disk"]):

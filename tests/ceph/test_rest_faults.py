@@ -56,6 +56,7 @@ def calls(cluster, pool_id):
 # A cluster that hangs
 
 
+@pytest.mark.slow
 async def test_with_a_monitor_that_hangs_each_call_says_so_and_what_was_read_stays(client, cluster, new_pool):
     name = new_pool()
     pool_id = cluster.pool(name)["pool_id"]
@@ -84,8 +85,8 @@ async def test_with_a_monitor_that_hangs_each_call_says_so_and_what_was_read_sta
     assert (await client.pool(cluster.fsid, name))["pg_num_target"] == 8
 
 
-async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client, cluster, new_pool):
-    path = f"ceph/{cluster.fsid}/pools/{cluster.pool(new_pool())['pool_id']}?dry_run=true"
+async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client, cluster, still):
+    path = f"ceph/{cluster.fsid}/pools/{cluster.pool(still)['pool_id']}?dry_run=true"
     answered = []
 
     async def call(what, *request):
@@ -102,8 +103,8 @@ async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client,
     assert answered == [("tasks", 200), ("a task", 200)] * 5 + [("the cluster", 503)]
 
 
-async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, new_pool):
-    pool_id = cluster.pool(new_pool())["pool_id"]
+async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, still):
+    pool_id = cluster.pool(still)["pool_id"]
     client = Checked(service.start(*options_for({"main": cluster.conf}, mon_timeout_seconds=60)))
     await reachable(client)
     assert service.user("add", "tim", "--role", "admin", given="pw\n").returncode == 0
@@ -128,34 +129,36 @@ async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(serv
     assert "not-now" not in [pool["name"] for pool in (await client.get(base))["results"]]
 
 
-async def test_with_a_manager_that_hangs_the_cluster_is_there_and_says_so(client, cluster, new_pool):
-    name = new_pool()
+async def test_with_a_manager_that_hangs_the_cluster_is_there_and_says_so(client, cluster, still):
     with cluster.stopped("mgr.x"):
         found = await client.until(lambda found: found["error"], client.cluster)
 
         assert found["reachable"] is True
         assert found["error"] == "the mgr did not answer within 2 s: is a ceph-mgr running, does it hang?"
-        assert (await client.pool(cluster.fsid, name))["pg_num"] == 8
+        assert (await client.pool(cluster.fsid, still))["pg_num"] == 8
 
     await client.until(lambda found: found["error"] is None, client.cluster)
 
 
-async def test_with_osds_that_hang_images_are_not_to_be_had_and_pools_are(service, own_cluster):
-    cluster = own_cluster()
-    cluster.create_pool("rbd")
-    cluster.create_image("rbd", "disk")
+async def test_with_osds_that_hang_images_are_not_to_be_had_and_pools_are(service, cluster, new_pool):
+    pool = new_pool()
+    cluster.create_image(pool, "disk")
+    for one in cluster.pools():
+        cluster.wait_settled(one["pool_name"])  # otherwise a pool that is new would be called inactive
     client = Checked(service.start(*options_for({"main": cluster.conf}, osd_timeout_seconds=1)))
     await reachable(client)
 
-    with cluster.stopped("osd.0"):
-        problem = await client.refused("GET", f"ceph/{cluster.fsid}/rbds")
-        assert problem["status"] == 503
-        assert problem["detail"].startswith("the OSDs did not answer within 1 s: are they up, do they hang?")
-        assert (await client.refused("GET", f"ceph/{cluster.fsid}/rbds?stale=true"))["status"] == 503, "never read"
-        assert (await client.pool(cluster.fsid, "rbd"))["pg_num"] == 8
+    for number in range(cluster.osds):
+        cluster.stop_daemon(f"osd.{number}")
+    problem = await client.refused("GET", f"ceph/{cluster.fsid}/rbds")
+    assert problem["status"] == 503
+    assert problem["detail"].startswith("the OSDs did not answer within 1 s: are they up, do they hang?")
+    assert (await client.refused("GET", f"ceph/{cluster.fsid}/rbds?stale=true"))["status"] == 503, "never read"
+    assert (await client.pool(cluster.fsid, pool))["pg_num"] == 8
+    cluster.recover()
 
     async def images():
-        return await client.call("GET", f"ceph/{cluster.fsid}/rbds")
+        return await client.call("GET", f"ceph/{cluster.fsid}/rbds?pool={pool}")
 
     answer = await client.until(lambda answer: answer.status == 200, images)
     assert [image["name"] for image in answer.json["results"]] == ["disk"]
@@ -239,8 +242,8 @@ async def test_the_server_never_loads_librados_and_its_reader_does(client, share
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
-async def test_a_reader_that_ends_or_hangs_is_replaced(client, cluster, new_pool, how):
-    path = f"ceph/{cluster.fsid}/pools/{cluster.pool(new_pool())['pool_id']}?dry_run=true"
+async def test_a_reader_that_ends_or_hangs_is_replaced(client, cluster, still, how):
+    path = f"ceph/{cluster.fsid}/pools/{cluster.pool(still)['pool_id']}?dry_run=true"
     await client.call("PUT", path, {"pg_num": 16})  # which asks the cluster in any case
     (before,) = await client.readers()
     os.kill(before, how)
@@ -257,7 +260,7 @@ async def test_a_reader_that_ends_or_hangs_is_replaced(client, cluster, new_pool
     assert not is_there(before)
     assert said[:-1] or how == signal.SIGKILL, "nobody could know of a process that only stands still"
     for answer in said[:-1]:
-        assert (answer.status, "what reads the cluster " in answer.json["detail"]) == (503, True)
+        assert (answer.status, "the reader of the cluster " in answer.json["detail"]) == (503, True)
 
 
 @pytest.mark.parametrize("end", [Service.stop, Service.kill])

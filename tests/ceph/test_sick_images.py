@@ -70,22 +70,24 @@ def apart(cluster):
     """Two pools with images a and b, and an OSD: the first pool is on all others, the second one on that alone."""
     osd = f"osd.{cluster.osds - 1}"
     before = cluster.command("osd crush get-device-class", ids=[osd])[0]["device_class"]
-    cluster.ceph("osd", "crush", "rm-device-class", osd)
-    cluster.ceph("osd", "crush", "set-device-class", "alone", osd)
+    set_device_class(cluster, osd, "alone")
     pools = {"well": before, "sick": "alone"}
     for pool, device_class in pools.items():
-        cluster.ceph("osd", "crush", "rule", "create-replicated", pool, "default", "osd", device_class)
-        cluster.command("osd pool create", pool=pool, pg_num=4, pgp_num=4, rule=pool)
-        rbd(cluster, "pool", "init", pool)
-        cluster.wait_settled(pool)
+        rule = {"name": pool, "root": "default", "type": "osd", "class": device_class}
+        cluster.command("osd crush rule create-replicated", **rule)
+        cluster.create_pool(pool, pg_num=4, rule=pool)
         cluster.create_images(pool, ["a", "b"], features=LAYERING)
     yield *pools, osd
     cluster.recover()
     for pool in pools:
         cluster.delete_pool(pool)
-        cluster.ceph("osd", "crush", "rule", "rm", pool)
-    cluster.ceph("osd", "crush", "rm-device-class", osd)
-    cluster.ceph("osd", "crush", "set-device-class", before, osd)
+        cluster.command("osd crush rule rm", name=pool)
+    set_device_class(cluster, osd, before)
+
+
+def set_device_class(cluster, osd, device_class):
+    cluster.command("osd crush rm-device-class", ids=[osd])
+    cluster.command("osd crush set-device-class", **{"class": device_class}, ids=[osd])
 
 
 def rbd(cluster, *words):
@@ -320,7 +322,7 @@ async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, 
     result = await finished(client, task_id := await begin(client, cluster, pools=[pool], seconds=1))
     rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
 
-    assert "8 GiB of 48 GiB looked at (0 of 1 image)" in rounds[0]["message"]
+    assert "8 GiB of 48 GiB examined (0 of 1 image)" in rounds[0]["message"]
     assert result["images"][f"{pool}/large"]["used_bytes"] == 8_000_000
     assert all(before["percent"] <= after["percent"] for before, after in pairwise(rounds))
 
@@ -350,8 +352,8 @@ async def test_a_large_image_is_looked_through_on_from_where_the_worker_died(clu
 
 
 def looked_at(message):
-    """`size of pool/large: 104 GiB of 640 GiB looked at` has 104."""
-    return int(message.partition(": ")[2].split()[0]) if "looked at" in message else 0
+    """`size of pool/large: 104 GiB of 640 GiB examined` has 104."""
+    return int(message.partition(": ")[2].split()[0]) if "examined" in message else 0
 
 
 # What changes meanwhile

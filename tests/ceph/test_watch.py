@@ -124,9 +124,7 @@ async def test_a_manager_that_hangs_is_told_while_the_rest_is_read(cluster):
         await until(watch, lambda state: state.manager_error is None)
 
 
-async def test_osds_that_hang_hold_up_images_alone(cluster, new_pool):
-    new_pool()
-
+async def test_osds_that_hang_hold_up_images_alone(cluster, still):
     async with watched(cluster, osd_timeout_seconds=1) as watch:
         await watch.state.get()
         for osd in ("osd.0", "osd.1", "osd.2"):

@@ -17,24 +17,24 @@ def kind(request):
 
 
 @pytest.fixture
-def commands(run, kind, tmp_path):
+def commands(kind, tmp_path):
     """Calls a method of the accounts, each time in a store that is opened anew."""
-    return lambda method, **arguments: run(getattr(kind.accounts_of_command(tmp_path), method)(**arguments))
+    return lambda method, **arguments: getattr(kind.accounts_of_command(tmp_path), method)(**arguments)
 
 
-def add(commands, name="ann", role="viewer"):
-    return commands("add_user", name=name, role=role, password_hash="$hash", now=NOW)
+async def add(commands, name="ann", role="viewer"):
+    return await commands("add_user", name=name, role=role, password_hash="$hash", now=NOW)
 
 
-def names(commands):
-    return [user.name for user in commands("users")]
+async def names(commands):
+    return [user.name for user in await commands("users")]
 
 
-def test_users_are_listed_by_name(commands):
-    add(commands, "zoe", "admin")
-    add(commands, "Ann_1.x-y@example")
+async def test_users_are_listed_by_name(commands):
+    await add(commands, "zoe", "admin")
+    await add(commands, "Ann_1.x-y@example")
 
-    users = commands("users")
+    users = await commands("users")
 
     assert [(user.name, user.role, user.created) for user in users] == [
         ("Ann_1.x-y@example", "viewer", NOW),
@@ -43,17 +43,17 @@ def test_users_are_listed_by_name(commands):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "a\n", "\0", "x" * 65, "a:b"])
-def test_a_name_of_other_characters_or_lengths_is_refused(commands, name):
+async def test_a_name_with_other_characters_or_of_another_length_is_refused(commands, name):
     with pytest.raises(InvalidInput, match="1 to 64"):
-        add(commands, name)
+        await add(commands, name)
 
 
-def test_a_name_is_given_once(commands):
-    before = add(commands, "ann", "admin")
+async def test_a_name_can_be_given_only_once(commands):
+    before = await add(commands, "ann", "admin")
     with pytest.raises(Conflict, match="ann"):
-        add(commands, "ann")
+        await add(commands, "ann")
 
-    assert commands("users") == [before]
+    assert await commands("users") == [before]
 
 
 @pytest.mark.parametrize(
@@ -65,31 +65,31 @@ def test_a_name_is_given_once(commands):
         ("remove_user", {}),
     ],
 )
-def test_an_unknown_user_is_answered_with_those_who_are_there(commands, method, more):
-    add(commands, "ann")
-    add(commands, "bob")
+async def test_an_error_about_an_unknown_user_lists_those_there_are(commands, method, more):
+    await add(commands, "ann")
+    await add(commands, "bob")
     with pytest.raises(NotFound, match="'eve'; there are: ann, bob"):
-        commands(method, name="eve", **more)
+        await commands(method, name="eve", **more)
 
 
 @pytest.mark.parametrize(("method", "more"), [("remove_user", {}), ("set_role", {"role": "viewer"})])
-def test_the_last_admin_stays_admin_and_another_need_not(commands, method, more):
-    add(commands, "root", "admin")
-    add(commands, "ann", "viewer")
+async def test_the_last_admin_stays_admin_and_another_need_not(commands, method, more):
+    await add(commands, "root", "admin")
+    await add(commands, "ann", "viewer")
     with pytest.raises(Conflict, match="root is the last admin"):
-        commands(method, name="root", **more)
+        await commands(method, name="root", **more)
 
-    add(commands, "bob", "admin")
-    commands(method, name="root", **more)
+    await add(commands, "bob", "admin")
+    await commands(method, name="root", **more)
 
-    assert [user.name for user in commands("users") if user.role == "admin"] == ["bob"]
+    assert [user.name for user in await commands("users") if user.role == "admin"] == ["bob"]
 
 
-def test_the_last_user_who_is_no_admin_can_be_removed(commands):
-    add(commands, "ann", "viewer")
-    commands("remove_user", name="ann")
+async def test_the_last_user_who_is_no_admin_can_be_removed(commands):
+    await add(commands, "ann", "viewer")
+    await commands("remove_user", name="ann")
 
-    assert names(commands) == []
+    assert await names(commands) == []
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_the_last_user_who_is_no_admin_can_be_removed(commands):
         ("renew_token", {}, {"token_generation"}),
     ],
 )
-def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does_not(commands, method, more, changed):
-    before = add(commands)
-    commands(method, name="ann", **more)
-    (after,) = commands("users")
+async def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does_not(commands, method, more, changed):
+    before = await add(commands)
+    await commands(method, name="ann", **more)
+    (after,) = await commands("users")
 
     assert {field for field in before.__struct_fields__ if getattr(before, field) != getattr(after, field)} == changed
 
 
-def test_the_first_admin_is_added_once_and_only_where_there_are_no_users(commands):
-    assert [commands("add_first_admin", password_hash=password, now=NOW) for password in "ab"] == [True, False]
-    assert [(user.name, user.role, user.password_hash) for user in commands("users")] == [("admin", "admin", "a")]
+async def test_the_first_admin_is_added_once_and_only_if_there_are_no_users(commands):
+    assert [await commands("add_first_admin", password_hash=password, now=NOW) for password in "ab"] == [True, False]
+    assert [(user.name, user.role, user.password_hash) for user in await commands("users")] == [("admin", "admin", "a")]
 
 
 # Sessions
@@ -121,50 +121,50 @@ def session(number, user="ann", expires=NOW + 1000):
     return Session(str(number), user, "credentials", expires)
 
 
-def hashes(commands):
-    _, sessions = commands("users_and_sessions", now=NOW)
+async def hashes(commands):
+    _, sessions = await commands("users_and_sessions", now=NOW)
     return sorted(one.id_hash for one in sessions)
 
 
-def test_a_session_takes_the_place_of_others_and_of_those_that_expired(commands):
+async def test_a_session_takes_the_place_of_others_and_of_those_that_expired(commands):
     for one in (session(1), session(2), session(3, expires=NOW)):
-        commands("add_session", session=one, instead_of=[], most=9, now=NOW - 1)
+        await commands("add_session", session=one, instead_of=[], most=9, now=NOW - 1)
 
-    removed = commands("add_session", session=session(4), instead_of=["1"], most=9, now=NOW)
+    removed = await commands("add_session", session=session(4), instead_of=["1"], most=9, now=NOW)
 
     assert sorted(removed) == ["1", "3"]
-    assert hashes(commands) == ["2", "4"]
+    assert await hashes(commands) == ["2", "4"]
 
 
-def test_of_too_many_sessions_of_a_user_the_one_that_expires_first_goes_and_never_the_new_one(commands):
+async def test_of_too_many_sessions_of_a_user_the_one_that_expires_first_goes_and_never_the_new_one(commands):
     for one in (session(1, expires=NOW + 3), session(2, expires=NOW + 2), session(3, "bob", expires=NOW + 1)):
-        commands("add_session", session=one, instead_of=[], most=2, now=NOW)
+        await commands("add_session", session=one, instead_of=[], most=2, now=NOW)
 
-    assert commands("add_session", session=session(4, expires=NOW + 1), instead_of=[], most=2, now=NOW) == ["2"]
-    assert hashes(commands) == ["1", "3", "4"]
+    assert await commands("add_session", session=session(4, expires=NOW + 1), instead_of=[], most=2, now=NOW) == ["2"]
+    assert await hashes(commands) == ["1", "3", "4"]
 
 
 @pytest.mark.parametrize(
     ("method", "more"),
     [("set_password", {"password_hash": "x"}), ("set_role", {"role": "admin"}), ("remove_user", {})],
 )
-def test_a_change_of_credentials_ends_the_sessions_of_the_user_alone(commands, method, more):
+async def test_a_change_of_credentials_ends_the_sessions_of_the_user_alone(commands, method, more):
     for name in ("ann", "bob"):
-        add(commands, name)
-        commands("add_session", session=session(name, name), instead_of=[], most=9, now=NOW)
-    commands(method, name="ann", **more)
+        await add(commands, name)
+        await commands("add_session", session=session(name, name), instead_of=[], most=9, now=NOW)
+    await commands(method, name="ann", **more)
 
-    assert hashes(commands) == ["bob"]
+    assert await hashes(commands) == ["bob"]
 
 
-def test_sessions_are_removed_by_their_hashes_or_by_their_user(commands):
+async def test_sessions_are_removed_by_their_hashes_or_by_their_user(commands):
     for one in (session(1), session(2), session(3), session(4, "bob")):
-        commands("add_session", session=one, instead_of=[], most=9, now=NOW)
+        await commands("add_session", session=one, instead_of=[], most=9, now=NOW)
 
-    commands("remove_sessions", id_hashes=["1", "none such"])
-    assert hashes(commands) == ["2", "3", "4"]
-    commands("remove_sessions_of", user="ann")
-    assert hashes(commands) == ["4"]
+    await commands("remove_sessions", id_hashes=["1", "none such"])
+    assert await hashes(commands) == ["2", "3", "4"]
+    await commands("remove_sessions_of", user="ann")
+    assert await hashes(commands) == ["4"]
 
 
 async def test_what_a_command_changed_is_read_by_an_open_server(kind, tmp_path):

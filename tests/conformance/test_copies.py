@@ -1,4 +1,4 @@
-"""A database that was copied, restored, or left by a killed server: told apart at the next start, and never mixed."""
+"""A database that was copied, restored, or left by a killed server: recognised at the next start, and never mixed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storage.sqlite.beside import read_beside, write_beside
 from storage.sqlite.database import run_in_thread
 from storage.sqlite.opening import open_database, write_beside_server
 from storage.sqlite.recognition import recognise
-from tests.conformance.test_stores import create, draft
+from tests.support.made import create, draft
 from tests.support.service import ROOT
 from tests.support.stores import open_sqlite
 
@@ -114,13 +114,13 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def opened(run, folder):
-    """The names, revision and descriptions that a server finds there, and the id of its next task."""
-    store = run(open_sqlite(folder))
-    head = run(store.head())
-    names = [task.description for task in run(store.inner.list_tasks(ListQuery(ordering="id"))).tasks]
-    task = create(run, store)
-    run(store.close())
+async def opened(folder):
+    """Opens the database as a server does. Returns its head, the descriptions of its tasks, and the next id."""
+    store = await open_sqlite(folder)
+    head = await store.head()
+    names = [task.description for task in (await store.inner.list_tasks(ListQuery(ordering="id"))).tasks]
+    task = await create(store)
+    await store.close()
     with closing(sqlite3.connect(folder / "hourglass.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     return head, names, task.id
@@ -134,18 +134,18 @@ def store_name(folder):
 ALL = ["one", "two", "three", "four", "five"]
 
 
-def test_what_a_killed_server_has_left_is_the_same_database(run, data):
+async def test_the_database_that_a_killed_server_leaves_is_the_same_one(data):
     name = store_name(data)
-    head, names, next_id = opened(run, data)
+    head, names, next_id = await opened(data)
 
     assert (head.store, names, next_id, head.oldest) == (name, ALL, 6, 0)
-    assert opened(run, data)[0].store == name, "after a stop in good order, too"
+    assert (await opened(data))[0].store == name, "after a stop in good order, too"
 
 
 @pytest.mark.parametrize(("way", "moment"), BACKUPS)
 @pytest.mark.parametrize("how", ["over it", "in its place"])
-def test_a_backup_beside_the_log_of_another_database_is_refused_and_nothing_is_touched(
-    run, left_behind, data, way, moment, how
+async def test_a_backup_beside_the_log_of_another_database_is_refused_and_nothing_is_touched(
+    left_behind, data, way, moment, how
 ):
     backup = left_behind / f"{way} {moment}"
     if how == "over it":
@@ -157,102 +157,104 @@ def test_a_backup_beside_the_log_of_another_database_is_refused_and_nothing_is_t
 
     for _ in range(2):
         with pytest.raises(StartError, match=r"hourglass\.db-wal beside it do not belong together.*remove"):
-            run(open_database(data))
+            await open_database(data)
     assert contents(data) == before
 
 
 @pytest.mark.parametrize(("way", "moment"), [*BACKUPS, *(("copied", moment) for moment in MOMENTS)])
-def test_a_backup_alone_is_taken_as_restored_so_that_clients_load_again(run, left_behind, data, way, moment):
+async def test_a_backup_without_a_log_counts_as_restored_so_that_clients_load_again(left_behind, data, way, moment):
     name = store_name(data)
     remove_log(data)
     shutil.copyfile(left_behind / f"{way} {moment}", data / "hourglass.db")
-    head, names, next_id = opened(run, data)
+    head, names, next_id = await opened(data)
 
     assert head.store != name
     assert names == ALL[: len(names)]
     assert way == "copied" or len(names) == MOMENTS[moment]
     assert head.oldest == head.revision > 1_000_000, "no `since` of the original is answered"
     assert next_id > 1_000_000, "no id of the original is given again"
-    assert opened(run, data)[0].store == head.store, "once"
+    assert (await opened(data))[0].store == head.store, "once"
 
 
-def test_a_kill_between_a_checkpoint_and_the_next_commit_makes_no_copy_of_a_database(run, data):
+async def test_a_database_counts_as_no_copy_after_a_kill_between_a_checkpoint_and_the_next_commit(data):
     name = store_name(data)
     with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         left = as_the_original(data, data.parent / "left")
 
-    assert opened(run, left)[0].store == name
+    assert (await opened(left))[0].store == name
 
 
-def test_if_a_stop_cannot_note_how_far_the_database_is_the_next_start_sees_it_by_the_log(run, data, monkeypatch):
+async def test_if_a_stop_cannot_record_the_state_of_the_database_the_next_start_reads_it_from_the_log(
+    data, monkeypatch
+):
     name = store_name(data)
-    store = run(open_sqlite(data))
+    store = await open_sqlite(data)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as while_it_stops:
         while_it_stops.setattr(mark, "write_beside", full)
-        run(store.close())
+        await store.close()
 
-    assert opened(run, data)[0].store == name
+    assert (await opened(data))[0].store == name
 
 
-def test_a_copied_directory_is_another_database_and_the_original_stays_the_same(run, data, tmp_path):
+async def test_a_copied_directory_is_another_database_and_the_original_stays_the_same(data, tmp_path):
     name = store_name(data)
     shutil.copytree(data, tmp_path / "elsewhere")
-    there, names, _ = opened(run, tmp_path / "elsewhere")
+    there, names, _ = await opened(tmp_path / "elsewhere")
 
     assert names == ALL
-    assert there.store != name == opened(run, data)[0].store
+    assert there.store != name == (await opened(data))[0].store
 
 
-def test_the_file_beside_it_is_the_way_out_where_both_files_were_copied_from_a_snapshot(run, left_behind, data):
+async def test_without_the_file_beside_it_a_database_and_a_log_from_a_snapshot_are_accepted(left_behind, data):
     shutil.copyfile(left_behind / "backed up after it", data / "hourglass.db")
     (data / "database.json").unlink()
 
-    assert opened(run, data)[1] == ALL
+    assert (await opened(data))[1] == ALL
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"run": 1}', b"\xff"])
-def test_without_a_sound_file_beside_it_a_database_counts_as_copied(run, data, text, caplog):
+async def test_without_a_valid_file_beside_it_a_database_counts_as_copied(data, text, caplog):
     name = store_name(data)
     (data / "database.json").write_bytes(text)
-    head, names, _ = opened(run, data)
+    head, names, _ = await opened(data)
 
     assert (head.store != name, names) == (True, ALL)
     assert "database.json" in caplog.text
 
 
-def test_a_log_without_its_database_is_refused(run, data):
+async def test_a_log_without_its_database_is_refused(data):
     (data / "hourglass.db").unlink()
     before = contents(data)
 
     with pytest.raises(StartError, match=r"is missing.*hourglass\.db-wal is there: put the database back"):
-        run(open_database(data))
+        await open_database(data)
     assert contents(data) == before
 
 
 @pytest.mark.parametrize("size", [0, 100, 4096, 50_000])
-def test_a_database_that_was_cut_off_is_refused(run, data, size):
-    opened(run, data)
+async def test_a_truncated_database_is_refused(data, size):
+    await opened(data)
     os.truncate(data / "hourglass.db", size)
 
     with pytest.raises(StartError, match=r"data_dir.*(is empty|damaged)"):
-        run(open_database(data))
+        await open_database(data)
 
 
-def test_without_any_of_its_files_an_empty_database_is_made_and_the_log_says_so(run, data, caplog):
+async def test_without_any_of_its_files_an_empty_database_is_created_and_the_log_says_so(data, caplog):
     remove_log(data)
     (data / "hourglass.db").unlink()
 
-    assert opened(run, data)[1:] == ([], 1)
+    assert (await opened(data))[1:] == ([], 1)
     assert "is missing: a new database is made" in caplog.text
 
 
 def moments_of(data, folder, found, monkeypatch):
-    """What a kill may leave of a start: after each statement, and after each write beside the database."""
+    """Returns what a kill may leave of a start: after each statement, and after each write beside the database."""
     moments = []
 
     def leave(*_):
@@ -274,55 +276,53 @@ def moments_of(data, folder, found, monkeypatch):
 
 
 @pytest.mark.parametrize("was_killed", [True, False])
-def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
-    run, data, tmp_path, was_killed, monkeypatch
+async def test_a_start_that_is_interrupted_at_any_moment_is_completed_by_the_next(
+    data, tmp_path, was_killed, monkeypatch
 ):
     if not was_killed:
-        opened(run, data)
+        await opened(data)
     name = store_name(data)
     moments = moments_of(data, tmp_path, "own", monkeypatch)
 
     assert {(recognise(folder / "hourglass.db"), store_name(folder)) for folder in moments} == {("own", name)}
-    assert opened(run, moments[-1])[0].store == name
+    assert (await opened(moments[-1]))[0].store == name
 
 
-def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_all_the_same(
-    run, data, tmp_path, monkeypatch
-):
+async def test_a_copy_whose_first_start_is_interrupted_at_any_moment_still_gets_a_new_name(data, tmp_path, monkeypatch):
     name = store_name(data)
     moments = moments_of(data, tmp_path, "copy", monkeypatch)
 
     seen = {(recognise(folder / "hourglass.db"), store_name(folder) == name) for folder in moments}
     assert seen == {("copy", True), ("own", False)}, "a copy until it has its new name"
-    assert opened(run, moments[0])[0].store != name
+    assert (await opened(moments[0]))[0].store != name
 
 
-def test_a_reader_beside_a_start_and_a_stop_changes_nothing(run, data):
+async def test_a_reader_beside_a_start_and_a_stop_changes_nothing(data):
     name = store_name(data)
     with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT store FROM head").fetchall()
-        store = run(open_sqlite(data))
-        create(run, store)
-        run(store.close())
+        store = await open_sqlite(data)
+        await create(store)
+        await store.close()
         left = as_the_original(data, data.parent / "left while it reads")
         reader.execute("COMMIT")
 
-    assert opened(run, left)[0].store == name
-    assert opened(run, data)[0].store == name
+    assert (await opened(left))[0].store == name
+    assert (await opened(data))[0].store == name
 
 
-def test_checkpoints_of_other_programs_make_no_copy_of_a_database(run, data):
+async def test_a_database_counts_as_no_copy_after_checkpoints_by_other_programs(data):
     """Each may let the next commit begin the log anew."""
     name = store_name(data)
-    store = run(open_sqlite(data))
+    store = await open_sqlite(data)
     with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
         for number, kind in enumerate(["PASSIVE", "FULL", "RESTART", "TRUNCATE"] * 2):
             other.execute(f"PRAGMA wal_checkpoint({kind})").fetchone()
-            run(store.create([draft()]))
+            await store.create([draft()])
             left = as_the_original(data, data.parent / f"left {number}")
-            assert opened(run, left)[0].store == name
-    run(store.close())
+            assert (await opened(left))[0].store == name
+    await store.close()
 
 
 # Commands, without a server.
@@ -337,13 +337,13 @@ def list_users(connection):
 
 
 @pytest.mark.parametrize("operation", [add_user, list_users])
-def test_a_command_after_a_kill_or_a_stop_leaves_the_database_what_it_is(run, data, operation):
+async def test_after_a_command_that_follows_a_kill_or_a_stop_the_database_is_the_same_one(data, operation):
     name = store_name(data)
     write_beside_server(data / "hourglass.db", operation)
-    assert opened(run, data)[:2][1] == ALL
+    assert (await opened(data))[:2][1] == ALL
 
     write_beside_server(data / "hourglass.db", lambda connection: connection.execute("DELETE FROM users"))
-    assert opened(run, data)[0].store == name
+    assert (await opened(data))[0].store == name
 
 
 def test_a_command_refuses_what_a_start_refuses(left_behind, data):
@@ -356,26 +356,26 @@ def test_a_command_refuses_what_a_start_refuses(left_behind, data):
 
 
 @pytest.mark.parametrize(("way", "moment"), BACKUPS)
-def test_a_command_does_not_hide_that_a_backup_was_restored(run, left_behind, data, way, moment):
+async def test_a_command_does_not_hide_that_a_backup_was_restored(left_behind, data, way, moment):
     name = store_name(data)
     remove_log(data)
     shutil.copyfile(left_behind / f"{way} {moment}", data / "hourglass.db")
     write_beside_server(data / "hourglass.db", add_user)
 
-    assert opened(run, data)[0].store != name
+    assert (await opened(data))[0].store != name
 
 
-def test_a_command_beside_a_server_leaves_the_database_what_it_is_though_it_begins_the_log_anew(run, data):
+async def test_after_a_command_beside_a_server_the_database_is_the_same_one_although_its_log_begins_anew(data):
     name = store_name(data)
     with server_lock(data):
-        store = run(open_sqlite(data))
+        store = await open_sqlite(data)
         with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
             other.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
         write_beside_server(data / "hourglass.db", add_user)
         left = as_the_original(data, data.parent / "left")
-        run(store.close())
+        await store.close()
 
-    assert opened(run, left)[0].store == name
+    assert (await opened(left))[0].store == name
 
 
 def test_a_start_waits_for_a_command_and_refuses_a_second_server(data):
@@ -398,53 +398,53 @@ def test_a_start_waits_for_a_command_and_refuses_a_second_server(data):
 # The log of an open database.
 
 
-def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(run, tmp_path):
-    database = run(open_database(tmp_path))
+async def test_a_log_that_an_outside_reader_keeps_large_is_reported_with_its_size_and_shrinks_afterwards(tmp_path):
+    database = await open_database(tmp_path)
     log = tmp_path / "hourglass.db-wal"
 
-    def look_after():
-        run(run_in_thread(database._writer, database._files.look_after))
+    async def look_after():
+        await run_in_thread(database._writer, database._files.look_after)
         return database.problems
 
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT store FROM head").fetchall()
-        run(database.write(lambda transaction: transaction.execute("CREATE TABLE large (data)")))
-        run(database.write(lambda transaction: transaction.execute("INSERT INTO large VALUES (randomblob(6000000))")))
+        await database.write(lambda transaction: transaction.execute("CREATE TABLE large (data)"))
+        await database.write(lambda transaction: transaction.execute("INSERT INTO large VALUES (randomblob(6000000))"))
         size = log.stat().st_size
 
-        assert look_after() == [], "it may be over at once"
-        (problem,) = look_after()
-        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something reads the" in problem
+        assert await look_after() == [], "it may be over at once"
+        (problem,) = await look_after()
+        assert f"hourglass.db-wal has grown to {round(size / 2**20)} MiB, because something has been reading" in problem
         assert database.write_problem is None
         reader.execute("COMMIT")
 
-    assert look_after() == []
+    assert await look_after() == []
     assert log.stat().st_size < 100_000
-    run(database.close())
+    await database.close()
 
 
-def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_first(run, tmp_path):
-    database = run(open_database(tmp_path))
-    run(run_in_thread(database._writer, database._files.look_after))
-    other = run(open_database(tmp_path))
+async def test_a_server_reports_that_another_one_has_taken_over_its_database(tmp_path):
+    database = await open_database(tmp_path)
+    await run_in_thread(database._writer, database._files.look_after)
+    other = await open_database(tmp_path)
 
-    run(run_in_thread(database._writer, database._files.look_after))
+    await run_in_thread(database._writer, database._files.look_after)
     assert "another server has taken over the database" in database.problems[0]
     with pytest.raises(StorageUnavailable, match="taken over"):
-        run(database.write(lambda transaction: transaction.execute("UPDATE head SET oldest = 0")))
-    run(other.close())
-    run(database.close())
+        await database.write(lambda transaction: transaction.execute("UPDATE head SET oldest = 0"))
+    await other.close()
+    await database.close()
 
 
-def test_a_key_that_is_removed_is_told_of_until_it_is_back(run, tmp_path):
-    database = run(open_database(tmp_path))
+async def test_a_key_that_is_removed_is_reported_until_it_is_back(tmp_path):
+    database = await open_database(tmp_path)
     key = tmp_path / "secret.key"
     problems = []
     for change in (lambda: None, key.touch, key.unlink, key.touch):
         change()
-        run(run_in_thread(database._writer, database._files.look_after))
+        await run_in_thread(database._writer, database._files.look_after)
         problems.append([problem.partition(":")[0] for problem in database.problems])
-    run(database.close())
+    await database.close()
 
-    assert problems == [[], [], ["secret.key was removed while the server runs"], []]
+    assert problems == [[], [], ["secret.key was removed while the server was running"], []]

@@ -54,10 +54,10 @@ def filled(tmp_path_factory):
 
 
 @pytest.fixture
-def store(run, filled):
-    opened = run(open_sqlite(filled))
+def store(io_loop, filled):
+    opened = io_loop.run_sync(lambda: open_sqlite(filled))
     yield opened
-    run(opened.close())
+    io_loop.run_sync(opened.close)
 
 
 def rows_of(directory, statement):
@@ -65,8 +65,8 @@ def rows_of(directory, statement):
         return connection.execute(statement).fetchall()
 
 
-def test_a_filled_database_holds_what_the_service_writes(run, filled, tmp_path):
-    run(write_by_the_service(tmp_path))
+async def test_a_filled_database_holds_what_the_service_writes(filled, tmp_path):
+    await write_by_the_service(tmp_path)
 
     for table in TABLES:
         assert rows_of(filled, f"SELECT * FROM {table}") == rows_of(tmp_path, f"SELECT * FROM {table}"), table
@@ -83,8 +83,8 @@ def test_a_filled_database_is_sound(filled):
     assert rows_of(filled, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_the_kept_counts_are_those_of_the_rows(run, store, filled):
-    counts = run(store.head()).counts
+async def test_the_stored_counts_are_those_of_the_rows(store, filled):
+    counts = (await store.head()).counts
 
     assert {status: count for status, count in counts.items() if count} == dict(
         rows_of(filled, "SELECT status, count(*) FROM tasks GROUP BY status")
@@ -93,12 +93,12 @@ def test_the_kept_counts_are_those_of_the_rows(run, store, filled):
 
 
 @pytest.mark.parametrize(("word", "least", "most"), [(RARE_WORD, RARE_TASKS, RARE_TASKS), (ABSENT_WORD, 0, 0)])
-def test_the_search_finds_rare_words_and_none_that_is_absent(run, store, word, least, most):
-    assert least <= run(store.inner.list_tasks(ListQuery(search=word))).count <= most
+async def test_a_search_finds_rare_words_and_nothing_for_an_absent_one(store, word, least, most):
+    assert least <= (await store.inner.list_tasks(ListQuery(search=word))).count <= most
 
 
-def test_the_common_word_is_in_about_every_second_description(run, store):
-    assert COUNT * 0.4 < run(store.inner.list_tasks(ListQuery(search=COMMON_WORD))).count < COUNT * 0.6
+async def test_the_common_word_is_in_about_every_second_description(store):
+    assert COUNT * 0.4 < (await store.inner.list_tasks(ListQuery(search=COMMON_WORD))).count < COUNT * 0.6
 
 
 def test_the_tasks_are_spread_over_their_time_and_are_of_many_kinds(filled):
@@ -110,7 +110,7 @@ def test_the_tasks_are_spread_over_their_time_and_are_of_many_kinds(filled):
     assert rows_of(filled, "SELECT min(created) FROM tasks") == [(NOW - QUIET_MS - SPAN_MS,)]
 
 
-def test_a_directory_with_tasks_is_refused_in_words(filled):
+def test_a_directory_with_tasks_is_refused_with_an_explanation(filled):
     with pytest.raises(ValueError, match="expected a directory without tasks"):
         fill(filled, 5)
 

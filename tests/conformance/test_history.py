@@ -1,4 +1,4 @@
-"""What a searchable store knows of the past while it retains it: what has changed since, and interruptions."""
+"""What a searchable store knows of the past that it retains: what has changed since a revision, and interruptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jobs.errors import NoSuchTask, RevisionUnknown
 from jobs.model import lifecycle
 from jobs.model.task import Status
 from jobs.store import Interruption, ListQuery
-from tests.conformance.test_stores import create, draft, finished, running
+from tests.support.made import create, draft, finished, running
 from tests.support.stores import SEARCHABLE
 
 PENDING = (Status.NOT_STARTED, Status.RUNNING)
@@ -20,110 +20,110 @@ def kind(request):
 
 
 @pytest.fixture
-def store(run, kind, tmp_path):
-    opened = run(kind.open(tmp_path))
+def store(io_loop, kind, tmp_path):
+    opened = io_loop.run_sync(lambda: kind.open(tmp_path))
     yield opened
-    run(opened.close())
+    io_loop.run_sync(opened.close)
 
 
-def interrupted(run, store, task, at, resumed=None):
-    run(store.change(task.id, lifecycle.interrupted(at, "the server stopped", True)))
+async def interrupted(store, task, at, resumed=None):
+    await store.change(task.id, lifecycle.interrupted(at, "the server stopped", True))
     if resumed is not None:
-        run(store.change(task.id, lifecycle.taken(resumed)))
+        await store.change(task.id, lifecycle.taken(resumed))
 
 
-def interruptions(run, store, task):
-    return run(store.inner.interruptions(task.id))
+async def interruptions(store, task):
+    return await store.inner.interruptions(task.id)
 
 
-def matching(run, store, as_of, limit=100, **fields):
-    return run(store.inner.matching(ListQuery(as_of=as_of, **fields), limit))
+async def matching(store, as_of, limit=100, **fields):
+    return await store.inner.matching(ListQuery(as_of=as_of, **fields), limit)
 
 
 # What has changed since a revision.
 
 
-def test_a_million_go_in_calls_with_one_revision_while_others_come(run, store):
+async def test_repeated_calls_with_one_revision_match_all_tasks_of_that_time_while_others_come(store):
     """Each call matches what is left of those that were there, and at last nothing."""
-    run(store.create([draft()] * 5))
-    as_of = run(store.head()).revision
+    await store.create([draft()] * 5)
+    as_of = (await store.head()).revision
     seen = []
     for _ in range(4):
-        found = matching(run, store, as_of, limit=2, statuses=PENDING).ids
+        found = (await matching(store, as_of, limit=2, statuses=PENDING)).ids
         for task_id, _ in found:
-            run(store.change(task_id, lifecycle.aborted("ann", 2000)))
-            create(run, store)
+            await store.change(task_id, lifecycle.aborted("ann", 2000))
+            await create(store)
         seen.append([task_id for task_id, _ in found])
 
     assert seen == [[1, 2], [3, 4], [5], []]
-    assert matching(run, store, as_of).ids == []
+    assert (await matching(store, as_of)).ids == []
 
 
-def test_what_changed_since_is_known_from_the_oldest_revision_that_is_kept_to_the_present_one(run, store):
+async def test_changes_since_a_revision_are_known_from_the_oldest_retained_one_to_the_current_one(store):
     for created in (1000, 2000, 3000):
-        create(run, store, created=created)
-    run(store.forget_changes(before=2500))
+        await create(store, created=created)
+    await store.forget_changes(before=2500)
 
-    assert matching(run, store, 2, statuses=PENDING).ids == [(1, False), (2, False)]
-    assert matching(run, store, 3, statuses=PENDING).count == 3
+    assert (await matching(store, 2, statuses=PENDING)).ids == [(1, False), (2, False)]
+    assert (await matching(store, 3, statuses=PENDING)).count == 3
     for unknown in (1, 4):
         with pytest.raises(RevisionUnknown, match=f"after revision {unknown} is not known"):
-            matching(run, store, unknown, statuses=PENDING)
+            await matching(store, unknown, statuses=PENDING)
         with pytest.raises(RevisionUnknown):
-            matching(run, store, unknown, search="%")
+            await matching(store, unknown, search="%")
 
 
 # Interruptions.
 
 
-def test_each_interruption_says_when_the_task_went_on_oldest_first(run, store):
-    task, other = running(run, store), running(run, store)
-    interrupted(run, store, task, at=2000, resumed=2500)
-    interrupted(run, store, other, at=2100, resumed=2200)
-    interrupted(run, store, task, at=3000)
+async def test_each_interruption_says_when_the_task_was_resumed_oldest_first(store):
+    task, other = await running(store), await running(store)
+    await interrupted(store, task, at=2000, resumed=2500)
+    await interrupted(store, other, at=2100, resumed=2200)
+    await interrupted(store, task, at=3000)
 
-    assert interruptions(run, store, task) == [Interruption(2000, 2500), Interruption(3000, None)]
-    assert interruptions(run, store, other) == [Interruption(2100, 2200)]
-
-
-def test_a_task_that_ended_before_it_went_on_was_not_resumed(run, store):
-    task = running(run, store)
-    interrupted(run, store, task, at=2000)
-    run(store.change(task.id, lifecycle.aborted("ann", 3000)))
-
-    assert interruptions(run, store, task) == [Interruption(2000, None)]
+    assert await interruptions(store, task) == [Interruption(2000, 2500), Interruption(3000, None)]
+    assert await interruptions(store, other) == [Interruption(2100, 2200)]
 
 
-def test_a_task_that_ran_through_was_never_interrupted(run, store):
-    assert interruptions(run, store, finished(run, store)) == []
-    assert interruptions(run, store, create(run, store)) == []
+async def test_a_task_that_ended_while_it_was_interrupted_was_not_resumed(store):
+    task = await running(store)
+    await interrupted(store, task, at=2000)
+    await store.change(task.id, lifecycle.aborted("ann", 3000))
+
+    assert await interruptions(store, task) == [Interruption(2000, None)]
 
 
-def test_a_task_that_is_gone_has_no_interruptions(run, store):
-    task = running(run, store)
-    interrupted(run, store, task, at=2000)
+async def test_a_task_that_ran_through_was_never_interrupted(store):
+    assert await interruptions(store, await finished(store)) == []
+    assert await interruptions(store, await create(store)) == []
+
+
+async def test_a_removed_task_has_no_interruptions(store):
+    task = await running(store)
+    await interrupted(store, task, at=2000)
     for at in (3000, 4000):
-        run(store.change(task.id, lifecycle.deleted("ann", at, None, False)))
+        await store.change(task.id, lifecycle.deleted("ann", at, None, False))
 
     with pytest.raises(NoSuchTask):
-        interruptions(run, store, task)
+        await interruptions(store, task)
     with pytest.raises(NoSuchTask):
-        run(store.inner.interruptions(4711))
+        await store.inner.interruptions(4711)
 
 
-def test_of_many_interruptions_the_newest_are_told(run, store, kind, monkeypatch):
+async def test_of_many_interruptions_the_newest_are_returned(store, kind, monkeypatch):
     monkeypatch.setattr(*kind.most_interruptions, 2)
-    task = running(run, store)
+    task = await running(store)
     for at in range(2000, 2500, 100):
-        interrupted(run, store, task, at, resumed=at + 1)
+        await interrupted(store, task, at, resumed=at + 1)
 
-    assert interruptions(run, store, task) == [Interruption(2300, 2301), Interruption(2400, 2401)]
+    assert await interruptions(store, task) == [Interruption(2300, 2301), Interruption(2400, 2401)]
 
 
-def test_interruptions_are_told_as_long_as_changes_are_kept(run, store):
-    task = running(run, store, created=1000)
-    interrupted(run, store, task, at=2000, resumed=2500)
-    interrupted(run, store, task, at=3000, resumed=3500)
-    run(store.forget_changes(before=2600))
+async def test_interruptions_are_returned_as_long_as_changes_are_retained(store):
+    task = await running(store, created=1000)
+    await interrupted(store, task, at=2000, resumed=2500)
+    await interrupted(store, task, at=3000, resumed=3500)
+    await store.forget_changes(before=2600)
 
-    assert interruptions(run, store, task) == [Interruption(3000, 3500)]
+    assert await interruptions(store, task) == [Interruption(3000, 3500)]

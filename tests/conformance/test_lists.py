@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import NoSuchTask
@@ -15,9 +14,8 @@ from jobs.model import lifecycle
 from jobs.model.search_words import words
 from jobs.model.task import Status
 from jobs.store import ORDERINGS, ListQuery
-from tests.conformance.test_stores import draft
-from tests.support.loops import OwnLoop
-from tests.support.stores import SEARCHABLE
+from tests.support.made import draft
+from tests.support.stores import SEARCHABLE, directory_in_memory
 
 ORDER = list(Status)
 TEXTS = [
@@ -56,7 +54,7 @@ a_query = st.builds(
 
 
 async def fill(store, kinds):
-    """Tasks of these kinds, as they are then."""
+    """Creates tasks of these kinds. Returns them as they are then."""
     tasks = []
     for text, job, user, end, created, waited, ran in kinds:
         fields = {"description": text, "job": job, "created_by": user, "created": 1000 + created}
@@ -104,42 +102,40 @@ def in_order(tasks, ordering):
     return known + unknown
 
 
-class Opened:
-    """A store in a directory of its own, since an example of Hypothesis has no fixtures of its own."""
+def run_on_new_store(kind, check):
+    """Opens a store in a directory of its own for each example of Hypothesis: fixtures are shared by all of them."""
 
-    def __init__(self, kind):
-        self.kind = kind
+    async def opened():
+        with directory_in_memory() as directory:
+            store = await kind.open(Path(directory))
+            await check(store)
+            await store.close()
 
-    def __enter__(self):
-        self.run = OwnLoop()
-        self.directory = Path(tempfile.mkdtemp())
-        self.store = self(self.kind.open(self.directory))
-        return self
-
-    def __call__(self, coroutine):
-        return self.run(coroutine)
-
-    def __exit__(self, *_):
-        self(self.store.close())
-        self.run.close()
-        shutil.rmtree(self.directory)
+    asyncio.run(opened())
 
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
-def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, kind, few, kinds, queries):
+@pytest.mark.parametrize("examples", [20, pytest.param(150, marks=pytest.mark.slow)])
+def test_every_list_matches_a_plain_model_page_by_page(monkeypatch, kind, few, examples):
     """`few` decides how tasks are found: by filters, in order, or as it is with a real number of tasks."""
     monkeypatch.setattr(*kind.exact_count, few)
-    with Opened(kind) as run:
-        tasks = run(fill(run.store, kinds))
-        for query in queries:
-            expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
-            check(run, run.store.inner, query, expected, few)
+
+    @settings(max_examples=examples, deadline=None)
+    @given(kinds=st.lists(a_task, max_size=25), queries=st.lists(a_query, min_size=1, max_size=15))
+    def check_lists(kinds, queries):
+        async def check(store):
+            tasks = await fill(store, kinds)
+            for query in queries:
+                expected = in_order([task for task in tasks if matches(query, task)], query.ordering)
+                await check_pages(store.inner, query, expected, few)
+
+        run_on_new_store(kind, check)
+
+    check_lists()
 
 
-LATER = {
+MORE_CHANGES = {
     "nothing": None,
     "taken": lifecycle.taken,
     "aborted": lambda at: lifecycle.aborted("ann", at),
@@ -148,11 +144,11 @@ LATER = {
 }
 
 
-async def go_on(store, tasks, names):
-    """Does something more to the tasks, and tells what they have become; what is gone is left out."""
+async def change_again(store, tasks, names):
+    """Changes the tasks once more. Returns those that are still there."""
     for task, name in zip(tasks, names, strict=True):
-        if LATER[name] and not (name == "taken" and task.status is not Status.NOT_STARTED):
-            await store.change(task.id, LATER[name](5000))
+        if MORE_CHANGES[name] and not (name == "taken" and task.status is not Status.NOT_STARTED):
+            await store.change(task.id, MORE_CHANGES[name](5000))
     return [task for task in [await task_or_none(store, task.id) for task in tasks] if task]
 
 
@@ -165,41 +161,46 @@ async def task_or_none(store, task_id):
 
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(LATER))), max_size=25),
-    newer=st.lists(a_task, max_size=5),
-    queries=st.lists(a_query, min_size=1, max_size=10),
-)
-def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(
-    monkeypatch, kind, few, kinds, newer, queries
-):
+@pytest.mark.parametrize("examples", [15, pytest.param(80, marks=pytest.mark.slow)])
+def test_as_of_a_revision_tasks_match_that_were_pending_or_final_then_as_they_are_now(monkeypatch, kind, few, examples):
     monkeypatch.setattr(*kind.exact_count, few)
-    with Opened(kind) as run:
-        before = run(fill(run.store, [kind for kind, _ in kinds]))
-        as_of = run(run.store.head()).revision
-        now = run(go_on(run.store, before, [name for _, name in kinds]))
-        run(fill(run.store, newer))
-        ended = {task.id for task in before if task.is_final}
-        for query in queries:
-            expected = [task for task in now if task.is_final == (task.id in ended) and matches(query, task)]
-            check_as_of(run, query, as_of, sorted((task.id, task.is_final) for task in expected), few)
+
+    @settings(max_examples=examples, deadline=None)
+    @given(
+        kinds=st.lists(st.tuples(a_task, st.sampled_from(sorted(MORE_CHANGES))), max_size=25),
+        newer=st.lists(a_task, max_size=5),
+        queries=st.lists(a_query, min_size=1, max_size=10),
+    )
+    def check_matches(kinds, newer, queries):
+        async def check(store):
+            before = await fill(store, [one for one, _ in kinds])
+            as_of = (await store.head()).revision
+            now = await change_again(store, before, [name for _, name in kinds])
+            await fill(store, newer)
+            ended = {task.id for task in before if task.is_final}
+            for query in queries:
+                expected = [task for task in now if task.is_final == (task.id in ended) and matches(query, task)]
+                await check_as_of(store, query, as_of, sorted((task.id, task.is_final) for task in expected), few)
+
+        run_on_new_store(kind, check)
+
+    check_matches()
 
 
-def check_as_of(run, query, as_of, expected, few):
+async def check_as_of(store, query, as_of, expected, few):
     is_filtered = query.search is not None or query.job is not None or query.created_by is not None
     for limit in (1, 10, 100):
-        found = run(run.store.inner.matching(replaced(query, as_of=as_of), limit))
+        found = await store.inner.matching(replaced(query, as_of=as_of), limit)
         assert found.ids == expected[:limit]
         assert found.count == (min(len(expected), few) if is_filtered else len(expected))
 
 
-def check(run, store, query, expected, few):
+async def check_pages(store, query, expected, few):
     by_number, by_next = [], []
     after, number = None, 1
     while True:
-        page = run(store.list_tasks(replaced(query, page=number)))
-        following = run(store.list_tasks(replaced(query, page=number, after=after)))
+        page = await store.list_tasks(replaced(query, page=number))
+        following = await store.list_tasks(replaced(query, page=number, after=after))
         check_count(query, page, len(expected), few)
         by_number += [task.id for task in page.tasks]
         by_next += [task.id for task in following.tasks]
@@ -209,8 +210,8 @@ def check(run, store, query, expected, few):
         after, number = following.next_after, number + 1
         assert number <= len(expected), "pages without an end"
     assert by_number == by_next == [task.id for task in expected]
-    assert run(store.list_tasks(replaced(query, page=number + 1))).tasks == []
-    found = run(store.matching(query, 10))
+    assert (await store.list_tasks(replaced(query, page=number + 1))).tasks == []
+    found = await store.matching(query, 10)
     assert found.ids == sorted((task.id, task.is_final) for task in expected)[:10]
 
 

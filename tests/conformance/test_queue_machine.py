@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import tempfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from jobs.definition.loading import load_registry
 from jobs.definition.submission import Submission
@@ -25,7 +30,7 @@ from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
 from tests.support.loops import OwnLoop
-from tests.support.stores import open_memory, open_sqlite
+from tests.support.stores import directory_in_memory, open_memory, open_sqlite
 
 WORKERS = 2
 MAX_DEATHS = 2
@@ -62,7 +67,7 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self):
         self.defects = Defects()
         logging.getLogger("hourglass.queue").addHandler(self.defects)
-        self.directory = Path(tempfile.mkdtemp(prefix="hourglass-"))
+        self.directory = directory_in_memory()
         self.run = OwnLoop()
         self.now = 1_000_000
         self.known: list[int] = []
@@ -71,7 +76,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.deleted: set[int] = set()
         self.final: dict[int, Status] = {}
         self.since = 0
-        self.store = self.run(self.open_store(self.directory))
+        self.store = self.run(self.open_store(Path(self.directory.name)))
         self.start_server()
 
     def play(self, what, *args, **how):
@@ -90,7 +95,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.settle()
 
     def settle(self):
-        """Until everything that was begun is on disk and has been seen."""
+        """Waits until everything that was begun is on disk and has been seen."""
         self.run(self._settled())
 
     async def _settled(self):
@@ -99,7 +104,7 @@ class QueueMachine(RuleBasedStateMachine):
         await self._read_changes()
 
     async def _read_changes(self):
-        """What a client does: transitions, then tasks, then deleted; nothing may lie between two frames."""
+        """Reads as a client does: transitions, then tasks, then deleted; nothing may lie between two frames."""
         head = await self.store.head()
         while self.since < head.revision:
             changes = await self.store.changes(self.since, limit=3)
@@ -309,15 +314,15 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data(), what=st.sampled_from(["nothing", "rounds", "end", "death"]))
     def server_is_killed_and_its_engine_runs_on(self, data, what):
         task_id = self.busy(data) if what != "nothing" and self.engine.running else None
-        self.run(self._killed_while_told(what, task_id))
+        self.run(self._kill_amid_reports(what, task_id))
         self.store = self.run(self.store.reopen())
         running = [self.mirror[task_id] for task_id in self.engine.running if task_id in self.mirror]
         self.start_server(self.engine)
         for task in running:
             assert self.mirror[task.id].interruptions == task.interruptions, "it was running on"
 
-    async def _killed_while_told(self, what, task_id):
-        """What is reported last is not on disk."""
+    async def _kill_amid_reports(self, what, task_id):
+        """Kills the server before the last report is on disk."""
         if task_id is not None and what != "death":
             self.engine.rounds(task_id, of=20)
         if task_id is not None and what != "rounds":
@@ -338,7 +343,7 @@ class QueueMachine(RuleBasedStateMachine):
     # The promises.
 
     @invariant()
-    def what_the_client_has_is_what_is_kept(self):
+    def what_the_client_has_is_what_is_stored(self):
         if not hasattr(self, "store"):
             return
         head = self.run(self.store.head())
@@ -351,7 +356,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert self.status[task_id] == task.status
 
     @invariant()
-    def who_runs_is_who_should(self):
+    def what_runs_is_what_should_run(self):
         if not hasattr(self, "engine"):
             return
         locks = []
@@ -388,7 +393,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.queue._runner.stop_starting()
         self.run(self.store.close())
         self.run.close()
-        shutil.rmtree(self.directory)
+        self.directory.cleanup()
         logging.getLogger("hourglass.queue").removeHandler(self.defects)
         assert not self.defects.found
 
@@ -408,10 +413,23 @@ def _quick_retries(monkeypatch):
     monkeypatch.setattr(background, "LOOK_AGAIN_SECONDS", 0.01)
 
 
-LIVES = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+@pytest.mark.parametrize(
+    ("machine", "lives", "steps"),
+    [
+        (MemoryMachine, 40, 30),
+        (SqliteMachine, 15, 20),
+        pytest.param(MemoryMachine, 150, 40, marks=pytest.mark.slow),
+        pytest.param(SqliteMachine, 60, 40, marks=pytest.mark.slow),
+    ],
 )
-TestOnMemory = MemoryMachine.TestCase
-TestOnMemory.settings = settings(LIVES, max_examples=150)
-TestOnSqlite = SqliteMachine.TestCase
-TestOnSqlite.settings = LIVES
+def test_in_random_lives_the_promises_hold_after_each_step(machine, lives, steps):
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )

@@ -1,4 +1,4 @@
-"""The words of a database of the version before are made anew, and meanwhile every search finds every task."""
+"""The search words of a database of the previous version are rebuilt, and meanwhile every search finds every task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.store import ListQuery
 from storage.sqlite import listing
 from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
-from tests.conformance.test_stores import create
+from tests.support.made import create
 from tests.support.older import make_older
 
 DESCRIPTIONS = ["pool rbd", "Pool data", "每日备份任务", "İstanbul yedeği", "apple pie", "备份", "pool of हिन्दी"]
@@ -20,23 +20,22 @@ POOLS = [1, 2, 7]
 
 
 class Opened:
-    """The store on a database of the version before, which can be opened again."""
+    """The store on a database of the previous version, which can be opened again."""
 
-    def __init__(self, run, directory):
-        self.run, self.directory = run, directory
-        self.open()
+    def __init__(self, directory):
+        self.directory = directory
 
-    def open(self):
-        self.database = self.run(open_database(self.directory))
+    async def open(self):
+        self.database = await open_database(self.directory)
         self.store = SqliteStore(self.database)
 
-    def close(self):
-        self.run(self.database.close())
+    async def close(self):
+        await self.database.close()
 
-    def found(self, search):
-        page = self.run(self.store.list_tasks(ListQuery(search=search, ordering="id")))
+    async def found(self, search):
+        page = await self.store.list_tasks(ListQuery(search=search, ordering="id"))
         assert page.count == min(len(page.tasks), listing.COUNT_LIMIT)
-        assert [one for one, _ in self.run(self.store.matching(ListQuery(search=search), 100)).ids] == [
+        assert [one for one, _ in (await self.store.matching(ListQuery(search=search), 100)).ids] == [
             task.id for task in page.tasks
         ]
         return [task.id for task in page.tasks]
@@ -45,60 +44,61 @@ class Opened:
         with closing(sqlite3.connect(self.directory / "hourglass.db")) as connection:
             return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
 
-    def renew(self, limit):
-        return self.run(self.store.renew_words(limit))
+    async def renew(self, limit):
+        return await self.store.renew_words(limit)
 
 
 @pytest.fixture(params=[1, 10_000])
-def older(request, run, tmp_path, monkeypatch):
+def older(request, io_loop, tmp_path, monkeypatch):
     """Whatever number of tasks is few: they are looked through in order, or found by their words."""
     monkeypatch.setattr(listing, "COUNT_LIMIT", request.param)
     make_older(tmp_path, DESCRIPTIONS)
-    opened = Opened(run, tmp_path)
+    opened = Opened(tmp_path)
+    io_loop.run_sync(opened.open)
     yield opened
-    opened.close()
+    io_loop.run_sync(opened.close)
 
 
-def test_every_search_finds_what_it_found_before_while_words_are_made_anew(older):
+async def test_every_search_finds_what_it_found_before_while_words_are_rebuilt(older):
     steps = 0
-    while older.renew(2):
+    while await older.renew(2):
         steps += 1
-        assert older.found("pool") == POOLS
-        assert older.found("POO dat") == [2]
-        assert older.found("每日备份") == [3]
-        assert older.found("İstanbul") == [4]
-        assert older.found("हिन्दी") == [7]
-        assert older.found("हि द") == []
-        assert older.found("nothing") == []
-        older.close()
-        older.open()
+        assert await older.found("pool") == POOLS
+        assert await older.found("POO dat") == [2]
+        assert await older.found("每日备份") == [3]
+        assert await older.found("İstanbul") == [4]
+        assert await older.found("हिन्दी") == [7]
+        assert await older.found("हि द") == []
+        assert await older.found("nothing") == []
+        await older.close()
+        await older.open()
 
     assert steps >= 5
     assert not {"former_words", "former_words_data"} & older.tables()
-    assert (older.found("备份"), older.found("istanbul"), older.found("हिन्दी")) == ([3, 6], [4], [7])
+    assert (await older.found("备份"), await older.found("istanbul"), await older.found("हिन्दी")) == ([3, 6], [4], [7])
 
 
-def test_tasks_that_come_and_go_meanwhile_are_found_and_are_gone(run, older):
+async def test_tasks_that_are_created_or_removed_meanwhile_are_found_or_gone(older):
     number = 0
-    while older.renew(1):
+    while await older.renew(1):
         number += 1
         if number <= len(DESCRIPTIONS):
-            run(older.store.change(number, lifecycle.deleted("ann", 9000, None, False)))
-        new = create(run, older.store, description=f"swimming pool {number}")
-        assert new.id in older.found("swimming pool")
-        assert older.found(f"swimming {number}") == [new.id]
-        assert older.found("pool rbd") == []
-        run(older.store.change(new.id, lifecycle.aborted("ann", 9000), lifecycle.deleted("ann", 9000, None, False)))
-        assert older.found("swimming") == []
+            await older.store.change(number, lifecycle.deleted("ann", 9000, None, False))
+        new = await create(older.store, description=f"swimming pool {number}")
+        assert new.id in await older.found("swimming pool")
+        assert await older.found(f"swimming {number}") == [new.id]
+        assert await older.found("pool rbd") == []
+        await older.store.change(new.id, lifecycle.aborted("ann", 9000), lifecycle.deleted("ann", 9000, None, False))
+        assert await older.found("swimming") == []
 
     assert number >= len(DESCRIPTIONS)
-    assert older.found("pool") == older.found("备份") == []
+    assert await older.found("pool") == await older.found("备份") == []
 
 
-def test_there_is_nothing_to_do_a_second_time(older):
-    while older.renew(100):
+async def test_there_is_nothing_to_do_a_second_time(older):
+    while await older.renew(100):
         pass
 
-    older.close()
-    older.open()
-    assert older.renew(100) == 0
+    await older.close()
+    await older.open()
+    assert await older.renew(100) == 0

@@ -79,7 +79,7 @@ CHANGES: Mapping[str, Callable[[], object]] = {
     "hooks": lambda: setattr(threading, "excepthook", None),
     "functions of threads": lambda: (threading.settrace(lambda *_: None), threading.setprofile(lambda *_: None)),
     "stack size": lambda: threading.stack_size(1024 * 1024),
-    "traces of memory": tracemalloc.start,
+    "memory tracing": tracemalloc.start,
     "start method": lambda: set_start_method("fork", force=True),
     "debugging of garbage": lambda: gc.set_debug(gc.DEBUG_SAVEALL),
     "trace function": lambda: sys.settrace(lambda *_: None),

@@ -23,7 +23,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from jobs import Round, job
+from jobs import Pause, Round, job
 
 MIB = 1024 * 1024
 Times = Annotated[int, Meta(ge=0, le=10_000_000)]
@@ -212,13 +212,13 @@ def ignores_close(began_path: str, until: str) -> Iterator[Round]:
 
 
 @job(description="Failing to clean up")
-def fails_to_clean_up(began_path: str, until: str) -> Iterator[Round]:
+def fails_to_clean_up(began_path: str, until: str) -> Iterator[Round | Pause]:
     """Raises when it is closed."""
     try:
         record(began_path, os.getpid())
         wait_for(until)
         yield Round(1)
-        yield Round(2)
+        yield Pause(3600)  # an abort ends it, if it has not come before
     finally:
         raise OSError("the door is stuck")
 

@@ -120,6 +120,12 @@ def order(
     )
 
 
+def error_of(ended: Ended) -> dict[str, str]:
+    assert ended.error is not None
+    error: dict[str, str] = json.loads(ended.error)
+    return error
+
+
 async def assert_next_runs(pool: WorkerPool, told: Told, task_id: int = 999) -> None:
     """The test of every misbehaviour: whoever comes next does not notice."""
     await told.until(lambda: pool.free_workers)

@@ -38,9 +38,11 @@ def a_locked_database(service):
 
 
 FAULTS = {a_full_disk: "disk", a_locked_database: "locked"}
+QUICK_AND_SLOW = [a_full_disk, pytest.param(a_locked_database, marks=pytest.mark.slow)]
+"""Each write waits for two seconds until it gives up a locked database."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", QUICK_AND_SLOW)
 async def test_what_cannot_be_stored_is_refused_kept_or_waited_for(service, tmp_path, fault):
     client = Client(service.start())
     record = tmp_path / "record"
@@ -72,6 +74,14 @@ async def test_what_cannot_be_stored_is_refused_kept_or_waited_for(service, tmp_
     page = await client.get("taskqueue")
     assert {one["id"] for one in page["results"]} == {task["id"], flood["id"]}, "a refused task is there"
     assert page["revision"] > revision
+    assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 200
+
+
+async def test_while_somebody_holds_the_database_a_task_is_refused_and_then_taken(service):
+    client = Client(service.start())
+    with a_locked_database(service):
+        refused = await client.call("POST", "taskqueue/test_task", {"times": 1})
+        assert (refused.status, "locked" in refused.json["detail"]) == (503, True)
     assert (await client.call("POST", "taskqueue/test_task", {"times": 1})).status == 200
 
 

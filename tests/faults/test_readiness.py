@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.test_disk import FAULTS
+from tests.faults.test_disk import FAULTS, QUICK_AND_SLOW
 from tests.support.monitoring import ask, ask_until, scrape
 from tests.support.service import Client, Service
 
@@ -22,7 +22,7 @@ def service(tmp_path):
     service.close()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", QUICK_AND_SLOW)
 async def test_while_nothing_can_be_stored_it_is_not_ready_and_says_why(service, fault):
     client = Client(service.start())
     await client.ended((await client.create("counts", times=1))["id"])
@@ -61,7 +61,7 @@ async def test_a_service_whose_workers_cannot_start_is_degraded_and_not_ready(se
     assert (answer.status, answer.kind, answer.json["database"]) == (503, "application/problem+json", "ok")
     assert reason in answer.json["detail"]
     health = (await ask(service, "/health")).json
-    assert health["problems"] == [f"2 of 2 workers cannot start: {reason}. It is tried again by itself."]
+    assert health["problems"] == [f"2 of 2 workers cannot start: {reason}. The server keeps trying."]
     assert (await scrape(Client(service))).of("workers", "failed to start") == 2
 
     cluster.touch()

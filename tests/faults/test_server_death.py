@@ -107,8 +107,8 @@ def assert_counted_on(path, times, repeats):
         assert sum(counts.values()) - times <= repeats, name
 
 
-def test_tasks_survive_kill_9_of_the_server_again_and_again(service, tmp_path):
-    tasks, times, deaths = 12, 15, 4
+@pytest.mark.parametrize(("tasks", "times", "deaths"), [(6, 10, 2), pytest.param(12, 15, 4, marks=pytest.mark.slow)])
+def test_tasks_survive_kill_9_of_the_server_again_and_again(service, tmp_path, tasks, times, deaths):
     chance = random.Random(1)
     service.start(*(counting(tmp_path, number, times, 0.06) for number in range(tasks)))
     for _ in range(deaths):
@@ -130,9 +130,10 @@ def test_tasks_survive_kill_9_of_the_server_again_and_again(service, tmp_path):
     assert_counted_on(tmp_path, times, repeats=deaths)
 
 
-def test_short_rounds_survive_kill_9_of_the_server(service, tmp_path):
+@pytest.mark.parametrize(("tasks", "deaths"), [(2, 1), pytest.param(4, 3, marks=pytest.mark.slow)])
+def test_short_rounds_survive_kill_9_of_the_server(service, tmp_path, tasks, deaths):
     """Of rounds under 50 ms what is repeated is at most what was not acknowledged: 0.2 s of work."""
-    tasks, times, deaths = 4, 400, 3
+    times = 400
     service.start(*(counting(tmp_path, number, times, 0.002) for number in range(tasks)))
     for death in range(deaths):
         service.until(f"SELECT 1 WHERE (SELECT count(*) FROM rounds) >= {150 * (death + 1)}")
@@ -144,8 +145,8 @@ def test_short_rounds_survive_kill_9_of_the_server(service, tmp_path):
     assert_counted_on(tmp_path, times, repeats=deaths * 100)
 
 
-def test_tasks_survive_kill_9_of_their_workers(service, tmp_path):
-    tasks, times, deaths = 8, 15, 8
+@pytest.mark.parametrize(("tasks", "times", "deaths"), [(4, 10, 3), pytest.param(8, 15, 8, marks=pytest.mark.slow)])
+def test_tasks_survive_kill_9_of_their_workers(service, tmp_path, tasks, times, deaths):
     chance = random.Random(2)
     service.start(
         *(counting(tmp_path, number, times, 0.06) for number in range(tasks)),
@@ -185,9 +186,11 @@ def test_a_task_whose_worker_dies_too_often_is_an_exception_and_the_next_one_run
     ("job", "params", "outcome"),
     [
         ("fails", {"rounds": 2}, "Failed in round 3: ValueError: no such pool"),
-        ("raises", {"kind": "empty"}, "Failed in round 2: ValueError"),
-        ("calls_exit", {}, "Failed in round 2: SystemExit: the job called sys.exit(3)"),
-        ("returns", {"kind": "set"}, "Failed in round"),
+        pytest.param("raises", {"kind": "empty"}, "Failed in round 2: ValueError", marks=pytest.mark.slow),
+        pytest.param(
+            "calls_exit", {}, "Failed in round 2: SystemExit: the job called sys.exit(3)", marks=pytest.mark.slow
+        ),
+        pytest.param("returns", {"kind": "set"}, "Failed in round", marks=pytest.mark.slow),
         ("eats_memory", {}, "MemoryError: used more than memory_limit_mb = 128"),
         ("counts_once", {"times": 3}, None),
     ],
@@ -216,7 +219,7 @@ def test_a_task_that_must_not_go_on_fails_when_its_server_is_killed(service, tmp
 
     ((status, outcome),) = service.query("SELECT status, outcome FROM tasks")
     assert status == "Exception"
-    assert "the server stopped, and its job does not go on after that" in outcome
+    assert "the server stopped, and its job does not resume after an interruption" in outcome
 
 
 def test_a_worker_that_holds_the_gil_dies_with_its_server_and_its_task_goes_on(service, tmp_path):
@@ -239,8 +242,9 @@ def wait_for_lines(path, count):
     return path.read_text().splitlines()
 
 
-def test_sigterm_stops_in_good_order_and_everything_goes_on_after_it(service, tmp_path):
-    service.start(*(counting(tmp_path, number, 20, 0.06) for number in range(6)))
+@pytest.mark.parametrize(("tasks", "times"), [(3, 10), pytest.param(6, 20, marks=pytest.mark.slow)])
+def test_sigterm_stops_in_good_order_and_everything_goes_on_after_it(service, tmp_path, tasks, times):
+    service.start(*(counting(tmp_path, number, times, 0.06) for number in range(tasks)))
     service.until("SELECT 1 WHERE (SELECT count(*) FROM rounds) >= 10")
     workers = service.workers()
 
@@ -252,7 +256,7 @@ def test_sigterm_stops_in_good_order_and_everything_goes_on_after_it(service, tm
     service.start()
     service.expect("idle")
     assert service.query("SELECT DISTINCT status FROM tasks") == [("Finished",)]
-    assert_counted_on(tmp_path, 20, repeats=0)
+    assert_counted_on(tmp_path, times, repeats=0)
 
 
 def test_a_second_server_on_the_same_data_says_who_has_it(service):

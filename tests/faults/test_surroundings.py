@@ -40,8 +40,8 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
         "child": "a child process",
         "zombie": "a child process",
         "privileges": "other privileges",
-        "standard error": "a descriptor of the worker's own that is of another file",
-        "the lock's place": "a descriptor of the worker's own that is of another file",
+        "standard error": "a descriptor of the worker's own that refers to another file",
+        "the lock's place": "a descriptor of the worker's own that refers to another file",
     }
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         for number, (what, words) in enumerate(cases.items(), 1):
@@ -51,7 +51,7 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
             ended = await told.end_of(number)
             assert (ended.how, ended.left) == ("raised" if number % 2 == 0 else "returned", words), what
             assert pool.workers()[0].state == "ending"
-            assert caplog.messages[-1] == f"Worker {pid} is replaced: its task left {words}"
+            assert caplog.messages[-1] == f"Worker {pid} is replaced: its task left behind {words}"
         assert told.free_at_end == [0] * len(cases), "no task begins in a worker that is not as it was"
         assert not told.deaths
 
@@ -59,7 +59,7 @@ async def test_what_a_task_leaves_behind_replaces_its_worker_and_is_named(
 async def test_a_closed_descriptor_of_the_worker_is_noticed(tmp_path: Path) -> None:
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         pool.start_task(order(1, "leaves", what="closed descriptor"))
-        assert (await told.end_of(1)).left == "1 descriptor closed that it had not opened"
+        assert (await told.end_of(1)).left == "1 descriptor closed that the task had not opened"
 
 
 async def test_what_goes_by_itself_costs_no_worker(tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engines.local.pool import MOST_CHECKED_AT_ONCE, WorkerPool
-from tests.faults.support import Told, a_pool, assert_next_runs, order
-from tests.faults.test_workers import error_of
+from tests.faults.support import Told, a_pool, assert_next_runs, error_of, order
 
 MODULES = ("tests.faults.misbehaving_jobs", "tests.faults.tampering_jobs")
-NOT_KEPT = "what its worker sent cannot be kept: "
+NOT_KEPT = "what its worker sent cannot be stored: "
 
 
 async def refusal_of(pool: WorkerPool, told: Told, task_id: int, job: str, **params: Any) -> str:
@@ -36,7 +35,7 @@ async def test_what_is_no_json_ends_its_task_and_its_worker(tmp_path: Path) -> N
         ("result", "[1,]"): "the job's result is not JSON",
         ("result", '{"a": 1} 2'): "the job's result is not JSON",
         ("result", deep): "the job's result is nested too deeply",
-        ("result", "1" * 5_000): "the job's result holds a number of more than 4,300 digits",
+        ("result", "1" * 5_000): "the job's result contains a number of more than 4,300 digits",
         ("output", "nothing"): "the round's output is not JSON",
         ("checkpoint", "{'done': 1}"): "the round's checkpoint is not JSON",
         ("error", "{}"): "Object missing required field `type`",
@@ -83,10 +82,10 @@ async def test_an_encoder_that_was_patched_is_found_out(tmp_path: Path) -> None:
         pool.start_task(order(1, "patches_encoder"))
         ended = await told.end_of(1)
         assert "the job's result is not JSON" in error_of(ended)["message"]
-        assert ended.left == "an encoder that makes no JSON", "the next task must not suffer from it"
+        assert ended.left == "an encoder that does not produce JSON", "the next task must not suffer from it"
         await assert_next_runs(pool, told)
         pool.start_task(order(2, "breaks_encoder"))
-        assert error_of(await told.end_of(2))["message"] == "what it ended with cannot be told"
+        assert error_of(await told.end_of(2))["message"] == "how it ended cannot be reported"
         assert not told.deaths
 
 
@@ -109,7 +108,7 @@ async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: P
     async with a_pool(tmp_path, modules=MODULES) as (pool, told):
         for number, how in enumerate(("stopped", "interrupted"), 1):
             message = await refusal_of(pool, told, number, "ends_as", how=how)
-            assert message == f"{NOT_KEPT}that it was {how}, which nobody had asked for"
+            assert message == f"{NOT_KEPT}that it was {how}, which nobody had requested"
             assert told.numbers_of(number) == [1]
 
 

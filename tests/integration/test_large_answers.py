@@ -19,7 +19,7 @@ from tests.support.attack import (
     request,
 )
 from tests.support.attack import wait_until_memory_is_back as memory_is_back
-from tests.support.made import LATER
+from tests.support.made import waiting
 from tests.support.service import Client, Service, basic
 
 LONG = "x" * 1_000_000
@@ -129,7 +129,7 @@ async def test_large_parameters_are_everywhere_where_one_task_is_shown(client: C
 
 
 async def test_an_array_of_tasks_is_answered_within_bounds(client: Client):
-    bodies = [{"job": "carries", "params": {"text": "x" * 900}, "not_before": LATER}] * 1000
+    bodies = [waiting(job="carries", params={"text": "x" * 900})] * 1000
     with memory_bounded(client.service):
         answer = await client.call("POST", "taskqueue", bodies)
     rows = answer.json["results"]

@@ -160,7 +160,7 @@ async def test_without_descriptors_strangers_make_place_and_the_log_gets_one_lin
             await assert_honest_are_served(service)
 
     assert sum(server.cpu_times()[:2]) - used < 3
-    assert log_of(service).count("no connection can be accepted") == 1
+    assert log_of(service).count("connections cannot be accepted") == 1
 
 
 @pytest.mark.slow

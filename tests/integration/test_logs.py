@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.support.made import LATER
+from tests.support.made import waiting
 from tests.support.monitoring import ask
 from tests.support.service import PASSWORD, Client, basic
 
@@ -57,8 +57,7 @@ async def test_start_stop_failures_and_whoever_aborts_or_deletes_are_told(servic
     client = Client(service.start("--set", "log.format=json"))
     failed = await client.create("fails")
     await client.ended(failed["id"])
-    later = {"job": "counts", "params": {"times": 1}, "not_before": LATER}
-    waits = (await client.call("POST", "taskqueue", later)).json
+    waits = (await client.call("POST", "taskqueue", waiting())).json
     await client.call("DELETE", f"taskqueue/{waits['id']}", X_Request_Id="abort")
     await client.call("DELETE", f"taskqueue/{waits['id']}", X_Request_Id="delete")
     quiet = await client.create("counts", times=1)

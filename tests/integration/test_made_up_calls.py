@@ -45,11 +45,20 @@ def started(service, io_loop):
     return service, io_loop.run_sync(create, timeout=60)
 
 
-def test_the_server_keeps_its_description_whatever_it_is_asked(started, tmp_path):
+@pytest.mark.parametrize(
+    "calls",
+    [
+        ["--max-examples=2", "--phases=fuzzing"],
+        pytest.param(["--max-examples=30"], marks=pytest.mark.slow),
+    ],
+    ids=["some", "many"],
+)
+def test_the_server_keeps_its_description_whatever_it_is_asked(started, tmp_path, calls):
+    """The other phases make thousands of calls, along the bounds of each parameter and in the order that links tell."""
     service, operations = started
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color"]
     command += ["--config-file", str(ROOT / "tests/support/made_up_calls.toml"), "run"]
-    command += ["--checks", ",".join(CHECKS), "--auth", f"admin:{PASSWORD}"]
+    command += ["--checks", ",".join(CHECKS), "--auth", f"admin:{PASSWORD}", *calls]
     ended = subprocess.run(
         [*command, f"{service.base}/openattic/api/openapi.json"],
         cwd=tmp_path,  # where it leaves what it remembers

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.made import LATER
+from tests.support.made import waiting
 from tests.support.monitoring import Samples, ask, ask_until, scrape
 from tests.support.service import ROOT, Client, basic
 
@@ -74,9 +74,8 @@ async def test_metrics_agree_with_what_was_done(service, tmp_path):
     runs = await client.create("waits", times=2, in_round=1, until=str(until))
     await client.until(runs["id"], lambda task: task["status"] == "Running")
     waits = await client.create("counts", times=1)
-    later = {"job": "counts", "params": {"times": 1}, "not_before": LATER}
     for _ in range(2):
-        scheduled = (await client.call("POST", "taskqueue", later)).json
+        scheduled = (await client.call("POST", "taskqueue", waiting())).json
     await client.call("DELETE", f"taskqueue/{scheduled['id']}")
     await client.call("DELETE", f"taskqueue/{failed['id']}")
     events = await client.events()
@@ -89,8 +88,8 @@ async def test_metrics_agree_with_what_was_done(service, tmp_path):
     ended = {"Finished": 3, "Exception": 1, "Aborted": 1}
     assert {status: now.of("tasks_ended_total", status) for status in ended} == ended
     assert now.of("rounds_total") == 3 * 4 + 2
-    waiting = {"worker": 1, "lock": 0, "schedule": 1}
-    assert {reason: now.of("tasks_waiting", reason) for reason in waiting} == waiting
+    reasons = {"worker": 1, "lock": 0, "schedule": 1}
+    assert {reason: now.of("tasks_waiting", reason) for reason in reasons} == reasons
     assert (now.of("task_waiting_seconds_count"), now.of("task_running_seconds_count")) == (5, 4)
     assert (now.of("workers", "busy"), now.of("workers", "idle")) == (1, 0)
     assert now.of("worker_cpu_seconds_total", "1") > 0

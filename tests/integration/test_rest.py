@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.made import LATER, NEVER
+from tests.support.made import NEVER, waiting
 from tests.support.service import Client, basic
 
 TASK_FIELDS = {
@@ -355,8 +355,7 @@ async def test_a_delete_meant_for_a_stopping_task_kills_it_and_never_erases_one_
 async def test_many_are_deleted_with_a_report_for_each(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
-    later = {"job": "test_task", "params": {"times": 1}, "not_before": LATER}
-    waits = (await client.call("POST", "taskqueue", later)).json
+    waits = (await client.call("POST", "taskqueue", waiting())).json
 
     ids = f"id={final['id']}&id={waits['id']}&id=4711"
     guarded = (await client.call("DELETE", f"taskqueue?{ids}&if_status=pending")).json
@@ -371,8 +370,7 @@ async def test_many_are_deleted_with_a_report_for_each(client):
 async def test_many_are_deleted_by_a_body_as_by_an_address(client):
     final = await client.create("test_task", times=1)
     await client.ended(final["id"])
-    later = {"job": "test_task", "params": {"times": 1}, "not_before": LATER}
-    waits = (await client.call("POST", "taskqueue", later)).json
+    waits = (await client.call("POST", "taskqueue", waiting())).json
     ids = [final["id"], waits["id"], 4711, final["id"]]
 
     guarded = (await client.call("POST", "taskqueue/delete", {"ids": ids, "if_status": "pending"})).json

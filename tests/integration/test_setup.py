@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BASICS = ["bash", "cat", "dirname", "env", "ln", "rm", "sed", "sha256sum", "touch"]
+BASICS = ["bash", "cat", "dirname", "env", "ln", "nice", "rm", "sed", "sha256sum", "touch"]
 BINDINGS = ("rados", "rbd")
 PYTHON = "/usr/bin/python3"
 """The distribution's, as tools/setup takes it."""

@@ -17,7 +17,7 @@ import termios
 
 import pytest
 
-from tests.support.made import LATER
+from tests.support.made import waiting
 from tests.support.monitoring import ask
 from tests.support.service import JOBS, PASSWORD, ROOT, Client
 
@@ -94,7 +94,7 @@ def a_full_pipe():
 
 async def delete_many(client, count=300):
     """Each deletion of a task is a line of the log, as is each abort before it."""
-    body = [{"job": "counts", "params": {"times": 1}, "not_before": LATER}] * count
+    body = [waiting()] * count
     tasks = (await client.call("POST", "taskqueue", body)).json["results"]
     ids = "&".join(f"id={task['id']}" for task in tasks)
     for _ in range(2):

@@ -62,5 +62,5 @@ async def test_it_is_sent_as_other_files_are(shared_service):
     assert (code, headers["Accept-Ranges"], headers["Cache-Control"]) == (200, "bytes", "no-cache")
     assert (await fetch(address, **plain, **{"If-Modified-Since": headers["Last-Modified"]}))[0] == 304
     assert (await fetch(address, **plain, Range="bytes=2-9"))[:2] == (206, whole[2:10])
-    assert (packed["Accept-Ranges"], packed["Last-Modified"]) == ("none", headers["Last-Modified"])
+    assert ("Accept-Ranges" in packed, packed["Last-Modified"]) == (False, headers["Last-Modified"])
     assert packed["Etag"] != headers["Etag"]

@@ -10,16 +10,11 @@ import sqlite3
 import pytest
 
 from jobs.clock import DAY_MS
-from tests.support.made import LATER, NEVER
+from tests.support.made import NEVER, waiting
 from tests.support.monitoring import ask
 from tests.support.service import Client, basic
 
 PENDING = "status=Not%20Started&status=Running"
-
-
-def waiting(times, **fields):
-    """A request for a task that nothing will start."""
-    return {"job": "test_task", "params": {"times": times}, "not_before": LATER, **fields}
 
 
 async def created(client, *bodies):
@@ -105,7 +100,7 @@ async def test_as_of_leaves_alone_what_has_come_or_ended_since(client, tmp_path)
     ("query", "status", "told"),
     [
         ("search=x&as_of=999999", 412, "What happened after revision 999999 is not known"),
-        ("id=1&as_of=1", 400, "goes with a filter"),
+        ("id=1&as_of=1", 400, "expected only with a filter"),
         ("search=x&as_of=-1", 400, "whole number of at least 0"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`server.py user …` as a program of its own, with and without a server on its socket."""
+"""`server.py user …` with and without a server on its socket, in this process and as a program of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from accounts.passwords import verify
 from accounts.reload_socket import listen, notify
 from jobs.errors import HourglassError, StartError
 from storage import sqlite
-from tests.support.accounts import do_beside_server
+from tests.support.accounts import do_beside_server, user_command
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, str(ROOT / "server.py"), "user"]
@@ -27,9 +27,7 @@ PROGRAM = [sys.executable, str(ROOT / "server.py"), "user"]
 
 def user(data_dir, *words, given=b""):
     """Runs the command: its exit code, and what it says and complains of."""
-    command = [*PROGRAM, *words, "--data-dir", str(data_dir)]
-    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, check=False)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    return user_command(*words, "--data-dir", str(data_dir), given=given)
 
 
 def accept(data_dir, *words, given=b""):
@@ -79,6 +77,18 @@ def test_a_password_is_one_line_without_its_end(tmp_path):
     assert [verify(one.password_hash, "p w") for one in users_of(tmp_path).values()] == [True] * 3
 
 
+def test_a_program_of_its_own_says_the_same_and_exits_with_the_same(tmp_path):
+    for words, code in ((["add", "ann"], 0), (["add", "ann"], 1), (["add"], 2)):
+        command = [*PROGRAM, *words, "--data-dir", str(tmp_path)]
+        done = subprocess.run(command, cwd=ROOT, input=b"x\n", capture_output=True, check=False)
+        assert done.returncode == code
+        if code == 0:
+            assert (done.stdout.decode(), done.stderr) == ("ann may now sign in as viewer.\n", b"")
+            assert verify(users_of(tmp_path)["ann"].password_hash, "x")
+        else:
+            assert user(tmp_path, *words, given=b"x\n") == (code, done.stdout.decode(), done.stderr.decode())
+
+
 @pytest.mark.parametrize("given", [b"", b"\n", b"x" * 1025, b"\xff\n"])
 def test_what_is_no_password_adds_nobody(tmp_path, given):
     assert "assword" in refuse(tmp_path, "add", "ann", given=given)
@@ -88,7 +98,7 @@ def test_what_is_no_password_adds_nobody(tmp_path, given):
 def test_what_cannot_be_done_is_told_in_one_sentence(tmp_path):
     accept(tmp_path, "add", "root", "--role", "admin", given=b"x\n")
 
-    assert "root already" in refuse(tmp_path, "add", "root", given=b"x\n")
+    assert "already a user root" in refuse(tmp_path, "add", "root", given=b"x\n")
     assert "1 to 64" in refuse(tmp_path, "add", "a b", given=b"x\n")
     assert "last admin" in refuse(tmp_path, "remove", "root")
     assert "last admin" in refuse(tmp_path, "role", "root", "viewer")
@@ -160,7 +170,7 @@ async def test_a_server_that_does_not_take_a_change_up_is_complained_of(tmp_path
         complained = await in_thread(refuse, tmp_path, "add", "ann", given=b"x\n")
 
     assert "The change is stored, but the running server" in complained
-    assert "a change of accounts was not taken up" in caplog.text
+    assert "a change of accounts could not be applied" in caplog.text
     assert list(users_of(tmp_path)) == ["ann"]
 
 

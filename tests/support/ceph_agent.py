@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import rados
@@ -43,10 +44,18 @@ def mgr_command(cluster: rados.Rados, **command: Any) -> str:
     return answer(cluster.mgr_command(json.dumps(command, ensure_ascii=False), b""))
 
 
+@contextmanager
+def opened(cluster: rados.Rados, pool: str) -> Iterator[rados.Ioctx]:
+    """The pool that has this name now: by a map from before it may be another one."""
+    cluster.wait_for_latest_osdmap()
+    with cluster.open_ioctx(pool) as ioctx:
+        yield ioctx
+
+
 def fill(cluster: rados.Rados, pool: str, megabytes: int, object_bytes: int) -> None:
     """Objects data-0, data-1, … of so many bytes each, several at a time."""
     data = bytes(range(256)) * (object_bytes // 256 + 1)
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         pending: list[rados.Completion] = []
         for number in range(megabytes * 1_000_000 // object_bytes):
             pending.append(ioctx.aio_write_full(f"data-{number}", data[:object_bytes]))
@@ -65,7 +74,7 @@ def ended(completion: rados.Completion) -> None:
 def create_image(
     cluster: rados.Rados, pool: str, name: str, size_bytes: int, data_mb: int, features: int | None
 ) -> None:
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         rbd.RBD().create(ioctx, name, size_bytes, old_format=False, features=features)
         if data_mb:
             with rbd.Image(ioctx, name) as image:
@@ -73,7 +82,7 @@ def create_image(
 
 
 def create_images(cluster: rados.Rados, pool: str, names: Sequence[str], size_bytes: int, features: int | None) -> None:
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         for name in names:
             rbd.RBD().create(ioctx, name, size_bytes, old_format=False, features=features)
 
@@ -89,12 +98,12 @@ def pieces(length: int) -> Iterator[tuple[int, int]]:
 
 
 def remove_image(cluster: rados.Rados, pool: str, name: str) -> None:
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         rbd.RBD().remove(ioctx, name)
 
 
 def empty_pool(cluster: rados.Rados, pool: str) -> None:
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         ioctx.set_namespace(rados.LIBRADOS_ALL_NSPACES)
         found = [(one.nspace, one.key) for one in ioctx.list_objects()]
         for namespace, name in found:
@@ -103,7 +112,7 @@ def empty_pool(cluster: rados.Rados, pool: str) -> None:
 
 
 def pool_init(cluster: rados.Rados, pool: str) -> None:
-    with cluster.open_ioctx(pool) as ioctx:
+    with opened(cluster, pool) as ioctx:
         rbd.RBD().pool_init(ioctx, True)
 
 

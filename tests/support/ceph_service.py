@@ -14,13 +14,13 @@ SECONDS = {"connect_timeout_seconds": 2, "mon_timeout_seconds": 2, "osd_timeout_
 """So long the server of a test waits for its clusters, unless the test says something else."""
 
 
-QUICK = ("workers.count=4", "pool_pgs.round_seconds=0.3", "pool_create.round_seconds=0.3")
-"""So that tests with tasks of their own go on beside each other, and look often."""
+QUICK = ("pool_pgs.round_seconds=0.3", "pool_create.round_seconds=0.3")
+"""So that tasks look often."""
 
 
-def options_for(clusters: Mapping[str, Path | str], **settings: object) -> Iterator[str]:
+def options_for(clusters: Mapping[str, Path | str], workers: int = 2, **settings: object) -> Iterator[str]:
     """The command line that names clusters by their conf files: `options_for({"main": conf}, client="reader")`."""
-    for words in QUICK:
+    for words in (f"workers.count={workers}", *QUICK):
         yield from ("--set", words)
     for name, conf in clusters.items():
         for key, value in {"conf": conf, **SECONDS, **settings}.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -94,7 +96,8 @@ class Cluster:
         self.daemons = ["mon.a", "mgr.x", *(f"osd.{number}" for number in range(osds))]
         self._keeper = keeper
         self._agent = Agent(self.conf)
-        self.fsid = self.ceph("fsid")["fsid"]
+        self._slow_agent = Agent(self.conf)  # for what takes long: the others need not wait
+        self.fsid = self.command("fsid")["fsid"]
 
     @classmethod
     def start(
@@ -133,6 +136,7 @@ class Cluster:
         """Ends its daemons and removes its directory."""
         self.alive.discard(self)
         self._agent.close()
+        self._slow_agent.close()
         self._keeper.communicate()
 
     @property
@@ -156,13 +160,25 @@ class Cluster:
     def mgr_command(self, prefix: str, **arguments: Any) -> Any:
         return parsed(self._agent.ask("mgr_command", prefix=prefix, format="json", **arguments))
 
+    def daemon_command(self, daemon: str, prefix: str, **arguments: Any) -> Any:
+        """What a daemon (`mgr.x`) answers on its own socket, in a millisecond, whatever the others do."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.directory / "run" / f"{daemon}.{self.pid(daemon)}.asok"))
+            connection.sendall(json.dumps({"prefix": prefix, **arguments}).encode() + b"\0")
+            with connection.makefile("rb") as stream:
+                (length,) = struct.unpack(">I", stream.read(4))
+                answer = parsed(stream.read(length).decode())
+        if isinstance(answer, dict) and "error" in answer:
+            raise ClusterError(0, answer["error"])
+        return answer
+
     def set_config(self, daemon: str, option: str, value: str) -> None:
-        """At once, for a running daemon (`mgr.x`), whatever ceph.conf says; gone when the daemon ends."""
-        self.ceph("tell", daemon, "config", "set", option, value)
+        """At once, for a running daemon, whatever ceph.conf says; gone when the daemon ends."""
+        self.daemon_command(daemon, "config set", var=option, val=[value])
 
     @contextmanager
     def configured(self, daemon: str, option: str, value: str) -> Iterator[None]:
-        before = self.ceph("tell", daemon, "config", "get", option)[option]
+        before = self.daemon_command(daemon, "config get", var=option)[option]
         self.set_config(daemon, option, value)
         try:
             yield
@@ -218,17 +234,21 @@ class Cluster:
 
     # Pools and images
 
-    def create_pool(
-        self, name: str, pg_num: int = 8, size: int | None = None, application: str = "rbd"
-    ) -> dict[str, Any]:
+    def create_pool(self, name: str, pg_num: int = 8, application: str = "rbd", **options: Any) -> dict[str, Any]:
         """The new pool, once all its PGs are clean; ready for images."""
-        sizes = {} if size is None else {"size": size}
-        self.command("osd pool create", pool=name, pg_num=pg_num, pgp_num=pg_num, **sizes)
-        if application == "rbd":
+        self.begin_pool(name, pg_num, application, **options)
+        return self.finish_pool(name)
+
+    def begin_pool(self, name: str, pg_num: int = 8, application: str = "rbd", **options: Any) -> None:
+        """Creates it, and waits for nothing: `finish_pool` does. The manager takes a second or two to know its PGs."""
+        self.command("osd pool create", pool=name, pg_num=pg_num, pgp_num=pg_num, **options)
+        self.command("osd pool application enable", pool=name, app=application)
+
+    def finish_pool(self, name: str) -> dict[str, Any]:
+        pool = self.wait_settled(name)
+        if "rbd" in pool["application_metadata"]:
             self._agent.ask("pool_init", pool=name)
-        else:
-            self.command("osd pool application enable", pool=name, app=application)
-        return self.wait_settled(name)
+        return pool
 
     def delete_pool(self, name: str) -> None:
         """Also where there is none."""
@@ -236,23 +256,23 @@ class Cluster:
 
     def fill(self, pool: str, megabytes: int, object_bytes: int = 65_536) -> None:
         """So much data in the pool, as objects of this size; a second time writes the same ones again."""
-        self._ask_apart("fill", pool=pool, megabytes=megabytes, object_bytes=object_bytes)
+        self._slow_agent.ask("fill", pool=pool, megabytes=megabytes, object_bytes=object_bytes)
 
     def create_image(
         self, pool: str, name: str, size_bytes: int = 1 << 30, data_mb: int = 0, features: int | None = None
     ) -> None:
         """An image whose first `data_mb` megabytes are written."""
         arguments = {"size_bytes": size_bytes, "data_mb": data_mb, "features": features}
-        self._ask_apart("create_image", pool=pool, name=name, **arguments)
+        self._slow_agent.ask("create_image", pool=pool, name=name, **arguments)
 
     def create_images(
         self, pool: str, names: Sequence[str], size_bytes: int = 1 << 30, features: int | None = None
     ) -> None:
         """Empty ones, 30 ms each."""
-        self._ask_apart("create_images", pool=pool, names=names, size_bytes=size_bytes, features=features)
+        self._slow_agent.ask("create_images", pool=pool, names=names, size_bytes=size_bytes, features=features)
 
     def remove_image(self, pool: str, name: str) -> None:
-        self._ask_apart("remove_image", pool=pool, name=name)
+        self._slow_agent.ask("remove_image", pool=pool, name=name)
 
     def empty_pool(self, pool: str) -> None:
         """Removes all of its objects, in all namespaces: quicker than another pool."""
@@ -383,14 +403,6 @@ class Cluster:
         except ClusterError:
             return False
         return status["mgrmap"]["available"] and status["osdmap"]["num_up_osds"] == self.osds
-
-    def _ask_apart(self, action: str, **arguments: Any) -> None:
-        """In a process of its own, for what takes long: the others need not wait."""
-        agent = Agent(self.conf)
-        try:
-            agent.ask(action, **arguments)
-        finally:
-            agent.close()
 
     def _run(self, program: str, *words: str) -> Any:
         done = subprocess.run([program, "-c", self.conf, *words], capture_output=True, text=True, check=False)

@@ -13,21 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from argon2 import PasswordHasher
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from storage.sqlite.accounts import accounts_beside_server
+from tests.support.accounts import CHEAP_HASHER, user_command
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password for tests"
 JOBS = "tests.faults.misbehaving_jobs"
 PATIENCE_SECONDS = 60
-
-
-CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 CHEAP_HASH = CHEAP_HASHER.hash(PASSWORD)
-"""Of the password above. One as the service makes them costs 64 MiB and a sixth of a second, twice for each server."""
 
 
 def add_cheap_admin(data_dir: Path) -> None:
@@ -98,8 +94,8 @@ class Service:
         return told
 
     def user(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "server.py"), "user", *words, f"--data-dir={self.directory / 'data'}"]
-        return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=False)
+        code, said, complained = user_command(*words, f"--data-dir={self.directory / 'data'}", given=given.encode())
+        return subprocess.CompletedProcess(words, code, said, complained)
 
     def workers(self) -> list[int]:
         children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()

@@ -63,4 +63,4 @@ async def test_a_commit_for_many_is_in_the_name_of_none(tmp_path):
         await database.try_to_write()
         await database.close()
 
-    assert kept.request_of("a defect in what listens") is None
+    assert kept.request_of("a defect in the listener") is None

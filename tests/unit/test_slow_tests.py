@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,15 @@ def test_slow(): pass
 
 def collected(directory, *options):
     (directory / "test_two.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest", "--collect-only", "-q"]
+    plugins = ["-p", "pytest_tornado.plugin", "-p", "tests.conftest"]  # others take longer to load than the rest takes
+    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", *plugins, "--collect-only", "-q"]
     done = subprocess.run(
-        [*command, *options, directory / "test_two.py"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *options, directory / "test_two.py"],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
 

@@ -80,7 +80,7 @@ class WorkerPool:
     def start_task(self, order: Start) -> None:
         worker = next((worker for worker in self._workers if worker.state == "idle"), None)
         if worker is None:
-            raise LookupError("no worker waits for a task")
+            raise LookupError("no worker is waiting for a task")
         worker.run(order)
 
     def acknowledge(self, task_id: int) -> None:
@@ -262,7 +262,7 @@ class Worker:
         if refusal:
             self._refuse(refusal)
         elif isinstance(report, Ended) and not self._may_end(report):
-            self._refuse(Refusal(f"that it was {report.how}, which nobody had asked for", report.rounds))
+            self._refuse(Refusal(f"that it was {report.how}, which nobody had requested", report.rounds))
         elif isinstance(report, Ended):
             self._end_task(report)
         else:
@@ -280,7 +280,7 @@ class Worker:
         assert self.process
         about = {"task": self.order.task}
         logger.warning("Worker %d is killed: it sent %s", self.process.pid, refusal.words, extra=about)
-        self.kill("sent what cannot be kept")
+        self.kill("sent something that cannot be stored")
         self._end_task(refused(self.order.task, refusal.words, refusal.rounds))
 
     def _runs(self, task_id: int) -> bool:
@@ -305,7 +305,7 @@ class Worker:
         self.tasks_done += 1
         if ended.left:
             about = {"task": ended.task}
-            logger.warning("Worker %d is replaced: its task left %s", self.process.pid, ended.left, extra=about)
+            logger.warning("Worker %d is replaced: its task left behind %s", self.process.pid, ended.left, extra=about)
         leaves = self._leaves_after(ended)
         self.state = "ending" if leaves else "idle"
         self._pool.listener.task_ended(ended)
@@ -321,7 +321,7 @@ class Worker:
 
     def _retire(self) -> None:
         self._send(Quit())
-        self._limit(END_SECONDS, "did not end when it was told to")
+        self._limit(END_SECONDS, "did not end when it was asked to")
 
     def _ended(self, reason: str) -> None:
         assert self.process
@@ -380,7 +380,7 @@ def _refusal_of(report: Reported | Ended, previous: int) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     except Exception as error:
-        logger.critical("a defect in what looks at reports", exc_info=True)
+        logger.critical("a defect in the check of reports", exc_info=True)
         return Refusal(f"{type(error).__name__}: {error}", [])
     return None
 

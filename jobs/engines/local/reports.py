@@ -80,5 +80,5 @@ def _check_end(ended: Ended) -> None:
 
 def refused(task: int, words: str, rounds: Sequence[RoundRecord]) -> Ended:
     """Returns the end of a task whose worker reported what cannot be stored."""
-    message = f"what its worker sent cannot be kept: {words}"
+    message = f"what its worker sent cannot be stored: {words}"
     return Ended(task=task, how="raised", rounds=list(rounds), error=error_text("LimitExceeded", message))

@@ -31,7 +31,7 @@ LONG_ROUND_SECONDS = 0.05
 MOST_GATHERED_BYTES = 256 * 1024
 LEAST_ROUND_BYTES = 64
 RECEIVE_BYTES = 64 * 1024
-UNSPEAKABLE = '{"type": "Exception", "message": "what it ended with cannot be told", "traceback": ""}'
+UNSPEAKABLE = '{"type": "Exception", "message": "how it ended cannot be reported", "traceback": ""}'
 
 Stop = Literal["stopped", "interrupted"]
 
@@ -152,7 +152,7 @@ class ServerPipe:
             pass
         except BaseException:
             # The edge of this thread: without it the worker would receive nothing any more.
-            log.critical("a defect in what listens to the server", exc_info=True)
+            log.critical("a defect in the thread that listens to the server", exc_info=True)
             os._exit(1)
         end_with_group()
 

@@ -1,4 +1,4 @@
-"""What config.ini says of worker processes: [workers]."""
+"""The settings of worker processes: section [workers] of config.ini."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ class Surroundings:
         """Restores what can be restored, and returns a description of the rest; "" if there is none."""
         try:
             left = self._put_back() or self._look()
-        except Exception as error:  # noqa: BLE001  what cannot even be looked at is not as it was
-            left = [f"something that keeps it from being looked at ({type(error).__name__}: {error})"]
+        except Exception as error:  # noqa: BLE001  what cannot even be checked is not as it was
+            left = [f"something that prevents it from being checked ({type(error).__name__}: {error})"]
         return ", ".join(left)[:MOST_CHARACTERS]
 
     def close(self) -> None:
@@ -154,9 +154,9 @@ class Surroundings:
         if opened := [now[number] for number in now if number not in self._targets]:
             left.append(_counted_names(len(opened), "descriptor", opened))
         if closed := [number for number in self._targets if number not in now]:
-            left.append(f"{_counted_names(len(closed), 'descriptor')} closed that it had not opened")
+            left.append(f"{_counted_names(len(closed), 'descriptor')} closed that the task had not opened")
         elif self._read_files() != self._files:
-            left.append("a descriptor of the worker's own that is of another file")
+            left.append("a descriptor of the worker's own that refers to another file")
         return left
 
 
@@ -208,7 +208,7 @@ def _put_path(path: Sequence[str]) -> None:
 
 
 def _streams() -> tuple[tuple[Any, Any, Any], list[object]]:
-    """Raises ValueError where one has lost its file."""
+    """Raises ValueError if one has lost its file."""
     streams = sys.stdin, sys.stdout, sys.stderr
     return streams, [_form_of(stream) for stream in streams]
 
@@ -295,7 +295,7 @@ SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
     ),
     ("other CPUs", lambda: os.sched_getaffinity(0), lambda cpus: os.sched_setaffinity(0, cpus)),
     (
-        "another way of being scheduled",
+        "another scheduling policy",
         lambda: os.sched_getscheduler(0),
         lambda policy: os.sched_setscheduler(0, policy, os.sched_param(0)),
     ),
@@ -304,24 +304,28 @@ SETTINGS: Sequence[tuple[str, Callable[[], Any], Callable[[Any], object]]] = (
     ("another trace function", sys.gettrace, sys.settrace),
     ("another profile function", sys.getprofile, sys.setprofile),
     (
-        "other functions of threads",
+        "other trace or profile functions of threads",
         lambda: (threading.gettrace(), threading.getprofile()),
         _put_functions_of_threads,
     ),
-    ("another stack size of threads", threading.stack_size, threading.stack_size),
+    ("another stack size for threads", threading.stack_size, threading.stack_size),
     ("other hooks", lambda: (sys.excepthook, threading.excepthook, sys.unraisablehook), _put_hooks),
     ("other warnings", _warnings, _put_warnings),
-    ("traces of memory", _traces_memory, _stop_tracing_memory),
+    ("memory tracing", _traces_memory, _stop_tracing_memory),
     (
-        "another start method of processes",
+        "another start method for processes",
         lambda: get_start_method(allow_none=True),
         lambda method: set_start_method(method, force=True),
     ),
     ("another recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    ("another limit of digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    ("another limit on digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     ("another switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    ("another default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    ("another collector of garbage", lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()), _put_collector),
+    ("another default timeout for sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    (
+        "other settings of the garbage collector",
+        lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()),
+        _put_collector,
+    ),
 )
 
 

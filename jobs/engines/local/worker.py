@@ -79,7 +79,7 @@ def _booted(pipe: ServerPipe, settings: WorkerSettings) -> Registry:
     try:
         hold_lock(settings.lock_path)
         return load_registry(settings.modules).configure(settings.sections).with_resources(*settings.resources)
-    except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server is to say so
+    except BaseException as error:  # noqa: BLE001 - whatever a module raises, the server reports it
         pipe.send(BootFailed(failure_in_words(error)[:MOST_REASON_CHARACTERS]))
         leave(1)
 
@@ -132,7 +132,7 @@ class TaskRun:
         described = describe(error, self.rounds, self._order.memory_limit_mb)
         self._log(self._closing_error())
         # By type(): an exception of a job may lie about its class.
-        left = "an encoder that makes no JSON" if issubclass(type(error), NotJson) else ""
+        left = "an encoder that does not produce JSON" if issubclass(type(error), NotJson) else ""
         return replace(self._ended("raised", error=described), left=left)
 
     def _stopped(self, stop: Stop) -> Ended:

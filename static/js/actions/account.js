@@ -1,4 +1,4 @@
-/** Signing in and out. As all groups of actions: actions.js. */
+/** Actions for signing in and out; actions.js describes their context. */
 
 import * as api from "../server/api.js";
 import * as change from "../state/state.js";
@@ -20,7 +20,7 @@ export function accountActions({ getState, update, react, enter, leave, attempt 
 
     async signOut() {
       update(change.leaving, true);
-      const isDone = await attempt("Not signed out", async () => (await api.signOut()) ?? true);
+      const isDone = await attempt("Could not sign out", async () => (await api.signOut()) ?? true);
       isDone ? leave("") : update(change.leaving, false);
     },
   };

@@ -1,4 +1,4 @@
-/** What people can do: each action changes the state, asks the server, and shows the outcome. */
+/** The actions of people: each changes the state, calls the server, and shows the outcome. */
 
 import { withFailure, withNote } from "../state/notices/toasts.js";
 import { atTab } from "../state/place.js";
@@ -14,16 +14,16 @@ import { taskActions } from "./task.js";
 /**
  * Returns the actions for the views.
  *
- * `getState()` is the state; `react(apply, ...values)` changes it and draws at once, `update` with the next frame; `go(place,
- * how)` opens another place, `askForFrame()` draws with the next frame. `failed(problem, report)` is for calls that did not
- * work; `enter()` and `leave(notice)` begin and end being signed in. Each group of actions gets these as `context`, and
- * besides: `place()`, `note(text)` for what worked, `attempt(what, act)`, and `showCreated(task)`.
+ * `getState()` returns the state; `react(apply, ...values)` changes it and draws at once, `update` with the next frame;
+ * `go(place, how)` opens another place, `askForFrame()` draws with the next frame. `failed(problem, report)` handles failed
+ * calls; `enter()` and `leave(notice)` begin and end a session. Each group of actions gets these as its `context`, together
+ * with `place()`, `note(text)`, which reports a success, `attempt(what, act)`, and `showCreated(task)`.
  */
 export function makeActions({ getState, react, go, failed, ...others }) {
   const place = () => getState().place;
   const toast = (apply, ...values) => react((state) => withToasts(state, apply(state.toasts, ...values)));
 
-  /** Does what a person asks of the server by a click. A refusal is a toast that says what did not happen. */
+  /** Calls the server for a click. If that fails, a toast begins with `what` could not be done. */
   async function attempt(what, act) {
     try {
       return await act();

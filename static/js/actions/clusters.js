@@ -1,5 +1,4 @@
-/** What people can do with clusters: views, forms, and following what others have begun. As all groups of actions: actions.js.
- * */
+/** Actions on clusters: views, forms, and following changes begun elsewhere; actions.js describes their context. */
 
 import { saveFile } from "../browser/download.js";
 import * as api from "../server/api.js";
@@ -57,7 +56,7 @@ function formActions(context) {
   const form = () => getState().ceph.form;
   const open = (name, pool = null) => goInView(context, { form: name, pool });
 
-  /** Asks what the number in the form would mean, one question at a time. */
+  /** Requests the impact of the number in the form, one request at a time. */
   async function consider() {
     const asked = form();
     const text = forms.toConsider(asked);
@@ -95,7 +94,7 @@ function sendActions(context) {
   const { getState, react, failed } = context;
   const form = () => getState().ceph.form;
 
-  /** Goes back to the list at once, and lets `show` say what came of it; or shows the server's words in the form. */
+  /** Sends a form. On success closes it and passes the answer to `show`; otherwise the form shows the server's errors. */
   async function send(one, ask, show) {
     react(change.withViewForm, one, forms.began);
     try {
@@ -136,12 +135,12 @@ function followActions({ getState, react, attempt }) {
   }
 
   return {
-    /** Starts a task that follows what is made of the pool elsewhere. */
+    /** Starts a task that follows a pool's change begun elsewhere. */
     async followPool(fsid, poolId) {
       const key = poolKey(fsid, poolId);
       if (getState().elsewhere.following.has(key)) return;
       react(change.withElsewhere, followBegan, key);
-      const pool = await attempt("Not followed", () => api.followPool(fsid, poolId));
+      const pool = await attempt("Could not follow the pool", () => api.followPool(fsid, poolId));
       react(change.withElsewhere, followEnded, key, pool !== null);
       if (pool !== null && isListed(fsid)) react(change.withCeph, clusters.withPool, pool);
     },

@@ -1,4 +1,4 @@
-/** Selecting tasks and deleting them. As all groups of actions: actions.js. */
+/** Actions for selecting tasks and deleting them; actions.js describes their context. */
 
 import * as api from "../server/api.js";
 import * as deleting from "../state/tasks/deleting.js";
@@ -37,7 +37,8 @@ export function deletionActions({ getState, react, failed }) {
   };
 }
 
-/** Each only if it is still what the person saw: pending or final; or, of all that match, what it was then. */
+/** Deletes tasks only if they still are as the person saw them: pending or final; of all that match, unchanged since then.
+ * Yields the results of each call. */
 async function* deletions({ tasks, matching }) {
   if (matching !== null) {
     yield* api.deleteMatching(requestOf(matching.query), matching.asOf);

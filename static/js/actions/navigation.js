@@ -1,5 +1,5 @@
-/** Opening and closing the dialog, its tabs, tasks, Home and the help; searching, sorting and turning pages. As all groups of
- * actions: actions.js. */
+/** Actions for opening and closing the dialog, its tabs, tasks, views and the help, and for searching, sorting and turning
+ * pages; actions.js describes their context. */
 
 import { HOME, NO_CURVES, atTab, atView } from "../state/place.js";
 import * as change from "../state/state.js";

@@ -1,4 +1,4 @@
-/** Preferences and messages. As all groups of actions: actions.js. */
+/** Actions on preferences and messages; actions.js describes their context. */
 
 import { askPermission } from "../browser/notify.js";
 import * as preferences from "../browser/preferences.js";

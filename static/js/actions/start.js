@@ -1,4 +1,4 @@
-/** The form that starts a task. As all groups of actions: actions.js. */
+/** Actions of the form that starts a task; actions.js describes their context. */
 
 import * as api from "../server/api.js";
 import * as change from "../state/state.js";
@@ -23,7 +23,7 @@ export function startActions({ getState, update, react, go, failed, place, showC
     setStartOption: (name, value) => fill(jobForm.optionSet, name, value),
     openChoices: (field) => fill(choosing.choicesOpened, field),
     closeChoices: () => fill(choosing.choicesClosed),
-    /** Drawn with the next frame: while the focus moves it is nowhere, and drawing would put it somewhere. */
+    /** Draws only with the next frame: while the focus moves, no element has it, and drawing now would set it elsewhere. */
     leaveChoices: (field) => update(withFilled, choosing.choicesLeft, field),
     typeChoice: (field, text) => fill(choosing.choiceTyped, field, text),
     moveChoice: (step) => fill(choosing.choiceMoved, step),

@@ -10,7 +10,7 @@ export async function copyText(text) {
   }
 }
 
-/** In the topmost dialog, since all outside of it cannot be focused. */
+/** Copies from a field in the topmost dialog, since nothing outside it can be focused. */
 function copyBySelection(text) {
   const layer = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
   const focused = document.activeElement;

@@ -1,4 +1,4 @@
-/** Gives a text to the person as a file. */
+/** Saves a text as a file, by a download. */
 
 const LIFETIME_MILLISECONDS = 60000;
 

@@ -1,8 +1,8 @@
-/** Whether WebSockets get through to the server, as far as this tab has tried. If it may not store anything, it tries again. */
+/** Remembers for this tab whether WebSockets get through to the server. If nothing can be stored, the page finds out again. */
 
 const NO_SOCKETS = "hourglass.no-sockets";
 
-/** Returns whether no WebSocket got through when this tab tried last: then it does not wait for one again after each reload. */
+/** Returns whether no WebSocket got through when this tab last tried: if so, a reload does not wait for one again. */
 export function areSocketsHopeless() {
   try {
     return sessionStorage.getItem(NO_SOCKETS) !== null;

@@ -1,5 +1,5 @@
-/** The keys that work everywhere, unless they are switched off: `?` for help, `/` to search. Those of the table are with
- * the table. */
+/** Handles the keys that work everywhere, unless they are switched off: `?` for help, `/` to search. Those of the table are in
+ * views/tasks/row_keys.js. */
 
 import { viewAt } from "../state/place.js";
 
@@ -23,7 +23,7 @@ function isWriting(element) {
   return isText || element.isContentEditable || element.matches("textarea, select");
 }
 
-/** In the list that is seen; if there is none, the dialog opens first. */
+/** Focuses the search field of the visible list; if there is none, opens the dialog first. */
 function search(place, act) {
   const own = viewAt(place).keys.search;
   const isInView = own !== undefined && place.tab === null && place.task === null;

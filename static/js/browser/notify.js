@@ -1,29 +1,29 @@
-/** Desktop notifications of tasks that ended. If the browser has none, nothing happens. */
+/** Shows desktop notifications of tasks that ended. If the browser does not support them, nothing happens. */
 
 import { isolated } from "../text/bidi.js";
 import { endedSummary, endedTitle, someNames } from "../text/sentences.js";
 
 const ICON = "/openattic/static/img/hourglass.svg";
 
-/** "granted", "denied", "default" (not asked yet), "insecure" (the page's address is not) or "unsupported". */
+/** Returns "granted", "denied", "default" (not asked yet), "insecure" (the page's address is not secure) or "unsupported". */
 export function permission() {
   if (!("Notification" in globalThis)) return "unsupported";
   return globalThis.isSecureContext ? Notification.permission : "insecure";
 }
 
-/** Returns whether it can be switched on, now or after asking. */
+/** Returns whether notifications can be switched on, now or after asking. */
 export function canNotify() {
   return ["granted", "default"].includes(permission());
 }
 
-/** Asks the person, which browsers allow only on a click. Returns the same as `permission`. */
+/** Asks the person for permission, which browsers allow only on a click. Returns the same as `permission`. */
 export async function askPermission() {
   if (permission() === "default") await Notification.requestPermission();
   return permission();
 }
 
-/** Shows one notification for all of them, unless the person is looking at the page. A click brings the window to the front
- * and calls back: with the id of a single task, with null for several. */
+/** Shows one notification for all the tasks, unless the person is looking at the page. A click brings the window to the front
+ * and calls `onClick` with the id of a single task, or null for several. */
 export function notifyEnded(tasks, onClick) {
   if (tasks.length === 0 || permission() !== "granted" || document.hasFocus()) return;
   const notification = shown(title(tasks), { body: body(tasks), tag: "hourglass", icon: ICON });
@@ -35,7 +35,7 @@ export function notifyEnded(tasks, onClick) {
   };
 }
 
-/** Returns null on systems on which only a service worker may show one. */
+/** Returns the notification, or null on systems where only a service worker may show one. */
 function shown(title, options) {
   try {
     return new Notification(title, options);

@@ -1,8 +1,8 @@
-/** What a person has chosen in this browser. If it may not store anything, that holds until the page is left. */
+/** A person's preferences in this browser. If they cannot be stored, they hold until the page is left. */
 
 const KEY = "hourglass.preferences";
 
-/** What can be chosen. */
+/** The possible values of each preference. */
 const CHOICES = Object.freeze({
   theme: ["system", "light", "dark"],
   zone: ["local", "utc"],
@@ -13,10 +13,10 @@ const CHOICES = Object.freeze({
 
 const DEFAULTS = Object.freeze({ theme: "system", zone: "local", notify: false, shortcuts: true, pageSize: 50 });
 
-/** What could not be stored. */
+/** The preferences, if they could not be stored. */
 let unstored = null;
 
-/** Returns what was stored as far as it can be chosen, with the defaults for the rest. */
+/** Returns the stored values that are valid, with the defaults for the rest. */
 function understood(stored) {
   const choose = ([name, choices]) => [name, choices.includes(stored[name]) ? stored[name] : DEFAULTS[name]];
   return Object.fromEntries(Object.entries(CHOICES).map(choose));

@@ -1,9 +1,8 @@
-/** Which failures a person has seen in this browser. If it may not store anything, they are remembered until the page is
- * closed. */
+/** Remembers which failures a person has seen in this browser; if that cannot be stored, until the page is closed. */
 
 const SEEN = "hourglass.failures-seen.";
 
-/** Returns the end of the latest failed task of this store that was looked at; "" if none was. */
+/** Returns when the latest seen failure of this store ended; "" if none was seen. */
 export function failuresSeen(store) {
   try {
     return localStorage.getItem(SEEN + store) ?? "";

@@ -1,11 +1,11 @@
-/** The icon of the browser's tab: how much is pending, and what failed. Pure. */
+/** The icon of the browser's tab, with the number of pending or failed tasks. Pure. */
 
 const PLAIN = "/openattic/static/img/hourglass.svg";
 const MOST = 99;
 const PENDING_COLOUR = "#1764d9";
 const FAILED_COLOUR = "#c4212f";
 
-/** Returns the hourglass with a badge: red with what failed, else blue with what is pending; plain with neither. */
+/** Returns the hourglass with a badge: red for failed tasks, else blue for pending ones; without a badge if there are none. */
 export function iconHref(pending, failedUnseen) {
   if (failedUnseen > 0) return badged(failedUnseen, FAILED_COLOUR);
   return pending > 0 ? badged(pending, PENDING_COLOUR) : PLAIN;
@@ -19,8 +19,8 @@ function badged(count, colour) {
 /** Width of the badge and of its text, by the number of characters: fonts differ, and "99+" must fit into each. */
 const WIDTHS = { 1: [20, 11], 2: [27, 21], 3: [32, 28] };
 
-/** The hourglass of hourglass.svg, moved out of the way. In a tab 16 pixels are all there is, so the badge takes more
- * than half of them, and as much of the width as its text needs. */
+/** Returns the hourglass of hourglass.svg, moved aside for the badge. A tab's icon has only 16 pixels, so the badge takes more
+ * than half of its height, and as much of the width as its text needs. */
 function drawing(text, colour) {
   const [width, textWidth] = WIDTHS[text.length];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">

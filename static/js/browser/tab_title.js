@@ -1,4 +1,4 @@
-/** The browser's own tab: its title and icon show how things stand while somebody looks at something else. */
+/** The title and icon of the browser's tab, which show how many tasks are pending and failed even while it is hidden. */
 
 import { unseenCount } from "../state/notices/unseen.js";
 import { number } from "../text/format.js";
@@ -20,7 +20,7 @@ export function showInTab({ counts, unseen, open, place }) {
   document.querySelector("link[rel=icon]").href = href;
 }
 
-/** `(3) Hourglass`, `(3, 2 failed) Hourglass`. `base` names what is open. */
+/** Returns `(3) Hourglass`, `(3, 2 failed) Hourglass`. `base` names what is open. */
 export function pageTitle(pending, failedUnseen, base = "Hourglass") {
   const parts = [];
   if (pending > 0) parts.push(number(pending));

@@ -3,22 +3,22 @@
 const BASE = "/openattic/api/";
 const LONGEST_MILLISECONDS = 30000;
 const QUICK_MILLISECONDS = 8000;
-/** A proxy, say, with a page of its own. */
-const NOT_OURS = { detail: "Something between this page and the server answered in its place." };
+/** For an answer that is not JSON, such as a proxy's own page. */
+const NOT_OURS = { detail: "Something between this page and the server, perhaps a proxy, answered instead." };
 const MOST_DELETED = 10000;
 const MOST_IDS = 1000;
 
-/** What the server refused, or that it could not be reached (`status` 0). The message is for people; `errors` say by
- * field what was expected. */
+/** Thrown if the server refuses a call, or cannot be reached (`status` 0). The message is for people; `errors` say what was
+ * expected, by field. */
 export class Problem extends Error {
   constructor(status, body = {}) {
-    super(body.non_field_errors?.join(" ") ?? body.detail ?? body.title ?? `The server answered ${status}.`);
+    super(body.non_field_errors?.join(" ") ?? body.detail ?? body.title ?? `The server answered with status ${status}.`);
     this.status = status;
     this.errors = body.errors ?? {};
   }
 }
 
-/** Is called for each answer, with its `Date` and, if it has one, the revision that it is as of. */
+/** Called for each answer, with its `Date` and its revision, if it has one. */
 let noted = () => {};
 
 export function onAnswer(callback) {
@@ -55,12 +55,12 @@ export function signOut() {
   return call("DELETE", "auth");
 }
 
-/** Returns the store and its revision. Throws a Problem unless we are signed in and the server is there. */
+/** Returns the store and its revision. Throws a Problem if the session has ended or the server cannot be reached. */
 export function ask() {
   return call("GET", "taskqueue?pageSize=1", undefined, AbortSignal.timeout(QUICK_MILLISECONDS));
 }
 
-/** Returns what changed after a revision, as a frame; waits for something for at most so many seconds. */
+/** Returns what changed after a revision, as a frame; waits at most `wait` seconds for a change. */
 export function getChanges(since, wait, signal) {
   return call("GET", `taskqueue/changes?since=${since}&wait=${wait}`, undefined, signal);
 }
@@ -89,7 +89,7 @@ export function getTask(id) {
   return call("GET", `taskqueue/${id}`);
 }
 
-/** Returns `{ results, next }`: rounds after a number; `next` is null if there are no others after these. */
+/** Returns `{ results, next }`: rounds after a number; `next` is null if there are no later ones. */
 export async function getRounds(id, after) {
   const { results, next = null } = await call("GET", `taskqueue/${id}/rounds?after=${after}`);
   return { results, next };
@@ -111,7 +111,7 @@ export function pinTask(id, pinned) {
   return call("PUT", `taskqueue/${id}`, { pinned });
 }
 
-/** Does not wait for the last round of a task that is stopping: its worker is killed. One that has stopped is left alone. */
+/** Kills the worker of a task that is stopping, without waiting for its last round. A task that has stopped is left alone. */
 export function stopNow(id) {
   return call("DELETE", `taskqueue/${id}?force=true&if_status=stopping`);
 }
@@ -127,7 +127,8 @@ export async function deleteTasks(ids, expected) {
   return results;
 }
 
-/** Deletes or aborts all that match and were what they are at revision `asOf`, 10,000 at a time: yields each answer. */
+/** Deletes or aborts all tasks that match and have not been created or ended since revision `asOf`, 10,000 at a time; yields
+ * each answer. */
 export async function* deleteMatching(request, asOf) {
   const query = filters(request);
   query.append("as_of", asOf);
@@ -144,7 +145,7 @@ export async function listJobs() {
   return (await call("GET", "jobs")).results;
 }
 
-/** Returns a page of what can be chosen, at the address that JSON Schema has for it. */
+/** Returns a page of choices, from the address in the JSON Schema. */
 export function listChoices(url) {
   return call("GET", url.slice(BASE.length));
 }
@@ -153,7 +154,8 @@ export function getWorkers() {
   return call("GET", "workers");
 }
 
-/** Returns `{ status, version, problems }`: what is wrong with the service, in sentences. It is no part of the API. */
+/** Returns `{ status, version, problems }`: what is wrong with the service, in sentences. Its address is not part of
+ * the API. */
 export function getHealth() {
   return call("GET", "../health");
 }
@@ -162,13 +164,13 @@ export function getStatistics() {
   return call("GET", "statistics");
 }
 
-// Clusters. If one does not answer, the server answers with what it last read of it.
+// Clusters. If one does not answer, the server returns what it last read.
 
 export async function listClusters() {
   return (await call("GET", "ceph")).results;
 }
 
-/** Returns a page of what a view lists (state/clusters/clusters.js); `path` is "pools" or "rbds". */
+/** Returns a page of a view's rows (state/clusters/clusters.js); `path` is "pools" or "rbds". */
 export function listOfCluster(path, { fsid, search, ordering, page, size }) {
   const query = new URLSearchParams({ ordering, page, pageSize: size, stale: true });
   if (search) query.append("search", search);
@@ -187,17 +189,17 @@ export function setPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}`, { pg_num: count });
 }
 
-/** Returns what that would mean, and changes nothing. */
+/** Returns the impact of setting a number of PGs, without changing anything. */
 export function considerPgs(fsid, id, count) {
   return call("PUT", `ceph/${fsid}/pools/${id}?dry_run=true`, { pg_num: count });
 }
 
-/** Returns the changes in it without a task. */
+/** Returns the changes in a cluster without a task. */
 export async function listChanges(fsid) {
   return (await call("GET", `ceph/${fsid}/changes?stale=true`)).results;
 }
 
-/** Starts a task that follows what is made of a pool elsewhere. */
+/** Starts a task that follows a pool's change begun elsewhere. */
 export function followPool(fsid, id) {
   return call("POST", `ceph/${fsid}/pools/${id}/follow`);
 }

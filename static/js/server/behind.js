@@ -1,10 +1,10 @@
-/** Notices that a socket is dead although it is open: answers know of revisions that its frames do not bring. */
+/** Detects that an open socket is dead: answers have newer revisions than its frames. */
 
 import { BEHIND_MILLISECONDS } from "./reconnect.js";
 
 /**
  * Returns `noticed(revision)`, to be called with the revision of each answer, `begin`, to be called when a connection begins,
- * and `stop`. `isOpen()`: whether frames are expected by a socket, `lastFrame()` is when the last one came; `onDead()` is
+ * and `stop`. `isOpen()` returns whether a socket should bring frames, `lastFrame()` when the last one came; `onDead()` is
  * called if none comes for some time while the page is behind.
  */
 export function makeBehind({ since, isOpen, lastFrame, onDead }) {

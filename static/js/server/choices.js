@@ -1,10 +1,10 @@
-/** Asks for what can be chosen while a field is open: one request at a time, the last one in any case. */
+/** Loads the choices of an open field: one request at a time, and the last one in any case. */
 
 import { withStart } from "../state/state.js";
 import { choicesFound, choicesWanted } from "../state/tasks/choosing.js";
 import * as api from "./api.js";
 
-/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+/** Returns a function to call whenever the state may have changed, like all needs (needs.js). */
 export function serveChoices({ getState, update, failed }) {
   let isAsking = false;
 

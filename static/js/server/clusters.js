@@ -1,4 +1,4 @@
-/** What the views of a cluster need: which clusters there are, the rows, their tasks, and what the open form has to know. */
+/** Loads what the views of a cluster need: the clusters, the rows, their tasks, and what the open form has to know. */
 
 import * as change from "../state/clusters/changes.js";
 import * as clusters from "../state/clusters/clusters.js";
@@ -12,7 +12,7 @@ const AGEING_MILLISECONDS = 1000;
 const CONSIDERED_MILLISECONDS = 4000;
 const MOST_POOLS = 500;
 
-/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+/** Returns a function to call whenever the state may have changed, like all needs (needs.js). */
 export function serveClusters(context) {
   const needs = [serveNames, serveRows, serveAge, serveForm, serveConsidered].map((need) => need(context));
   return () => needs.forEach((serve) => serve());
@@ -104,7 +104,7 @@ function serveForm({ getState, update, failed }) {
   };
 }
 
-/** Asks anew what the number in the form would mean, as long as it stands there. */
+/** Requests the impact of the number in the form again and again, as long as the form is open. */
 function serveConsidered({ getState, update, consider }) {
   function hasNumber() {
     const { form } = getState().ceph;

@@ -1,4 +1,4 @@
-/** Asks clusters which changes they make without a task, as long as somebody looks at these. */
+/** Asks clusters for their changes without a task, as long as somebody looks at these. */
 
 import * as change from "../state/clusters/changes.js";
 import { clusterOf } from "../state/clusters/clusters.js";
@@ -6,7 +6,7 @@ import { eachOnce, pauseMilliseconds, withAnswers } from "../state/clusters/else
 import * as api from "./api.js";
 import { askRepeatedly } from "./loader.js";
 
-/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+/** Returns a function to call whenever the state may have changed, like all needs (needs.js). */
 export function serveElsewhere({ getState, update, failed }) {
   const elsewhere = () => getState().elsewhere;
 
@@ -16,11 +16,11 @@ export function serveElsewhere({ getState, update, failed }) {
       const clusters = await Promise.all((await clustersSeen()).map(answerOf));
       update(change.withElsewhere, withAnswers, asked, clusters);
     } catch (problem) {
-      failed(problem, () => {}); // it is soon asked for again
+      failed(problem, () => {}); // the next request is soon made
     }
   }
 
-  /** On Home all of them; over a view, which asks for them itself, the one that is open. */
+  /** Returns the clusters to ask: on Home all of them, in a view the one that is open. */
   async function clustersSeen() {
     const { ceph, place: { view } } = getState();
     if (view !== null) return [clusterOf(ceph, view)].filter(Boolean);
@@ -29,7 +29,7 @@ export function serveElsewhere({ getState, update, failed }) {
     return eachOnce(clusters);
   }
 
-  /** Does not ask one that is known not to answer: the list of clusters says when it does again. */
+  /** Asks a cluster, unless it is known not to answer: the list of clusters says when it does again. */
   async function answerOf({ fsid, name, reachable }) {
     return { fsid, name, changes: fsid !== null && reachable ? await changesOf(fsid) : null };
   }

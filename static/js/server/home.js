@@ -1,4 +1,4 @@
-/** What Home needs besides its lists: the workers, the last hour, and the health of the service. */
+/** Loads what Home needs besides its lists: the workers, the last hour, and the health of the service. */
 
 import { isAtHome } from "../state/place.js";
 import * as change from "../state/state.js";
@@ -9,7 +9,7 @@ const WORKERS_MILLISECONDS = 2000;
 const STATISTICS_MILLISECONDS = 5000;
 const HEALTH_MILLISECONDS = 10000;
 
-/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+/** Returns a function to call whenever the state may have changed, like all needs (needs.js). */
 export function serveHome({ getState, update, failed }) {
   async function load(name, get) {
     try {
@@ -19,7 +19,7 @@ export function serveHome({ getState, update, failed }) {
     }
   }
 
-  /** What the dialog covers is loaded once, and rests then. */
+  /** Returns whether Home is visible; under the dialog it is loaded once and then rests. */
   function isWanted() {
     const { phase, isLeaving, place, workers, statistics } = getState();
     const isCovered = place.tab !== null && workers !== null && statistics !== null;

@@ -1,6 +1,6 @@
 /**
  * Keeps a connection open to the server's changes, and opens another one when it is lost: a WebSocket, or requests that wait
- * for changes if the server answers but no WebSocket gets through. While frames come it asks for nothing itself.
+ * for changes if the server answers but no WebSocket gets through. While frames arrive it makes no other requests.
  */
 
 import { makeBehind } from "./behind.js";
@@ -13,11 +13,11 @@ import { openSocket } from "./socket.js";
 const UNAUTHORISED = 401;
 
 /**
- * Begins, and returns a Follower.
+ * Begins to follow the changes, and returns a Follower.
  *
- * `since()` says after which revision to continue (null: from the present), `ask()` and `poll()` are as in polling.js and
- * reject with `status` 401 if the sign-in has ended. Called are `onMessage(frame)`, `onLost(serverStops,
- * millisecondsAgo)` (not if the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
+ * `since()` returns the revision after which to continue (null: from the present), `ask()` and `poll()` are as in polling.js
+ * and reject with `status` 401 if the session has ended. The follower calls `onMessage(frame)`, `onLost(serverStops,
+ * millisecondsAgo)` (unless the connection is back at once), `onAttemptFailed()` and `onSignedOut()`. `isHopeless`:
  * begin by polling; `onHopeless(isHopeless)` is called when that changes.
  */
 export function follow(options) {
@@ -75,7 +75,7 @@ class Follower {
     document.removeEventListener("visibilitychange", this.#hurry);
   }
 
-  /** Begins anew, the same way. */
+  /** Connects again, in the same way. */
   restart() {
     if (this.#connection !== null) this.#loss.lost(false, performance.now());
     this.#close();
@@ -134,8 +134,8 @@ class Follower {
     }
   }
 
-  /** Asks why a handshake failed, since browsers do not say: we may be signed out, the server gone, or a proxy in between may
-   * not pass it. */
+  /** Finds out by a request why a handshake failed, since browsers do not say: the session may have ended, the server be gone,
+   * or a proxy block WebSockets. */
   #askLater(end) {
     this.#loss.attemptFailed();
     this.#connectLater(() => this.#askThenConnect(end));
@@ -177,7 +177,7 @@ class Follower {
     this.#connectLater();
   }
 
-  /** Follows by WebSocket again, since one gets through. */
+  /** Returns to WebSockets, since one got through. */
   #goBackToSockets() {
     this.#probe.stop();
     this.#failures = 0;
@@ -205,7 +205,7 @@ class Follower {
 
   // What the browser reports.
 
-  /** Stops waiting, since the network is there again, or somebody looks. A hidden page has slow timers. */
+  /** Connects without waiting, since the network is back or the page became visible: timers of hidden pages are slow. */
   #connectSooner() {
     if (document.hidden) return;
     const isSilent = performance.now() - this.#lastFrame > rules.QUIET_MILLISECONDS;
@@ -213,7 +213,7 @@ class Follower {
     else if (this.#isFollowing && isSilent) this.#connection.giveUp?.();
   }
 
-  /** Gives up the connection, since the network has gone: the socket would not notice for half a minute. */
+  /** Gives up the connection, since the network is gone: the socket would not notice for half a minute. */
   #abandonConnection() {
     if (this.#connection === null) return;
     this.#close();

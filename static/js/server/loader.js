@@ -1,18 +1,18 @@
-/** Loads what is on the screen, and only that: lists when they are stale, and other things every so often. */
+/** Loads what is on the screen, and only that: lists when they are stale, other things at intervals. */
 
 import { isAnswered } from "../state/paged_list.js";
 
 const SHORTEST_GAP = 250;
 const HELD_GAP = 1000;
 const RETRY_GAP = 5000;
-/** A list takes at most this share of the time, however long the server needs for it. */
+/** The gap after a request is this many times as long as the request took, so that a slow server is not overloaded. */
 const SHARE = 4;
 
 /**
  * Loads lists, each by one request at a time. Returns a function to call whenever one of them may have changed.
  *
- * `visible()` are the names of those on the screen, `getList(name)` is one as it is now, `isHeld(name)` whether its rows wait
- * for the person, `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
+ * `visible()` returns the names of those on the screen, `getList(name)` a list as it is now, `isHeld(name)` whether its rows
+ * stand still; `load(name)` loads it and resolves when that is over, `retry(name)` is called some time after it failed.
  */
 export function loadLists({ visible, getList, isHeld, load, retry }) {
   const loaders = new Map();
@@ -39,8 +39,8 @@ export function loadLists({ visible, getList, isHeld, load, retry }) {
 }
 
 /**
- * One of them: loads it at once if the person has asked for something else or nothing was loaded for a while, else after a
- * gap, so that a busy server is not asked for each change. `loaded()` is called when it has been loaded.
+ * Returns a function that loads one list: at once if its query has changed or nothing was loaded for a while, otherwise after a
+ * gap, so that a busy server does not get a request for each change. `loaded()` is called after each request.
  */
 function listLoader({ isVisible, get, isHeld, load, retry }, loaded) {
   let lastEnd = 0;
@@ -57,7 +57,7 @@ function listLoader({ isVisible, get, isHeld, load, retry }, loaded) {
     if (!isTyping(list)) serveNow();
   }
 
-  /** While somebody types, each request waits for the one before. */
+  /** Returns whether only the search has changed: while somebody types, each request waits for the one before. */
   function isTyping({ query }) {
     return asked !== null && query.tab === asked.tab && query.search !== asked.search;
   }
@@ -92,9 +92,8 @@ function listLoader({ isVisible, get, isHeld, load, retry }, loaded) {
 }
 
 /**
- * Calls `load` at once and then every so many milliseconds (a number, or a function that says how many), as long as
- * `isWanted()`; a hidden page rests.
- * Returns a function that is called whenever that may have changed.
+ * Calls `load` at once and then at intervals of `milliseconds` (a number, or a function that returns one), as long as
+ * `isWanted()`; a hidden page rests. Returns a function to call whenever that may have changed.
  */
 export function askRepeatedly(load, isWanted, milliseconds) {
   let timer = null;

@@ -1,4 +1,4 @@
-/** Reports that the connection is lost, unless it is back at once: then nobody needs to know, and a screen reader would say
+/** Reports that the connection is lost, unless it is back at once: nobody needs to know then, and screen readers would announce
  * it each time. */
 
 import { GRACE_MILLISECONDS } from "./reconnect.js";
@@ -7,7 +7,7 @@ import { GRACE_MILLISECONDS } from "./reconnect.js";
 export function makeLoss({ onLost, onAttemptFailed }) {
   let grace = null;
 
-  /** Notes a loss; `at` is until when what the page has was true. */
+  /** Notes a loss; `at` is when the page's data was last current. */
   function lost(serverStops, at) {
     if (grace !== null) return;
     if (serverStops) onLost(true, 0);
@@ -23,7 +23,7 @@ export function makeLoss({ onLost, onAttemptFailed }) {
     if (grace === null) onAttemptFailed();
   }
 
-  /** Forgets a loss, since the connection is back, or not wanted any more. */
+  /** Forgets a loss, since the connection is back or no longer wanted. */
   function forget() {
     clearTimeout(grace);
     grace = null;

@@ -1,4 +1,4 @@
-/** What the open task needs: itself, its rounds and interruptions, and what happens to it as long as somebody looks. */
+/** Loads what the view of a task needs: the task, its rounds and interruptions, and their changes while somebody looks. */
 
 import * as change from "../state/state.js";
 import * as openTask from "../state/tasks/open_task.js";
@@ -10,7 +10,7 @@ import { newestRounds } from "./round_loader.js";
 const NOT_FOUND = 404;
 const WAITING_MILLISECONDS = 3000;
 
-/** Loads the open task with its newest rounds, and anything of it that has become known as incomplete. */
+/** Loads the open task with its newest rounds, and later whatever of it turns out to be incomplete. */
 export function serveOpen({ getState, update, failed }) {
   let loading = null;
 
@@ -32,7 +32,7 @@ export function serveOpen({ getState, update, failed }) {
   };
 }
 
-/** Asks again and again why it waits, and for its place in the line: these change without a revision. */
+/** Requests a waiting task again and again: why it waits and its place in line change without a revision. */
 export function serveWaiting({ getState, update, failed }) {
   function isWaiting() {
     const { phase, open } = getState();
@@ -45,14 +45,15 @@ export function serveWaiting({ getState, update, failed }) {
       const task = await api.getTask(id);
       update(change.withOpen, id, (open) => openTask.withTask(open, task));
     } catch (problem) {
-      failed(problem, () => {}); // the frames say whether it is gone
+      failed(problem, () => {}); // frames report it if the task is gone
     }
   }
 
   return askRepeatedly(refresh, isWaiting, WAITING_MILLISECONDS);
 }
 
-/** Has its rounds sent with the frames, as long as somebody looks. A new connection watches nothing: `forget` it then. */
+/** Has the task's rounds sent with the frames while somebody looks. On a new connection nothing is watched: call
+ * `forget` then. */
 export function watchOpen({ getState, send }) {
   let watched = null;
 
@@ -69,7 +70,7 @@ export function watchOpen({ getState, send }) {
   return { serve, forget: () => (watched = null) };
 }
 
-/** Loads its rounds while the page polls: then frames bring none. */
+/** Loads the task's new rounds while the page polls, since frames then bring none. */
 export function serveRounds({ getState, update, failed }) {
   let isAsking = false;
 

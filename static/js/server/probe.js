@@ -1,10 +1,10 @@
-/** While the page polls: tries a WebSocket now and then, so that it can go back to one as soon as it gets through. */
+/** Tries a WebSocket now and then while the page polls, so that the page can return to one as soon as it gets through. */
 
 import { delayBeforeProbe, eventsUrl } from "./reconnect.js";
 import { openSocket } from "./socket.js";
 
-/** Returns `begin` and `stop`. `hasWorked()`: whether a WebSocket ever worked on this page; `onPass()` is called when a frame
- * comes. */
+/** Returns `begin` and `stop`. `hasWorked()` returns whether a WebSocket has ever worked on this page; `onPass()` is called
+ * when a frame arrives. */
 export function makeProbe({ since, hasWorked, onPass }) {
   let probe = null;
   let count = 0;

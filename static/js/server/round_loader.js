@@ -1,13 +1,13 @@
-/** Loads rounds of a task, only the newest if they are too large to load them all. */
+/** Loads rounds of a task; only the newest if they are too large to load them all. */
 
 import { getRounds } from "./api.js";
 
-/** An answer of large rounds holds fewer of them: so many further ones are asked for. */
+/** How many further answers are requested if rounds are large, since each answer then holds fewer of them. */
 const MOST_FURTHER_ANSWERS = 3;
 
 /**
- * Returns the rounds after number `after` up to about number `last`: `{ after, rounds }`. If an answer does not hold them all
- * only the newest come, about as many as it held, and `after` is where they begin.
+ * Returns the rounds after number `after` up to about number `last`: `{ after, rounds }`. If one answer does not hold them all,
+ * returns only the newest, about as many as it held, and the number `after` which they begin.
  */
 export async function newestRounds(id, after, last, get = getRounds) {
   const first = await get(id, after);

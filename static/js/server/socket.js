@@ -3,10 +3,9 @@
 import { HELLO_MILLISECONDS, QUIET_MILLISECONDS } from "./reconnect.js";
 
 /**
- * Opens it. Called are `onFrame(frame)` and, once, `onEnd({ code, wasHeard, isSilent, wasLong })`: the code of its close (0
- * for a silence), whether any frame came, whether it ended since none came any more, and whether frames came for
- * longer than it takes to be called silent. Returns `send`, `giveUp`, which ends it as a silence does, and `close`, after
- * which nothing is called.
+ * Opens the socket. Calls `onFrame(frame)` and, once, `onEnd({ code, wasHeard, isSilent, wasLong })`: the close code (0 if it
+ * fell silent), whether any frame came, whether it ended because frames stopped coming, and whether frames came for longer than
+ * QUIET_MILLISECONDS. Returns `send`, `giveUp`, which ends it as if it were silent, and `close`, after which nothing is called.
  */
 export function openSocket(url, { onFrame, onEnd }) {
   const socket = new WebSocket(url);
@@ -44,7 +43,7 @@ export function openSocket(url, { onFrame, onEnd }) {
     socket.close();
   }
 
-  /** Sends the server an order, if there is a connection at the moment. */
+  /** Sends an order to the server, if the socket is open. */
   function send(order) {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(order));
   }
@@ -52,7 +51,7 @@ export function openSocket(url, { onFrame, onEnd }) {
   return { send, close, giveUp: fallSilent };
 }
 
-/** Returns null for anything but a frame: then it is not the server that answers. */
+/** Returns the frame; null for anything that is not JSON: then it was not the server that answered. */
 function parsed(data) {
   try {
     return JSON.parse(data);

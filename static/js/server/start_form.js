@@ -1,9 +1,9 @@
-/** What the form that starts a task needs: the jobs, and the task that it takes its values from. */
+/** Loads what the form that starts a task needs: the jobs, and the task whose values it takes. */
 
 import * as change from "../state/state.js";
 import * as api from "./api.js";
 
-/** Returns a function to call whenever the state may have changed; as all needs (needs.js). */
+/** Returns a function to call whenever the state may have changed, like all needs (needs.js). */
 export function serveStart({ getState, update, failed }) {
   let asked = null;
 

@@ -1,4 +1,4 @@
-/** What the lists of tasks need: the pages on the screen, and which failures this browser has not seen. */
+/** Loads what the lists of tasks need: the pages on the screen, and the failures that this browser has not seen. */
 
 import { failedBegan, withFailed } from "../state/notices/failures.js";
 import * as lists from "../state/tasks/lists.js";
@@ -10,7 +10,7 @@ import { loadLists } from "./loader.js";
 const RETRY_MILLISECONDS = 5000;
 const FAILURES_KNOWN = 100;
 
-/** Loads the lists that can be seen. `isInList(name)`: whether a person is in the rows of one. */
+/** Loads the visible lists. `isInList(name)` returns whether a person is in the rows of one. */
 export function serveLists({ getState, set, update, failed, isInList }) {
   async function load(name) {
     set(lists.loadBegan(getState(), name));
@@ -31,7 +31,7 @@ export function serveLists({ getState, set, update, failed, isInList }) {
   });
 }
 
-/** Loads what failed since this browser was last here. `failuresSeen(store)`: up to which time it has seen failures. */
+/** Loads the failures that this browser has not seen. `failuresSeen(store)` returns the time up to which it has seen them. */
 export function serveFailures({ getState, set, update, failed, failuresSeen }) {
   async function load() {
     const { store } = getState();

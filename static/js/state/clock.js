@@ -1,14 +1,14 @@
 /**
- * The time of the server, since the clock of this browser may be wrong. Pure: `ticks` are milliseconds of a clock that nobody
- * sets, as `performance.now()` gives them.
+ * The server's time, since this browser's clock may be wrong. Pure: `ticks` are milliseconds of a monotonic clock, as returned
+ * by `performance.now()`.
  *
- * `offset` is what to add to the ticks for milliseconds since 1970, null while nothing is known. `isExact`: the server
- * named the time itself, to the millisecond; else it is from an answer's `Date`, which a proxy may have written.
+ * `offset` plus the ticks are milliseconds since 1970; null while nothing is known. `isExact`: a frame of the server named the
+ * time, to the millisecond; otherwise it is from an answer's `Date`, which a proxy may have written.
  */
 
 export const UNKNOWN = Object.freeze({ offset: null, isExact: false });
 
-/** An answer's `Date` has whole seconds: on average so many milliseconds have passed since. */
+/** Added to an answer's `Date`, which is rounded down to seconds. */
 const HALF_A_SECOND = 500;
 
 /** Sets the clock by the time that a frame names; after a hello without one, only the `Date` of answers counts. */

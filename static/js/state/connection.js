@@ -1,4 +1,4 @@
-/** The connection to the server's changes, and what its frames change of the state. Pure. */
+/** The connection to the server's changes, and how its frames change the state. Pure. */
 
 import * as announce from "./notices/announce.js";
 import { withEndings } from "./notices/toasts.js";
@@ -9,7 +9,7 @@ import { pruned, withLists } from "./tasks/lists.js";
 import * as openTask from "./tasks/open_task.js";
 import * as taskList from "./tasks/task_list.js";
 
-/** Notes that it is lost. The data is as old as the moment of that: `lostAt`, by the clock of the server. */
+/** Notes that the connection was lost at `lostAt`, by the server's clock: the data is as of then. */
 export function disconnected(state, serverStops, lostAt) {
   const dataAt = state.phase === "live" || state.phase === "stopping" ? lostAt : state.dataAt;
   return { ...state, dataAt, phase: serverStops ? "stopping" : "reconnecting" };
@@ -20,7 +20,7 @@ export function attemptFailed(state) {
   return { ...state, phase: "reconnecting" };
 }
 
-/** Applies a frame. A type that is not known changes nothing. */
+/** Applies a frame; frames of an unknown type change nothing. */
 export function withMessage(state, frame, now) {
   const apply = { hello, changes, resync, stopping }[frame.type];
   return apply ? apply(state, frame, now) : state;
@@ -53,7 +53,7 @@ function stopping(state) {
   return { ...state, phase: "stopping" };
 }
 
-/** Asks for all again, since what is known may have gaps; answers under way are dropped. */
+/** Requests everything again, since what is known may have gaps; pending answers are dropped. */
 function stale(state) {
   const open = state.open && openTask.withGap(state.open);
   const needs = { ...state.needs, failed: true };
@@ -78,7 +78,7 @@ function changes(state, frame, now) {
   });
 }
 
-/** Drops the last sentence while something new is gathered, so that the same one is read out once more. */
+/** Clears the last announcement while a new one is gathered, so that an identical one is read out again. */
 function announcing({ announced }, announcement) {
   return { announcement, announced: announcement.since === null ? announced : "" };
 }
@@ -88,7 +88,7 @@ function namedIn(state, frame) {
   return new Map([...known, ...frame.tasks].map((task) => [task.id, task]));
 }
 
-/** Begins anew, knowing only who we are and what is open: the frames do not continue what is known. */
+/** Starts over with nothing but the user and what is open: the frames do not continue from what is known. */
 export function begunAnew(state) {
   return { ...withLists(state, taskList.withGap), store: null, revision: null, needs: NO_NEEDS };
 }

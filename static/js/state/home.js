@@ -1,4 +1,4 @@
-/** Home, as in views.js: its lists are the pending tasks, those that run first, and those that failed. */
+/** Home, as in views.js: it lists the pending tasks, running ones first, and those that failed. */
 
 export const home = {
   name: "home",

@@ -1,12 +1,12 @@
 /**
- * What is open, and how the address of the page says it. Pure.
+ * What is open, and how the page's address represents it. Pure.
  *
  * `tab` is the open tab of the dialog (null: it is closed), with its `search`, `ordering` (null: the tab's own),
  * `page` and `size` (null: as this browser prefers); `task` the open task; `start` the job whose form is open ("":
- * none chosen yet, null: no form), and `from` the task that its form takes its values from. `view` is what lies below
- * instead of Home (null: Home): its `name`, the `cluster` by its name (null: the first one), its own `search`,
- * `ordering`, `page` and `size`, and the `form` that is open over it (null: none) for the pool number `pool`. `curves`
- * is what is drawn of a task that measures: `measure`, `side`, and the `images` that were chosen (empty: the busiest).
+ * none chosen yet, null: no form), and `from` the task whose values the form takes. `view` is the view below (null: Home):
+ * its `name`, the name of the `cluster` (null: the first one), its own `search`, `ordering`, `page` and `size`, and the
+ * `form` that is open over it (null: none) for the pool with the id `pool`. `curves` is what is drawn of a task that measures:
+ * `measure`, `side`, and the `images` that were chosen (empty: the busiest).
  */
 
 import { PAGE_SIZES, TABS } from "../text/statuses.js";
@@ -14,12 +14,12 @@ import { MEASURES, SIDES } from "./clusters/curves.js";
 import { viewNamed } from "./views.js";
 
 const ADDRESS = "/openattic/";
-/** In characters: an address bears no more either. */
+/** In characters: an address could not hold a longer one either. */
 export const LONGEST_SEARCH = 500;
 const MOST_CURVES_NAMED = 20;
 const HOME_NAME = "home";
 
-/** What is drawn unless the person says otherwise. */
+/** What is drawn by default. */
 export const NO_CURVES = Object.freeze({ measure: "ops", side: "both", images: Object.freeze([]) });
 
 export const HOME = Object.freeze({
@@ -35,7 +35,7 @@ export const HOME = Object.freeze({
   curves: NO_CURVES,
 });
 
-/** Reads the part of an address after its `?`. What makes no sense there is left out. */
+/** Parses the part of an address after its `?`. Invalid values are ignored. */
 export function placeFrom(query) {
   const given = new URLSearchParams(query);
   const tab = given.get("tab");
@@ -51,7 +51,7 @@ export function placeFrom(query) {
   return { ...common, tab, ...listFrom((name) => given.get(name), TABS[tab].orderings) };
 }
 
-/** Its parameters have a prefix: over it, the dialog has some of the same names. */
+/** Reads the view. Its parameters have a prefix, since the dialog over it uses some of the same names. */
 function viewFrom(given) {
   const known = viewNamed(given.get("view"))?.place ?? null;
   if (known === null) return null;
@@ -79,7 +79,7 @@ function whole(text) {
   return /^[1-9]\d{0,14}$/.test(text ?? "") ? Number(text) : null;
 }
 
-/** Reads what a list in it shows; `own(name)` is one of its parameters. */
+/** Reads what a list shows; `own(name)` returns one of its parameters. */
 function listFrom(own, orderings) {
   return {
     search: (own("search") ?? "").slice(0, LONGEST_SEARCH),
@@ -89,7 +89,7 @@ function listFrom(own, orderings) {
   };
 }
 
-/** Returns the address that shows this place, without what need not be said. */
+/** Returns the address of a place, without defaults. */
 export function addressOf(place) {
   const query = new URLSearchParams();
   const put = (name, value, ordinary) => value === ordinary || query.set(name, String(value));
@@ -125,12 +125,12 @@ function putCurves({ measure, side, images }, put, query) {
   for (const image of images) query.append("image", image);
 }
 
-/** Returns the dialog at the beginning of a tab, over what lies below. */
+/** Returns the place of the dialog with a newly opened tab, over a view. */
 export function atTab(tab, view = null) {
   return { ...HOME, tab, view };
 }
 
-/** Returns the beginning of a view. */
+/** Returns a newly opened view. */
 export function atView(name, cluster = null) {
   return { name, cluster, search: "", ordering: null, page: 1, size: null, form: null, pool: null };
 }
@@ -140,7 +140,7 @@ export function viewAt({ view }) {
   return viewNamed(view?.name ?? HOME_NAME);
 }
 
-/** Returns whether a person sees this view, or would but for the dialog. */
+/** Returns whether this view is visible, or hidden only by the dialog. */
 export function isAtView(place, name) {
   return viewAt(place).name === name && (place.task === null || place.tab !== null);
 }
@@ -149,7 +149,7 @@ export function isAtHome(place) {
   return isAtView(place, HOME_NAME);
 }
 
-/** Returns the list that the open tab asks of the server; null while the dialog is closed. */
+/** Returns the query of the open tab's list; null while the dialog is closed. */
 export function queryOf(place, preferredSize) {
   if (place.tab === null) return null;
   return {

@@ -1,13 +1,14 @@
 /**
  * Which rows are selected: one by one, a range with Shift, all on the page, or all that match. Pure.
  *
- * `matching` is null, or the list that was selected as a whole, as of a revision: `{query, count, isExact, asOf}`. Then
- * all on the page are selected as well, and a click on any of them ends it.
+ * `matching` is null, or what was selected as a whole, as of a revision: `{query, count, isExact, asOf}`. Then all rows on the
+ * page are selected as well, and a click on any of them ends it.
  */
 
 export const NOTHING = Object.freeze({ ids: new Set(), anchor: null, matching: null });
 
-/** Applies a click on a row's box. With Shift, all from the last clicked row to this one become what this one becomes. */
+/** Applies a click on a row's box. With Shift, all rows from the last clicked one to this one become selected or not, as it
+ * does. */
 export function clicked(selection, order, id, withShift) {
   const chosen = !selection.ids.has(id);
   const range = withShift ? between(order, selection.anchor, id) : [id];
@@ -27,7 +28,7 @@ function changed(ids, range, chosen) {
   return result;
 }
 
-/** Selects all on the page, or none if all of them are selected. */
+/** Selects all rows on the page, or none if all of them are selected. */
 export function allClicked(selection, order) {
   return isAll(selection, order) ? NOTHING : { ...NOTHING, ids: new Set(order) };
 }
@@ -46,7 +47,7 @@ export function countChosen({ ids, matching }) {
   return matching?.count ?? ids.size;
 }
 
-/** Drops those that are not there any more. */
+/** Drops rows that no longer exist. */
 export function limitedTo(selection, ids) {
   const there = new Set(ids);
   const remaining = [...selection.ids].filter((id) => there.has(id));

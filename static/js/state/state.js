@@ -1,14 +1,14 @@
 /**
  * All that the page knows, as one plain object, and the pure functions that change it.
  *
- * `place` is what is open (place.js). `revision` is how far we have followed the server's changes; `isPolling`: by asking for
- * them again and again, since no WebSocket gets through. `lists` are those on the screen (tasks/task_list.js): the dialog's,
- * and on Home the pending tasks and the latest failures, of which `unseenShown` says which are new: as `unseen`, unless
- * somebody is reading them. `open` is the open task (tasks/open_task.js), `start` the form of a new one (tasks/job_form.js),
- * `confirm` and `report` are about deletions (tasks/deleting.js), `ceph` is what is known of clusters (clusters/clusters.js),
- * `elsewhere` what goes on in them without a task (clusters/elsewhere.js). `needs` is what the functions ask of their caller:
- * "failed" to be loaded (what this browser has not seen), "connect" to begin anew without what was known, "address" to say
- * where we are now.
+ * `place` is what is open (place.js). `revision` is that of the last change received from the server; `isPolling`: changes are
+ * polled, since no WebSocket gets through. `lists` are those on the screen (tasks/task_list.js): the dialog's, and on Home the
+ * pending tasks and the latest failures; `unseenShown` says which of these are shown as new: it equals `unseen`, except
+ * while somebody is reading them. `open` is the open task (tasks/open_task.js), `start` the form of a new one
+ * (tasks/job_form.js), `confirm` and `report` are about deletions (tasks/deleting.js), `ceph` is what is known of clusters
+ * (clusters/clusters.js), `elsewhere` their changes without a task (clusters/elsewhere.js). `needs` is what the caller of these
+ * functions has to do: load the failures that this browser has not seen ("failed"), connect from scratch ("connect"), or write
+ * the place into the address ("address").
  */
 
 import { NOTHING_SEEN } from "./clusters/elsewhere.js";
@@ -24,13 +24,12 @@ import { VIEWS } from "./views.js";
 
 export const NO_NEEDS = Object.freeze({ failed: false, connect: false, address: false });
 
-/** What Home and other views list, by name. */
+/** The queries of the lists in Home and other views, by name. */
 const QUERIES = Object.assign({}, ...VIEWS.map(({ state }) => state.lists));
 /**
- * Parts of the state that one view has for itself, or several together. Of each slice: its `name` in the state and what it is
- * at first (`initial`); `arranged(part, state, view)` brings it in line with the `view` that is open, `withFrame(part, frame)`
- * applies a frame, `withGap(part)` asks for all again, `retried(part)` for what could not be loaded. Its `tasks`, if it has
- * any, are known by id.
+ * Parts of the state that belong to one or several views. A slice has its `name` in the state and its `initial` value;
+ * `arranged(part, state, view)` adapts it to the open `view`, `withFrame(part, frame)` applies a frame, `withGap(part)`
+ * requests everything again, `retried(part)` what could not be loaded. Its `tasks`, if it has any, are a Map by id.
  */
 const SLICES = [...new Set(VIEWS.map(({ state }) => state.slice).filter(Boolean))];
 
@@ -77,7 +76,7 @@ export function initial(user, role, version, place, preferences) {
   });
 }
 
-/** Brings all in line with what is open. */
+/** Adapts everything to what is open. */
 export function arranged(state) {
   const { place, preferences } = state;
   const queries = { dialog: queryOf(place, preferences.pageSize), ...QUERIES };
@@ -91,7 +90,7 @@ export function arranged(state) {
   };
 }
 
-/** Applies `apply(slice, part)` to each slice of the state, and returns them by name. */
+/** Applies `apply(slice, part)` to each slice of the state, and returns the results by name. */
 export function eachSlice(state, apply) {
   return Object.fromEntries(SLICES.map((slice) => [slice.name, apply(slice, state[slice.name])]));
 }
@@ -105,25 +104,25 @@ function opened(state) {
   return openTask.opened(place.task, known && !known.gone ? known : null);
 }
 
-/** A form that opens asks for the jobs anew; another job in the same form is no other form. */
+/** Returns the form. A newly opened one requests the jobs again; choosing another job does not open a new one. */
 function formOf({ place, start, jobs, role }) {
   if (place.start === null || role !== "admin") return { start: null, jobs: null };
   const isSame = start !== null && start.from === place.from;
   return isSame ? { start, jobs } : { start: { ...jobForm.startOpened(null, place.start), from: place.from }, jobs: null };
 }
 
-// Who is here.
+// Signing in and out.
 
 export function signedIn(state, user, role) {
   return initial(user, role, state.version, state.place, state.preferences);
 }
 
-/** Forgets all but what was open, for who signs in again. */
+/** Forgets everything except what was open, for the next sign-in. */
 export function signedOut(state, notice) {
   return { ...initial("", "", state.version, state.place, state.preferences), notice };
 }
 
-/** Notes that a person signs out. Nothing is asked for meanwhile: the server would refuse it. */
+/** Notes that a person is signing out. Meanwhile nothing is requested: the server would refuse it. */
 export function leaving(state, isLeaving) {
   return { ...state, isLeaving };
 }
@@ -142,7 +141,7 @@ export function withPreferences(state, preferences) {
 
 // What is open.
 
-/** Goes somewhere else: another tab, page, search, ordering, another task, or something closed. */
+/** Goes to another place: another tab, page, search, ordering or task, or something was closed. */
 export function went(state, place) {
   const next = arranged({ ...state, place });
   const isSameList = next.lists.dialog?.query === state.lists.dialog?.query;
@@ -155,7 +154,7 @@ export function went(state, place) {
   };
 }
 
-/** Notes that the address of the page says where we are. */
+/** Notes that the page's address is up to date. */
 export function addressWritten(state) {
   return { ...state, needs: { ...state.needs, address: false } };
 }
@@ -175,7 +174,7 @@ export function withOpen(state, id, apply) {
   return state.open?.id === id ? { ...state, open: apply(state.open) } : state;
 }
 
-/** Adds what was loaded: `workers`, `statistics` or `health`. An error leaves what was there. */
+/** Stores what was loaded: `workers`, `statistics` or `health`. An error leaves what was there. */
 export function withLoaded(state, name, value) {
   return { ...state, [name]: value, errors: { ...state.errors, [name]: "" } };
 }
@@ -184,7 +183,7 @@ export function withLoadError(state, name, error) {
   return { ...state, errors: { ...state.errors, [name]: error } };
 }
 
-/** Fills the form with what it needs: the jobs, and `task` if that runs again. */
+/** Fills the form with what it needs: the jobs, and `task` if that is to run again. */
 export function startKnown(state, asked, jobs, task) {
   if (state.start !== asked) return state;
   return { ...state, jobs, start: jobForm.startOpened(jobs, state.place.start, task) };
@@ -202,7 +201,7 @@ export function withToasts(state, toasts) {
   return toasts === state.toasts ? state : { ...state, toasts };
 }
 
-/** Announces what has ended lately, once it was gathered for a moment. */
+/** Announces which tasks have ended, after gathering them for a moment. */
 export function withAnnouncement(state, now) {
   if (!announce.due(state.announcement, now)) return state;
   return { ...state, announced: announce.textOf(state.announcement), announcement: announce.NOTHING };

@@ -1,11 +1,11 @@
-/** What happened in the last hour, as series for charts and in words, and what the workers do. Pure. */
+/** The last hour, as series for charts and in words, and the state of the workers. Pure. */
 
 import { duration, number, timeOfDay } from "../text/format.js";
 
 const MINUTE_MILLISECONDS = 60000;
 const SECONDS_A_MINUTE = 60;
 
-/** Returns how far each minute lies back: -59 to 0, the minute that is not over yet. */
+/** Returns how long ago each minute was: from -59 to 0, the present one. */
 function minutesBack(minutes) {
   return minutes.map((minute, index) => index + 1 - minutes.length);
 }
@@ -39,23 +39,23 @@ export function meanWaitingSeconds(minutes) {
 export function throughputText(minutes) {
   const failed = sumOf(minutes, "failed");
   const ended = sumOf(minutes, "finished") + failed;
-  if (ended === 0) return "No task has ended in the last hour.";
+  if (ended === 0) return "No tasks ended in the last hour.";
   return `${number(ended)} ended in the last hour, ${failed === 0 ? "none" : number(failed)} failed`;
 }
 
 /** Returns `Tasks waited 400 ms on average`. */
 export function meanWaitingText(minutes) {
   const seconds = meanWaitingSeconds(minutes);
-  if (seconds === null) return "No task was started in the last hour.";
+  if (seconds === null) return "No tasks were started in the last hour.";
   return `Tasks waited ${duration(seconds)} on average`;
 }
 
-/** Returns the moment of a minute that lies so far back, as `14:32:00`. */
+/** Returns when a minute began, as `14:32:00`; `back` is one of those that `minutesBack` returns. */
 export function minuteText(minutes, back) {
   return timeOfDay(Date.parse(minutes.at(-1).minute) + back * MINUTE_MILLISECONDS);
 }
 
-/** Returns how far it lies back, for the axis. */
+/** Returns how long ago it was, for the axis. */
 export function backText(back) {
   return back === 0 ? "now" : `${duration(-back * SECONDS_A_MINUTE)} ago`;
 }
@@ -66,7 +66,7 @@ export function workersText(workers) {
   return `${busy === 0 ? "none" : number(busy)} of ${number(workers.length)} busy`;
 }
 
-/** Splits `failed to start: no such module` into its word and what is said about it. */
+/** Splits `failed to start: no such module` into the state's word and its reason. */
 export function stateWords(state) {
   const [word, ...rest] = state.split(": ");
   return { word, reason: rest.join(": ") };

@@ -1,11 +1,11 @@
 /**
- * The views, in the order of the bar: what lies below the dialogs, one at a time. Pure.
+ * The views, in the order of the bar; one at a time is shown below the dialogs. Pure.
  *
- * Of each view: `name`, as in the address, and `title`. `place` is what the address may say of it (null: nothing): by what it
- * can be sorted (`orderings`; `ordering` unless a person says otherwise) and which `forms` open over it. `state` is what it
- * needs of the state: `lists` of tasks by name, with their queries, or a `slice` (state.js) and what that has to know of it.
- * `keys.search` is the id of the field that `/` goes to; a view without one leaves that key to the dialog.
- * What each needs of the server and how it is drawn: static/js/views.js.
+ * A view has a `name`, as in the address, and a `title`. `place` is what the address may hold for it (null: nothing): what it
+ * can be sorted by (`orderings`, with `ordering` as the default) and which `forms` open over it. `state` is what it adds to the
+ * state: `lists` of tasks, as queries by name, or a `slice` (state.js) with what that has to know of the view.
+ * `keys.search` is the id of the field that `/` focuses; in a view without one, that key opens the dialog.
+ * static/js/views.js says what each view needs from the server and how it is drawn.
  */
 
 import { images, pools } from "./clusters/cluster_views.js";

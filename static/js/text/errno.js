@@ -36,7 +36,7 @@ const NAMES = {
   125: "ECANCELED",
 };
 
-/** Returns `rbd_header.1a2b: No such file or directory (errno 2, ENOENT)`; without what the text contains already. */
+/** Returns `rbd_header.1a2b: No such file or directory (errno 2, ENOENT)`; adds nothing if the text names the errno already. */
 export function errorText({ errno, text }) {
   if (errno === 0 || /\berrno\b/i.test(text)) return text;
   const name = NAMES[errno];

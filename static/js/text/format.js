@@ -1,13 +1,13 @@
 /**
- * Times, durations and numbers as people read them. Pure but for the zone, which is the same for all of a page: the
- * present is an argument, in milliseconds.
+ * Formats times, durations and numbers for people. Pure except for the time zone, which applies to the whole page; the
+ * current time is an argument, in milliseconds.
  */
 
 const NUMBER = new Intl.NumberFormat();
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const DAY = { day: "numeric", month: "short" };
 
-/** Each is made when it is first needed, and anew in another zone. */
+/** The options of each formatter. Formatters are created on first use, and again after a change of zone. */
 const FORMATS = {
   timeOfDay: { ...CLOCK, second: "2-digit" },
   dayAndTime: { ...DAY, ...CLOCK },
@@ -25,7 +25,7 @@ const ZONES = { local: { timeZone: undefined, suffix: "" }, utc: { timeZone: "UT
 let zone = ZONES.local;
 let made = new Map();
 
-/** Sets the zone in which times are written from now on: "local", the browser's, or "utc". */
+/** Sets the time zone of all times formatted from now on: "local", the browser's, or "utc". */
 export function useZone(name) {
   zone = ZONES[name];
   made = new Map();
@@ -76,7 +76,7 @@ export function timeOfDay(moment) {
   return formatted("timeOfDay", new Date(moment)) + zone.suffix;
 }
 
-/** Returns the time alone today, with the day on other days, with the year in other years. */
+/** Returns the time of day; on other days with the day, in other years with the year. */
 export function moment(text, now) {
   const then = new Date(text);
   if (isSame("date", then, now)) return timeOfDay(then);
@@ -88,7 +88,7 @@ export function exactMoment(text) {
   return formatted("exact", new Date(text)) + zone.suffix;
 }
 
-/** Formats all that is known of a moment, for tooltips. */
+/** Formats a moment in full, for tooltips. */
 export function fullMoment(text) {
   return formatted(zone.suffix ? "full" : "fullWithZone", new Date(text)) + zone.suffix;
 }
@@ -101,8 +101,8 @@ const NOW_SECONDS = 10;
 /** In the page's own language, like the words around it. */
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 
-/** Each unit in seconds, the steps in which it is counted, and from how many on a larger unit is better. Seconds go in
- * tens: a number that changes with each picture would only disturb. */
+/** For each unit: its length in seconds, the step in which it is counted, and the count at which the next larger unit takes
+ * over. Seconds are counted in tens, since a number that keeps changing would distract. */
 const UNITS = [
   { unit: "second", seconds: 1, step: 10, end: 60 },
   { unit: "minute", seconds: SECONDS_A_MINUTE, step: 1, end: 60 },
@@ -110,8 +110,8 @@ const UNITS = [
   { unit: "day", seconds: SECONDS_A_DAY, step: 1, end: 7 },
 ];
 
-/** Returns `just now`, `20 seconds ago`, `in 4 minutes`; beyond a week the day. The past is counted in whole units, what is
- * to come in the nearest ones. */
+/** Returns `just now`, `20 seconds ago`, `in 4 minutes`; beyond a week the day. The past is rounded down, the future to the
+ * nearest unit. */
 export function relative(text, now) {
   const distance = (Date.parse(text) - now) / 1000;
   if (Math.abs(distance) < NOW_SECONDS) return "just now";
@@ -126,8 +126,8 @@ function dayOf(date, now) {
   return formatted(isSame("year", date, now) ? "day" : "date", date);
 }
 
-/** Formats how long something takes, the same everywhere: `0.4 ms`, `400 ms`, `1.2 s`, `14 s`, `3 m 07 s`, `1 h 04 m`, `2 d`:
- * as exact as two digits, or the two largest units, a second one only where it is not zero. */
+/** Formats a duration, the same everywhere: `0.4 ms`, `400 ms`, `1.2 s`, `14 s`, `3 m 07 s`, `1 h 04 m`, `2 d`: to two digits,
+ * or in the two largest units, the second one only if it is not zero. */
 export function duration(seconds) {
   if (seconds <= 0) return "0 s";
   if (seconds < 0.00005) return `< ${number(0.1)} ms`;
@@ -150,7 +150,7 @@ function twoUnits(seconds, large, largeName, small, smallName) {
   return rest === 0 ? first : `${first} ${String(rest).padStart(2, "0")} ${smallName}`;
 }
 
-/** Returns the seconds from its first start to its end; null if it never started or has not ended. */
+/** Returns the seconds from the task's first start to its end; null if it never started or has not ended. */
 export function runtimeSeconds(task) {
   if (task.started === null || task.ended === null) return null;
   return Math.max(0, (new Date(task.ended) - new Date(task.started)) / 1000);

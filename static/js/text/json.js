@@ -2,11 +2,11 @@
 
 const LONGEST_LINE = 72;
 const LONGEST_SHOWN = 60;
-/** Characters that change the direction of text, and that nobody sees. */
+/** Invisible characters that change the direction of text. */
 const INVISIBLE_TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Returns a value as JSON with indents, at most `most` characters of it: `{text, length}`, whole if equally long. What
- * would turn the direction of text is escaped. */
+/** Returns a value as indented JSON, cut to `most` characters: `{text, length}`, with the length of the whole. Characters that
+ * change the direction of text are escaped. */
 export function readable(value, most = Infinity) {
   const text = escaped(JSON.stringify(value, null, 2));
   return { text: text.slice(0, most), length: text.length };

@@ -1,13 +1,12 @@
-/** Reads the dates and times that people type in the zone of the page, also around changes of the clocks. Pure but for the zone
- * of the browser. */
+/** Parses dates and times typed in the page's time zone, also around clock changes. Pure except for the browser's zone. */
 
 const MINUTE_MILLISECONDS = 60000;
 const HALF_A_DAY = 12 * 60 * MINUTE_MILLISECONDS;
 
 /**
  * Returns `{ at, kind }` of a text like `2025-10-26T02:30`: `at` in milliseconds since 1970, null if the text is no time.
- * `kind` is "plain", "skipped" if clocks are set forward over it (it is as much later), or "doubled" if they are set
- * back and it comes twice: it is the first, unless `isSecondMeant`. `zone` is "local" or "utc", as in the preferences.
+ * `kind` is "plain", "skipped" if the clocks skip that time (`at` is later by as much), or "doubled" if it occurs twice because
+ * they go back (`at` is the first, unless `isSecondMeant`). `zone` is "local" or "utc", as in the preferences.
  */
 export function timeTyped(text, zone, isSecondMeant = false) {
   const asUtc = Date.parse(`${text}Z`);

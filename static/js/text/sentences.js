@@ -1,4 +1,4 @@
-/** What the page says: sentences that are made from numbers and tasks. Pure. */
+/** The page's sentences, made from numbers and tasks. Pure. */
 
 import { isolated } from "./bidi.js";
 import { counted, exactMoment, moment, number, percent, timeOfDay } from "./format.js";
@@ -10,7 +10,7 @@ export function numbered({ id, description }) {
   return `${isolated(description)} #${id}`;
 }
 
-/** Returns the text of the button in the bar. `failed` is how many failed tasks nobody has looked at in this browser. */
+/** Returns the text of the button in the bar. `failed` is the number of failed tasks not yet seen in this browser. */
 export function buttonText(pending, failed, atLeast = false) {
   if (failed > 0) return `${number(failed)}${atLeast ? "+" : ""} Failed-Task${failed === 1 ? "" : "s"}`;
   if (pending === 1) return "1 Background-Task";
@@ -42,9 +42,9 @@ export function notFoundText(tab, search) {
   return `No ${tab} task matches “${isolated(search)}”.`;
 }
 
-/** Returns how fresh the data is. `dataAt` is when it was last known to be true, in milliseconds since 1970. */
+/** Returns how fresh the data is. `dataAt` is when it was last known to be current, in milliseconds since 1970. */
 export function freshnessText({ phase, dataAt, isPolling }) {
-  if (phase === "live") return isPolling ? "Live by polling: it seems that a proxy does not pass WebSockets" : "Live";
+  if (phase === "live") return isPolling ? "Live by polling: a proxy seems to block WebSockets" : "Live";
   if (phase === "stopping") return "Server is stopping";
   if (dataAt === null) return phase === "connecting" ? "Connecting…" : "Reconnecting…";
   return `Reconnecting… data from ${timeOfDay(dataAt)}`;
@@ -53,14 +53,14 @@ export function freshnessText({ phase, dataAt, isPolling }) {
 export const WARNING =
   "If you delete running tasks, it will abort the execution and won't roll back what has been done so far!";
 
-/** Returns the sentence before a list of tasks to delete, and for one task the whole of it. */
+/** Returns the sentence that introduces a list of tasks to delete, or that describes the only one. */
 export function deleteSentence(chosen) {
   if (chosen.length > 1) return `You are about to delete ${counted(chosen.length, "task")}.`;
   const [{ description, status, last_modified: modified }] = chosen;
   return `You are about to delete ${isolated(description)} task which is ${status} and was last modified on ${exactMoment(modified)}.`;
 }
 
-/** Returns the sentence about all that match a list's query, on all pages. */
+/** Returns the sentence about deleting all tasks that match a list's query, on all pages. */
 export function matchingSentence({ query, count, isExact }) {
   const which = query.search === "" ? "" : ` that match “${isolated(query.search)}”`;
   return `You are about to delete ${isExact ? "all" : "more than"} ${number(count)} ${query.tab} tasks${which}.`;
@@ -70,12 +70,12 @@ export function mayRollNothingBack(chosen) {
   return chosen.some((task) => isPending(task.status));
 }
 
-/** Returns what happened to a task that was left alone; null if it was not. `task` is as the person saw it, if they did. */
+/** Returns why a task was left alone; null if it was not. `task` is as the person saw it; undefined if they did not. */
 export function reportSentence(task, { id, outcome, status }) {
   const name = task ? isolated(task.description) : `Task ${id}`;
   if (outcome === "missing") return `${name} had already been deleted`;
   if (outcome !== "changed") return null;
-  return task ? `${name} changed from ${task.status} to ${status ?? "deleted"}` : `${name} is ${status ?? "deleted"} by now`;
+  return task ? `${name} changed from ${task.status} to ${status ?? "deleted"}` : `${name} is now ${status ?? "deleted"}`;
 }
 
 /** Returns the outcome of any task. */
@@ -92,7 +92,8 @@ export function deletionSummary(results) {
     [count("changed", "missing"), "left alone"],
   ];
   const said = parts.filter(([some]) => some > 0);
-  return said.map(([some, word], at) => `${at === 0 ? counted(some, "task") : number(some)} ${word}`).join(", ") || "No task deleted";
+  const words = said.map(([some, word], at) => `${at === 0 ? counted(some, "task") : number(some)} ${word}`);
+  return words.join(", ") || "No tasks deleted";
 }
 
 const ENDED = { [FINISHED]: "finished", [EXCEPTION]: "failed", [ABORTED]: "aborted" };
@@ -127,12 +128,12 @@ export function endedSummary(counts) {
   return ended.map((status, index) => `${howMany(counts[status], index)} ${ENDED[status]}`).join(", ");
 }
 
-/** Returns why a task is not running, as far as the page knows: it hears of no changes to this. */
+/** Returns why a task is not running, as of its last change: later changes of the reason are not reported. */
 export function waitingText(task, now) {
   const reason = task.waiting_for?.reason;
-  if (reason === "lock") return `waits for task ${task.waiting_for.task}`;
-  if (reason === "schedule") return `waits until ${moment(task.waiting_for.until, now)}`;
-  return reason === "worker" ? "waits for a worker" : "";
+  if (reason === "lock") return `waiting for task ${task.waiting_for.task}`;
+  if (reason === "schedule") return `waiting until ${moment(task.waiting_for.until, now)}`;
+  return reason === "worker" ? "waiting for a worker" : "";
 }
 
 const SOON_MILLISECONDS = 10000;
@@ -145,25 +146,24 @@ export function estimateOf({ estimated, stalled }, now) {
   return left > -SOON_MILLISECONDS ? "soon" : "late";
 }
 
-/** Returns how far a running task is: `round 7 of 20`, or that none has ended yet. */
+/** Returns how far a running task has got: `round 7 of 20`, or that none has ended yet. */
 export function underWayText(task) {
   return roundText(task) || "first round under way";
 }
 
-/** Returns when a task would start at the earliest, by what is typed in a form: with its offset, and a note if the clocks are
- * set around it. */
+/** Returns the earliest start that is typed in a form, with its UTC offset, and a note if the clocks change at that time. */
 export function startText({ notBefore, isSecondStart }, zone) {
   const { at, kind } = timeTyped(notBefore, zone, isSecondStart);
   if (at === null) return "";
   const when = zone === "utc" ? exactMoment(at) : `${exactMoment(at)}, ${offsetText(at, zone)}`;
   const oddity = {
-    skipped: ": the clocks are set forward over the time that you typed",
-    doubled: `, the ${isSecondStart ? "second" : "first"} of two: the clocks are set back then`,
+    skipped: ": the clocks go forward and skip the time you typed",
+    doubled: `, the ${isSecondStart ? "second" : "first"} of two: the clocks go back, so this time occurs twice`,
   }[kind];
   return `Not before ${when}${oddity ?? ""}.`;
 }
 
-/** Returns the other choice for a time that comes twice; "" for any other. */
+/** Returns the label for the second occurrence of a time that occurs twice; "" for any other time. */
 export function secondStartText({ notBefore }, zone) {
   const { at, kind } = timeTyped(notBefore, zone, true);
   return kind === "doubled" ? `The second of the two, ${offsetText(at, zone)}` : "";

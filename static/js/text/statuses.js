@@ -8,10 +8,10 @@ export const ABORTED = "Aborted";
 
 export const PAGE_SIZES = [10, 25, 50, 100];
 
-/** A tab's own ordering is the newest first. `estimated` is known of running tasks only, and not to the database. */
+/** An ordering that only the page knows: the database does not store estimates, and only running tasks have one. */
 export const ESTIMATED = "estimated";
 
-/** What each tab shows, by what it can be sorted, and how it is sorted unless the person says otherwise. */
+/** What each tab shows, what it can be sorted by, and its default ordering: the newest first. */
 export const TABS = {
   pending: {
     title: "Pending",

@@ -1,4 +1,4 @@
-/** How fresh the data is, and whether the page itself is outdated. */
+/** The line that shows how fresh the data is, and whether the page itself is outdated. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { freshnessText } from "../text/sentences.js";

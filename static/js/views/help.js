@@ -1,45 +1,45 @@
-/** The keys, and what the signs of the statuses mean. */
+/** The help: the keys, and what the statuses and the line at the bottom mean. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { ABORTED, EXCEPTION, FINISHED, NOT_STARTED, RUNNING } from "../text/statuses.js";
 import { statusIcon, statusTone } from "./tasks/status.js";
 
-/** Each of its keys does what the line says. */
+/** Each row has the keys for one action. */
 const KEYS = [
   { keys: ["?"], does: "This help", isSingle: true },
   { keys: ["/"], does: "Search", isSingle: true },
-  { keys: ["←", "→", "Home", "End"], does: "From tab to tab" },
-  { keys: ["↑", "↓"], does: "From row to row" },
-  { keys: ["Space"], does: "Select the row, or no longer" },
-  { keys: ["Shift+click"], does: "Select all from the last selected row to this one" },
+  { keys: ["←", "→", "Home", "End"], does: "Move between tabs" },
+  { keys: ["↑", "↓"], does: "Move between rows" },
+  { keys: ["Space"], does: "Select or deselect the row" },
+  { keys: ["Shift+click"], does: "Select all rows from the last selected one to this one" },
   { keys: ["Enter"], does: "Open the task" },
-  { keys: ["Del"], does: "Delete the selected tasks, after a question" },
-  { keys: ["Esc"], does: "Close what is on top" },
+  { keys: ["Del"], does: "Delete the selected tasks, after a confirmation" },
+  { keys: ["Esc"], does: "Close the topmost task or dialog" },
 ];
 
-const SWITCH = "Shortcuts of a single key, ? and /, can be switched off in the settings.";
+const SWITCH = "The single-key shortcuts, ? and /, can be switched off in the settings.";
 
 const SIGNS = [
-  sign(NOT_STARTED, "Waits for a worker, for another task or for its time."),
-  sign(RUNNING, "A worker goes through its rounds."),
-  sign(FINISHED, "All of it was done."),
-  sign(EXCEPTION, "It failed. Open it to read why."),
-  sign(ABORTED, "A person ended it. What had been done by then is not rolled back."),
-  amberSign("bi-hourglass-split", "Stopping", "Aborted, and its last round is ending."),
-  amberSign("bi-arrow-clockwise", "Interrupted", "The server or its worker stopped. It goes on by itself."),
-  amberSign("bi-exclamation-circle-fill", "Stalled", "A round takes far longer than usual."),
+  sign(NOT_STARTED, "Waiting for a worker, for another task or for its start time."),
+  sign(RUNNING, "A worker is running its rounds."),
+  sign(FINISHED, "It completed."),
+  sign(EXCEPTION, "It failed. Open it to see why."),
+  sign(ABORTED, "Someone aborted it. What had been done by then is not rolled back."),
+  amberSign("bi-hourglass-split", "Stopping", "Aborted, and finishing its last round."),
+  amberSign("bi-arrow-clockwise", "Interrupted", "The server or its worker stopped. It resumes by itself."),
+  amberSign("bi-exclamation-circle-fill", "Stalled", "A round is taking far longer than usual."),
 ];
 
 const FRESHNESS = [
-  ["Live", "Each change is here as soon as it has happened."],
+  ["Live", "Changes appear as soon as they happen."],
   [
     "Live by polling",
-    "The same, a moment later. The server answers, but no WebSocket gets through to it: most often a proxy in between " +
-      "does not pass them, or too many are open. How to set it up is in docs/operating.md, “Behind a reverse proxy”. A WebSocket is tried again " +
-      "every few minutes.",
+    "Changes appear a moment later. The server answers, but WebSockets do not get through to it: usually a proxy blocks " +
+      "them, or too many are open. For how to set up a proxy, see “Behind a reverse proxy” in docs/operating.md. The page " +
+      "tries a WebSocket again every few minutes.",
   ],
-  ["Reconnecting…", "The server cannot be reached. The page is as it was then, and catches up by itself."],
-  ["Server is stopping", "It ends, or starts again. Tasks go on after that."],
+  ["Reconnecting…", "The server cannot be reached. The page shows the last known data, and catches up by itself."],
+  ["Server is stopping", "The server is shutting down or restarting. Tasks resume after that."],
 ];
 
 function sign(status, means) {

@@ -1,4 +1,4 @@
-/** Puts the page together, and brings the native dialogs in line with the state. */
+/** Puts the page together, and opens and closes the native dialogs as the state requires. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { canNotify, permission } from "../browser/notify.js";
@@ -19,7 +19,7 @@ const root = document.getElementById("page");
 const shown = new WeakSet();
 let drawn = { isSignedIn: null, task: null };
 
-/** `views` are all there are (views.js). */
+/** Draws the page; `views` are all views (views.js). */
 export function draw(state, act, now, views) {
   const isSignedIn = state.user !== "";
   const then = document.activeElement?.dataset.then;
@@ -29,7 +29,8 @@ export function draw(state, act, now, views) {
   if (then !== undefined && document.activeElement === document.body) document.querySelector(then)?.focus();
 }
 
-/** Freshness, messages and the live region are in the topmost layer: all below an open dialog is out of reach. */
+/** Draws the page of a person who is signed in. Freshness, messages and the live region are in the topmost layer, since
+ * everything below an open dialog is inert. */
 function page(state, act, now, views) {
   const layers = layersOf(state);
   const top = Object.keys(layers).findLast((name) => layers[name]);
@@ -56,7 +57,7 @@ function page(state, act, now, views) {
   `;
 }
 
-/** Draws what lies below the dialogs. */
+/** Draws what is below the dialogs. */
 function content(state, act, now, views) {
   const { open, place } = state;
   if (open !== null && place.tab === null) {
@@ -69,7 +70,7 @@ function messages({ toasts, announced }, act) {
   return html`${toastsView(toasts, act)}<p class="visually-hidden" aria-live="polite">${announced}</p>`;
 }
 
-/** From the lowest to the topmost: whether each is open. */
+/** Returns the layers from the lowest to the topmost, and whether each is open. */
 function layersOf({ place, start, ceph, confirm, isHelpOpen }) {
   return {
     page: true,
@@ -88,7 +89,7 @@ function syncDialogs(state) {
   }
 }
 
-/** Shows it once: if it has been closed by Esc, its `close` event is on the way and changes the state. */
+/** Opens or closes a dialog. It is opened only once: if Esc has closed it, its `close` event will soon change the state. */
 function sync(dialog, shouldBeOpen) {
   if (shouldBeOpen && !shown.has(dialog)) {
     shown.add(dialog);

@@ -1,4 +1,4 @@
-/** What a person can choose for this browser: a popover below its button in the bar. */
+/** The settings for this browser: a popover below its button in the bar. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -13,13 +13,13 @@ const ZONES = [
   { value: "utc", word: "UTC", icon: "bi-globe2" },
 ];
 
-/** By what the browser says to desktop notifications: see browser/notify.js. */
+/** By the browser's permission for desktop notifications (browser/notify.js). */
 const NOTICE_HINTS = {
   granted: "While you are looking elsewhere.",
-  default: "While you are looking elsewhere. The browser asks you once.",
-  denied: "The browser does not allow them here. Its settings for this site can.",
-  insecure: "They need a secure address: https, or localhost.",
-  unsupported: "This browser has none.",
+  default: "While you are looking elsewhere. The browser will ask you once.",
+  denied: "The browser blocks them here. You can allow them in its settings for this site.",
+  insecure: "They need a secure address: https or localhost.",
+  unsupported: "This browser does not support them.",
 };
 
 export function settingsButton() {
@@ -31,7 +31,7 @@ export function settingsButton() {
   `;
 }
 
-/** `notices` is `{ canNotify, permission }`, both as browser/notify.js has them. */
+/** Draws the settings. `notices` is `{ canNotify, permission }`, the results of the functions in browser/notify.js. */
 export function settingsView(preferences, notices, act) {
   return html`
     <div class="settings" id="settings" popover role="dialog" aria-labelledby="settings-title">
@@ -61,7 +61,7 @@ function choice(legend, name, options, chosen, act) {
   `;
 }
 
-/** Who talks to the computer, or hits keys by chance, does not want them. */
+/** Draws the switch for single-key shortcuts, which disturb people who dictate or hit keys by accident. */
 function shortcuts({ shortcuts: areOn }, act) {
   return html`
     <fieldset>
@@ -71,12 +71,13 @@ function shortcuts({ shortcuts: areOn }, act) {
           @change=${(event) => act.setPreference("shortcuts", event.target.checked)}>
         Single-key shortcuts
       </label>
-      <p class="hint" id="shortcuts-hint">? for help and / to search, wherever one is.</p>
+      <p class="hint" id="shortcuts-hint">? for help and / to search, anywhere on the page.</p>
     </fieldset>
   `;
 }
 
-/** Shown as on only if it works. `live`: a person who refuses the browser's question sees the tick go again. */
+/** Draws the switch for notifications, on only if they work. `live`: if the person denies the browser's request, the tick
+ * disappears again. */
 function notifications({ notify }, { canNotify, permission }, act) {
   return html`
     <fieldset>

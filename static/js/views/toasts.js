@@ -1,4 +1,4 @@
-/** Short messages in a corner. Their time stands still while the pointer or the keyboard is on them. */
+/** Short messages in a corner. Their time stands still while the pointer or the focus is on them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
@@ -10,7 +10,7 @@ import { statusIcon, statusTone } from "./tasks/status.js";
 
 const canHover = matchMedia("(hover: hover)");
 
-/** There is no white space in the element, so that the style sheet can match it as empty. */
+/** Draws the messages. There is no white space in the element, so that the style sheet can match it as empty. */
 export function toastsView(toasts, act) {
   const { cards, more } = shown(toasts);
   const isEmpty = cards.length === 0;
@@ -26,15 +26,15 @@ function moreView(more) {
   return html`<p class="toasts-more">${moreText(more)}</p>`;
 }
 
-/** Returns whether a person has the pointer or the focus on a message. Asked anew before each picture, too: a message that is
- * closed, or moved into a dialog, fires no event when the pointer leaves it. */
+/** Returns whether a person has the pointer or the focus on a message. This is checked before each drawing, too: a message that
+ * is closed, or moved into a dialog, fires no event when the pointer leaves it. */
 export function areToastsInUse() {
   const toasts = document.querySelector(".toasts");
   if (toasts === null) return false;
   return (canHover.matches && toasts.matches(":hover")) || toasts.querySelector(":focus-visible") !== null;
 }
 
-/** Success is summed up by the live region of the page, so its card is not announced; failures and notes are. */
+/** Draws a message. Failures and notes are announced; finished tasks are not, since the page's live region sums them up. */
 function toastView(toast, act) {
   const { icon, tone } = look(toast);
   const names = details(toast);
@@ -57,7 +57,7 @@ function look(toast) {
   return { icon: statusIcon(status), tone: statusTone(status) };
 }
 
-/** A single task leads to its view, several to the tab in which they are. */
+/** Draws the title: a link to the view of a single task, or to the tab that shows several. */
 function titleView(toast, act) {
   if (toast.status === null) return title(toast);
   const id = taskOf(toast);
@@ -70,7 +70,7 @@ function link(href, text, open, label = nothing) {
   return html`<a class="toast-link" href=${href} aria-label=${label} @click=${onPlainClick(open)}>${text}</a>`;
 }
 
-/** By keyboard the focus moves to the next message, if there is one. */
+/** Closes a message. If the keyboard was used, the focus moves to the next message, if there is one. */
 function close(event, toast, act) {
   const toasts = event.currentTarget.closest(".toasts");
   const isByKeyboard = event.currentTarget.matches(":focus-visible");

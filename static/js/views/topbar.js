@@ -1,4 +1,4 @@
-/** The bar on top: brand, the Background-Tasks button, and who is signed in. */
+/** The bar at the top: brand, views, the Background-Tasks button, and who is signed in. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { unseenCount } from "../state/notices/unseen.js";

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accounts import passwords, signin
-from tests.support.service import CHEAP_HASHER
+from tests.support.accounts import CHEAP_HASHER
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_name_that_went_to_another_pool_in_between_is_said():
     monitors = Monitors(id5="rbd", id6="other")
     monitors.before_set = [lambda pools: pools.update({5: "old", 6: "rbd"})]
 
-    with pytest.raises(TargetChanged, match=r"pool 5 \(rbd\) lost its name to pool 6 .* set to 16: look at both"):
+    with pytest.raises(TargetChanged, match=r"pool 5 \(rbd\) lost its name to pool 6 .* set to 16: check both"):
         set_pg_num(monitors, pool(), 16)
 
 

@@ -96,7 +96,7 @@ def unresolved(search: Nowhere) -> list[str]:  # noqa: F821  as a type that is i
     ("find", "why"),
     [
         (["a", "b"], "are found by a function, not by"),
-        (lambda floor: [], "depend on floor, which is none of its parameters"),
+        (lambda floor: [], "depend on floor, which is not one of its parameters"),
         (lambda search: [], "cannot depend on a parameter named search"),
         (unresolved, "an annotation cannot be resolved"),
     ],
@@ -152,9 +152,9 @@ async def leaving_asynchronously():
     [(failing, "ZeroDivisionError: no floor"), (leaving, "SystemExit: 3"), (leaving_asynchronously, "SystemExit: 3")],
 )
 async def test_a_function_that_fails_is_told_with_a_way_out(find, said, caplog):
-    with pytest.raises(ChoicesUnavailable, match=f"{said}.*give the value itself"):
+    with pytest.raises(ChoicesUnavailable, match=f"{said}.*enter the value itself"):
         await finding("book", find)
-    assert "what can be chosen could not be found" in caplog.text
+    assert "choices could not be found" in caplog.text
 
 
 def silent():

@@ -56,21 +56,21 @@ test("what is understood is taken, and what is not known is left out", () => {
   assert.deepEqual(load(), { ...DEFAULTS, theme: "dark" });
 });
 
-test("where nothing may be stored the choice holds until the page is left", () => {
+test("if nothing can be stored, the choice holds until the page is left", () => {
   globalThis.localStorage = refusing();
   assert.deepEqual(load(), DEFAULTS);
   save(CHOSEN);
   assert.deepEqual(load(), CHOSEN);
 });
 
-test("a theme that is chosen is told to the page", () => {
+test("choosing a theme fires an event on the page", () => {
   const told = [];
   addEventListener("hourglass:theme", ({ detail }) => told.push(detail));
   save(CHOSEN);
   assert.deepEqual(told, ["dark"]);
 });
 
-test("a choice made in another window is told, and other stores are none of our concern", () => {
+test("choices made in another window are reported, and other stores are ignored", () => {
   const told = [];
   onChangedElsewhere((preferences) => told.push(preferences));
   stored(JSON.stringify(CHOSEN));

@@ -6,7 +6,7 @@ const drawing = (...counts) => decodeURIComponent(iconHref(...counts).replace("d
 const badge = (...counts) => drawing(...counts).match(/>([^<>]+)<\/text>/)[1];
 const colour = (...counts) => drawing(...counts).match(/fill="(#\w+)"\/>\s*<text/)[1];
 
-test("with nothing to tell the icon is the plain one", () => {
+test("the icon is the plain one if there is nothing to count", () => {
   assert.equal(iconHref(0, 0), "/openattic/static/img/hourglass.svg");
 });
 

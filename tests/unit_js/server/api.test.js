@@ -26,14 +26,14 @@ test("a refusal is a problem in the words of the server", async () => {
   answering(429, '{"title": "Too Many Requests", "detail": "Try again in 60 s."}', "application/problem+json");
   assert.deepEqual(await problemOf(api.getTask(1)), [429, "Try again in 60 s."]);
   answering(502, "<html>Bad Gateway</html>", "text/html");
-  assert.deepEqual(await problemOf(api.getTask(1)), [502, "The server answered 502."]);
+  assert.deepEqual(await problemOf(api.getTask(1)), [502, "The server answered with status 502."]);
 });
 
 test("a page of somebody in between is no answer", async () => {
   answering(200, "<html>Please accept our terms</html>", "text/html");
   const [status, message] = await problemOf(api.getTask(1));
   assert.equal(status, 200);
-  assert.match(message, /answered in its place/);
+  assert.match(message, /answered instead/);
 });
 
 test("a server that is not there is a problem as well", async () => {

@@ -82,7 +82,7 @@ async function pass(seconds) {
   }
 }
 
-test("while frames come nothing is asked for, and nobody connects anew", async () => {
+test("while frames arrive, the page makes no other requests and opens no other connection", async () => {
   begin();
   sockets[0].says(HELLO);
   for (let time = 0; time < 8; time += 1) {
@@ -102,7 +102,7 @@ test("after half a minute of silence another socket takes its place, of which no
   assert.deepEqual([asked, told], [[], []]);
 });
 
-test("a connection that does not come back soon is told of, with the time when it was lost", async () => {
+test("a connection that does not come back soon is reported, with the time when it was lost", async () => {
   begin();
   sockets[0].says(HELLO);
   sockets[0].ends();
@@ -112,7 +112,7 @@ test("a connection that does not come back soon is told of, with the time when i
   assert.deepEqual(told, [["lost", false, 3000]]);
 });
 
-test("what is shown is as old as the last frame where a silence has ended", async () => {
+test("after a silence, the data is as old as the last frame", async () => {
   begin();
   sockets[0].says(HELLO);
   await pass(10);
@@ -121,7 +121,7 @@ test("what is shown is as old as the last frame where a silence has ended", asyn
   assert.deepEqual(told, [["lost", false, 33000]]);
 });
 
-test("a server that stops is told of at once", () => {
+test("a server that stops is reported at once", () => {
   begin();
   sockets[0].says(HELLO);
   sockets[0].ends(1001);
@@ -164,7 +164,7 @@ test("handshakes that hang are given up for polling, also while answers know mor
   assert.deepEqual(told.at(-1), ["hopeless", false]);
 });
 
-test("where no socket has worked yet, the first handshake that hangs is enough", async () => {
+test("if no socket has worked yet, the first handshake that hangs is enough", async () => {
   begin();
   await pass(10);
   assert.deepEqual([sockets.length, told.at(-1)], [1, ["polling"]]);
@@ -197,7 +197,7 @@ test("beside polling a socket is tried now and then, and used once a frame has c
   assert.deepEqual(told, [["polling"], ["hopeless", false]]);
 });
 
-test("who looks again finds a socket that has been silent for too long replaced at once, and waits for none", async () => {
+test("a socket that has been silent for too long is replaced at once when the page becomes visible", async () => {
   begin();
   sockets[0].says(HELLO);
   listeners.visibilitychange();
@@ -209,14 +209,14 @@ test("who looks again finds a socket that has been silent for too long replaced 
   assert.equal(sockets.length, 2);
 });
 
-test("a network that has gone is told of at once", () => {
+test("the loss of the network is reported at once", () => {
   begin();
   sockets[0].says(HELLO);
   listeners.offline();
   assert.deepEqual([sockets[0].isClosed, told], [true, [["lost", false, 0]]]);
 });
 
-test("what is no frame ends the socket, and another one is opened", async () => {
+test("anything that is not a frame ends the socket, and another one is opened", async () => {
   begin();
   sockets[0].says(HELLO);
   sockets[0].onmessage({ data: "<html>" });

@@ -41,28 +41,28 @@ async function pass(seconds) {
   }
 }
 
-test("it begins as a socket does, and goes on from there with requests that wait", async () => {
+test("it begins as a socket does, and continues with requests that wait", async () => {
   const { polled, told } = begin(null, changes(40, 40), changes(40, 41), changes(41, 42));
   await pass(1);
   assert.deepEqual(told.slice(0, 3), [["hello", 40], ["changes", 40], ["changes", 41]]);
   assert.deepEqual(polled, [[40, 0], [40, 25], [41, 25], [42, 25]]);
 });
 
-test("a page that knows something goes on from it", async () => {
+test("a page that has a revision continues from it", async () => {
   const { polled, told } = begin(38, changes(38, 40));
   await pass(0);
   assert.deepEqual(told, [["hello", 38], ["changes", 40]]);
   assert.deepEqual(polled[0], [38, 0]);
 });
 
-test("where the history is gone it begins where the server says, without a wait", async () => {
+test("if the history is gone, it begins where the server says, without waiting", async () => {
   const { polled, told } = begin(5, { type: "resync", revision: 40 }, changes(40, 40), { type: "resync", revision: 50 });
   await pass(1);
   assert.deepEqual(told, [["hello", 40], ["changes", 40], ["resync", 50]]);
   assert.deepEqual(polled, [[5, 0], [40, 0], [40, 25], [50, 0]]);
 });
 
-test("where too many wait already it asks without waiting, and not often", async () => {
+test("if too many requests wait already, it polls without waiting, and not often", async () => {
   const { polled, told } = begin(40, changes(40, 40), { status: 429 }, changes(40, 41));
   await pass(2);
   assert.deepEqual(polled, [[40, 0], [40, 25]]);
@@ -77,7 +77,7 @@ test("an answer that comes at once with nothing in it is no reason to hurry", as
   assert.ok(polled.length < 9, `${polled.length} requests`);
 });
 
-test("what else the server refuses ends it, and a request that is never answered as well", async () => {
+test("any other refusal ends it, and so does a request that is never answered", async () => {
   const refused = begin(40, changes(40, 40), { status: 503 }, { status: 503 });
   await pass(10);
   assert.deepEqual(refused.told.at(-1), ["end", 503]);
@@ -86,7 +86,7 @@ test("what else the server refuses ends it, and a request that is never answered
   assert.deepEqual(silent.told.at(-1), ["end", 0]);
 });
 
-test("what is closed tells nothing any more", async () => {
+test("nothing is reported after it is closed", async () => {
   const { polling, told } = begin(40, changes(40, 40));
   await pass(0);
   polling.close();

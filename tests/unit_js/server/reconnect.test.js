@@ -8,7 +8,7 @@ test("the delay doubles up to a limit, and chance keeps it between half and all 
   assert.equal(delayBefore(2, 0), 1000);
 });
 
-test("the events are asked for from where we are, on a socket as safe as the page", () => {
+test("the events are requested from the present revision, on a socket as secure as the page", () => {
   assert.equal(eventsUrl("http://host:80/openattic/", 7), "ws://host/openattic/api/taskqueue/events?since=7");
   assert.equal(eventsUrl("https://host/openattic/?a#b", null), "wss://host/openattic/api/taskqueue/events");
   assert.match(eventsUrl("https://host/openattic/", 0), /since=0$/);

@@ -28,7 +28,7 @@ test("of large ones the newest come, about as many as an answer holds", async ()
   assert.deepEqual(asked, [150, 346]);
 });
 
-test("an answer that does not reach far enough is gone on from, a few times", async () => {
+test("an answer that does not reach far enough is followed by a few more requests", async () => {
   const { asked, get } = server(12, 5);
   assert.deepEqual(numbers(await newestRounds(7, 0, 12, get)), [8, 12, 5]);
   const all = server(30, 5);

@@ -20,7 +20,7 @@ test("until then the date of answers says it, to about a second", () => {
   assert.equal(withDate(exact, "Mon, 24 Nov 2025 15:00:00 GMT", 300), exact);
 });
 
-test("where frames name none, as with polling, answers say it again", () => {
+test("if frames have no time, as with polling, answers set it again", () => {
   const clock = withFrame(withFrame(UNKNOWN, hello(), 0), { type: "hello" }, 10);
   assert.equal(timeOf(clock, 10, 0), AT + 10);
   const dated = withDate(clock, "Mon, 24 Nov 2025 15:00:00 GMT", 20);

@@ -21,7 +21,7 @@ test("only the answer to the last request is expected", () => {
   assert.equal(paged.loadFailed(again, 1, "no"), again);
 });
 
-test("what the server has against the search is told at its field, any other failure above the rows", () => {
+test("the reason why the server refused a search is shown at its field, any other failure above the rows", () => {
   const errors = { search: ["too long", "too odd"] };
   const refused = paged.loadFailed(asked(), 1, "One mistake.", errors);
   assert.deepEqual([refused.searchError, refused.error, refused.loading], ["too long too odd", "", null]);

@@ -25,7 +25,7 @@ test("every place comes back from its address", () => {
   for (const place of places) assert.deepEqual(placeFrom(queryPart(place)), place);
 });
 
-test("what makes no sense in an address is left out", () => {
+test("invalid parameters of an address are ignored", () => {
   assert.deepEqual(placeFrom("?tab=nonsense&search=x&page=4"), HOME);
   assert.deepEqual(placeFrom("?tab=pending&sort=-runtime&page=0&size=7&task=-1"), atTab("pending"));
   assert.deepEqual(placeFrom("?tab=constructor&task=1e9"), HOME);

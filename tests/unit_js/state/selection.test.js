@@ -22,7 +22,7 @@ test("Shift on a chosen row takes the range out", () => {
   assert.deepEqual(ids(clicked(all, ORDER, 3, true)), [1, 2]);
 });
 
-test("Shift without a row clicked before, or after that row has gone, chooses one", () => {
+test("Shift without a row clicked before, or after that row is gone, selects one", () => {
   assert.deepEqual(ids(clicked(NOTHING, ORDER, 3, true)), [3]);
   assert.deepEqual(ids(clicked({ ids: new Set(), anchor: 99 }, ORDER, 3, true)), [3]);
 });
@@ -34,7 +34,7 @@ test("Select all chooses all on the page, then none", () => {
   assert.equal(isAll(NOTHING, []), false);
 });
 
-test("what has gone is chosen no longer", () => {
+test("rows that are gone are no longer selected", () => {
   const all = allClicked(NOTHING, ORDER);
   assert.deepEqual(ids(limitedTo(all, [1, 2])), [1, 2]);
   assert.equal(limitedTo(all, ORDER), all);

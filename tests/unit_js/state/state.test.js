@@ -24,7 +24,7 @@ function looking() {
 
 // The connection.
 
-test("hello tells where we are, and asks for what this browser has not seen", () => {
+test("hello sets the revision, and requests the failures that this browser has not seen", () => {
   const state = following();
   assert.deepEqual([state.phase, state.revision, state.store], ["live", 10, "s"]);
   assert.equal(state.needs.failed, true);
@@ -37,7 +37,7 @@ test("frames that follow one another are applied, with their counts", () => {
   assert.equal(state.needs.connect, false);
 });
 
-test("a frame that does not begin where we are asks to begin anew and changes nothing", () => {
+test("a frame that does not continue from our revision asks to connect from scratch and changes nothing", () => {
   const state = connection.withMessage(looking(), frame(11, 12, { deleted: [1] }), NOW);
   assert.deepEqual([state.needs.connect, state.revision], [true, 10]);
   const anew = connection.begunAnew(state);
@@ -83,7 +83,7 @@ test("a server that stops says so until the first attempt fails", () => {
 
 // Lists.
 
-test("an answer of another store asks to begin anew", () => {
+test("an answer of another store asks to connect from scratch", () => {
   const state = answered(change.went(following(), atTab("pending")), [], { store: "t" });
   assert.equal(state.needs.connect, true);
 });
@@ -122,7 +122,7 @@ test("only what can be seen is loaded: once Home's lists are there they rest und
   assert.deepEqual(lists.visibleLists(change.went(following(), { ...HOME, task: 7 })), []);
 });
 
-test("a page that has gone gives way to the last one, and the address says so", () => {
+test("a page that no longer exists is replaced by the last one, also in the address", () => {
   const far = change.went(looking(), { ...atTab("pending"), page: 9 });
   const state = answered(far, [], { count: 60 });
   assert.deepEqual([state.place.page, state.needs.address, state.lists.dialog.isStale], [2, true, true]);
@@ -156,7 +156,7 @@ test("failures that were looked at elsewhere stay on Home while somebody reads t
   assert.equal(lists.settle(held, () => false).unseenShown.seen, "2025-11-24T12:00:05.000Z");
 });
 
-test("what the server has against a search is told at its field, and goes with the next one", () => {
+test("the reason why the server refused a search is shown at its field, until the next search", () => {
   const errors = { search: ["expected at most 20 different words, got 21"] };
   const asked = lists.loadBegan(looking(), "dialog");
   const refused = lists.loadFailed(asked, "dialog", asked.loads, "One mistake.", errors).lists.dialog;
@@ -220,7 +220,7 @@ test("what this browser remembers is not counted", () => {
   assert.deepEqual([...failures.withFailed(state, page(failed)).unseen.ids], [6]);
 });
 
-test("tasks that end are told of by name, also those that are gone already", () => {
+test("tasks that end are reported by name, even if they have been deleted already", () => {
   const transitions = [transition(1, "Finished", 11), transition(77, "Aborted", 12)];
   const { toasts } = connection.withMessage(looking(), frame(10, 12, { transitions }), NOW);
   assert.match(JSON.stringify(toasts), /Task 1".*Task 77"/);
@@ -241,7 +241,7 @@ test("what has ended is said in one sentence after a moment, and the same again 
 
 const asking = () => deleting.asked(lists.selectAllClicked(looking()));
 
-test("a deletion is about the tasks as they were when it was asked for", () => {
+test("a deletion is about the tasks as they were when the question was asked", () => {
   let state = connection.withMessage(asking(), frame(10, 11, { tasks: [task(1, { status: "Finished", revision: 11 })] }), NOW);
   assert.deepEqual(state.confirm.tasks.map(({ status }) => status), ["Running", "Running"]);
   const results = [{ id: 1, outcome: "changed", status: "Finished" }, { id: 2, outcome: "aborted", status: "Aborted" }];
@@ -251,7 +251,7 @@ test("a deletion is about the tasks as they were when it was asked for", () => {
   assert.deepEqual([state.confirm, state.selection.ids.size], [null, 0]);
 });
 
-test("where nothing was left alone a short message says what was done", () => {
+test("if nothing was left alone, a short message says what was done", () => {
   const results = [{ id: 1, outcome: "aborted", status: "Aborted" }, { id: 2, outcome: "deleted", status: null }];
   const state = deleting.done(deleting.progressed(asking(), results), NOW);
   assert.equal(state.report, null);
@@ -283,7 +283,7 @@ test("a deletion under way is stopped after its step, and no other question take
   assert.equal(deleting.isStill(asking(), under.confirm), false);
 });
 
-test("a deletion that is stopped half way tells what it has done", () => {
+test("a deletion that is stopped half way reports what it has done", () => {
   const state = deleting.progressed(asking(), [{ id: 2, outcome: "deleted", status: null }]);
   assert.match(JSON.stringify(deleting.cancelled(state, NOW).toasts), /1 task deleted/);
   assert.equal(deleting.cancelled(asking(), NOW).toasts.length, 0);

@@ -31,7 +31,7 @@ test("the last minute is now, and the first lies 59 minutes back", () => {
   assert.deepEqual([x.length, x[0], x.at(-1)], [60, -59, 0]);
 });
 
-test("what ended is told apart by how it ended", () => {
+test("tasks that ended are counted by how they ended", () => {
   const { finished, failed } = throughput(hour({ [-1]: { finished: 4, failed: 1 } }));
   assert.deepEqual([finished.slice(-2), failed.slice(-2)], [[4, 0], [1, 0]]);
 });
@@ -50,9 +50,9 @@ test("the mean counts tasks, not minutes", () => {
   assert.equal(meanWaitingText(minutes), "Tasks waited 2 s on average");
 });
 
-test("where nothing was started, nothing waited", () => {
+test("if nothing was started, nothing waited", () => {
   assert.equal(meanWaitingSeconds(hour()), null);
-  assert.equal(meanWaitingText(hour()), "No task was started in the last hour.");
+  assert.equal(meanWaitingText(hour()), "No tasks were started in the last hour.");
 });
 
 test("how many ended includes those that failed", () => {
@@ -65,14 +65,14 @@ test("that none failed is worth saying", () => {
 });
 
 test("an hour in which nothing ended is no figure", () => {
-  assert.equal(throughputText(hour()), "No task has ended in the last hour.");
+  assert.equal(throughputText(hour()), "No tasks ended in the last hour.");
 });
 
 test("the axis says how far they lie back", () => {
   assert.deepEqual([-40, 0].map(backText), ["40 m ago", "now"]);
 });
 
-test("a minute is told by the moment at which it began", () => {
+test("a minute is named by the time at which it began", () => {
   assert.equal(minuteText(hour(), -30), timeOfDay(Date.UTC(2025, 10, 24, 11, 30)));
 });
 

@@ -10,7 +10,7 @@ test("the button counts pending tasks, and failed ones before them", () => {
   assert.equal(words.buttonText(0, 100, true), "100+ Failed-Tasks");
 });
 
-test("the tooltip tells the mean percent while something is pending", () => {
+test("the tooltip shows the mean percent while something is pending", () => {
   assert.equal(words.buttonTooltip(0, 0), "No tasks running");
   assert.equal(words.buttonTooltip(2, 37), "37% done on average");
 });
@@ -20,13 +20,13 @@ test("the hourglass fills in thirds", () => {
   assert.deepEqual(fills, ["empty", "start", "start", "half", "half", "end", "end"]);
 });
 
-test("a tab tells its count once it is known", () => {
+test("a tab shows its count once it is known", () => {
   assert.equal(words.tabTitle("pending", null), "Pending");
   assert.equal(words.tabTitle("pending", { ...COUNTS, Running: 1, "Not Started": 1 }), "Pending (2)");
   assert.equal(words.tabTitle("failed", { ...COUNTS, Exception: 1, Aborted: 2 }), "Failed (3)");
 });
 
-test("the freshness line tells from when the data is", () => {
+test("the freshness line says when the data is from", () => {
   const then = new Date(2025, 10, 24, 12, 3, 11).getTime();
   const text = (phase, dataAt, isPolling = false) => words.freshnessText({ phase, dataAt, isPolling });
   assert.equal(text("live", null), "Live");
@@ -54,13 +54,13 @@ test("what was not deleted is reported with its change", () => {
   assert.match(words.reportSentence(task(1), { id: 1, outcome: "missing", status: null }), /already been deleted/);
 });
 
-test("the earliest start is told with its offset, and what is odd about it", () => {
+test("the earliest start is shown with its offset, and with a note around clock changes", () => {
   process.env.TZ = "Europe/Berlin";
   useZone("local");
   const startText = (notBefore, isSecondStart = false) => words.startText({ notBefore, isSecondStart }, "local");
   assert.match(startText("2025-10-25T02:30"), /^Not before .*2025.*02:30:00, UTC\+02:00\.$/);
-  assert.match(startText("2025-10-26T02:30"), /02:30:00, UTC\+02:00, the first of two: the clocks are set back/);
-  assert.match(startText("2025-03-30T02:30"), /03:30:00, UTC\+02:00: the clocks are set forward/);
+  assert.match(startText("2025-10-26T02:30"), /02:30:00, UTC\+02:00, the first of two: the clocks go back/);
+  assert.match(startText("2025-03-30T02:30"), /03:30:00, UTC\+02:00: the clocks go forward/);
   assert.match(startText("2025-10-26T02:30", true), /02:30:00, UTC\+01:00, the second of two/);
   assert.equal(startText(""), "");
   assert.equal(words.secondStartText({ notBefore: "2025-10-26T02:30" }, "local"), "The second of the two, UTC+01:00");

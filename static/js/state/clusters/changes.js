@@ -1,4 +1,4 @@
-/** What changes the state because of clusters: their list, the rows and the form of the open view, changes begun elsewhere.
+/** Changes of the state that concern clusters: their list, the rows and the form of the open view, changes begun elsewhere.
  * Pure. */
 
 import { pageInstead } from "../paged_list.js";
@@ -13,7 +13,7 @@ export function withCeph(state, apply, ...values) {
   return ceph === state.ceph ? state : { ...state, ceph };
 }
 
-/** Sets the clusters as the server lists them: which list is asked for may follow from it. */
+/** Sets the clusters that the server lists, which may change the list to load. */
 export function withClusters(state, listed) {
   return arranged(withCeph(state, clusters.withClusters, listed));
 }
@@ -24,7 +24,7 @@ export function viewLoadBegan(state) {
   return { ...withCeph(state, clusters.loadBegan, loads), loads };
 }
 
-/** Applies an answer with rows. `isHeld`: the person is in the rows. */
+/** Applies an answer with rows. `isHeld`: the pointer or the focus is in the rows. */
 export function withViewAnswer(state, number, page, isHeld, now) {
   const next = arranged(withCeph(state, clusters.withAnswer, number, page, isHeld, now));
   const { list } = next.ceph;
@@ -33,13 +33,12 @@ export function withViewAnswer(state, number, page, isHeld, now) {
   return went({ ...next, needs: { ...next.needs, address: true } }, { ...next.place, view: { ...next.place.view, page: instead } });
 }
 
-/** Returns whether the view below the layers is one of a cluster, and seen: what lies under the dialog or a task rests. */
+/** Returns whether a view of a cluster is open and visible: it rests under the dialog or a task. */
 export function isViewSeen({ phase, isLeaving, place, store }) {
   return phase === "live" && store !== null && !isLeaving && place.view !== null && place.tab === null && place.task === null;
 }
 
-/** Returns whether the changes in clusters without a task are on the screen: on Home, unless there are no clusters, or with the
- * pools of one. */
+/** Returns whether the changes without a task are on the screen: on Home, unless there are no clusters, or in *Pools*. */
 export function isElsewhereSeen(state) {
   const { phase, isLeaving, place, store, ceph } = state;
   if (place.view !== null) return place.view.name === "pools" && isViewSeen(state) && ceph.clusters !== null;

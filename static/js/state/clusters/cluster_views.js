@@ -1,6 +1,6 @@
 /**
- * The views of a cluster, as in views.js. What the slice has to know of their rows: the `path` of the list at the server, the
- * key of a row (`keyOf`), whether any row is about to change, so that it is worth asking often (`isChanging`), whether rows can be
+ * The views of a cluster, as in views.js. What the slice has to know of their rows: the `path` of the list on the server, the
+ * key of a row (`keyOf`), whether any row is about to change and should be loaded often (`isChanging`), whether rows can be
  * selected, and the job that measures them (`measuredBy`; null: none).
  */
 

@@ -2,11 +2,10 @@
  * What the page knows of clusters, as `state.ceph`. Pure.
  *
  * `clusters` as the server lists them (null: not known yet). `list` is the page of pools or images on the screen, null
- * while no view is open or its cluster is not known: `results` answer `answered`, `query` is what is asked for, `asOf`
- * is when the server read them, `answeredAt` when we got them, `unreadable` are pools whose images are missing; the rest is as
- * in paged_list.js. `list.view` is the view that it is for (views.js). `tasks` are those that concern what is listed, by id.
- * `selection` are images by their path, `created` the name of the pool that was created here. `form` is what is open
- * over the view (forms.js).
+ * while no view is open or its cluster is not known: `results` are its rows, `asOf` is when the server read them, `answeredAt`
+ * when they arrived here, `unreadable` are pools whose images are missing; the rest is as in paged_list.js. `list.view` is the
+ * view that it belongs to (views.js). `tasks` are those that concern the rows, by id. `selection` are images by their path,
+ * `created` the name of the pool that was created here. `form` is the one that is open over the view (forms.js).
  */
 
 import { isPending } from "../../text/statuses.js";
@@ -15,7 +14,7 @@ import { NOTHING, limitedTo } from "../selection.js";
 import { formFor } from "./forms.js";
 import { CLUSTER_JOBS } from "./jobs.js";
 
-/** How old the rows may become: while something changes, and else. */
+/** How old the rows may become: while something changes, and otherwise. */
 const CHANGING_MILLISECONDS = 2000;
 const STILL_MILLISECONDS = 10000;
 
@@ -32,7 +31,7 @@ const NOTHING_KNOWN = Object.freeze({
 /** `state.ceph`, as in state.js. */
 export const slice = { name: "ceph", initial: NOTHING_KNOWN, arranged, withFrame, withGap: reloadAsked, retried };
 
-/** Brings the slice in line with what is open: a `view` of a cluster, or another one. */
+/** Adapts the slice to the open `view`: one of a cluster, or another one. */
 function arranged(ceph, { place, preferences, role }, view) {
   if (view.state.slice !== slice) return { ...NOTHING_KNOWN, clusters: ceph.clusters };
   const list = following(ceph.list, queryOf(place.view, view, clusterOf(ceph, place.view), preferences.pageSize), view);
@@ -45,7 +44,7 @@ function arranged(ceph, { place, preferences, role }, view) {
   };
 }
 
-/** Returns the one that was chosen, or the first: which one that is does not depend on how they are. */
+/** Returns the cluster that was chosen, or the first one, even if that one cannot be reached. */
 export function clusterOf({ clusters }, { cluster }) {
   return clusters?.find(({ name }) => name === cluster) ?? clusters?.[0] ?? null;
 }
@@ -62,7 +61,8 @@ function queryOf(at, view, cluster, preferredSize) {
   };
 }
 
-/** Returns the same list as long as it asks for the same, and its rows until others of the same kind are there. */
+/** Returns the same list as long as its query is the same; for another query of the same kind it keeps its rows until the new
+ * ones arrive. */
 function following(list, query, view) {
   if (query === null) return null;
   const isSameKind = list !== null && list.query.view === query.view && list.query.fsid === query.fsid;
@@ -71,7 +71,7 @@ function following(list, query, view) {
 
 // Clusters.
 
-/** Sets the clusters as the server lists them now. The list follows by `arranged`. */
+/** Sets the clusters that the server lists; `arranged` then adapts the list. */
 export function withClusters(ceph, clusters) {
   return { ...ceph, clusters, error: "" };
 }
@@ -86,8 +86,7 @@ export function loadBegan(ceph, number) {
   return { ...ceph, list: paged.loadBegan(ceph.list, { number }) };
 }
 
-/** Applies the answer to the last request. While a person is in the rows (`isHeld`), those that are there stay in their places.
- * */
+/** Applies the answer to the last request. While a person is in the rows (`isHeld`), they keep their places. */
 export function withAnswer(ceph, number, page, isHeld, now) {
   const { list } = ceph;
   if (!paged.isExpected(list, number)) return ceph;
@@ -106,7 +105,7 @@ export function loadFailed(ceph, number, error, errors) {
   return having(ceph, paged.loadFailed(ceph.list, number, error, errors));
 }
 
-/** Asks for the rows again: at once, or when they are old enough. */
+/** Marks the rows as stale, so that they are loaded again. */
 export function reloadAsked(ceph) {
   return ceph.list === null ? ceph : withList(ceph, { isStale: true, error: "" });
 }
@@ -148,14 +147,15 @@ function pruned(ceph) {
 
 // Tasks.
 
-/** Returns the ids of tasks of which nothing is known, or not what they were given: such parameters are too large for lists. */
+/** Returns the ids of tasks that still have to be loaded: those not known at all, and those with parameters too large for
+ * lists. */
 export function unknownTasks({ list, tasks }) {
   const named = (list?.results ?? []).map(({ task }) => task).filter((id) => Number.isInteger(id) && !tasks.has(id));
   const cut = [...tasks.values()].filter(({ params }) => params === null).map(({ id }) => id);
   return [...new Set([...named, ...cut])];
 }
 
-/** Adds tasks as the server reports them; a newer one that is known stays, and so do parameters that are left out. */
+/** Adds tasks that the server reports; a known one that is newer stays, and so do known parameters that were left out. */
 export function withTasks(ceph, news) {
   if (news.length === 0) return ceph;
   const tasks = new Map(ceph.tasks);
@@ -166,7 +166,7 @@ export function withTasks(ceph, news) {
   return { ...ceph, tasks };
 }
 
-/** Applies a frame: tasks that concern the view are updated, and if one has begun or ended the rows are asked for again. */
+/** Applies a frame: updates the tasks that concern the view, and if one has begun or ended, marks the rows as stale. */
 function withFrame(ceph, frame) {
   if (ceph.list === null) return ceph;
   const concerned = frame.tasks.filter(({ id, job }) => ceph.tasks.has(id) || CLUSTER_JOBS.includes(job));
@@ -190,7 +190,7 @@ function withoutDeleted(ceph, deleted) {
 
 // What was done here.
 
-/** Puts a pool from an answer in its place; one that was created comes first until the list is asked for again. */
+/** Puts a pool from an answer in its place; a new pool comes first until the list is loaded again. */
 export function withPool(ceph, pool, isCreated = false) {
   if (ceph.list === null) return ceph;
   const { results, count } = ceph.list;

@@ -1,16 +1,15 @@
 /**
- * RBD performance data as curves: of the rounds while a task measures, of its result when it is done. Pure.
+ * RBD performance data as curves: from the rounds while a task measures, from its result once it has ended. Pure.
  *
- * Data are `{ at, images }`: the times of the samples in milliseconds since 1970, and by path (`rbd/disk1`) each image
- * with its `figures`, as many numbers as there are samples, null if the cluster did not report it. Images that could not be
- * read are none of them.
+ * Data are `{ at, images }`: the times of the samples in milliseconds since 1970, and by path (`rbd/disk1`) the `figures` of
+ * each image: a number for each sample, null if the cluster did not report it. Images that could not be read are left out.
  */
 
 import { bytes, duration, number } from "../../text/format.js";
 
 /** How many curves people can tell apart. */
 export const MOST_CURVES = 8;
-/** A silence of so many usual distances between samples is a gap. */
+/** If two samples are further apart than this many times the usual distance, there is a gap between them. */
 const GAP = 2.5;
 const TENTH = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
@@ -26,7 +25,7 @@ export const SIDES = {
 };
 export const FIGURES = ["read", "write"].flatMap((side) => Object.values(MEASURES).map(({ figure }) => figure(side)));
 
-/** `412`, `0.3`: operations per second. */
+/** Formats operations per second: `412`, `0.3`. */
 export function rate(value) {
   return value < 10 ? TENTH.format(value) : number(Math.round(value));
 }
@@ -37,13 +36,14 @@ export function bytesRate(value) {
 
 // The data.
 
-/** Returns what a task has found so far; null if there is no sample yet. */
+/** Returns the data that a task has collected so far; null before the first sample. */
 export function dataOf({ task, rounds }) {
   const data = task.result?.series ? dataOfResult(task.result) : dataOfRounds(rounds);
   return data.at.length === 0 ? null : data;
 }
 
-/** Images without a series had no operations in any sample that was measured, and which ones were is not known. */
+/** Returns the data of a result. Images without a series had no operations in any sample that was measured; if some samples
+ * were not measured, the result does not say which. */
 function dataOfResult({ images, series }) {
   const at = series.at.map(Date.parse);
   const isKnown = ({ samples, samples_measured: measured }) => measured === samples;
@@ -57,7 +57,7 @@ function hasFailed({ error }) {
   return error !== undefined && error !== null;
 }
 
-/** Returns `[{ path, error }]`: the images that could not be read, as far as is known. */
+/** Returns `[{ path, error }]`: the images known to be unreadable. */
 export function failedImages({ task, rounds }) {
   const parts = task.result?.images ? [task.result.images] : rounds.map(({ output }) => output?.images ?? {});
   const failed = new Map(parts.flatMap((images) => Object.entries(images).filter(([, image]) => hasFailed(image))));
@@ -71,7 +71,7 @@ function dataOfRounds(rounds) {
   return { at: samples.map(({ at }) => Date.parse(at)), images: byPath(paths, figuresOf) };
 }
 
-/** Rounds that look for sizes, or wait, are no samples. */
+/** Returns whether a round took a sample, rather than looked up sizes or waited. */
 function isSample({ output }) {
   return Object.values(output?.images ?? {}).some((image) => "measured" in image);
 }
@@ -83,7 +83,7 @@ function byPath(paths, figuresOf) {
 
 // What is drawn.
 
-/** Returns one value a sample: null is a gap. Without operations there is no latency. */
+/** Returns one value per sample; null is a gap. Without operations there is no latency. */
 export function valuesOf(figures, measure, side) {
   if (measure === "latency") return latencies(figures, SIDES[side].of);
   const name = MEASURES[measure].figure;
@@ -108,7 +108,7 @@ function meanLatency(figures, at) {
   return seconds / (reads + writes);
 }
 
-/** Returns all paths: those with most operations first, then by name. */
+/** Returns all paths, those with most operations first, then by name. */
 export function busiest({ images }) {
   const total = totals(images);
   return [...images.keys()].sort((one, other) => total.get(other) - total.get(one) || (one < other ? -1 : 1));
@@ -122,7 +122,7 @@ function sumOf(values) {
   return values.reduce((sum, value) => sum + (value ?? 0), 0);
 }
 
-/** Returns the paths whose curves are drawn, by name: those that were chosen, or the busiest; idle ones if none is busy. */
+/** Returns the paths whose curves are drawn, sorted by name: the chosen ones, else the busiest; idle ones if all are idle. */
 export function selectedPaths(data, chosen) {
   const there = chosen.filter((path) => data.images.has(path));
   const paths = there.length > 0 ? there : busyOnes(data);
@@ -136,13 +136,13 @@ function busyOnes(data) {
   return busy.length > 0 ? busy : paths;
 }
 
-/** Returns what is chosen after a click on an image; at most as many as can be told apart. */
+/** Returns the paths that are chosen after a click on an image; at most MOST_CURVES. */
 export function toggled(paths, path) {
   if (paths.includes(path)) return paths.filter((other) => other !== path);
   return paths.length < MOST_CURVES ? [...paths, path].sort() : paths;
 }
 
-/** Returns `{ x, curves }` with x in seconds since the first sample; missing samples are a point that is a gap. */
+/** Returns `{ x, curves }` with x in seconds since the first sample; missing samples become one point without a value. */
 export function plotData(data, paths, measure, side) {
   const curves = paths.map((path) => ({ path, values: [] }));
   const from = paths.map((path) => valuesOf(data.images.get(path), measure, side));
@@ -167,7 +167,7 @@ function usualDistance(times) {
 
 // The same as figures.
 
-/** Returns `{ mean, p50, p95, max }` of what was measured; null if nothing was. Latencies count by their operations. */
+/** Returns `{ mean, p50, p95, max }` of what was measured; null if nothing was. Mean latencies are weighted by operations. */
 export function summaryOf(figures, measure, side) {
   const name = MEASURES[measure].figure(side);
   const isLatency = measure === "latency";
@@ -189,12 +189,12 @@ function weighted(values, weights) {
   return sum / sumOf(weights);
 }
 
-/** Returns the smallest value that so large a share does not exceed. */
+/** Returns the smallest value that is at least as large as this share of the values. */
 function quantile(rising, share) {
   return rising[Math.max(0, Math.ceil(share * rising.length) - 1)];
 }
 
-/** Returns for each image its sizes and, of both sides, its summary: from the result, or of the samples so far. */
+/** Returns the sizes of each image and its summary for reads and writes: from the result, or from the samples so far. */
 export function summaries({ task, rounds }, data, measure) {
   const sizes = task.result?.images ?? sizesOf(rounds);
   const results = task.result?.series ? task.result.images : {};
@@ -217,7 +217,7 @@ function sizesOf(rounds) {
 
 // As CSV.
 
-/** Returns one line a sample and image (RFC 4180); empty if the cluster did not report it. */
+/** Returns a line for each sample and image (RFC 4180); figures that the cluster did not report are empty. */
 export function csvOf(data) {
   const head = ["at", "image", ...FIGURES];
   const lines = data.at.flatMap((time, index) =>
@@ -230,7 +230,7 @@ export function csvOf(data) {
   return [head, ...lines].map((line) => `${line.map(csvCell).join(",")}\r\n`).join("");
 }
 
-/** A text that a spreadsheet would take for a formula gets an apostrophe, which makes it text there. */
+/** Formats a cell. A text that a spreadsheet would take for a formula is prefixed with an apostrophe, which makes it text. */
 function csvCell(value) {
   if (value === null) return "";
   if (typeof value === "number") return String(value);

@@ -2,9 +2,9 @@
  * The changes in clusters without a task of ours, as `state.elsewhere`: what others have begun, and what the clusters
  * themselves report. Pure.
  *
- * `clusters` are those that were asked: `{ fsid, name, changes }`, where `changes` is null if one does not answer.
- * `following` are keys of changes that a person has just asked to follow. `number` counts what people did: an answer to
- * a question from before that is out of date.
+ * `clusters` are those that were asked: `{ fsid, name, changes }`, where `changes` is null if a cluster does not answer.
+ * `following` are keys of changes that a person has just asked to follow. `number` counts what people did: answers to
+ * requests from before their last action are outdated.
  */
 
 import { isolated } from "../../text/bidi.js";
@@ -17,12 +17,12 @@ export const NOTHING_SEEN = Object.freeze({ clusters: [], following: new Set(), 
 const MOVING_MILLISECONDS = 2000;
 const STILL_MILLISECONDS = 5000;
 
-/** Adds what the clusters answer to the request of that number. */
+/** Sets the clusters' answers to a request, unless it is outdated; `asked` is its number. */
 export function withAnswers(elsewhere, asked, clusters) {
   return asked === elsewhere.number ? { ...elsewhere, clusters } : elsewhere;
 }
 
-/** Returns the key of a change: its pool if it is about the number of PGs, else what is said of it. */
+/** Returns the key of a change: its pool if it is about the number of PGs, else its start and text. */
 export function keyOf(fsid, { id, to, since, text }) {
   return to === null ? `${fsid} ${since} ${text}` : poolKey(fsid, id);
 }
@@ -35,7 +35,7 @@ export function followBegan(elsewhere, key) {
   return { ...elsewhere, following: new Set(elsewhere.following).add(key) };
 }
 
-/** If there is a task now, its change is no longer one without. */
+/** Notes that the request to follow a change has ended. If there is a task for it now, it is no longer one without. */
 export function followEnded(elsewhere, key, hasTask) {
   const following = new Set(elsewhere.following);
   following.delete(key);
@@ -67,26 +67,26 @@ export function pauseMilliseconds(elsewhere) {
   return rowsOf(elsewhere).length > 0 ? MOVING_MILLISECONDS : STILL_MILLISECONDS;
 }
 
-/** Drops clusters that an earlier section of config.ini names as well, and reaches: each is asked once. */
+/** Drops clusters that an earlier section of config.ini names and reaches as well, so that each is asked once. */
 export function eachOnce(clusters) {
   const firstOf = (fsid) => clusters.find((cluster) => cluster.reachable && cluster.fsid === fsid);
   return clusters.filter((cluster) => [undefined, cluster].includes(firstOf(cluster.fsid)));
 }
 
-/** Returns what cannot be known; "" if all clusters answer. */
+/** Returns which clusters do not answer; "" if all do. */
 export function silenceText({ clusters }) {
   const silent = clusters.filter(({ changes }) => changes === null).map(({ name }) => name);
   if (silent.length === 0) return "";
-  const [what, does, it] = silent.length === 1 ? ["Cluster", "does", "it"] : ["Clusters", "do", "them"];
-  return `${what} ${someNames(silent.length, silent)} ${does} not answer: what goes on in ${it} is not known.`;
+  const [what, does, its] = silent.length === 1 ? ["Cluster", "does", "its"] : ["Clusters", "do", "their"];
+  return `${what} ${someNames(silent.length, silent)} ${does} not answer: ${its} changes are not known.`;
 }
 
-/** Returns `2 changes begun elsewhere go on.` */
-export function goingOnText(count) {
-  return count === 1 ? "A change begun elsewhere goes on." : `${number(count)} changes begun elsewhere go on.`;
+/** Returns `2 changes begun elsewhere are in progress.` */
+export function inProgressText(count) {
+  return count === 1 ? "A change begun elsewhere is in progress." : `${number(count)} changes begun elsewhere are in progress.`;
 }
 
-/** Below the name of a change: what has come of it, or who says so. */
+/** Returns the line below a change: how far it has got, or that the cluster reported it. */
 export function detailText({ to, text, cluster }, hasSeveralClusters) {
   const where = hasSeveralClusters ? `in cluster ${isolated(cluster)}` : "";
   const parts = [to === null ? "reported by the cluster" : isolated(text), where];

@@ -2,10 +2,10 @@
  * The forms over the views of a cluster: a number of PGs for a pool, a new pool, performance data. As
  * `state.ceph.form`. Pure.
  *
- * All of them: `kind`; `busy` while the server is asked; `error` and `errors` (by field) say what it refused, `refusals`
- * counts how often. `values` are as they were typed. The form "pgs" has its `pool` (null: still to be loaded) and what
- * the server says of the number that is typed: `preflight`, or the `problem` that it sees, for the number `answered`.
- * "performance" has the names of `pools` that may hold images (null: still to be loaded).
+ * All forms have a `kind`; `busy` is true while a request is pending; `error` and `errors` (by field) say what the server
+ * refused, `refusals` counts how often. `values` are as they were typed. The form "pgs" has its `pool` (null: still to be
+ * loaded) and the server's assessment of the typed number: `preflight`, or the `problem` that it reports, for the number
+ * `answered`. "performance" has the names of `pools` that may hold images (null: still to be loaded).
  */
 
 import { isWhole, typedNumber } from "./pools.js";
@@ -18,7 +18,7 @@ const VALUES = {
   performance: () => ({ scope: "all", pool: "", seconds: "60", interval_seconds: "1" }),
 };
 
-/** Returns the form that is open over a view: the same one while it is for the same. */
+/** Returns the form that is open over a view: the same one as long as it is of the same kind, for the same pool. */
 export function formFor(form, view, list) {
   if (view.form === null || list === null) return null;
   const isSame = form !== null && form.kind === view.form && form.fsid === list.query.fsid && form.poolId === view.pool;
@@ -32,7 +32,7 @@ function opened({ form: kind, pool: poolId }, list) {
   return kind === "pgs" ? withFoundPool({ ...form, ...NOT_CONSIDERED, pool: null }, list) : form;
 }
 
-/** Returns whether something is still to be loaded before it can be filled in. */
+/** Returns whether something has to be loaded before the form can be filled in. */
 export function isLacking({ kind, pool, pools, error }) {
   return error === "" && ((kind === "pgs" && pool === null) || (kind === "performance" && pools === null));
 }
@@ -42,12 +42,12 @@ function withFoundPool(form, { results }) {
   return pool === undefined ? form : withPool(form, pool);
 }
 
-/** Sets the pool, and the number that it has for a person to begin with. */
+/** Sets the pool, and its present number of PGs as the one to start from. */
 export function withPool(form, pool) {
   return { ...form, pool, error: "", values: { pg_num: String(pool.pg_num_target) } };
 }
 
-/** Adds the pools that may hold images, without those of the cluster's own; the first is as good as any. */
+/** Adds the pools that may hold images, without the cluster's own; preselects the first. */
 export function withPools(form, pools) {
   const holdsImages = ({ application, applications = [application], internal }) => applications.includes("rbd") && !internal;
   const names = pools.filter(holdsImages).map(({ name }) => name);
@@ -55,7 +55,7 @@ export function withPools(form, pools) {
   return { ...form, pools: names, values };
 }
 
-/** Chooses a part of the images: "selected", "pool" or "all". */
+/** Chooses which images to measure: "selected", "pool" or "all". */
 export function scoped(form, scope) {
   return { ...form, values: { ...form.values, scope } };
 }
@@ -71,12 +71,12 @@ export function began(form) {
   return { ...form, busy: true, error: "", errors: {} };
 }
 
-/** Mistakes that the server reports are shown at their fields; those about none of them at the first one. */
+/** Notes that the server refused the form. Its errors are shown at their fields; those about no field at the first one. */
 export function refused(form, { message, errors = {} }) {
   return { ...form, busy: false, error: message, errors, refusals: form.refusals + 1 };
 }
 
-/** Returns what is said at a field; `isFirst`: what is about the whole form as well. */
+/** Returns the errors to show at a field; `isFirst`: also those about the whole form. */
 export function errorsAt({ error, errors }, name, isFirst = false) {
   const own = errors[name] ?? [];
   if (!isFirst) return own;
@@ -85,19 +85,19 @@ export function errorsAt({ error, errors }, name, isFirst = false) {
   return [...own, ...general];
 }
 
-/** The fields that are on the screen, by the names that the server has for them. */
+/** The fields on the screen, by their names on the server. */
 const SHOWN = new Set([...Object.values(VALUES).flatMap((values) => Object.keys(values())), "images", "pools"]);
 
 // The number of PGs.
 
-/** Returns the number that has to be asked about; null if it was, or if there is none. */
+/** Returns the number whose impact has to be requested; null if that was done, or if there is no number. */
 export function toConsider(form) {
   if (form === null || form.kind !== "pgs" || form.pool === null || form.busy) return null;
   const { pg_num: text } = form.values;
   return text !== form.answered && isWhole(text) ? text : null;
 }
 
-/** Adds what the server said of a number, unless another one stands there by now. */
+/** Adds the server's assessment of a number, unless another one has been typed meanwhile. */
 export function considered(form, text, preflight) {
   return form.values.pg_num === text ? { ...form, answered: text, preflight, problem: "" } : form;
 }
@@ -106,12 +106,12 @@ export function notConsidered(form, text, problem) {
   return form.values.pg_num === text ? { ...form, answered: text, preflight: null, problem } : form;
 }
 
-/** Asks about the number once more: things change while a person thinks. The former answer stays meanwhile. */
+/** Requests the impact again, since the cluster may have changed. Until the answer arrives, the former one stays. */
 export function askedAgain(form) {
   return form?.kind === "pgs" ? { ...form, answered: null } : form;
 }
 
-/** Returns what the server last said of the number that stands there; null while it is asked. */
+/** Returns the server's last assessment of the typed number; null until it arrives. */
 export function preflightOf({ values, preflight }) {
   return preflight !== null && preflight.to === typedNumber(values.pg_num) ? preflight : null;
 }
@@ -121,14 +121,14 @@ export function maySet(form) {
   return !form.busy && known !== null && known.refused === null && known.from !== known.to;
 }
 
-// As the server takes them.
+// Requests.
 
 export function newPool({ values }) {
   const { name, pg_num: count, application } = values;
   return { name: name.trim(), pg_num: typedNumber(count), application: application.trim() };
 }
 
-/** `selected` are the paths of images. */
+/** Returns the body of the request for performance data; `selected` are the paths of images. */
 export function measurement({ values }, selected) {
   const { scope, pool, seconds, interval_seconds: interval } = values;
   const of = { selected: { images: selected }, pool: { pools: [pool] }, all: {} }[scope];
@@ -140,7 +140,7 @@ function decimal(text) {
   return /^\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed;
 }
 
-/** Returns how many samples that makes; null while the numbers are none. */
+/** Returns the number of samples; null while what is typed are no numbers. */
 export function samplesOf({ values }) {
   const [seconds, interval] = [decimal(values.seconds), decimal(values.interval_seconds)];
   const areNumbers = Number.isFinite(seconds) && Number.isFinite(interval) && interval > 0;

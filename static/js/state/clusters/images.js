@@ -1,11 +1,10 @@
-/** RBD images: their newest data as people read them, and which tasks get data of them. Pure. */
+/** RBD images: their newest data, formatted for people, and which tasks are collecting data about them. Pure. */
 
 import { isPending } from "../../text/statuses.js";
 import { rate } from "./curves.js";
 import { MEASURES_IMAGES } from "./jobs.js";
 
-/** Returns `rbd/disk1`, `rbd/team/disk1`: what images are known by. What would part a name is written as `%2F`, a `%` as `%25`.
- * */
+/** Returns `rbd/disk1`, `rbd/team/disk1`: the key of an image. A slash within a name is written as `%2F`, a `%` as `%25`. */
 export function pathOf({ pool, namespace = "", name }) {
   return [pool, namespace, name].filter(Boolean).map(written).join("/");
 }
@@ -19,14 +18,14 @@ export function namesIn(path) {
   return path.replace(/%(25|2F)/gi, (code) => (code === "%25" ? "%" : "/"));
 }
 
-/** Returns the pending tasks that get data in a cluster, the newest first. */
+/** Returns the pending tasks that collect data in a cluster, the newest first. */
 export function samplings(tasks, fsid) {
   const isOurs = ({ job, metadata, status }) => job === MEASURES_IMAGES && metadata.fsid === fsid && isPending(status);
   return [...tasks.values()].filter(isOurs).sort((one, other) => other.id - one.id);
 }
 
-/** Returns whether a task gets data of an image: without any named, it does of all. Parameters that are not loaded name
- * nothing. */
+/** Returns whether a task collects data about an image; without any named, it does about all. False until its parameters are
+ * loaded. */
 export function covers({ params }, image) {
   if (params === null) return false;
   const { pools = [], images = [] } = params;
@@ -34,7 +33,7 @@ export function covers({ params }, image) {
   return pools.includes(image.pool) || images.includes(pathOf(image));
 }
 
-/** Returns how much of what is provisioned is used, 0 to 1; null while nobody has looked. */
+/** Returns the used share of the provisioned size, from 0 to 1; null while it is not known. */
 export function usedShare({ used_bytes: used, size_bytes: size }) {
   if (used === null) return null;
   return size > 0 ? Math.min(1, used / size) : 0;
@@ -46,8 +45,8 @@ export function isMeasured(performance) {
 }
 
 /**
- * Returns a curve in a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the top; a
- * part of one point is a short line.
+ * Returns a curve that fills a box: lists of points `x,y`, one list for each part between gaps. The largest value touches the
+ * top; a single point becomes a short line.
  */
 export function sparkline(values, width, height) {
   const most = Math.max(...values.map((value) => value ?? 0), 1e-9);
@@ -67,7 +66,7 @@ function atLeastADash(part) {
   return part.length > 1 ? part : [[x, y], [x + 1, y]];
 }
 
-/** Returns the same as text, for those who do not see it: `Operations per second: from 3 to 412, 250 at the end`. */
+/** Returns the curve as text, for screen readers: `Operations per second: from 3 to 412, 250 at the end`. */
 export function sparklineText(values) {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return "Operations per second: not measured";

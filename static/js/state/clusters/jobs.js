@@ -1,4 +1,4 @@
-/** The jobs that concern clusters, by the names that the server has for them. */
+/** The jobs that concern clusters, by their names on the server. */
 
 const SETS_PGS = "pool_pgs";
 export const CREATES_POOL = "pool_create";

@@ -1,4 +1,4 @@
-/** What ended, gathered for a moment and then announced to screen readers in one sentence. Pure. */
+/** Tasks that ended, gathered for a moment and then announced to screen readers in one sentence. Pure. */
 
 import { endedSummary } from "../../text/sentences.js";
 import { ABORTED, EXCEPTION, FINISHED } from "../../text/statuses.js";
@@ -22,7 +22,7 @@ export function dueAt(announcement) {
   return announcement.since === null ? Infinity : announcement.since + GATHERED_MILLISECONDS;
 }
 
-/** Returns whether to announce it: after that, begin with NOTHING again. */
+/** Returns whether it is time to announce it; the caller then starts with NOTHING again. */
 export function due(announcement, now) {
   return now >= dueAt(announcement);
 }

@@ -5,7 +5,7 @@ import { isAnswered } from "../paged_list.js";
 import { rows } from "../tasks/task_list.js";
 import * as unseen from "./unseen.js";
 
-/** Notes that failures since `seen`, which this browser remembers of this store, are being loaded. */
+/** Notes that failures since `seen` are being loaded; this browser remembers that time for each store. */
 export function failedBegan(state, seen) {
   return { ...withSeen(state, seen), needs: { ...state.needs, failed: false } };
 }
@@ -14,7 +14,7 @@ export function withFailed(state, page) {
   return page.store === state.store ? { ...state, unseen: unseen.withPage(state.unseen, page) } : state;
 }
 
-/** Notes that failures up to `seen` were looked at, in this window or in another one. */
+/** Notes that failures up to `seen` were seen, in this window or in another one. */
 export function withSeen(state, seen) {
   return { ...state, unseen: unseen.seenElsewhere(state.unseen, seen) };
 }

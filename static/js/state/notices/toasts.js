@@ -1,20 +1,20 @@
 /**
  * Short messages about what happened: tasks that ended, one message per status, calls that failed, and notes. Pure.
  *
- * The newest is the last. `until` is when a message goes, by `performance.now()`. While they are held, because
- * somebody is reading them, time stands still: each has `left`, the milliseconds it has left, instead.
+ * The newest is the last. `until` is when a message disappears, by `performance.now()`. While messages are held, because
+ * somebody is reading them, their time stands still: each has `left`, its remaining milliseconds, instead.
  */
 
 import { endedNames, endedTitle } from "../../text/sentences.js";
 import { ABORTED, EXCEPTION, FINISHED, isFailed } from "../../text/statuses.js";
 
-/** For how long each is shown, in milliseconds; a failure until it is closed. */
+/** How long each is shown, in milliseconds; failures stay until they are closed. */
 const LASTS = { [FINISHED]: 5000, [ABORTED]: 8000, [EXCEPTION]: Infinity };
 const NOTE_LASTS = 3000;
 const TASKS_NAMED = 2;
 const CARDS_SHOWN = 2;
 
-/** Adds the tasks that ended in a frame to the messages about others of their status. */
+/** Adds the tasks that ended in a frame to the messages for their statuses. */
 export function withEndings(toasts, frame, nameOf, now) {
   return Object.keys(LASTS).reduce((result, status) => {
     const ids = frame.transitions.filter(({ to }) => to === status).map(({ task }) => task);
@@ -30,17 +30,17 @@ function withEnded(toasts, status, ended, nameOf, now) {
   return withToast(toasts, { key: status, status, count: before.count + ended.length, ids, names }, LASTS[status], now);
 }
 
-/** Adds a message that something the person asked for did not work. */
+/** Adds a message that something a person tried did not work. */
 export function withFailure(toasts, text) {
   return withToast(toasts, { key: "failure", status: null, text, count: 1, ids: [] }, Infinity, 0);
 }
 
-/** Adds a note that something worked, if that shows nowhere else: `Copied`. */
+/** Adds a note that something worked, for actions without another visible effect: `Copied`. */
 export function withNote(toasts, text, now) {
   return withToast(toasts, { key: "note", status: null, text, count: 1, ids: [] }, NOTE_LASTS, now);
 }
 
-/** Puts a message in place of the one with its key. Among held ones it is held as well. */
+/** Replaces the message with the same key. If the others are held, the new one is held as well. */
 function withToast(toasts, toast, lasts, now) {
   const time = isHeld(toasts) ? { until: Infinity, left: lasts } : { until: now + lasts };
   return [...without(toasts, toast.key), { ...toast, ...time }];
@@ -50,7 +50,7 @@ export function without(toasts, key) {
   return toasts.filter((toast) => toast.key !== key);
 }
 
-/** Drops those about failed tasks: the person goes to see them. */
+/** Drops those about failed tasks, since the person is now looking at these. */
 export function withoutFailed(toasts) {
   return toasts.filter(({ status }) => !isFailed(status));
 }
@@ -61,31 +61,31 @@ function isHeld(toasts) {
   return toasts.some(({ left }) => left !== undefined);
 }
 
-/** Stops their time, until they are released. */
+/** Stops the time of the messages, until they are released. */
 export function held(toasts, now) {
   if (toasts.length === 0 || isHeld(toasts)) return toasts;
   return toasts.map((toast) => ({ ...toast, until: Infinity, left: toast.until - now }));
 }
 
-/** Lets their time continue from where it was stopped. */
+/** Lets their time run on from where it was stopped. */
 export function released(toasts, now) {
   if (!isHeld(toasts)) return toasts;
   return toasts.map(({ left, ...toast }) => ({ ...toast, until: now + left }));
 }
 
-/** Returns those whose time is not up. */
+/** Returns the messages whose time is not up. */
 export function current(toasts, now) {
   return toasts.every(({ until }) => until > now) ? toasts : toasts.filter(({ until }) => until > now);
 }
 
-/** Returns when the next one goes, by `performance.now()`; Infinity if none does. */
+/** Returns when the next one disappears, by `performance.now()`; Infinity if none does. */
 export function nextEnd(toasts) {
   return Math.min(Infinity, ...toasts.map(({ until }) => until));
 }
 
 // What is shown.
 
-/** Returns the two newest as cards, the newest first, and how many tasks and messages are behind the others. */
+/** Returns the two newest as cards, the newest first, and the number of tasks and messages in all others. */
 export function shown(toasts) {
   const newestFirst = toasts.toReversed();
   const more = newestFirst.slice(CARDS_SHOWN).reduce((sum, { count }) => sum + count, 0);

@@ -1,22 +1,22 @@
 /**
- * Failed tasks that this browser has not looked at: those that ended after `seen`. Pure.
+ * Failed tasks that a person has not yet seen in this browser: those that ended after `seen`. Pure.
  *
- * `seen` is the end of the latest failed task that was there when the person looked ("" before the first look),
- * `latest` the end of the latest one that is known. They are times and not revisions, since a task that was looked at
+ * `seen` is when the latest failed task ended that existed when the person last looked ("" before the first look),
+ * `latest` when the latest known one ended. They are times and not revisions, since a task that has been seen
  * changes again when its last round ends or when it is pinned.
  */
 
 import { countOf, isFailed } from "../../text/statuses.js";
 
-/** If there are more they are only counted. */
+/** If there are more, they are only counted. */
 const MOST_KNOWN = 10000;
 
 export function unseenSince(seen) {
   return { seen, latest: seen, ids: new Set(), others: 0, atLeast: false };
 }
 
-/** Adds what the server lists as failed, last modified first. If its page does not reach back to `seen`, the
- * others are counted if all of them must be new, or else only said to be more. */
+/** Adds the failed tasks on a page of the server, last modified first. If the page does not reach back to `seen`, the others
+ * are counted on the first look, when all of them must be new; otherwise `atLeast` notes that there may be more. */
 export function withPage(unseen, page) {
   const fresh = page.results.filter((task) => task.ended > unseen.seen);
   const reachesBack = fresh.length < page.results.length || page.count === page.results.length;
@@ -45,19 +45,19 @@ function latestOf(latest, times) {
   return times.reduce((later, time) => (time > later ? time : later), latest);
 }
 
-/** Returns how many: never more than there are, since some may have been deleted without our knowing them. */
+/** Returns how many there are; never more than all failed tasks, since some may have been deleted that were only counted. */
 export function unseenCount(unseen, counts) {
   return Math.min(unseen.ids.size + unseen.others, countOf("failed", counts) ?? 0);
 }
 
-/** Forgets what the person sees now: these tasks on the screen, and others on other pages. */
+/** Marks all failures as seen: these tasks on the screen, and those on other pages. */
 export function lookedAt(unseen, tasks) {
   const seen = latestOf(unseen.latest, tasks.map((task) => task.ended));
   const isSame = seen === unseen.seen && unseen.ids.size === 0 && unseen.others === 0 && !unseen.atLeast;
   return isSame ? unseen : unseenSince(seen);
 }
 
-/** Forgets what another window of this browser has looked at. */
+/** Marks the failures as seen that were seen in another window of this browser. */
 export function seenElsewhere(unseen, seen) {
   return seen > unseen.seen ? unseenSince(seen) : unseen;
 }

@@ -1,10 +1,10 @@
 /**
- * Fields whose values can be chosen: what is open, what the server found, and what people see instead of a value. Pure.
+ * Fields whose values can be chosen: which is open, what the server found, and the names shown instead of values. Pure.
  *
- * Of the form of a task (job_form.js): `choosing` is null, or `{ field, search, at, found }`: the name of the field whose
- * choices are open, what is searched, which one is pointed at (-1: none), and what was found: null, or
- * `{ url, results, count, error }`. `known` has by field, and by how a value is written, the name of what was chosen.
- * `typed` has by field what stands in the field of a list and is no item of it yet.
+ * In the form of a task (job_form.js), `choosing` is null, or `{ field, search, at, found }`: the name of the field whose
+ * choices are open, the search, the index of the highlighted choice (-1: none), and what was found: null, or
+ * `{ url, results, count, error }`. `known` holds the names of chosen values, by field and by the value as it is written.
+ * `typed` holds, by field, what is typed in the field of a list and is not yet one of its items.
  */
 
 import { number } from "../../text/format.js";
@@ -14,11 +14,11 @@ import { fieldsOf } from "./schema_fields.js";
 
 const MOST_SHOWN = 50;
 const LONGEST_SEARCH = 200;
-/** A longer list is written as text, one a line. */
+/** A longer list is edited as text, one item per line. */
 const MOST_ITEMS = 200;
 const CHOOSABLE = ["text", "integer", "number", "name", "list"];
 
-/** Returns whether a field has choices that can be shown as such. */
+/** Returns whether a field has choices and can show them. */
 export function isChoosable(field, start) {
   if (field.offers === null || !CHOOSABLE.includes(field.kind)) return false;
   if (field.kind !== "list") return !start.multiline.includes(field.name);
@@ -41,7 +41,7 @@ export function choicesClosed(start) {
   return start.choosing === null ? start : { ...start, choosing: null };
 }
 
-/** Searches what a person has typed, which is the value, or will be an item. */
+/** Searches for what was typed, which is the value or, in a list, will be an item. */
 export function choiceTyped(start, field, text) {
   const changed = field.kind === "list"
     ? { ...start, typed: { ...start.typed, [field.name]: text } }
@@ -49,7 +49,7 @@ export function choiceTyped(start, field, text) {
   return choicesOpened(changed, field, text);
 }
 
-/** Points at another choice, round and round. */
+/** Highlights another choice; after the last one comes the first. */
 export function choiceMoved(start, step) {
   const { choosing } = start;
   const count = choosing?.found?.results.length ?? 0;
@@ -58,13 +58,13 @@ export function choiceMoved(start, step) {
   return { ...start, choosing: { ...choosing, at: (from + step + count) % count } };
 }
 
-/** Returns the parameters that have to be filled in before anything can be chosen. */
+/** Returns the fields that have to be filled in before anything can be chosen. */
 function lackingFor(start, fields, field) {
   const needed = fields.filter(({ name }) => field.offers.needs.includes(name));
   return needed.filter((one) => one.isRequired && textIn(start, one) === "");
 }
 
-/** Returns the address to ask for the open choices; null if there is nothing to ask. */
+/** Returns the address of the open choices; null if there is nothing to request. */
 export function choicesWanted(start, jobs) {
   const job = start === null || start.choosing === null ? null : jobNamed(jobs, start.job);
   if (job === null) return null;
@@ -79,7 +79,7 @@ export function choicesWanted(start, jobs) {
   return `${field.offers.url}&${query}`;
 }
 
-/** Adds what the server found, or why it could not; ignored if it is no longer asked for. What is pointed at stays. */
+/** Adds what the server found, or its error; ignored if it is no longer wanted. The highlighted choice stays highlighted. */
 export function choicesFound(start, jobs, url, { results = [], count = 0 }, error = "") {
   if (start === null || choicesWanted(start, jobs) !== url) return start;
   const field = fieldsOf(jobNamed(jobs, start.job).parameters).find(({ name }) => name === start.choosing.field);
@@ -102,7 +102,7 @@ function writtenIn({ kind, items }, value) {
 
 // Choosing.
 
-/** Sets the value to a choice, or adds it to the list, or removes it if it was chosen before. */
+/** Sets the value to a choice; in a list, adds the choice, or removes it if it was chosen before. */
 export function choiceMade(start, field, choice) {
   const next = withKnown(start, field, choice);
   if (field.kind !== "list") {
@@ -118,7 +118,7 @@ function withItems(start, field, items) {
   return { ...start, values: { ...start.values, [field.name]: textOfItems(field, items) } };
 }
 
-/** Adds what was typed as an item; if it is the name of a choice that was found, that choice. */
+/** Adds what was typed as an item; if it is the name of a choice that was found, adds that choice. */
 export function typedAdded(start, field) {
   const text = start.typed[field.name] ?? "";
   if (text.trim() === "") return start;
@@ -139,14 +139,14 @@ export function itemRemoved(start, field, index) {
   return withItems(start, field, items.toSpliced(index, 1));
 }
 
-/** Closes the choices when the field is left: a choice whose whole name was typed is made. */
+/** Closes the choices when the field is left. If the whole name of a choice was typed, it is chosen. */
 export function choicesLeft(start, field) {
   if (start.choosing?.field !== field.name) return start;
   const choice = field.kind === "list" ? undefined : choiceNamed(start, field, textIn(start, field));
   return choicesClosed(choice === undefined ? start : choiceMade(start, field, choice));
 }
 
-/** Returns the one choice that was found and has this name; a text that is itself a value stays one. */
+/** Returns the only choice that was found with this name; but a text that is itself a value stands for that value. */
 function choiceNamed({ choosing }, field, text) {
   const results = choosing?.field === field.name ? (choosing.found?.results ?? []) : [];
   const itself = results.find(({ value }) => writtenIn(field, value) === text);
@@ -164,13 +164,13 @@ export function shownChoice(start, field) {
   return inOneLine(nameOf(start, field, text));
 }
 
-/** Returns the value, if people see another name for it; else "". */
+/** Returns the value if another name is shown for it; else "". */
 export function sentChoice(start, field) {
   const text = textIn(start, field);
   return field.kind === "list" || nameOf(start, field, text) === text ? "" : text;
 }
 
-/** Returns the items of a list, by the names that are known of them. */
+/** Returns the items of a list, by their names if these are known. */
 export function shownItems(start, field) {
   return itemsOf(field, textIn(start, field)).map((item) => nameOf(start, field, writtenIn(field, item)));
 }
@@ -180,7 +180,7 @@ function nameOf({ known }, { name }, text) {
   return Object.hasOwn(own, text) ? own[text] : text;
 }
 
-/** Returns the text as an <input> has it. */
+/** Returns the text without line breaks, as in an <input>. */
 function inOneLine(text) {
   return text.replace(/[\r\n]+/g, " ");
 }
@@ -195,9 +195,9 @@ export function choicesText(start, jobs, fields, field) {
   const lacking = lackingFor(start, fields, field);
   if (lacking.length > 0) return `First choose: ${lacking.map(({ label }) => label).join(", ")}.`;
   const { found, search } = start.choosing;
-  if (found === null || found.url !== choicesWanted(start, jobs)) return "Looking…";
-  if (found.error) return `${found.error} What you type is taken as it is.`;
-  if (found.count === 0) return search.trim() === "" ? "There is nothing to choose from." : "Nothing matches. What you type is taken as it is.";
+  if (found === null || found.url !== choicesWanted(start, jobs)) return "Searching…";
+  if (found.error) return `${found.error} What you type is used as it is.`;
+  if (found.count === 0) return search.trim() === "" ? "There is nothing to choose from." : "Nothing matches. What you type is used as it is.";
   if (found.count > found.results.length) return `The first ${number(found.results.length)} of ${number(found.count)}: type to find others.`;
   return found.count === 1 ? "1 to choose from." : `${number(found.count)} to choose from.`;
 }

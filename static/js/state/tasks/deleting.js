@@ -1,10 +1,10 @@
 /**
  * Deleting tasks, from the question to the report of what happened to each. Pure; changes `state`.
  *
- * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks asked about as the person saw
- * them, or those that match as a whole (state/selection.js), which the person confirms by typing. `results` are the server's
- * words so far. `report` is null or `{summary, left, more, lines}`: what was left alone (`more` are not named), and each task,
- * as `{id, text}`.
+ * `confirm` is null or `{tasks, matching, typed, busy, isStopped, results, error}`: the tasks in question, as the person saw
+ * them, or all that match (state/selection.js), which the person confirms by typing. `results` are the server's so far.
+ * `report` is null or `{summary, left, more, lines}`: the tasks that were left alone (`more` are not named), and each task's
+ * outcome, as `{id, text}`.
  */
 
 import { deletionSummary, outcomeSentence, reportSentence } from "../../text/sentences.js";
@@ -31,7 +31,7 @@ function question(tasks, matching) {
   return { tasks, matching, typed: "", busy: false, isStopped: false, results: [], error: "" };
 }
 
-/** Returns what has to be typed before all that match are deleted: their number, or that it is not known. */
+/** Returns what has to be typed before all that match are deleted: their number, or "all" if it is not known exactly. */
 export function wordToType({ matching }) {
   if (matching === null) return null;
   return matching.isExact ? String(matching.count) : "all";
@@ -46,7 +46,7 @@ export function typed(state, text) {
   return withConfirm(state, { typed: text });
 }
 
-/** Closes the question, or stops deleting: a step under way ends by itself, and is reported then. */
+/** Closes the question, or stops deleting: the current step is completed and then reported. */
 export function cancelled(state, now) {
   if (state.confirm?.busy) return withConfirm(state, { isStopped: true });
   return state.confirm?.results.length > 0 ? done(state, now) : { ...state, confirm: null };
@@ -66,7 +66,7 @@ export function began(state) {
   return withConfirm(state, { busy: true, error: "" });
 }
 
-/** Adds the results of some; others will follow. */
+/** Adds the results of a step. */
 export function progressed(state, results) {
   return state.confirm ? withConfirm(state, { results: [...state.confirm.results, ...results] }) : state;
 }
@@ -79,7 +79,8 @@ function withConfirm(state, change) {
   return state.confirm === null ? state : { ...state, confirm: { ...state.confirm, ...change } };
 }
 
-/** Reports what the server did with each: what changed meanwhile was left alone and is named, in the dialog if it is open. */
+/** Reports what the server did with the tasks. Those that changed meanwhile were left alone and are named, in the dialog if it
+ * is open. */
 export function done(state, now) {
   if (state.confirm === null) return state;
   const { tasks, results } = state.confirm;

@@ -1,8 +1,8 @@
 /**
- * The values of a form's fields: how they are written, and what people typed made into JSON. Pure.
+ * Converts the values of a form's fields to text and what people type to JSON. Pure.
  *
- * The server alone decides what a value has to be: "abc" in a field for a number is sent as the text "abc", and
- * the server says what is wrong with it, in the same words as by REST.
+ * The server alone decides which values are valid: "abc" in a field for a number is sent as the text "abc", and the server
+ * reports what is wrong with it, in the same words as by REST.
  */
 
 import { cut, jsonText } from "../../text/json.js";
@@ -10,7 +10,7 @@ import { cut, jsonText } from "../../text/json.js";
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** Returns what fills the form: the parameters of a task if there is one, else the defaults. */
+/** Returns the initial values of a form: a task's parameters if there are any, else the defaults. */
 export function valuesFor(fields, params = null) {
   return Object.fromEntries(fields.map((field) => [field.name, shownValue(field, params ?? {})]));
 }
@@ -25,7 +25,7 @@ function shownValue(field, params) {
   return field.kind === "list" ? textOfItems(field, value) : textOfValue(field, value);
 }
 
-/** Returns how a value is written that is no list. */
+/** Returns how a value that is not a list is written. */
 export function textOfValue({ kind }, value) {
   return kind === "name" ? nameText(value) : scalarText(value);
 }
@@ -45,15 +45,15 @@ function scalarText(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** Returns how a list with these items is written: one a line, or as JSON if lines would not give the same list again, as with
- * line breaks in an item. */
+/** Returns how a list with these items is written: one per line, or as JSON if lines would not be read as the same list, for
+ * example because an item contains a line break. */
 export function textOfItems(field, value) {
   if (!Array.isArray(value)) return scalarText(value);
   const lines = value.map(scalarText).join("\n");
   return JSON.stringify(listFrom(field, lines)) === JSON.stringify(value) ? lines : JSON.stringify(value);
 }
 
-/** Returns the items of a list that is written so. */
+/** Returns the items of a list that is written as this text. */
 export function itemsOf(field, text) {
   return isEmpty(field, text) ? [] : listFrom(field, text);
 }
@@ -79,7 +79,7 @@ function isEmpty(field, text) {
   return (["text", "name"].includes(field.kind) ? text : text.trim()) === "";
 }
 
-/** Left out (undefined) only if that means the same, or if the field can show nothing that means it. */
+/** Returns the value of an empty field; undefined, which leaves it out, if that means the same or no value is written so. */
 function emptyValue(field) {
   if (field.isNullable) return field.hasDefault && field.default === null ? undefined : null;
   if (["text", "name"].includes(field.kind)) return field.isRequired || field.default !== "" ? "" : undefined;
@@ -94,14 +94,14 @@ function scalarFrom({ kind, choices }, text) {
   return choices.find((choice) => String(choice) === text.trim()) ?? text;
 }
 
-/** Returns text if it is no number, or if JavaScript's numbers would change it: whole ones beyond 2 ** 53. */
+/** Returns the number; or the text if it is not a number, or one that JavaScript would change: integers beyond 2 ** 53. */
 export function numberFrom(kind, text) {
   const value = NUMBER.test(text.trim()) ? Number(text) : NaN;
   const isChanged = kind === "integer" && Number.isInteger(value) && !Number.isSafeInteger(value);
   return Number.isFinite(value) && !isChanged ? value : text;
 }
 
-/** Reads a list: each line that is not empty is an item, or the whole text is a list in JSON. */
+/** Reads a list: one item per line, skipping empty ones, unless the whole text is a list in JSON. */
 function listFrom({ items }, text) {
   const written = text.trim().startsWith("[") ? jsonFrom(text).value : undefined;
   if (Array.isArray(written)) return written;
@@ -117,13 +117,13 @@ function jsonFrom(text) {
   }
 }
 
-/** JSON with its whole numbers beyond 2 ** 53 as text. */
+/** Returns the JSON with its integers beyond 2 ** 53 as text. */
 function exact(json) {
   const isChanged = (token) => /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token));
   return json.replace(TOKEN, (token) => (isChanged(token) ? `"${token}"` : token));
 }
 
-/** Returns the browser's own words, which begin in many ways. */
+/** Returns the browser's message, in the same form for all browsers. */
 function reason(error) {
   const words = error.message.replace(/^JSON\.parse: /, "").replace(/\s+/g, " ");
   return words.slice(0, 1).toLowerCase() + words.slice(1);

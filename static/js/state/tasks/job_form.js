@@ -1,20 +1,20 @@
 /**
- * The form that starts a task, as the page has it, and the request that it makes. Pure.
+ * The form that starts a task, and the request that it sends. Pure.
  *
- * Its fields are made from the job's JSON Schema (schema_fields.js), their values as in field_values.js.
+ * Its fields are made from the job's JSON Schema (schema_fields.js), their values by field_values.js.
  */
 
 import { timeTyped } from "../../text/local_time.js";
 import { numberFrom, paramsFrom, valuesFor, withItem } from "./field_values.js";
 import { fieldsOf } from "./schema_fields.js";
 
-/** What the earliest start is while a person has typed only a part of it: the server refuses it in its own words. */
+/** The earliest start while only a part of it has been typed: the server refuses it in its own words. */
 export const INCOMPLETE = "incomplete";
 
 const NOTHING_CHOSEN = Object.freeze({ choosing: null, known: {}, typed: {} });
 
 /**
- * Returns a form that has just been opened; `jobs` is null while they are not known, `task` the one to run again. `given` are
+ * Returns a newly opened form; `jobs` is null while they are not known, `task` the one to run again. `given` are
  * that task's parameters, `multiline` the names of texts with line breaks, which an <input> would lose. `choosing`,
  * `known` and `typed` are for fields with choices (choosing.js).
  */
@@ -37,7 +37,7 @@ export function startOpened(jobs, job = "", task = null) {
   return jobs === null ? form : jobsKnown(form, jobs);
 }
 
-/** Fills the form when the jobs have been loaded. What has been typed stays. */
+/** Fills the form once the jobs have been loaded. What has been typed stays. */
 export function jobsKnown(start, jobs) {
   const available = jobs.filter((job) => job.available);
   const name = start.job === "" && available.length === 1 ? available[0].job : start.job;
@@ -48,7 +48,7 @@ export function jobsKnown(start, jobs) {
   return { ...start, job: name, values: { ...filled, ...start.values }, multiline, error: "" };
 }
 
-/** Begins a form for another job. Only the priority and the earliest start stay. */
+/** Starts the form over for another job. Only the priority and the earliest start stay. */
 export function jobChosen(start, jobs, job) {
   return jobsKnown({ ...start, ...NOTHING_CHOSEN, job, values: {}, errors: {}, error: "", from: null, given: null }, jobs);
 }
@@ -57,19 +57,19 @@ export function valueSet(start, name, value) {
   return { ...start, values: { ...start.values, [name]: value } };
 }
 
-/** `name` is "priority", "notBefore", or "isSecondStart": of a time that comes twice, the second is meant. */
+/** `name` is "priority", "notBefore", or "isSecondStart": the second of a time that occurs twice is meant. */
 export function optionSet(start, name, value) {
   const isOtherTime = name === "notBefore" && value !== start.notBefore;
   return { ...start, ...(isOtherTime ? { isSecondStart: false } : {}), [name]: value };
 }
 
-/** Notes that the form was sent. The mistakes of the last attempt stay in sight until there is an answer: nothing moves
+/** Notes that the form was sent. The errors of the last attempt stay until there is an answer, so that nothing moves
  * meanwhile. */
 export function startBegan(start) {
   return { ...start, busy: true };
 }
 
-/** `refusals` counts, so that the first wrong field gets the focus each time. */
+/** Notes that the form was refused. `refusals` is counted so that the first wrong field gets the focus each time. */
 export function startRefused(start, { message, errors }) {
   return { ...start, busy: false, error: message ?? "", errors: errors ?? {}, refusals: start.refusals + 1 };
 }
@@ -82,7 +82,7 @@ export function canStart(start, jobs) {
   return !start.busy && Boolean(jobNamed(jobs, start.job)?.available);
 }
 
-/** Returns the mistakes that cannot be sent at all, by field: invalid JSON. */
+/** Returns the errors of fields that cannot be sent at all, those with invalid JSON. */
 export function unreadable(job, form) {
   return paramsFrom(fieldsOf(job.parameters), form.values).errors;
 }
@@ -97,22 +97,22 @@ export function submission(job, form, zone) {
   return body;
 }
 
-/** Adds what stands in the field of a list, and is no item yet, to the list. */
+/** Adds to each list what is typed in its field and is not an item yet. */
 function valuesWithTyped(fields, { values, typed = {} }) {
   const lists = fields.filter(({ kind, name }) => kind === "list" && (typed[name] ?? "").trim() !== "");
   const added = lists.map((field) => [field.name, withItem(field, values[field.name] ?? "", typed[field.name])]);
   return { ...values, ...Object.fromEntries(added) };
 }
 
-/** Returns `2025-11-24T12:00` as the server wants it. */
+/** Returns the earliest start, typed like `2025-11-24T12:00`, as the server expects it. */
 function utc({ notBefore, isSecondStart }, zone) {
   const { at } = timeTyped(notBefore, zone, isSecondStart);
   return at === null ? notBefore : new Date(at).toISOString();
 }
 
 /**
- * Each message of the server at its place: those of fields by name, those for the job, the priority and the earliest
- * start, and in `general` all that has no place in the form. `steps[1].params.times` belongs to `steps`.
+ * Returns the server's messages by their place: those about fields by name, those about the job, the priority and the earliest
+ * start, and in `general` all that have no place in the form. `steps[1].params.times` belongs to `steps`.
  */
 export function placed(fields, errors) {
   const places = { fields: new Map(), job: [], priority: [], not_before: [], general: [] };
@@ -122,7 +122,7 @@ export function placed(fields, errors) {
   return places;
 }
 
-/** Returns the lists that a message belongs to. Two if a parameter has the name of an option: the server calls both alike. */
+/** Returns the lists that a message belongs to: two if a parameter has the name of an option, since the key is the same. */
 function listsFor(places, fields, key) {
   const withKey = (text) => `${key}: ${text}`;
   const asItIs = (text) => text;
@@ -133,7 +133,7 @@ function listsFor(places, fields, key) {
   return lists.length > 0 ? lists : [[places.general, withKey]];
 }
 
-/** Returns the longest name with which the place begins. */
+/** Returns the longest field name that the key begins with. */
 function ownerOf(fields, key) {
   const names = fields.map((field) => field.name);
   const owners = names.filter((name) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`));

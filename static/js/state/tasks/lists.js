@@ -1,4 +1,4 @@
-/** The lists of tasks on the screen, with what is selected in them, within the state. Pure. */
+/** The lists of tasks on the screen and the selection, within the state. Pure. */
 
 import * as paged from "../paged_list.js";
 import { viewAt } from "../place.js";
@@ -16,7 +16,7 @@ function withList(state, name, list) {
   return list === state.lists[name] ? state : { ...state, lists: { ...state.lists, [name]: list } };
 }
 
-/** Returns the names of those that a person can see. What lies under the dialog or a task rests, once it is loaded. */
+/** Returns the names of the lists that are visible. Those under the dialog or a task rest, once they are loaded. */
 export function visibleLists({ store, isLeaving, place, lists }) {
   if (store === null || isLeaving || (place.task !== null && place.tab === null)) return [];
   const below = Object.keys(viewAt(place).state.lists ?? {});
@@ -35,7 +35,7 @@ export function withAnswer(state, name, number, page) {
   return pruned(inBounds(withList(state, name, taskList.withAnswer(list, number, page)), name));
 }
 
-/** Goes to the last page if tasks have gone and the page lies past the end. */
+/** Goes to the last page if so many tasks were removed that the present page lies past the end. */
 function inBounds(state, name) {
   const page = name === "dialog" ? paged.pageInstead(state.lists.dialog, state.lists.dialog.next) : null;
   return page === null ? state : went({ ...state, needs: { ...state.needs, address: true } }, { ...state.place, page });
@@ -46,7 +46,7 @@ export function loadFailed(state, name, number, error, errors) {
   return list === null ? state : withList(state, name, paged.loadFailed(list, number, error, errors));
 }
 
-/** Asks again for what could not be loaded. */
+/** Requests again what could not be loaded. */
 export function reloadAsked(state) {
   const open = state.open?.error ? openTask.withGap(state.open) : state.open;
   const slices = eachSlice(state, (slice, part) => slice.retried(part));
@@ -61,8 +61,8 @@ export function settle(state, isIn) {
   return free.reduce((next, name) => withSettled(next, name), state);
 }
 
-/** Returns whether a list stands still: a person is in it, or, in the dialog, has selected rows, or looks at something over it
- * that they will come back from. */
+/** Returns whether a list stands still: the person is in it or, in the dialog, has selected rows or opened something over
+ * them. */
 export function isHeld({ selection, place, confirm }, name, isIn) {
   const isLeftOpen = selection.ids.size > 0 || place.task !== null || confirm !== null;
   return isIn(name) || (name === "dialog" && isLeftOpen);
@@ -73,7 +73,7 @@ export function updatesApplied(state, name) {
   return pruned(withSettled(state, name));
 }
 
-/** Settles a list, and with the failures which of them are new. */
+/** Settles a list; with the failures, also which of them are shown as new. */
 function withSettled(state, name) {
   const next = withList(state, name, taskList.settled(state.lists[name]));
   return name === "failures" && next.unseenShown !== next.unseen ? { ...next, unseenShown: next.unseen } : next;
@@ -89,7 +89,7 @@ export function selectAllClicked(state) {
   return { ...state, selection: allClicked(state.selection, chooseable(state.lists.dialog)) };
 }
 
-/** Selects all that match what the rows answer, on all pages, as of what the person sees. */
+/** Selects all tasks that match the query of the rows, on all pages, as of the revision that the person sees. */
 export function allMatchingChosen(state) {
   const { dialog } = state.lists;
   const { answered, count, isExact, countedAt } = dialog;
@@ -100,7 +100,7 @@ export function selectionCleared(state) {
   return { ...state, selection: NOTHING };
 }
 
-/** Returns the ids of rows that can be selected: all but those that were deleted under the person's eyes. */
+/** Returns the ids of rows that can be selected: all but those that were deleted while on the screen. */
 export function chooseable(list) {
   return list === null ? [] : taskList.rows(list).filter((task) => !task.gone).map((task) => task.id);
 }

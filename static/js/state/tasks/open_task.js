@@ -1,32 +1,31 @@
 /**
  * The open task, with its rounds and interruptions, as `state.open`. Pure.
  *
- * `task` is null while nothing is known of it. `rounds` rise by number and are all there are after number `from`; at
- * most `most` are stored, the newest; `isFull`: fewer, since they are large. `roundsAsOf` is the revision of the task when
- * they were asked for. `gone`: it no longer exists, and what was known of it stays. `error` says why it could not be
- * loaded.
+ * `task` is null while nothing is known about it. `rounds` are all rounds after number `from`, in order; at most the newest
+ * `most` are stored, or fewer if they are large (`isFull`). `roundsAsOf` is the task's revision when they were requested.
+ * `gone`: the task no longer exists, and what was known about it stays. `error` says why it could not be loaded.
  */
 
 import { duration, number } from "../../text/format.js";
 import { NOT_STARTED, RUNNING, isFinal } from "../../text/statuses.js";
 import { MEASURES_IMAGES } from "../clusters/jobs.js";
 
-/** Jobs whose results are drawn from their rounds (views/tasks/results.js): of these, as many rounds as possible are loaded. */
+/** Jobs whose results are drawn from their rounds (views/tasks/results.js), so that as many rounds as possible are loaded. */
 const DRAWN_FROM_ROUNDS = [MEASURES_IMAGES];
-/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: all that an answer holds. */
+/** How many of the newest rounds are loaded at first, and how many earlier ones at a time: as many as an answer can hold. */
 const FIRST_ROUNDS = 200;
 const EARLIER_ROUNDS = 1000;
-/** How many rounds are stored, and how many if the person asked for earlier ones. */
+/** How many rounds are stored, and how many if the person requested earlier ones. */
 export const MOST_ROUNDS = 500;
 export const MOST_ROUNDS_ASKED = 2000;
-/** How much of their outputs is stored, as JSON. */
+/** How many characters of their outputs are stored, as JSON. */
 const MOST_CHARACTERS = 32 * 1024 * 1024;
 const sizes = new WeakMap();
 const ROUNDS_IN_CHART = 200;
-/** Of `null` as JSON: a result that is larger and null was left out, as lists and frames do with large ones. */
+/** The size of `null` as JSON. A null result that is said to be larger was left out, as large ones are in lists and frames. */
 const NULL_BYTES = 4;
 
-/** Returns a task that was opened by its number; `known` is what a list says of it, or null. */
+/** Returns a newly opened task; `known` is the task as a list has it, or null. */
 export function opened(id, known) {
   return {
     id,
@@ -47,12 +46,12 @@ export function opened(id, known) {
 
 // Loading.
 
-/** Returns whether the task, and unless it `isLoaded` its rounds, are to be loaded. */
+/** Returns whether the task has to be loaded, with its rounds unless it `isLoaded`. */
 export function isLacking(open) {
   return !open.gone && open.error === "" && (!open.isLoaded || needsTask(open));
 }
 
-/** Returns whether it lacks something that only the task itself has: large parameters, or its result. */
+/** Returns whether the task lacks something that only its own address returns: large parameters, or its result. */
 export function needsTask({ task }) {
   return task !== null && (task.params === null || isResultLeftOut(task));
 }
@@ -61,19 +60,18 @@ function isResultLeftOut({ status, result, result_bytes: size }) {
   return isFinal(status) && result === null && size > NULL_BYTES;
 }
 
-/** Returns after which number to ask for rounds, so that the newest come: as many as possible if they make curves. */
+/** Returns the number after which to request rounds to get the newest ones: as many as possible if they are drawn. */
 export function firstAfter({ job, round }) {
   return Math.max(0, round - (DRAWN_FROM_ROUNDS.includes(job) ? EARLIER_ROUNDS : FIRST_ROUNDS));
 }
 
-/** Adds what was loaded; `found` are `rounds` and after which number (server/round_loader.js), or null if none were asked for.
- * */
+/** Adds what was loaded; `found` is what server/round_loader.js returns, or null if no rounds were requested. */
 export function loaded(open, task, found, interruptions) {
   const next = withInterruptions(withTask({ ...open, error: "" }, task), interruptions);
   return found === null ? next : withNewest({ ...next, isLoaded: true, roundsAsOf: task.revision }, found);
 }
 
-/** Adds the newest rounds. If they leave a gap to those we had, those go. */
+/** Adds the newest rounds. If there is a gap before them, the former rounds are dropped. */
 function withNewest(open, { after, rounds }) {
   const joins = open.rounds.length > 0 && after <= lastNumber(open);
   if (joins) return withRounds(open, rounds);
@@ -81,12 +79,12 @@ function withNewest(open, { after, rounds }) {
   return withRounds({ ...open, rounds: [], from: after, most }, rounds);
 }
 
-/** Asks for all of it again, since frames have been missed. */
+/** Requests everything again, since frames have been missed. */
 export function withGap(open) {
   return { ...open, isLoaded: false, error: "" };
 }
 
-/** Notes that there is no such task, or no longer. */
+/** Notes that the task does not exist, or no longer does. */
 export function withMissing(open) {
   return { ...open, gone: true };
 }
@@ -95,7 +93,7 @@ export function withOpenError(open, text) {
   return { ...open, error: text };
 }
 
-/** Sets the task as the server knows it now, or knew it earlier. What was loaded stays if a list or a frame leaves it out. */
+/** Sets the task, unless a newer one is known. Large values that were loaded stay if lists or frames leave them out. */
 export function withTask(open, task) {
   const { task: known } = open;
   if (known === null) return { ...open, task };
@@ -109,7 +107,7 @@ function resultOf(known, task) {
 
 // Rounds.
 
-/** Adds rounds that follow on those we have; a repeated one replaces the one of its number. */
+/** Adds rounds that follow the known ones; a repeated one replaces that of the same number. */
 export function withRounds(open, rounds) {
   if (rounds.length === 0) return bounded(open);
   const byNumber = new Map([...open.rounds, ...rounds].map((round) => [round.number, round]));
@@ -137,28 +135,28 @@ function firstStored(rounds, most) {
   return first;
 }
 
-/** Each is measured once. */
+/** Returns the size of a round's output; it is determined once. */
 function sizeOf(round) {
   if (!sizes.has(round)) sizes.set(round, round.output == null ? 0 : JSON.stringify(round.output).length);
   return sizes.get(round);
 }
 
-/** Returns the number of the newest round that we have: those after it are still to come. */
+/** Returns the number of the newest known round. */
 export function lastNumber(open) {
   return open.rounds.at(-1)?.number ?? open.from;
 }
 
-/** Returns whether there may be later rounds, if frames do not bring them. */
+/** Returns whether there may be later rounds to load, if frames do not bring them. */
 export function lacksRounds(open) {
   return open !== null && open.isLoaded && !open.gone && open.task.revision > open.roundsAsOf;
 }
 
-/** Returns after which number to ask for them; anew if the task has begun again. */
+/** Returns the number after which to request them; from the start if the task has started over. */
 export function followingAfter(open) {
   return open.task.round < lastNumber(open) ? firstAfter(open.task) : lastNumber(open);
 }
 
-/** Adds the answer to that, which is as of a revision of the task; null if there was none. */
+/** Adds the rounds found, as of a revision of the task; `found` is null if the request failed. */
 export function withLater(open, found, asOf) {
   const next = { ...open, roundsAsOf: asOf };
   return found === null ? next : withNewest(next, found);
@@ -168,12 +166,12 @@ export function loadingEarlier(open) {
   return { ...open, isLoadingEarlier: true };
 }
 
-/** Returns after which number to ask for earlier rounds, so that they reach up to those we have. */
+/** Returns the number after which to request earlier rounds, so that they join the known ones. */
 export function earlierAfter({ from }) {
   return Math.max(0, from - EARLIER_ROUNDS);
 }
 
-/** Adds the answer to that, `rounds` and after which number; null if there was none. */
+/** Adds the earlier rounds found; `found` is null if the request failed. */
 export function withEarlier(open, found) {
   const next = { ...open, isLoadingEarlier: false };
   if (found === null) return next;
@@ -182,7 +180,7 @@ export function withEarlier(open, found) {
   return withRounds({ ...next, from, most: MOST_ROUNDS_ASKED }, earlier);
 }
 
-/** Returns whether the job counts its rounds one by one: if there are none before these, there are none further back. */
+/** Returns whether the known rounds are numbered without gaps: if an answer holds none before them, there are none at all. */
 function isWithoutHoles({ rounds }) {
   return rounds.length > 0 && rounds.at(-1).number - rounds[0].number === rounds.length - 1;
 }
@@ -229,7 +227,7 @@ function withTransition(open, transition) {
 
 // How long its rounds take.
 
-/** Returns the numbers and the seconds of the newest rounds that we have. */
+/** Returns the numbers and durations of the newest known rounds. */
 export function durations({ rounds }) {
   const newest = rounds.slice(-ROUNDS_IN_CHART);
   return { x: newest.map((round) => round.number), y: newest.map((round) => round.seconds) };
@@ -258,7 +256,8 @@ export function stalledText(task, now, since = task.last_modified) {
   return `stalled: no round for ${duration(silence)}${usual}`;
 }
 
-/** Returns when its last round ended, or it began or resumed after that: becoming stalled changes `last_modified`. */
+/** Returns when the task's last round ended, or when it started or resumed after that. `last_modified` would not do: it changes
+ * when a task becomes stalled. */
 export function lastSign({ task, rounds, interruptions }) {
   const times = [task.started, rounds.at(-1)?.at, interruptions.at(-1)?.resumed].filter(Boolean);
   return times.length === 0 ? task.last_modified : times.sort().at(-1);

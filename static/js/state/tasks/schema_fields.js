@@ -1,4 +1,4 @@
-/** Fields made from a job's JSON Schema: what kind each is, what it expects, and an example. Pure. */
+/** Form fields made from a job's JSON Schema: the kind of each, what it expects, and an example. Pure. */
 
 import { capitalised } from "../../text/format.js";
 import { cut, jsonText, spaced } from "../../text/json.js";
@@ -6,7 +6,7 @@ import { cut, jsonText, spaced } from "../../text/json.js";
 const SCALARS = ["integer", "number", "text", "boolean", "choice"];
 
 /**
- * Returns what the job asks for, in its own order. `hint` says what is expected in the words of the server, `offers` from
+ * Returns a field for each of the job's parameters, in its order. `hint` says what is expected, in the server's words, `offers`
  * where values can be chosen from (choosing.js).
  */
 export function fieldsOf(schema) {
@@ -23,7 +23,7 @@ export function fieldsOf(schema) {
   }));
 }
 
-/** `round_seconds` is `Round seconds`. */
+/** Returns `Round seconds` for `round_seconds`. */
 function labelOf(name) {
   return capitalised(name.replaceAll("_", " ").trim() || name);
 }
@@ -70,7 +70,7 @@ function kindOf(schema, definitions, isNullable = false) {
   return SCALARS.includes(schema.type) ? schema.type : "json";
 }
 
-/** A name or the number of the same thing, like a pool's: digits are the number, unless they stand in quotes. */
+/** Returns whether a value is a name or an id, like a pool's: digits are read as the id, unless they are in quotes. */
 function isNameOrNumber({ anyOf = [] }) {
   return ["string", "integer"].every((type) => anyOf.some((member) => member.type === type)) && anyOf.length === 2;
 }
@@ -90,7 +90,7 @@ function choicesOf(schema) {
   return schema.enum ?? ("const" in schema ? [schema.const] : []);
 }
 
-/** Returns what the server expects, in its words; for a union without its null, the words of the other members. */
+/** Returns what the server expects, in its words; for a union whose null was removed, those of the other members. */
 function expectedOf(schema) {
   return schema["x-expected"] ?? schema.anyOf?.map(expectedOf).join(" or ") ?? "anything";
 }
@@ -103,9 +103,9 @@ export function leftEmptyText(field) {
   return ["integer", "number", "json"].includes(field.kind) ? `empty means ${cut(spaced(field.default))}` : "";
 }
 
-// An example for what is typed as JSON.
+// Examples for fields that take JSON.
 
-/** Returns a small value of the right form; undefined if each one would contain another one of its kind without end. */
+/** Returns a small valid value; undefined if the schema is recursive without end. */
 function exampleOf(schema, definitions, entered = []) {
   if (schema.$ref !== undefined) {
     if (entered.includes(schema.$ref)) return undefined;
@@ -118,7 +118,7 @@ function exampleOf(schema, definitions, entered = []) {
   return scalarExample(schema);
 }
 
-/** Returns the first that shows most of its form. */
+/** Returns the example with the most parts, the first of several. */
 function bestOf(examples) {
   const parts = (example) => (typeof example === "object" ? Object.keys(example).length : 1);
   return examples.filter((example) => example !== undefined).sort((one, other) => parts(other) - parts(one))[0];

@@ -1,20 +1,20 @@
 /**
- * A list of tasks on the screen: a page of them as the server answers it, updated by frames. Pure.
+ * A list of tasks on the screen: a page as the server returns it, updated by frames. Pure.
  *
- * The server alone says which tasks belong to the page and in which order: `next`. `order` names the rows on the
+ * The server alone decides which tasks belong to the page and in which order: `next`. `order` holds the rows on the
  * screen; they become those of `next` when they are `settled`, which does not happen while a person is in them, so
- * that no row moves away from under the pointer. What a frame may have changed of the page makes the list stale. The rest is
+ * that no row moves away from under the pointer. If a frame may have changed the page, the list becomes stale. The rest is
  * as in paged_list.js.
  */
 
 import { ESTIMATED, TABS } from "../../text/statuses.js";
 import { answeredWith, asking, isAnswered, isExpected, loadBegan as began, unanswered } from "../paged_list.js";
 
-/** Why a row that is still on the screen is not in the list any more (`gone`). */
+/** Why a row that is still on the screen is no longer in the list (`gone`). */
 export const DELETED = "Deleted";
 export const NOT_LISTED = "No longer in this list";
 
-/** What a page sorted by its estimates is cut from. Only running tasks have them, and there are at most 256 workers. */
+/** How many tasks are loaded to sort by estimates here. Only running tasks have one, and there are at most 256 workers. */
 const MOST_ESTIMATED = 500;
 const MOST_FRAMES = 200;
 
@@ -25,7 +25,8 @@ export function listOf(query) {
   return unanswered(query, { tasks: new Map(), order: [], next: [], isExact: true, countedAt: 0, asOf: 0, hasGap: false });
 }
 
-/** Returns the list for a query: the same one as long as it asks for the same, and its rows until the others are there. */
+/** Returns the list for a query: the same one as long as the query is the same; else it keeps its rows until the new ones
+ * arrive. */
 export function following(list, query) {
   if (query === null) return null;
   return list === null || list.query.tab !== query.tab ? listOf(query) : asking(list, query);
@@ -37,7 +38,7 @@ export function belongs(list, task) {
 
 // Loading.
 
-/** Returns what to ask the server for: `{statuses, search, ordering, page, pageSize}`. */
+/** Returns the request to the server: `{statuses, search, ordering, page, pageSize}`. */
 export function requestOf({ tab, search, ordering, page, size }) {
   const request = { statuses: TABS[tab].statuses, search, ordering, page, pageSize: size };
   if (ordering.replace("-", "") !== ESTIMATED) return request;
@@ -53,13 +54,13 @@ function cutOf({ ordering, page, size }, tasks) {
   return [...known, ...tasks.filter((task) => task.estimated === null)].slice((page - 1) * size, page * size);
 }
 
-/** Notes that a request begins. Only the answer to the last one counts. `revision` is how far the page knows the changes. */
+/** Notes that a request begins. Only the answer to the last one counts. `revision` is that of the last change received. */
 export function loadBegan(list, number, revision) {
   return began(list, { number, revision, frames: [], hasMore: false });
 }
 
-/** Applies an answer, and the frames that came meanwhile. One that is older than what we knew when
- * we asked is dropped, and asked for again. */
+/** Applies an answer, and the frames that came meanwhile. An answer older than what was known when it was requested is dropped,
+ * and requested again. */
 export function withAnswer(list, number, page) {
   if (!isExpected(list, number)) return list;
   const { revision, frames, hasMore } = list.loading;
@@ -79,21 +80,22 @@ export function withAnswer(list, number, page) {
   return frames.reduce(withFrame, answered);
 }
 
-/** Returns the rows on the screen that the answer does not have: as they were last known, unless changes were missed. */
+/** Returns the rows on the screen that the answer does not contain: as last known, or marked if changes may have been
+ * missed. */
 function remembered(list, page) {
   const listed = new Set(page.results.map((task) => task.id));
   const others = rows(list).filter((task) => !listed.has(task.id));
   return others.map((task) => [task.id, list.hasGap ? { gone: NOT_LISTED, ...task } : task]);
 }
 
-/** Asks for the list again, since changes may have been missed; an answer under way is dropped. */
+/** Requests the list again, since changes may have been missed; a pending answer is dropped. */
 export function withGap(list) {
   return { ...list, loading: null, hasGap: true, isStale: true };
 }
 
 // Frames.
 
-/** Applies a frame: transitions, then tasks, then what was deleted. One that is older than the answer changes nothing. */
+/** Applies a frame: transitions, then tasks, then deletions. A frame older than the answer changes nothing. */
 export function withFrame(list, frame) {
   if (frame.revision <= list.asOf) return list;
   const tasks = touched(list, frame) ? changed(list.tasks, frame) : list.tasks;
@@ -147,7 +149,7 @@ export function rows(list) {
   return list.order.map((id) => list.tasks.get(id));
 }
 
-/** Returns the rows that the screen would show if nobody were in them. */
+/** Returns the rows that would be on the screen if nobody were in them. */
 function due(list) {
   return list.next.filter((id) => belongs(list, list.tasks.get(id)));
 }
@@ -166,7 +168,7 @@ function isSameOrder(order, other) {
   return order.length === other.length && order.every((id, at) => id === other[at]);
 }
 
-/** Returns what waits to get on the screen: how many tasks are new there (`count`), and whether anything would move at all. */
+/** Returns what is waiting to be shown: how many tasks are new (`count`), and whether any row would move (`hasMoved`). */
 export function heldBack(list) {
   const shown = new Set(list.order);
   const order = due(list);

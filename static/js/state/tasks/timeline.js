@@ -1,12 +1,11 @@
-/** The time line of a task, as far as it is known. Pure. */
+/** The time line of a task. Pure. */
 
 import { counted, number, runtimeSeconds } from "../../text/format.js";
 import { RUNNING, isPending } from "../../text/statuses.js";
 
 /**
- * Returns what happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for what took its time, `seconds` is
- * how long it took if that is known. The kinds are created, waited, started, interrupted, resumed, running,
- * ended and stopping.
+ * Returns what happened to a task, in order: `{kind, at, text, seconds?}`. `at` is null for periods, `seconds` is how long one
+ * took, if that is known. The kinds are created, waited, started, interrupted, resumed, running, ended and stopping.
  */
 export function timeline(task, interruptions, rounds = []) {
   return [...beginning(task), ...middle(task, interruptions, rounds), ...end(task)];
@@ -42,7 +41,7 @@ function interruption({ at, resumed }, rounds) {
 }
 
 function end(task) {
-  if (task.stopping) return [ended(task), { kind: "stopping", at: null, text: "Its last round is ending" }];
+  if (task.stopping) return [ended(task), { kind: "stopping", at: null, text: "Finishing its last round" }];
   if (!isPending(task.status)) return [ended(task)];
   return task.status === RUNNING ? [{ kind: "running", at: null, text: "Running" }] : [];
 }

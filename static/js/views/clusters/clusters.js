@@ -1,4 +1,5 @@
-/** What the views of a cluster have in common: which cluster, how it is, how old what is seen is, and the table's frame. */
+/** What the views of a cluster have in common: the choice of a cluster, its health, the age of the data, and the
+ * table's frame. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -22,8 +23,8 @@ const UNKNOWN = { icon: "bi-question-circle", tone: "waiting" };
 const CONFIGURATION = '[ceph "main"]\nconf = /etc/ceph/ceph.conf';
 
 /**
- * Draws a view, as in views.js. `parts` are what it has of its own: `table`, `tools` for admins and `sort`, which draw, and what
- * `one` row is called; `none` is the sentence without any rows, `noneReadable` the one if some could not be read.
+ * Draws a view, as in views.js. `parts` are specific to it: `table`, `tools` (for admins) and `sort` draw, `one` is what a row
+ * is called; `none` is the sentence shown without any rows, `noneReadable` the one if some could not be read.
  */
 export function clusterView(parts, state, act, now) {
   const { ceph, place } = state;
@@ -41,7 +42,7 @@ export function clusterView(parts, state, act, now) {
   `;
 }
 
-// Which cluster, and how it is.
+// The cluster and its health.
 
 function clusterChoice(clusters, { name }, act) {
   if (clusters.length === 1) return html`<span class="cluster-name">Cluster <strong>${named(name)}</strong></span>`;
@@ -71,10 +72,10 @@ function age({ list }, cluster, now) {
   return html`<span class="cluster-age muted">as of <time datetime=${asOf}>${moment(asOf, now)}</time></span>`;
 }
 
-/** Draws what does not work, in the server's words; what was last read stays on the screen. */
+/** Draws what does not work, in the server's words. The last known data stays on the screen. */
 function trouble({ name, reachable, error }, { list }, now) {
   if (!error) return nothing;
-  const title = reachable ? `Not all of ${isolated(name)} works` : `Cluster ${isolated(name)} cannot be reached`;
+  const title = reachable ? `Cluster ${isolated(name)} is not fully working` : `Cluster ${isolated(name)} cannot be reached`;
   const isThere = list?.answered !== null && list !== null;
   return html`
     <div class=${`alert ${reachable ? "alert-warning" : "alert-danger"} trouble`} role="alert">
@@ -82,7 +83,7 @@ function trouble({ name, reachable, error }, { list }, now) {
       <div>
         <p><strong>${title}</strong></p>
         <p class="trouble-words">${capitalised(error)}</p>
-        ${!reachable && isThere ? html`<p>What you see was read at ${moment(list.asOf, now)}.</p>` : nothing}
+        ${!reachable && isThere ? html`<p>The data shown was read at ${moment(list.asOf, now)}.</p>` : nothing}
       </div>
     </div>
   `;
@@ -97,10 +98,11 @@ function noCluster() {
   return html`
     <section class="home-card begin" aria-labelledby="no-cluster-title">
       <h2 id="no-cluster-title">No Ceph cluster is configured</h2>
-      <p>Name one in <code>config.ini</code> and start the server again. Pools, images and their tasks are here then:</p>
+      <p>Add one to <code>config.ini</code> and restart the server; its pools, images and tasks then appear here. For example:</p>
       <pre class="command" tabindex="0" role="region" aria-label="Example"><code>${CONFIGURATION}</code></pre>
       <p class="begin-more">
-        To try it without one: <code>make ceph</code> starts a throw-away cluster, which <code>make run</code> finds.
+        To try it without a cluster of your own: <code>make ceph</code> starts a throw-away cluster, and <code>make run</code>
+        connects to it.
       </p>
     </section>
   `;
@@ -120,7 +122,7 @@ function content(parts, state, cluster, act, now) {
         ${parts.sort(list, act)}
       </div>
       ${list.error && list.error !== cluster.error ? problem(capitalised(list.error), act.reload) : nothing}
-      ${unreadableView(list.unreadable, (it) => `cannot be read: images of ${it} may be missing here`)}
+      ${unreadableView(list.unreadable, (its) => `cannot be read: ${its} images may be missing here`)}
       ${rowsOf(parts, state, cluster, act, now)}
       <div class="view-foot">${pager(list, act)}</div>
     </section>

@@ -1,4 +1,4 @@
-/** The changes in clusters without a task of ours: on Home with their progress, each with a button to follow it. */
+/** The changes in clusters without a task: on Home with their progress, each with a button to follow it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
@@ -11,7 +11,7 @@ import { progressBar } from "../tasks/complete.js";
 
 const MOST_CHANGES = 10;
 
-/** `data`: `{ rows, silence, hasSeveralClusters }` (state/clusters/elsewhere.js). Draws nothing if there are none. */
+/** Draws the changes (state/clusters/elsewhere.js), and `silence`, the sentence about clusters that do not answer. */
 export function elsewhereCard({ rows, silence, hasSeveralClusters }, role, act, now) {
   const quiet = silence === "" ? nothing : html`<p class="elsewhere-silence">${silence}</p>`;
   if (rows.length === 0) return quiet;
@@ -57,11 +57,12 @@ function poolName({ pool, from, to }) {
   `;
 }
 
-/** `then` selects what takes the focus when the button has gone, because there is a task now. */
+/** Draws the button. It disappears once there is a task; `then` is the selector of the element that gets the focus
+ * after that. */
 export function followButton({ fsid, id, pool }, isFollowing, then, act) {
   return html`
     <button class="btn btn-sm btn-outline-secondary follow" type="button" data-then=${then}
       aria-disabled=${isFollowing ? "true" : "false"} aria-label=${`Follow pool ${isolated(pool)}`}
-      title="Makes a task that follows this until all PGs are in place" @click=${() => act.followPool(fsid, id)}>Follow</button>
+      title="Creates a task that follows this until all PGs are in place" @click=${() => act.followPool(fsid, id)}>Follow</button>
   `;
 }

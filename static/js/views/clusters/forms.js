@@ -1,4 +1,4 @@
-/** The forms over the views of a cluster: a number of PGs with what it would mean, a new pool, performance data. */
+/** The forms over the views of a cluster: a number of PGs and its impact, a new pool, performance data. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -11,7 +11,7 @@ import { alert, care, invalidity, mistakes } from "../parts/fields.js";
 
 const APPLICATIONS = ["rbd", "cephfs", "rgw"];
 const WHOLE_HINT = `A whole number from ${LEAST_PGS} to ${number(MOST_PGS)}`;
-const INTERVAL_HINT = "The cluster itself has new figures every few seconds.";
+const INTERVAL_HINT = "The cluster itself updates its figures every few seconds.";
 const FORMS = {
   pgs: { title: ({ pool }) => `Number of PGs${pool ? ` of pool ${isolated(pool.name)}` : ""}`, body: pgsBody, button: pgsButton, submit: "setPgs" },
   create: { title: () => "Create pool", body: createBody, button: () => "Create pool", submit: "createPool" },
@@ -60,7 +60,7 @@ function send(event, isReady, submit) {
   if (isReady) submit();
 }
 
-/** Returns a field for the value of this name. The first field also shows the mistakes that belong to none. */
+/** Draws the field for the value `name`. The first field also shows the errors that belong to no field. */
 function field(form, name, label, hint, act, { isFirst = false, isNumber = false } = {}) {
   const id = `ceph-${name}`;
   const errors = errorsAt(form, name, isFirst);
@@ -109,8 +109,8 @@ function powerButton(power, { values }, act) {
 function preflightView(form) {
   const preflight = preflightOf(form);
   if (form.problem) return caution("bi-x-circle-fill", "exception", form.problem);
-  if (!isWhole(form.values.pg_num)) return html`<p class="muted">Type a number to see what it means.</p>`;
-  if (preflight === null) return html`<p class="loading">Looking what that means…</p>`;
+  if (!isWhole(form.values.pg_num)) return html`<p class="muted">Type a number to see its impact.</p>`;
+  if (preflight === null) return html`<p class="loading">Checking the impact…</p>`;
   if (preflight.refused !== null) return caution("bi-x-circle-fill", "exception", preflight.refused);
   return html`
     ${preflight.from === preflight.to ? nothing : step(preflight)}
@@ -139,7 +139,9 @@ function caution(icon, tone, text) {
 function createBody(form, selection, act) {
   return html`
     ${field(form, "name", "Name", "Letters, digits, dots, hyphens and underscores.", act, { isFirst: true })}
-    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; with a power of two all of them hold the same.`, act, { isNumber: true })}
+    ${field(form, "pg_num", "Number of PGs", `${WHOLE_HINT}; with a power of two, all PGs hold the same amount of data.`, act, {
+      isNumber: true,
+    })}
     <div class="start-field">
       <label class="form-label" for="ceph-application">Application</label>
       <select class="form-select start-number" id="ceph-application" aria-invalid=${invalidity(errorsAt(form, "application"))}
@@ -147,7 +149,7 @@ function createBody(form, selection, act) {
         @change=${(event) => act.setViewValue("application", event.target.value)}>
         ${APPLICATIONS.map((one) => html`<option value=${one} ?selected=${one === form.values.application}>${one}</option>`)}
       </select>
-      <div class="start-hint" id="ceph-application-hint">What the pool is for: rbd holds images.</div>
+      <div class="start-hint" id="ceph-application-hint">What the pool is used for; rbd is for images.</div>
       ${mistakes("ceph-application-error", errorsAt(form, "application"))}
     </div>
   `;
@@ -168,7 +170,7 @@ function performanceBody(form, { ids }, act) {
     </fieldset>
     ${field(form, "seconds", "For how many seconds", samplesHint(form), act, { isFirst: true, isNumber: true })}
     ${field(form, "interval_seconds", "Seconds from sample to sample", INTERVAL_HINT, act, { isNumber: true })}
-    <p class="muted">It runs while the images are in use, and costs the cluster next to nothing.</p>
+    <p class="muted">This works while the images are in use, and adds almost no load to the cluster.</p>
   `;
 }
 

@@ -1,4 +1,4 @@
-/** The RBD images of a cluster: how much of them is used, how they perform, and the way to newer data. */
+/** The RBD images of a cluster: their usage and performance, and the form to collect newer data. */
 
 import { html, nothing, svg } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -80,7 +80,7 @@ function table({ ceph, place, role, preferences }, isAnswered, act, now) {
 }
 
 function usedNote() {
-  return html`<p class="muted view-note">How much of an image is used is known once performance data of it were got.</p>`;
+  return html`<p class="muted view-note">Usage appears once performance data has been collected.</p>`;
 }
 
 function row(image, choice, context, { zone }) {
@@ -98,7 +98,7 @@ function row(image, choice, context, { zone }) {
   `;
 }
 
-/** Returns what gets data now: with its bar, and the way to its curves. */
+/** Draws the tasks that are collecting data, with their progress and a link to their curves. */
 function samplingLines(running, { place, act, now }) {
   return html`
     <ul class="home-tasks samplings" aria-label="Tasks that get performance data">
@@ -127,7 +127,7 @@ function nameCell({ name, error }) {
   return html`<span class="row-name">${named(name)}</span>${error ? errorView(error) : nothing}`;
 }
 
-/** An image that cannot be read has no figures, but the words of the cluster. */
+/** Draws why an image cannot be read, in the cluster's words: it has no figures. */
 function errorView(error) {
   return html`
     <div class="image-error"><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>

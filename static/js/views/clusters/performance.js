@@ -1,4 +1,4 @@
-/** What a task finds out about images: as curves while it runs and after, as a table, and as a file. */
+/** The performance data of a task: as curves while it runs and afterwards, as a table, and as a file. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -18,7 +18,7 @@ const HEIGHT = 240;
 const MOST_ROWS = 200;
 const MOST_FAILED = 50;
 const FIGURES = ["mean", "p50", "p95", "max"];
-/** One of them in each power of ten: ticks of what is no whole number. */
+/** Distances between ticks: 1, 2 and 5 in each power of ten. */
 const STEPS = Array.from({ length: 20 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** (power - 6))).flat();
 const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
@@ -30,7 +30,7 @@ export function performanceView(open, curves, act) {
   });
 }
 
-/** Returns the way to the data as a file, once there are some. */
+/** Draws the button that saves the data as a file, if there are any. */
 export function csvButton(open, act) {
   const name = `rbd-performance-${open.id}.csv`;
   const save = () => {
@@ -45,21 +45,21 @@ export function csvButton(open, act) {
 }
 
 function nothingYet({ status, result_bytes: size }) {
-  if (!isFinal(status)) return html`<p class="muted">The curves begin with the first sample.</p>`;
-  return html`<p class="muted">${size > 0 ? "Loading…" : "There is no sample of it."}</p>`;
+  if (!isFinal(status)) return html`<p class="muted">Curves appear with the first sample.</p>`;
+  return html`<p class="muted">${size > 0 ? "Loading…" : "No samples were taken."}</p>`;
 }
 
-/** Draws why there are fewer samples than were asked for, and the pools whose images are not among those of the result. */
+/** Draws why there are fewer samples than requested, and the pools whose images are missing in the result. */
 function missingView(result) {
   const { incomplete = null, unreadable = [] } = result ?? {};
   return html`
     ${incomplete === null ? nothing : html`<p class="incomplete"><i class="bi bi-exclamation-triangle-fill" aria-hidden="true"></i>
       <span>It ended before all samples were taken: ${named(incomplete)}</span></p>`}
-    ${unreadableView(unreadable, (it) => `could not be read: images of ${it} may not have been measured`)}
+    ${unreadableView(unreadable, (its) => `could not be read: ${its} images may not have been measured`)}
   `;
 }
 
-/** Draws what could not be read, in the words of the cluster; the others are measured all the same. */
+/** Draws which images could not be read, in the cluster's words; the others are measured nevertheless. */
 function failedView(failed) {
   if (failed.length === 0) return nothing;
   const left = failed.length - MOST_FAILED;
@@ -164,7 +164,7 @@ function summaryRow({ path, size_bytes: size, used_bytes: used, read, write }, p
   `;
 }
 
-/** Formats a figure. Without an operation there is no latency either. */
+/** Formats a figure. Without operations there is no latency. */
 function figureText(figures, name, measure) {
   if (figures === null) return html`<span class="muted">not measured</span>`;
   return measure === "latency" && figures.max === 0 ? "–" : MEASURES[measure].text(figures[name]);

@@ -1,4 +1,4 @@
-/** The pools of a cluster: what each is, what its PGs do, and the way to change them. */
+/** The pools of a cluster: their properties, changes of their PGs, and the form to change them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
@@ -32,10 +32,10 @@ function nameCell({ name, internal }) {
 }
 
 function internalMark() {
-  return html` <span class="pool-internal" title="Ceph made this pool for itself. It is not offered in forms.">internal</span>`;
+  return html` <span class="pool-internal" title="Ceph created this pool for its own use. It is not offered in forms.">internal</span>`;
 }
 
-/** Returns all of them, each isolated: they are text from outside. */
+/** Draws all applications, each isolated, since they are text from outside. */
 function applicationsCell({ applications }) {
   if (applications.length === 0) return none("none");
   return applications.map((one, at) => html`${at === 0 ? nothing : ", "}${named(one)}`);
@@ -121,12 +121,12 @@ function arrow({ kind, from, to }) {
 }
 
 function note(pool, pgs, task) {
-  if (pgs.kind === "waits") return "waits for its turn";
+  if (pgs.kind === "waits") return "waiting for its turn";
   if (pgs.kind === "creates") return `being created${task.message ? `: ${isolated(task.message)}` : ""}`;
-  return stepText(pool, pgs) || "looking whether it holds";
+  return stepText(pool, pgs) || "waiting until all PGs are clean";
 }
 
-/** Something else than a task of ours changes them, and a task may follow it. */
+/** Draws the note for a change by something other than a task that sets PGs; a task may follow it. */
 function movesNote(pool, pgs, change, { isAdmin, fsid, act }) {
   const isOurs = pool.task !== null;
   const text = [stepText(pool, pgs), isOurs ? "" : "not by a task here"].filter(Boolean).join(", ");
@@ -140,7 +140,7 @@ function movesNote(pool, pgs, change, { isAdmin, fsid, act }) {
 }
 
 function usedCell({ used_bytes: used, size }) {
-  return html`<span title=${`On all OSDs together, all ${number(size)} copies included`}>${bytes(used)}</span>`;
+  return html`<span title=${`On all OSDs together, including all ${number(size)} copies`}>${bytes(used)}</span>`;
 }
 
 function taskCell({ task: id }, { tasks, place, act }) {

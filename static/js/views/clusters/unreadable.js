@@ -1,23 +1,23 @@
-/** The pools whose images are missing in a list or a result: which, why, and what to do about it. */
+/** The pools whose images are missing in a list or a result: which ones, why, and what to do about it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { counted, number } from "../../text/format.js";
 import { named } from "../parts/names.js";
 
-/** More are behind a click: what can be read comes first. */
+/** A longer list is collapsed, so that the rows that could be read are in view. */
 const MOST_OPEN = 3;
 const ADVICE = {
-  inactive: html`Some of its placement groups serve nobody: <code>ceph health detail</code> says which, and why.`,
-  "not permitted": html`The key of config.ini may not read it. If it should, its OSD capabilities need <code>profile rbd</code> for this
-    pool.`,
-  failed: html`It is tried again with each look; <code>ceph health detail</code> may say more.`,
+  inactive: html`Some of its placement groups are inactive: <code>ceph health detail</code> shows which, and why.`,
+  "not permitted": html`The key in config.ini may not read it. If it should, add <code>profile rbd</code> for this pool to the OSD
+    capabilities of the key.`,
+  failed: html`Each refresh tries again; <code>ceph health detail</code> may say more.`,
 };
 
-/** `missing` completes the title: `images of it may be missing here`. */
+/** `missing(its)` completes the title: `cannot be read: its images may be missing here`. */
 export function unreadableView(pools, missing) {
   if (pools.length === 0) return nothing;
   const isOne = pools.length === 1;
-  const title = `${counted(pools.length, "pool")} ${missing(isOne ? "it" : "them")}`;
+  const title = `${counted(pools.length, "pool")} ${missing(isOne ? "its" : "their")}`;
   const isOpen = pools.length <= MOST_OPEN;
   return html`
     <section class="unreadable" aria-label=${title}>

@@ -1,9 +1,9 @@
-/** Home: what is going on, what went wrong, who works on it, and how to begin. */
+/** Home: pending tasks, new failures, workers, the last hour, and how to begin. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
-import { goingOnText, rowsOf as changesOf, silenceText } from "../../state/clusters/elsewhere.js";
+import { inProgressText, rowsOf as changesOf, silenceText } from "../../state/clusters/elsewhere.js";
 import { unseenCount } from "../../state/notices/unseen.js";
 import { pendingText, sumOf } from "../../state/statistics.js";
 import { rows } from "../../state/tasks/task_list.js";
@@ -62,9 +62,9 @@ function rowsKnown(list) {
 }
 
 /**
- * `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
+ * Draws `data`: `{ user, role, counts, pendingPercent, unseenCount, unseenAtLeast, lists, pending, failures: { known, count,
  * atLeast }, workers, statistics, health, elsewhere (views/clusters/elsewhere.js), errors: { workers, statistics } }`. What is
- * not known yet is null, and its place stays free. `lists` are those of the state, for what is held back of them.
+ * not known yet is null, and its place stays empty. `lists` are those of the state, to show what they hold back.
  */
 function home(data, act, now) {
   const isFirst = data.counts !== null && Object.values(data.counts).every((count) => count === 0);
@@ -90,7 +90,7 @@ function home(data, act, now) {
   `;
 }
 
-/** Draws what is wrong with the service, in its own words. */
+/** Draws the service's problems, in its own words. */
 function trouble(health) {
   if (!health?.problems.length) return nothing;
   return html`
@@ -109,9 +109,9 @@ function title({ counts, elsewhere }) {
 }
 
 function lead({ counts, pendingPercent, elsewhere }) {
-  if (counts === null) return "Looking how things stand…";
+  if (counts === null) return "Checking the current state…";
   const pending = countOf("pending", counts);
-  if (pending === 0 && elsewhere.rows.length > 0) return goingOnText(elsewhere.rows.length);
+  if (pending === 0 && elsewhere.rows.length > 0) return inProgressText(elsewhere.rows.length);
   if (pending === 0) return "Nothing is waiting and nothing is running.";
   return `${percent(pendingPercent)} done${pending === 1 ? "" : " on average"}.`;
 }
@@ -173,7 +173,7 @@ function pendingCard({ counts, pending, lists }, act, now) {
 
 function noPending() {
   return html`
-    <p class="home-empty">Tasks show up here when they are created, with their progress and when they should end.</p>
+    <p class="home-empty">Tasks appear here as soon as they are created, with their progress and estimated end.</p>
   `;
 }
 
@@ -206,7 +206,7 @@ function nameLine(task, act) {
   return html`<div class="home-task-line">${link}</div>`;
 }
 
-/** Nothing if the line of its status says why it waits. */
+/** Returns when the task should end; nothing if it has not started, since the line of its status says why. */
 function endText(task, now) {
   if (isFinal(task.status)) return html`ended ${timeView(task.ended, now)}`;
   const estimate = estimateOf(task, now);
@@ -266,9 +266,9 @@ function howToBegin(data, act) {
   return html`
     <section class="home-card begin" aria-labelledby="begin-title">
       <h2 id="begin-title">How to begin</h2>
-      <p>A task runs in the background, round by round: this page shows how far it is and when it should end.</p>
+      <p>A task runs in the background, round by round: this page shows how far it has got and when it should end.</p>
       <p>${startButton(act)}</p>
-      <p>Or by REST. This one counts to five, one round after the other:</p>
+      <p>Or use the REST API. This command starts a task that counts to five, one number per round:</p>
       ${command(data)}
     </section>
   `;
@@ -278,7 +278,7 @@ function nobodyYet() {
   return html`
     <section class="home-card begin" aria-labelledby="begin-title">
       <h2 id="begin-title">Nothing yet</h2>
-      <p>No task has been started so far. As soon as somebody starts one, you can follow it here.</p>
+      <p>No tasks have been started yet. As soon as someone starts one, you can follow it here.</p>
     </section>
   `;
 }
@@ -287,7 +287,7 @@ function byRest(data) {
   return html`
     <details class="by-rest">
       <summary>By REST</summary>
-      <p>This starts a task that counts to five, one round after the other:</p>
+      <p>This command starts a task that counts to five, one number per round:</p>
       ${command(data)}
     </details>
   `;

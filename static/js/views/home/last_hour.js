@@ -1,4 +1,4 @@
-/** What happened in the last hour: how many tasks ended, and how long they waited. */
+/** The last hour: how many tasks ended, and how long tasks waited. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import {
@@ -14,7 +14,7 @@ import {
 import { duration, number } from "../../text/format.js";
 import { SECOND_STEPS, chart } from "../parts/chart.js";
 
-/** `error` is why there are no figures; those that there were stay. */
+/** Draws the last hour. `error` is why the figures could not be loaded; former ones stay. */
 export function lastHour(statistics, error) {
   if (error && statistics === null) return unknownHour(error);
   return html`
@@ -27,7 +27,7 @@ function unknownHour(error) {
   return html`
     <section class="home-card" aria-labelledby="hour-title">
       <div class="home-card-head"><h2 id="hour-title">The last hour</h2></div>
-      <p class="home-note">Its figures cannot be asked for at the moment: ${error}</p>
+      <p class="home-note">The figures cannot be loaded at the moment: ${error}</p>
     </section>
   `;
 }
@@ -58,7 +58,7 @@ function waitingChart(minutes) {
   if (meanWaitingSeconds(minutes) === null) return nothing;
   const { x, seconds } = waiting(minutes);
   const series = [{ name: "waited", values: seconds, tone: "running", kind: "line" }];
-  const label = "How long tasks waited until they were started, by minute";
+  const label = "How long tasks waited before they started, by minute";
   return chart({ label, x, series, ...axes(minutes), formatY: duration, steps: SECOND_STEPS });
 }
 

@@ -1,4 +1,4 @@
-/** The worker processes: what each does, and what it takes. */
+/** The worker processes: what each is doing, and the resources that it uses. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { repeat } from "/openattic/vendor/lit-html/directives/repeat.js";
@@ -18,7 +18,7 @@ const LOOKS = {
 };
 const UNKNOWN = { icon: "bi-question-circle", tone: "waiting" };
 
-/** `names` are the descriptions of tasks by id, as far as they are known. */
+/** Draws the workers. `names` are the descriptions of tasks by id, as far as they are known. */
 export function workersView(workers, error, names, act) {
   const all = workers?.results ?? null;
   return html`
@@ -27,8 +27,8 @@ export function workersView(workers, error, names, act) {
         <h2 id="workers-title">Workers</h2>
         <span class="muted">${all?.length ? workersText(all) : nothing}</span>
       </div>
-      ${error ? html`<p class="home-note">The workers cannot be asked at the moment: ${error}</p>` : nothing}
-      ${all?.length === 0 ? html`<p class="home-empty">There are no workers: no task can run.</p>` : table(all, error, names, act)}
+      ${error ? html`<p class="home-note">The list of workers cannot be loaded at the moment: ${error}</p>` : nothing}
+      ${all?.length === 0 ? html`<p class="home-empty">There are no workers, so no task can run.</p>` : table(all, error, names, act)}
     </section>
   `;
 }
@@ -47,7 +47,7 @@ function table(all, error, names, act) {
   `;
 }
 
-/** One that is starting has no process yet: its place among the others is all there is to know it by. */
+/** Returns the key of a worker: its process id or, while it is starting and has none, its place among the others. */
 function keyOf({ pid }, index) {
   return pid ?? `place ${index}`;
 }

@@ -1,24 +1,24 @@
 /**
- * A chart of one or more series over the same x: an element that draws with uPlot what its `options` say, follows the
- * theme and the width of its place, and gives the same figures as text. uPlot is loaded when the first chart is shown.
+ * A chart of one or more series over the same x: an element that draws its `options` with uPlot, follows the theme and the
+ * available width, and offers the same figures as a table. uPlot is loaded when the first chart is shown.
  */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { named } from "./names.js";
 
-/** Of its builds the smallest, which is a plain script. */
+/** The smallest of its builds, a plain script. */
 const LIBRARY = "/openattic/vendor/uplot/uPlot.iife.min.js";
 const STYLES = "/openattic/vendor/uplot/uPlot.min.css";
 const HEIGHT = 120;
 const LEAST_WIDTH = 44;
 const TICK_DISTANCE = 28;
 const X_AXIS_HEIGHT = 24;
-/** Of steps: sums of fractions are a little off. */
+/** In steps, since sums of fractions are slightly inexact. */
 const TOLERANCE = 1e-6;
 const DASHES = [7, 4];
 const NOT_LOADED = "The chart cannot be drawn at the moment; its figures are below.";
 
-/** Steps of an axis that counts things: there is no half task. */
+/** Steps of an axis that counts things: there are no half tasks. */
 const WHOLE_STEPS = [1, 2, 5].flatMap((step) => powersOfTen(0, 9).map((power) => step * power)).sort(rising);
 
 /** Steps of an axis in seconds, such that each is a round duration. */
@@ -29,10 +29,11 @@ export const SECOND_STEPS = [
 ];
 
 /**
- * `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, where `kind` is
- * "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and `tone` one of tokens.css.
- * `formatX` and `formatY` make text of a number, `formatTick` of one at the x axis. `steps` are the distances between ticks
- * that the y axis may have, rising: whole ones if all values are whole. `label` is for people who do not see the picture.
+ * Draws a chart. `x` and each series' `values` are equally long; null is a gap. `series`: `{ name, values, tone, kind }`, with
+ * the `kind` "bars" (several are stacked, the first at the bottom) or "line" (which may be `isDashed`), and a `tone` of
+ * tokens.css. `formatX` and `formatY` format numbers, `formatTick` those on the x axis. `steps` are the possible distances
+ * between ticks on the y axis, rising; by default whole ones if all values are whole. `label` describes the chart for screen
+ * readers.
  */
 export function chart(options) {
   const { formatX = String, formatTick = formatX } = options;
@@ -85,7 +86,7 @@ class Chart extends HTMLElement {
     this.#render();
   };
 
-  /** Begins with an empty place: the options may say another kind of picture than before. */
+  /** Draws the plot from scratch, since the options may describe another kind of chart than before. */
   async #draw() {
     this.#erase();
     const uPlot = await library().catch(() => null);
@@ -161,7 +162,7 @@ function keyOf({ name, tone, kind, isDashed, values }, hovered, { formatY }) {
   `;
 }
 
-/** Draws the figures below the pointer; nothing while it is elsewhere or if there are none. */
+/** Returns the figure below the pointer; "" while the pointer is elsewhere or if there is none. */
 function valueAt(values, index, format) {
   const value = index === null ? null : (values[index] ?? null);
   return value === null ? "" : format(value);
@@ -210,7 +211,8 @@ function axes(current, ticksTo, colour, fontFamily) {
   ];
 }
 
-/** As wide as the longest text needs; charts below each other are in line as long as it is a short one. */
+/** Returns the width that the longest text needs. A minimum keeps charts below each other aligned while their texts are
+ * short. */
 function widthOf(plot, texts, axis) {
   if (!texts?.length) return LEAST_WIDTH;
   plot.ctx.save();
@@ -220,13 +222,15 @@ function widthOf(plot, texts, axis) {
   return Math.max(LEAST_WIDTH, Math.ceil(widest / devicePixelRatio) + plot.axes[axis].gap + 2);
 }
 
-/** Bars need half of their width on both sides. Of the data, since uPlot also asks about ranges that it got here. */
+/** Returns the range of x, with room for half a bar on both sides. It follows from the data, since uPlot also calls this with
+ * ranges that it got from here. */
 function xRange(x, series) {
   const room = series.some(({ kind }) => kind === "bars") || x.length < 2 ? 0.6 : 0;
   return x.length === 0 ? [0, 1] : [x[0] - room, x.at(-1) + room];
 }
 
-/** From zero, since a picture that begins elsewhere exaggerates, to the first tick that nothing is above. */
+/** Returns the ticks of the y axis: from zero, since an axis that begins elsewhere exaggerates, to the first one above all
+ * values. */
 function ticks(most, options, height) {
   const steps = options.steps ?? (areWhole(options) ? WHOLE_STEPS : SECOND_STEPS);
   const room = Math.max(1, Math.floor((height - X_AXIS_HEIGHT) / TICK_DISTANCE));
@@ -241,16 +245,17 @@ function seriesLook({ tone, kind, isDashed }, colour, uPlot) {
   return { stroke: colour(tone), width: 2, dash: isDashed ? DASHES : undefined, points: { ...common, show: true, size: 5, filter: alone } };
 }
 
-/** Returns the points of a line that have no neighbour, and would not be seen. */
+/** Returns the points of a line that have no neighbour: without a dot they would be invisible. */
 function alone(plot, series) {
   const values = plot.data[series];
   const isThere = (index) => (values[index] ?? null) !== null;
   return [...values.keys()].filter((index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1));
 }
 
-// Data as uPlot takes them.
+// The data for uPlot.
 
-/** Bars that stand on others are drawn first and reach up from zero, so that those below them cover them. */
+/** Returns the series in drawing order. Stacked bars all start at zero, so the topmost are drawn first and the lower ones cover
+ * them. */
 function inOrder(series) {
   return [...series.filter(({ kind }) => kind === "bars").reverse(), ...series.filter(({ kind }) => kind !== "bars")];
 }
@@ -285,7 +290,7 @@ function isSame(one, other) {
   return one.series.every(({ values }, index) => areEqual(values, other.series[index].values));
 }
 
-/** Returns whether new data are enough. */
+/** Returns whether only the data differ. */
 function hasSameLook(one, other) {
   return lookOf(one) === lookOf(other);
 }
@@ -302,7 +307,7 @@ function areEqual(one, other) {
 
 let loading = null;
 
-/** Once for all charts; if it failed, the next one tries again. */
+/** Loads uPlot once for all charts; if that failed, the next one tries again. */
 function library() {
   loading ??= loaded();
   loading.catch(() => (loading = null));

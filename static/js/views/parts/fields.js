@@ -1,4 +1,4 @@
-/** What forms in dialogs have in common: where the focus is, and how mistakes are shown. */
+/** What forms in dialogs have in common: where the focus goes, and how errors are shown. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
@@ -6,8 +6,8 @@ import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
 const WRONG = "[aria-invalid=true]";
 
 /**
- * Puts the focus where it belongs when the form appears in a dialog that is open already, and after each refusal on
- * the first wrong field. It waits until all of the page is drawn.
+ * Focuses the first field when the form appears in a dialog that is open already, and the first wrong field after each
+ * refusal. It waits until the whole page is drawn.
  */
 class Care extends Directive {
   refusals = 0;
@@ -37,7 +37,7 @@ function focusWrong(element) {
   element.querySelector(WRONG)?.focus();
 }
 
-/** Sentences about all of a form. */
+/** Draws sentences about the whole form. */
 export function alert(sentences) {
   if (sentences.length === 0) return nothing;
   const paragraphs = sentences.map((text) => html`<p>${text}</p>`);
@@ -48,7 +48,7 @@ export function invalidity(errors) {
   return errors.length > 0 ? "true" : "false";
 }
 
-/** Its place is always there, so that what it describes can name it. */
+/** Draws the errors of a field. The element always exists, so that the field can refer to it by its id. */
 export function mistakes(id, errors) {
   return html`
     <div id=${id}>

@@ -1,4 +1,4 @@
-/** Values as JSON that people can read and copy. Large ones are cut in view; what is closed costs nothing. */
+/** Values as JSON that people can read and copy. Large ones are cut; those that are closed are not formatted at all. */
 
 import { html, nothing, render } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -7,7 +7,7 @@ import { readable } from "../../text/json.js";
 
 const MOST_IN_VIEW = 256 * 1024;
 
-/** What is copied is made when somebody asks for it. `what` says what that is, to those who do not see its place. */
+/** Draws a button that copies what `makeText` returns when it is clicked. `what` names that for screen readers. */
 export function copyButton(makeText, what, act, title = "Copy") {
   return html`
     <button class="btn btn-sm copy" type="button" aria-label=${`${title} ${what}`} @click=${() => act.copy(makeText())}>
@@ -16,12 +16,12 @@ export function copyButton(makeText, what, act, title = "Copy") {
   `;
 }
 
-/** Text in its own lines, which scrolls within itself. */
+/** Draws preformatted text that scrolls within itself. */
 export function textBlock(text, label) {
   return html`<pre class="text-block" role="region" tabindex="0" aria-label=${label}>${text}</pre>`;
 }
 
-/** Draws a value, shown at once. `source` is the address of all of it. */
+/** Draws a value that is shown at once. `source` is the address of the whole value. */
 export function jsonBlock(value, label, source) {
   return guard([value, label, source], () => {
     const { text, length } = readable(value, MOST_IN_VIEW);
@@ -38,7 +38,7 @@ function cutNote(length, source) {
   `;
 }
 
-/** Draws a value behind `summary`, as text only while it is open. */
+/** Draws a value behind `summary`; it is formatted only while it is open. */
 export function jsonDetails(value, summary, label, source, act) {
   return html`<hourglass-json .shown=${{ value, summary, label, source, act }}></hourglass-json>`;
 }

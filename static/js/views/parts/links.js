@@ -1,4 +1,4 @@
-/** Links to places of this page: a plain click goes there at once, any other does what the browser does with links. */
+/** Links to places of this page: a plain click goes there at once, any other click is left to the browser. */
 
 /** Returns a listener for clicks that calls `act` instead of loading the page again. */
 export function onPlainClick(act) {

@@ -1,16 +1,17 @@
-/** Names from outside, which turn nothing around them, and links to tasks, of which several may have the same name. */
+/** Names from outside, which must not affect the direction of the text around them, and links to tasks. */
 
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { balanced } from "../../text/bidi.js";
 import { numbered } from "../../text/sentences.js";
 import { onPlainClick } from "./links.js";
 
-/** Text whose own direction ends with it. */
+/** Draws text in its own direction. */
 export function named(text) {
   return html`<bdi>${balanced(text)}</bdi>`;
 }
 
-/** Draws a link to a task, its number beside it. Who hears the link alone hears the number, too. */
+/** Draws a link to a task with its number beside it, since several tasks may have the same name. For screen readers, the number
+ * is part of the link. */
 export function taskLink(task, className, href, open) {
   return html`
     <a class=${className} href=${href} data-task=${task.id} aria-label=${numbered(task)}

@@ -1,15 +1,15 @@
-/** What the pages of all lists have in common: what stands in place of the rows, and which rows these are. */
+/** What the pages of all lists have in common: what is shown instead of rows, and which rows these are. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../../text/format.js";
 
 /**
- * Returns the rows of a list (state/paged_list.js), or what stands in their place. `hasFailed`: why there are none yet is said
- * elsewhere. `table()` draws the rows, `none()` that there is nothing to list, `notFound(query)` is the sentence that nothing
- * matches, and `search(text)` searches anew.
+ * Draws the rows of a list (state/paged_list.js), or what is shown instead. `hasFailed`: the reason why there are none yet is
+ * shown elsewhere. `table()` draws the rows, `none()` that there is nothing to list, `notFound(query)` returns the sentence
+ * that nothing matches, and `search(text)` starts another search.
  */
 export function pagedRows(list, rows, { hasFailed, table, none, notFound, search }) {
-  if (list.searchError) return empty("Nothing was searched for: see what is said at the field.", search);
+  if (list.searchError) return empty("This search was not run: see the message at the search field.", search);
   if (list.answered === null) return hasFailed ? nothing : loading();
   if (rows.length > 0) return table();
   return list.answered.search === "" ? none() : empty(notFound(list.answered), search);
@@ -28,7 +28,7 @@ export function loading() {
   return html`<p class="loading" role="status">Loading…</p>`;
 }
 
-/** Why a list could not be loaded. */
+/** Draws why a list could not be loaded. */
 export function problem(text, tryAgain) {
   return html`
     <div class="alert alert-warning list-problem" role="alert">

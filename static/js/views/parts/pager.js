@@ -1,9 +1,9 @@
-/** Below a table: how many rows a page has, which of them these are, and the way to the others. */
+/** The line below a table: how many rows a page has, which rows these are, and buttons for other pages. */
 
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { PAGE_SIZES } from "../../text/statuses.js";
 
-/** `pages` is how many there are, or null if nobody has counted all; `extent` says which rows these are. */
+/** Draws the line. `pages` is the number of pages, or null if it is not known; `extent` says which rows these are. */
 export function pagerView({ page, size, pages, extent }, { setSize, showPage }) {
   const isLast = pages !== null && page >= pages;
   return html`

@@ -1,11 +1,11 @@
-/** While a person is in the rows of a list they stay; a button says what waits, and shows it. */
+/** The rows of a list stand still while a person is in them; this button says what is waiting, and shows it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { isAnswered } from "../../state/paged_list.js";
 import { heldBack } from "../../state/tasks/task_list.js";
 import { number } from "../../text/format.js";
 
-/** `name` is the list's, as in `state.lists`. */
+/** Draws the button if anything is waiting. `name` is the list's, as in `state.lists`. */
 export function paused(name, list, act) {
   if (list === null || !isAnswered(list)) return nothing;
   const { count, hasMoved } = heldBack(list);
@@ -18,7 +18,7 @@ export function paused(name, list, act) {
   `;
 }
 
-/** By keyboard the focus moves into the rows: the button is not there any more. */
+/** Shows the updates. If the keyboard was used, the focus moves into the rows, since the button disappears. */
 function apply({ detail: clicks }, name, act) {
   act.applyUpdates(name);
   const rows = name === "dialog" ? "#tasks-dialog tbody" : `.home-tasks[data-list=${name}]`;

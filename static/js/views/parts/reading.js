@@ -1,14 +1,14 @@
-/** Whether a person is in the rows of a list, so that they stand still. */
+/** Finds out whether a person is in the rows of a list, which then stand still. */
 
 const canHover = matchMedia("(hover: hover)");
-/** For a person who moves the pointer, the focus means nothing. */
+/** Whether a person last used the pointer: the focus then means nothing. */
 let isByPointer = false;
 
 addEventListener("pointermove", ({ movementX, movementY }) => (isByPointer ||= movementX !== 0 || movementY !== 0));
 for (const kind of ["keydown", "focusin"]) addEventListener(kind, () => (isByPointer = false));
 
-/** `name` as in `state.lists`. In the dialog the pointer counts, too; on Home, who reads by keyboard or by ear. Somebody on
- * the way to the button that shows the updates is still in the rows. */
+/** Returns whether a person is in the rows of the list `name`, as in `state.lists`: in the dialog by pointer or focus, on Home
+ * only by focus, while the pointer is not used. The button that shows the updates counts as part of the rows. */
 export function isInList(name) {
   if (document.activeElement?.matches(`.paused[data-list=${name}]`)) return true;
   if (name === "dialog") return isIn(document.querySelector("#tasks-dialog tbody"));

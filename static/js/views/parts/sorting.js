@@ -1,12 +1,12 @@
-/** Headings that sort a table, the same choice if there is no room for headings, and the field that searches it. */
+/** Headings that sort a table, a list of orderings for narrow screens, the search field, and the boxes that select rows. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
 import { LONGEST_SEARCH } from "../../state/place.js";
 
 /**
- * A column: `title`, `kind` (for its looks), `by` what the server sorts by (none: it cannot), and `first` the direction
- * of a first click, "" or "-": what people look for comes first.
+ * Draws a column's heading. A column has a `title`, a `kind` (for its looks), `by`, what the server sorts by (none: it cannot),
+ * and `first`, the direction of a first click, "" or "-": what people look for comes first.
  */
 export function heading({ title, kind, by, first }, ordering, sortBy) {
   if (!by) return html`<th scope="col" class=${`cell-${kind}`}>${title}</th>`;
@@ -41,8 +41,8 @@ export function sortChoice(columns, ordering, sortBy) {
   `;
 }
 
-/** Draws the field that searches a table: Esc empties it, and only in an empty one has its usual effect. `error` is
- * what the server has against the text. */
+/** Draws the field that searches a table: Esc empties it; in an empty one, Esc has its usual effect. `error` is why the server
+ * refused the search. */
 export function searchField(id, text, error, search) {
   return html`
     <label class="search"><span class="visually-hidden">Search</span>
@@ -72,7 +72,7 @@ export function selectAll(isAll, isSome, click) {
   `;
 }
 
-/** Draws the box that selects a row; `click` gets whether Shift was held. */
+/** Draws the box that selects a row; `click` is called with whether Shift was held. */
 export function selectOne(name, isSelected, isDisabled, click) {
   return html`
     <td class="cell-select"><label class="select">

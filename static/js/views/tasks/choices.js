@@ -1,4 +1,4 @@
-/** A field in which people search and choose by name, by mouse or keys; what they type themselves is taken as it is. */
+/** A field in which people search and choose by name, with the mouse or keys; other text is used as typed. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { Directive, directive } from "/openattic/vendor/lit-html/directive.js";
@@ -8,7 +8,7 @@ import { choicesText, isChosen, sentChoice, shownChoice, shownItems } from "../.
 import { isolated } from "../../text/bidi.js";
 import { named } from "../parts/names.js";
 
-/** `control` is what all controls of the form get (start.js); `form` has the form, its job and its fields. */
+/** Draws the field. `control` is what all controls of the form get (start.js); `form` has the form, its job and its fields. */
 export function choosableControl(field, control, form, act) {
   const { start } = form;
   const isOpen = start.choosing?.field === field.name;
@@ -44,7 +44,7 @@ function sentView(value) {
   return value === "" ? nothing : html`<p class="choosable-sent">Sent as <code>${named(value)}</code></p>`;
 }
 
-/** The focus stays in the field while something is clicked. */
+/** Keeps the focus in the field while something is clicked. */
 function stay(event) {
   event.preventDefault();
 }
@@ -65,7 +65,7 @@ function pressed(event, field, start, results, act) {
   answer();
 }
 
-/** Returns what each key does; null if it does what it always does. */
+/** Returns what each key does; null if it has its usual effect. */
 function keysOf({ altKey, ctrlKey, metaKey }, field, start, results, act, isOpen) {
   const at = isOpen ? start.choosing.at : -1;
   const typed = field.kind === "list" && (start.typed[field.name] ?? "").trim() !== "";
@@ -78,14 +78,14 @@ function keysOf({ altKey, ctrlKey, metaKey }, field, start, results, act, isOpen
   };
 }
 
-/** Takes what is pointed at, or what was typed; the next Enter starts the task. */
+/** Returns what Enter does: it takes the highlighted choice, or what was typed. Another Enter then starts the task. */
 function entered(field, choice, hasTyped, isOpen, act) {
   if (choice !== undefined) return () => act.choose(field, choice);
   if (hasTyped) return () => act.addTyped(field);
   return isOpen ? () => act.leaveChoices(field) : null;
 }
 
-/** Several lines are several items: an <input> would make one of them. */
+/** Adds pasted lines as items: an <input> would join them into one. */
 function pasted(event, field, act) {
   const lines = event.clipboardData.getData("text/plain").split(/\r\n?|\n/);
   if (field.kind !== "list" || lines.length === 1) return;
@@ -119,7 +119,7 @@ function option({ name, detail }, id, isAt, isTaken, choose) {
   `;
 }
 
-/** Scrolls to what has opened, what is pointed at, and what was added, but not back to what a person scrolls away from. */
+/** Scrolls to what has opened, is highlighted or was added, but not back to it when a person scrolls away. */
 class InView extends Directive {
   shown = null;
 
@@ -127,7 +127,7 @@ class InView extends Directive {
     return nothing;
   }
 
-  /** Once all of it is drawn, and only if one of these things is another one than before. */
+  /** Scrolls once everything is drawn, and only if one of the `shown` values has changed. */
   update({ element }, [selector, ...shown]) {
     const isSame = this.shown !== null && shown.every((one, at) => one === this.shown[at]);
     this.shown = shown;

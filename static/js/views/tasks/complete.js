@@ -1,4 +1,4 @@
-/** How far something is, as a bar with its percent. */
+/** Progress, as a bar with its percentage. */
 
 import { html } from "/openattic/vendor/lit-html/lit-html.js";
 import { percent } from "../../text/format.js";
@@ -9,7 +9,7 @@ export function completeBar(task) {
   return progressBar(task.percent, `Complete: ${numbered(task)}`, task.status === RUNNING && !task.gone);
 }
 
-/** `done` is null if nobody knows it. */
+/** Draws a bar; `done` is null if the percentage is not known. */
 export function progressBar(done, label, isMoving = true) {
   return html`
     <div class=${`complete ${isMoving ? "is-moving" : ""}`}>

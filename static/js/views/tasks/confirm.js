@@ -1,4 +1,4 @@
-/** Asks before tasks are deleted. The safe answer has the focus. */
+/** The confirmation before tasks are deleted. The safe answer has the focus. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -17,7 +17,7 @@ export function confirmView({ confirm }, act, extras) {
   `;
 }
 
-/** Esc while it deletes: the question stays until what is under way has ended. */
+/** Handles Esc while tasks are being deleted: the dialog stays until the current step has ended. */
 function stop(event, act) {
   event.preventDefault();
   act.keepTasks();
@@ -50,12 +50,12 @@ function content(confirm, act, { freshness, toasts }) {
 }
 
 function busyText({ results, isStopped }) {
-  if (isStopped) return "Stopping after what is under way…";
+  if (isStopped) return "Stopping after the current step…";
   return results.length === 0 ? "Deleting…" : `${deletionSummary(results)} so far…`;
 }
 
 function whatOf({ tasks, matching }) {
-  if (matching !== null) return matching.isExact ? counted(matching.count, "task") : `${number(matching.count)} and more tasks`;
+  if (matching !== null) return matching.isExact ? counted(matching.count, "task") : `${number(matching.count)}+ tasks`;
   return tasks.length === 1 ? "task" : counted(tasks.length, "task");
 }
 
@@ -76,7 +76,7 @@ function chosen(task) {
   `;
 }
 
-/** More than a page goes at once: the person says how much they believe it is. */
+/** Draws the field to confirm a deletion of more than a page: the person types how many tasks they expect. */
 function typing(confirm, act) {
   const word = wordToType(confirm);
   return html`

@@ -1,4 +1,4 @@
-/** The dialog Background-Tasks: three tabs, their table, what can be done with it, and a task that was opened from it. */
+/** The dialog Background-Tasks: three tabs with a table and its tools, and a task that was opened from it. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { isAnswered, pagesOf } from "../../state/paged_list.js";
@@ -25,7 +25,7 @@ export function dialogView(state, act, now, extras) {
   `;
 }
 
-/** Esc leaves the task first, and the dialog then. */
+/** Handles Esc: it closes the open task first, then the dialog. */
 function goBack(event, { place }, act) {
   if (event.key !== "Escape" || place.task === null) return;
   event.preventDefault();
@@ -65,7 +65,7 @@ function tabButton(name, { place, counts }, act) {
   `;
 }
 
-/** Left, Right, Home and End, as in any list of tabs. */
+/** Handles Left, Right, Home and End, as in any list of tabs. */
 function moveTab(event, tab, act) {
   const at = NAMES.indexOf(tab);
   const last = NAMES.length - 1;
@@ -108,7 +108,7 @@ function deleteButton(selection, act) {
   `;
 }
 
-/** Once all on the page are selected: all others that match as well. */
+/** Once all tasks on the page are selected, offers to select all others that match. */
 function allMatching({ selection, lists: { dialog: list } }, act) {
   const { matching, ids } = selection;
   if (!isAnswered(list)) return nothing;
@@ -123,7 +123,7 @@ function allMatching({ selection, lists: { dialog: list } }, act) {
 }
 
 function amount({ count, isExact }) {
-  return isExact ? counted(count, "task") : `${number(count)} and more tasks`;
+  return isExact ? counted(count, "task") : `${number(count)}+ tasks`;
 }
 
 function panelContent(state, act, now) {
@@ -151,7 +151,7 @@ function pager(list, counts, act) {
   return pagerView({ page, size, pages, extent: extent(list.answered, list.order, countText(list, counts)) }, turns);
 }
 
-/** Returns how many there are on all pages. Without a search the counts of the frames are newer. */
+/** Returns the number of tasks on all pages. Without a search, the counts of the frames are newer. */
 function countText({ answered, order, count, isExact }, counts) {
   if (answered === null) return "";
   const known = answered.search === "" ? Math.max(countOf(answered.tab, counts) ?? 0, order.length) : count;

@@ -1,4 +1,4 @@
-/** What a deletion left alone, since it had changed meanwhile, and what became of each task. */
+/** The report of a deletion: the tasks left alone because they had changed meanwhile, and the outcome of each task. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { number } from "../../text/format.js";
@@ -7,7 +7,7 @@ export function reportView({ summary, left, more, lines }, act) {
   return html`
     <div class="alert alert-warning report" role="alert">
       <div>
-        <strong>${summary}. Not touched, because of what changed meanwhile:</strong>
+        <strong>${summary}. Not touched, because they changed meanwhile:</strong>
         <ul>${left.map(line)}${more > 0 ? html`<li>and ${number(more)} more</li>` : nothing}</ul>
         ${lines.length > left.length ? html`<details><summary>Each task</summary><ul>${lines.map(line)}</ul></details>` : nothing}
       </div>

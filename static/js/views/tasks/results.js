@@ -1,4 +1,4 @@
-/** The jobs whose results have a view of their own, with its title, what stands beside that, and how it is drawn. */
+/** The jobs whose results have their own view, with its title, what is shown beside that, and how it is drawn. */
 
 import { MEASURES_IMAGES } from "../../state/clusters/jobs.js";
 import { csvButton, performanceView } from "../clusters/performance.js";
@@ -11,7 +11,7 @@ const RESULTS = {
   },
 };
 
-/** Returns what is shown of the results of a job; undefined if that is only their JSON. */
+/** Returns the view of a job's results; undefined if they are only shown as JSON. */
 export function resultsOf(job) {
   return Object.hasOwn(RESULTS, job) ? RESULTS[job] : undefined;
 }

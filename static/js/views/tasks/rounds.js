@@ -1,4 +1,4 @@
-/** The rounds of a task, newest first, in a box of their own; new ones come without moving what a person reads. */
+/** The rounds of a task, newest first, in a scrollable box; new ones do not move what a person is reading. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -26,11 +26,12 @@ export function roundsView(open, act, now) {
 }
 
 function emptyText({ task, isLoaded, error }) {
-  if (isLoaded) return isFinal(task.status) ? "No round was done." : "No round has ended yet.";
+  if (isLoaded) return isFinal(task.status) ? "No rounds were completed." : "No round has ended yet.";
   return error === "" ? "Loading…" : "The rounds could not be loaded.";
 }
 
-/** Rows are drawn again when this changes: the zone of all times, and from which day on they bear their date. */
+/** Returns a text that changes when all rows have to be drawn again: with the time zone, and at midnight, since times of other
+ * days show their date. */
 function datesKey(now) {
   return exactMoment(EPOCH) + dateOf(now);
 }
@@ -96,11 +97,11 @@ function earlier(open, act) {
 
 function endText({ id, rounds }) {
   return html`The newest ${number(rounds.length)} rounds. <a href=${`/openattic/api/taskqueue/${id}/rounds?after=0`}
-    target="_blank" rel="noopener">Earlier ones</a> are in the REST API.`;
+    target="_blank" rel="noopener">Earlier ones</a> are available by REST.`;
 }
 
-// A box that is scrolled a little keeps its place when rows come above it; one that is not shows the newest row. So it
-// is scrolled by a pixel while somebody reads in it, and goes back after that unless they scrolled themselves.
+// A box that is scrolled keeps its position when rows are added above; one that is not scrolled shows the newest row. So it
+// is scrolled by a pixel while somebody is reading, and back afterwards unless they scrolled themselves.
 
 function hold({ currentTarget: box }) {
   if (box.scrollTop > 0) return;
@@ -118,7 +119,7 @@ function release({ currentTarget: box }) {
   box.scrollTop = 0;
 }
 
-/** While the focus moves from one thing in the box to the next, nothing has it. */
+/** Releases the box a moment later: while the focus moves from one element in it to the next, none has it. */
 function releaseLater({ currentTarget: box }) {
   setTimeout(() => release({ currentTarget: box }));
 }

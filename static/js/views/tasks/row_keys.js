@@ -1,4 +1,4 @@
-/** The keys of the table: up and down between rows, Space selects, Delete asks to delete what is selected. */
+/** The keys of the table: Up and Down move between rows, Space selects, Delete asks to delete the selection. */
 
 export function moveInRows(event, act) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,4 +1,4 @@
-/** The form that starts a task. The server says what is wrong with it: only invalid JSON is refused here. */
+/** The form that starts a task. The server checks it: only invalid JSON is refused here. */
 
 import { html, noChange, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { live } from "/openattic/vendor/lit-html/directives/live.js";
@@ -60,13 +60,13 @@ function submit(event, start, jobs, act) {
   act.startTask();
 }
 
-/** Returns a time of which only a part is typed fires no event, and must not count as no time. */
+/** Reads the earliest start: an input with only a part of a time fires no event, but must not count as empty. */
 function readNotBefore(input, start, act) {
   const given = input.validity.badInput ? INCOMPLETE : input.value;
   if (given !== start.notBefore) act.setStartOption("notBefore", given);
 }
 
-/** Ctrl+Enter sends the form even if Enter begins a line. */
+/** Submits the form with Ctrl+Enter, also from a field in which Enter starts a new line. */
 function submitByKey(event) {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target.localName !== "textarea") return;
   event.preventDefault();
@@ -86,9 +86,9 @@ function fieldsets(start, jobs, zone, act) {
   `;
 }
 
-/** The server's message repeats the mistakes that are shown beside their fields. */
+/** Draws errors about the whole form. The server's message is left out if errors are shown beside fields: it repeats them. */
 function generalErrors({ job: name, error, errors }, job, { general }) {
-  const isGone = name !== "" && job === null ? [`There is no job “${isolated(name)}”. Choose one that there is.`] : [];
+  const isGone = name !== "" && job === null ? [`There is no job “${isolated(name)}”. Choose another one.`] : [];
   const message = error !== "" && Object.keys(errors).length === 0 ? [error] : [];
   return alert([...isGone, ...message, ...general]);
 }
@@ -125,7 +125,7 @@ function unavailable({ available, unavailable_because: reason }) {
   `;
 }
 
-/** Draws what is between backticks as code. */
+/** Draws text between backticks as code. */
 function withCode(text) {
   const parts = text.split("`");
   if (parts.length % 2 === 0) return text;
@@ -180,7 +180,8 @@ const CONTROLS = {
   text: textControl,
 };
 
-/** Numbers are typed as text: a browser would hide from us, and from the server, what is no number. */
+/** Draws an input. Numbers are typed as text: from an input for numbers, browsers do not return anything else that was
+ * typed. */
 function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
     <input class=${`form-control ${["text", "name"].includes(field.kind) ? "" : "start-number"}`} type="text" id=${id}
@@ -190,7 +191,7 @@ function inputControl(field, { id, isFirst, about, isRequired, isInvalid, value,
   `;
 }
 
-/** The keyboards for numbers of some phones have no minus. */
+/** Returns the keyboard for phones: on some, the one for numbers has no minus. */
 function inputMode({ kind, mayBeNegative }) {
   if (["text", "name"].includes(kind) || mayBeNegative) return "text";
   return kind === "integer" ? "numeric" : "decimal";
@@ -200,7 +201,7 @@ function textControl(field, control) {
   return control.isMultiline ? areaControl(field, control) : inputControl(field, control);
 }
 
-/** The text is compared as a <textarea> gives it, or it would be set with each drawing and move the caret. */
+/** Draws a text area. The value has the line breaks of a <textarea>; otherwise each drawing would set it and move the caret. */
 function areaControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   return html`
     <textarea class=${`form-control start-area ${field.kind === "json" ? "start-json" : ""}`} id=${id}
@@ -217,8 +218,8 @@ function checkControl(field, { id, isFirst, about, isInvalid, value, set }) {
   `;
 }
 
-/** With an empty choice if nothing has to be chosen, or nothing has been; and with a former task's value that is no choice any
- * more. */
+/** Draws a choice; with an empty option if none is required or none was made yet, and with a former task's value even if that
+ * is no longer an option. */
 function choiceControl(field, { id, isFirst, about, isRequired, isInvalid, value, set }) {
   const texts = field.choices.map(String);
   const canBeEmpty = field.isNullable || value === "";
@@ -236,14 +237,14 @@ function choiceOption(text, { isNullable }, value) {
   return html`<option value=${text} .selected=${live(text === value)}>${text === "" ? empty : text}</option>`;
 }
 
-const HOW = { list: "One per line.", json: "Written as JSON.", name: "A name of digits stands in quotes." };
+const HOW = { list: "One per line.", json: "Written as JSON.", name: "Put a name that is all digits in quotes." };
 const HOW_CHOSEN = {
-  list: "Choose some, or type one and press Enter.",
+  list: "Choose from the list, or type one and press Enter.",
   text: "Choose one, or type it.",
-  name: "Choose one, or type it; a name of digits stands in quotes.",
+  name: "Choose one, or type it; put a name that is all digits in quotes.",
 };
 
-/** Leaves out what a person sees or would guess: what can be chosen, and that text is text. */
+/** Draws what the field expects, except what is obvious: the options of a choice, and that text is text. */
 function hint(field, id, canChoose) {
   const isPlain = field.hint === "text" || ["boolean", "choice"].includes(field.kind);
   const words = canChoose ? chosenWords(field) : isPlain ? "" : field.hint;
@@ -258,7 +259,7 @@ function hint(field, id, canChoose) {
   `;
 }
 
-/** What can be chosen is right: only an author's own words say more. */
+/** Returns what to say about a field with choices: what can be chosen is valid, so only the author's own words add anything. */
 function chosenWords({ kind, words, items, hint: all }) {
   if (kind === "list") return items.words ? `each ${items.words}` : "";
   return ["integer", "number"].includes(kind) ? all : words;
@@ -275,7 +276,7 @@ function options(start, zone, act, places) {
         <input class="form-control start-number" type="text" id="start-priority" spellcheck="false"
           aria-invalid=${invalidity(places.priority)} aria-describedby="start-priority-hint start-priority-error"
           .value=${live(start.priority)} @input=${(event) => act.setStartOption("priority", event.target.value)}>
-        <p id="start-priority-hint" class="start-hint">A whole number from -100 to 100, higher first; empty means 0.</p>
+        <p id="start-priority-hint" class="start-hint">A whole number from -100 to 100; higher runs first. Empty means 0.</p>
         ${mistakes("start-priority-error", places.priority)}
       </div>
       <div class="start-field">
@@ -286,8 +287,8 @@ function options(start, zone, act, places) {
           .value=${start.notBefore === INCOMPLETE ? noChange : live(start.notBefore)}
           @input=${(event) => act.setStartOption("notBefore", event.target.value)}>
         <p id="start-not-before-hint" class="start-hint">
-          ${zone === "utc" ? "In UTC, as all times of this page" : `In the time of this browser, ${ZONE}`}; empty means as soon
-          as it can.
+          ${zone === "utc" ? "In UTC, like all times on this page" : `In the time zone of this browser, ${ZONE}`}. Empty means as
+          soon as possible.
         </p>
         <p class="start-meaning" aria-live="polite">${startText(start, zone)}</p>
         ${secondStart(start, zone, act)}

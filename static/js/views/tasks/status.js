@@ -1,4 +1,4 @@
-/** A status by icon, word and tone: never by its colour alone. */
+/** A status as an icon, a word and a tone: never as a colour alone. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { isolated } from "../../text/bidi.js";
@@ -22,7 +22,7 @@ export function statusTone(status) {
   return LOOKS[status].tone;
 }
 
-/** Returns the line below a task's name. */
+/** Draws the line below a task's name. */
 export function statusLine(task, tab, now) {
   const { icon, word, tone, text } = look(task, tab, now);
   return html`
@@ -36,7 +36,7 @@ export function statusLine(task, tab, now) {
 function look(task, tab, now) {
   const plain = { ...LOOKS[task.status], word: task.status, text: "" };
   if (task.gone) return { icon: "bi-trash3", word: task.gone, tone: "waiting", text: "" };
-  if (task.stopping) return { ...plain, tone: "amber", icon: "bi-hourglass-split", text: "its last round is ending" };
+  if (task.stopping) return { ...plain, tone: "amber", icon: "bi-hourglass-split", text: "finishing its last round" };
   if (task.status === RUNNING) return running(task, plain, now);
   if (task.status === NOT_STARTED) return waiting(task, plain, now);
   return { ...plain, text: isFailed(task.status) && tab !== "failed" ? task.outcome : "" };
@@ -52,7 +52,7 @@ function running(task, plain, now) {
 
 function waiting(task, plain, now) {
   if (task.interruptions > 0) {
-    const text = task.round ? `interrupted, goes on after ${roundText(task)}` : "interrupted, begins again";
+    const text = task.round ? `interrupted, resumes after ${roundText(task)}` : "interrupted, starts over";
     return { ...plain, tone: "amber", icon: "bi-arrow-clockwise", text };
   }
   return { ...plain, text: waitingText(task, now) };

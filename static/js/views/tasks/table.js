@@ -1,4 +1,4 @@
-/** The table of a tab. Rows are patched by key, so that focus, selection and scroll stay with their task. */
+/** The table of a tab. Rows are updated by key, so that focus, selection and scroll position stay with their task. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -18,7 +18,7 @@ import { completeBar } from "./complete.js";
 import { moveInRows } from "./row_keys.js";
 import { statusLine, statusTone } from "./status.js";
 
-/** How often relative times are drawn anew. */
+/** How often relative times are redrawn. */
 const TICK_MILLISECONDS = 10000;
 
 /** `by` is what the server sorts by; `first` the direction of a first click: what people look for comes first. */
@@ -64,7 +64,7 @@ export function table(state, act, now) {
   `;
 }
 
-/** Returns the same choice if there is no room for headings. */
+/** Draws the list of orderings, for screens without room for headings. */
 export function tasksSortChoice({ query: { tab, ordering } }, act) {
   return sortChoice(COLUMNS[tab], ordering, act.sortBy);
 }
@@ -83,7 +83,7 @@ function row(task, context) {
   `;
 }
 
-/** Returns all that a row is drawn from: one that has not changed costs nothing, however often the page is drawn. */
+/** Returns everything that a row depends on, so that unchanged rows are not drawn again. */
 function changeable(task, { created, place, zone, choice, now }) {
   return [task, choice?.selection.ids.has(task.id), task.id === created, place, zone, Math.floor(now / TICK_MILLISECONDS)];
 }

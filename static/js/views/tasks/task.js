@@ -1,4 +1,4 @@
-/** A task's own view: its status, what can be done with it, its history, and its outcome. */
+/** The view of a task: its status, actions, history and outcome. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { guard } from "/openattic/vendor/lit-html/directives/guard.js";
@@ -20,11 +20,11 @@ import { statusIcon, statusTone } from "./status.js";
 import { timelineView } from "./timeline.js";
 
 const STALLED = "bi-exclamation-circle-fill";
-const STOP_HINT = "Kill its worker in the middle of the round";
-const KEEP_HINT = "A task that is kept stays when old tasks are removed, however old it is";
+const STOP_HINT = "Kill its worker without waiting for the end of the round";
+const KEEP_HINT = "Kept tasks are never removed because of their age";
 
-/** `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. The title is the
- * same element whatever happens to the task, so that it keeps the focus. */
+/** Draws a task. `heading` is the level of its title, "h1" to "h3"; `back`: whether there is a list to go back to. The title
+ * stays the same element whatever happens to the task, so that it keeps the focus. */
 export function taskView(open, { role, place }, act, now, { heading, back }) {
   const context = { level: Number(heading[1]), isAdmin: role === "admin", curves: place.curves, back, act, now };
   const isMissing = open.task === null && open.gone;
@@ -53,11 +53,11 @@ function body(open, context) {
   return open.error === "" ? loading() : nothing;
 }
 
-/** An address may name a task that never existed, or no longer does. */
+/** Draws that the task in the address does not exist, or no longer does. */
 function missing({ back, act }) {
   const leave = back ? act.closeTask : () => act.openTab("pending");
   return html`
-    <p class="muted">This task no longer exists: a person deleted it, or it was old enough to be removed. Or it never did.</p>
+    <p class="muted">This task no longer exists: it was deleted, or removed because of its age. Or it never did.</p>
     <button class="btn btn-outline-secondary" type="button" @click=${leave}>
       ${back ? "Back to the list" : "Open the list"}
     </button>
@@ -80,7 +80,7 @@ function known(open, context) {
   `;
 }
 
-/** Draws what its job has a view of its own for. */
+/** Draws the results, if the job has a view for them. */
 function results(open, context) {
   const own = resultsOf(open.task.job);
   if (own === undefined) return nothing;
@@ -114,7 +114,7 @@ function problem(text, { act }) {
   `;
 }
 
-/** It takes the focus when the view opens. */
+/** Draws the title, which gets the focus when the view opens. */
 function title(text, { level }) {
   if (level === 1) return html`<h1 class="task-title" id="task-title" tabindex="-1">${named(text)}</h1>`;
   if (level === 2) return html`<h2 class="task-title" id="task-title" tabindex="-1">${named(text)}</h2>`;
@@ -156,7 +156,7 @@ function copyId(id, { act }) {
   `;
 }
 
-/** Returns the status, with what it does not say by itself. */
+/** Returns the status with its icon and tone, and whether the task is stopping, stalled, interrupted or deleted. */
 function standing({ task, gone }) {
   const { status, stopping, stalled, interruptions } = task;
   const plain = { icon: statusIcon(status), tone: statusTone(status), word: status };
@@ -195,7 +195,7 @@ function button(name, icon, onClick, looks = "btn-outline-secondary", hint = not
 function keepButton(task, act) {
   const turn = () => act.pin(task, !task.pinned);
   if (!task.pinned) return button("Keep", "bi-pin", turn, undefined, KEEP_HINT);
-  return button("Kept", "bi-pin-fill", turn, undefined, `${KEEP_HINT}. Click to let it go`);
+  return button("Kept", "bi-pin-fill", turn, undefined, `${KEEP_HINT}. Click to stop keeping this one`);
 }
 
 // Progress, and what comes next.
@@ -220,7 +220,7 @@ function progress(open, context) {
 function next(open, context) {
   const { task, gone } = open;
   const outcome = isolated(task.outcome || task.status);
-  if (task.stopping) return `${outcome}. Its last round ends by itself; what was done is not rolled back.`;
+  if (task.stopping) return `${outcome}. Its last round will end by itself; what has been done is not rolled back.`;
   if (isFinal(task.status)) return outcome;
   if (gone) return "It was deleted before it ended.";
   return task.status === RUNNING ? running(open, context) : waiting(task, context);
@@ -233,23 +233,23 @@ function running(open, { now }) {
     return html`<span class="tone-text"><i class=${`bi ${STALLED}`} aria-hidden="true"></i> ${text}</span>`;
   }
   const estimate = estimateOf(task, now);
-  if (estimate === null) return html`<span class="muted">When it will end is not known yet.</span>`;
+  if (estimate === null) return html`<span class="muted">It is not known yet when it will end.</span>`;
   if (estimate === "soon") return "Should end any moment";
   const when = html`${timeView(task.estimated, now)} <span class="muted">(${moment(task.estimated, now)})</span>`;
   return estimate === "ahead" ? html`Should end ${when}` : html`Later than estimated: it should have ended ${when}`;
 }
 
 function waiting(task, context) {
-  const goesOn = task.round ? `goes on after ${roundText(task)}` : "begins again";
-  return html`${task.interruptions > 0 ? `Interrupted, ${goesOn}. ` : nothing}${waitingReason(task, context)}`;
+  const resumes = task.round ? `resumes after ${roundText(task)}` : "starts over";
+  return html`${task.interruptions > 0 ? `Interrupted, ${resumes}. ` : nothing}${waitingReason(task, context)}`;
 }
 
-/** As of the server's last report about the task. */
+/** Returns why the task is waiting, as the server last reported it. */
 function waitingReason({ waiting_for: why }, { act, now }) {
-  if (why?.reason === "worker") return `Waits${why.position ? `: ${ordinal(why.position)} in line` : ""} for a worker`;
-  if (why?.reason === "lock") return html`Waits for ${taskLink(why.task, act)} (same lock)${lockPlace(why.position)}`;
-  if (why?.reason !== "schedule") return "Waits to start";
-  return html`Waits until ${moment(why.until, now)} <span class="muted">(${timeView(why.until, now)})</span>`;
+  if (why?.reason === "worker") return `Waiting for a worker${why.position ? `, ${ordinal(why.position)} in line` : ""}`;
+  if (why?.reason === "lock") return html`Waiting for ${taskLink(why.task, act)} (same lock)${lockPlace(why.position)}`;
+  if (why?.reason !== "schedule") return "Waiting to start";
+  return html`Waiting until ${moment(why.until, now)} <span class="muted">(${timeView(why.until, now)})</span>`;
 }
 
 function lockPlace(position) {
@@ -260,7 +260,7 @@ function taskLink(id, act) {
   return html`<a href=${`?task=${id}`} @click=${onPlainClick(() => act.openTask(id))}>#${id}</a>`;
 }
 
-// What it runs with.
+// The parameters.
 
 function parameters(task) {
   return guard([task.params, task.metadata, task.job], () => html`
@@ -285,7 +285,7 @@ function valueView(value, label) {
   return textBlock(readable(value).text, label);
 }
 
-/** Names and what they stand for, as a table of two columns. */
+/** Draws names and values, as a table of two columns. */
 function definitions(pairs) {
   const row = ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<dl class="definitions">${pairs.map(row)}</dl>`;
@@ -314,7 +314,7 @@ function aboutResult({ result, result_bytes: size }, { act }) {
 function resultView(open) {
   const { task } = open;
   const note = (text) => html`<p class="muted">${text}</p>`;
-  if (needsTask(open)) return note(open.gone ? `It had ${bytes(task.result_bytes)}.` : "Loading…");
+  if (needsTask(open)) return note(open.gone ? `It was ${bytes(task.result_bytes)} long.` : "Loading…");
   if (task.result === null) return note("The job returned nothing.");
   return jsonBlock(task.result, "Result", `/openattic/api/taskqueue/${task.id}`);
 }
@@ -332,13 +332,13 @@ function errorView({ type, message, traceback }) {
   `;
 }
 
-// Who did it.
+// Who did what.
 
 function who(task, { act, now }) {
   const pairs = [
     ["Created by", task.created_by ?? html`<span class="muted">unknown</span>`],
     [task.status === ABORTED ? "Aborted by" : "Ended by", task.ended_by],
-    ["Again of", task.retry_of === null ? null : taskLink(task.retry_of, act)],
+    ["Rerun of", task.retry_of === null ? null : taskLink(task.retry_of, act)],
     ["Kept", task.pinned ? "yes, whatever its age" : null],
     ["Priority", task.priority === 0 ? null : number(task.priority)],
     ["Not before", task.not_before === null ? null : timeView(task.not_before, now)],

@@ -1,4 +1,4 @@
-/** What happened to a task, from its creation on: moments, and what lies between them. */
+/** The time line of a task: moments since its creation, and the periods between them. */
 
 import { html, nothing } from "/openattic/vendor/lit-html/lit-html.js";
 import { timeline } from "../../state/tasks/timeline.js";
@@ -39,7 +39,7 @@ function tookText({ kind, seconds }) {
   return kind === "resumed" ? `after ${duration(seconds)}` : duration(seconds);
 }
 
-/** With many moments to tell apart, the time of day says more than `2 minutes ago`. */
+/** Draws the time of day, which says more than `2 minutes ago` if there are many moments to tell apart. */
 export function exactTime(at, now) {
   return html`<time class="exact-time" datetime=${at} title=${fullMoment(at)}>${moment(at, now)}</time>`;
 }

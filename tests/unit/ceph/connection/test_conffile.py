@@ -197,7 +197,7 @@ def test_what_is_not_utf_8_in_a_name_does_not_hide_the_rest():
     [b"", b"garbage", b'{"a": ', b"[info]", b"[1,]", b"{'a': 1}", b'["a', b"[" * 100_000, b"1" * 10_000, b"\xff\xfe"],
 )
 def test_what_is_no_json_is_refused_with_the_name_of_the_command(output):
-    with pytest.raises(ClusterRefused, match="df: expected JSON of the cluster, got b"):
+    with pytest.raises(ClusterRefused, match="df: expected JSON from the cluster, got b"):
         decode_answer("df", output)
 
 

@@ -45,7 +45,9 @@ def test_what_another_dependency_lacks_is_to_be_installed():
     said = why_failing(
         health("MGR_MODULE_DEPENDENCY", "Module 'rbd_support' has failed dependency: No module named 'x'")
     )
-    assert said.endswith("No module named 'x'. Install what it lacks on each host with a ceph-mgr, then restart that.")
+    assert said.endswith(
+        "No module named 'x'. Install what is missing on each host with a ceph-mgr, then restart the ceph-mgr."
+    )
 
 
 def test_a_module_that_failed_sends_to_the_log():
@@ -78,7 +80,9 @@ def test_the_detail_is_asked_for_only_if_a_check_is_of_modules():
 
 def test_a_command_that_nothing_explains_names_its_module():
     words = explained(Asked({"checks": {}}), UNHANDLED).text
-    assert words.startswith("No handler found for 'rbd perf image stats': it is of the manager's module rbd_support")
+    assert words.startswith(
+        "No handler found for 'rbd perf image stats': it belongs to the manager's module rbd_support"
+    )
 
 
 def test_a_refusal_of_another_kind_stays_as_it_is():

@@ -14,10 +14,10 @@ from ceph.images.result_store import ImageResult
 from ceph.images.results import ImageResults, sparkline
 from jobs.errors import StorageUnavailable
 from jobs.model import lifecycle
-from jobs.store import Draft
 from storage.sqlite.images import SqliteImageResults
 from storage.sqlite.opening import open_database
 from storage.sqlite.store import SqliteStore
+from tests.support.made import create
 
 NOW = 1_700_000_000_000
 FSID = "a3f0"
@@ -55,8 +55,7 @@ def task_result(used_bytes=10, **figures):
 async def finished(store, at=NOW, job="rbd_performance", found=None, **params):
     """A task that has run and returned."""
     params = {"fsid": FSID, "pools": [], "images": [], **params}
-    draft = Draft(job=job, params=json.dumps(params), description="", created=at)
-    task = (await store.create([draft]))[0].task
+    task = await create(store, job=job, params=json.dumps(params), created=at)
     steps = [lifecycle.taken(at), lifecycle.returned(json.dumps(task_result() if found is None else found), at)]
     return await store.change(task.id, *steps)
 
@@ -89,8 +88,7 @@ async def test_a_finished_task_is_kept_with_its_figures_and_a_sparkline(tmp_path
 async def test_other_jobs_and_failed_tasks_are_none_of_its_business(tmp_path):
     async with opened(tmp_path) as (_, store, results), keeping(store, results) as images:
         other = await finished(store, job="test_task")
-        draft = Draft(job="rbd_performance", params="{}", description="", created=NOW)
-        waiting = (await store.create([draft]))[0].task
+        waiting = await create(store, job="rbd_performance", created=NOW)
         failed = await store.change(waiting.id, lifecycle.deleted("ann", NOW, None, False))
         for task in (other, failed):
             images.task_ended(task)
@@ -147,7 +145,7 @@ async def test_what_cannot_be_written_is_kept_when_that_is_over(tmp_path, caplog
         await until(lambda: used_bytes(images), 10)
 
     assert refused
-    assert "kept later" in caplog.text
+    assert "will be stored later" in caplog.text
 
 
 async def used_bytes(images):

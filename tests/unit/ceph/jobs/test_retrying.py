@@ -13,7 +13,7 @@ from jobs.definition.rounds import Pause, Round
 
 SILENT = ClusterUnavailable("the OSDs did not answer", ETIMEDOUT)
 DAMAGED = ClusterRefused("RBD I/O error", EIO)
-HANGS = Hangs("librbd did not come back", ETIMEDOUT)
+HANGS = Hangs("librbd did not return", ETIMEDOUT)
 SILENCE_SECONDS = 10
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ceph.pool_changes.facts import Facts
 from ceph.pool_changes.preflight import PoolTask, impossible_now, moved_bytes_at_most, needs_task, pool_task, preflight
 from ceph.state import Check, ClusterState, Pool
-from jobs.model.task import Task
+from tests.support.made import a_task
 
 POOL = Pool(
     id=1,
@@ -156,8 +156,8 @@ def test_pgs_of_all_pools_count_with_their_copies():
 
     assert "too_many_pgs_per_osd" not in codes(state, pg_num=102)
     assert text_of("too_many_pgs_per_osd", state=state, pg_num=103) == (
-        "All pools together would have 302 PGs, copies included, and 300 are the most (mon_max_pg_per_osd 100 for each "
-        "of 3 OSDs): the cluster will refuse it."
+        "All pools together would have 302 PGs, copies included, and at most 300 are allowed (mon_max_pg_per_osd 100 "
+        "for each of 3 OSDs): the cluster will refuse it."
     )
 
 
@@ -179,8 +179,8 @@ def test_later_releases_count_the_pools_and_osds_of_the_crush_rule_and_round_dow
 
     assert "too_many_pgs_per_osd" not in codes(state, facts=facts, pg_num=202), "504 on 5 are 100 for each"
     assert text_of("too_many_pgs_per_osd", state=state, facts=facts, pg_num=203) == (
-        "All pools of its CRUSH rule together would have 506 PGs, copies included, on 5 OSDs: 101 for each, and 100 "
-        "are the most (mon_max_pg_per_osd): the cluster will refuse it."
+        "All pools of its CRUSH rule together would have 506 PGs, copies included, on 5 OSDs: 101 for each, and at "
+        "most 100 are allowed (mon_max_pg_per_osd): the cluster will refuse it."
     )
 
 
@@ -219,7 +219,7 @@ def test_the_error_is_told():
     state = replace(STATE, health="HEALTH_ERR", checks=[Check("PG_DAMAGED", "HEALTH_ERR", "1 pg inconsistent")])
 
     assert text_of("health_err", state=state, pg_num=16) == (
-        "The cluster is in HEALTH_ERR (1 pg inconsistent): see to that first."
+        "The cluster is in HEALTH_ERR (1 pg inconsistent): resolve that first."
     )
 
 
@@ -248,7 +248,7 @@ def test_space_that_is_short_is_told_in_the_clusters_words(code, warned):
 def test_a_flag_that_can_hold_it_up_is_named(flag):
     text = text_of("flags_set", facts=replace(FACTS, flags=["sortbitwise", flag]))
 
-    assert text.startswith(f"Flags of the cluster can let it wait for ever: {flag} (")
+    assert text.startswith(f"Flags of the cluster can make it wait forever: {flag} (")
     assert text.endswith(f"To remove one: ceph osd unset {flag}")
 
 
@@ -274,7 +274,7 @@ def test_inactive_pgs_count_if_they_are_of_this_pool():
 def test_a_manager_that_does_not_answer_is_told():
     text = text_of("manager_silent", state=replace(STATE, manager_error="the mgr did not answer within 5 s"))
     assert text == (
-        "The cluster takes the number, but changes nothing until its manager answers "
+        "The cluster accepts the number, but changes nothing until its manager answers "
         "(the mgr did not answer within 5 s)."
     )
 
@@ -323,9 +323,7 @@ def test_the_last_task_in_line_decides_whether_another_is_needed(pending, pg_num
     ],
 )
 def test_what_a_task_makes_of_its_pool_is_read_from_it(job, params, creates, pg_num):
-    task = Task(
-        id=7, job=job, params=json.dumps(params), description="something", metadata="{}", created=0, last_modified=0
-    )
+    task = a_task(id=7, job=job, params=json.dumps(params), description="something")
 
     assert pool_task(task) == PoolTask(id=7, description="something", creates=creates, pg_num=pg_num)
 
@@ -356,8 +354,8 @@ def test_what_cannot_merge_cannot_take_it_back_either():
     [
         ({"flags": ["hashpspool", "nopgchange"]}, 16, "has the flag nopgchange; to remove it: ceph osd pool set rbd "),
         ({"flags": ["nopgchange"]}, 4, "has the flag nopgchange"),
-        ({"pg_num_min": 8}, 4, "has 8 as pg_num_min; to change that: ceph osd pool set rbd pg_num_min 4"),
-        ({"pg_num_max": 16}, 17, "has 16 as pg_num_max; to change that: ceph osd pool set rbd pg_num_max 17"),
+        ({"pg_num_min": 8}, 4, "has a pg_num_min of 8; to change that: ceph osd pool set rbd pg_num_min 4"),
+        ({"pg_num_max": 16}, 17, "has a pg_num_max of 16; to change that: ceph osd pool set rbd pg_num_max 17"),
         ({"cache_mode": "writeback"}, 16, "is a cache (cache_mode writeback)"),
     ],
 )

@@ -277,7 +277,7 @@ def test_the_message_says_what_is_going_on(target, observation, expected):
 def test_the_message_says_that_it_looks_whether_all_stays_in_place():
     told = message(progress_after(in_place(0), in_place(60)), 5)
 
-    assert told == "PGs 64 of 64, placed 64 of 64, clean 64; all in place, looking for 5 s whether it stays so"
+    assert told == "PGs 64 of 64, placed 64 of 64, clean 64; all in place, checking for 5 s whether it stays so"
 
 
 def test_the_message_says_for_how_long_nothing_has_moved_and_why():

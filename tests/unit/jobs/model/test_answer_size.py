@@ -1,4 +1,4 @@
-"""What of tasks and rounds stands in one answer: large fields are left out, and the sum of all others is bounded."""
+"""How much of tasks and rounds is in one answer: large fields are left out, and the sum of all others is bounded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from handlers.live import ORDERS_A_SECOND, ORDERS_AT_ONCE, Orders, text_frame
 from jobs.model.answer_size import LARGEST_INLINE_BYTES, Room, page_of_rounds, row_bytes, without_large_fields
-from jobs.model.task import Status, StoredRound, Task, utf8_bytes
+from jobs.model.task import Status, StoredRound, utf8_bytes
+from tests.support.made import a_task
 
 
 def task(**fields):
-    given = {"id": 1, "job": "plain", "params": "{}", "description": "Counting", "metadata": "{}", "created": 1000}
-    made = Task(**{**given, "last_modified": 1000, **fields})
+    """A task whose large fields have been measured, as a store does."""
+    made = a_task(**fields)
     result_bytes = None if made.result is None else utf8_bytes(made.result)
     return replace(made, params_bytes=utf8_bytes(made.params), result_bytes=result_bytes)
 
@@ -39,11 +40,11 @@ def test_sizes_are_bytes_of_utf_8_and_not_characters():
     assert without_large_fields(large).params == ""
 
 
-def test_metadata_that_older_versions_stored_is_left_out_where_it_is_large():
+def test_metadata_that_older_versions_stored_is_left_out_if_it_is_large():
     assert without_large_fields(task(metadata=json.dumps({"about": "x" * 20_000}))).metadata == "{}"
 
 
-def test_when_the_room_is_used_up_rows_go_on_without_parameters_and_results():
+def test_when_the_room_is_used_up_rows_continue_without_parameters_and_results():
     room = Room(20_000)
     rows = room.fit_all([task(params=text_of(8_000), result=text_of(8_000), metadata='{"pool":"rbd"}')] * 5)
 
@@ -95,7 +96,7 @@ def test_a_page_of_all_rounds_has_no_more():
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
-def test_a_text_frame_says_its_length_as_rfc_6455_has_it(size):
+def test_a_text_frame_gives_its_length_as_rfc_6455_requires(size):
     frame = text_frame(b"x" * size)
     length, start = frame[1], 2
     if length >= 126:

@@ -46,7 +46,7 @@ test("a cluster of which nobody knows yet which it is lists nothing", () => {
   assert.equal(opened(pools(), [{ name: "main", fsid: null, error: "no such file" }]).ceph.list, null);
 });
 
-test("a cluster made anew under the same name is another one", () => {
+test("a cluster created again under the same name is another one", () => {
   const state = answered(opened(), [pool(1)]);
   const anew = clusterChange.withClusters(state, [{ ...CLUSTERS[0], fsid: "h" }]);
   assert.deepEqual([anew.ceph.list.query.fsid, ids(anew)], ["h", []]);
@@ -54,7 +54,7 @@ test("a cluster made anew under the same name is another one", () => {
 
 // The rows.
 
-test("what is asked for follows the address, and the rows stay until the answer", () => {
+test("the query follows the address, and the rows stay until the answer", () => {
   const state = change.went(answered(opened(), [pool(1)]), pools({ search: " rbd ", ordering: "-used_bytes", page: 2, size: 10 }));
   assert.deepEqual(state.ceph.list.query, { view: "pools", fsid: "f", search: "rbd", ordering: "-used_bytes", page: 2, size: 10 });
   assert.deepEqual([ids(state), state.ceph.list.isStale], [[1], true]);
@@ -86,7 +86,7 @@ test("a page past the end is left for the last one", () => {
   assert.deepEqual([state.place.view.page, state.needs.address, state.ceph.list.isStale], [2, true, true]);
 });
 
-test("rows are asked for again after ten seconds, and after two while something changes", () => {
+test("rows are loaded again after ten seconds, and after two while something changes", () => {
   const isStale = (state, seconds) => clusterChange.withCeph(state, ceph.aged, NOW + seconds * 1000).ceph.list.isStale;
   const still = answered(opened(), [pool(1)]);
   assert.deepEqual([isStale(still, 9), isStale(still, 10)], [false, true]);
@@ -94,7 +94,7 @@ test("rows are asked for again after ten seconds, and after two while something 
   assert.deepEqual([isStale(changing, 1), isStale(changing, 2)], [false, true]);
 });
 
-test("a list that failed waits to be asked for again", () => {
+test("a list that failed waits until it is requested again", () => {
   const asked = clusterChange.viewLoadBegan(opened());
   const failed = clusterChange.withCeph(asked, ceph.loadFailed, asked.ceph.list.loading.number, "no mon answered");
   assert.equal(clusterChange.withCeph(failed, ceph.aged, NOW + 60000), failed);
@@ -113,7 +113,7 @@ test("the view rests under the dialog, under a task, and without a connection", 
 
 const setting = (fields = {}) => task(7, { job: "pool_pgs", params: { fsid: "f", pg_num: 64 }, percent: 40, revision: 11, ...fields });
 
-test("tasks on pools are known from frames, and where one begins or ends the rows are asked for again", () => {
+test("tasks on pools are known from frames, and if one begins or ends the rows are loaded again", () => {
   let state = answered(opened(), [pool(1)]);
   state = connection.withMessage(state, frame(10, 11, { tasks: [setting()], transitions: [transition(7, "Running", 11)] }), NOW);
   assert.equal(state.ceph.tasks.get(7).percent, 40);
@@ -164,7 +164,7 @@ test("a task that is opened from a pool is known at once", () => {
 
 // What is done here.
 
-test("a pool that was changed or created is seen before the list is asked for again", () => {
+test("a pool that was changed or created is visible before the list is loaded again", () => {
   const state = answered(opened(), [pool(1), pool(2)]);
   const changed = clusterChange.withCeph(state, ceph.withPool, pool(2, { task: 7 }));
   assert.deepEqual([ids(changed), changed.ceph.list.results[1].task, changed.ceph.list.isStale], [[1, 2], 7, true]);
@@ -181,7 +181,7 @@ test("images are selected by their path, with ranges, and keep to what is there"
   assert.equal(clusterChange.allImagesClicked(state).ceph.selection.ids.size, 0);
 });
 
-test("a form is open where the address says so, for those who may change something", () => {
+test("a form is open if the address says so, for people who may change something", () => {
   const at = pools({ form: "pgs", pool: 2 });
   const state = answered(opened(at), [pool(1), pool(2)]);
   assert.deepEqual([state.ceph.form.pool.id, state.ceph.form.values.pg_num], [2, "8"]);

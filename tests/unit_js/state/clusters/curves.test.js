@@ -35,7 +35,7 @@ test("what was not measured is a gap, and what is idle is zero", () => {
   assert.deepEqual([ops("rbd/a"), ops("rbd/b"), ops("rbd/c")], [[6, 0], [null, null], [null, 2]]);
 });
 
-test("there is no latency where there was no operation, and both sides weigh by their operations", () => {
+test("there is no latency without operations, and reads and writes are weighted by theirs", () => {
   const latencies = { read_latency_seconds: 1, write_latency_seconds: 4 };
   const data = dataOf(sample(1, { a: image(30, 10, latencies) }), sample(2, { a: image(0, 0) }));
   const values = (side) => curves.valuesOf(data.images.get("a"), "latency", side);
@@ -62,20 +62,20 @@ test("the busiest images are drawn, by name, or those that were chosen; never mo
   assert.equal(curves.selectedPaths(data, names).length, curves.MOST_CURVES);
 });
 
-test("idle images are drawn only where none is busy", () => {
+test("idle images are drawn only if none is busy", () => {
   const idle = { a: image(0, 0), b: image(0, 0) };
   assert.deepEqual(curves.selectedPaths(dataOf(sample(1, idle)), []), ["a", "b"]);
   assert.deepEqual(curves.selectedPaths(dataOf(sample(1, { ...idle, c: image(1, 0) })), []), ["c"]);
 });
 
-test("a click adds a curve, takes it away, and does nothing where there is no room", () => {
+test("a click adds a curve, removes it, and does nothing if there is no room", () => {
   assert.deepEqual(curves.toggled(["b"], "a"), ["a", "b"]);
   assert.deepEqual(curves.toggled(["a", "b"], "a"), ["b"]);
   const full = ["a", "b", "c", "d", "e", "f", "g", "h"];
   assert.deepEqual(curves.toggled(full, "i"), full);
 });
 
-test("an image that could not be read has no curve and no zeros, and is told with its error", () => {
+test("an image that could not be read has no curve and no zeros, and is listed with its error", () => {
   const error = { errno: 2, text: "its header is gone" };
   const measured = { ...image(5, 1), samples: 1, samples_measured: 1 };
   const result = { images: { "rbd/a": measured, "rbd/b": { error } }, series: { at: [at(1)], images: {} } };
@@ -86,7 +86,7 @@ test("an image that could not be read has no curve and no zeros, and is told wit
   assert.deepEqual(curves.summaries(open, curves.dataOf(open), "ops").map(({ path }) => path), ["rbd/a"]);
 });
 
-test("while a task runs, its rounds tell what could not be read, once", () => {
+test("while a task runs, its rounds name what could not be read, once", () => {
   const error = { errno: 110, text: "it does not answer" };
   const looked = { number: 1, at: at(1), output: { images: { "rbd/b": { error } } } };
 
@@ -157,7 +157,7 @@ test("the summary of a result is the one that it has", () => {
 
 // CSV.
 
-test("the file has a line for each sample and image, and nothing where nothing was told", () => {
+test("the file has a line for each sample and image, with empty cells if nothing was reported", () => {
   const data = dataOf(sample(1, { "rbd/a": image(5, 1), "rbd/b": { measured: false, ...UNKNOWN } }));
   assert.deepEqual(curves.csvOf(data).split("\r\n"), [
     "at,image,read_ops,read_bytes,read_latency_seconds,write_ops,write_bytes,write_latency_seconds",

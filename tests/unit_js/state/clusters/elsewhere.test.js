@@ -14,7 +14,7 @@ const cluster = (name, ...changes) => ({ fsid: name, name, changes });
 const silent = (name) => ({ fsid: name, name, changes: null });
 const seen = (...clusters) => elsewhere.withAnswers(elsewhere.NOTHING_SEEN, 0, clusters);
 
-test("what goes on in all clusters is in one list, each with its cluster", () => {
+test("the changes of all clusters are in one list, each with its cluster", () => {
   const rows = elsewhere.rowsOf(seen(cluster("one", MOVES, REMOVAL), silent("two"), cluster("three", MOVES)));
 
   assert.deepEqual(rows.map(({ cluster: name, text }) => [name, text]), [
@@ -43,7 +43,7 @@ test("a change is the same one however far it is", () => {
   assert.notEqual(elsewhere.keyOf("one", MOVES), elsewhere.keyOf("one", REMOVAL));
 });
 
-test("what becomes of a pool's PGs is found by the pool, and only that", () => {
+test("a change of a pool's PGs is found by the pool, and by nothing else", () => {
   const one = seen(cluster("one", REMOVAL, MOVES));
 
   assert.equal(elsewhere.changeOfPool(one, "one", 3).to, 64);
@@ -69,34 +69,34 @@ test("an answer to a question from before a person followed a change brings noth
   assert.equal(elsewhere.rowsOf(elsewhere.withAnswers(followed, followed.number, [cluster("one", MOVES)])).length, 1);
 });
 
-test("clusters are asked more often while something goes on", () => {
+test("clusters are asked more often while something is changing", () => {
   assert.ok(elsewhere.pauseMilliseconds(seen(cluster("one", MOVES))) < elsewhere.pauseMilliseconds(seen(cluster("one"))));
 });
 
-test("what is not known is said in one line", () => {
+test("clusters that do not answer are named in one line", () => {
   assert.equal(elsewhere.silenceText(seen(cluster("one"))), "");
   assert.equal(
     elsewhere.silenceText(seen(cluster("one"), silent("two"))),
-    "Cluster two does not answer: what goes on in it is not known.",
+    "Cluster two does not answer: its changes are not known.",
   );
   assert.equal(
     elsewhere.silenceText(seen(...["a", "b", "c"].map(silent))),
-    "Clusters a, b (+1 more) do not answer: what goes on in them is not known.",
+    "Clusters a, b (+1 more) do not answer: their changes are not known.",
   );
 });
 
-test("a change says what has come of it, and its cluster where there are several", () => {
+test("a change says how far it has got, and its cluster if there are several", () => {
   assert.equal(elsewhere.detailText({ ...MOVES, cluster: "main" }, false), "PGs 40 of 64");
   assert.equal(elsewhere.detailText({ ...MOVES, cluster: "main" }, true), "PGs 40 of 64 · in cluster main");
   assert.equal(elsewhere.detailText({ ...REMOVAL, cluster: "main" }, true), "reported by the cluster · in cluster main");
 });
 
-test("a number of them goes on", () => {
-  assert.equal(elsewhere.goingOnText(1), "A change begun elsewhere goes on.");
-  assert.equal(elsewhere.goingOnText(2), "2 changes begun elsewhere go on.");
+test("a sentence says how many of them are in progress", () => {
+  assert.equal(elsewhere.inProgressText(1), "A change begun elsewhere is in progress.");
+  assert.equal(elsewhere.inProgressText(2), "2 changes begun elsewhere are in progress.");
 });
 
-test("clusters are asked only while what goes on in them is on the screen", () => {
+test("clusters are asked for changes only while these are on the screen", () => {
   const at = (place) => clusterChange.isElsewhereSeen(state.went(following(), place));
 
   assert.ok(at(HOME));
@@ -109,7 +109,7 @@ test("clusters are asked only while what goes on in them is on the screen", () =
   assert.ok(!clusterChange.isElsewhereSeen(connection.disconnected(following(), false, 0)));
 });
 
-test("where no cluster is configured none is asked for again", () => {
+test("if no cluster is configured, the list is not requested again", () => {
   assert.ok(!clusterChange.isElsewhereSeen(clusterChange.withClusters(following(), [])));
   assert.ok(clusterChange.isElsewhereSeen(clusterChange.withClusters(following(), [{ fsid: null, name: "main" }])));
 });

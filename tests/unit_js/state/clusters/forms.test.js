@@ -43,12 +43,12 @@ test("only what was looked at, is a change and is not refused may be set", () =>
   assert.ok(!forms.maySet(forms.notConsidered(form, "64", "no mon answered")));
 });
 
-test("what the server refuses is told at its field, what is about the whole at the first one", () => {
+test("an error is shown at its field, one about the whole form at the first field", () => {
   const form = forms.refused(opened("create"), { message: "2 mistakes", errors: { pg_num: ["too many"], colour: ["unknown"] } });
   assert.deepEqual(forms.errorsAt(form, "pg_num"), ["too many"]);
   assert.deepEqual(forms.errorsAt(form, "name", true), ["unknown"]);
-  const taken = forms.refused(opened("create"), { message: "There is a pool rbd already." });
-  assert.deepEqual(forms.errorsAt(taken, "name", true), ["There is a pool rbd already."]);
+  const taken = forms.refused(opened("create"), { message: "There is already a pool rbd." });
+  assert.deepEqual(forms.errorsAt(taken, "name", true), ["There is already a pool rbd."]);
   assert.deepEqual(forms.errorsAt(typed(taken, { name: "x" }), "name", true), []);
 });
 
@@ -57,7 +57,7 @@ test("a new pool is sent as it was typed, numbers as numbers", () => {
   assert.equal(forms.newPool(typed(opened("create"), { pg_num: "many" })).pg_num, "many");
 });
 
-test("performance data are asked for of what was chosen", () => {
+test("performance data is requested about what was chosen", () => {
   const form = forms.withPools(opened("performance", null, "images"), [{ name: "fs", application: "cephfs" }, { name: "rbd", application: "rbd" }]);
   assert.deepEqual(form.pools, ["rbd"]);
   const common = { seconds: 60, interval_seconds: 1 };

@@ -33,13 +33,13 @@ test("how much is used is unknown, or a share that never exceeds the whole", () 
   assert.equal(images.usedShare({ used_bytes: 0, size_bytes: 0 }), 0);
 });
 
-test("an image is measured where the cluster told something of it", () => {
+test("an image is measured if the cluster reported anything about it", () => {
   assert.ok(!images.isMeasured(null));
   assert.ok(!images.isMeasured({ measured: false, read_ops: null }));
   assert.ok(images.isMeasured({ measured: true, read_ops: { mean: 0 } }));
 });
 
-test("a sparkline reaches the top with its largest value, and breaks where nothing is known", () => {
+test("a sparkline reaches the top with its largest value, and has a gap where nothing is known", () => {
   assert.deepEqual(images.sparkline([0, 10, 5], 100, 20), ["0.0,20.0 50.0,0.0 100.0,10.0"]);
   assert.deepEqual(images.sparkline([1, 1, null, 1, null], 100, 20), ["0.0,0.0 25.0,0.0", "75.0,0.0 76.0,0.0"]);
   assert.deepEqual(images.sparkline([0, 0], 100, 20), ["0.0,20.0 100.0,20.0"]);
@@ -47,7 +47,7 @@ test("a sparkline reaches the top with its largest value, and breaks where nothi
   assert.deepEqual(images.sparkline([], 100, 20), []);
 });
 
-test("a sparkline is told in words as well", () => {
+test("a sparkline is described in words as well", () => {
   assert.equal(images.sparklineText([3, 412, null, 250]), "Operations per second: from 3 to 412, 250 at the end");
   assert.equal(images.sparklineText([0, 0]), "Operations per second: none");
   assert.equal(images.sparklineText([null]), "Operations per second: not measured");

@@ -7,21 +7,21 @@ const pool = (fields = {}) => ({ name: "rbd", pg_num: 8, pg_num_target: 8, pgp_n
 const setting = (fields = {}) =>
   task(7, { job: "pool_pgs", started: "t", params: { pg_num: 64 }, metadata: { from: 8, to: 64 }, ...fields });
 
-test("a pool that is told nothing new stands still", () => {
+test("a pool that is at its target stands still", () => {
   assert.deepEqual(pools.pgsOf(pool(), undefined), { kind: "still", from: 8, to: 8 });
   assert.equal(pools.pgsOf(pool(), setting({ status: "Finished" })).kind, "still");
 });
 
-test("a task makes of a pool what it says from the start, wherever the pool is by now", () => {
+test("a task shows its target from the start, however far the pool has got", () => {
   assert.deepEqual(pools.pgsOf(pool(), setting({ started: null, status: "Not Started" })), { kind: "waits", from: 8, to: 64 });
   const now = pool({ pg_num: 40, pg_num_target: 64, pgp_num: 22, pgp_num_target: 64 });
   assert.deepEqual(pools.pgsOf(now, setting()), { kind: "changes", from: 8, to: 64 });
-  assert.equal(pools.stepText(now, { to: 64 }), "40 there, 22 placed");
+  assert.equal(pools.stepText(now, { to: 64 }), "40 PGs, 22 placed");
   assert.equal(pools.stepText(pool({ pg_num: 64, pgp_num: 22 }), { to: 64 }), "22 of 64 placed");
   assert.equal(pools.stepText(pool({ pg_num: 64, pgp_num: 64 }), { to: 64 }), "");
 });
 
-test("where nobody knew what it was before, it comes from what it is", () => {
+test("if the former number is not known, a change starts from the present one", () => {
   assert.equal(pools.pgsOf(pool({ pg_num: 16 }), setting({ metadata: { from: null } })).from, 16);
 });
 
@@ -48,16 +48,16 @@ test("the powers of two around a number are offered", () => {
   assert.deepEqual(pools.powersAround(65536), [32768]);
 });
 
-test("what people type is a number where it is whole, else it is sent as it is", () => {
+test("a typed whole number is sent as a number, anything else as it is", () => {
   assert.deepEqual([" 64 ", "-3", "8.5", "many", ""].map(pools.typedNumber), [64, -3, "8.5", "many", ""]);
   assert.deepEqual(["64", "8.5", "", "9".repeat(20)].map(pools.isWhole), [true, false, false, false]);
 });
 
 test("the meaning says what moves, what cannot be stopped, and whether it can be set back", () => {
   const change = { from: 8, to: 64, moves_bytes_at_most: 1.5 * 2 ** 30, reversible: true };
-  const [moves, goesOn, back] = pools.meaning(change);
-  assert.match(moves, /1\.5 GiB at most/);
-  assert.match(goesOn, /aborting the task only ends the watching/);
+  const [moves, carriesOn, back] = pools.meaning(change);
+  assert.match(moves, /at most 1\.5 GiB/);
+  assert.match(carriesOn, /aborting the task only stops tracking it/);
   assert.match(back, /can be set back/);
   assert.match(pools.meaning({ ...change, reversible: false })[2], /cannot be set back/);
   assert.match(pools.meaning({ ...change, moves_bytes_at_most: 0 })[0], /no data/);

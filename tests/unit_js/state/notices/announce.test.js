@@ -6,13 +6,13 @@ import { NOW, frame, transition } from "../../support.js";
 const ended = (...statuses) => frame(1, 2, { transitions: statuses.map((to, id) => transition(id, to, id)) });
 const said = (...statuses) => textOf(withFrame(NOTHING, ended(...statuses), NOW));
 
-test("one task and several are told by number and by how they ended", () => {
+test("one task and several are announced by number and by how they ended", () => {
   assert.equal(said("Finished"), "1 task finished");
   assert.equal(said("Finished", "Exception", "Finished"), "2 tasks finished, 1 failed");
   assert.equal(said("Aborted", "Finished", "Exception", "Aborted"), "1 task finished, 1 failed, 2 aborted");
 });
 
-test("the first that is told names what is counted", () => {
+test("the first number is followed by what is counted", () => {
   assert.equal(said("Exception", "Exception"), "2 tasks failed");
   assert.equal(said("Aborted"), "1 task aborted");
 });

@@ -23,14 +23,14 @@ test("a start is no end", () => {
   assert.deepEqual(toasts.withEndings([], ended(transition(1, "Running", 1)), name, NOW), []);
 });
 
-test("success goes by itself, an exception stays until it is closed", () => {
+test("a success disappears by itself, an exception stays until it is closed", () => {
   const shown = toasts.withEndings([], ended(transition(1, "Finished", 1), transition(2, "Exception", 2)), name, NOW);
   assert.equal(toasts.nextEnd(shown), NOW + 5000);
   assert.deepEqual(toasts.current(shown, NOW + 5000).map(({ status }) => status), ["Exception"]);
   assert.equal(toasts.nextEnd(toasts.without(shown, "Finished")), Infinity);
 });
 
-test("who goes to see the failed tasks need not be told of them", () => {
+test("messages about failed tasks disappear when the person opens their tab", () => {
   const shown = toasts.withEndings([], ended(transition(1, "Finished", 1), transition(2, "Exception", 2)), name, NOW);
   assert.deepEqual(toasts.withoutFailed(shown).map(({ status }) => status), ["Finished"]);
 });
@@ -38,11 +38,11 @@ test("who goes to see the failed tasks need not be told of them", () => {
 test("a message about one task knows which, and about several it names none to go to", () => {
   const one = toasts.withEndings([], ended(transition(7, "Finished", 1)), name, NOW);
   const two = toasts.withEndings(one, ended(transition(8, "Finished", 2)), name, NOW);
-  const failure = toasts.withFailure([], "Not signed out");
+  const failure = toasts.withFailure([], "Could not sign out");
   assert.deepEqual([one, two, failure].map(([toast]) => toasts.taskOf(toast)), [7, null, null]);
 });
 
-test("a note is no failure, and goes by itself", () => {
+test("a note is no failure, and disappears by itself", () => {
   const shown = toasts.withNote([], "Copied", NOW);
   assert.equal(toasts.title(shown[0]), "Copied");
   assert.deepEqual([toasts.isFailure(shown[0]), toasts.isNote(shown[0])], [false, true]);
@@ -51,14 +51,14 @@ test("a note is no failure, and goes by itself", () => {
 });
 
 test("a call that failed is a failure, and stays", () => {
-  const [toast] = toasts.withFailure([], "Not signed out");
+  const [toast] = toasts.withFailure([], "Could not sign out");
   assert.equal(toasts.isFailure(toast), true);
   assert.equal(toast.until, Infinity);
 });
 
 test("two messages are shown, the newest first, and of the others the number of tasks", () => {
   let all = toasts.withEndings([], ended(transition(1, "Exception", 1), transition(2, "Exception", 2)), name, NOW);
-  all = toasts.withFailure(all, "Not signed out");
+  all = toasts.withFailure(all, "Could not sign out");
   all = toasts.withEndings(all, ended(transition(3, "Finished", 3)), name, NOW);
   all = toasts.withNote(all, "Copied", NOW);
   const { cards, more } = toasts.shown(all);
@@ -67,7 +67,7 @@ test("two messages are shown, the newest first, and of the others the number of 
   assert.equal(toasts.shown(all.slice(0, 2)).more, 0);
 });
 
-test("time stands still while messages are held, and goes on where it stood", () => {
+test("time stands still while messages are held, and then runs on", () => {
   const one = toasts.withEndings([], ended(transition(1, "Finished", 1)), name, NOW);
   const held = toasts.held(one, NOW + 4000);
   assert.deepEqual(toasts.current(held, NOW + 60000), held);
@@ -85,7 +85,7 @@ test("holding twice holds once, and releasing what is not held changes nothing",
 });
 
 test("what comes while messages are held is held with them", () => {
-  const held = toasts.held(toasts.withFailure([], "Not signed out"), NOW);
+  const held = toasts.held(toasts.withFailure([], "Could not sign out"), NOW);
   const more = toasts.withEndings(held, ended(transition(1, "Finished", 1)), name, NOW);
   assert.equal(toasts.nextEnd(more), Infinity);
   assert.equal(toasts.nextEnd(toasts.released(more, NOW + 9000)), NOW + 14000);

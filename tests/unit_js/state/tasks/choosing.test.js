@@ -53,19 +53,19 @@ test("a field offers choices if its schema says so, and a job without them has t
   assert.equal(plain.offers, null);
 });
 
-test("nothing is asked for while no field is open", () => {
+test("nothing is requested while no field is open", () => {
   assert.equal(choosing.choicesWanted(opened(), [JOB]), null);
   assert.equal(choosing.choicesWanted(null, [JOB]), null);
   assert.equal(choosing.choicesWanted(choosing.choicesClosed(choosing.choicesOpened(opened(), house)), [JOB]), null);
 });
 
-test("what is typed is searched, and what the choices depend on goes along", () => {
+test("what is typed is searched for, and the values that choices depend on are sent with it", () => {
   const typed = choosing.choiceTyped(form.valueSet(opened(), "house", "h 1&x"), rooms, " a/b ");
 
   assert.equal(choosing.choicesWanted(typed, [JOB]), `${URL_OF("rooms")}&pageSize=50&search=a%2Fb&house=h+1%26x`);
 });
 
-test("without what they depend on choices are not asked for, and the person is told what to choose first", () => {
+test("choices are not requested until the fields they depend on are filled in, and a sentence names these", () => {
   const start = choosing.choicesOpened(opened(), rooms);
 
   assert.equal(choosing.choicesWanted(start, [JOB]), null);
@@ -89,7 +89,7 @@ test("what is typed is the value, whatever is offered", () => {
   assert.equal(sent(start).house, "elsewhere");
 });
 
-test("who types the whole name of a choice means it, unless two have that name", () => {
+test("typing the whole name of a choice chooses it, unless two have that name", () => {
   const typed = (...results) => choosing.choicesLeft(found(choosing.choiceTyped(opened(), house, "Am Markt"), results), house);
 
   assert.equal(sent(typed(MARKET)).house, "h-2");
@@ -123,7 +123,7 @@ test("the name of what a task had is shown once it is among what was found", () 
   assert.equal(choosing.shownChoice(offering(start, house, MARKET), house), "Am Markt");
 });
 
-test("the choices of a list are items, and one that is chosen again goes", () => {
+test("the choices of a list are items, and choosing one again removes it", () => {
   const [one, other] = [{ value: "h:1", name: "one" }, { value: "h:2", name: "two\nlines" }];
   let start = offering(form.valueSet(opened(), "house", "h"), rooms, one, other);
   start = choosing.choiceMade(choosing.choiceMade(start, rooms, one), rooms, other);
@@ -173,7 +173,7 @@ test("numbers that are chosen or typed are numbers", () => {
   assert.equal(sent(choosing.choiceTyped(opened(), floor, "12")).floor, 12);
 });
 
-test("where a name or a number is possible, digits that were typed are a number and a chosen name stays one", () => {
+test("in a field for a name or a number, typed digits are a number and a chosen name stays a name", () => {
   assert.equal(sent(choosing.choiceTyped(opened(), pool, "12")).pool, 12);
   assert.equal(sent(choosing.choiceTyped(opened(), pool, "rbd")).pool, "rbd");
   assert.equal(sent(choosing.choiceMade(opened(), pool, { value: "12", name: "12" })).pool, "12");
@@ -199,15 +199,15 @@ test("what the keys point at stays, wherever it is in a later answer, as long as
   assert.equal(found({ ...again, choosing: { ...again.choosing, at: 0 } }, [other]).choosing.at, -1);
 });
 
-test("people are told how many there are, or why there are none", () => {
+test("a sentence says how many choices there are, or why there are none", () => {
   const start = choosing.choicesOpened(opened(), house);
 
-  assert.equal(textOf(start, house), "Looking…");
+  assert.equal(textOf(start, house), "Searching…");
   assert.equal(textOf(found(start, [MARKET]), house), "1 to choose from.");
   assert.equal(textOf(found(start, [MARKET], 2006), house), "The first 1 of 2,006: type to find others.");
   assert.equal(textOf(found(start, []), house), "There is nothing to choose from.");
-  assert.match(textOf(found(choosing.choiceTyped(start, house, "x"), []), house), /^Nothing matches\. .*taken as it is/);
-  assert.match(textOf(found(start, [], 0, "No mon answered."), house), /^No mon answered\. .*taken as it is/);
+  assert.match(textOf(found(choosing.choiceTyped(start, house, "x"), []), house), /^Nothing matches\. .*used as it is/);
+  assert.match(textOf(found(start, [], 0, "No mon answered."), house), /^No mon answered\. .*used as it is/);
 });
 
 test("another job begins without the choices of the one before", () => {

@@ -48,7 +48,7 @@ test("an empty required field asks for the server's words", () => {
   assert.deepEqual(sent({ type: "boolean" }, false), { value: false });
 });
 
-test("an empty optional field is left out where that means the same", () => {
+test("an empty optional field is left out if that means the same", () => {
   assert.deepEqual(sent({ ...INTEGER, default: 3 }, ""), {});
   assert.deepEqual(sent({ ...TEXT, default: "" }, ""), {});
   assert.deepEqual(sent({ ...TEXT, default: "rbd" }, ""), { value: "" });
@@ -56,7 +56,7 @@ test("an empty optional field is left out where that means the same", () => {
   assert.deepEqual(sent({ type: "array", items: TEXT, default: ["a"] }, ""), { value: [] });
 });
 
-test("an empty field means null where null is possible, and is left out where null is the default", () => {
+test("an empty field means null if null is possible, and is left out if null is the default", () => {
   assert.deepEqual(sent({ anyOf: [TEXT, NULL] }, ""), { value: null });
   assert.deepEqual(sent({ anyOf: [INTEGER, NULL], default: 3 }, ""), { value: null });
   assert.deepEqual(sent({ anyOf: [INTEGER, NULL], default: null }, ""), {});
@@ -92,7 +92,7 @@ test("text is sent as it was typed", () => {
   assert.deepEqual(sent(TEXT, "  <b>5</b> "), { value: "  <b>5</b> " });
 });
 
-test("JSON that cannot be read is told by the name of its field, and the rest is read", () => {
+test("invalid JSON is reported under the name of its field, and the rest is read", () => {
   const fields = fieldsOf({ properties: { steps: {}, times: INTEGER }, required: ["steps", "times"] });
   const { params, errors } = paramsFrom(fields, { steps: '[{"job":\n "a"', times: "5" });
   assert.deepEqual(params, { times: 5 });
@@ -134,7 +134,7 @@ test("the parameters of a task come out of the form as they went in", () => {
   for (const [own, value] of values) assert.deepEqual(sameAgain(own, value), value);
 });
 
-test("what a task had and its job does not take any more is still told to the server", () => {
+test("a task's parameters that its job no longer takes are still sent to the server", () => {
   assert.equal(sameAgain({ enum: ["a"] }, "b"), "b");
   assert.equal(sameAgain({ type: "array", items: INTEGER }, "no list")[0], "no list");
 });

@@ -91,13 +91,13 @@ test("each message of the server is placed at its field, also one about a part o
   });
 });
 
-test("messages about the options are told there, and what has no place is told at the top", () => {
+test("messages about the options are shown there, and those that have no place at the top", () => {
   const places = form.placed([{ name: "times" }], { priority: ["a"], not_before: ["b"], job: ["c"], stepped: ["d"], params: ["e"] });
   assert.deepEqual([places.priority, places.not_before, places.job], [["a"], ["b"], ["c"]]);
   assert.deepEqual(places.general, ["stepped: d", "params: e"]);
 });
 
-test("a message about a parameter with the name of an option is told at both", () => {
+test("a message about a parameter with the name of an option is shown at both", () => {
   const places = form.placed([{ name: "priority" }], { priority: ["a"] });
   assert.deepEqual([places.fields.get("priority"), places.priority, places.general], [["a"], ["a"], []]);
 });

@@ -19,7 +19,7 @@ test("a task that was opened from a list is known, but still to be loaded", () =
   assert.ok(!openTask.isLacking(openTask.loaded(open, running(), found([]), [])));
 });
 
-test("the newest 200 rounds are asked for, and those before them can be had", () => {
+test("the newest 200 rounds are loaded, and earlier ones on request", () => {
   assert.equal(openTask.firstAfter(running({ round: 350 })), 150);
   assert.equal(openTask.firstAfter(running({ round: 20 })), 0);
   assert.ok(loaded({ round: 350 }, rounds(151, 350)).hasEarlier);
@@ -61,12 +61,12 @@ test("earlier rounds join those that are there, until there is no more room", ()
   assert.ok(open.hasEarlier && !openTask.canShowEarlier(open));
 });
 
-test("earlier rounds that could not be loaded can be asked for again", () => {
+test("earlier rounds that could not be loaded can be requested again", () => {
   const open = openTask.withEarlier(openTask.loadingEarlier(loaded({ round: 300 }, rounds(101, 300))), null);
   assert.deepEqual([open.isLoadingEarlier, open.hasEarlier, open.rounds.length], [false, true, 200]);
 });
 
-test("there are no earlier rounds where the server has forgotten them", () => {
+test("there are no earlier rounds if the server no longer has them", () => {
   const open = openTask.withEarlier(loaded({ round: 2300 }, rounds(2101, 2300)), found(rounds(2101, 2300), 1100));
   assert.ok(!open.hasEarlier);
 });
@@ -87,7 +87,7 @@ test("after a gap, rounds that do not join the new ones go", () => {
   assert.deepEqual([near.rounds.length, near.hasEarlier], [12, false]);
 });
 
-test("what was known later is not overtaken by what was known earlier", () => {
+test("newer data is not replaced by older data", () => {
   const open = loaded({ revision: 20, percent: 50 });
   assert.equal(openTask.withTask(open, running({ revision: 19, percent: 40 })), open);
   assert.equal(openTask.withTask(open, running({ revision: 21, percent: 60 })).task.percent, 60);
@@ -112,7 +112,7 @@ test("large parameters that a list leaves out are loaded, and stay", () => {
   assert.deepEqual([next.task.params, next.task.revision, openTask.isLacking(next)], [{ a: 1 }, 40, false]);
 });
 
-test("where frames bear no rounds, those after the last one are asked for when the task has changed", () => {
+test("if frames have no rounds, later ones are loaded when the task has changed", () => {
   const open = loaded({ round: 3, revision: 20 }, rounds(1, 3));
   assert.ok(!openTask.lacksRounds(open));
   const next = openTask.withTask(open, running({ round: 5, revision: 21 }));
@@ -142,13 +142,13 @@ test("a deleted task stays as it was, and is not loaded again", () => {
   assert.deepEqual([open.gone, open.task.percent, openTask.isLacking(openTask.withGap(open))], [true, 40, false]);
 });
 
-test("a task that could not be loaded is not asked for until there is a reason", () => {
+test("a task that could not be loaded is not requested again without a reason", () => {
   const failed = openTask.withOpenError(openTask.opened(7, null), "no answer");
   assert.ok(!openTask.isLacking(failed));
   assert.ok(openTask.isLacking(openTask.withGap(failed)));
 });
 
-test("interruptions are told by frames, and join those that the server lists", () => {
+test("interruptions reported by frames join those that the server lists", () => {
   const open = openTask.loaded(openTask.opened(7, null), running(), found([]), [{ at: at(1), resumed: at(2) }]);
   const frameOf = (...change) => frame(10, 12, { transitions: [transition(...change)] });
   const after = (known, ...change) => openTask.withFrame(known, frameOf(...change));
@@ -171,7 +171,7 @@ test("the median of an even number of values lies between the two in the middle"
   assert.equal(openTask.median([3, 1, 2]), 2);
 });
 
-test("a stalled task says for how long it has been silent, and what is usual where that is known", () => {
+test("a stalled task says how long it has been silent, and what is usual if that is known", () => {
   const since = new Date(NOW - 14 * 60000).toISOString();
   assert.equal(
     openTask.stalledText(running({ pace_seconds: 20 }), NOW, since),

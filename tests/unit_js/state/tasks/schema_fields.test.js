@@ -81,7 +81,7 @@ test("a field has the name of its parameter for people, unless it has a title", 
   assert.deepEqual([first.label, second.label, second.description], ["Round seconds", "How often", "Rounds."]);
 });
 
-test("a field tells what follows when it is left empty, where that is not plain", () => {
+test("a field says what leaving it empty means, if that is not obvious", () => {
   const told = [
     [{ ...INTEGER, default: 3 }, "empty means 3"],
     [{ type: "array", prefixItems: [INTEGER, TEXT], default: [1, "x"] }, 'empty means [1, "x"]'],
@@ -94,7 +94,7 @@ test("a field tells what follows when it is left empty, where that is not plain"
   for (const [own, words] of told) assert.equal(leftEmptyText(fieldOf(own)), words);
 });
 
-test("what is typed as JSON has an example, also where it can hold itself", () => {
+test("fields for JSON have an example, even if the schema is recursive", () => {
   const exampleOf = (own) => fieldOf(own, { definitions: STEPS }).example;
   assert.equal(exampleOf({ type: "array", items: { $ref: "#/$defs/Step" } }), '[{"job": "counts", "params": {"value": 1}}]');
   assert.equal(exampleOf({ $ref: "#/$defs/Box" }), '{"width": 1}');

@@ -87,7 +87,7 @@ test("another tab begins with nothing, the same query stays the same list", () =
   assert.equal(taskList.following(list, null), null);
 });
 
-test("an answer that is older than what we knew when we asked is dropped and asked for again", () => {
+test("an answer older than what was known when it was requested is dropped and requested again", () => {
   const asked = taskList.loadBegan(answered([task(1)]), 2, 12);
   const after = taskList.withAnswer(asked, 2, page([task(5)], { revision: 11 }));
   assert.deepEqual([ids(after), after.isStale, after.loading], [[1], true, null]);
@@ -98,7 +98,7 @@ test("only the answer to the last request counts", () => {
   assert.equal(taskList.withAnswer(asked, 1, page([task(5)])), asked);
 });
 
-test("frames that come while a list is asked for are applied to its answer", () => {
+test("frames that arrive while a list is being loaded are applied to the answer", () => {
   let list = taskList.loadBegan(taskList.listOf(PENDING), 1, 10);
   list = taskList.withFrame(list, frame(10, 11, { tasks: [task(1, { revision: 11, percent: 70 })] }));
   list = taskList.withFrame(list, frame(11, 12, { deleted: [2] }));

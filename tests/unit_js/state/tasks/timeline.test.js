@@ -18,12 +18,12 @@ test("a time line goes from creation over waiting to the end", () => {
   ]);
 });
 
-test("a time line ends with what goes on", () => {
+test("a time line ends with what is in progress", () => {
   const last = (fields) => texts(running({ created: at(0), created_by: null, ...fields }), []).at(-1);
   assert.deepEqual(last({ status: "Not Started" }), ["waited", "Waiting"]);
   assert.deepEqual(last({ started: at(0) }), ["running", "Running"]);
   const stopping = { started: at(0), ended: at(3), status: "Aborted", stopping: true };
-  assert.deepEqual(last(stopping), ["stopping", "Its last round is ending"]);
+  assert.deepEqual(last(stopping), ["stopping", "Finishing its last round"]);
 });
 
 test("a time line shows interruptions, with which round the last one ended, and that there were others", () => {
