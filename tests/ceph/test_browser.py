@@ -118,7 +118,7 @@ def test_what_is_impossible_cannot_be_sent_and_says_why(new_pool, tab):
     form = open_pgs_form(tab, pool)
     for typed, words in (
         ("70000", "A pool can have 1 to 65536 PGs"),
-        ("8", "nothing to do"),
+        ("8", "already set to this number"),
         ("many", "Type a number"),
     ):
         form.get_by_label("Number of PGs").fill(typed)

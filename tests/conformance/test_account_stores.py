@@ -43,12 +43,12 @@ async def test_users_are_listed_by_name(commands):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ü", "a\n", "\0", "x" * 65, "a:b"])
-async def test_a_name_of_other_characters_or_lengths_is_refused(commands, name):
+async def test_a_name_with_other_characters_or_of_another_length_is_refused(commands, name):
     with pytest.raises(InvalidInput, match="1 to 64"):
         await add(commands, name)
 
 
-async def test_a_name_is_given_once(commands):
+async def test_a_name_can_be_given_only_once(commands):
     before = await add(commands, "ann", "admin")
     with pytest.raises(Conflict, match="ann"):
         await add(commands, "ann")
@@ -65,7 +65,7 @@ async def test_a_name_is_given_once(commands):
         ("remove_user", {}),
     ],
 )
-async def test_an_unknown_user_is_answered_with_those_who_are_there(commands, method, more):
+async def test_an_error_about_an_unknown_user_lists_those_there_are(commands, method, more):
     await add(commands, "ann")
     await add(commands, "bob")
     with pytest.raises(NotFound, match="'eve'; there are: ann, bob"):
@@ -109,7 +109,7 @@ async def test_a_new_password_or_role_gives_new_credentials_and_a_new_token_does
     assert {field for field in before.__struct_fields__ if getattr(before, field) != getattr(after, field)} == changed
 
 
-async def test_the_first_admin_is_added_once_and_only_where_there_are_no_users(commands):
+async def test_the_first_admin_is_added_once_and_only_if_there_are_no_users(commands):
     assert [await commands("add_first_admin", password_hash=password, now=NOW) for password in "ab"] == [True, False]
     assert [(user.name, user.role, user.password_hash) for user in await commands("users")] == [("admin", "admin", "a")]
 

@@ -1,4 +1,4 @@
-"""A database that was copied, restored, or left by a killed server: told apart at the next start, and never mixed."""
+"""A database that was copied, restored, or left by a killed server: recognised at the next start, and never mixed."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def contents(folder):
 
 
 async def opened(folder):
-    """The names, revision and descriptions that a server finds there, and the id of its next task."""
+    """Opens the database as a server does. Returns its head, the descriptions of its tasks, and the next id."""
     store = await open_sqlite(folder)
     head = await store.head()
     names = [task.description for task in (await store.inner.list_tasks(ListQuery(ordering="id"))).tasks]
@@ -134,7 +134,7 @@ def store_name(folder):
 ALL = ["one", "two", "three", "four", "five"]
 
 
-async def test_what_a_killed_server_has_left_is_the_same_database(data):
+async def test_the_database_that_a_killed_server_leaves_is_the_same_one(data):
     name = store_name(data)
     head, names, next_id = await opened(data)
 
@@ -162,7 +162,7 @@ async def test_a_backup_beside_the_log_of_another_database_is_refused_and_nothin
 
 
 @pytest.mark.parametrize(("way", "moment"), [*BACKUPS, *(("copied", moment) for moment in MOMENTS)])
-async def test_a_backup_alone_is_taken_as_restored_so_that_clients_load_again(left_behind, data, way, moment):
+async def test_a_backup_without_a_log_counts_as_restored_so_that_clients_load_again(left_behind, data, way, moment):
     name = store_name(data)
     remove_log(data)
     shutil.copyfile(left_behind / f"{way} {moment}", data / "hourglass.db")
@@ -176,7 +176,7 @@ async def test_a_backup_alone_is_taken_as_restored_so_that_clients_load_again(le
     assert (await opened(data))[0].store == head.store, "once"
 
 
-async def test_a_kill_between_a_checkpoint_and_the_next_commit_makes_no_copy_of_a_database(data):
+async def test_a_database_counts_as_no_copy_after_a_kill_between_a_checkpoint_and_the_next_commit(data):
     name = store_name(data)
     with closing(sqlite3.connect(data / "hourglass.db", isolation_level=None)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -185,7 +185,9 @@ async def test_a_kill_between_a_checkpoint_and_the_next_commit_makes_no_copy_of_
     assert (await opened(left))[0].store == name
 
 
-async def test_if_a_stop_cannot_note_how_far_the_database_is_the_next_start_sees_it_by_the_log(data, monkeypatch):
+async def test_if_a_stop_cannot_record_the_state_of_the_database_the_next_start_reads_it_from_the_log(
+    data, monkeypatch
+):
     name = store_name(data)
     store = await open_sqlite(data)
 
@@ -208,7 +210,7 @@ async def test_a_copied_directory_is_another_database_and_the_original_stays_the
     assert there.store != name == (await opened(data))[0].store
 
 
-async def test_the_file_beside_it_is_the_way_out_where_both_files_were_copied_from_a_snapshot(left_behind, data):
+async def test_without_the_file_beside_it_a_database_and_a_log_from_a_snapshot_are_accepted(left_behind, data):
     shutil.copyfile(left_behind / "backed up after it", data / "hourglass.db")
     (data / "database.json").unlink()
 
@@ -216,7 +218,7 @@ async def test_the_file_beside_it_is_the_way_out_where_both_files_were_copied_fr
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"run": 1}', b"\xff"])
-async def test_without_a_sound_file_beside_it_a_database_counts_as_copied(data, text, caplog):
+async def test_without_a_valid_file_beside_it_a_database_counts_as_copied(data, text, caplog):
     name = store_name(data)
     (data / "database.json").write_bytes(text)
     head, names, _ = await opened(data)
@@ -235,7 +237,7 @@ async def test_a_log_without_its_database_is_refused(data):
 
 
 @pytest.mark.parametrize("size", [0, 100, 4096, 50_000])
-async def test_a_database_that_was_cut_off_is_refused(data, size):
+async def test_a_truncated_database_is_refused(data, size):
     await opened(data)
     os.truncate(data / "hourglass.db", size)
 
@@ -243,7 +245,7 @@ async def test_a_database_that_was_cut_off_is_refused(data, size):
         await open_database(data)
 
 
-async def test_without_any_of_its_files_an_empty_database_is_made_and_the_log_says_so(data, caplog):
+async def test_without_any_of_its_files_an_empty_database_is_created_and_the_log_says_so(data, caplog):
     remove_log(data)
     (data / "hourglass.db").unlink()
 
@@ -252,7 +254,7 @@ async def test_without_any_of_its_files_an_empty_database_is_made_and_the_log_sa
 
 
 def moments_of(data, folder, found, monkeypatch):
-    """What a kill may leave of a start: after each statement, and after each write beside the database."""
+    """Returns what a kill may leave of a start: after each statement, and after each write beside the database."""
     moments = []
 
     def leave(*_):
@@ -274,7 +276,7 @@ def moments_of(data, folder, found, monkeypatch):
 
 
 @pytest.mark.parametrize("was_killed", [True, False])
-async def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next(
+async def test_a_start_that_is_interrupted_at_any_moment_is_completed_by_the_next(
     data, tmp_path, was_killed, monkeypatch
 ):
     if not was_killed:
@@ -286,9 +288,7 @@ async def test_a_start_that_is_interrupted_at_any_moment_is_taken_up_by_the_next
     assert (await opened(moments[-1]))[0].store == name
 
 
-async def test_a_copy_whose_first_start_is_interrupted_at_any_moment_gets_a_new_name_all_the_same(
-    data, tmp_path, monkeypatch
-):
+async def test_a_copy_whose_first_start_is_interrupted_at_any_moment_still_gets_a_new_name(data, tmp_path, monkeypatch):
     name = store_name(data)
     moments = moments_of(data, tmp_path, "copy", monkeypatch)
 
@@ -312,7 +312,7 @@ async def test_a_reader_beside_a_start_and_a_stop_changes_nothing(data):
     assert (await opened(data))[0].store == name
 
 
-async def test_checkpoints_of_other_programs_make_no_copy_of_a_database(data):
+async def test_a_database_counts_as_no_copy_after_checkpoints_by_other_programs(data):
     """Each may let the next commit begin the log anew."""
     name = store_name(data)
     store = await open_sqlite(data)
@@ -337,7 +337,7 @@ def list_users(connection):
 
 
 @pytest.mark.parametrize("operation", [add_user, list_users])
-async def test_a_command_after_a_kill_or_a_stop_leaves_the_database_what_it_is(data, operation):
+async def test_after_a_command_that_follows_a_kill_or_a_stop_the_database_is_the_same_one(data, operation):
     name = store_name(data)
     write_beside_server(data / "hourglass.db", operation)
     assert (await opened(data))[:2][1] == ALL
@@ -365,7 +365,7 @@ async def test_a_command_does_not_hide_that_a_backup_was_restored(left_behind, d
     assert (await opened(data))[0].store != name
 
 
-async def test_a_command_beside_a_server_leaves_the_database_what_it_is_though_it_begins_the_log_anew(data):
+async def test_after_a_command_beside_a_server_the_database_is_the_same_one_although_its_log_begins_anew(data):
     name = store_name(data)
     with server_lock(data):
         store = await open_sqlite(data)
@@ -398,7 +398,7 @@ def test_a_start_waits_for_a_command_and_refuses_a_second_server(data):
 # The log of an open database.
 
 
-async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(tmp_path):
+async def test_a_log_that_an_outside_reader_keeps_large_is_reported_with_its_size_and_shrinks_afterwards(tmp_path):
     database = await open_database(tmp_path)
     log = tmp_path / "hourglass.db-wal"
 
@@ -424,7 +424,7 @@ async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_
     await database.close()
 
 
-async def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_first(tmp_path):
+async def test_a_server_reports_that_another_one_has_taken_over_its_database(tmp_path):
     database = await open_database(tmp_path)
     await run_in_thread(database._writer, database._files.look_after)
     other = await open_database(tmp_path)
@@ -437,7 +437,7 @@ async def test_a_second_server_that_somebody_has_made_possible_is_told_to_the_fi
     await database.close()
 
 
-async def test_a_key_that_is_removed_is_told_of_until_it_is_back(tmp_path):
+async def test_a_key_that_is_removed_is_reported_until_it_is_back(tmp_path):
     database = await open_database(tmp_path)
     key = tmp_path / "secret.key"
     problems = []

@@ -35,7 +35,7 @@ async def test_a_task_is_reported_round_by_round_and_its_end_comes_last(make, tm
 
 
 @on_each_engine
-async def test_it_begins_after_the_round_that_left_the_checkpoint(make, tmp_path: Path) -> None:
+async def test_a_task_begins_after_the_round_that_left_the_checkpoint(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
         reports.start(under_test.order(1, done=7))
         under_test.tell(1, "round", "finish")
@@ -115,7 +115,7 @@ async def test_a_worker_that_dies_is_reported_after_its_rounds_and_replaced(make
 
 
 @on_each_engine
-async def test_what_a_job_raises_is_reported_with_type_message_and_traceback(make, tmp_path: Path) -> None:
+async def test_an_exception_of_a_job_is_reported_with_type_message_and_traceback(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
         reports.start(under_test.order(1))
         under_test.tell(1, "fail")
@@ -126,7 +126,7 @@ async def test_what_a_job_raises_is_reported_with_type_message_and_traceback(mak
 
 
 @on_each_engine
-async def test_what_is_said_of_tasks_that_do_not_run_does_nothing(make, tmp_path: Path) -> None:
+async def test_calls_about_tasks_that_do_not_run_do_nothing(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
         for call in (under_test.engine.acknowledge, under_test.engine.abort_task, under_test.engine.kill_task):
             call(4711)
@@ -173,7 +173,7 @@ async def next_server(under_test):
 
 
 @on_each_engine
-async def test_what_runs_when_the_server_dies_is_adopted_by_the_next_one_or_does_not_run(make, tmp_path: Path) -> None:
+async def test_a_task_that_runs_when_the_server_dies_is_adopted_by_the_next_one_or_ends(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
         reports.start(under_test.order(1))
         reports.start(under_test.order(2))

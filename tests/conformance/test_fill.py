@@ -83,7 +83,7 @@ def test_a_filled_database_is_sound(filled):
     assert rows_of(filled, "PRAGMA journal_mode") == [("wal",)]
 
 
-async def test_the_kept_counts_are_those_of_the_rows(store, filled):
+async def test_the_stored_counts_are_those_of_the_rows(store, filled):
     counts = (await store.head()).counts
 
     assert {status: count for status, count in counts.items() if count} == dict(
@@ -93,7 +93,7 @@ async def test_the_kept_counts_are_those_of_the_rows(store, filled):
 
 
 @pytest.mark.parametrize(("word", "least", "most"), [(RARE_WORD, RARE_TASKS, RARE_TASKS), (ABSENT_WORD, 0, 0)])
-async def test_the_search_finds_rare_words_and_none_that_is_absent(store, word, least, most):
+async def test_a_search_finds_rare_words_and_nothing_for_an_absent_one(store, word, least, most):
     assert least <= (await store.inner.list_tasks(ListQuery(search=word))).count <= most
 
 
@@ -110,7 +110,7 @@ def test_the_tasks_are_spread_over_their_time_and_are_of_many_kinds(filled):
     assert rows_of(filled, "SELECT min(created) FROM tasks") == [(NOW - QUIET_MS - SPAN_MS,)]
 
 
-def test_a_directory_with_tasks_is_refused_in_words(filled):
+def test_a_directory_with_tasks_is_refused_with_an_explanation(filled):
     with pytest.raises(ValueError, match="expected a directory without tasks"):
         fill(filled, 5)
 

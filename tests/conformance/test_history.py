@@ -1,4 +1,4 @@
-"""What a searchable store knows of the past while it retains it: what has changed since, and interruptions."""
+"""What a searchable store knows of the past that it retains: what has changed since a revision, and interruptions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def matching(store, as_of, limit=100, **fields):
 # What has changed since a revision.
 
 
-async def test_a_million_go_in_calls_with_one_revision_while_others_come(store):
+async def test_repeated_calls_with_one_revision_match_all_tasks_of_that_time_while_others_come(store):
     """Each call matches what is left of those that were there, and at last nothing."""
     await store.create([draft()] * 5)
     as_of = (await store.head()).revision
@@ -59,7 +59,7 @@ async def test_a_million_go_in_calls_with_one_revision_while_others_come(store):
     assert (await matching(store, as_of)).ids == []
 
 
-async def test_what_changed_since_is_known_from_the_oldest_revision_that_is_kept_to_the_present_one(store):
+async def test_changes_since_a_revision_are_known_from_the_oldest_retained_one_to_the_current_one(store):
     for created in (1000, 2000, 3000):
         await create(store, created=created)
     await store.forget_changes(before=2500)
@@ -76,7 +76,7 @@ async def test_what_changed_since_is_known_from_the_oldest_revision_that_is_kept
 # Interruptions.
 
 
-async def test_each_interruption_says_when_the_task_went_on_oldest_first(store):
+async def test_each_interruption_says_when_the_task_was_resumed_oldest_first(store):
     task, other = await running(store), await running(store)
     await interrupted(store, task, at=2000, resumed=2500)
     await interrupted(store, other, at=2100, resumed=2200)
@@ -86,7 +86,7 @@ async def test_each_interruption_says_when_the_task_went_on_oldest_first(store):
     assert await interruptions(store, other) == [Interruption(2100, 2200)]
 
 
-async def test_a_task_that_ended_before_it_went_on_was_not_resumed(store):
+async def test_a_task_that_ended_while_it_was_interrupted_was_not_resumed(store):
     task = await running(store)
     await interrupted(store, task, at=2000)
     await store.change(task.id, lifecycle.aborted("ann", 3000))
@@ -99,7 +99,7 @@ async def test_a_task_that_ran_through_was_never_interrupted(store):
     assert await interruptions(store, await create(store)) == []
 
 
-async def test_a_task_that_is_gone_has_no_interruptions(store):
+async def test_a_removed_task_has_no_interruptions(store):
     task = await running(store)
     await interrupted(store, task, at=2000)
     for at in (3000, 4000):
@@ -111,7 +111,7 @@ async def test_a_task_that_is_gone_has_no_interruptions(store):
         await store.inner.interruptions(4711)
 
 
-async def test_of_many_interruptions_the_newest_are_told(store, kind, monkeypatch):
+async def test_of_many_interruptions_the_newest_are_returned(store, kind, monkeypatch):
     monkeypatch.setattr(*kind.most_interruptions, 2)
     task = await running(store)
     for at in range(2000, 2500, 100):
@@ -120,7 +120,7 @@ async def test_of_many_interruptions_the_newest_are_told(store, kind, monkeypatc
     assert await interruptions(store, task) == [Interruption(2300, 2301), Interruption(2400, 2401)]
 
 
-async def test_interruptions_are_told_as_long_as_changes_are_kept(store):
+async def test_interruptions_are_returned_as_long_as_changes_are_retained(store):
     task = await running(store, created=1000)
     await interrupted(store, task, at=2000, resumed=2500)
     await interrupted(store, task, at=3000, resumed=3500)

@@ -13,7 +13,7 @@ def kind(request):
     return SEARCHABLE[request.param]
 
 
-async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(kind, tmp_path):
+async def test_stored_results_are_returned_by_image_and_for_their_cluster_alone(kind, tmp_path):
     async with kind.opened(tmp_path) as stores:
         results = stores.image_results
         await results.store(FSID, [result(image="disk2"), result(image="disk1")])
@@ -26,7 +26,7 @@ async def test_what_is_kept_comes_back_by_place_and_of_its_cluster_alone(kind, t
 
 
 @pytest.mark.parametrize("late", [{"at": NOW - 1, "task": 9}, {"at": NOW, "task": 1}])
-async def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(kind, tmp_path, late):
+async def test_results_of_an_older_task_never_replace_those_of_a_newer_one(kind, tmp_path, late):
     async with kind.opened(tmp_path) as stores:
         results = stores.image_results
         await results.store(FSID, [result(task=2, used_bytes=20)])
@@ -35,7 +35,7 @@ async def test_what_an_older_task_found_never_replaces_what_a_newer_one_did(kind
         assert (await results.newest(FSID))[DISK1].used_bytes == 20
 
 
-async def test_images_that_a_look_at_all_of_a_pool_did_not_find_are_forgotten(kind, tmp_path):
+async def test_images_that_a_task_for_a_whole_pool_did_not_find_are_forgotten(kind, tmp_path):
     async with kind.opened(tmp_path) as stores:
         results = stores.image_results
         await results.store(FSID, [result(image="gone"), result(image="there"), result(pool="other", image="disk")])

@@ -54,7 +54,7 @@ a_query = st.builds(
 
 
 async def fill(store, kinds):
-    """Tasks of these kinds, as they are then."""
+    """Creates tasks of these kinds. Returns them as they are then."""
     tasks = []
     for text, job, user, end, created, waited, ran in kinds:
         fields = {"description": text, "job": job, "created_by": user, "created": 1000 + created}
@@ -117,7 +117,7 @@ def run_on_new_store(kind, check):
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
 @pytest.mark.parametrize("examples", [20, pytest.param(150, marks=pytest.mark.slow)])
-def test_every_list_is_what_a_plain_model_says_page_by_page(monkeypatch, kind, few, examples):
+def test_every_list_matches_a_plain_model_page_by_page(monkeypatch, kind, few, examples):
     """`few` decides how tasks are found: by filters, in order, or as it is with a real number of tasks."""
     monkeypatch.setattr(*kind.exact_count, few)
 
@@ -162,7 +162,7 @@ async def task_or_none(store, task_id):
 @pytest.mark.parametrize("few", [0, 3, 10_000])
 @pytest.mark.parametrize("kind", SEARCHABLE.values(), ids=SEARCHABLE)
 @pytest.mark.parametrize("examples", [15, pytest.param(80, marks=pytest.mark.slow)])
-def test_as_of_a_revision_match_those_that_were_pending_or_final_then_as_now(monkeypatch, kind, few, examples):
+def test_as_of_a_revision_tasks_match_that_were_pending_or_final_then_as_they_are_now(monkeypatch, kind, few, examples):
     monkeypatch.setattr(*kind.exact_count, few)
 
     @settings(max_examples=examples, deadline=None)

@@ -1,4 +1,4 @@
-"""How SQLite goes about the statements that everybody waits for: by an index, whatever is in the database."""
+"""How SQLite runs the statements that everybody waits for: by an index, whatever is in the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEMPLATES = {
     "count_parts",
     "statuses_of_places",
 }
-"""Held by tests/conformance/test_lists.py and bench/million.py: what is filled in decides."""
+"""Tested by tests/conformance/test_lists.py and bench/million.py: their plans depend on what is filled in."""
 
 
 LIMITED = {"last_forgettable", "newest_change"}
@@ -78,7 +78,7 @@ def test_what_changed_since_a_revision_is_found_among_the_transitions_since(conn
         ("first_due", "tasks_final_by_last_modified"),
     ],
 )
-def test_statements_about_tasks_take_the_index_that_is_made_for_them(connection, name, index):
+def test_statements_about_tasks_use_the_index_that_is_made_for_them(connection, name, index):
     assert any(
         f"USING INDEX {index}" in step or f"USING COVERING INDEX {index}" in step for step in plan_of(connection, name)
     )

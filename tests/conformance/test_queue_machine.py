@@ -95,7 +95,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.settle()
 
     def settle(self):
-        """Until everything that was begun is on disk and has been seen."""
+        """Waits until everything that was begun is on disk and has been seen."""
         self.run(self._settled())
 
     async def _settled(self):
@@ -104,7 +104,7 @@ class QueueMachine(RuleBasedStateMachine):
         await self._read_changes()
 
     async def _read_changes(self):
-        """What a client does: transitions, then tasks, then deleted; nothing may lie between two frames."""
+        """Reads as a client does: transitions, then tasks, then deleted; nothing may lie between two frames."""
         head = await self.store.head()
         while self.since < head.revision:
             changes = await self.store.changes(self.since, limit=3)
@@ -314,15 +314,15 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data(), what=st.sampled_from(["nothing", "rounds", "end", "death"]))
     def server_is_killed_and_its_engine_runs_on(self, data, what):
         task_id = self.busy(data) if what != "nothing" and self.engine.running else None
-        self.run(self._killed_while_told(what, task_id))
+        self.run(self._kill_amid_reports(what, task_id))
         self.store = self.run(self.store.reopen())
         running = [self.mirror[task_id] for task_id in self.engine.running if task_id in self.mirror]
         self.start_server(self.engine)
         for task in running:
             assert self.mirror[task.id].interruptions == task.interruptions, "it was running on"
 
-    async def _killed_while_told(self, what, task_id):
-        """What is reported last is not on disk."""
+    async def _kill_amid_reports(self, what, task_id):
+        """Kills the server before the last report is on disk."""
         if task_id is not None and what != "death":
             self.engine.rounds(task_id, of=20)
         if task_id is not None and what != "rounds":
@@ -343,7 +343,7 @@ class QueueMachine(RuleBasedStateMachine):
     # The promises.
 
     @invariant()
-    def what_the_client_has_is_what_is_kept(self):
+    def what_the_client_has_is_what_is_stored(self):
         if not hasattr(self, "store"):
             return
         head = self.run(self.store.head())
@@ -356,7 +356,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert self.status[task_id] == task.status
 
     @invariant()
-    def who_runs_is_who_should(self):
+    def what_runs_is_what_should_run(self):
         if not hasattr(self, "engine"):
             return
         locks = []

@@ -1,4 +1,4 @@
-"""Reads that take too long, or that nobody waits for any more: interrupted, and nobody behind them waits."""
+"""Reads that take too long, or that nobody awaits any more, are interrupted and hold up no others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_the_time_in_which_a_read_waits_for_its_turn_counts(database):
 
 
 @pytest.mark.parametrize("kind", ["read", "read_list"])
-async def test_a_read_is_interrupted_when_its_caller_goes_and_those_that_nobody_waits_for_are_not_begun(database, kind):
+async def test_a_read_is_interrupted_when_its_caller_is_cancelled_and_those_that_still_wait_never_begin(database, kind):
     begun = []
 
     def begin(reader):
@@ -81,6 +81,6 @@ async def test_a_stop_cuts_reads_for_clients_short_and_no_others(database):
     assert await inner == await database.read_list(quickly) == (1,)
 
 
-async def test_a_read_that_fails_by_itself_is_told_as_it_is(database):
+async def test_a_read_that_fails_by_itself_raises_its_own_error(database):
     with pytest.raises(StorageUnavailable, match="no such table"):
         await database.read_list(lambda reader: reader.execute("SELECT 1 FROM no_such_table"), 60)

@@ -1,4 +1,4 @@
-"""The words of a database of the version before are made anew, and meanwhile every search finds every task."""
+"""The search words of a database of the previous version are rebuilt, and meanwhile every search finds every task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POOLS = [1, 2, 7]
 
 
 class Opened:
-    """The store on a database of the version before, which can be opened again."""
+    """The store on a database of the previous version, which can be opened again."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -59,7 +59,7 @@ def older(request, io_loop, tmp_path, monkeypatch):
     io_loop.run_sync(opened.close)
 
 
-async def test_every_search_finds_what_it_found_before_while_words_are_made_anew(older):
+async def test_every_search_finds_what_it_found_before_while_words_are_rebuilt(older):
     steps = 0
     while await older.renew(2):
         steps += 1
@@ -78,7 +78,7 @@ async def test_every_search_finds_what_it_found_before_while_words_are_made_anew
     assert (await older.found("备份"), await older.found("istanbul"), await older.found("हिन्दी")) == ([3, 6], [4], [7])
 
 
-async def test_tasks_that_come_and_go_meanwhile_are_found_and_are_gone(older):
+async def test_tasks_that_are_created_or_removed_meanwhile_are_found_or_gone(older):
     number = 0
     while await older.renew(1):
         number += 1

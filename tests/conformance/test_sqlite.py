@@ -62,7 +62,7 @@ async def test_the_schema_refuses_an_impossible_task(store, impossible):
     assert await store.task(task.id) == task
 
 
-async def test_many_writes_at_once_go_in_few_transactions(store):
+async def test_many_writes_at_once_share_few_transactions(store):
     commits = []
     store.report_to(commits.append)
 
@@ -80,7 +80,7 @@ def count_together(items, transaction):
     return [len(items)] * len(items)
 
 
-async def test_operations_go_together_with_their_like_alone_and_each_gets_its_own_result(store):
+async def test_only_operations_of_one_kind_run_together_and_each_gets_its_own_result(store):
     operations = [Joint(one_less, 7), Joint(count_together, "a"), lambda _: "alone", Joint(one_less, 3)]
     operations += [Joint(count_together, "b"), Joint(count_together, "c")]
 
@@ -103,7 +103,7 @@ async def test_a_locked_database_refuses_writes_serves_reads_and_recovers(store,
     assert (await create(store)).id == task.id + 1
 
 
-async def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_to_it(store):
+async def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_ensure_it(store):
     """`synchronous = FULL` (2) with a write-ahead log: https://www.sqlite.org/pragma.html#pragma_synchronous"""
 
     def pragmas(transaction):
@@ -113,7 +113,7 @@ async def test_what_is_committed_survives_a_power_cut_as_far_as_sqlite_can_see_t
 
 
 @pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
-async def test_a_defect_in_the_middle_of_a_commit_holds_up_nobody_who_comes_after(store, monkeypatch, moment):
+async def test_a_defect_in_the_middle_of_a_commit_does_not_stop_later_writes(store, monkeypatch, moment):
     usual = getattr(store.inner, moment)
 
     def defect(transaction):
@@ -160,7 +160,7 @@ OLD_TASK = {
 }  # fmt: skip
 
 
-async def test_a_database_of_a_newer_version_is_refused_in_words(tmp_path):
+async def test_a_database_of_a_newer_version_is_refused_with_an_explanation(tmp_path):
     await run_and_close(tmp_path)
     with sqlite3.connect(tmp_path / "hourglass.db") as newer:
         newer.execute("PRAGMA user_version = 99")
@@ -170,14 +170,14 @@ async def test_a_database_of_a_newer_version_is_refused_in_words(tmp_path):
         await open_database(tmp_path)
 
 
-async def test_a_file_that_is_no_database_is_refused_in_words(tmp_path):
+async def test_a_file_that_is_not_a_database_is_refused_with_an_explanation(tmp_path):
     (tmp_path / "hourglass.db").write_text("not a database at all, only some text of a certain length " * 20)
 
     with pytest.raises(StartError, match=r"data_dir.*not a database"):
         await open_database(tmp_path)
 
 
-async def test_a_directory_that_is_a_file_is_refused_in_words(tmp_path):
+async def test_a_directory_that_is_a_file_is_refused_with_an_explanation(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StartError, match="data_dir"):
@@ -351,7 +351,7 @@ async def test_the_store_keeps_its_name(store, tmp_path):
     assert isinstance(again.inner, SqliteStore)
 
 
-async def test_rounds_beyond_a_lowered_setting_are_found_once_and_go_in_small_steps(store):
+async def test_rounds_beyond_a_lowered_setting_are_found_once_and_removed_in_small_steps(store):
     task = await running(store)
     await store.change(task.id, lifecycle.reported([done(number) for number in range(1, 31)], 2000))
     lowered = SqliteStore(store.inner._database, RoundBounds(most=10))
@@ -373,7 +373,7 @@ async def test_a_task_keeps_its_newest_rounds_as_they_come(store):
     assert [one.number for one in (await store.rounds(task.id, 0)).rounds] == list(range(54, 64))
 
 
-async def test_a_task_with_very_many_rounds_is_gone_at_once_and_its_rounds_go_later(store):
+async def test_a_task_with_very_many_rounds_is_removed_at_once_and_its_rounds_later(store):
     task = await running(store)
     for first in range(1, 2501, 500):
         await store.change(task.id, lifecycle.reported([done(number) for number in range(first, first + 500)], 2000))
@@ -387,7 +387,7 @@ async def test_a_task_with_very_many_rounds_is_gone_at_once_and_its_rounds_go_la
 
 
 @pytest.mark.parametrize(("between", "resumed"), [(3, 2500), (4, None)])
-async def test_a_resumption_is_looked_for_among_so_many_transitions(store, monkeypatch, between, resumed):
+async def test_a_resumption_is_searched_for_in_a_bounded_number_of_transitions(store, monkeypatch, between, resumed):
     monkeypatch.setattr(sqlite_store, "FARTHEST_RESUMPTION", 4)
     task = await running(store)
     await store.change(task.id, lifecycle.interrupted(2000, "the server stopped", True))

@@ -48,7 +48,7 @@ async def test_a_task_with_very_many_rounds_is_removed_in_steps_and_none_is_seen
     assert (await rows(store, "rounds"), await rows(store, "leftovers")) == (5, 0)
 
 
-async def test_a_task_that_is_removed_while_leftovers_are_looked_for_leaves_no_rounds(opened, monkeypatch):
+async def test_a_task_that_is_removed_during_the_search_for_leftovers_leaves_no_rounds(opened, monkeypatch):
     task = await with_rounds(await opened(), 1500)
     store = await opened(most_rounds=1400)
     read_list = store._database.read_list
@@ -67,7 +67,7 @@ async def test_a_task_that_is_removed_while_leftovers_are_looked_for_leaves_no_r
 
 
 async def rounds_bytes(store, task_id):
-    """What is noted of a task's rounds, and what they take."""
+    """Returns the stored size of a task's rounds, and the size that they have."""
     return await store._database.write(
         lambda transaction: transaction.execute(
             "SELECT rounds_bytes, (SELECT sum(100 + length(message) + length(output)) FROM rounds WHERE task = ?1) "
@@ -78,7 +78,7 @@ async def rounds_bytes(store, task_id):
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 20])
-async def test_of_a_task_as_many_bytes_of_the_newest_rounds_are_kept(opened, at_once):
+async def test_the_newest_rounds_of_a_task_are_kept_up_to_a_number_of_bytes(opened, at_once):
     store = await opened(most_bytes=5 * 2 * KIB)
     task = await with_outputs(store, [2 * KIB - 200] * 20, at_once=at_once)
 
@@ -87,7 +87,7 @@ async def test_of_a_task_as_many_bytes_of_the_newest_rounds_are_kept(opened, at_
     assert noted == taken <= 10 * KIB
 
 
-async def test_rounds_that_are_done_again_count_once(opened):
+async def test_repeated_rounds_count_once(opened):
     store = await opened(most_bytes=100 * KIB)
     task = await with_outputs(store, [KIB] * 10)
     await store.change(task.id, lifecycle.interrupted(3000, "the server stopped", True), lifecycle.taken(3001))
@@ -97,8 +97,8 @@ async def test_rounds_that_are_done_again_count_once(opened):
     assert noted == taken
 
 
-async def test_what_nobody_has_counted_is_counted_with_the_next_round(opened):
-    """As of a task of the version before, which runs on."""
+async def test_bytes_that_were_never_counted_are_counted_with_the_next_round(opened):
+    """For example those of a running task of the previous version."""
     task = await with_outputs(await opened(), [KIB] * 20)
     store = await opened(most_bytes=5 * KIB)
     await store._database.write(lambda transaction: transaction.execute("UPDATE tasks SET rounds_bytes = NULL"))

@@ -114,7 +114,7 @@ async def test_a_step_without_a_change_takes_no_revision(store):
     assert (await store.head()).revision == task.revision
 
 
-async def test_what_one_step_refuses_leaves_nothing_of_the_others_behind(store):
+async def test_if_one_step_is_refused_nothing_of_the_others_is_stored(store):
     task = await create(store)
     head = await store.head()
 
@@ -143,7 +143,7 @@ async def test_a_refused_write_does_not_touch_its_neighbours(store):
     assert (await store.head()).counts == {"Not Started": 2, "Running": 1, "Finished": 0, "Exception": 0, "Aborted": 0}
 
 
-async def test_a_step_that_the_table_does_not_know_is_refused(store):
+async def test_a_step_that_is_not_in_the_table_is_refused(store):
     task = await create(store)
 
     with pytest.raises(IllegalTransition):
@@ -185,7 +185,7 @@ async def test_unique_drafts_in_one_call_are_one_task(store):
     assert not second.is_new
 
 
-async def test_a_key_stands_for_the_task_that_it_created_as_it_is_now(store):
+async def test_a_key_stands_for_the_task_that_it_created_in_its_current_state(store):
     assert await store.created_with(key()) is None
     first = (await store.create([draft()], key()))[0]
     await store.change(first.task.id, lifecycle.taken(1500))
@@ -207,7 +207,7 @@ async def test_another_key_user_or_path_creates_another_task(store, other):
     assert second.task.id > first.task.id
 
 
-async def test_a_key_with_another_body_or_a_task_that_is_gone_is_a_conflict_and_creates_nothing(store):
+async def test_a_key_with_another_body_or_a_removed_task_is_a_conflict_and_creates_nothing(store):
     task = await finished(store)
     first = (await store.create([draft()], key()))[0].task
     await store.change(first.id, lifecycle.aborted("ann", 2000), lifecycle.deleted("ann", 3000, None, False))
@@ -223,7 +223,7 @@ async def test_a_key_with_another_body_or_a_task_that_is_gone_is_a_conflict_and_
     assert await store.task(task.id) == task
 
 
-async def test_a_key_is_forgotten_after_a_day_and_may_stand_for_another_task_then(store):
+async def test_a_key_is_forgotten_after_a_day_and_may_then_stand_for_another_task(store):
     first = (await store.create([draft()], key()))[0].task
     assert await store.created_with(key(at=1000 + KEYS_LAST_MS - 1)) == first
 
@@ -270,7 +270,7 @@ async def test_a_pin_is_a_change_that_leaves_the_time_of_the_last_one(store):
     assert (await store.change(task.id, lifecycle.pinned(False))).pinned is False
 
 
-async def test_what_goes_on_without_a_task_is_kept_with_it(store):
+async def test_what_continues_without_a_task_is_stored_with_it(store):
     task = await running(store)
     await store.change(task.id, lifecycle.reported([done(1, if_aborted="the cluster goes on by itself")], 2000))
 
@@ -286,7 +286,7 @@ async def test_locks_that_a_round_takes_stay_with_the_task(store):
     assert (await store.task(task.id)).locks == tuple(sorted({*task.locks, "a", "pool 5"}))
 
 
-async def test_rounds_are_kept_in_order_and_read_after_a_number(store):
+async def test_rounds_are_stored_in_order_and_read_after_a_number(store):
     task = await running(store)
     await store.change(task.id, lifecycle.reported([done(1, percent=10), done(2, percent=20)], 2000))
     await store.change(task.id, lifecycle.reported([done(3, percent=30, output='{"found": 1}')], 2500))
@@ -298,7 +298,7 @@ async def test_rounds_are_kept_in_order_and_read_after_a_number(store):
     assert len((await store.rounds(task.id, 0, limit=2)).rounds) == 2
 
 
-async def test_a_round_that_is_done_again_replaces_the_one_of_its_number(store):
+async def test_a_repeated_round_replaces_the_one_of_its_number(store):
     task = await running(store)
     await store.change(task.id, lifecycle.reported([done(1, at=2000)], 2000))
     await store.change(task.id, lifecycle.reported([done(1, at=9000)], 9000))
@@ -367,7 +367,7 @@ async def test_changes_are_what_was_committed_between_two_revisions(store):
     ]
 
 
-async def test_changes_cover_at_most_so_many_revisions_and_go_on_from_there(store):
+async def test_changes_cover_a_bounded_number_of_revisions_and_continue_from_there(store):
     for _ in range(5):
         await create(store)
     since, transitions = 0, []
@@ -381,7 +381,7 @@ async def test_changes_cover_at_most_so_many_revisions_and_go_on_from_there(stor
     assert len(transitions) == 5
 
 
-async def test_a_task_stands_where_its_last_change_lies(store):
+async def test_a_task_appears_at_its_last_change(store):
     task = await create(store)
     await create(store)
     await store.change(task.id, lifecycle.taken(1500))
@@ -426,7 +426,7 @@ async def test_forgetting_nothing_changes_nothing(store):
     assert await store.changes(0) is not None
 
 
-async def test_counts_and_the_mean_percent_of_pending_tasks_are_kept(store):
+async def test_counts_and_the_mean_percent_of_pending_tasks_are_maintained(store):
     first, second = await running(store), await running(store)
     await create(store)
     await finished(store)
@@ -469,7 +469,7 @@ async def test_unfinished_tasks_are_those_pending_or_stopping(store):
     assert await store.unfinished() == [waits.id, runs.id, stops.id]
 
 
-async def test_tasks_are_read_in_the_order_of_their_ids_without_large_fields_and_those_that_are_gone_left_out(store):
+async def test_tasks_are_read_in_the_order_of_their_ids_without_large_fields_and_without_removed_ones(store):
     large = json.dumps({"text": "x" * LARGEST_INLINE_BYTES})
     first = await create(store, params=large)
     second = await finished(store, result=large)
@@ -479,7 +479,7 @@ async def test_tasks_are_read_in_the_order_of_their_ids_without_large_fields_and
     assert await store.tasks([]) == []
 
 
-async def test_a_removed_task_takes_its_rounds_along_and_leaves_its_transitions(store):
+async def test_removing_a_task_removes_its_rounds_and_leaves_its_transitions(store):
     task = await running(store)
     await store.change(task.id, lifecycle.reported([done(1)], 2000), lifecycle.returned("1", 2000))
 

@@ -1,4 +1,4 @@
-"""What a searchable store retains and forgets: keys, minutes, ended tasks, rounds beyond its bounds."""
+"""What a searchable store retains and removes: keys, minutes, ended tasks, rounds beyond its bounds."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def numbers(store, task_id):
 # Ended tasks.
 
 
-async def test_due_are_the_ended_tasks_of_these_statuses_that_nobody_pinned_oldest_first(store):
+async def test_ended_tasks_of_these_statuses_are_due_oldest_first_unless_they_are_pinned(store):
     young, old = await ended(store, 4000), await ended(store, 3000)
     pinned = await ended(store, 2000)
     await store.change(pinned.id, lifecycle.pinned(True))
@@ -90,7 +90,7 @@ async def test_due_are_the_ended_tasks_of_these_statuses_that_nobody_pinned_olde
     assert (await store.first_due(FINISHED), await store.first_due(FAILED)) == (3000, 3500)
 
 
-async def test_nothing_is_due_where_nothing_has_ended(store):
+async def test_nothing_is_due_if_nothing_has_ended(store):
     await running(store)
 
     assert await store.first_due(FINISHED) is None
@@ -98,7 +98,7 @@ async def test_nothing_is_due_where_nothing_has_ended(store):
     assert await store.remove_due(FINISHED, 9000, 9000, 10) == 0
 
 
-async def test_what_is_due_is_removed_a_few_at_a_time_as_a_deletion_does(store):
+async def test_due_tasks_are_removed_a_few_at_a_time_as_by_a_deletion(store):
     tasks = [await ended(store, 3000 + number, status) for number, status in enumerate([*FAILED, *FAILED, *FAILED])]
     kept = [await ended(store, 3000), await ended(store, 9000, Status.ABORTED)]
     head = await store.head()
@@ -116,7 +116,7 @@ async def test_what_is_due_is_removed_a_few_at_a_time_as_a_deletion_does(store):
 # Rounds.
 
 
-async def test_of_a_task_only_the_newest_rounds_are_kept(opened):
+async def test_only_the_newest_rounds_of_a_task_are_kept(opened):
     store = await opened(most_rounds=3)
     task = await with_rounds(store, 7, at_once=1)
 
@@ -142,7 +142,7 @@ async def test_rounds_beyond_a_setting_that_was_lowered_are_found_and_forgotten(
     assert await numbers(store, few.id) == list(range(1, 11))
 
 
-async def test_where_all_rounds_are_kept_nothing_is_left_over(store):
+async def test_if_all_rounds_are_kept_nothing_is_left_over(store):
     await with_rounds(store, 20)
 
     assert await store.tidy(1000) == 0
@@ -164,14 +164,14 @@ async def report(store, task_id, sizes, first=1, at_once=1):
 KIB = 1024
 
 
-async def test_of_a_task_only_so_many_bytes_of_the_newest_rounds_are_kept(opened):
+async def test_only_the_newest_rounds_up_to_a_number_of_bytes_are_kept(opened):
     store = await opened(most_bytes=5 * 2 * KIB)
     task = await with_outputs(store, [2 * KIB - 200] * 20)
 
     assert await numbers(store, task.id) == [16, 17, 18, 19, 20]
 
 
-async def test_rounds_beyond_a_setting_in_bytes_that_was_lowered_go_when_the_store_tidies_up(opened):
+async def test_rounds_beyond_a_lowered_setting_in_bytes_are_removed_when_the_store_tidies_up(opened):
     task = await with_outputs(await opened(), [100 * KIB] * 20)
     store = await opened(most_bytes=500 * KIB)
     while await store.tidy(3):
@@ -189,7 +189,7 @@ async def test_the_newest_round_is_kept_however_large_it_is(opened):
     assert await numbers(store, task.id) == [4]
 
 
-async def test_both_bounds_hold_together_and_0_is_all(opened):
+async def test_both_bounds_hold_together_and_0_means_all(opened):
     store = await opened(most_rounds=3, most_bytes=4 * KIB)
     task = await with_outputs(store, [10, 10, 10, 10, 3 * KIB, 10, 2 * KIB])
     assert await numbers(store, task.id) == [6, 7]
@@ -214,7 +214,7 @@ async def test_keys_are_forgotten_oldest_first_and_a_few_at_a_time(store):
 # Minutes.
 
 
-async def test_each_minute_knows_what_happened_in_it(store):
+async def test_each_minute_counts_what_happened_in_it(store):
     waits = await running(store, created=0)
     await store.change(waits.id, lifecycle.returned("1", 61_500))
     failed = await create(store, created=59_999)
@@ -240,7 +240,7 @@ async def test_waiting_begins_when_a_task_may_start(store):
     assert (await store.minutes(1))[1] == [Minute(minute=1, started=1, waiting_ms=200)]
 
 
-async def test_a_task_that_goes_on_after_an_interruption_has_started_once(store):
+async def test_a_task_that_resumes_after_an_interruption_has_started_once(store):
     task = await running(store)
     await store.change(task.id, lifecycle.interrupted(1600, "the server stopped", True))
     await store.change(task.id, lifecycle.taken(1700))

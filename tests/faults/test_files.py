@@ -179,7 +179,7 @@ async def test_a_killed_server_goes_on_as_the_same_database_and_clients_miss_not
 
 
 @pytest.mark.slow
-async def test_a_log_that_a_reader_outside_keeps_large_is_told_of_with_its_size_and_shrinks_when_it_has_gone(service):
+async def test_a_log_that_an_outside_reader_keeps_large_is_reported_with_its_size_and_shrinks_afterwards(service):
     client = Client(service.start())
     with closing(sqlite3.connect(database(service), isolation_level=None)) as reader:
         reader.execute("BEGIN")

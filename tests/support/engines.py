@@ -1,4 +1,4 @@
-"""Engines for the conformance suite. Each is told by a test what its workers do next: see `UnderTest`."""
+"""Engines for the conformance suite. Tests say what the workers of each do next: see `UnderTest`."""
 
 from __future__ import annotations
 

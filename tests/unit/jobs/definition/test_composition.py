@@ -51,7 +51,7 @@ def steps(*jobs, **params):
 
 
 def nested(levels, innermost):
-    """So many chains, each the only step of the one around it."""
+    """Returns so many chains, each the only step of the one around it."""
     step = innermost
     for _ in range(levels):
         step = {"job": "chain", "params": {"steps": [step]}}
@@ -91,7 +91,7 @@ def test_a_job_that_is_not_made_of_others_is_its_own_only_part():
         checked_jobs(REGISTRY, "nope", {})
 
 
-def test_all_mistakes_are_told_at_once_by_their_places():
+def test_all_mistakes_are_reported_at_once_with_their_places():
     errors = errors_of(
         {
             "steps": [
@@ -120,7 +120,7 @@ def test_all_mistakes_are_told_at_once_by_their_places():
 
 
 @pytest.mark.parametrize("given", [5, None, [], "plain", steps(*["plain"] * 101)["steps"]])
-def test_what_is_no_list_of_1_to_100_steps_is_refused(given):
+def test_anything_but_a_list_of_1_to_100_steps_is_refused(given):
     (texts,) = errors_of({"steps": given}).values()
     assert texts[0].startswith(
         'expected a list of 1 to 100 steps like {"job": "test_task", "params": {"times": 5}}, got'
@@ -164,7 +164,7 @@ def test_a_chain_is_described_by_its_steps_and_cut_like_all_descriptions():
     assert len(REGISTRY.describe("chain", {"steps": two * 50})) == 300
 
 
-def test_rounds_are_known_where_all_steps_declare_them():
+def test_rounds_are_known_if_all_steps_declare_them():
     counted = {"job": "test_task", "params": {"times": 5}}
     assert REGISTRY.rounds_of("test_task", {"times": 5}) == 5
     assert REGISTRY.rounds_of("chain", {"steps": [counted, counted]}) == 10
@@ -181,14 +181,14 @@ def test_a_job_inside_that_is_switched_off_is_named_with_its_place():
     )
 
 
-def test_of_a_kept_task_all_names_are_told_also_of_jobs_that_are_gone():
+def test_all_job_names_in_a_stored_task_are_found_even_those_of_jobs_that_are_gone():
     params = {"steps": [{"job": "gone", "params": {}}, {"job": "chain", "params": steps("once", "lost")}]}
     assert list(names_in(REGISTRY, "chain", json.dumps(params))) == ["chain", "gone", "chain", "once", "lost"]
 
 
-@pytest.mark.parametrize("kept", [{}, {"steps": ["plain"]}, {"steps": 5}, {"steps": [{"job": "plain", "params": 1}]}])
-def test_a_kept_task_whose_steps_do_not_fit_any_more_has_none_inside(kept):
-    assert list(names_in(REGISTRY, "chain", json.dumps(kept))) == ["chain"]
+@pytest.mark.parametrize("stored", [{}, {"steps": ["plain"]}, {"steps": 5}, {"steps": [{"job": "plain", "params": 1}]}])
+def test_a_stored_task_whose_steps_are_no_longer_valid_has_none_inside(stored):
+    assert list(names_in(REGISTRY, "chain", json.dumps(stored))) == ["chain"]
 
 
 def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
@@ -206,7 +206,7 @@ def test_nothing_is_parsed_for_a_job_that_is_not_made_of_others():
         (["brief"], 0, 5, 10),
     ],
 )
-def test_a_limit_is_the_largest_inside_and_none_where_one_has_none(jobs, default, seconds, mb):
+def test_a_limit_is_the_largest_inside_and_none_if_one_job_has_none(jobs, default, seconds, mb):
     registry = REGISTRY.limited(RunLimits(round_timeout_seconds=default, memory_limit_mb=default))
     params = json.dumps(steps(*jobs))
     assert limits_of(registry, "chain", params) == RunLimits(seconds, mb)

@@ -24,7 +24,7 @@ from processes.framing import encode
         (Round(), 2**62, None, None),
     ],
 )
-def test_the_rounds_that_were_declared_hold_where_a_round_does_not_say(
+def test_the_declared_number_of_rounds_holds_if_a_round_gives_none(
     given: Round, declared: int | None, of: int | None, percent: int | None
 ) -> None:
     done = checked_round(given, 1, 0.0, declared)
@@ -44,7 +44,7 @@ def test_what_is_derived_from_text_is_sent_as_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["number", "of", "percent"])
-def test_a_number_that_is_too_large_to_be_shown_is_told_its_bound(name: str) -> None:
+def test_a_number_that_is_too_large_to_be_shown_is_refused_with_its_bound(name: str) -> None:
     with pytest.raises(TypeError, match=f"{name} of a Round must be a whole number from"):
         Round(**{name: 10**5000})
 

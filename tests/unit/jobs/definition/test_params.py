@@ -1,4 +1,4 @@
-"""Bounds are told in the same words everywhere, and all mistakes at once."""
+"""Bounds are described in the same words everywhere, and all mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_type_is_put_into_words(type_: object, words: str) -> None:
         pytest.param(10**5000, "something of type int that is too large to be shown", id="of 5,001 digits"),
     ],
 )
-def test_what_is_no_whole_number_within_the_bounds_is_refused(value: object, got: str) -> None:
+def test_anything_but_a_whole_number_within_the_bounds_is_refused(value: object, got: str) -> None:
     with pytest.raises(ValueError) as refused:
         check(value, Times)
     assert str(refused.value) == f"expected a whole number from 1 to 1000000, got {got}"
@@ -107,7 +107,7 @@ def test_exactly_the_whole_numbers_within_the_bounds_are_accepted(value: object)
 
 
 @given(st.integers(-5, 5), st.integers(-5, 5), st.integers(-7, 7))
-def test_a_number_in_text_is_accepted_where_it_is_in_json(low: int, high: int, number: int) -> None:
+def test_a_number_as_text_is_accepted_if_it_is_accepted_as_json(low: int, high: int, number: int) -> None:
     type_ = Annotated[int, Meta(ge=low, le=high)]
     try:
         assert check_text(str(number), type_) == number
@@ -126,21 +126,21 @@ def _is_accepted(value: object, type_: object) -> bool:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_a_number_without_bounds_is_finite_all_the_same(value: float) -> None:
+def test_a_number_without_bounds_must_still_be_finite(value: float) -> None:
     with pytest.raises(ValueError, match="expected a number, got"):
         check(value, float)
 
 
-def test_a_whole_number_will_do_as_a_number() -> None:
+def test_a_whole_number_is_accepted_as_a_number() -> None:
     assert type(check(3, float)) is float
 
 
-def test_a_mistake_inside_a_list_is_told_with_its_place() -> None:
+def test_a_mistake_inside_a_list_is_reported_with_its_place() -> None:
     with pytest.raises(ValueError, match=r"got \[\[1\],\[2,0\]\] \(wrong at \[1\]\[1\]\)$"):
         check([[1], [2, 0]], list[list[Times]])
 
 
-def test_types_without_words_of_ours_are_told_in_those_of_msgspec() -> None:
+def test_types_without_words_of_ours_are_described_in_those_of_msgspec() -> None:
     with pytest.raises(ValueError, match=r"a valid Pool, got \{\} \(Object missing required field `name`\)$"):
         check({}, Pool)
 
@@ -153,11 +153,11 @@ def test_a_value_is_shown_as_json_and_never_at_length(value: object) -> None:
         assert msgspec.json.decode(text) == value
 
 
-def test_a_value_that_json_cannot_hold_is_shown_all_the_same() -> None:
+def test_a_value_that_json_cannot_hold_is_still_shown() -> None:
     assert shown("\ud800") == r"'\ud800'"
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(InvalidInput) as refused:
         validate([TIMES, COLOUR], {"times": -1, "colour": "green", "size": 3}, "test_task")
     assert refused.value.errors == {
@@ -167,7 +167,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     }
 
 
-def test_a_missing_parameter_is_told() -> None:
+def test_a_missing_parameter_is_reported() -> None:
     with pytest.raises(InvalidInput, match="times: expected a whole number from 1 to 1000000, got nothing"):
         validate([TIMES], {}, "test_task")
 
@@ -177,13 +177,13 @@ def test_null_is_not_the_same_as_missing() -> None:
         validate([COLOUR], {"colour": None}, "test_task")
 
 
-def test_a_parameter_for_a_job_that_has_none_is_told() -> None:
+def test_a_parameter_for_a_job_that_has_none_is_reported() -> None:
     with pytest.raises(InvalidInput, match="times: is not a parameter of ping, which has none"):
         validate([], {"times": 1}, "ping")
 
 
 @given(JSON_VALUES.filter(lambda value: not isinstance(value, dict)))
-def test_parameters_that_are_no_object_are_refused(given_params: object) -> None:
+def test_parameters_that_are_not_an_object_are_refused(given_params: object) -> None:
     with pytest.raises(InvalidInput) as refused:
         validate([], given_params, "test_task")
     assert list(refused.value.errors) == ["params"]
@@ -244,7 +244,7 @@ def test_a_line_of_configuration_is_read_by_its_type(text: str, type_: object, v
         ("", Path, 'expected a valid Path, got "" (it is empty)'),
     ],
 )
-def test_a_line_of_configuration_that_is_wrong_is_told_as_it_was_written(
+def test_a_line_of_configuration_that_is_wrong_is_quoted_as_it_was_written(
     text: str, type_: object, sentence: str
 ) -> None:
     with pytest.raises(ValueError) as refused:

@@ -136,7 +136,7 @@ def test_a_round_takes_its_number_by_position_and_all_else_by_name() -> None:
         {"checkpoint": [1]},
     ],
 )
-def test_a_round_refuses_what_the_server_could_not_keep(fields: dict[str, Any]) -> None:
+def test_a_round_refuses_what_the_server_could_not_store(fields: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=f"{next(iter(fields))} of a Round must be"):
         Round(**fields)
 
@@ -144,7 +144,7 @@ def test_a_round_refuses_what_the_server_could_not_keep(fields: dict[str, Any]) 
 # Declaring
 
 
-def test_a_job_is_named_like_its_function_or_as_it_says() -> None:
+def test_a_job_is_named_after_its_function_or_as_it_declares() -> None:
     assert fill.name == "fill"
     assert declare(fill.function, description="x", name="fill-pool").name == "fill-pool"
 
@@ -318,7 +318,7 @@ def test_callables_get_the_parameters_by_name() -> None:
     ("rounds", "count"),
     [(None, None), ("{percent}", 90), (lambda pool, percent: len(pool), 3), (lambda **_: None, None)],
 )
-def test_rounds_come_from_a_parameter_or_a_function_where_they_are_declared(rounds: Any, count: int | None) -> None:
+def test_declared_rounds_come_from_a_parameter_or_a_function(rounds: Any, count: int | None) -> None:
     declared = declare(fill.function, rounds=rounds)
     assert declared.rounds_of(declared.validate({"pool": "rbd"})) == count
 
@@ -346,7 +346,7 @@ def test_the_seconds_of_a_round_are_a_number_or_a_function() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, True, "60", float("nan"), float("inf"), 366 * 24 * 3600])
-def test_seconds_of_a_round_that_are_none_are_refused(seconds: object) -> None:
+def test_invalid_seconds_of_a_round_are_refused(seconds: object) -> None:
     words = "must be a number from 0 to 31536000, or None, not"
     with pytest.raises(TypeError, match=f"expected_round_seconds {words}"):
         declare(fill.function, expected_round_seconds=seconds)
@@ -357,7 +357,7 @@ def test_seconds_of_a_round_that_are_none_are_refused(seconds: object) -> None:
 
 
 @pytest.mark.parametrize("limit", [-1, "5", float("nan"), float("inf"), 2**60, True])
-def test_limits_that_are_no_numbers_within_bounds_are_refused(limit: Any) -> None:
+def test_limits_other_than_numbers_within_bounds_are_refused(limit: Any) -> None:
     with pytest.raises(TypeError, match="round_timeout_seconds must be a number from 0 to 31536000, or None, not"):
         declare(fill.function, round_timeout_seconds=limit)
     with pytest.raises(TypeError, match="memory_limit_mb must be a whole number from 0 to 16777216, or None, not"):
@@ -365,7 +365,7 @@ def test_limits_that_are_no_numbers_within_bounds_are_refused(limit: Any) -> Non
 
 
 @pytest.mark.parametrize("count", [-1, 2.0, True, "5", 2**53 + 1])
-def test_rounds_that_are_no_number_of_rounds_are_refused(count: object) -> None:
+def test_an_invalid_number_of_rounds_is_refused(count: object) -> None:
     with pytest.raises(TypeError, match="rounds of the job fill must be a whole number of at least 0, or None, not"):
         declare(fill.function, rounds=lambda **_: count).rounds_of({"pool": "rbd"})
 
@@ -395,7 +395,7 @@ def _timed(pool: str, *, clock: Clock) -> Rounds:
     yield Round(message=f"{pool} at {clock.shows}")
 
 
-def test_a_job_gets_what_its_process_has_of_the_types_it_asks_for_and_its_templates_do_too() -> None:
+def test_a_job_and_its_templates_get_the_resources_of_the_types_that_it_asks_for() -> None:
     timed = declare(_timed, description=lambda pool, clock: f"{pool}, {clock.shows}", lock=lambda pool, clock: pool)
     registry = Registry({"timed": timed}).configure({}).with_resources(Clock("noon"))
 
@@ -404,7 +404,7 @@ def test_a_job_gets_what_its_process_has_of_the_types_it_asks_for_and_its_templa
     assert [done.message for done in registry.begin("timed", {"pool": "rbd"}, None)] == ["rbd at noon"]
 
 
-def test_what_a_process_does_not_have_is_as_where_nothing_has_been_configured() -> None:
+def test_a_resource_that_a_process_lacks_is_as_if_nothing_had_been_configured() -> None:
     registry = Registry({"timed": declare(_timed)}).configure({})
     assert [done.message for done in registry.begin("timed", {"pool": "rbd"}, None)] == ["rbd at nothing"]
 
@@ -413,7 +413,7 @@ def _positional(clock: Clock) -> Rounds:
     yield Round()
 
 
-def test_what_a_process_has_is_no_parameter_of_a_task() -> None:
+def test_a_resource_is_not_a_parameter_of_a_task() -> None:
     with pytest.raises(TypeError, match=r"clock must be keyword-only, as a Clock: put it after the \*"):
         declare(_positional)
 
@@ -446,7 +446,7 @@ def test_new_lines_in_a_description_become_spaces() -> None:
     assert declare(fill.function, description="\n{pool}\n").describe({"pool": "a\nb\r\nc"}) == "a b c"
 
 
-def test_called_with_a_checkpoint_it_goes_on_after_the_round_that_left_it() -> None:
+def test_called_with_a_checkpoint_it_resumes_after_the_round_that_left_it() -> None:
     rounds = list(of_one(fill).begin("fill", {"pool": "rbd"}, {"done": 1}))
     assert [(done.number, done.message) for done in rounds] == [(2, "rbd 90 50")]
 
@@ -458,7 +458,7 @@ def test_what_it_returns_ends_the_rounds() -> None:
     assert ended.value.value == 2
 
 
-def test_a_checkpoint_that_does_not_fit_is_told() -> None:
+def test_a_checkpoint_that_does_not_fit_is_reported() -> None:
     with pytest.raises(InvalidInput) as refused:
         of_one(fill).begin("fill", {"pool": "rbd"}, {"dome": 1, "done": "x"})
     assert refused.value.errors == {
@@ -467,7 +467,7 @@ def test_a_checkpoint_that_does_not_fit_is_told() -> None:
     }
 
 
-def test_parameters_of_another_version_of_the_job_are_told() -> None:
+def test_parameters_of_another_version_of_the_job_are_reported() -> None:
     with pytest.raises(InvalidInput, match="size: is not a parameter of fill, expected: pool, percent"):
         of_one(fill).begin("fill", {"pool": "rbd", "size": 3}, None)
 
@@ -491,7 +491,7 @@ def test_jobs_compose_by_yield_from() -> None:
 # The registry
 
 
-def test_an_unknown_job_is_told_with_those_that_there_are(registry: Registry) -> None:
+def test_an_error_about_an_unknown_job_lists_those_there_are(registry: Registry) -> None:
     with pytest.raises(NotFound, match=r'^There is no job "fil"; registered: fill\.$'):
         registry.job("fil")
 
@@ -524,12 +524,12 @@ def test_the_section_of_a_job_is_checked_like_all_others(registry: Registry) -> 
         registry.configure({"fill": {"limti": "1"}})
 
 
-def test_settings_that_refuse_themselves_are_told_with_their_section(registry: Registry) -> None:
+def test_settings_that_refuse_their_own_values_are_reported_with_their_section(registry: Registry) -> None:
     with pytest.raises(ConfigError, match=r"^config\.ini \[fill\]: limit 13 brings bad luck$"):
         registry.configure({"fill": {"limit": "13"}})
 
 
-def test_what_configures_a_worker_survives_the_way_to_it(registry: Registry) -> None:
+def test_the_configuration_of_a_worker_survives_the_way_to_it(registry: Registry) -> None:
     sent = {"fill": {"limit": "7"}}, Origins("h.ini", {"fill.limit": "--set fill.limit"})
     sections, origins = pickle.loads(pickle.dumps(sent))
     assert (sections, origins) == sent
@@ -539,7 +539,7 @@ def test_what_configures_a_worker_survives_the_way_to_it(registry: Registry) -> 
 # Finding jobs
 
 
-def test_the_jobs_that_ship_are_always_there() -> None:
+def test_the_jobs_that_come_with_hourglass_are_always_there() -> None:
     assert "test_task" in [job.name for job in load_registry().jobs]
 
 
@@ -595,7 +595,7 @@ def test_a_test_task_says_how_many_rounds_it_has(counting: Job) -> None:
 
 
 @given(st.data())
-def test_a_test_task_counts_on_from_any_checkpoint(data: st.DataObject) -> None:
+def test_a_test_task_continues_counting_from_any_checkpoint(data: st.DataObject) -> None:
     registry = load_registry().configure({"test_task": {"round_seconds": "0"}})
     times = data.draw(st.integers(1, 20))
     done = data.draw(st.integers(0, times))
@@ -613,7 +613,7 @@ def _all(rounds: Generator[Round, None, object]) -> tuple[list[tuple[object, ...
         seen.append((done.number, done.of, done.checkpoint))
 
 
-def test_a_round_of_a_test_task_takes_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_of_a_test_task_takes_as_long_as_its_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
     rounds = load_registry().configure({"test_task": {"round_seconds": "2.5"}}).begin("test_task", {"times": 2}, None)

@@ -100,7 +100,7 @@ def test_what_the_schema_expects_is_what_errors_say(type_):
     assert property_of(type_)["x-expected"] == expectation(type_)
 
 
-def test_what_may_be_anything_says_nothing():
+def test_a_type_that_accepts_anything_adds_nothing_to_the_schema():
     assert property_of(Any) == {}
 
 

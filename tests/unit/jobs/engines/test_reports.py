@@ -1,4 +1,4 @@
-"""What the server takes of what a worker says."""
+"""Which reports of a worker the server accepts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reported(**fields: Any) -> object:
     return decode_report(encode({"type": "Reported", "task": 1, "rounds": [ROUND | fields]}))
 
 
-def test_a_report_within_bounds_is_what_it_says() -> None:
+def test_a_report_within_bounds_is_accepted_as_it_is() -> None:
     largest = {"number": 2**53, "of": 2**53, "percent": 100, "message": "x" * 1_000, "seconds": 0}
     assert reported(**largest).rounds[0].number == 2**53  # type: ignore[attr-defined]
     assert decode_report(encode(Ready())) == Ready()
@@ -56,7 +56,7 @@ def test_a_report_within_bounds_is_what_it_says() -> None:
     ],
     ids=str,
 )
-def test_a_round_out_of_bounds_is_told_as_such(fields: dict[str, Any]) -> None:
+def test_a_round_out_of_bounds_is_reported_as_such(fields: dict[str, Any]) -> None:
     (name,) = fields
     found = reported(**fields)
     assert isinstance(found, Unfit)
@@ -66,7 +66,7 @@ def test_a_round_out_of_bounds_is_told_as_such(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "message", [b"", b"\xc1", encode(5), encode({"type": "Other"}), encode(["Reported"]), b"\x90" * 9]
 )
-def test_what_is_no_report_at_all_is_refused_as_such(message: bytes) -> None:
+def test_anything_but_a_report_is_refused_as_such(message: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_report(message)
 
@@ -82,7 +82,7 @@ def test_of_several_rounds_those_before_the_bad_one_are_kept() -> None:
         check_report(Reported(1, rounds[:1]), 1)
 
 
-def test_a_bad_result_does_not_take_its_rounds_along() -> None:
+def test_a_bad_result_does_not_discard_its_rounds() -> None:
     rounds = [RoundRecord(number=1, at=0, seconds=0)]
     with pytest.raises(Refusal, match="the job's result takes 10,485,762 bytes") as found:
         check_report(Ended(task=1, how="returned", rounds=rounds, result=json.dumps("x" * 10 * 2**20)), 0)
@@ -101,7 +101,7 @@ def test_a_bad_result_does_not_take_its_rounds_along() -> None:
     ],
     ids=str,
 )
-def test_brackets_in_strings_and_beside_one_another_are_no_depth(text: str) -> None:
+def test_brackets_in_strings_and_beside_one_another_add_no_depth(text: str) -> None:
     check_json(text, "it", 10_000)
 
 
@@ -120,7 +120,7 @@ def test_depth_is_counted_over_pieces() -> None:
         check_json(f"[{many},{'[' * 200}{']' * 200}]", "it", 10**6)
 
 
-def test_halves_of_characters_may_stand_only_in_what_goes_back_to_the_job() -> None:
+def test_lone_surrogates_are_allowed_only_in_what_goes_back_to_the_job() -> None:
     check_json('["\\udce9", "\\\\ud800"]', "it", 100, may_hold_halves=True)
     for halves in (False, True):
         with pytest.raises(TypeError, match="it is not JSON"):

@@ -64,9 +64,9 @@ def pausing() -> Iterator[Round | Pause]:
     yield Pause()
 
 
-@job(description="Telling {name}")
-def telling(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]:
-    """Tells its own percent."""
+@job(description="Reporting {name}")
+def reporting(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]:
+    """Reports its own percent."""
     for number in range(done + 1, times + 1):
         work(name)
         yield Round(number, percent=number * 100 // times, checkpoint={"done": number}, if_aborted=f"{name} goes on")
@@ -75,7 +75,7 @@ def telling(name: str, times: int = 3, *, done: int = 0) -> Iterator[Round]:
 
 @job(description="Going too far", rounds=lambda: 2)
 def going_too_far() -> Iterator[Round]:
-    """Has more rounds than it said."""
+    """Has more rounds than it declares."""
     for _ in range(4):
         yield Round()
 
@@ -129,7 +129,7 @@ def slow(times: int = 2, counted: bool = True) -> Iterator[Round]:
         yield Round(number, of=times if counted else None, expected_seconds=5 if number == 2 else None)
 
 
-LEAVES = [saving, forgetting, now_and_then, telling]
+LEAVES = [saving, forgetting, now_and_then, reporting]
 OTHERS = [going_too_far, failing, yielding, large, returning_a_set, talking, having_none, slow, pausing, chain]
 
 
@@ -152,20 +152,20 @@ def chained(*steps):
 
 
 class Worker:
-    """Runs a chain as a worker does, and keeps what a store would: each round as JSON, and the last checkpoint."""
+    """Runs a chain as a worker does, and stores what a store would: each round as JSON, and the last checkpoint."""
 
     def __init__(self, *steps):
         self.params = {"steps": list(steps)}
         self.number = 0
         self.checkpoint = None
-        self.kept = {}
+        self.stored = {}
         self.percent = 0
 
     def run(self, most=None):
         """Runs to the end, or until so many rounds are done; then it is interrupted. Returns the result."""
         self.rounds = REGISTRY.begin("chain", self.params, self.checkpoint and json.loads(self.checkpoint))
         number = self.number
-        self.percent = self.kept[number].percent if number else 0
+        self.percent = self.stored[number].percent if number else 0
         while most is None or most > 0:
             try:
                 value = next(self.rounds)
@@ -182,12 +182,12 @@ class Worker:
         assert self.percent <= done.percent <= 100, "percent fell"
         assert done.of is None or done.number <= done.of
         self.percent = done.percent
-        self.kept[done.number] = done
+        self.stored[done.number] = done
         if done.checkpoint is not None:
             self.number, self.checkpoint = done.number, done.checkpoint
 
     def column(self, field):
-        return [getattr(self.kept[number], field) for number in sorted(self.kept)]
+        return [getattr(self.stored[number], field) for number in sorted(self.stored)]
 
 
 def refused(error, *steps):
@@ -210,7 +210,7 @@ def test_numbers_percent_and_messages_are_of_all_steps():
     assert worker.column("output") == ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":1}']
 
 
-def test_a_round_tells_how_long_the_next_one_should_take_by_the_step_that_follows():
+def test_a_round_says_how_long_the_next_one_should_take_by_the_step_that_follows():
     worker = Worker(
         step("saving", name="a", times=2), chained(step("slow", times=3)), step("saving", name="b", times=1)
     )
@@ -244,15 +244,15 @@ def test_a_step_without_a_last_checkpoint_ends_with_a_closing_round_and_only_suc
     ]  # fmt: skip
 
 
-def test_what_a_step_tells_of_its_rounds_weighs_it_and_unknown_ones_weigh_the_mean():
+def test_a_step_weighs_as_many_rounds_as_it_declares_and_an_unknown_number_weighs_the_mean():
     worker = Worker(step("forgetting", name="a", times=4), step("now_and_then", name="b", times=2))
     worker.run()
 
-    assert worker.column("percent") == [12, 25, 37, 50, 50, 50, 50], "b does not tell, so it weighs as much as a"
+    assert worker.column("percent") == [12, 25, 37, 50, 50, 50, 50], "b declares no rounds, so it weighs as much as a"
     assert worker.column("of") == [None] * 7
 
 
-def test_the_rounds_in_all_count_closing_rounds_and_follow_what_steps_tell():
+def test_the_total_of_rounds_includes_closing_rounds_and_follows_what_steps_report():
     worker = Worker(step("saving", name="a", times=2), step("forgetting", name="b", times=2), step("saving", name="c"))
     worker.run()
 
@@ -260,7 +260,7 @@ def test_the_rounds_in_all_count_closing_rounds_and_follow_what_steps_tell():
     assert REGISTRY.rounds_of("chain", {"steps": [step("saving", name="a"), step("saving", name="b")]}) == 6
 
 
-def test_a_step_that_has_more_rounds_than_it_said_is_counted_as_it_is():
+def test_a_step_that_has_more_rounds_than_it_declared_is_counted_as_it_runs():
     worker = Worker(step("going_too_far"), step("going_too_far"))
     worker.run()
 
@@ -268,15 +268,15 @@ def test_a_step_that_has_more_rounds_than_it_said_is_counted_as_it_is():
     assert worker.column("percent") == [25, 50, 50, 50, 71, 85, 100, 100, 100]
 
 
-def test_what_goes_on_without_a_step_is_said_as_long_as_that_step_is_the_last_that_did_something():
-    worker = Worker(step("telling", name="a", times=2), step("saving", name="b", times=1))
+def test_what_continues_without_a_step_is_reported_as_long_as_that_step_was_the_last_to_do_something():
+    worker = Worker(step("reporting", name="a", times=2), step("saving", name="b", times=1))
     worker.run()
 
     assert worker.column("if_aborted") == ["a goes on", "a goes on", ""]
 
 
-def test_a_step_that_tells_its_own_percent_is_believed():
-    worker = Worker(step("telling", name="a", times=4), step("telling", name="b", times=2))
+def test_the_percent_that_a_step_reports_itself_is_used():
+    worker = Worker(step("reporting", name="a", times=4), step("reporting", name="b", times=2))
     worker.run()
 
     assert worker.column("percent") == [12, 25, 37, 50, 75, 100]
@@ -292,7 +292,7 @@ def test_only_the_last_step_brings_100_percent():
     assert worker.percent == 99
 
 
-def test_a_chain_in_a_chain_counts_and_tells_like_any_step():
+def test_a_chain_in_a_chain_counts_and_reports_like_any_step():
     inner = chained(step("saving", name="a", times=1), step("saving", name="b", times=1))
     worker = Worker(inner, step("saving", name="c", times=2))
 
@@ -322,10 +322,10 @@ def interrupted_after(most, steps):
     return result, worker
 
 
-def assert_goes_on_after_any_round(steps):
+def assert_resumes_after_any_round(steps):
     whole = Worker(*steps)
     expected = whole.run()
-    for most in range(1, len(whole.kept) + 1):
+    for most in range(1, len(whole.stored) + 1):
         result, worker = interrupted_after(most, steps)
         assert result == expected
         assert worker.column("number") == whole.column("number")
@@ -340,12 +340,12 @@ def assert_goes_on_after_any_round(steps):
         [step("forgetting", name="a"), step("forgetting", name="b"), step("saving", name="c")],
         [step("now_and_then", name="a"), step("having_none"), step("forgetting", name="b")],
         [chained(step("forgetting", name="a"), step("forgetting", name="b")), step("forgetting", name="c")],
-        [chained(chained(step("saving", name="a"), step("now_and_then", name="b"))), step("telling", name="c")],
+        [chained(chained(step("saving", name="a"), step("now_and_then", name="b"))), step("reporting", name="c")],
     ],
     ids=["saving", "forgetting", "mixed", "chain in a chain", "three levels"],
 )
-def test_it_goes_on_after_an_interruption_at_any_round_without_repeating_a_step_that_is_done(steps):
-    assert_goes_on_after_any_round(steps)
+def test_it_resumes_after_an_interruption_at_any_round_without_repeating_a_finished_step(steps):
+    assert_resumes_after_any_round(steps)
 
 
 KINDS = st.sampled_from([declared.name for declared in LEAVES])
@@ -362,12 +362,12 @@ def built(shape, names):
 
 @settings(deadline=None)
 @given(st.lists(SHAPES, min_size=1, max_size=3))
-def test_any_chain_goes_on_after_any_interruption(shapes):
+def test_any_chain_resumes_after_any_interruption(shapes):
     names = iter(range(1000))
-    assert_goes_on_after_any_round([built(shape, names) for shape in shapes])
+    assert_resumes_after_any_round([built(shape, names) for shape in shapes])
 
 
-def test_an_interrupted_step_without_checkpoints_begins_again_and_numbers_count_on_from_the_step_before():
+def test_an_interrupted_step_without_checkpoints_starts_over_and_numbers_continue_from_the_step_before():
     worker = Worker(step("saving", name="a", times=2), step("forgetting", name="b", times=3))
     worker.run(most=4)
     worker.run()
@@ -376,12 +376,12 @@ def test_an_interrupted_step_without_checkpoints_begins_again_and_numbers_count_
     assert worker.column("number") == [1, 2, 3, 4, 5]
 
 
-def test_a_failure_keeps_its_type_and_bears_its_place():
+def test_a_failure_keeps_its_type_and_names_its_place():
     text, notes = refused(ValueError, step("saving", name="a"), step("failing"), step("saving", name="b"))
     assert (text, notes) == ("boom", ["in step 2 of 3: Failing with boom"])
 
 
-def test_a_failure_in_a_chain_of_chains_bears_all_places_from_the_inside_out():
+def test_a_failure_in_a_chain_of_chains_names_all_places_from_the_inside_out():
     _, notes = refused(ValueError, chained(step("saving", name="a"), step("failing")), step("failing"))
     assert notes == ["in step 2 of 2: Failing with boom", "in step 1 of 2: Chain of 2: Saving a, Failing with boom"]
 
@@ -398,7 +398,7 @@ def test_a_failure_in_a_chain_of_chains_bears_all_places_from_the_inside_out():
         ),
     ],
 )
-def test_what_a_step_may_not_send_fails_the_chain_with_its_place(error, last, text):
+def test_a_step_that_sends_what_it_may_not_fails_the_chain_with_its_place(error, last, text):
     message, notes = refused(error, last)
     assert text in message
     assert notes[0].startswith("in step 1 of 1: ")
@@ -418,14 +418,14 @@ def test_closing_a_chain_closes_the_step_that_runs():
     assert ENDED == ["closed"]
 
 
-def test_what_a_step_raises_when_it_is_closed_bears_its_place():
+def test_an_exception_of_a_step_that_is_closed_names_its_place():
     worker = Worker(step("failing", close="the door is stuck"))
     with pytest.raises(OSError, match="the door is stuck") as caught:
         worker.run(most=1)
     assert caught.value.__notes__ == ["in step 1 of 1: Failing with boom"]
 
 
-def test_a_step_that_does_not_fit_its_job_any_more_is_told():
+def test_a_step_that_no_longer_fits_its_job_is_reported():
     message, notes = refused(InvalidInput, step("saving", name="a"), step("saving", name="b", times="many"))
     assert message == 'times: expected a whole number, got "many"'
     assert notes == ["in step 2 of 2: saving"]

@@ -31,7 +31,7 @@ class House:
         await self.store.change(task_id, lifecycle.reported([done(number) for number in numbers], 2000))
 
     def be_quiet_for(self, seconds):
-        """As if nothing had been sent to anybody for so long."""
+        """Behaves as if nothing had been sent to anybody for so long."""
         for subscriber in self.feed._quiet:
             self.feed._quiet[subscriber] -= seconds
         self.feed._on_quiet()
@@ -52,7 +52,7 @@ def house(io_loop):
 
 
 class Client:
-    """A connection that takes frames at once, or never, or when it is told to."""
+    """A connection that takes frames at once, or never, or only when the test says so."""
 
     def __init__(self, reads=True):
         self.frames = []
@@ -108,7 +108,7 @@ def assert_gapless(client):
         assert frame["since"] == before["revision"]
 
 
-async def test_a_client_is_greeted_with_where_the_store_stands(house):
+async def test_a_client_is_greeted_with_the_state_of_the_store(house):
     await house.create(3)
     client = await (await house.client()).until(lambda client: client.frames)
 
@@ -187,7 +187,7 @@ async def test_clients_at_one_revision_share_one_encoding(house):
 
 
 @pytest.mark.parametrize("since", ["forgotten", "future"])
-async def test_an_unknown_since_gets_resync_and_goes_on_from_there(house, since):
+async def test_an_unknown_since_gets_resync_and_continues_from_there(house, since):
     await house.create(3)
     await house.store.forget_changes(2000)
     client = await house.client(since=1 if since == "forgotten" else 999)
@@ -199,7 +199,7 @@ async def test_an_unknown_since_gets_resync_and_goes_on_from_there(house, since)
     assert client.frames[1]["revision"] == client.frames[2]["since"] == 3
 
 
-async def test_a_watched_task_brings_the_rounds_that_are_there_and_each_new_one_once(house):
+async def test_watching_a_task_brings_the_rounds_so_far_and_each_new_one_once(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
     await house.run_rounds(task_id, 1, 2, 3)
@@ -306,7 +306,7 @@ async def test_when_unread_frames_take_all_their_room_others_get_small_frames_an
     assert house.feed.unread.bytes == 0
 
 
-async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_is_told_to_come_again(house):
+async def test_a_client_that_holds_a_large_frame_for_long_while_others_wait_for_room_is_closed_to_come_again(house):
     (task_id,) = await house.create()
     await house.store.change(task_id, lifecycle.taken(1500))
     stuck = await stuck_clients(house, 4)
@@ -319,8 +319,8 @@ async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_i
     for frame in house.feed.unread.frames:
         frame.began -= STUCK_SECONDS
     await house.run_rounds(task_id, 2)
-    told = [asyncio.create_task(one.until(lambda one: one.closed is not None)) for one in stuck]
-    (first,), others = await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+    closing = [asyncio.create_task(one.until(lambda one: one.closed is not None)) for one in stuck]
+    (first,), others = await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
     first.result().leave()
     for other in others:
         other.cancel()
@@ -330,7 +330,7 @@ async def test_who_holds_a_large_frame_for_long_while_others_wait_for_the_room_i
     leave_all(stuck)
 
 
-async def test_a_socket_that_has_been_quiet_is_told_that_all_is_well_in_one_encoding(house):
+async def test_quiet_sockets_get_a_sign_of_life_in_one_encoding(house):
     await house.create(3)
     clients = [await house.client() for _ in range(5)]
     for client in clients:
@@ -345,7 +345,7 @@ async def test_a_socket_that_has_been_quiet_is_told_that_all_is_well_in_one_enco
     assert len({id(client.raw[-1]) for client in clients}) == 1
 
 
-async def test_who_has_not_taken_its_last_frame_or_has_just_got_one_is_told_nothing(house):
+async def test_a_client_that_has_not_read_its_last_frame_or_has_just_got_one_gets_no_sign_of_life(house):
     quiet, stuck = await house.client(), await house.client()
     for client in (quiet, stuck):
         await client.until(lambda client: client.frames)
@@ -383,7 +383,7 @@ async def test_a_client_watches_a_bounded_number_of_tasks(house):
         house.feed.watch(client.subscriber, LARGEST_WATCH_LIST + 1, 0)
 
 
-async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and_1001(house):
+async def test_everybody_is_sent_that_the_server_stops_with_the_last_changes_and_1001(house):
     client, stuck = await house.client(), await house.client(reads=False)
     await client.until(lambda client: client.frames)
     house.feed.announce_stop()
@@ -394,14 +394,14 @@ async def test_everybody_is_told_that_the_server_stops_with_the_last_changes_and
     assert (client.closed, stuck.closed) == (1001, 1001)
 
 
-async def test_a_client_that_comes_while_the_server_stops_is_told_so(house):
+async def test_a_client_that_connects_while_the_server_stops_is_sent_that_it_stops(house):
     house.feed.announce_stop()
     client = await (await house.client()).until(lambda client: len(client.frames) == 2)
 
     assert [frame["type"] for frame in client.frames] == ["hello", "stopping"]
 
 
-async def test_who_waits_for_an_end_is_woken_by_it(house):
+async def test_a_call_that_waits_for_an_end_is_woken_by_it(house):
     (task_id,) = await house.create()
     waiting = asyncio.create_task(house.feed.wait_for_end(task_id, 60))
     await asyncio.sleep(0)
@@ -412,7 +412,7 @@ async def test_who_waits_for_an_end_is_woken_by_it(house):
     assert json.loads((await house.feed.task(task_id)).text)["outcome"] == "Aborted by ann before it started"
 
 
-async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
+async def test_waiting_calls_are_answered_at_once_when_the_server_stops(house):
     (task_id,) = await house.create()
     head = await house.store.head()
     waits = [
@@ -425,7 +425,7 @@ async def test_who_waits_is_answered_at_once_when_the_server_stops(house):
     await asyncio.gather(*waits)
 
 
-async def test_who_has_gone_while_he_waited_is_not_remembered(house):
+async def test_a_call_that_is_cancelled_while_it_waits_is_not_remembered(house):
     (task_id,) = await house.create()
     head = await house.store.head()
     waits = [
@@ -441,7 +441,7 @@ async def test_who_has_gone_while_he_waited_is_not_remembered(house):
     assert house.feed.waiting_count == 0
 
 
-async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
+async def test_a_call_that_waits_for_changes_is_woken_by_the_next_commit(house):
     waiting = asyncio.create_task(house.feed.wait_beyond(0, 60))
     await asyncio.sleep(0)
     await house.create()
@@ -451,7 +451,7 @@ async def test_who_waits_for_changes_is_woken_by_the_next_commit(house):
     assert [move["revision"] for move in changes["transitions"]] == [1]
 
 
-async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(house):
+async def test_all_calls_that_one_change_wakes_share_one_read_and_one_encoding(house):
     calls = count_calls(house, "changes")
     waits = [asyncio.create_task(house.feed.wait_beyond(0, 60)) for _ in range(500)]
     await asyncio.sleep(0)
@@ -463,7 +463,7 @@ async def test_all_who_are_woken_by_one_change_share_one_read_and_one_encoding(h
     assert len(calls) == 1
 
 
-async def test_nobody_gets_changes_that_are_older_than_his_question(house):
+async def test_no_call_gets_changes_that_are_older_than_itself(house):
     await house.create()
     first = await house.feed.changes(0)
     await house.create()
@@ -499,7 +499,7 @@ def test_a_client_never_gets_more_than_bursts_of_five_and_twenty_a_second(gaps, 
 
 
 @given(st.floats(0, 1e6))
-def test_who_has_used_up_its_burst_may_send_again_at_the_next_tick(now):
+def test_after_a_whole_burst_a_frame_may_be_sent_again_at_the_next_tick(now):
     pacer = Pacer()
     while pacer.may_send(now):
         pacer.sent(now)

@@ -1,4 +1,4 @@
-"""What of tasks and rounds stands in one answer: large fields are left out, and the sum of all others is bounded."""
+"""How much of tasks and rounds is in one answer: large fields are left out, and the sum of all others is bounded."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_sizes_are_bytes_of_utf_8_and_not_characters():
     assert without_large_fields(large).params == ""
 
 
-def test_metadata_that_older_versions_stored_is_left_out_where_it_is_large():
+def test_metadata_that_older_versions_stored_is_left_out_if_it_is_large():
     assert without_large_fields(task(metadata=json.dumps({"about": "x" * 20_000}))).metadata == "{}"
 
 
-def test_when_the_room_is_used_up_rows_go_on_without_parameters_and_results():
+def test_when_the_room_is_used_up_rows_continue_without_parameters_and_results():
     room = Room(20_000)
     rows = room.fit_all([task(params=text_of(8_000), result=text_of(8_000), metadata='{"pool":"rbd"}')] * 5)
 
@@ -96,7 +96,7 @@ def test_a_page_of_all_rounds_has_no_more():
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
-def test_a_text_frame_says_its_length_as_rfc_6455_has_it(size):
+def test_a_text_frame_gives_its_length_as_rfc_6455_requires(size):
     frame = text_frame(b"x" * size)
     length, start = frame[1], 2
     if length >= 126:

@@ -29,7 +29,7 @@ def test_higher_priority_goes_first_then_lower_id():
     assert order(backlog_of(Task(3), Task(1), Task(2, priority=5), Task(4, priority=-1))) == [2, 1, 3, 4]
 
 
-def test_one_with_a_lock_runs_at_a_time():
+def test_one_task_with_a_lock_runs_at_a_time():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)), Task(3))
 
     assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 3, None]
@@ -127,7 +127,7 @@ def test_a_removed_task_frees_its_place():
     assert order(backlog) == [2]
 
 
-def test_who_has_several_locks_starts_when_all_are_free_and_takes_all_at_once():
+def test_a_task_with_several_locks_starts_when_all_are_free_and_takes_all_at_once():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("b",)), Task(3, locks=("a", "b")))
     assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 2, None]
     backlog.add(Task(4, locks=("b",)), 0)
@@ -141,7 +141,7 @@ def test_who_has_several_locks_starts_when_all_are_free_and_takes_all_at_once():
     assert backlog.take(0).task == 4
 
 
-def test_nobody_overtakes_in_any_line_of_a_task_with_several_locks():
+def test_no_task_overtakes_one_with_several_locks_in_any_of_its_lines():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a", "b")), Task(3, locks=("b",)))
 
     assert backlog.take(0).task == 1
@@ -149,7 +149,7 @@ def test_nobody_overtakes_in_any_line_of_a_task_with_several_locks():
     assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
 
 
-def test_of_several_locks_the_first_that_is_missing_is_told():
+def test_of_several_locks_the_first_that_is_missing_is_reported():
     backlog = backlog_of(Task(1, locks=("b",)), Task(2, locks=("a", "b")), Task(3, locks=("a", "b")))
     assert backlog.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
     assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
@@ -172,7 +172,7 @@ ENTRIES = st.lists(
 
 
 @given(ENTRIES, st.data())
-def test_everything_starts_once_whatever_is_taken_out(entries, data):
+def test_everything_starts_once_whatever_is_removed(entries, data):
     backlog = backlog_of(*entries)
     gone = set(data.draw(st.lists(st.sampled_from(entries), unique=True))) if entries else set()
     for entry in gone:
@@ -184,7 +184,7 @@ def test_everything_starts_once_whatever_is_taken_out(entries, data):
 
 
 class Naive:
-    """What a backlog means, each time worked out anew from all that waits."""
+    """A model of a backlog, which works everything out anew each time from all that waits."""
 
     def __init__(self):
         self.waiting = {}
@@ -212,7 +212,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "add", "take", "take", "relea
 
 
 @given(ENTRIES, STEPS)
-def test_it_decides_as_one_that_looks_at_everything_each_time(entries, steps):
+def test_it_decides_like_a_model_that_looks_at_everything_each_time(entries, steps):
     backlog, naive, now = Backlog(), Naive(), 0
     for step, chance in steps:
         now += 10

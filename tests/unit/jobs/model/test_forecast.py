@@ -12,7 +12,7 @@ MOST_ERROR = {"steady": 0.10, "lognormal": 0.20, "slowing down": 0.25, "every te
 """Of the time that was left, from half of 80 rounds on: the median."""
 
 
-def test_the_time_left_is_met_within_the_error_that_is_promised():
+def test_the_estimated_time_left_is_within_the_promised_error():
     errors = {kind: median_error(mean_seconds, KINDS[kind]) for kind in MOST_ERROR}
 
     assert all(errors[kind] <= most for kind, most in MOST_ERROR.items()), errors
@@ -31,5 +31,5 @@ def test_a_trend_is_the_seconds_by_which_each_round_takes_longer():
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=60), st.integers(1, 10**9))
-def test_whatever_rounds_took_the_next_ones_take_a_time_that_can_be(durations, ahead):
+def test_whatever_rounds_took_the_next_ones_take_a_possible_time(durations, ahead):
     assert 0 <= mean_seconds(durations, ahead) < float("inf")

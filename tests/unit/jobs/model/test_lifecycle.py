@@ -1,4 +1,4 @@
-"""What is said of a task when it has ended: every outcome of the contract."""
+"""How a task ends, and what its outcome says then: every one of the contract."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ERROR = lifecycle.error_text("ValueError", "no such pool\nsecond line", "Traceba
 DIED = "killed by signal 9 (out of memory?)"
 
 
-GOES_ON = lifecycle.reported(
+CONTINUES = lifecycle.reported(
     [RoundRecord(number=7, at=2000, seconds=1, if_aborted="the cluster goes on by itself")], 2000
 )
 
@@ -60,19 +60,19 @@ GOES_ON = lifecycle.reported(
             "Failed after round 5 of 5: ValueError: no such pool",
         ),
         ([ABORTED], "Aborted", "Aborted by admin before it started"),
-        ([TAKEN, GOES_ON, ABORTED], "Aborted", "Aborted by admin after round 7; the cluster goes on by itself"),
-        ([TAKEN, GOES_ON, rounds(9, first=8), ABORTED], "Aborted", "Aborted by admin after round 9"),
+        ([TAKEN, CONTINUES, ABORTED], "Aborted", "Aborted by admin after round 7; the cluster goes on by itself"),
+        ([TAKEN, CONTINUES, rounds(9, first=8), ABORTED], "Aborted", "Aborted by admin after round 9"),
         (
-            [TAKEN, rounds(6), ABORTED, GOES_ON, lifecycle.stopped(4000)],
+            [TAKEN, rounds(6), ABORTED, CONTINUES, lifecycle.stopped(4000)],
             "Aborted",
             "Aborted by admin after round 7; the cluster goes on by itself",
         ),
         (
-            [TAKEN, GOES_ON, FORCED, lifecycle.died(4000, DIED, True, 3)],
+            [TAKEN, CONTINUES, FORCED, lifecycle.died(4000, DIED, True, 3)],
             "Aborted",
             "Aborted by admin; its worker was killed in round 8; the cluster goes on by itself",
         ),
-        ([TAKEN, GOES_ON, lifecycle.returned("1", 3000)], "Finished", "Finished after 7 rounds"),
+        ([TAKEN, CONTINUES, lifecycle.returned("1", 3000)], "Finished", "Finished after 7 rounds"),
         ([TAKEN, rounds(6, 20), ABORTED], "Aborted", "Aborted by admin after round 6 of 20"),
         (
             [TAKEN, rounds(6, 20), ABORTED, rounds(7, 20, 7), lifecycle.stopped(4000)],
@@ -134,7 +134,7 @@ def test_a_failed_task_keeps_the_percent_that_it_got_to():
     assert after(TAKEN, rounds(7, 20), ABORTED).percent == 35
 
 
-def test_an_interrupted_task_goes_on_from_its_checkpoint():
+def test_an_interrupted_task_resumes_from_its_checkpoint():
     done = [
         RoundRecord(number=1, at=2000, seconds=1, checkpoint='{"done": 1}'),
         RoundRecord(number=2, at=2000, seconds=1),
@@ -152,7 +152,7 @@ def test_only_deaths_of_its_worker_count_against_a_task():
     assert (task.status, task.interruptions, task.deaths) == (Status.NOT_STARTED, 20, 0)
 
 
-def test_a_job_that_must_not_go_on_fails_at_its_first_interruption():
+def test_a_job_that_must_not_resume_fails_at_its_first_interruption():
     task = after(TAKEN, lifecycle.interrupted(3000, "the server stopped", False))
 
     assert task.status is Status.EXCEPTION
@@ -179,7 +179,7 @@ def test_a_started_time_is_the_first_one():
         TAKEN,
     ],
 )
-def test_whoever_writes_late_changes_nothing(late):
+def test_a_late_write_changes_nothing(late):
     task = after(TAKEN, rounds(5), lifecycle.returned("5", 3000))
 
     assert late(task) is None
@@ -206,11 +206,11 @@ def test_a_guarded_delete_refuses_what_has_changed(expected, task):
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00.000Z", "0876-08-22T17:40:24.400Z", "9999-12-31T23:59:59.999Z"])
-def test_a_time_that_was_read_is_shown_as_it_was(text):
+def test_a_time_that_was_parsed_is_shown_as_it_was(text):
     assert iso_time(parse_time(text)) == text
 
 
-def test_a_time_that_could_not_be_shown_is_not_taken():
+def test_a_time_that_could_not_be_shown_is_refused():
     assert iso_time(parse_time("9999-12-31T23:59:59.9999Z")) == "9999-12-31T23:59:59.999Z"
     for text in ("0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"):
         with pytest.raises(OverflowError):

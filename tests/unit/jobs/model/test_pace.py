@@ -107,7 +107,7 @@ def test_a_slow_task_stalls_after_ten_times_its_pace():
     assert pace.stalls_at == at + 200_000
 
 
-def test_what_a_job_says_counts_where_it_is_more_than_its_pace():
+def test_the_time_that_a_job_declares_counts_if_it_is_longer_than_its_pace():
     pace, at = paced([20, 20], of=5)
     pace.expected_seconds = 60
     assert pace.stalls_at == at + 600_000
@@ -124,7 +124,7 @@ def test_rounds_from_before_an_interruption_count():
     assert pace.stalls_at == START + 200_000
 
 
-def test_rounds_before_it_was_known_how_many_there_will_be_say_nothing_of_the_others():
+def test_rounds_from_before_their_number_was_known_say_nothing_about_the_others():
     pace, at = Pace(START), START
     for number in range(1, 21):
         at += 10
@@ -137,7 +137,7 @@ def test_rounds_before_it_was_known_how_many_there_will_be_say_nothing_of_the_ot
     assert pace.estimated(at) == at + 8 * 2000
 
 
-def test_rounds_from_before_an_interruption_count_where_it_is_known_from_the_first_how_many_there_are():
+def test_rounds_from_before_an_interruption_count_if_their_number_is_known_from_the_first():
     pace = Pace(START)
     pace.recall([(1, 20), (2, 20), (3, 20)])
     pace.round_done(START + 1000, 1, None, 4, 10)

@@ -34,7 +34,7 @@ def test_words_are_letters_and_digits_with_their_marks_and_runs_of_one_kind_of_s
 
 
 @pytest.mark.parametrize("text", ["İstanbul", "ISTANBUL", "ıstanbul", "i\u0307stanbul", "ISTANBUL\u0307"[:-1]])
-def test_letters_i_are_one_with_a_dot_or_without(text):
+def test_the_letters_i_with_and_without_a_dot_are_one(text):
     assert has_words(text, "istanbul")
     assert has_words("istanbul", sought_words(text)[0])
 
@@ -44,7 +44,7 @@ def test_a_dot_on_another_letter_stays():
     assert words("i\u0328\u0307") == ["į"]
 
 
-def test_of_a_run_the_pairs_and_the_last_character_are_kept():
+def test_of_a_run_the_pairs_and_the_last_character_are_stored():
     assert split_words("备份 每日备份") == "备份 份 每日 日备"
     assert split_words("rbd RBD to 64") == "rbd to 64"
 
@@ -57,20 +57,20 @@ def test_a_word_is_found_by_its_beginning_and_a_run_by_any_part(wanted, is_there
     assert has_words("每日备份任务 pool rbd", wanted) is is_there
 
 
-def test_what_is_sought_is_split_alike_and_each_word_counts_once():
+def test_a_search_is_split_in_the_same_way_and_each_word_counts_once():
     assert sought_words("Backup备份 backup 备份") == ["backup", "备份"]
     assert len(sought_words("a" * 5000)[0]) == 1000
     assert sought_words("… ❤️") == []
 
 
-def test_only_runs_of_more_than_two_characters_are_found_where_they_are_not():
+def test_only_runs_of_more_than_two_characters_can_be_found_in_texts_without_them():
     assert not finds_too_much(["pool", "备份"])
     assert finds_too_much(["pool", "备份任"])
 
 
 @given(st.text(max_size=30))
 @example("0\u1a55")
-def test_case_does_not_matter_and_to_split_again_changes_nothing(text):
+def test_case_does_not_matter_and_splitting_again_changes_nothing(text):
     found = words(text)
 
     assert words(text.upper()) == words(text.lower()) == words(text.casefold()) == found

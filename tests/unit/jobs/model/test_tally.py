@@ -80,7 +80,7 @@ async def test_an_interrupted_task_starts_again_and_ends_once(house):
     assert house.queue.tally.waiting_seconds.buckets()[-1][1] == 1, "it waited for its first start alone"
 
 
-async def test_what_ends_at_a_start_counts_as_well(house):
+async def test_a_task_that_ends_when_the_server_starts_counts_as_well(house):
     await house.submit()
     await house.submit("locked", pool="rbd")
     without = Registry({"plain": REGISTRY.job("plain")}).configure({})
@@ -91,11 +91,11 @@ async def test_what_ends_at_a_start_counts_as_well(house):
     assert (ended(after), after.queue.tally.created) == ({Status.EXCEPTION: 1}, 0)
 
 
-async def test_what_tasks_wait_for_is_counted_as_each_of_them_says(house):
+async def test_reasons_for_waiting_are_counted_as_each_task_gives_them(house):
     tasks = [await house.submit("locked", pool=pool) for pool in ("rbd", "rbd", "rbd", "data", "data")]
     tasks += [await house.submit() for _ in range(2)]
     reasons = [(await house.derived(task)).waiting_for for task in tasks]
-    told = [why.reason for why in reasons if why]
+    given = [why.reason for why in reasons if why]
 
-    assert house.queue.waiting_counts() == {reason: told.count(reason) for reason in ("worker", "lock", "schedule")}
-    assert json.dumps(sorted(told)) == json.dumps(["lock"] * 3 + ["worker"] * 3)
+    assert house.queue.waiting_counts() == {reason: given.count(reason) for reason in ("worker", "lock", "schedule")}
+    assert json.dumps(sorted(given)) == json.dumps(["lock"] * 3 + ["worker"] * 3)

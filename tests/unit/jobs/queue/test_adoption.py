@@ -54,7 +54,7 @@ async def test_a_task_that_no_longer_runs_starts_again_beside_one_that_does(hous
     assert sorted(house.engine.running) == [gone, runs], "it was started again"
 
 
-async def test_what_was_not_started_by_what_is_on_disk_is_ended_and_started_anew(house: House) -> None:
+async def test_a_task_whose_start_is_not_on_disk_is_ended_and_started_anew(house: House) -> None:
     """The old server was killed after it had given out the order, and before the commit."""
     task = await house.submit()
     house.engine.done[task] = 7
@@ -102,7 +102,7 @@ async def test_an_end_that_is_on_disk_is_acknowledged(house: House) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-async def test_an_abort_is_repeated_for_a_worker_that_may_not_have_heard_it(house: House, force: bool) -> None:
+async def test_an_abort_is_repeated_for_a_worker_that_may_have_missed_it(house: House, force: bool) -> None:
     (task,) = await submit_running(house, 1)
     house.engine.kill_task = house.engine.abort_task = lambda task_id: None
     if force:

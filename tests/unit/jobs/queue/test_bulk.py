@@ -1,4 +1,4 @@
-"""Many tasks are deleted one by one: each is told, and one that has changed meanwhile is left alone."""
+"""Many tasks are deleted one by one: each is reported, and one that has changed meanwhile is left alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.model.task import Status
 from jobs.queue.bulk import AT_ONCE, Deletion, delete_all
 
 
-async def test_each_task_is_told_in_the_order_that_was_asked_for(house):
+async def test_each_task_is_reported_in_the_requested_order(house):
     running = await house.submit()
     waits = await house.submit()
     ended = await house.submit()
@@ -64,7 +64,7 @@ async def test_no_more_than_a_few_are_deleted_at_once(house):
     assert most == AT_ONCE
 
 
-async def test_where_nothing_can_be_written_the_caller_is_told(house):
+async def test_if_nothing_can_be_written_the_caller_gets_the_error(house):
     await house.submit()
     waits = await house.submit()
     house.store.unavailable = True
@@ -76,7 +76,7 @@ async def test_where_nothing_can_be_written_the_caller_is_told(house):
     assert (await house.task(waits)).status is Status.NOT_STARTED
 
 
-async def test_who_may_no_longer_delete_goes_no_further(house):
+async def test_a_caller_who_may_no_longer_delete_is_stopped(house):
     ids = [await house.submit() for _ in range(AT_ONCE + 1)]
     checks = iter([None] * AT_ONCE)
 

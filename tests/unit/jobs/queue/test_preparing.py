@@ -79,7 +79,7 @@ def house(book):
     return House(workers=0, registry=Registry(jobs).configure({}).with_resources(book))
 
 
-async def test_what_is_prepared_is_stored_beside_the_parameters_and_known_to_all_templates(house):
+async def test_prepared_values_are_stored_beside_the_parameters_and_known_to_all_templates(house):
     task = await house.task(await house.submit("works", pool="rbd"))
     assert json.loads(task.params) == {"pool": "rbd", "number": 5}
     assert (task.description, json.loads(task.metadata)) == ("Working on rbd, number 5", {"number": "5"})
@@ -103,12 +103,12 @@ async def test_it_is_stored_for_each_step_of_a_chain_unless_a_step_before_makes_
     assert given_params(house.queue._registry, "chain", stored) == {"steps": steps}
 
 
-async def test_nobody_else_may_give_it(house):
+async def test_prepared_values_are_not_accepted_as_parameters(house):
     with pytest.raises(InvalidInput, match="number: is not a parameter of works, expected: pool"):
         await house.submit("works", pool="rbd", number=6)
 
 
-async def test_mistakes_bear_their_places_and_are_told_together(house):
+async def test_mistakes_are_reported_together_with_their_places(house):
     wrong = Submission(job="works", params={"pool": "no"})
     chain = {"steps": [{"job": "works", "params": {"pool": pool}} for pool in ("none", "rbd", "nil")]}
     with pytest.raises(InvalidInput) as refused:
@@ -122,7 +122,7 @@ async def test_mistakes_bear_their_places_and_are_told_together(house):
 
 
 @pytest.mark.parametrize("form", ["alone", "in an array", "in a chain"])
-async def test_what_cannot_be_asked_creates_nothing(house, book, form):
+async def test_a_preparation_that_fails_creates_nothing(house, book, form):
     book.error = ClusterUnavailable("no mon answered")
     one = Submission(job="works", params={"pool": "rbd"})
     chain = Submission(job="chain", params={"steps": [{"job": "works", "params": {"pool": "rbd"}}]})
@@ -137,14 +137,14 @@ async def test_what_cannot_be_asked_creates_nothing(house, book, form):
 
 
 @pytest.mark.parametrize("error", [ValueError("a defect"), SystemExit(3)])
-async def test_a_defect_in_a_preparation_is_a_refusal_in_words(house, book, error):
+async def test_a_defect_in_a_preparation_is_refused_with_an_explanation(house, book, error):
     book.error = error
 
     with pytest.raises(InvalidInput, match="The job works failed to describe this task: "):
         await house.submit("works", pool="rbd")
 
 
-async def test_a_request_that_is_sent_again_asks_nobody(house, book):
+async def test_a_request_that_is_sent_again_is_not_prepared_again(house, book):
     submission = Submission(job="works", params={"pool": "rbd"})
     first = await house.queue.submit(submission, "ann", key(at=house.now))
     book.error = ClusterUnavailable("no mon answered")
@@ -152,7 +152,7 @@ async def test_a_request_that_is_sent_again_asks_nobody(house, book):
     assert (again.task.id, again.is_new, book.asked) == (first.task.id, False, ["rbd"])
 
 
-async def test_who_may_do_so_no_longer_after_the_wait_creates_nothing(house):
+async def test_a_caller_who_loses_the_permission_meanwhile_creates_nothing(house):
     def check():
         raise Conflict("not you any more")
 
@@ -164,7 +164,7 @@ async def test_who_may_do_so_no_longer_after_the_wait_creates_nothing(house):
     assert await house.store.unfinished() == []
 
 
-async def test_run_again_finds_it_out_again(house, book):
+async def test_a_retry_prepares_the_values_again(house, book):
     first = await house.submit("works", pool="rbd")
     await house.queue.delete(first, "ann")
     book.numbers["rbd"] = 7
@@ -176,13 +176,13 @@ async def test_run_again_finds_it_out_again(house, book):
         await house.queue.retry(first, "ann")
 
 
-async def test_what_the_caller_knows_already_is_not_found_out(house, book):
+async def test_values_that_the_caller_knows_already_are_not_looked_up(house, book):
     submission = Submission(job="works", params={"pool": "rbd"}, prepared={"number": 9})
     task = (await house.queue.submit(submission, "ann")).task
     assert (json.loads(task.params)["number"], task.locks, book.asked) == (9, ("number 9",), [])
 
 
-async def test_another_name_for_the_same_is_locked_only_while_somebody_has_it(house):
+async def test_a_second_lock_of_the_same_pool_is_taken_only_while_a_task_has_it(house):
     before = await house.submit("makes", pool="rbd")
     behind = await house.task(await house.submit("works", pool="rbd"))
     other = await house.task(await house.submit("works", pool="data"))

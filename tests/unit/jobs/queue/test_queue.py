@@ -60,7 +60,7 @@ async def test_a_clock_that_is_set_neither_makes_a_task_stalled_nor_hides_that_i
 
 
 async def test_an_earliest_start_is_not_missed_though_the_clock_jumps_over_it(house):
-    """Nothing tells of a jump: it looks again after a minute at the latest."""
+    """Nothing reports a jump: the queue looks again after a minute at the latest."""
     params = {"times": 1}
     submission = Submission(job="plain", params=params, not_before=house.now + 7_200_000)
     task = (await house.queue.submit(submission, "ann")).task.id
@@ -91,7 +91,7 @@ async def test_rounds_that_come_together_count_one_after_the_other(house):
         ("chain", {"steps": [{"job": "chain", "params": {"steps": [{"job": "slow"}, {"job": "plain"}]}}]}),
     ],
 )
-async def test_a_first_round_is_stalled_after_ten_times_what_its_job_says(house, job, params):
+async def test_a_first_round_is_stalled_after_ten_times_what_its_job_declares(house, job, params):
     task = await house.submit(job, **params)
     await house.later(599)
     assert not (await house.task(task)).stalled
@@ -109,7 +109,7 @@ async def test_a_round_says_how_long_the_next_one_should_take(house):
     assert not (await house.task(task)).stalled, "its job's word holds again"
 
 
-async def test_an_interrupted_chain_may_go_on_in_its_longest_step(house):
+async def test_an_interrupted_chain_may_resume_in_its_longest_step(house):
     steps = [{"job": "plain"}, {"job": "slow"}]
     task = await house.submit("chain", steps=steps)
     await house.round(task)
@@ -165,7 +165,7 @@ def raises(error):
         ({"metadata": lambda: json.loads('{"a":' * 300 + "1" + "}" * 300)}, "its metadata is nested too deeply"),
     ],
 )
-async def test_what_a_job_cannot_say_of_a_task_refuses_it(options, words):
+async def test_a_task_is_refused_if_its_job_cannot_describe_it(options, words):
     odd = job(name="odd", **{"description": "Odd", **options})(REGISTRY.job("once").function)
     house = House(registry=Registry({"odd": odd}).configure({}))
     with pytest.raises(InvalidInput, match=re.escape(words)):
@@ -181,7 +181,7 @@ async def test_names_of_files_that_are_not_utf_8_are_shown_with_replacement_mark
     assert task.locks == ("file:caf\\udce9",), "two files with odd names are two locks still"
 
 
-async def test_who_waits_says_for_what(house):
+async def test_a_waiting_task_says_for_what(house):
     running = await house.submit("locked", pool="rbd")
     behind = await house.submit("locked", pool="rbd")
     other = await house.submit("locked", pool="data")
@@ -207,7 +207,7 @@ async def test_a_lock_is_held_until_the_last_round_has_ended_even_when_its_task_
     assert second in house.engine.running
 
 
-async def test_the_tasks_on_a_lock_are_those_that_are_pending_whoever_has_it(house):
+async def test_the_tasks_on_a_lock_are_those_that_are_pending_whichever_task_has_it(house):
     house.engine.count = 2
     first, second, third = [await house.submit("locked", pool="rbd") for _ in range(3)]
     await house.submit("locked", pool="data")
@@ -245,7 +245,7 @@ async def test_a_task_whose_job_is_gone_ends_and_names_it(house):
     assert json.loads(task.error)["type"] == "JobGone"
 
 
-async def test_a_lock_and_metadata_that_are_too_long_are_refused_where_they_are(house):
+async def test_a_lock_and_metadata_that_are_too_long_are_refused_with_their_places(house):
     await house.submit("locked", pool="p" * 995)
     with pytest.raises(InvalidInput) as alone:
         await house.submit("locked", pool="é" * 10_000)
@@ -278,7 +278,7 @@ async def test_a_stored_task_whose_lock_is_too_long_ends_at_the_start_and_stays_
     assert json.loads(task.error)["type"] == "LimitExceeded"
 
 
-async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_when_its_turn_comes(house):
+async def test_a_stored_task_whose_job_now_asks_for_too_long_a_lock_ends_when_its_turn_comes(house):
     await house.submit()
     waits = await house.submit("locked", pool="rbd")
     last = await house.submit()
@@ -298,7 +298,7 @@ async def test_a_stored_task_whose_job_has_come_to_want_too_long_a_lock_ends_whe
 CHAIN = [{"job": "plain"}, {"job": "chain", "params": {"steps": [{"job": "locked", "params": {"pool": "rbd"}}]}}]
 
 
-async def test_a_chain_is_kept_with_what_follows_from_its_steps(house):
+async def test_a_chain_is_stored_with_what_follows_from_its_steps(house):
     task = await house.task(await house.submit("chain", steps=CHAIN))
 
     assert task.description == "Chain of 2: Counting to 5, Chain of 1: Working on pool rbd"
@@ -322,7 +322,7 @@ async def test_a_chain_whose_inner_job_is_gone_ends_and_names_it(house):
     )
 
 
-async def test_a_chain_with_a_job_that_must_not_go_on_fails_when_it_is_interrupted(house):
+async def test_a_chain_with_a_job_that_must_not_resume_fails_when_it_is_interrupted(house):
     house.engine.count = 2
     goes_on = await house.submit("chain", steps=CHAIN)
     fails = await house.submit("chain", steps=[{"job": "chain", "params": {"steps": [{"job": "once"}]}}])
@@ -334,7 +334,7 @@ async def test_a_chain_with_a_job_that_must_not_go_on_fails_when_it_is_interrupt
     assert (await house.task(fails)).status is Status.EXCEPTION
 
 
-async def test_a_start_clears_stopping_and_lets_what_ran_go_on_from_its_checkpoint(house):
+async def test_a_start_clears_stopping_and_resumes_what_ran_from_its_checkpoint(house):
     house.engine.count = 2
     goes_on, stops = await house.submit(), await house.submit()
     await house.round(goes_on)
@@ -362,7 +362,7 @@ async def test_rounds_from_before_an_interruption_count_for_the_pace(house):
     assert (await house.derived(task)).pace_seconds == 1.0
 
 
-async def test_what_somebody_may_no_longer_do_when_it_is_written_is_not_done(house):
+async def test_a_change_is_not_made_if_its_caller_has_lost_the_permission_when_it_is_written(house):
     waits = await house.submit()
     ended = await house.submit()
     await house.queue.delete(ended, "ann")

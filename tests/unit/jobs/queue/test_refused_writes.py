@@ -73,7 +73,7 @@ async def test_a_result_that_is_refused_ends_its_task_and_not_its_worker(house):
     assert (await house.task(following)).status is Status.FINISHED
 
 
-async def test_a_task_of_which_not_even_the_start_could_be_written_ends(house):
+async def test_a_task_whose_start_could_not_be_written_ends(house):
     refused = []
 
     def refuses(change):
@@ -100,7 +100,7 @@ async def test_an_aborted_task_whose_last_round_is_refused_stops(house):
 
 
 @pytest.mark.parametrize("aborts", [True, False])
-async def test_where_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(house, aborts, monkeypatch):
+async def test_if_even_the_end_is_refused_it_is_tried_again_and_a_person_can_abort(house, aborts, monkeypatch):
     monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
 
     task = await house.submit(times=5)

@@ -102,13 +102,13 @@ async def run(store, settings, pause=None):
         (RetentionSettings(100_000 / DAY_MS, 0, 0), {}, 100),
     ],
 )
-async def test_it_looks_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
+async def test_it_wakes_when_the_next_task_is_due_but_at_least_each_hour(sleeps, settings, first_due, seconds):
     await run(ForgettingStore(first_due), settings)
 
     assert sleeps == pytest.approx([seconds] * 5)
 
 
-async def test_what_is_kept_for_ever_is_not_looked_for(sleeps):
+async def test_tasks_that_are_kept_for_ever_are_not_searched_for(sleeps):
     store = ForgettingStore()
     await Retention(store, store, FOR_EVER, RetentionPause(None), clock=lambda: NOW).forget()
 
@@ -134,14 +134,14 @@ async def test_each_kind_is_forgotten_by_its_own_time_in_small_steps_until_nothi
 
 
 @pytest.mark.parametrize("settings", [RetentionSettings(0, 365, 30), RetentionSettings(90, 0, 30)])
-async def test_results_are_kept_for_ever_where_some_ended_tasks_are(sleeps, settings):
+async def test_results_are_kept_for_ever_if_some_ended_tasks_are(sleeps, settings):
     store = ForgettingStore()
     await Retention(store, store, settings, RetentionPause(None), clock=lambda: NOW).forget()
 
     assert store.count("forget_results") == 0
 
 
-async def test_while_nothing_can_be_written_it_tries_again_later_and_later_and_then_goes_on(sleeps, caplog):
+async def test_while_nothing_can_be_written_it_retries_later_and_later_and_then_continues(sleeps, caplog):
     store = ForgettingStore(full=3)
     await run(store, FOR_EVER)
 
@@ -157,7 +157,7 @@ async def test_the_store_tidies_up_as_soon_as_that_is_possible_and_each_hour(sle
 
 
 class SetPause(RetentionPause):
-    """A rest of which so much is left with each look."""
+    """A pause of which less is left with each look."""
 
     def __init__(self, *left_ms):
         super().__init__(None)
@@ -167,7 +167,7 @@ class SetPause(RetentionPause):
         return self._left[0] if len(self._left) == 1 else self._left.pop(0)
 
 
-async def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is_noted(sleeps):
+async def test_during_a_pause_nothing_is_removed_for_its_age_and_the_time_left_is_stored(sleeps):
     store = ForgettingStore(rows=1)
     await run(store, RetentionSettings(1, 2, 3), SetPause(5000))
 
@@ -176,7 +176,7 @@ async def test_while_it_rests_nothing_is_removed_for_its_age_and_what_is_left_is
     assert sleeps == [6] * 5
 
 
-async def test_when_the_rest_is_over_it_goes_on(sleeps):
+async def test_when_the_pause_is_over_it_continues(sleeps):
     store = ForgettingStore()
     await run(store, RetentionSettings(1, 2, 3), SetPause(5000, 5000, 5000, 0))
 

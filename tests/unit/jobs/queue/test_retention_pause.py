@@ -38,7 +38,7 @@ def test_a_clock_that_is_at_most_a_day_ahead_of_the_newest_change_is_believed(ne
 
 
 @pytest.mark.parametrize("ahead_ms", [DAY_MS + 1, 400 * DAY_MS])
-def test_beyond_it_rests_for_a_day_of_running(ahead_ms):
+def test_beyond_that_it_pauses_for_a_day_of_running(ahead_ms):
     played = Played(NOW - ahead_ms)
 
     assert played.later(0) == DAY_MS
@@ -64,7 +64,7 @@ def test_a_clock_that_is_set_ahead_while_the_server_runs_is_not_believed_either(
     assert played.later(HOUR_MS) == 23 * HOUR_MS
 
 
-def test_a_rest_is_over_when_the_clock_has_been_set_right():
+def test_a_pause_is_over_when_the_clock_has_been_set_right():
     played = Played(NOW)
     assert played.set_clock(400 * DAY_MS) == DAY_MS
     assert played.set_clock(-400 * DAY_MS) == 0
@@ -78,7 +78,7 @@ def test_a_clock_that_was_set_back_may_not_be_set_ahead_again_unnoticed():
     assert played.set_clock(400 * DAY_MS) == DAY_MS
 
 
-def test_a_restart_does_not_end_a_rest_though_there_are_new_changes():
+def test_a_restart_does_not_end_a_pause_even_with_new_changes():
     played = Played(NOW, left_ms=5 * HOUR_MS)
 
     assert played.later(HOUR_MS) == 4 * HOUR_MS
