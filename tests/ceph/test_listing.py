@@ -347,6 +347,7 @@ def test_a_pool_whose_pgs_are_inactive_is_named_and_hides_no_other(cluster, list
     assert images_of(listed.images(), sick) == {"disk": MIB}
 
 
+@pytest.mark.slow
 def test_an_inactive_pool_is_known_without_the_manager(cluster, listed, pool, new_pool, patient):
     sick, well = new_pool(), pool
     cluster.create_image(well, "disk", size_bytes=MIB)
