@@ -365,6 +365,7 @@ def test_a_pool_that_no_osd_has_is_inactive_whatever_the_manager_says(cluster, l
     cluster.command("osd crush rule create-replicated", name="nowhere", root="nowhere", type="osd")
     try:
         cluster.command("osd pool set", pool=sick, var="crush_rule", val="nowhere")
+        listed.cluster._connection.handle.wait_for_latest_osdmap()  # by the map before, OSDs may still answer
         found = listed.images()
     finally:
         cluster.delete_pool(sick)
