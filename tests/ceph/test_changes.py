@@ -291,7 +291,7 @@ async def test_there_is_nothing_to_follow_in_a_pool_that_nobody_changes(cluster,
     problem = await client.refused("POST", follow_path(number))
 
     assert problem["status"] == 409
-    assert problem["detail"].startswith(f"Pool {still} is not changing")
+    assert problem["detail"].startswith(f"Pool {still} is not changing: ")
 
 
 async def test_a_pool_that_is_placed_by_another_number_is_followed_by_no_task(cluster, client, new_pool, follow_path):
