@@ -25,8 +25,9 @@ expect.set_options(timeout=15_000)
 
 
 def find_chromium():
-    """Debian's Chromium, or what takes its place."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    """Returns the path of Chromium, preferably of its headless shell: a page loads in half the CPU time there."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)))
 
 
 @pytest.fixture(scope="package")

@@ -97,7 +97,7 @@ def test_an_answer_that_is_not_understood_is_a_refusal_and_the_reader_lives(alte
     assert isinstance(refused, Failed)
     assert refused.refused
     assert command in refused.text
-    assert "is not understood" in refused.text or "expected JSON from the cluster" in refused.text
+    assert "cannot be understood" in refused.text or "expected JSON from the cluster" in refused.text
     assert isinstance(read(), StateRead)
 
 

@@ -158,7 +158,7 @@ async def test_a_reader_that_takes_too_long_is_killed_and_replaced(cluster):
         pid = reader_pid()
         watch._limit_seconds = 0.5
         os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(ClusterUnavailable, match=r"did not answer within 0\.5 s and is replaced"):
+        with pytest.raises(ClusterUnavailable, match=r"did not answer within 0\.5 s and is being replaced"):
             await watch.state.get(fresh=True)
         watch._limit_seconds = 30
 

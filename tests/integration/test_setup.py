@@ -159,6 +159,7 @@ def test_all_that_the_tests_miss_is_named_at_once(project):
         "python3-rados",
         "python3-rbd",
         "chromium",
+        "chromium-headless-shell",
         "fonts-dejavu-core",
         "curl",
         "sqlite3",

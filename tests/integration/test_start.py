@@ -143,7 +143,7 @@ def test_the_printed_password_signs_in(tmp_path):
         server.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+@pytest.mark.parametrize("mode", [0o644, pytest.param(0o640, marks=pytest.mark.slow), 0o602])
 def test_a_key_that_others_can_read_is_refused_with_what_to_run(tmp_path, mode):
     key = tmp_path / "secret.key"
     key.write_bytes(b"x" * 32)
