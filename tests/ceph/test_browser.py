@@ -29,8 +29,8 @@ def service(shared_service):
 
 @pytest.fixture
 def quick(cluster):
-    """Changes of pg_num go in larger steps than Ceph's default, and still in several."""
-    with cluster.configured("mgr.x", "target_max_misplaced_ratio", "0.4"):
+    """Changes of pg_num go in two steps: PGs are split, then all of them are placed."""
+    with cluster.configured("mgr.x", "target_max_misplaced_ratio", "1"):
         yield
 
 
@@ -78,7 +78,7 @@ def pool_id(tab, fsid, name):
 
 
 def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
-    pool = new_pool(pg_num=8, megabytes=30)
+    pool = new_pool(pg_num=8, megabytes=10)
     sign_in(tab)
     view(tab, "Pools")
     expect(pgs(tab, pool)).to_have_text("8")

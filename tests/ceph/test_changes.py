@@ -115,6 +115,7 @@ async def test_what_the_cluster_itself_reports_is_listed_with_its_pool(client, p
     assert change["id"] == (await client.pool(path.split("/")[1], pool))["id"]
 
 
+@pytest.mark.slow
 async def test_a_viewer_sees_it_as_well_and_as_it_was_last_read(cluster, client, viewer, path, new_pool, set_elsewhere):
     pool = new_pool(pg_num=8)
     with cluster.stopped("mgr.x"):

@@ -169,6 +169,7 @@ def test_a_cluster_whose_process_is_killed_during_its_start_does_not_come_to_be(
     wait_until(lambda: not processes_of(directory), 10, "an end of all that work in the directory")
 
 
+@pytest.mark.slow
 def test_a_cluster_ends_even_where_its_keeper_was_killed(directory):
     cluster = Cluster.start(directory)
     pids = [cluster.pid(daemon) for daemon in cluster.daemons]

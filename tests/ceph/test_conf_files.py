@@ -239,6 +239,7 @@ async def test_calls_go_by_the_section_that_works_if_several_name_the_same_clust
     wrong = conf_with(in_client(f"keyring = {tmp_path}/keyring"), "wrong.conf")
     service.start(*options_for({"wrong": wrong.conf, "main": cluster.conf}))
     client = Checked(service)
+    await client.until(lambda found: found["reachable"], client.cluster)
 
     pools = await client.get(f"ceph/{cluster.fsid}/pools")
     listed = {one["name"]: one for one in (await client.get("ceph"))["results"]}

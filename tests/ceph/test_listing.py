@@ -347,6 +347,7 @@ def test_a_pool_whose_pgs_are_inactive_is_named_and_hides_no_other(cluster, list
     assert images_of(listed.images(), sick) == {"disk": MIB}
 
 
+@pytest.mark.slow
 def test_an_inactive_pool_is_known_without_the_manager(cluster, listed, pool, new_pool, patient):
     sick, well = new_pool(), pool
     cluster.create_image(well, "disk", size_bytes=MIB)
@@ -364,6 +365,7 @@ def test_a_pool_that_no_osd_has_is_inactive_whatever_the_manager_says(cluster, l
     cluster.command("osd crush rule create-replicated", name="nowhere", root="nowhere", type="osd")
     try:
         cluster.command("osd pool set", pool=sick, var="crush_rule", val="nowhere")
+        listed.cluster._connection.handle.wait_for_latest_osdmap()  # by the map before, OSDs may still answer
         found = listed.images()
     finally:
         cluster.delete_pool(sick)

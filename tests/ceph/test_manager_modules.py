@@ -9,9 +9,9 @@ from tests.support.ceph_service import options_for
 from tests.support.service import Client, Service
 
 FINAL = ("Finished", "Exception", "Aborted")
-AS_PACKAGED = pytest.param(True, marks=pytest.mark.slow, id="as packaged")
+AS_PACKAGED = pytest.param(True, id="as packaged")
 
-pytestmark = pytest.mark.gen_test(timeout=180)
+pytestmark = [pytest.mark.gen_test(timeout=180), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", params=[pytest.param(False, id="broken"), *([AS_PACKAGED] * IS_BROKEN_AS_PACKAGED)])

@@ -204,7 +204,7 @@ async def test_a_pool_that_a_chain_has_created_is_its_own_under_whatever_name(cl
 # A name that changes, or changes hands
 
 
-@pytest.mark.parametrize("how", ["name", "id", "address"])
+@pytest.mark.parametrize("how", ["name", pytest.param("id", marks=pytest.mark.slow), "address"])
 async def test_a_pool_that_is_made_again_while_a_task_waits_is_left_alone(client, cluster, new_pool, how):
     pool = new_pool()
     pool_id = id_of(cluster, pool)
@@ -317,6 +317,7 @@ async def test_a_pool_that_is_being_created_is_left_alone_under_whatever_name(cl
 # Tasks of the version before
 
 
+@pytest.mark.slow
 async def test_waiting_tasks_of_the_version_before_are_looked_up_by_name_and_exclude_others(
     cluster, tmp_path, new_pool
 ):

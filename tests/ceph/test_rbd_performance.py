@@ -102,6 +102,7 @@ def kept_of(service, cluster):
 # What it finds
 
 
+@SLOW
 async def test_idle_images_have_their_sizes_and_zeros(cluster, client, shared_service, pool_with):
     pool = pool_with("empty", "filled", data_mb=0)
     cluster.create_image(pool, "mapped", size_bytes=1 << 30, data_mb=40)
@@ -312,6 +313,7 @@ async def test_a_key_without_osd_capabilities_is_said_to_be_one(cluster, as_some
         await client.call("DELETE", f"taskqueue/{task_id}")
 
 
+@SLOW
 async def test_a_wrong_key_is_said_to_be_one(cluster, own_service, pool_with, tmp_path):
     pool = pool_with("disk")
     wrong = tmp_path / "keyring"
@@ -394,7 +396,8 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("who", [pytest.param("mon", marks=SLOW), pytest.param("mgr", marks=SLOW), "osds"])
+@SLOW
+@pytest.mark.parametrize("who", ["mon", "mgr", "osds"])
 async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]

@@ -129,6 +129,7 @@ async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(serv
     assert "not-now" not in [pool["name"] for pool in (await client.get(base))["results"]]
 
 
+@pytest.mark.slow
 async def test_with_a_manager_that_hangs_the_cluster_is_there_and_says_so(client, cluster, still):
     with cluster.stopped("mgr.x"):
         found = await client.until(lambda found: found["error"], client.cluster)

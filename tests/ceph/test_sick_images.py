@@ -142,6 +142,7 @@ async def test_images_that_cannot_be_opened_are_in_the_result_and_all_others_are
     assert of_headless == [{f"{pool}/headless": result["images"][f"{pool}/headless"]}]
 
 
+@SLOW
 async def test_names_of_any_kind_are_measured_under_encoded_paths(cluster, client, new_pool):
     """The manager cannot be asked for a pool with a slash in its name by that name."""
     cluster.create_pool("we/ird%")
@@ -193,6 +194,7 @@ def bench(cluster, image):
         process.communicate()
 
 
+@SLOW
 async def test_images_and_pools_that_were_never_there_are_named_and_hide_no_other(cluster, client, pool_with):
     pool, empty = pool_with("disk"), pool_with()
     images = [f"{pool}/disk", f"{pool}/nosuch", f"{pool}/nosuch/disk", "nosuchpool/disk"]

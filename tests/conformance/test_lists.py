@@ -108,8 +108,10 @@ def run_on_new_store(kind, check):
     async def opened():
         with directory_in_memory() as directory:
             store = await kind.open(Path(directory))
-            await check(store)
-            await store.close()
+            try:
+                await check(store)
+            finally:
+                await store.close()
 
     asyncio.run(opened())
 

@@ -6,7 +6,7 @@ import asyncio
 
 
 class OwnLoop:
-    """A loop of its own, for each example of Hypothesis: what pytest has opened is open once for all of them."""
+    """A loop apart from that of a test: for each example of Hypothesis, or for what several tests share."""
 
     def __init__(self):
         self._loop = asyncio.new_event_loop()
