@@ -228,7 +228,9 @@ async def test_a_task_follows_a_change_from_where_it_began(cluster, client, path
     looked = await client.until(lambda now: now["round"] >= 2, lambda: client.get(f"taskqueue/{task['id']}"))
     assert looked["percent"] >= change["percent"]
     await client.abort(task["id"])
-    assert (await client.until(bool, lambda: change_of(client, path, pool)))["percent"] >= looked["percent"]
+    after = await client.until(bool, lambda: change_of(client, path, pool))
+    assert (after["from"], after["since"]) == (change["from"], change["since"])
+    assert after["percent"] >= change["percent"]
 
 
 @pytest.mark.slow
