@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,7 @@ def test_with_everything_there_all_tests_run(prepared):
     assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
 
 
+SPREAD = "-n 2 --dist loadfile"
 OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
 
 
@@ -228,14 +230,18 @@ def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_
 ):
     install_all_but(prepared)
     done = prepared.run("test")
-    lines = ["browser: pytest tests/browser", "ceph: pytest tests/ceph", f"pytest {OTHERS}"]
+    lines = ["browser: pytest tests/browser", f"ceph: pytest {SPREAD} tests/ceph", f"pytest {SPREAD} {OTHERS}"]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 
 def test_only_the_slow_tests_run_if_they_are_asked_for(prepared):
     install_all_but(prepared)
     done = prepared.run("test", "--slow")
-    lines = ["browser: pytest -m slow tests/browser", "ceph: pytest -m slow tests/ceph", f"pytest -m slow {OTHERS}"]
+    lines = [
+        "browser: pytest -m slow tests/browser",
+        f"ceph: pytest {SPREAD} -m slow tests/ceph",
+        f"pytest -m slow {SPREAD} {OTHERS}",
+    ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 
@@ -255,13 +261,13 @@ def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
     lines = done.stdout.splitlines()
     assert sorted(lines[:3]) == [
         "browser: pytest --full tests/browser ",
-        "ceph: pytest --full tests/ceph ",
-        f"pytest --full {OTHERS} ",
+        f"ceph: pytest {SPREAD} --full tests/ceph ",
+        f"pytest --full {SPREAD} {OTHERS} ",
     ]
     assert lines[3:] == [
-        "pytest tests/ceph /other",
-        "there: run tools/test --full tests/ceph",
-        "there: run tools/test --ignore=tests/ceph",
+        f"pytest {SPREAD} tests/ceph /other",
+        f"there: run tools/test --full {SPREAD} tests/ceph",
+        f"there: run tools/test {SPREAD} --ignore=tests/ceph",
     ]
     assert done.returncode == 0
 
@@ -326,15 +332,13 @@ def test_who_cannot_become_root_is_told_what_root_can_run(tmp_path, words):
 
 
 def test_a_root_without_ceph_is_refused(tmp_path):
-    done = subprocess.run(
-        [ROOT / "tools" / "ceph-cluster", "--root", tmp_path, "start", tmp_path / "cluster"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert f"no {tmp_path}/usr/bin/ceph-mon" in done.stderr
-    assert not (tmp_path / "cluster").exists()
+    with tempfile.TemporaryDirectory() as short_path:
+        directory = Path(short_path) / "cluster"
+        command = [ROOT / "tools" / "ceph-cluster", "--root", tmp_path, "start", directory]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert f"no {tmp_path}/usr/bin/ceph-mon" in done.stderr
+        assert not directory.exists()
 
 
 @pytest.mark.parametrize(("words", "code"), [(["--slow"], 0), ([], 5)])
@@ -362,7 +366,10 @@ def test_a_failure_on_either_side_is_one_of_the_run(prepared, failing):
 def test_without_ceph_the_others_run_alone(prepared):
     install_all_but(prepared, "ceph-osd")
     done = prepared.run("test")
-    lines = ["browser: pytest --ignore=tests/ceph tests/browser", "pytest --ignore=tests/ceph --ignore=tests/browser"]
+    lines = [
+        "browser: pytest --ignore=tests/ceph tests/browser",
+        f"pytest --ignore=tests/ceph {SPREAD} --ignore=tests/browser",
+    ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (1, lines)
 
 
