@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import create, create_waiting, open_dialog, sign_in, submit, submit_finished
@@ -52,6 +53,7 @@ def test_the_workers_are_shown_with_what_they_do(tab):
     assert {str(pid) for pid in tab.service.workers()} <= set(re.findall(r"\d+", workers.inner_text()))
 
 
+@pytest.mark.slow
 def test_the_last_hour_is_drawn_and_told_as_a_table(own_tab):
     sign_in(own_tab)
     submit_finished(own_tab, 1, 2, 3)

@@ -83,6 +83,7 @@ def test_an_empty_tab_says_so(tab, tab_name, text):
     expect(dialog.get_by_text(f"There are no {text} Tasks.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_session_outlives_a_restart_and_the_page_comes_back_by_itself(own_tab):
     sign_in(own_tab)
     create_waiting(own_tab)

@@ -307,6 +307,7 @@ def assert_file_holds(tab, path, directory):
     assert max(float(line["write_ops"]) for line in lines) > 0
 
 
+@pytest.mark.slow
 def test_a_measure_is_chosen_by_keyboard_and_an_image_by_its_box(cluster, image, new_pool, tab):
     pool, name = image
     cluster.create_image(pool, "idle", features=LAYERING)

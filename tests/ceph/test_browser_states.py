@@ -80,6 +80,7 @@ def test_a_sick_pool_and_a_damaged_image_are_told_beside_all_that_can_be_read(cl
         assert findings(tab) == []
 
 
+@pytest.mark.slow
 def test_pools_tell_all_applications_and_which_are_the_clusters_own_and_forms_offer_no_such(
     cluster, odd_pool, own_pool, tab
 ):

@@ -215,6 +215,7 @@ def follow_path(cluster):
     return lambda number: f"ceph/{cluster.fsid}/pools/{number}/follow"
 
 
+@pytest.mark.slow
 async def test_a_task_follows_a_change_from_where_it_began(cluster, client, path, changing, follow_path):
     pool, number = await changing()
     change = await client.until(lambda found: found["percent"] >= 10, lambda: change_of(client, path, pool))

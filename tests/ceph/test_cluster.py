@@ -104,6 +104,7 @@ def test_what_does_not_come_to_be_is_said(cluster):
         )
 
 
+@pytest.mark.slow
 def test_a_closed_cluster_leaves_neither_process_nor_file(own_cluster):
     own = own_cluster()
     own.stop_daemon("osd.0")

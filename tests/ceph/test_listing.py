@@ -384,6 +384,7 @@ def test_if_no_pool_can_be_read_the_error_says_of_one_why(cluster, settings, new
     assert raised.value.errno == ETIMEDOUT
 
 
+@pytest.mark.slow
 def test_an_osd_that_hangs_hides_only_what_it_has(cluster, listed, new_pool, patient):
     pools = {}
     while len(pools) < 2:  # with a single PG each, on an OSD of their own

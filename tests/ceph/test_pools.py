@@ -379,6 +379,7 @@ async def test_a_monitor_and_a_manager_that_hang_in_the_middle_are_waited_for(cl
     assert task["result"]["to"] == 32
 
 
+@pytest.mark.slow
 async def test_a_monitor_that_hangs_at_the_beginning_is_waited_for(cluster, client, new_pool):
     pool = new_pool()
 

@@ -368,6 +368,7 @@ async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_
     wait_until(lambda: kept_of(own_service, cluster).get(f"{pool}/idle", [0])[0] == task_id)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_dies_among_the_sizes_leaves_none_out(cluster, client, many):
     task_id = await begin(client, cluster, pools=[many[0]], seconds=1)
     await told(client, task_id, "size of ")

@@ -235,6 +235,7 @@ async def test_images_whose_osd_hangs_are_in_the_result_and_all_others_are_measu
     assert all(result["images"][path]["measured"] for path in images[2:])
 
 
+@pytest.mark.slow
 async def test_an_abort_does_not_wait_for_an_image_that_hangs(cluster, own_service, apart):
     _, sick, osd = apart
     options = options_for({"main": cluster.conf}, osd_timeout_seconds=600)

@@ -222,6 +222,7 @@ def test_a_task_that_must_not_go_on_fails_when_its_server_is_killed(service, tmp
     assert "the server stopped, and its job does not resume after an interruption" in outcome
 
 
+@pytest.mark.slow
 def test_a_worker_that_holds_the_gil_dies_with_its_server_and_its_task_goes_on(service, tmp_path):
     began = tmp_path / "began"
     service.start(["holds_gil", {"seconds": 3600, "began_path": str(began)}])

@@ -80,6 +80,7 @@ async def test_a_page_has_as_many_rows_as_asked_for_however_large_the_tasks_are(
     memory_is_back(service, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [500])
 async def test_beyond_4_mib_rows_have_neither_parameters_nor_results_and_short_tracebacks(service: Service, count):
     service.start()

@@ -463,6 +463,7 @@ async def test_large_answers_that_are_not_read_wait_for_their_turn(large, count)
     assert "Traceback" not in log_of(service)
 
 
+@pytest.mark.slow
 async def test_a_stop_under_attack_ends_in_good_order(service):
     service.start("--set", "server.grace_seconds=1")
     with ExitStack() as stack:

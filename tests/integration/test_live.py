@@ -61,6 +61,7 @@ async def test_a_client_that_reconnects_all_the_time_sees_each_transition_once(c
         assert chain_of(transitions, task["id"]) == CHAIN
 
 
+@pytest.mark.slow
 async def test_transitions_are_complete_across_kill_9_and_restarts_of_the_server(service):
     client = Client(service.start())
     tasks = [await client.create("counts", times=20, round_seconds=0.06) for _ in range(4)]
@@ -162,6 +163,7 @@ async def test_the_handshake_needs_a_sign_in_and_our_own_origin(client):
     events.close()
 
 
+@pytest.mark.slow
 async def test_clients_that_never_read_cost_bounded_memory_and_get_merged_frames(service):
     client = Client(service.start("--set", "workers.count=1"))
     await client.create("waits", times=2, in_round=1, until=NEVER, began_path="/dev/null")

@@ -125,6 +125,7 @@ async def test_lists_and_statistics_wait_for_no_search(long_texts):
     assert long_texts.stop() == 0
 
 
+@pytest.mark.slow
 async def test_a_stop_does_not_wait_for_a_search(long_texts):
     long_texts.start("--set", "limits.read_seconds=3600")
     streams = [await asking(long_texts, "GET", SLOW) for _ in range(20)]  # the last is not done so soon
@@ -175,6 +176,7 @@ async def test_a_task_is_found_by_a_part_of_a_run_and_without_regard_to_case(cli
     assert task["id"] in [one["id"] for one in page["results"]]
 
 
+@pytest.mark.slow
 async def test_the_words_of_an_older_database_are_made_anew_after_the_start_whatever_kills_it(service):
     descriptions = ["每日备份任务", "pool rbd"] * 1500
     make_older(service.directory / "data", descriptions)

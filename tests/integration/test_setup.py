@@ -230,7 +230,7 @@ def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_
 ):
     install_all_but(prepared)
     done = prepared.run("test")
-    lines = ["browser: pytest tests/browser", f"ceph: pytest {SPREAD} tests/ceph", f"pytest {SPREAD} {OTHERS}"]
+    lines = ["browser: pytest tests/browser", "ceph: pytest tests/ceph", f"pytest {SPREAD} {OTHERS}"]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 

@@ -218,6 +218,7 @@ async def test_a_viewer_deletes_nothing_and_pins_nothing(client, shared_service)
     assert (task["status"], task["pinned"]) == ("Not Started", False)
 
 
+@pytest.mark.slow
 async def test_a_call_deletes_ten_thousand_and_the_next_one_the_rest(service):
     client = Client(service.start())
     for _ in range(10):

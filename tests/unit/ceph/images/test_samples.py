@@ -213,7 +213,7 @@ def many_paths():
     return [f"rbd/csi-vol-{UUID(int=generator.getrandbits(128))}" for _ in range(5000)]
 
 
-@pytest.mark.parametrize("busy", [64, 160])
+@pytest.mark.parametrize("busy", [64, pytest.param(160, marks=pytest.mark.slow)])
 def test_the_checkpoint_of_the_longest_task_fits_however_many_images_are_busy(many_paths, busy):
     """Numbers that cannot be made smaller, of images with names that cannot be either, in each of 720 samples."""
     generator = random.Random(2)
