@@ -72,7 +72,7 @@ async def test_what_a_step_raises_is_the_failure_of_the_chain_with_all_its_place
 
 
 async def test_bad_input_is_refused_with_all_places_at_once_and_creates_nothing(client):
-    before = (await client.get("taskqueue"))["revision"]
+    before = await client.newest_id()
     steps = [step("nope"), step("test_task", times=-1), {"job": "test_task", "times": 1}]
 
     answer = await client.call("POST", "taskqueue", {"job": "chain", "params": {"steps": steps}})
@@ -83,7 +83,7 @@ async def test_bad_input_is_refused_with_all_places_at_once_and_creates_nothing(
     assert errors["steps[1].params.times"] == ["expected a whole number from 1 to 1000000, got -1"]
     assert errors["steps[2].times"] == ["is not a parameter of a step, expected: job, params"]
     assert set(errors) == {"steps[0].job", "steps[1].params.times", "steps[2].times"}
-    assert (await client.get("taskqueue"))["revision"] == before
+    assert await client.newest_id() == before
 
 
 async def test_a_chain_with_a_job_that_is_switched_off_is_refused_with_its_place(service):

@@ -23,17 +23,12 @@ async def count(client, text):
     return (await client.get(f"taskqueue?search={text}&pageSize=1"))["count"]
 
 
-async def newest(client):
-    tasks = (await client.get("taskqueue?ordering=-id&pageSize=1"))["results"]
-    return tasks[0]["id"] if tasks else 0
-
-
 async def assert_creates_nothing(client, call, status):
     """The call is refused with this status and creates nothing; tasks of earlier tests may still run."""
-    before = await newest(client)
+    before = await client.newest_id()
     answer = await call
     assert (answer.status, answer.kind) == (status, "application/problem+json")
-    assert await newest(client) == before
+    assert await client.newest_id() == before
     return answer.json
 
 

@@ -152,6 +152,12 @@ class Client:
         )
         return Answer(await AsyncHTTPClient().fetch(request, raise_error=False))
 
+    async def newest_id(self) -> int:
+        """Returns the id of the newest task, 0 if there is none. Earlier tasks that still run leave it as it is."""
+        tasks = (await self.get("taskqueue?ordering=-id&pageSize=1"))["results"]
+        newest: int = tasks[0]["id"] if tasks else 0
+        return newest
+
     async def get(self, path: str, **headers: str) -> Any:
         answer = await self.call("GET", path, **headers)
         assert answer.status == 200, answer.body
