@@ -132,6 +132,7 @@ def test_what_is_impossible_cannot_be_sent_and_says_why(new_pool, tab):
     expect(pgs(tab, pool)).to_have_text("8")
 
 
+@pytest.mark.slow
 def test_what_the_server_refuses_is_told_in_its_words(cluster, new_pool, tab):
     taken = new_pool()
     tab.forgive("400", "409")
@@ -207,6 +208,7 @@ def sought(cluster):
         cluster.delete_pool(name)
 
 
+@pytest.mark.slow
 def test_search_and_order_are_in_the_address_and_a_slash_goes_to_the_search(sought, tab):
     text, first, second = sought
     sign_in(tab, address="?view=pools")
@@ -366,6 +368,7 @@ def test_a_page_that_is_opened_while_a_cluster_hangs_shows_what_was_read_and_lat
     expect(pgs(tab, pool)).to_have_text("8")
 
 
+@pytest.mark.slow
 def test_another_cluster_can_be_chosen_also_where_the_first_is_not_there(browser, cluster, new_pool, tmp_path):
     pool = new_pool()
     lost = ["--set", 'ceph "lost".conf=/nonexistent/ceph.conf']

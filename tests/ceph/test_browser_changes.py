@@ -87,6 +87,7 @@ def test_the_pools_show_how_far_it_is_and_follow_it_as_well(cluster, changed_els
     abort_task_on(tab, cluster.fsid, pool)
 
 
+@pytest.mark.slow
 def test_who_comes_late_is_told_whose_task_it_is(cluster, changed_elsewhere, tab):
     pool = changed_elsewhere
     tab.forgive("409")
@@ -102,6 +103,7 @@ def test_who_comes_late_is_told_whose_task_it_is(cluster, changed_elsewhere, tab
     abort_task_on(tab, cluster.fsid, pool)
 
 
+@pytest.mark.slow
 def test_a_viewer_sees_it_and_has_nothing_to_press(changed_elsewhere, tab):
     tab.service.user("add", "eve", "--role", "viewer", given="a long password\n")
     sign_in(tab, "eve", "a long password")

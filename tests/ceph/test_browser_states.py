@@ -95,6 +95,7 @@ def test_pools_tell_all_applications_and_which_are_the_clusters_own_and_forms_of
     assert own_pool not in offered.all_inner_texts()
 
 
+@pytest.mark.slow
 def test_a_task_on_a_pool_is_started_by_names_alone(cluster, new_pool, own_pool, tab):
     pool = new_pool()
     sign_in(tab, address="?start=pool_pgs")

@@ -93,6 +93,7 @@ async def test_a_pool_that_shrinks_is_listed_as_well(client, path, new_pool, set
     assert "down to 4" in change["text"]
 
 
+@pytest.mark.slow
 async def test_a_change_of_ours_is_not_listed_until_its_task_is_aborted(cluster, client, path, new_pool):
     pool = new_pool(pg_num=16)
     number = cluster.pool(pool)["pool_id"]
@@ -106,6 +107,7 @@ async def test_a_change_of_ours_is_not_listed_until_its_task_is_aborted(cluster,
     assert change["to"] == 4
 
 
+@pytest.mark.slow
 async def test_what_the_cluster_itself_reports_is_listed_with_its_pool(client, path, removal):
     pool, text = removal
     change = await client.until(bool, lambda: change_of(client, path, pool))

@@ -56,6 +56,7 @@ async def test_clusters_are_chosen_by_the_names_of_config_ini_also_those_that_do
     assert await chosen(client, "pool_pgs", "fsid", search="MAI") == {fsid: "main"}
 
 
+@pytest.mark.slow
 async def test_pools_of_the_clusters_own_are_not_offered_and_taken_all_the_same(client, cluster, fsid, new_pool):
     own, pool = ".of-ceph-itself", new_pool()
     create_own_pool(cluster, own)
@@ -71,6 +72,7 @@ async def test_pools_of_the_clusters_own_are_not_offered_and_taken_all_the_same(
     assert own not in await chosen(client, "rbd_performance", "pools", fsid=fsid)
 
 
+@pytest.mark.slow
 async def test_pools_that_may_hold_images_are_those_with_rbd_among_their_applications_or_with_none(
     client, cluster, fsid, new_pool
 ):
@@ -96,6 +98,7 @@ async def test_images_are_chosen_by_names_and_sent_by_their_paths(client, cluste
     }
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_does_not_answer_is_told_in_its_own_words(client):
     problem = await client.refused("GET", f"jobs/choices?job=pool_pgs&parameter=pool&fsid={DEAD}")
 
@@ -103,6 +106,7 @@ async def test_a_cluster_that_does_not_answer_is_told_in_its_own_words(client):
     assert "no mon answered" in problem["detail"]
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_is_not_there_is_a_mistake_of_its_field(client):
     problem = await client.refused("GET", "jobs/choices?job=pool_pgs&parameter=pool&fsid=nowhere")
 

@@ -88,6 +88,7 @@ def test_a_stopped_daemon_goes_on_after_its_test(cluster, daemon):
     assert cluster.is_up()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("daemon", ["mon.a", "mgr.x", "osd.2"])
 def test_a_killed_daemon_is_there_again_after_its_test(cluster, daemon):
     before = cluster.pid(daemon)
@@ -193,6 +194,7 @@ def test_a_cluster_on_disk_is_started_again_with_its_data(own_cluster):
     assert own.rbd("ls", "kept") == ["disk"]
 
 
+@pytest.mark.slow
 def test_a_daemon_that_ends_at_once_ends_the_start_with_its_name(directory):
     taken = socket.create_server(("127.0.0.1", 0))
     done = script("start", directory, MON_PORT=str(taken.getsockname()[1]), START_TIMEOUT="30")

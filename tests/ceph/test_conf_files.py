@@ -199,6 +199,7 @@ def test_a_task_does_not_go_on_with_another_cluster_that_its_conf_leads_to_by_no
 # With a server
 
 
+@pytest.mark.slow
 async def test_clusters_with_bad_confs_are_said_and_the_tasks_of_a_good_one_go_on(service, conf_with, cluster):
     bad = {
         "marked": conf_with(lambda text: BOM + text, "marked.conf"),

@@ -129,6 +129,7 @@ def test_without_osd_capabilities_it_is_said_that_they_may_be_missing(cluster, c
     assert refused or f"May {settings.client_name} read the pool (its osd caps)?" in error.value.text
 
 
+@pytest.mark.slow
 def test_osds_that_are_silent_because_of_the_flag_pause_are_said_to_be(cluster, client_of, new_pool):
     pool = new_pool()
     settings, _ = client_of()

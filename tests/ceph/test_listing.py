@@ -143,6 +143,7 @@ def test_images_are_listed_by_pool_namespace_and_name_with_the_size_they_have_no
     ]
 
 
+@pytest.mark.slow
 def test_pools_of_several_applications_and_of_none_may_hold_images_and_others_do_not(cluster, listed, new_pool):
     both, none, foreign = new_pool(), new_pool(), new_pool(application="cephfs")
     cluster.command("osd pool application enable", pool=both, app="cephfs", yes_i_really_mean_it=True)
@@ -155,6 +156,7 @@ def test_pools_of_several_applications_and_of_none_may_hold_images_and_others_do
     assert images_of(listed.images(), foreign) == {}
 
 
+@pytest.mark.slow
 def test_an_erasure_coded_pool_holds_the_data_of_images_and_is_not_looked_at(cluster, listed, pool):
     profile = {"name": "flat", "profile": ["k=2", "m=1", "crush-failure-domain=osd"]}
     cluster.command("osd erasure-code-profile set", **profile, force=True, yes_i_really_mean_it=True)
@@ -330,6 +332,7 @@ def test_an_image_that_is_created_while_it_is_read_has_no_error(cluster, in_doub
 # Pools that are not well
 
 
+@pytest.mark.slow
 def test_a_pool_whose_pgs_are_inactive_is_named_and_hides_no_other(cluster, listed, pool, new_pool, patient):
     sick, well = new_pool(), pool
     for pool in (sick, well):
@@ -375,6 +378,7 @@ def test_a_pool_that_no_osd_has_is_inactive_whatever_the_manager_says(cluster, l
     assert (images_of(found, well), states(found, sick, well)) == ({"disk": MIB}, {sick: "inactive"})
 
 
+@pytest.mark.slow
 def test_if_no_pool_can_be_read_the_error_says_of_one_why(cluster, settings, new_pool, patient):
     pool = new_pool()
     words = f"no pool can be read: {pool}: 8 of 8 PGs are inactive"

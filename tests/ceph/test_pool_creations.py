@@ -134,6 +134,7 @@ async def test_a_task_that_is_on_disk_is_the_one_though_nothing_else_says_so(ser
     await follows(client, pools, name, body)
 
 
+@pytest.mark.slow
 async def test_a_pool_gets_its_task_without_being_asked(service, client, cluster, pools, name):
     newest = max((pool["pool_id"] for pool in cluster.pools()), default=0)
     service.stop()

@@ -90,6 +90,7 @@ async def test_a_pool_is_named_by_its_name_or_by_its_id_and_the_id_stands_beside
             await client.abort(task["id"])
 
 
+@pytest.mark.slow
 async def test_a_pool_whose_name_is_digits_is_named_by_a_text(client, cluster):
     cluster.create_pool("4711")
     try:
@@ -147,6 +148,7 @@ async def test_nobody_but_the_server_says_which_id_a_name_has(client, cluster, s
     assert list(job["parameters"]["properties"]) == ["fsid", "pool", "pg_num"]
 
 
+@pytest.mark.slow
 async def test_while_the_cluster_does_not_answer_no_task_on_a_pool_is_created(client, cluster, new_pool):
     pool = new_pool()
     async with busy(client):

@@ -414,6 +414,7 @@ async def test_a_pg_that_has_moved_to_an_osd_that_hangs_is_not_clean_whatever_th
     assert cluster.command("pg map", pgid=pg_id)["up"] == [there]
 
 
+@pytest.mark.slow
 async def test_a_pool_that_is_removed_in_the_middle_ends_its_task(cluster, client, grow):
     pool, task_id = await grow()
     pool_id = cluster.pool(pool)["pool_id"]
@@ -435,6 +436,7 @@ async def test_a_pool_that_is_removed_in_the_middle_ends_its_task(cluster, clien
     )
 
 
+@pytest.mark.slow
 async def test_a_target_that_somebody_else_sets_ends_the_task_and_is_left_alone(cluster, client, grow):
     pool, task_id = await grow()
 
@@ -460,6 +462,7 @@ async def test_a_pool_that_is_renamed_in_the_middle_is_followed(cluster, client,
         cluster.command("osd pool rename", srcpool=f"{pool}-renamed", destpool=pool)
 
 
+@pytest.mark.slow
 async def test_a_creation_that_is_aborted_leaves_the_pool(cluster, client):
     task = await client.create("pool_create", fsid=cluster.fsid, pool="left", pg_num=8)
     await client.until(task["id"], lambda task: task["round"] > 0)

@@ -118,6 +118,7 @@ async def test_a_flag_of_the_cluster_that_holds_nothing_up_is_not(client, cluste
         assert "flags_set" not in await warnings(client, cluster, pool)
 
 
+@pytest.mark.slow
 async def test_an_osd_that_is_down_is_warned_of_until_it_is_out(client, cluster, pool):
     with down(cluster, 1):
         text = (await warnings(client, cluster, pool))["osds_down"]

@@ -327,6 +327,7 @@ async def test_a_wrong_key_is_said_to_be_one(cluster, own_service, pool_with, tm
 # Interrupted
 
 
+@pytest.mark.slow
 async def test_an_abort_takes_effect_between_two_images(cluster, client, many):
     task_id = await begin(client, cluster, pools=[many[0]])
     await told(client, task_id, "size of ")

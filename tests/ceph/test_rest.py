@@ -83,6 +83,7 @@ async def test_pools_come_in_pages_that_lead_to_each_other(client, pools, new_po
     assert (await client.get(f"{pools}?page=99"))["results"] == []
 
 
+@pytest.mark.slow
 async def test_pools_are_searched_and_put_in_order(client, pools, new_pool):
     few, many = new_pool(pg_num=4), new_pool(pg_num=32)
 
@@ -284,6 +285,7 @@ async def dry_run(client, path, pg_num):
     return answer.json
 
 
+@pytest.mark.slow
 async def test_a_dry_run_tells_what_would_be_and_changes_nothing(client, cluster, pools, new_pool):
     name = new_pool(pg_num=8, megabytes=10)
     path = address(pools, cluster, name)

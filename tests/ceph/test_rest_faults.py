@@ -85,6 +85,7 @@ async def test_with_a_monitor_that_hangs_each_call_says_so_and_what_was_read_sta
     assert (await client.pool(cluster.fsid, name))["pg_num_target"] == 8
 
 
+@pytest.mark.slow
 async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client, cluster, still):
     path = f"ceph/{cluster.fsid}/pools/{cluster.pool(still)['pool_id']}?dry_run=true"
     answered = []
@@ -187,6 +188,7 @@ async def test_a_key_that_is_refused_is_told(service, cluster, settings, words):
     assert (await client.refused("GET", f"ceph/{cluster.fsid}/pools?stale=true"))["status"] == 503
 
 
+@pytest.mark.slow
 async def test_a_conf_that_is_not_there_is_told_and_found_when_it_is(service, cluster, tmp_path):
     conf = tmp_path / "ceph.conf"
     client = Checked(service.start(*options_for({"main": conf})))

@@ -330,6 +330,7 @@ async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, 
     assert all(before["percent"] <= after["percent"] for before, after in pairwise(rounds))
 
 
+@pytest.mark.slow
 async def test_an_abort_between_two_samples_a_minute_apart_takes_effect_at_once(cluster, client, pool_with):
     pool = pool_with("disk")
     task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
