@@ -51,7 +51,15 @@ class OpenFiles:
         self._log_descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         self._written = _written(path)
         self._salts = LogIndex.read_salts(self._index_descriptor)
-        self._in_file, self._schema_in_file = mark.read_file(path)
+        self._in_file: Mark | None = None
+        self._schema_in_file: int | None = None
+        """None until the file could be read."""
+        index = LogIndex.read(self._index_descriptor)
+        try:
+            self._in_file, self._schema_in_file = mark.read_file(path)
+        except sqlite3.DatabaseError as error:
+            if not self._is_in_parts(error, index):
+                raise
         self._run: str | None = None
         self._key_was_there = False
         self._looks_held_up = 0
@@ -132,18 +140,24 @@ class OpenFiles:
         try:
             in_file, schema = mark.read_file(self._path)
         except sqlite3.DatabaseError as error:
-            return code_of(error) == sqlite3.SQLITE_CORRUPT and not self._is_whole(index)
+            return self._is_in_parts(error, index)
         try:
             in_log, our_schema = mark.mark_of(connection), mark.schema_of(connection)
         except sqlite3.DatabaseError:
             return False
         last = self._in_file
+        if self._schema_in_file is None and not self._is_whole(index):
+            last = in_file  # the first that could be read: what was there before is unknown
         if in_log is None or schema not in (our_schema, self._schema_in_file):
             return False
         if in_file != last and (in_file is None or not self._may_be_there(in_file, in_log, is_new_log)):
             return False
         self._in_file, self._schema_in_file = in_file, schema
         return True
+
+    def _is_in_parts(self, error: sqlite3.Error, index: LogIndex | None) -> bool:
+        """Returns whether the file may be unreadable only because a part of the log is missing in it."""
+        return code_of(error) == sqlite3.SQLITE_CORRUPT and not self._is_whole(index)
 
     def _is_whole(self, before: LogIndex | None) -> bool:
         """Returns whether no checkpoint has left a part of the log, or was under way since `before` was read."""

@@ -93,3 +93,21 @@ async def test_a_log_that_another_process_begins_anew_is_not_mistaken_for_an_ove
         other.execute(MORE)
     await database.write(write(MORE))
     assert database.problems == []
+
+
+async def test_a_start_is_not_prevented_by_a_file_with_only_a_part_of_its_log(tmp_path):
+    database = await open_database(tmp_path)
+    await database.write(write("CREATE TABLE more (data)"))
+    with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM more").fetchall()
+        await database.write(write("INSERT INTO more VALUES (1)"))
+        await database.close()
+        with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+            mark.read_file(tmp_path / "hourglass.db")
+
+        database = await open_database(tmp_path)
+        await database.write(write(MORE))
+        assert database.problems == []
+    await database.write(write(MORE))
+    await database.close()
