@@ -32,6 +32,7 @@ OUTSIDE_THE_EVENT_LOOP = (
     "jobs/engine.py",
     "jobs/store.py",
     "jobs/engines/local/messages.py",
+    "jobs/engines/remote/",
     "jobs/model/",
     "jobs/definition/",
     "jobs/library/",
@@ -74,6 +75,7 @@ MAY_IMPORT = {
         "concurrency",
         "logs",
     ],
+    "jobs/engines/remote/": ["jobs.engines.remote"],
     "jobs/queue/": [
         "jobs.queue",
         "jobs.definition",
