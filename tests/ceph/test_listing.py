@@ -86,6 +86,11 @@ def images_of(found, *pools):
     }
 
 
+def osd_of(cluster, pool, object_name):
+    """Returns the number of the OSD that answers for this object."""
+    return cluster.command("osd map", pool=pool, object=object_name)["acting_primary"]
+
+
 def states(found, *pools):
     return {one.pool: one.state for one in found.unreadable if one.pool in pools}
 
@@ -394,8 +399,7 @@ def test_an_osd_that_hangs_hides_only_what_it_has(cluster, listed, new_pool, pat
     while len(pools) < 2:  # with a single PG each, on an OSD of their own
         pool = new_pool(pg_num=1)
         cluster.create_image(pool, "disk", size_bytes=MIB)
-        osd = cluster.command("osd map", pool=pool, object="rbd_directory")["acting_primary"]
-        pools.setdefault(osd, pool)
+        pools.setdefault(osd_of(cluster, pool, rbd_layout.DIRECTORY), pool)
     (hung, sick), (_, well) = pools.items()
     with cluster.stopped(f"osd.{hung}"):
         found = listed.images()
@@ -407,11 +411,11 @@ def test_an_osd_that_hangs_hides_only_what_it_has(cluster, listed, new_pool, pat
 
 @pytest.mark.slow
 def test_of_a_pool_that_has_lost_some_pgs_all_names_are_listed_and_what_can_be_read(cluster, listed, new_pool, patient):
-    pool = new_pool()
+    pool = new_pool(pg_num=16)
     names = [f"disk{number}" for number in range(20)]
     cluster.create_images(pool, names, size_bytes=MIB)
-    directory = cluster.command("osd map", pool=pool, object="rbd_directory")["acting_primary"]
-    lost = f"osd.{(directory + 1) % 3}"
+    has_images = {osd_of(cluster, pool, rbd_layout.id_object_of(name)) for name in names}
+    lost = f"osd.{min(has_images - {osd_of(cluster, pool, rbd_layout.DIRECTORY)})}"
     with cluster.stopped(lost):
         found = images_of(listed.images(), pool)
         assert [*found] == sorted(names)
