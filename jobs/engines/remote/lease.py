@@ -1,12 +1,13 @@
-"""The lease under which a host runs jobs: until when it may, and from when on the server may run their tasks elsewhere.
+"""The lease under which a host runs jobs: when it must kill them, and when the server may run their tasks elsewhere.
 
-A *beat* is the number of an answer that the host gives. The host notes when it sent a beat, the server when it received
-it. A later call of the server confirms a beat. From then on the host may run jobs until `seconds` after it *sent* that
-beat, and the server may give its tasks away `seconds` and a margin after it *received* the last beat that it confirmed.
+A *beat* is the time at which the host sends an answer, by its own clock. The next call of the server confirms the
+latest beat that it has received. From then on the host may run jobs until `seconds` after it *sent* that beat, and the
+server may give their tasks away `seconds` and a margin after it *received* it. The first beat comes with the answer to
+the hello; the lease begins with it, unconfirmed, since no job runs before the next call.
 
 Nothing is received before it is sent, so the server always waits for longer than the host runs, however calls are
-delayed, lost or repeated. A lease that counted from the confirmation would be longer than the server knows if that call
-was delayed. Clocks need not agree: only their rates have to, within a tenth.
+delayed, lost or repeated. A lease counted from the confirmation would be longer than the server knows if that call were
+delayed. The clocks need not agree; only their rates must, within a tenth.
 
 Pure: times are arguments, in seconds, of a clock that never jumps and also counts while the machine is suspended
 (`CLOCK_BOOTTIME`).
@@ -14,13 +15,10 @@ Pure: times are arguments, in seconds, of a clock that never jumps and also coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 LEAST_MARGIN_SECONDS = 3.0
 MARGIN_SHARE = 0.1
 """The difference between the rates of two clocks that is allowed, as a share of the lease."""
-MOST_BEATS = 100
-"""How many beats a host remembers. To confirm one that it has forgotten extends nothing."""
+MOST_KILL_SECONDS = 1.0
 
 
 def margin_seconds(seconds: float) -> float:
@@ -28,79 +26,53 @@ def margin_seconds(seconds: float) -> float:
     return max(LEAST_MARGIN_SECONDS, MARGIN_SHARE * seconds)
 
 
+def kill_seconds(seconds: float) -> float:
+    """Returns how long before the end of its lease the host begins to kill. The margin leaves no time for that if the
+    rates of the clocks differ."""
+    return min(MOST_KILL_SECONDS, 0.1 * seconds)
+
+
+def free_at(received_at: float, seconds: float) -> float:
+    """Returns when the tasks of a host may run elsewhere, if the latest beat that was confirmed was received then.
+
+    A server that has just started passes the time of its start, and the longest lease that servers before it have
+    granted. None of them may call a host any more by then, not even one that was stopped and wakes up.
+    """
+    return received_at + seconds + margin_seconds(seconds)
+
+
 class HostLease:
-    """The host's side. A lease begins with the first confirmation, and once it is over it stays so."""
+    """The host's side."""
 
-    def __init__(self, seconds: float) -> None:
-        self.ends_at: float | None = None
-        """None as long as nothing was confirmed: then no job runs yet."""
-        self._seconds = seconds
-        self._beat = 0
-        self._sent: dict[int, float] = {}
+    def __init__(self, seconds: float, now: float) -> None:
+        self._runs_seconds = seconds - kill_seconds(seconds)
+        self.runs_until = now + self._runs_seconds
+        """When the host must begin to kill, so that all jobs are dead at the end of the lease."""
 
-    def beat(self, now: float) -> int:
-        """Returns the beat of an answer that is about to be sent."""
-        self._beat += 1
-        self._sent[self._beat] = now
-        self._forget(beat for beat in tuple(self._sent) if beat <= self._beat - MOST_BEATS)
-        return self._beat
-
-    def confirm(self, beat: int, now: float) -> bool:
-        """Extends the lease, since a call confirmed this beat. Returns False if the lease was over by then."""
-        if self.is_over(now):
-            return False
-        sent = self._sent.get(beat)
-        if sent is not None:
-            self.ends_at = sent + self._seconds
-            self._forget(earlier for earlier in tuple(self._sent) if earlier < beat)
-        return not self.is_over(now)
+    def confirm(self, beat: float) -> None:
+        """Extends the lease, unless a later beat was confirmed before. Call only if it is not over."""
+        self.runs_until = max(self.runs_until, beat + self._runs_seconds)
 
     def is_over(self, now: float) -> bool:
-        """Returns whether all jobs must be dead."""
-        return self.ends_at is not None and now >= self.ends_at
-
-    def _forget(self, beats: Iterable[int]) -> None:
-        for beat in beats:
-            del self._sent[beat]
+        """Returns whether no job may run any more."""
+        return now >= self.runs_until
 
 
 class ServerLease:
     """The server's side, for one session of a host."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, beat: float, now: float) -> None:
         self._seconds = seconds
-        self._beat = 0
-        self._received_at: float | None = None
-        self._confirmed: tuple[int, float] | None = None
+        self._beat, self._received_at = beat, now
+        self.ends_at = free_at(now, seconds)
+        """When the tasks may run elsewhere."""
 
-    def receive(self, beat: int, now: float) -> None:
-        """Notes when an answer with this beat was received. Answers may come late, and in any order."""
+    def receive(self, beat: float, now: float) -> None:
+        """Notes when an answer with this beat was received. Answers may come late, repeatedly and in any order."""
         if beat > self._beat:
             self._beat, self._received_at = beat, now
 
-    def confirm(self) -> int:
-        """Returns the beat that the next call confirms, 0 if none was received yet. The call counts as arrived, even if
-        it never is."""
-        if self._received_at is not None:
-            self._confirmed = self._beat, self._received_at
+    def confirm(self) -> float:
+        """Returns the beat that the next call confirms. Counts that call as arrived, since it may be."""
+        self.ends_at = free_at(self._received_at, self._seconds)
         return self._beat
-
-    @property
-    def ends_at(self) -> float | None:
-        """Returns from when on the tasks may be run elsewhere; None if nothing was confirmed, so that none runs."""
-        if self._confirmed is None:
-            return None
-        return free_at(self._confirmed[1], self._seconds)
-
-    def is_over(self, now: float) -> bool:
-        """Returns whether all jobs of the session are dead by now, or never began."""
-        return self.ends_at is None or now >= self.ends_at
-
-
-def free_at(last_confirmed: float, seconds: float) -> float:
-    """Returns when the tasks of a host that cannot be reached may be run elsewhere.
-
-    `last_confirmed` is when a beat was received after which none was confirmed. A server that has just started passes
-    the time of its start, and the longest lease that servers before it have granted.
-    """
-    return last_confirmed + seconds + margin_seconds(seconds)
