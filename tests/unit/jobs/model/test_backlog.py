@@ -24,7 +24,7 @@ def take(backlog, now, offered=()):
 def order(backlog, now=0):
     """The tasks as they start, each ending before the next."""
     started = []
-    while entry := take(backlog, now):
+    while entry := take(backlog, now, offered="ab"):
         started.append(entry.task)
         backlog.release(entry.task)
     return started
@@ -122,6 +122,33 @@ def test_who_holds_the_lock_is_named():
     assert backlog.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
 
 
+def test_a_task_that_needs_what_no_free_place_offers_lets_those_behind_it_pass():
+    backlog = backlog_of(
+        Task(1, needs=("a", "b")), Task(2, needs=("a",), locks=("x",)), Task(3, locks=("x",)), Task(4), Task(5)
+    )
+    assert take(backlog, 0).task == 4
+    assert take(backlog, 0, offered="a").task == 2
+    assert take(backlog, 0, offered="ab").task == 1
+    assert take(backlog, 0).task == 5
+    backlog.release(2)
+    assert take(backlog, 0).task == 3
+
+
+def test_a_lock_is_not_passed_over_for_what_its_first_task_needs():
+    """Otherwise a task that waits for a place would wait for ever."""
+    backlog = backlog_of(Task(1, needs=("a",), locks=("x",)), Task(2, locks=("x",)))
+    assert take(backlog, 0) is None
+    assert backlog.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
+
+
+def test_who_waits_for_a_place_is_in_line_with_those_of_the_same_needs():
+    backlog = backlog_of(Task(1), Task(2, needs=("a",)), Task(3, needs=("b",)), Task(4, needs=("a",)))
+    assert backlog.why(4, 0) == WaitingFor(reason="place", position=2, needs=("a",))
+    assert backlog.why(3, 0) == WaitingFor(reason="place", position=1, needs=("b",))
+    assert backlog.why(1, 0) == WaitingFor(reason="worker", position=1)
+    assert backlog.counts(0) == {"worker": 1, "place": 3, "lock": 0, "schedule": 0}
+
+
 def test_a_removed_task_frees_its_place():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)), Task(3, not_before=500))
 
@@ -169,6 +196,7 @@ ENTRIES = st.lists(
         st.integers(1, 30),
         priority=st.integers(-2, 2),
         locks=st.sampled_from([(), (), ("a",), ("b",), ("a", "b"), ("b", "c"), ("a", "b", "c")]),
+        needs=st.sampled_from([(), (), ("a",), ("b",), ("a", "b")]),
         not_before=st.sampled_from([None, None, 100]),
     ),
     unique_by=lambda entry: entry.task,
@@ -205,8 +233,8 @@ class Naive:
                 taken |= set(entry.locks)
         return found
 
-    def take(self, now):
-        ready = self.ready(now)
+    def take(self, now, offered):
+        ready = [entry for entry in self.ready(now) if set(entry.needs) <= set(offered)]
         if not ready:
             return None
         self.held[ready[0].task] = self.waiting.pop(ready[0].task)
@@ -233,18 +261,20 @@ def test_it_decides_like_a_model_that_looks_at_everything_each_time(entries, ste
             task = sorted(naive.waiting)[chance % len(naive.waiting)]
             assert backlog.remove(task) == naive.waiting.pop(task)
         elif step == "take":
-            assert take(backlog, now) == naive.take(now)
+            offered = ["", "a", "b", "ab"][chance % 4]
+            assert take(backlog, now, offered) == naive.take(now, offered)
         assert_the_same(backlog, naive, now)
 
 
 def assert_the_same(backlog, naive, now):
-    ready = [entry.task for entry in naive.ready(now)]
+    ready = naive.ready(now)
     for task, entry in naive.waiting.items():
         why = backlog.why(task, now)
-        if why.reason == "worker":
-            assert ready[why.position - 1] == task
+        if why.reason in ("worker", "place"):
+            assert (why.reason == "place", why.needs) == (bool(entry.needs), entry.needs)
+            assert [other for other in ready if other.needs == entry.needs][why.position - 1] == entry
         elif why.reason == "lock":
-            assert task not in ready
+            assert entry not in ready
             ahead = naive.waiting.get(why.task) or naive.held[why.task]
             assert set(ahead.locks) & set(entry.locks)
             assert why.task in naive.held or ahead.key < entry.key

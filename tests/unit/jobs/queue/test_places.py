@@ -97,16 +97,14 @@ async def test_a_claim_that_cannot_be_stored_begins_when_it_can(house: House, mo
     assert house.engine.begun == [(task, 1)]
 
 
-async def test_a_second_claim_of_an_attempt_changes_nothing(house: House, caplog) -> None:
+async def test_a_second_claim_of_an_attempt_changes_nothing(house: House) -> None:
     """Another engine below ours may run a task twice by itself."""
     task = await begin(house)
     before = await house.task(task)
-    with caplog.at_level(logging.WARNING, "hourglass.queue"):
-        house.queue._runner.claimed(task, 1, "ceph2")
+    house.queue._runner.claimed(task, 1, "ceph2")
     await house.settle()
     assert await house.task(task) == before
     assert house.engine.begun == [(task, 1)]
-    assert len(caplog.records) == 1
 
 
 # The server dies
