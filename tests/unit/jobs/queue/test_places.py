@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from jobs.definition.submission import Submission
 from jobs.errors import StorageUnavailable
 from jobs.model.task import Status
 from storage.memory import MemoryStore
@@ -101,10 +102,26 @@ async def test_a_second_claim_of_an_attempt_changes_nothing(house: House) -> Non
     """Another engine below ours may run a task twice by itself."""
     task = await begin(house)
     before = await house.task(task)
+    acknowledged = []
+    house.engine.acknowledge = acknowledged.append
     house.queue._runner.claimed(task, 1, "ceph2")
     await house.settle()
     assert await house.task(task) == before
-    assert house.engine.begun == [(task, 1)]
+    assert not acknowledged, "it would begin a second time"
+
+
+async def test_on_this_machine_a_claim_acknowledges_no_rounds_that_come_before_its_commit() -> None:
+    house = House(store=SlowStore())
+    acknowledged = []
+    house.engine.acknowledge = lambda task_id: acknowledged.append(house.store._tasks[task_id].round)
+    house.store.shut()
+    task = (await house.queue.submit(Submission(job="plain", params={}), "ann")).task.id
+    await house.store.at_gate.wait()
+    house.engine.rounds(task)
+    house.store.gate.set()
+    await house.settle()
+    assert acknowledged == [1]
+    assert (await house.task(task)).place is None
 
 
 # The server dies
@@ -167,6 +184,15 @@ async def test_the_next_server_waits_for_a_host_that_it_cannot_reach_until_that_
     assert (stored.place, stored.attempt, stored.interruptions, stored.round) == ("ceph2", 2, 1, 1)
     await end(house, task)
     assert [*house.engine.ordered] == [behind]
+
+
+async def test_a_task_that_must_not_resume_fails_if_the_host_is_lost_on_which_the_next_server_found_it(
+    house: House,
+) -> None:
+    task = await begin(house, "once")
+    await house.restart()
+    await lose(house, task)
+    assert (await house.task(task)).status is Status.EXCEPTION
 
 
 # A host is lost
@@ -374,6 +400,18 @@ async def test_a_task_that_lost_its_host_waits_for_another_with_the_same_label(h
     assert house.engine.places[task] == "ceph2"
 
 
+async def test_a_place_that_is_lost_while_the_task_is_read_is_waited_for_again(house: House) -> None:
+    task = await begin(house, "near", cluster="other")
+    name = await lose(house, task)
+    house.engine.find(name)
+    house.engine.lose(name)
+    await house.settle()
+    assert (await house.derived(task)).waiting_for.reason == "place"
+    house.engine.find(name)
+    await house.settle()
+    assert house.engine.places == {task: name}
+
+
 async def test_needs_survive_a_restart(house: House) -> None:
     task = await house.submit("near", cluster="moon")
     await house.restart()
@@ -391,6 +429,16 @@ async def test_the_time_until_the_claim_is_no_stall(house: House) -> None:
     assert not (await house.task(task)).stalled
     await house.later(2)
     assert (await house.task(task)).stalled
+
+
+async def test_a_task_that_begins_late_is_watched_for_a_stall(house: House, monkeypatch) -> None:
+    monkeypatch.setattr("jobs.model.pace.SHORTEST_STALL_MS", 0)
+    changed = asyncio.Event()
+    house.store.report_to(lambda _: changed.set())
+    task = await begin(house)
+    while not (await house.task(task)).stalled:
+        changed.clear()
+        await changed.wait()
 
 
 async def test_a_stop_takes_back_what_has_not_begun_and_interrupts_the_rest(house: House) -> None:
