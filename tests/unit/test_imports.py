@@ -12,7 +12,7 @@ import jobs
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("accounts", "ceph", "commands", "concurrency", "handlers", "jobs", "processes", "storage")
-TOP = ("config", "histogram", "logs", "server", "service", "streams")
+TOP = ("config", "histogram", "logs", "private_files", "server", "service", "streams")
 FILES = sorted(
     [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     + [f"{name}.py" for name in TOP]
@@ -85,7 +85,8 @@ MAY_IMPORT = {
     ],
     "jobs/live/": ["jobs.live", "jobs.engine", "jobs.store", "jobs.model", *BASICS, "concurrency"],
     "jobs/library/": [*FOR_JOBS, "jobs.definition", "jobs.model", *BASICS],
-    "accounts/": ["accounts", "jobs.errors", "jobs.clock", "concurrency"],
+    "private_files.py": ["jobs.errors"],
+    "accounts/": ["accounts", "jobs.errors", "jobs.clock", "concurrency", "private_files"],
     "ceph/": [
         "ceph",
         *FOR_JOBS,
@@ -109,7 +110,17 @@ MAY_IMPORT = {
         "concurrency",
         "histogram",
     ],
-    "commands/": ["commands", "accounts", "config", "service", "jobs.errors", "jobs.clock", "logs", "streams"],
+    "commands/": [
+        "commands",
+        "accounts",
+        "config",
+        "service",
+        "jobs.errors",
+        "jobs.clock",
+        "logs",
+        "private_files",
+        "streams",
+    ],
 }
 """What a folder or a file may import of the house; the longest place that fits counts. The rest may import all."""
 
@@ -225,6 +236,13 @@ def test_the_bindings_of_ceph_are_imported_inside_functions_of_ceph_alone(path):
 
     assert not found & top_level_imports_of(path)
     assert not found or path.startswith(("ceph/connection/", "ceph/images/"))
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_only_the_commands_about_certificates_import_cryptography_and_what_needs_it(path):
+    needs_it = ("commands/authority.py", "commands/certificate_files.py")
+    assert path in needs_it or not imports_any(path, "cryptography")
+    assert path in needs_it or not top_level_imports_of(path) & {"commands.authority", "commands.certificate_files"}
 
 
 def test_what_a_worker_imports_again_is_light():
