@@ -244,11 +244,12 @@ def test_the_bindings_of_ceph_are_imported_inside_functions_of_ceph_alone():
     assert_none_imports(all_but("ceph/connection/", "ceph/images/"), *bindings)
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_only_the_commands_about_certificates_import_cryptography_and_what_needs_it(path):
-    needs_it = ("commands/authority.py", "commands/certificate_files.py")
-    assert path in needs_it or not imports_any(path, "cryptography")
-    assert path in needs_it or not top_level_imports_of(path) & {"commands.authority", "commands.certificate_files"}
+def test_only_what_makes_certificates_imports_cryptography_and_nobody_else_imports_that_at_the_top():
+    makers = ("commands.authority", "commands.certificate_files")
+    others = all_but(*(f"{name.replace('.', '/')}.py" for name in makers))
+
+    assert_none_imports(others, "cryptography")
+    assert [path for path in others if not top_level_imports_of(path).isdisjoint(makers)] == []
 
 
 def test_what_a_worker_imports_again_is_light():
