@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,21 +31,58 @@ MOST_FILES = 500
 ETAG_CHARACTERS = 16
 """64 bits of a hash. The page is made of some 150 files: the whole hash of each would be 16 kB of its first view."""
 
+REVALIDATED = "no-cache"
+CACHED_FOR_A_YEAR = "max-age=31536000, immutable"
+
+
+class FolderVersion:
+    """A hash of all files of a folder that changes with any of them."""
+
+    LASTS_SECONDS = 1.0
+    """How long it is used before the files are checked again, which takes 1 ms for 100 of them."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._version = ""
+        self._looked_at = float("-inf")
+
+    def __call__(self) -> str:
+        """Returns the version, of ETAG_CHARACTERS hexadecimal digits."""
+        now = self._clock()
+        if now >= self._looked_at + self.LASTS_SECONDS:
+            self._version, self._looked_at = self._of_files(), now
+        return self._version
+
+    def _of_files(self) -> str:
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        versions = (f"{path.relative_to(self._folder)} {_current_version(str(path))}\n" for path in files)
+        return sha256("".join(versions).encode()).hexdigest()[:ETAG_CHARACTERS]
+
 
 class FileHandler(IdentifiedHandler, StaticFileHandler):
-    """A file without changes. Browsers revalidate it each time, since addresses of imported modules have no version."""
+    """A file without changes. Browsers revalidate it each time, unless its address has the version of its folder."""
 
     etag_ending: ClassVar[str] = ""
 
+    def initialize(self, path: str, folder_version: Callable[[], str] | None = None) -> None:  # type: ignore[override]
+        """Takes the folder, and its version if that is in the addresses."""
+        super().initialize(path)
+        self._folder_version = folder_version
+        self._caching = REVALIDATED
+
     def set_extra_headers(self, path: str) -> None:
-        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Cache-Control", self._caching)
         self.set_header("Vary", "Accept-Encoding")
         self.set_header("X-Content-Type-Options", "nosniff")
 
-    async def get(self, path: str, include_body: bool = True) -> None:
-        """Sends the file. Refusals are problems, instead of Tornado's own pages."""
+    async def get(self, path: str, include_body: bool = True, version: str = "") -> None:
+        """Sends the file as it is now, whichever version is asked for. Refusals are problems, instead of Tornado's own
+        pages."""
         if "\0" in path or len(path) > LONGEST_PATH_CHARACTERS:
             raise HTTPError(404)
+        if self._folder_version is not None and version == self._folder_version():
+            self._caching = CACHED_FOR_A_YEAR
         try:
             await super().get(path, include_body)
         except HTTPError as error:
@@ -52,13 +92,16 @@ class FileHandler(IdentifiedHandler, StaticFileHandler):
         if self.get_status() == 416:
             self.send_problem(Refusal(416, "The file has no such bytes: expected a range that begins inside it."), 416)
 
+    async def head(self, path: str, version: str = "") -> None:
+        await self.get(path, include_body=False, version=version)
+
     def compute_etag(self) -> str:
         """Returns an ETag of the file as it is now: Tornado caches the first one, and would keep answering 304."""
         return f'"{self.version()[:ETAG_CHARACTERS]}{self.etag_ending}"'
 
     def version(self) -> str:
         """Returns a text that identifies the content."""
-        return _version(self.path_on_disk, _modified_ns(self.path_on_disk))
+        return _current_version(self.path_on_disk)
 
     @property
     def path_on_disk(self) -> str:
@@ -114,6 +157,20 @@ def file_routes(address: str, folder: Path) -> list[Any]:
         (TakenCompressed(rf"{address}/(.*\.(?:{'|'.join(TEXTS)}))"), CompressedFileHandler, given),
         (rf"{address}/(.*)", FileHandler, given),
     ]
+
+
+def module_routes(address: str, folder: Path, version: FolderVersion) -> list[Any]:
+    """Returns the routes to the modules of a folder by addresses with its version, as in `static/js-VERSION/`.
+
+    They import each other by relative addresses, which therefore have it as well.
+    """
+    given = {"path": folder, "folder_version": version}
+    files = rf"{address}-(?P<version>[0-9a-f]{{{ETAG_CHARACTERS}}})/(?P<path>.*\.js)"
+    return [(TakenCompressed(files), CompressedFileHandler, given), (files, FileHandler, given)]
+
+
+def _current_version(path: str) -> str:
+    return _version(path, _modified_ns(path))
 
 
 def _modified_ns(path: str) -> int:

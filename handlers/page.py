@@ -11,6 +11,7 @@ from tornado.web import RedirectHandler
 from handlers.http.base import IdentifiedHandler
 from handlers.http.compression import compressed, takes_gzip
 from handlers.http.service import ServiceHandler
+from handlers.services import Services
 
 POLICY = "; ".join(
     (
@@ -64,6 +65,11 @@ class HtmlHandler(ServiceHandler):
 class PageHandler(HtmlHandler):
     """The page, which contains who is signed in, so that it need not ask."""
 
+    def initialize(self, services: Services, modules: Callable[[], str]) -> None:  # type: ignore[override]
+        """Takes the version of its modules as well."""
+        super().initialize(services)
+        self._modules = modules
+
     async def get(self) -> None:
         identity = self.session_identity()
         self.send_page(
@@ -71,6 +77,7 @@ class PageHandler(HtmlHandler):
             user=identity.name if identity else "",
             role=identity.role if identity else "",
             version=self.services.version,
+            modules=self._modules(),
         )
 
     async def head(self) -> None:

@@ -18,7 +18,7 @@ from handlers.ceph.pools import ClustersHandler, PoolHandler, PoolListHandler
 from handlers.choices import ChoicesHandler
 from handlers.docs.openapi import OpenApiHandler, describe
 from handlers.docs.page import DocsHandler
-from handlers.files import CompressedFileHandler, FileHandler, file_routes
+from handlers.files import CompressedFileHandler, FileHandler, FolderVersion, file_routes, module_routes
 from handlers.http.access_log import AccessLog
 from handlers.http.api import API
 from handlers.http.operation import Schema
@@ -116,6 +116,7 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
     """Returns the whole service as a Tornado application."""
     set_parse_body_config(ParseBodyConfig(urlencoded=ParseUrlEncodedConfig(max_arguments=MOST_ARGUMENTS)))
     handed = {"services": services}
+    modules = FolderVersion(ROOT / "static" / "js")
     # Made at the first request and cached: a start should not wait for it.
     described = handed | {"document": cache(partial(_document, services))}
     routes: list[Any] = [
@@ -124,9 +125,10 @@ def make_application(services: Services, proxies: Proxies = NOBODY) -> Applicati
     ]
     routes += [(rf"/(?:openattic/)?{path}/?", handler, handed) for path, handler in MONITORING_ROUTES]
     routes += [
-        (r"/openattic/", PageHandler, handed),
+        (r"/openattic/", PageHandler, handed | {"modules": modules}),
         (r"/openattic/docs/?", DocsHandler, described),
         *style_routes("/openattic/static/css/", r"(?:page|docs)\.css", STYLE_FOLDERS),
+        *module_routes("/openattic/static/js", ROOT / "static" / "js", modules),
         *file_routes("/openattic/static", ROOT / "static"),
         *chain.from_iterable(
             file_routes(f"/openattic/vendor/{name}", ROOT / "node_modules" / folder)

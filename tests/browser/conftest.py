@@ -17,7 +17,9 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # so that a page finds the modules that the one before has compiled
 ]
+VIEWPORT = {"width": 1280, "height": 800}
 
 
 expect.set_options(timeout=15_000)
@@ -41,6 +43,7 @@ def browser():
 def launched():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        browser.new_context(viewport=VIEWPORT)  # the first one, which most tests share
         yield browser
         browser.close()
 
@@ -51,7 +54,7 @@ SETTINGS = ("--set", "test_task.round_seconds=0.1")
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory):
     """The service that most tests use, one after another: to start one takes longer than many a test."""
-    service = Service(tmp_path_factory.mktemp("shared")).start(*SETTINGS)
+    service = Service(tmp_path_factory.mktemp("shared"), workers=2).start(*SETTINGS)
     yield service
     service.close()
 
@@ -66,7 +69,7 @@ def service(shared_service):
 @pytest.fixture
 def own_service(tmp_path):
     """A service for one test, which may end it, or needs one on which nothing ever happened."""
-    service = Service(tmp_path).start(*SETTINGS)
+    service = Service(tmp_path, workers=2).start(*SETTINGS)
     yield service
     service.close()
 
@@ -100,22 +103,53 @@ class Page:
         """What Chromium itself reports of answers that refuse, or of a server that is gone."""
         self.forgiven += texts
 
+    def check(self):
+        """The console must have said nothing else, and nothing may have been asked of anybody but the service."""
+        assert [said for said in self.said if not any(text in said for text in self.forgiven)] == []
+        assert [url for url in self.asked if not url.startswith((self.service.base, "data:"))] == []
+
 
 @contextmanager
 def opened(browser, service, *forgiven, **options):
-    """A tab of a fresh browser; its console must have said nothing when the test ends."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+    """A tab of a fresh browser, which has cached nothing; its console must have said nothing when the test ends."""
+    context = browser.new_context(viewport=VIEWPORT, **options)
     tab = Page(context, service)
     tab.forgive(*forgiven)
     yield tab
     context.close()
-    assert [said for said in tab.said if not any(text in said for text in tab.forgiven)] == []
-    assert [url for url in tab.asked if not url.startswith(service.base) and not url.startswith("data:")] == []
+    tab.check()
+
+
+def forget(context, service):
+    """Removes everything from a browser that a page can have stored there, except for what it has loaded.
+
+    One page stays open: Chromium would end its process otherwise, and the next one would compile all modules again.
+    """
+    first, *others = context.pages or [context.new_page()]
+    for page in others:
+        page.close()
+    first.goto(f"{service.base}/openattic/static/img/hourglass.svg")
+    assert first.evaluate("String(Date).includes('native code')"), "a clock is installed for all tabs: use fresh_tab"
+    stored = {"origin": service.base, "storageTypes": "cookies,indexeddb,local_storage,service_workers"}
+    context.new_cdp_session(first).send("Storage.clearDataForOrigin", stored)
+    context.clear_cookies()
+    context.clear_permissions()
 
 
 @pytest.fixture
 def tab(browser, service):
-    """See opened."""
+    """A tab of the browser that most tests share, which knows nothing of those before; see opened."""
+    context = browser.contexts[0]
+    forget(context, service)
+    tab = Page(context, service)
+    yield tab
+    tab.page.close()
+    tab.check()
+
+
+@pytest.fixture
+def fresh_tab(browser, service):
+    """See opened. For tests that set the clock, which playwright does for all tabs of a browser."""
     with opened(browser, service) as tab:
         yield tab
 

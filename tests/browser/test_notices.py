@@ -29,18 +29,18 @@ def test_tasks_that_end_are_told_by_status_and_at_most_two_cards_are_shown(tab):
     expect(tab.page.get_by_text("+1 more", exact=True)).to_be_visible()
 
 
-def test_a_success_goes_by_itself_and_a_failure_stays_until_it_is_closed(tab):
-    tab.page.clock.install()
-    sign_in(tab)
-    submit(tab, "fails")
-    submit_finished(tab, 1)
-    expect(toasts(tab.page, "finished")).to_be_visible()
-    tab.page.clock.run_for(10_000)
+def test_a_success_goes_by_itself_and_a_failure_stays_until_it_is_closed(fresh_tab):
+    fresh_tab.page.clock.install()
+    sign_in(fresh_tab)
+    submit(fresh_tab, "fails")
+    submit_finished(fresh_tab, 1)
+    expect(toasts(fresh_tab.page, "finished")).to_be_visible()
+    fresh_tab.page.clock.run_for(10_000)
 
-    expect(toasts(tab.page, "finished")).to_have_count(0)
-    expect(toasts(tab.page, "failed")).to_be_visible()
-    tab.page.get_by_role("button", name="Close message").click()
-    expect(tab.page.locator(".toast-card")).to_have_count(0)
+    expect(toasts(fresh_tab.page, "finished")).to_have_count(0)
+    expect(toasts(fresh_tab.page, "failed")).to_be_visible()
+    fresh_tab.page.get_by_role("button", name="Close message").click()
+    expect(fresh_tab.page.locator(".toast-card")).to_have_count(0)
 
 
 def test_toasts_are_inside_the_dialog_while_one_is_open(tab):

@@ -133,3 +133,19 @@ def test_two_browsers_see_the_same(tab, browser):
 
     expect(dialog.get_by_role("tab", name="Finished (1)")).to_be_visible(timeout=20_000)
     other.close()
+
+
+def test_a_second_visit_loads_no_module_again(fresh_tab):
+    """`transferSize` is 0 only of what comes out of the cache without a question to the server."""
+    sizes = """() => performance.getEntriesByType("resource")
+        .filter((entry) => entry.name.includes("/static/js-"))
+        .map((entry) => [entry.name, entry.transferSize])"""
+    sign_in(fresh_tab)
+    first = dict(fresh_tab.page.evaluate(sizes))
+    fresh_tab.page.goto(fresh_tab.service.address)
+    expect(fresh_tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    second = dict(fresh_tab.page.evaluate(sizes))
+
+    assert len(first) > 50
+    assert all(first.values())
+    assert second == dict.fromkeys(first, 0)

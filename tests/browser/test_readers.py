@@ -53,11 +53,11 @@ def test_single_key_shortcuts_can_be_switched_off_for_this_browser(tab):
     expect(help_dialog.get_by_text("can be switched off in the settings")).to_be_visible()
 
 
-def test_a_wrong_clock_of_the_browser_changes_no_time(tab):
-    tab.page.clock.install(time="2031-02-03T04:05:06Z")
-    sign_in(tab)
-    submit_finished(tab, 1)
-    dialog = open_dialog(tab, "Finished")
+def test_a_wrong_clock_of_the_browser_changes_no_time(fresh_tab):
+    fresh_tab.page.clock.install(time="2031-02-03T04:05:06Z")
+    sign_in(fresh_tab)
+    submit_finished(fresh_tab, 1)
+    dialog = open_dialog(fresh_tab, "Finished")
 
     expect(dialog.locator("tbody time")).to_have_text([re.compile("just now|seconds ago")] * 2)
 

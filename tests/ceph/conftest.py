@@ -5,7 +5,7 @@ from collections import deque
 
 import pytest
 
-from tests.browser.conftest import empty, launched, tab  # noqa: F401  for the page with a real cluster
+from tests.browser.conftest import empty, fresh_tab, launched, tab  # noqa: F401  for the page with a real cluster
 from tests.support.ceph_service import options_for
 from tests.support.cluster import Cluster
 from tests.support.service import Service

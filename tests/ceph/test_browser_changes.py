@@ -122,20 +122,20 @@ def test_axe_finds_nothing_serious_in_changes(changed_elsewhere, tab):
     axe_finds_nothing(tab)
 
 
-def test_clusters_are_asked_only_while_somebody_looks(tab):
-    tab.page.clock.install()
-    with tab.page.expect_response(ASKED):
-        sign_in(tab)
-    with tab.page.expect_response(ASKED):
-        tab.page.clock.run_for(ASKED_AGAIN_MILLISECONDS)
-    hide(tab, True)
-    assert asked_by_the_clock(tab) == []
-    with tab.page.expect_response(ASKED):
-        hide(tab, False)
-    view(tab, "Images")
-    assert [url for url in asked_by_the_clock(tab) if ASKED.search(url)] == []
-    with tab.page.expect_response(ASKED):
-        view(tab, "Pools")
+def test_clusters_are_asked_only_while_somebody_looks(fresh_tab):
+    fresh_tab.page.clock.install()
+    with fresh_tab.page.expect_response(ASKED):
+        sign_in(fresh_tab)
+    with fresh_tab.page.expect_response(ASKED):
+        fresh_tab.page.clock.run_for(ASKED_AGAIN_MILLISECONDS)
+    hide(fresh_tab, True)
+    assert asked_by_the_clock(fresh_tab) == []
+    with fresh_tab.page.expect_response(ASKED):
+        hide(fresh_tab, False)
+    view(fresh_tab, "Images")
+    assert [url for url in asked_by_the_clock(fresh_tab) if ASKED.search(url)] == []
+    with fresh_tab.page.expect_response(ASKED):
+        view(fresh_tab, "Pools")
 
 
 def test_where_no_cluster_is_configured_none_is_asked_for_again(browser, tmp_path):

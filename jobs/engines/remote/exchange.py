@@ -146,8 +146,8 @@ class _HostSession:
 
 
 class HostEnd:
-    """The host's end. Its owner asks `must_kill` at `runs_until` and after each JobsAlive; if it says so, the owner kills
-    all jobs and then calls `killed`.
+    """The host's end. Its owner asks `must_kill` at `runs_until` and after each JobsAlive. If it says so, the owner
+    kills all jobs and then calls `killed`.
 
     `name` is unique to this run of the host, which begins when all jobs of the run before are dead.
     """
