@@ -10,7 +10,7 @@ import jobs
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("accounts", "ceph", "commands", "concurrency", "handlers", "jobs", "processes", "storage")
-TOP = ("config", "histogram", "logs", "server", "service", "streams")
+TOP = ("config", "histogram", "logs", "private_files", "server", "service", "streams")
 FILES = sorted(
     [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     + [f"{name}.py" for name in TOP]
@@ -83,7 +83,8 @@ MAY_IMPORT = {
     ],
     "jobs/live/": ["jobs.live", "jobs.engine", "jobs.store", "jobs.model", *BASICS, "concurrency"],
     "jobs/library/": [*FOR_JOBS, "jobs.definition", "jobs.model", *BASICS],
-    "accounts/": ["accounts", "jobs.errors", "jobs.clock", "concurrency"],
+    "private_files.py": ["jobs.errors"],
+    "accounts/": ["accounts", "jobs.errors", "jobs.clock", "concurrency", "private_files"],
     "ceph/": [
         "ceph",
         *FOR_JOBS,
@@ -107,7 +108,17 @@ MAY_IMPORT = {
         "concurrency",
         "histogram",
     ],
-    "commands/": ["commands", "accounts", "config", "service", "jobs.errors", "jobs.clock", "logs", "streams"],
+    "commands/": [
+        "commands",
+        "accounts",
+        "config",
+        "service",
+        "jobs.errors",
+        "jobs.clock",
+        "logs",
+        "private_files",
+        "streams",
+    ],
 }
 """What a folder or a file may import of the house; the longest place that fits counts. The rest may import all."""
 
@@ -231,6 +242,14 @@ def test_the_bindings_of_ceph_are_imported_inside_functions_of_ceph_alone():
 
     assert [path for path in FILES if not top_level_imports_of(path).isdisjoint(bindings)] == []
     assert_none_imports(all_but("ceph/connection/", "ceph/images/"), *bindings)
+
+
+def test_only_what_makes_certificates_imports_cryptography_and_nobody_else_imports_that_at_the_top():
+    makers = ("commands.authority", "commands.certificate_files")
+    others = all_but(*(f"{name.replace('.', '/')}.py" for name in makers))
+
+    assert_none_imports(others, "cryptography")
+    assert [path for path in others if not top_level_imports_of(path).isdisjoint(makers)] == []
 
 
 def test_what_a_worker_imports_again_is_light():
