@@ -9,6 +9,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import empty
 from tests.browser.steps import call, open_dialog, sign_in
 from tests.browser.test_accessibility import findings
 from tests.support.ceph_service import options_for
@@ -77,8 +78,8 @@ def pool_id(tab, fsid, name):
 # Pools.
 
 
-def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
-    pool = new_pool(pg_num=8, megabytes=10)
+def set_to_64_by_form(tab, pool):
+    """Leads to a pool of 8 PGs with data, of which a task begins to make 64; returns its bar in the list."""
     sign_in(tab)
     view(tab, "Pools")
     expect(pgs(tab, pool)).to_have_text("8")
@@ -102,8 +103,20 @@ def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
     expect(row(tab, pool).get_by_role("link", name=re.compile("#"))).to_be_visible()
     expect(row(tab, pool)).to_contain_text("Running")
     expect(tab.page.get_by_role("button", name="1 Background-Task")).to_be_visible()
-    expect(pgs(tab, pool)).to_have_text("64", timeout=CHANGE_MILLISECONDS)
+    return bar
 
+
+def test_a_pool_of_8_pgs_is_on_its_way_to_64(new_pool, tab):
+    set_to_64_by_form(tab, new_pool(pg_num=8, megabytes=10))
+    empty(tab.service)  # an aborted one would hide in the bar at the top what runs
+
+
+@pytest.mark.slow
+def test_the_way_from_8_to_64_pgs(cluster, new_pool, quick, tab):
+    pool = new_pool(pg_num=8, megabytes=10)
+    bar = set_to_64_by_form(tab, pool)
+
+    expect(pgs(tab, pool)).to_have_text("64", timeout=CHANGE_MILLISECONDS)
     expect(bar).to_have_count(0)
     dialog = open_dialog(tab, "Finished")
     expect(

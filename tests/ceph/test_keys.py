@@ -245,7 +245,8 @@ async def test_a_running_task_takes_a_rotated_key_by_itself(service, cluster, cl
     settings, keyring = client_of()
     service.start(*options_for({"main": cluster.conf}, client=settings.client, keyring=keyring))
     client = Checked(service)
-    with cluster.stopped("osd.0"):
+    needed = cluster.command("osd map", pool=pool, object="any")["acting_primary"]
+    with cluster.stopped(f"osd.{needed}"):
         pool_id = cluster.pool(pool)["pool_id"]
         answer = await client.call("PUT", f"ceph/{cluster.fsid}/pools/{pool_id}", {"pg_num": 16})
         await client.until(lambda task: task["round"] > 2, lambda: client.task_of(answer))

@@ -184,10 +184,12 @@ async def test_images_in_namespaces_are_measured_apart_from_those_of_the_same_na
 
 @contextmanager
 def bench(cluster, image):
-    """Something that writes to an image, wherever that is."""
+    """Something that writes to an image, wherever that is, and has written to it already."""
     words = ["--io-type=write", "--io-size=4096", "--io-threads=1", "--io-total=100G"]
-    process = subprocess.Popen(["rbd", "-c", cluster.conf, "bench", image, *words], stdout=subprocess.DEVNULL)
+    command = ["rbd", "-c", cluster.conf, "bench", image, *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
+        next(line for line in process.stdout if line.strip()[:1].isdigit())  # each second it reports what it has done
         yield
     finally:
         process.terminate()

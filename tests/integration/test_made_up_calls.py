@@ -48,7 +48,7 @@ def started(service, io_loop):
 @pytest.mark.parametrize(
     "calls",
     [
-        ["--max-examples=2", "--phases=fuzzing"],
+        ["--max-examples=1", "--phases=fuzzing"],
         pytest.param(["--max-examples=30"], marks=pytest.mark.slow),
     ],
     ids=["some", "many"],

@@ -163,7 +163,7 @@ async def test_a_service_that_comes_later_gets_the_task_once(service, started):
     assert (await Client(service).get("taskqueue"))["count"] == 1
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("stop", marks=pytest.mark.slow)])
 async def test_a_restart_in_between_is_waited_for_and_nothing_is_missed(service, started, how):
     client, until = Client(service.start()), service.directory / "until"
     script = started(service.base, "waits", "times=3", "in_round=2", f'until="{until}"')

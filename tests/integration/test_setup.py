@@ -240,12 +240,15 @@ SPREAD = "-n 2 --dist loadfile"
 OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
 
 
-def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_with_their_name_on_each_line(
-    prepared,
-):
+def test_without_further_words_several_kinds_of_tests_run_beside_the_others_with_their_name_on_each_line(prepared):
     install_all_but(prepared)
     done = prepared.run("test")
-    lines = ["browser: pytest tests/browser", "ceph: pytest tests/ceph", f"pytest {SPREAD} {OTHERS}"]
+    lines = [
+        "browser: pytest tests/browser",
+        "ceph: pytest tests/ceph",
+        "integration: pytest tests/integration",
+        f"pytest {OTHERS} --ignore=tests/integration",
+    ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 
@@ -383,7 +386,8 @@ def test_without_ceph_the_others_run_alone(prepared):
     done = prepared.run("test")
     lines = [
         "browser: pytest --ignore=tests/ceph tests/browser",
-        f"pytest --ignore=tests/ceph {SPREAD} --ignore=tests/browser",
+        "integration: pytest --ignore=tests/ceph tests/integration",
+        "pytest --ignore=tests/ceph --ignore=tests/browser --ignore=tests/integration",
     ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (1, lines)
 
