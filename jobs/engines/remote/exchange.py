@@ -15,8 +15,9 @@ forgotten. So a server that learns of a new session, or that its own is over, kn
 that was ordered before.
 
 **An epoch** is the number of a server's run, which it raises and stores before its first call. A host refuses the hello
-of a server that another one has replaced, by a higher epoch, or whose epoch another one had first. So no two servers
-give orders to one host, even if their data are copies.
+of a server once another one with a higher epoch has said hello, or another one with the same: so two servers never give
+orders to one host, even if their data are copies. A host that restarts has forgotten all epochs; there a server that
+was replaced may open a session until its successor does, but without orders, since each of them follows a commit.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class JobsAlive(Exception):
 
 
 class Overtaken(Exception):
-    """Raised by the host for a hello that came after a later one, or after one of a server that goes before."""
+    """Raised by the host for a hello after a later one, or of a server over which another one takes precedence."""
 
 
 class Outbox:
@@ -136,7 +137,7 @@ class Inbox:
 
 
 class _HostSession:
-    """What the host has of a session."""
+    """The host's part of a session."""
 
     def __init__(self, name: str, lease: HostLease) -> None:
         self.name = name
@@ -210,8 +211,9 @@ class HostEnd:
         return session.orders.last, new
 
     def hear(self, hear: Hear, now: float) -> Heard:
-        """Returns the reports that the server does not have. The caller may wait for some before it calls this. Raises
-        SessionOver and JobsAlive."""
+        """Returns the reports that the server does not have. If there are none yet, the caller may wait for some and
+        then call this again with the same request, whose arrival has extended the lease. Raises SessionOver and
+        JobsAlive."""
         session = self._session_of(hear.session, hear.confirmed_beat, now)
         session.reports.confirm(hear.has)
         first, reports = session.reports.next()
@@ -244,7 +246,7 @@ class HostEnd:
 
 
 class _ServerSession:
-    """What the server has of a session."""
+    """The server's part of a session."""
 
     def __init__(self, name: str, lease: ServerLease) -> None:
         self.name = name
@@ -271,7 +273,7 @@ class ServerEnd:
         """Returns the name of the session; None if a hello is needed."""
         return self._session.name if self._session else None
 
-    # Calls, and what came of them
+    # Calls and their answers
 
     def hello(self) -> Hello:
         """Returns the next call that opens a session. Call only without one, since it would end it."""
@@ -296,7 +298,7 @@ class ServerEnd:
         return True
 
     def overtaken(self, hello: Hello) -> bool:
-        """Takes Overtaken as the answer to a hello. Returns whether another server goes before this one."""
+        """Takes Overtaken as the answer to a hello. Returns whether another server takes precedence."""
         return self._awaits_answer_to(hello)
 
     def tell(self) -> Tell:
@@ -323,14 +325,14 @@ class ServerEnd:
         return self._session.reports.take(heard.first, heard.reports)
 
     def refused(self, session: str) -> bool:
-        """Takes SessionOver as the answer to a call of this session. Returns whether that is news: nothing runs any
-        more that was ordered in it."""
+        """Takes SessionOver as the answer to a call of this session. Returns whether that ends the present one: then
+        nothing runs any more that was ordered in it."""
         if self.session != session:
             return False
         self._session = None
         return True
 
-    # What follows
+    # The tasks
 
     def order(self, message: bytes) -> None:
         """Adds an order. Call only in a session."""

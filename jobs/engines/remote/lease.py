@@ -19,6 +19,7 @@ LEAST_MARGIN_SECONDS = 3.0
 MARGIN_SHARE = 0.1
 """The difference between the rates of two clocks that is allowed, as a share of the lease."""
 MOST_KILL_SECONDS = 1.0
+KILL_SHARE = 0.1
 
 
 def margin_seconds(seconds: float) -> float:
@@ -29,7 +30,7 @@ def margin_seconds(seconds: float) -> float:
 def kill_seconds(seconds: float) -> float:
     """Returns how long before the end of its lease the host begins to kill. The margin leaves no time for that if the
     rates of the clocks differ."""
-    return min(MOST_KILL_SECONDS, 0.1 * seconds)
+    return min(MOST_KILL_SECONDS, KILL_SHARE * seconds)
 
 
 def free_at(received_at: float, seconds: float) -> float:
