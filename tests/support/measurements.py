@@ -1,4 +1,4 @@
-"""Measurements of images, as the tests of them begin and await them."""
+"""Tasks of the Ceph jobs, as tests begin and await them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def failed(client, task_id):
     return task["error"]["message"]
 
 
-async def told(client, task_id, words):
-    """The task once it says that, in its message or in its end."""
+async def message_with(client, task_id, words):
+    """Returns the task once these words are in its message, or fails with its outcome if it ends without them."""
     task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
     assert words in task["message"], task["outcome"]
     return task
