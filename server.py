@@ -1,4 +1,5 @@
-"""Hourglass: background tasks you can watch. `server.py` serves, `server.py user …` manages who may sign in.
+"""Hourglass: background tasks you can watch. `server.py` serves, `server.py user …` manages who may sign in,
+`server.py certificates …` makes the certificates of the server and its hosts.
 
 Workers are spawned and import this file again, so nothing that they do not need is imported at its top.
 """
@@ -24,6 +25,10 @@ def main(argv: list[str]) -> int:
             from storage.sqlite.accounts import accounts_beside_server
 
             return manage_users(argv[1:], accounts_beside_server)
+        if argv[:1] == ["certificates"]:
+            from commands.certificates import main as make_certificates
+
+            return make_certificates(argv[1:])
         from service import serve
 
         return serve(argv)
@@ -50,7 +55,7 @@ def use_system_allocator() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["user"]:
+    if sys.argv[1:2] in (["user"], ["certificates"]):
         sys.exit(main(sys.argv[1:]))
     use_system_allocator()
     exit_code = main(sys.argv[1:])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
-import stat
 from pathlib import Path
 
 from accounts.model import KEY_NAME
 from jobs.errors import StartError
+from private_files import check_is_private, write_private
 
 KEY_BYTES = 32
 
@@ -32,31 +31,19 @@ def read_or_make_key(data_dir: Path) -> bytes:
 
 def check_key_is_private(data_dir: Path) -> None:
     """Raises StartError if the key exists and others may read or write it: whoever has it can make every token."""
-    path = data_dir / KEY_NAME
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        return
+        check_is_private(data_dir / KEY_NAME)
     except OSError as error:
         raise StartError(f"[storage] data_dir: expected a directory to write to, got {data_dir} ({error})") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise StartError(
-            f"{path}: expected a file that only its owner can read, got mode {mode:04o}; "
-            f"run: chmod 600 {shlex.quote(str(path))}"
-        )
 
 
 def make_key(path: Path) -> None:
     """Writes a new key, whole or not at all. If another process is first, its key stays."""
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(descriptor)
+        write_private(unfinished, secrets.token_bytes(KEY_BYTES))
         os.link(unfinished, path)
     except FileExistsError:
         pass
     finally:
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)

@@ -13,44 +13,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import streams
 from accounts.model import ROLES
 from accounts.passwords import hash_password
 from accounts.reload_socket import notify
 from accounts.store import AccountStore
 from accounts.token_key import check_key_is_private
-from config import Parser, add_config_options, config_from
+from commands.command_line import answer, read_words
+from config import Parser
 from jobs.clock import wall_clock
-from jobs.errors import ConfigError, HourglassError, InvalidInput, StartError
-from logs import on_one_line
-
-DONE, REFUSED, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 130
+from jobs.errors import InvalidInput
 
 Result = TypeVar("Result")
 
 
 def main(argv: Sequence[str], open_accounts: Callable[[Path], AccountStore]) -> int:
-    """Returns the exit code: 0 done, 1 refused in one sentence, 2 for wrong words or a wrong configuration.
+    """Returns the exit code. `open_accounts` opens the accounts of a data directory, whether a server is running on it
+    or not."""
 
-    `open_accounts` opens the accounts of a data directory, whether a server is running on it or not.
-    """
-    try:
-        options, data_dir = _read(argv)
+    def carry_out() -> str:
+        options, config = read_words(_parser(), argv)
+        data_dir = config.storage.data_dir
         check_key_is_private(data_dir)
-        result = options.run(Accounts(open_accounts(data_dir), data_dir), options)
-        if not streams.say(result, streams.STANDARD_OUTPUT, seconds=None):
-            streams.say("Standard output cannot be written; the command has been carried out.")
-            return REFUSED
-    except (ConfigError, StartError) as error:
-        streams.say(on_one_line(str(error)))
-        return NOT_UNDERSTOOD
-    except HourglassError as error:
-        streams.say(on_one_line(str(error)))
-        return REFUSED
-    except KeyboardInterrupt:
-        streams.say("Interrupted.")
-        return INTERRUPTED
-    return DONE
+        result: str = options.run(Accounts(open_accounts(data_dir), data_dir), options)
+        return result
+
+    return answer(carry_out)
 
 
 @dataclass(frozen=True)
@@ -72,14 +59,6 @@ class Accounts:
 
 
 # The command line
-
-
-def _read(argv: Sequence[str]) -> tuple[argparse.Namespace, Path]:
-    """Returns the command, and the data directory by the options, which may stand before or after it."""
-    of_config = Parser("server.py user", add_help=False, allow_abbrev=False)
-    add_config_options(of_config)
-    settings, words = of_config.parse_known_args(argv)
-    return _parser().parse_args(words), config_from(settings).storage.data_dir
 
 
 def _parser() -> argparse.ArgumentParser:

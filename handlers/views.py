@@ -82,6 +82,7 @@ class WorkerView(Struct, frozen=True, kw_only=True):
     memory_bytes: Count | None
     uptime_seconds: Amount | None
     tasks_done: Count
+    host: Annotated[str | None, Meta(description="the host that it is on; null for the server's own machine")]
     code_changed: Annotated[
         Literal[True] | UnsetType, Meta(description="its code was replaced on disk after the server had loaded it")
     ] = UNSET
@@ -97,6 +98,7 @@ def worker_view(worker: WorkerState) -> WorkerView:
         memory_bytes=worker.memory_bytes,
         uptime_seconds=worker.uptime_seconds,
         tasks_done=worker.tasks_done,
+        host=worker.host,
         code_changed=True if worker.code_changed else UNSET,
     )
 

@@ -19,13 +19,14 @@ ORDERINGS = ("id", "description", "status", "percent", "created", "last_modified
 
 class Draft(Struct, frozen=True, kw_only=True):
     """A task before it has an id. Times are milliseconds since 1970; `params` and `metadata` JSON texts;
-    `locks` sorted, each once."""
+    `locks` and `needs` sorted, each once."""
 
     job: str
     params: str
     description: str
     metadata: str = "{}"
     locks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     unique_key: str | None = None
     created: int
     priority: int = 0

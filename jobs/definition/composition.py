@@ -26,6 +26,8 @@ MOST_STEPS_IN_ALL = 1000
 MOST_LEVELS = 10
 MOST_LOCK_CHARACTERS_IN_ALL = 16 * 1024
 """Of all locks of a task, which may be a chain of many steps."""
+MOST_LABELS = 10
+MOST_LABEL_CHARACTERS = 200
 
 
 def schema_of(registry: Registry, job: Job) -> dict[str, Any]:
@@ -227,6 +229,18 @@ def mistake_of_locks(locks: Collection[str]) -> str | None:
     if together > MOST_LOCK_CHARACTERS_IN_ALL:
         return f"expected locks of at most {MOST_LOCK_CHARACTERS_IN_ALL} characters in all, got {together}"
     return None
+
+
+def needs_of(registry: Registry, parts: Sequence[CheckedJob]) -> tuple[str, ...]:
+    """Returns the labels that the place of a task of these jobs has to offer: sorted, each once. Raises InvalidInput if
+    there are too many, or one is too long."""
+    needy = [part for part in parts if part.job.needs is not None]
+    found = {part.job.need_of(registry.arguments(part.job, part.params)) for part in needy}
+    labels = sorted(label for label in found if label)
+    if len(labels) > MOST_LABELS or any(len(label) > MOST_LABEL_CHARACTERS for label in labels):
+        bound = f"expected at most {MOST_LABELS} labels of at most {MOST_LABEL_CHARACTERS} characters each"
+        raise InvalidInput(errors={"needs": [f"{bound}, got {shown(labels)}"]})
+    return tuple(labels)
 
 
 # A stored task

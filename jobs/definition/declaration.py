@@ -16,6 +16,7 @@ from jobs.definition.job import (
     JobFunction,
     LockTemplate,
     MetadataTemplate,
+    NeedsTemplate,
     Preparing,
     Resource,
     RoundsTemplate,
@@ -34,6 +35,7 @@ def job(
     description: Template,
     metadata: MetadataTemplate | None = None,
     lock: LockTemplate | None = None,
+    needs: NeedsTemplate | None = None,
     rounds: RoundsTemplate | None = None,
     expected_round_seconds: SecondsTemplate | None = None,
     unavailable_because: Callable[..., str | None] = lambda _registry: None,
@@ -51,6 +53,7 @@ def job(
     dataclass that is read from the job's own section of config.ini, and those annotated with a subclass of `Resource`,
     such as `Registry`; functions given as templates get resources as well.
 
+    `needs` is a label that a host has to offer for the job to run there, such as `ceph:{fsid}`.
     `rounds` is the expected number of rounds: `{times}`, or a function. `expected_round_seconds` is how long a round
     should take, a number or a function: a task does not count as stalled before ten times that. `unavailable_because`
     returns why the job cannot run here at all, or None.
@@ -81,6 +84,7 @@ def job(
                 description=description,
                 metadata=metadata or {},
                 lock=lock,
+                needs=needs,
                 rounds=rounds,
                 expected_round_seconds=_expected(expected_round_seconds),
                 unavailable_because=unavailable_because,
@@ -220,7 +224,12 @@ def _check_templates(declared: Job) -> None:
     if declared.prepare is not None:
         given = [parameter.name for parameter in declared.parameters]
         _check_callable("prepare", declared.prepare, [*given, *declared.resources, "earlier"])
-    templates = {"description": declared.description, "lock": declared.lock, "rounds": declared.rounds}
+    templates = {
+        "description": declared.description,
+        "lock": declared.lock,
+        "needs": declared.needs,
+        "rounds": declared.rounds,
+    }
     if callable(declared.expected_round_seconds):
         _check_callable("expected_round_seconds", declared.expected_round_seconds, [*names, *declared.resources])
     if callable(declared.metadata):

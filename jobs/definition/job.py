@@ -23,6 +23,7 @@ LONGEST_DESCRIPTION = 300
 JobFunction = Callable[..., Iterator[Round | Pause]]
 Template = str | Callable[..., str]
 LockTemplate = str | Callable[..., "str | Locks | None"]
+NeedsTemplate = str | Callable[..., str | None]
 RoundsTemplate = str | Callable[..., int | None]
 SecondsTemplate = float | Callable[..., float | None]
 MetadataTemplate = Mapping[str, str] | Callable[..., Mapping[str, object]]
@@ -72,6 +73,7 @@ class Job:
     description: Template
     metadata: MetadataTemplate
     lock: LockTemplate | None
+    needs: NeedsTemplate | None
     rounds: RoundsTemplate | None
     expected_round_seconds: SecondsTemplate | None
     unavailable_because: Callable[..., str | None]
@@ -150,6 +152,13 @@ class Job:
         if not isinstance(lock, str):
             raise TypeError(f"the lock of the job {self.name} must be text or None, not {shown(lock)}")
         return with_escapes(str.__str__(lock))
+
+    def need_of(self, params: Mapping[str, object]) -> str | None:
+        """Returns the label that the place of a task with these parameters has to offer. Raises TypeError."""
+        label = None if self.needs is None else _rendered(self.needs, params)
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"needs of the job {self.name} must be text or None, not {shown(label)}")
+        return None if label is None else with_escapes(label)
 
     def rounds_of(self, params: Mapping[str, object]) -> int | None:
         """Returns the expected number of rounds, if known. Raises TypeError if its function returns no number."""

@@ -44,10 +44,11 @@ Error = Annotated[
 class WaitingForView(Struct, frozen=True):
     """Why a task is not running."""
 
-    reason: Literal["worker", "lock", "schedule"]
+    reason: Literal["worker", "place", "lock", "schedule"]
     position: Annotated[Id | None, Meta(description="its position in the line")]
     task: Annotated[Id | None, Meta(description="the task that holds the lock, or gets it first")]
     until: Time | None
+    needs: Annotated[str | UnsetType, Meta(description="what its place must offer, if it waits for one")] = UNSET
 
 
 class TaskView(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
     not_before: Annotated[Time | None, Meta(description="the earliest start")]
     created_by: str | None
     ended_by: str | None
+    host: Annotated[str | None, Meta(description="where it runs or last ran; null for the server's own machine")]
     retry_of: Annotated[Id | None, Meta(description="the task that it runs again")]
     pinned: Annotated[bool, Meta(description="exempt from retention")]
     revision: Annotated[Id, Meta(description="the revision of its last change")]
@@ -128,6 +130,7 @@ def task_view(task: Task, derived: Derived) -> TaskView:
         not_before=iso_time(task.not_before),
         created_by=task.created_by,
         ended_by=task.ended_by,
+        host=task.place,
         retry_of=task.retry_of,
         pinned=task.pinned,
         revision=task.revision,
@@ -139,7 +142,10 @@ def _raw(text: str | None) -> Raw | None:
 
 
 def _waiting_for_view(why: WaitingFor | None) -> WaitingForView | None:
-    return WaitingForView(why.reason, why.position, why.task, iso_time(why.until)) if why else None
+    if why is None:
+        return None
+    needs = ", ".join(why.needs) if why.needs else UNSET
+    return WaitingForView(why.reason, why.position, why.task, iso_time(why.until), needs)
 
 
 class RoundView(Struct, frozen=True, kw_only=True):

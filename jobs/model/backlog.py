@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -12,11 +12,12 @@ Key = tuple[int, int]
 
 
 class WaitingTask(Struct, frozen=True, gc=False):
-    """A task that waits. `not_before` in milliseconds since 1970."""
+    """A task that waits. `needs` are labels that its place has to offer. `not_before` in milliseconds since 1970."""
 
     task: int
     priority: int = 0
     locks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     not_before: int | None = None
 
     @property
@@ -26,13 +27,15 @@ class WaitingTask(Struct, frozen=True, gc=False):
 
 
 class WaitingFor(Struct, frozen=True, kw_only=True):
-    """Why a task does not run: its place in the line for a worker or for a lock (from 1), the task before it that
-    holds the lock or gets it first, or the time (milliseconds) until which it must wait."""
+    """Why a task does not run: its position in the line for a worker, for a worker at a place that offers all it needs,
+    or for a lock (from 1), the task before it that holds the lock or gets it first, or the time (milliseconds) until
+    which it must wait."""
 
-    reason: Literal["worker", "lock", "schedule"]
+    reason: Literal["worker", "place", "lock", "schedule"]
     position: int | None = None
     task: int | None = None
     until: int | None = None
+    needs: tuple[str, ...] = ()
 
 
 class Derived(Struct, frozen=True, kw_only=True):
@@ -46,15 +49,15 @@ class Derived(Struct, frozen=True, kw_only=True):
 class Backlog:
     """All waiting tasks, and which task holds which lock.
 
-    `_ready` contains what could start now: tasks without a lock, and those that are first in the line of each of their
-    locks while none of them is held; `_not_first` counts for each task the locks for which that is not true. A task
-    takes all its locks at once, and all lines have one order, so no two tasks can wait for each other.
+    `_ready` contains what could start now, by what it needs: tasks without a lock, and those that are first in the line
+    of each of their locks while none of them is held; `_not_first` counts for each task the locks for which that is not
+    true. A task takes all its locks at once, and all lines have one order, so no two tasks can wait for each other.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[int, WaitingTask] = {}
         self._later: list[tuple[int, int]] = []
-        self._ready: list[Key] = []
+        self._ready: dict[tuple[str, ...], list[Key]] = {}
         self._lines: dict[str, list[Key]] = {}
         self._first_in_line: dict[str, Key] = {}
         self._not_first: dict[int, int] = {}
@@ -74,21 +77,25 @@ class Backlog:
 
     def remove(self, task_id: int) -> WaitingTask | None:
         """Removes a task and returns it; None if it does not wait."""
-        waiting = self._waiting.pop(task_id, None)
+        waiting = self._waiting.get(task_id)
         if waiting is None:
             return None
         if not _discard(self._later, (waiting.not_before or 0, task_id)):
             self._leave_line(waiting)
+        del self._waiting[task_id]
         return waiting
 
-    def take(self, now: int) -> WaitingTask | None:
-        """Removes and returns the task that runs next, which holds its locks from now on; None if none can run."""
+    def take(self, now: int, can_start: Callable[[Sequence[str]], bool]) -> WaitingTask | None:
+        """Removes and returns the task that runs next, which holds its locks from now on; None if none can run.
+        `can_start` returns whether a worker is free where these labels are offered."""
         self._promote(now)
-        if not self._ready:
+        first = min((keys[0] for needs, keys in self._ready.items() if can_start(needs)), default=None)
+        if first is None:
             return None
-        waiting = self._waiting.pop(self._ready[0][1])
+        waiting = self._waiting[first[1]]
         self._hold(waiting)
         self._leave_line(waiting)
+        del self._waiting[waiting.task]
         return waiting
 
     def hold_also(self, task_id: int, locks: Sequence[str]) -> None:
@@ -113,8 +120,14 @@ class Backlog:
     def counts(self, now: int) -> dict[str, int]:
         """Returns how many tasks wait, by the reasons of WaitingFor."""
         self._promote(now)
-        worker, schedule = len(self._ready), len(self._later)
-        return {"worker": worker, "lock": len(self) - worker - schedule, "schedule": schedule}
+        worker, schedule = len(self._ready.get((), ())), len(self._later)
+        place = sum(map(len, self._ready.values())) - worker
+        return {
+            "worker": worker,
+            "place": place,
+            "lock": len(self) - worker - place - schedule,
+            "schedule": schedule,
+        }
 
     def why(self, task_id: int, now: int) -> WaitingFor | None:
         """Returns why a task waits; None if it does not."""
@@ -127,7 +140,8 @@ class Backlog:
         for lock in waiting.locks:
             if self._first_in_line.get(lock) != waiting.key:
                 return self._why_locked(waiting, lock)
-        return WaitingFor(reason="worker", position=bisect_left(self._ready, waiting.key) + 1)
+        position = bisect_left(self._ready[waiting.needs], waiting.key) + 1
+        return WaitingFor(reason="place" if waiting.needs else "worker", position=position, needs=waiting.needs)
 
     def line(self, now: int, *locks: str) -> list[int]:
         """Returns the tasks that hold or wait for one of these locks, in the order in which they get it; tasks whose
@@ -149,7 +163,7 @@ class Backlog:
 
     def _line_up(self, waiting: WaitingTask) -> None:
         if not waiting.locks:
-            insort(self._ready, waiting.key)
+            self._become_ready(waiting.key)
             return
         self._not_first[waiting.task] = len(waiting.locks)
         for lock in waiting.locks:
@@ -158,7 +172,7 @@ class Backlog:
 
     def _leave_line(self, waiting: WaitingTask) -> None:
         if not waiting.locks:
-            _discard(self._ready, waiting.key)
+            self._no_longer_ready(waiting.key)
             return
         for lock in waiting.locks:
             _discard(self._lines[lock], waiting.key)
@@ -190,12 +204,21 @@ class Backlog:
     def _become_first(self, key: Key) -> None:
         self._not_first[key[1]] -= 1
         if not self._not_first[key[1]]:
-            insort(self._ready, key)
+            self._become_ready(key)
 
     def _no_longer_first(self, key: Key) -> None:
         if not self._not_first[key[1]]:
-            _discard(self._ready, key)
+            self._no_longer_ready(key)
         self._not_first[key[1]] += 1
+
+    def _become_ready(self, key: Key) -> None:
+        insort(self._ready.setdefault(self._waiting[key[1]].needs, []), key)
+
+    def _no_longer_ready(self, key: Key) -> None:
+        needs = self._waiting[key[1]].needs
+        _discard(self._ready[needs], key)
+        if not self._ready[needs]:
+            del self._ready[needs]
 
 
 def _discard(keys: list[Key], key: Key) -> bool:

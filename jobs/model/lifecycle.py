@@ -39,14 +39,17 @@ class Removed(Struct, frozen=True):
 TaskUpdate = Callable[[Task], Change | Removed | None]
 
 
-def taken(at: int) -> TaskUpdate:
-    """Makes a task Running that a worker took."""
+def taken(at: int, place: str | None = None) -> TaskUpdate:
+    """Makes a task Running that a worker took, on this host: its next attempt. A claim that is repeated after a restart
+    of the server changes nothing."""
 
     def update(task: Task) -> Change | None:
-        if task.is_final:
+        if task.is_final or task.status is Status.RUNNING:
             return None
         status = next_status(task.status, Event.TAKEN)
-        return Change(replace(task, status=status, started=task.started or at, last_modified=at))
+        started = task.started or at
+        attempt = task.attempt + 1
+        return Change(replace(task, status=status, started=started, attempt=attempt, place=place, last_modified=at))
 
     return update
 
@@ -115,12 +118,7 @@ def raised(error: str, at: int) -> TaskUpdate:
 
 def unstorable(error: str, at: int) -> Sequence[TaskUpdate]:
     """Fails a task whose worker reported what the store refuses. Perhaps not even that it was taken is on disk."""
-    take = taken(at)
-
-    def update(task: Task) -> Change | None:
-        return take(task) if task.status is Status.NOT_STARTED else None  # type: ignore[return-value]
-
-    return [update, raised(error, at)]
+    return [taken(at), raised(error, at)]
 
 
 def stopped(at: int, error: str | None = None) -> TaskUpdate:
@@ -134,6 +132,20 @@ def interrupted(at: int, reason: str, resumes: bool) -> TaskUpdate:
     def update(task: Task) -> Change | None:
         if task.is_final:
             return _no_longer_stopping(task, at)
+        return _interrupt(task, at, reason, resumes)
+
+    return update
+
+
+def place_lost(at: int, reason: str, resumes: bool) -> TaskUpdate:
+    """Makes a task Not Started again whose host was lost; fails it if its job does not resume. Does nothing if no
+    worker had taken it."""
+
+    def update(task: Task) -> Change | None:
+        if task.is_final:
+            return _no_longer_stopping(task, at, f"its host was lost in round {_next_round(task)}")
+        if task.status is Status.NOT_STARTED:
+            return None
         return _interrupt(task, at, reason, resumes)
 
     return update

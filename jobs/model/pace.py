@@ -28,6 +28,10 @@ class Pace:
         self._number = 0
         self._left: tuple[float, float] | None = None
 
+    def begin(self, at: int) -> None:
+        """Notes that the first round begins now: on another host that is later than the task was taken."""
+        self._last = at
+
     def round_done(self, at: int, seconds: float, percent: int | None, number: int, of: int | None) -> None:
         """Adds a round. Rounds before their total was known say nothing about those to come, and are dropped."""
         if of is not None and self._rounds is None and self._round:

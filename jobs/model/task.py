@@ -84,6 +84,8 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     description: str
     metadata: str
     locks: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Labels that a place has to offer for it to run there."""
     unique_key: str | None = None
     status: Status = Status.NOT_STARTED
     stopping: bool = False
@@ -105,6 +107,10 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     if_aborted: str = ""
     interruptions: int = 0
     deaths: int = 0
+    attempt: int = 0
+    """How often a worker took it."""
+    place: str | None = None
+    """The host on which it runs or last ran; None is the server's own machine."""
     priority: int = 0
     not_before: int | None = None
     created_by: str | None = None

@@ -118,6 +118,7 @@ class Drafts:
             description=job.describe(arguments),
             metadata=metadata,
             locks=locks,
+            needs=composition.needs_of(self._registry, parts),
             unique_key=_unique_key(job.name, params) if job.unique else None,
             created=self._clock(),
             priority=submission.priority,

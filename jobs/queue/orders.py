@@ -62,6 +62,8 @@ class Orders:
         limits = composition.limits_of(self._registry, task.job, task.params)
         return Start(
             task=task.id,
+            attempt=task.attempt + 1,
+            needs=task.needs,
             job=task.job,
             params=task.params,
             checkpoint=checkpoint.data if checkpoint else None,

@@ -46,8 +46,9 @@ class ActiveRun:
     """A task in a worker's hands, until its last round has ended and everything is on disk.
 
     `task` is its state after the last write: None before the first write, and after a deletion (`deleted`). `begun`:
-    its order was sent. `decided`: set once it was sent or put back. `over`: the worker has reported its end. `round`:
-    the number of the last round that was reported.
+    its order was sent, for this `attempt`. `decided`: set once it was sent or put back. `claimed`: a worker has said
+    that it has it. `may_run`: its job may have begun, since it is on this machine or the claim was acknowledged.
+    `over`: the worker has reported its end. `round`: the number of the last round that was reported.
     """
 
     def __init__(self, waiting: WaitingTask, steady_now: int) -> None:
@@ -59,6 +60,9 @@ class ActiveRun:
         self.deleted = False
         self.resumes = True
         self.begun = False
+        self.attempt = 0
+        self.claimed = False
+        self.may_run = False
         self.decided = asyncio.Event()
         self.over = False
         self.finished = asyncio.Event()

@@ -25,7 +25,7 @@ class Stalls:
 
     def watch(self) -> None:
         """Sets the timer unless it is set."""
-        could_stall = [run.pace.stalls_at for run in self._runs if not run.stalled and not run.over]
+        could_stall = [run.pace.stalls_at for run in self._runs if run.may_run and not run.stalled and not run.over]
         if self._timer is None and could_stall and not self._stopped:
             seconds = seconds_until(min(could_stall), self._steady())
             self._timer = asyncio.get_running_loop().call_later(seconds, self.mark)
@@ -40,7 +40,7 @@ class Stalls:
         self._cancel()
         now = self._steady()
         for run in self._runs:
-            if run.begun and not run.over and not run.stalled and now >= run.pace.stalls_at:
+            if run.may_run and not run.over and not run.stalled and now >= run.pace.stalls_at:
                 run.stalled = True
                 self._writer.write(run, lifecycle.stalled(True, self._clock()))
         self.watch()

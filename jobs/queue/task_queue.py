@@ -220,7 +220,7 @@ class TaskQueue:
         return [task_id for task_id in self._backlog.line(self._clock(), *locks) if self._is_pending(task_id)]
 
     def waiting_counts(self) -> dict[str, int]:
-        """Returns how many tasks wait for a worker, for a lock, for their time."""
+        """Returns how many tasks wait for a worker, for a place with what they need, for a lock, for their time."""
         return self._backlog.counts(self._clock())
 
     async def stop(self, grace_seconds: float) -> None:

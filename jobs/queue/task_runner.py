@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from jobs.clock import seconds_until
-from jobs.engine import Ended, Engine, Start
+from jobs.engine import Ended, Engine, Start, Taken
 from jobs.errors import HourglassError, in_words
 from jobs.model import lifecycle
 from jobs.model.backlog import Backlog, WaitingTask
 from jobs.model.lifecycle import TaskUpdate
-from jobs.model.task import RoundRecord, Task
+from jobs.model.task import RoundRecord, Status, Task
 from jobs.queue.background import Background
 from jobs.queue.bookkeeping import Bookkeeping
 from jobs.queue.drafts import MOST_REASON_CHARACTERS, Drafts
@@ -75,7 +75,7 @@ class TaskRunner:
 
     async def adopt(self, tasks: Sequence[Task]) -> Collection[int]:
         """Takes over those of these started tasks that the engine still runs; returns their ids."""
-        running = await self._engine.adopt([task.id for task in tasks])
+        running = await self._engine.adopt([Taken(task.id, task.attempt, task.place) for task in tasks])
         for task in tasks:  # all at once, since the engine may report about them from the next turn of the loop on
             if task.id in running:
                 self._adopt(task)
@@ -90,7 +90,7 @@ class TaskRunner:
         """Starts what can start. Nothing new begins while rounds wait to be written."""
         may_start = not (self.stopping or self._is_held or self.writer.is_blocked)
         while may_start and self._engine.free_workers > self._starting:
-            waiting = self._backlog.take(self._clock())
+            waiting = self._backlog.take(self._clock(), self._engine.can_start)
             if waiting is None:
                 break
             self._begin(waiting)
@@ -119,8 +119,8 @@ class TaskRunner:
 
     async def stop_run(self, run: ActiveRun, task: Task, force: bool) -> Task | None:
         """Asks the worker of an aborted task to end after its round; with force, kills it and waits for that. Returns
-        the task as it is then."""
-        if run.over or not task.stopping:
+        the task as it is then. A task that no worker has claimed yet is withdrawn."""
+        if run.over:
             return task
         if not force:
             self._engine.abort_task(run.task_id)
@@ -150,8 +150,16 @@ class TaskRunner:
         self.workers_have_come_up = True
         self.dispatch()
 
-    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
-        run = self._reported_run(task_id)
+    def claimed(self, task_id: int, attempt: int, place: str | None) -> None:
+        run = self._reported_run(task_id, attempt)
+        if run is None or run.claimed:
+            return
+        run.claimed = True
+        run.may_run |= place is None
+        self.writer.write(run, lifecycle.taken(self._clock(), place), acknowledges=place is not None)
+
+    def rounds_reported(self, task_id: int, attempt: int, rounds: Sequence[RoundRecord]) -> None:
+        run = self._reported_run(task_id, attempt)
         if run is None:
             return
         rounds = run.new_among(rounds)
@@ -163,7 +171,7 @@ class TaskRunner:
         self.writer.write(run, lifecycle.reported(rounds, self._clock()), acknowledges=True)
 
     def task_ended(self, ended: Ended) -> None:
-        run = self._reported_run(ended.task)
+        run = self._reported_run(ended.task, ended.attempt)
         if run is None:
             return
         now = self._clock()
@@ -172,8 +180,8 @@ class TaskRunner:
         run.over = True
         self.writer.write(run, lifecycle.reported(rounds, now), _last_update(run, ended, now))
 
-    def worker_died(self, task_id: int, reason: str) -> None:
-        run = self._reported_run(task_id)
+    def worker_died(self, task_id: int, attempt: int, reason: str) -> None:
+        run = self._reported_run(task_id, attempt)
         if run is None:
             return
         run.over = True
@@ -183,13 +191,24 @@ class TaskRunner:
             update = lifecycle.died(self._clock(), reason, run.resumes, self._max_worker_deaths)
         self.writer.write(run, update)
 
-    def _reported_run(self, task_id: int) -> ActiveRun | None:
-        """Returns the run that a report is about; None, and a line in the log, if no such run is under way."""
+    def place_lost(self, task_id: int, attempt: int, reason: str) -> None:
+        run = self._reported_run(task_id, attempt)
+        if run is None:
+            return
+        run.over = True
+        resumes = run.resumes or not run.may_run  # what has not begun may always begin
+        self.writer.write(run, lifecycle.place_lost(self._clock(), reason, resumes))
+
+    def _reported_run(self, task_id: int, attempt: int) -> ActiveRun | None:
+        """Returns the run that a report is about; None, and a line in the log, if that attempt is not under way."""
         run = self.runs.get(task_id)
-        if run is not None and run.begun and not run.over:
+        if run is not None and run.begun and not run.over and run.attempt == attempt:
             return run
         log.warning(
-            "task %d: a report is ignored, since no worker should be running it", task_id, extra={"task": task_id}
+            "task %d: a report about attempt %d is ignored, since no worker should be running it",
+            task_id,
+            attempt,
+            extra={"task": task_id},
         )
         return None
 
@@ -214,12 +233,20 @@ class TaskRunner:
     def run_changed(self, run: ActiveRun, before: Task | None) -> None:
         task = run.task
         run.deleted = task is None
-        if task is not None and before is None:
+        was_taken = before is not None and before.attempt == run.attempt
+        if task is not None and task.attempt == run.attempt and not was_taken:
             self._bookkeeping.started(task)
         if before is None or not before.is_final:
             self._bookkeeping.ended(task)
 
     def run_written(self, run: ActiveRun) -> None:
+        if not run.may_run and (run.task is None or run.task.status is not Status.RUNNING):
+            self._engine.abort_task(run.task_id)  # before it was claimed: it must not begin
+            return
+        if not run.may_run:
+            run.may_run = True
+            run.pace.begin(self._steady())
+            self.stalls.watch()
         self._engine.acknowledge(run.task_id)
 
     def run_refused(self, run: ActiveRun, error: Exception) -> Sequence[TaskUpdate]:
@@ -264,7 +291,7 @@ class TaskRunner:
         except HourglassError as error:
             log.warning("task %d could not be read: %s", run.task_id, error, extra={"task": run.task_id})
         self._starting -= 1
-        if order is None or self.stopping or not self._engine.free_workers:
+        if order is None or self.stopping or not self._engine.can_start(order.needs):
             self._put_back(run)
         else:
             self._start(run, order)
@@ -286,18 +313,18 @@ class TaskRunner:
         asyncio.get_running_loop().call_later(LOOK_AGAIN_SECONDS, self.dispatch)
 
     def _start(self, run: ActiveRun, order: Start) -> None:
-        """Starts the first round before the commit that says Running: it may be repeated after a crash, and nobody
-        hears of the task's start before the commit."""
-        self._set_up(run, order, resumed=order.checkpoint is not None)
+        """Gives a task to the engine. On this machine its first round starts before the commit that says Running: it
+        may be repeated after a crash, and nobody hears of the task's start before the commit."""
+        self._set_up(run, order, order.attempt, resumed=order.checkpoint is not None)
         run.round = order.round
-        self.writer.write(run, lifecycle.taken(self._clock()))
         self._engine.start_task(order)
         self.stalls.watch()
 
     def _adopt(self, task: Task) -> None:
         """Takes over a task that runs already; an abort that it may not have heard of is repeated."""
         run = self.runs.adopt(_entry(task))
-        self._set_up(run, self._orders.order(task), resumed=task.checkpoint_round > 0)
+        self._set_up(run, self._orders.order(task), task.attempt, resumed=task.checkpoint_round > 0)
+        run.may_run = True
         run.task = task
         run.round = task.round
         run.stalled = task.stalled
@@ -307,7 +334,8 @@ class TaskRunner:
         elif task.stopping:
             self._engine.abort_task(task.id)
 
-    def _set_up(self, run: ActiveRun, order: Start, *, resumed: bool) -> None:
+    def _set_up(self, run: ActiveRun, order: Start, attempt: int, *, resumed: bool) -> None:
+        run.attempt = attempt
         run.resumes = order.resumes
         run.expected_seconds = run.pace.expected_seconds = self._orders.expected_seconds(order, resumed=resumed)
         run.begun = True
@@ -327,7 +355,9 @@ class TaskRunner:
 
 
 def _entry(task: Task) -> WaitingTask:
-    return WaitingTask(task=task.id, priority=task.priority, locks=task.locks, not_before=task.not_before)
+    return WaitingTask(
+        task=task.id, priority=task.priority, locks=task.locks, needs=task.needs, not_before=task.not_before
+    )
 
 
 def _last_update(run: ActiveRun, ended: Ended, now: int) -> TaskUpdate:

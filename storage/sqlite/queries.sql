@@ -15,22 +15,22 @@ UPDATE head SET oldest = :oldest
 
 -- name: insert_task
 -- A new task; its id is the row's.
-INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
+INSERT INTO tasks (job, params, description, metadata, locks, needs, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
-VALUES (:job, :params, :description, :metadata, :locks, :unique_key, 'Not Started', 0, 0, 0, 0,
+VALUES (:job, :params, :description, :metadata, :locks, :needs, :unique_key, 'Not Started', 0, 0, 0, 0,
     :rounds, 0, '', :created, NULL, :created, NULL, 0, NULL, NULL, NULL,
     '', 0, 0, :priority, :not_before, :created_by, NULL, :retry_of, 0, :revision, :params_bytes)
 
 -- name: insert_tasks
 -- Many new tasks, as arrays of the fields of a Draft and the size of its parameters; their ids are consecutive, and so
 -- are their revisions.
-INSERT INTO tasks (job, params, description, metadata, locks, unique_key, status, stopping, forced, percent, round,
+INSERT INTO tasks (job, params, description, metadata, locks, needs, unique_key, status, stopping, forced, percent, round,
     rounds, checkpoint_round, message, created, started, last_modified, ended, stalled, result, result_bytes, error,
     outcome, interruptions, deaths, priority, not_before, created_by, ended_by, retry_of, pinned, revision, params_bytes)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), value ->> 5, 'Not Started', 0, 0, 0, 0,
-    value ->> 11, 0, '', value ->> 6, NULL, value ->> 6, NULL, 0, NULL, NULL, NULL,
-    '', 0, 0, value ->> 7, value ->> 8, value ->> 9, NULL, value ->> 10, 0, :revision + key, value ->> 12
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, nullif(value ->> 4, '[]'), nullif(value ->> 5, '[]'), value ->> 6,
+    'Not Started', 0, 0, 0, 0, value ->> 12, 0, '', value ->> 7, NULL, value ->> 7, NULL, 0, NULL, NULL, NULL,
+    '', 0, 0, value ->> 8, value ->> 9, value ->> 10, NULL, value ->> 11, 0, :revision + key, value ->> 13
 FROM json_each(:rows)
 
 -- name: insert_all_words
@@ -80,7 +80,7 @@ UPDATE tasks SET status = :status, stopping = :stopping, forced = :forced, perce
     last_modified = :last_modified, ended = :ended, stalled = :stalled, result = :result,
     result_bytes = :result_bytes, error = :error, outcome = :outcome, if_aborted = :if_aborted,
     interruptions = :interruptions, deaths = :deaths, ended_by = :ended_by, pinned = :pinned, revision = :revision,
-    locks = coalesce(:new_locks, locks),
+    attempt = :attempt, place = :place, locks = coalesce(:new_locks, locks),
     rounds_bytes = coalesce(rounds_bytes, :rounds_bytes_before) + :rounds_bytes_added
 WHERE id = :id AND status = :expected_status AND revision = :expected_revision
 RETURNING rounds_bytes

@@ -95,6 +95,7 @@ def task_of(row: Sequence[Any]) -> Task:
     values = dict(zip(FIELDS, row, strict=True))
     values["status"] = _STATUSES[values["status"]]
     values["locks"] = tuple(msgspec.json.decode(values["locks"])) if values["locks"] else ()
+    values["needs"] = tuple(msgspec.json.decode(values["needs"])) if values["needs"] else ()
     for field in _BOOLEANS:
         values[field] = values[field] == 1
     return Task(**values)

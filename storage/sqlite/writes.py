@@ -134,7 +134,7 @@ def _create_one(draft: Draft, transaction: Transaction) -> Created:
         if equal is not None:
             return Created(equal, is_new=False)
     revision = _next_revision(transaction)
-    row = {**_row(draft), "locks": _locks_text(draft.locks), "revision": revision}
+    row = {**_row(draft), "locks": _texts(draft.locks), "needs": _texts(draft.needs), "revision": revision}
     task_id = transaction.execute(SQL["insert_task"], row).lastrowid
     assert task_id is not None
     _set_large_params(transaction, task_id, draft)
@@ -164,8 +164,8 @@ def _set_large_params(transaction: Transaction, task_id: int, draft: Draft) -> N
         transaction.execute(SQL["set_large_params"], {"id": task_id, "params": draft.params})
 
 
-def _locks_text(locks: Sequence[str]) -> str | None:
-    return _json(locks) if locks else None
+def _texts(texts: Sequence[str]) -> str | None:
+    return _json(texts) if texts else None
 
 
 def _json(value: object) -> str:
@@ -213,7 +213,7 @@ def _update(transaction: Transaction, before: Task, task: Task, rounds_bytes_add
     if task.result is not None and (task.result_bytes or 0) > LARGEST_INLINE_BYTES:
         transaction.execute(SQL["set_large_result"], {"id": task.id, "result": task.result})
         values["result"] = None
-    values["new_locks"] = None if task.locks == before.locks else _locks_text(task.locks)
+    values["new_locks"] = None if task.locks == before.locks else _texts(task.locks)
     values |= {"expected_status": before.status, "expected_revision": before.revision}
     has_no_rounds = before.round == 0 and before.interruptions == 0
     values |= {"rounds_bytes_before": 0 if has_no_rounds else None, "rounds_bytes_added": rounds_bytes_added}

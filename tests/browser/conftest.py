@@ -54,7 +54,7 @@ SETTINGS = ("--set", "test_task.round_seconds=0.1")
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory):
     """The service that most tests use, one after another: to start one takes longer than many a test."""
-    service = Service(tmp_path_factory.mktemp("shared")).start(*SETTINGS)
+    service = Service(tmp_path_factory.mktemp("shared"), workers=2).start(*SETTINGS)
     yield service
     service.close()
 
@@ -69,7 +69,7 @@ def service(shared_service):
 @pytest.fixture
 def own_service(tmp_path):
     """A service for one test, which may end it, or needs one on which nothing ever happened."""
-    service = Service(tmp_path).start(*SETTINGS)
+    service = Service(tmp_path, workers=2).start(*SETTINGS)
     yield service
     service.close()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine import Ended
-from tests.support.engines import ENGINES, WORKERS, Reports, UnderTest, started
+from jobs.engine import Ended, Taken
+from tests.support.engines import ENGINES, REMOTE, WORKERS, Reports, UnderTest, started
 
 
 async def rounds_until_the_end(under_test: UnderTest, reports: Reports, task: int) -> None:
@@ -21,6 +21,7 @@ async def rounds_until_the_end(under_test: UnderTest, reports: Reports, task: in
 
 
 on_each_engine = pytest.mark.parametrize("make", ENGINES, ids=lambda make: make.__name__.lower())
+on_each_remote_engine = pytest.mark.parametrize("make", REMOTE, ids=lambda make: make.__name__.lower())
 
 
 @on_each_engine
@@ -65,8 +66,9 @@ async def test_each_worker_has_one_task_and_none_takes_more(make, tmp_path: Path
 @on_each_engine
 async def test_rounds_wait_for_the_acknowledgement_of_those_before(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
-        reports.acknowledging = False
         reports.start(under_test.order(1))
+        await reports.claim_of(1)
+        reports.acknowledging = False
         under_test.tell(1, "round", "round", "round")
         assert await reports.rounds_of(1, 1) == [1]
 
@@ -94,6 +96,7 @@ async def test_a_killed_task_is_reported_as_the_death_of_its_worker(make, tmp_pa
     async with started(make, tmp_path) as (under_test, reports):
         reports.start(under_test.order(1))
         reports.start(under_test.order(2))
+        await reports.claim_of(1)
         under_test.engine.abort_task(1)
         under_test.engine.kill_task(1)
         under_test.engine.kill_task(1)
@@ -181,10 +184,11 @@ async def test_a_task_that_runs_when_the_server_dies_is_adopted_by_the_next_one_
         await reports.rounds_of(1, 1)
 
         engine, after = await next_server(under_test)
-        adopted = await engine.adopt([1])
+        on_disk = Taken(1, 1, reports.places[1])
+        adopted = await engine.adopt([on_disk])
         assert set(adopted) <= {1}, "the next server knows of no other"
-        for task in adopted:
-            after.expect(task)
+        if adopted:
+            after.adopt(on_disk)
         under_test.tell(1, "round", "finish")
         for task in adopted:
             ended = await after.end_of(task)
@@ -197,15 +201,169 @@ async def test_a_task_that_runs_when_the_server_dies_is_adopted_by_the_next_one_
 @on_each_engine
 async def test_reports_that_nobody_acknowledged_are_repeated_after_an_adoption(make, tmp_path: Path) -> None:
     async with started(make, tmp_path) as (under_test, reports):
-        reports.acknowledging = False
         reports.start(under_test.order(1))
+        await reports.claim_of(1)
+        reports.acknowledging = False
         under_test.tell(1, "round")
         await reports.rounds_of(1, 1)
 
         engine, after = await next_server(under_test)
-        for task in await engine.adopt([1]):
-            after.expect(task)
+        on_disk = Taken(1, 1, reports.places[1])
+        for task in await engine.adopt([on_disk]):
+            after.adopt(on_disk)
             assert await after.rounds_of(task, 1) == [1]
             under_test.tell(task, "finish")
             await after.end_of(task)
         assert not after.broken
+
+
+@on_each_engine
+async def test_each_start_is_claimed_once_before_anything_else_is_reported(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1, attempt=7))
+        place = await reports.claim_of(1)
+        under_test.tell(1, "round", "finish")
+        ended = await reports.end_of(1)
+        assert ended.attempt == 7, "each report names it, or it would not be expected"
+        assert place in {worker.host for worker in under_test.engine.workers()}
+
+
+@on_each_engine
+async def test_a_task_whose_needs_nobody_offers_cannot_be_started(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, _):
+        engine = under_test.engine
+        assert engine.can_start(())
+        assert not engine.can_start(["a place in the sun"])
+        with pytest.raises(LookupError):
+            engine.start_task(under_test.order(1, needs=("a place in the sun",)))
+        assert engine.free_workers == WORKERS
+
+
+@on_each_engine
+async def test_nothing_can_be_started_when_all_workers_have_tasks(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        for task in range(1, WORKERS + 1):
+            assert under_test.engine.can_start(())
+            reports.start(under_test.order(task))
+        assert not under_test.engine.can_start(())
+
+
+@on_each_remote_engine
+async def test_a_task_runs_where_its_needs_are_offered(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        assert under_test.engine.can_start([under_test.label])
+        reports.start(under_test.order(1, needs=(under_test.label,)))
+        assert not under_test.engine.can_start([under_test.label]), "its one place is taken"
+        assert under_test.engine.can_start(())
+        await reports.claim_of(1)
+
+
+@on_each_remote_engine
+async def test_a_task_on_a_host_begins_only_when_its_claim_was_acknowledged(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        reports.start(under_test.order(1))
+        under_test.tell(1, "round", "finish")
+        assert await reports.claim_of(1) is not None
+
+        reports.acknowledging = True
+        reports.start(under_test.order(2))
+        under_test.tell(2, "round", "finish")
+        await reports.end_of(2)
+        assert not reports.rounds[1], "the other one had time for all it does"
+        reports.acknowledge(1)
+        await reports.end_of(1)
+        assert await reports.rounds_of(1, 1) == [1]
+
+
+@on_each_remote_engine
+@pytest.mark.parametrize("how", ["abort_task", "kill_task"])
+@pytest.mark.parametrize("when", ["ordered", "claimed"])
+async def test_a_task_that_has_not_begun_is_taken_back(make, tmp_path: Path, how: str, when: str) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        reports.start(under_test.order(1))
+        if when == "claimed":
+            await reports.claim_of(1)
+        getattr(under_test.engine, how)(1)
+        await reports.end_of(1)
+        assert reports.lost == {1}
+        await reports.until(lambda: under_test.engine.free_workers == WORKERS)
+
+        reports.acknowledging = True
+        under_test.tell(1, "round", "finish")
+        reports.start(under_test.order(1, attempt=2))
+        await reports.end_of(1)
+        assert await reports.rounds_of(1, 1) == [1], "nothing of the first attempt ran"
+
+
+@on_each_remote_engine
+@pytest.mark.parametrize("rounds", [0, 2])
+async def test_a_task_whose_host_is_lost_runs_again_elsewhere(make, tmp_path: Path, rounds: int) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        first = await reports.claim_of(1)
+        under_test.tell(1, *["round"] * rounds)
+        await reports.rounds_of(1, rounds)
+        await under_test.lose_place_of(1)
+        assert isinstance(await reports.end_of(1), str)
+        assert (reports.lost, under_test.engine.free_workers) == ({1}, WORKERS - 1)
+        assert first not in {worker.host for worker in under_test.engine.workers() if worker.state == "idle"}
+
+        reports.start(under_test.order(1, done=rounds, attempt=2))
+        assert await reports.claim_of(1) not in (first, None)
+        under_test.tell(1, "round", "finish")
+        ended = await reports.end_of(1)
+        assert (ended.how, ended.attempt) == ("returned", 2)
+        assert await reports.rounds_of(1, 1) == [rounds + 1]
+
+
+@on_each_remote_engine
+async def test_what_a_lost_host_says_late_bears_the_earlier_attempt_if_it_is_reported_at_all(
+    make, tmp_path: Path
+) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.start(under_test.order(1))
+        await reports.claim_of(1)
+        await under_test.lose_place_of(1)
+        await reports.end_of(1)
+        reports.start(under_test.order(1, attempt=2))
+        await reports.claim_of(1)
+
+        await under_test.hear_of_lost(1)
+        under_test.tell(1, "round", "finish")
+        assert (await reports.end_of(1)).attempt == 2
+        assert await reports.rounds_of(1, 1) == [1]
+        assert set(reports.late) <= {(1, 1)}
+
+
+@on_each_remote_engine
+async def test_a_stop_takes_back_what_has_not_begun(make, tmp_path: Path) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        reports.start(under_test.order(1))
+        await reports.claim_of(1)
+        reports.start(under_test.order(2))
+        await under_test.engine.stop(30)
+        assert reports.lost == {1, 2}
+
+
+@on_each_remote_engine
+async def test_a_claim_that_is_on_disk_is_repeated_to_the_next_server_and_another_one_is_forgotten(
+    make, tmp_path: Path
+) -> None:
+    async with started(make, tmp_path) as (under_test, reports):
+        reports.acknowledging = False
+        for task in (1, 2):
+            reports.start(under_test.order(task))
+            await reports.claim_of(task)
+
+        engine, after = await next_server(under_test)
+        on_disk = Taken(1, 1, reports.places[1])
+        for task in await engine.adopt([on_disk]):
+            after.adopt(on_disk)
+            under_test.tell(task, "round", "finish")
+            assert (await after.end_of(task)).how == "returned"
+        await after.until(lambda: engine.free_workers == WORKERS)
+        assert not after.broken
+        assert 2 not in after.last

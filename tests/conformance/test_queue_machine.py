@@ -29,6 +29,7 @@ from jobs.model.task import TRANSITIONS, Status
 from jobs.queue import background, run_writer
 from jobs.queue.task_queue import TaskQueue
 from tests.support.engine import ScriptedEngine
+from tests.support.hosts import HOSTS, ScriptedHosts
 from tests.support.loops import OwnLoop
 from tests.support.stores import directory_in_memory, open_memory, open_sqlite
 
@@ -40,6 +41,7 @@ SUBMISSIONS = st.one_of(
     st.builds(lambda times: ("plain", {"times": times}), st.integers(1, 5)),
     st.builds(lambda pool: ("locked", {"pool": pool}), st.sampled_from(["rbd", "data"])),
     st.builds(lambda what: ("only_one", {"what": what}), st.sampled_from(["a", "b"])),
+    st.builds(lambda cluster: ("near", {"cluster": cluster}), st.sampled_from(["main", "other", "moon"])),
     st.just(("once", {})),
     st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": pool}} for pool in ("rbd", "data")]})),
     st.just(("chain", {"steps": [{"job": "locked", "params": {"pool": "rbd"}}, {"job": "once"}]})),
@@ -62,6 +64,7 @@ class QueueMachine(RuleBasedStateMachine):
     """Drives a TaskQueue and watches it from outside, as a client that reads changes by `since`."""
 
     open_store = staticmethod(open_memory)
+    make_engine = ScriptedEngine
 
     @initialize()
     def begin(self):
@@ -86,7 +89,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(inside())
 
     def start_server(self, engine=None):
-        self.engine = engine or ScriptedEngine(WORKERS)
+        self.engine = engine or self.make_engine(WORKERS)
         self.engine.clock = lambda: self.now
         self.queue = TaskQueue(
             self.store, self.engine, REGISTRY, MAX_DEATHS, clock=lambda: self.now, steady=lambda: self.now
@@ -376,9 +379,9 @@ class QueueMachine(RuleBasedStateMachine):
             return
         for task in self.mirror.values():
             why = self.queue.derived(task).waiting_for
-            assert (why is not None) == (task.status is Status.NOT_STARTED)
-            if why is not None and why.reason == "worker":
-                assert not self.engine.free_workers, "a worker is free, and a task waits for one"
+            assert (why is not None) == (task.status is Status.NOT_STARTED and not self.is_ordered(task.id))
+            if why is not None and why.reason in ("worker", "place"):
+                assert not self.engine.can_start(why.needs), "a worker is free, and a task waits for one"
             if why is not None and why.reason == "lock":
                 ahead = self.mirror.get(why.task)
                 assert ahead is None or set(ahead.locks) & set(task.locks)
@@ -386,6 +389,10 @@ class QueueMachine(RuleBasedStateMachine):
                 assert waits or why.task in self.engine.running, "it waits for a task that has ended"
             if why is not None and why.reason == "schedule":
                 assert why.until > self.now
+
+    def is_ordered(self, task_id):
+        """Returns whether its order waits for a worker that claims it."""
+        return False
 
     def teardown(self):
         if not hasattr(self, "run"):
@@ -406,6 +413,83 @@ class SqliteMachine(QueueMachine):
     open_store = staticmethod(open_sqlite)
 
 
+class HostsMachine(QueueMachine):
+    """The same with workers on other hosts, which claim late, are lost, and are heard again."""
+
+    make_engine = ScriptedHosts
+
+    def start_server(self, engine=None):
+        super().start_server(engine)
+        assert len(set(self.engine.begun)) == len(self.engine.begun), "an attempt has begun twice"
+
+    def is_ordered(self, task_id):
+        return task_id in self.engine.ordered
+
+    @precondition(lambda self: self.engine.ordered)
+    @rule(data=st.data())
+    def a_worker_claims(self, data):
+        task_id = data.draw(st.sampled_from(sorted(self.engine.ordered)))
+        was = self.mirror[task_id]
+        self.play(self.engine.claim, task_id)
+        self.settle()
+        task = self.mirror[task_id]
+        assert (task.status, task.attempt) == (Status.RUNNING, was.attempt + 1)
+        assert task.place == self.engine.places[task_id]
+        assert task_id in self.engine.running
+
+    @precondition(lambda self: self.engine.hosts)
+    @rule(data=st.data())
+    def a_host_is_lost(self, data):
+        name = data.draw(st.sampled_from(sorted(self.engine.hosts)))
+        there = [task_id for task_id, place in self.engine.places.items() if place == name]
+        before = [self.mirror[task_id] for task_id in there if task_id in self.mirror]
+        self.play(self.engine.lose, name)
+        self.settle()
+        for was in before:
+            self.check_loss(was, self.mirror[was.id])
+
+    def check_loss(self, was, task):
+        assert task.deaths == was.deaths
+        assert not task.stopping
+        if was.status is Status.RUNNING:
+            assert task.interruptions == was.interruptions + 1
+            assert task.status is (Status.EXCEPTION if "once" in was.job + was.params else Status.NOT_STARTED)
+        else:
+            assert (task.status, task.interruptions) == (was.status, was.interruptions)
+
+    @precondition(lambda self: len(self.engine.hosts) < len(HOSTS))
+    @rule(data=st.data())
+    def a_host_returns(self, data):
+        self.play(self.engine.find, data.draw(st.sampled_from(sorted(set(HOSTS) - set(self.engine.hosts)))))
+        self.settle()
+
+    @precondition(lambda self: self.engine.lost)
+    @rule(data=st.data(), ends=st.booleans())
+    def a_lost_host_is_heard_again(self, data, ends):
+        task_id = data.draw(st.sampled_from(sorted(self.engine.lost)))
+        before = self.mirror.get(task_id)
+        self.play(self.engine.say_late, task_id, ends=ends)
+        self.settle()
+        assert self.mirror.get(task_id) == before
+
+    @precondition(lambda self: self.engine.ordered)
+    @rule(data=st.data(), turns=st.integers(0, 4))
+    def server_is_killed_amid_a_claim(self, data, turns):
+        task_id = data.draw(st.sampled_from(sorted(self.engine.ordered)))
+        was = self.mirror[task_id]
+        self.run(self._kill_amid_a_claim(task_id, turns))
+        self.store = self.run(self.store.reopen())
+        self.start_server(self.engine)
+        assert self.mirror[task_id].interruptions == was.interruptions, "no round of it was cut off"
+
+    async def _kill_amid_a_claim(self, task_id, turns):
+        self.engine.claim(task_id)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        self.queue._runner.stop_starting()
+        self.queue._runner.background.cancel()
+
+
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch):
     monkeypatch.setattr(run_writer, "FIRST_RETRY_SECONDS", 0.001)
@@ -418,8 +502,10 @@ def _quick_retries(monkeypatch):
     [
         (MemoryMachine, 40, 30),
         (SqliteMachine, 15, 20),
+        (HostsMachine, 40, 30),
         pytest.param(MemoryMachine, 150, 40, marks=pytest.mark.slow),
         pytest.param(SqliteMachine, 60, 40, marks=pytest.mark.slow),
+        pytest.param(HostsMachine, 150, 40, marks=pytest.mark.slow),
     ],
 )
 def test_in_random_lives_the_promises_hold_after_each_step(machine, lives, steps):

@@ -20,6 +20,7 @@ from storage.sqlite import store as sqlite_store
 from storage.sqlite.opening import MIGRATIONS, open_database, prepare_database
 from storage.sqlite.store import SqliteStore
 from storage.sqlite.transactions import Joint
+from tests.support.house import House
 from tests.support.made import create, done, draft, finished, running
 from tests.support.stores import open_sqlite
 
@@ -133,20 +134,26 @@ async def test_a_defect_in_the_middle_of_a_commit_does_not_stop_later_writes(sto
     assert before == (moment == "after_commit")
 
 
-async def test_a_lock_of_an_older_database_becomes_a_list_of_one(tmp_path, monkeypatch):
+def write_older(tmp_path, monkeypatch, first_missing, tasks):
+    """Writes these tasks into a database of a version that had no migrations from that one on."""
     older = tmp_path / "migrations"
     older.mkdir()
-    for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
-        (older / step.name).write_text(step.read_text())
+    for step in MIGRATIONS.glob("*.sql"):
+        if step.name < first_missing:
+            (older / step.name).write_text(step.read_text())
     with monkeypatch.context() as before:
         before.setattr(opening, "MIGRATIONS", older)
         prepare_database(tmp_path / "hourglass.db")
     with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
-        columns = ("id", "lock", *OLD_TASK)
-        values = [(1, 'pool "rbd"', *OLD_TASK.values()), (2, None, *OLD_TASK.values())]
-        connection.executemany(
-            f"INSERT INTO tasks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values
-        )
+        for task in tasks:
+            columns, values = zip(*(OLD_TASK | task).items(), strict=True)
+            connection.execute(
+                f"INSERT INTO tasks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", values
+            )
+
+
+async def test_a_lock_of_an_older_database_becomes_a_list_of_one(tmp_path, monkeypatch):
+    write_older(tmp_path, monkeypatch, "0003", [{"id": 1, "lock": 'pool "rbd"'}, {"id": 2, "lock": None}])
 
     opened = await open_sqlite(tmp_path)
     assert [task.locks for task in await opened.tasks(await opened.unfinished())] == [('pool "rbd"',), ()]
@@ -158,6 +165,36 @@ OLD_TASK = {
     "forced": 0, "percent": 0, "round": 0, "checkpoint_round": 0, "message": "", "created": 1, "last_modified": 1,
     "stalled": 0, "outcome": "", "interruptions": 0, "deaths": 0, "priority": 0, "pinned": 0, "revision": 1,
 }  # fmt: skip
+
+
+async def test_an_older_database_without_places_goes_on_with_its_unfinished_tasks(tmp_path, monkeypatch):
+    running = {"status": "Running", "started": 2, "round": 3, "checkpoint_round": 3, "locks": '["pool:rbd"]'}
+    aborted = {"status": "Aborted", "started": 2, "stopping": 1, "ended": 3, "outcome": "Aborted", "ended_by": "ann"}
+    tasks = [{"id": 1, **running}, {"id": 2, **aborted}, {"id": 3}]
+    write_older(tmp_path, monkeypatch, "0014", tasks)
+    with closing(sqlite3.connect(tmp_path / "hourglass.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE head SET revision = 1, not_started = 1, running = 1, aborted = 1")
+
+    opened = await open_sqlite(tmp_path)
+    found = await opened.tasks([1, 2, 3])
+    house = House(workers=2, store=opened.inner)
+    await house.queue.recover()
+    await house.settle()
+    now = await opened.tasks([1, 2, 3])
+    await opened.close()
+
+    assert [(task.place, task.attempt, task.needs) for task in found] == [(None, 0, ())] * 3
+    assert [(task.status, task.stopping) for task in now] == [
+        ("Running", False),
+        ("Aborted", False),
+        ("Running", False),
+    ]
+    assert [(task.place, task.attempt, task.interruptions) for task in now] == [
+        (None, 1, 1),
+        (None, 0, 0),
+        (None, 1, 0),
+    ]
+    assert [house.engine.running[task].attempt for task in (1, 3)] == [1, 1]
 
 
 async def test_a_database_of_a_newer_version_is_refused_with_an_explanation(tmp_path):

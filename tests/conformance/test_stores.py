@@ -31,6 +31,7 @@ async def test_a_created_task_is_what_was_asked_for(store):
         created_by="ann",
         retry_of=7,
         locks=("a", "b"),
+        needs=("ceph:main", "rack1"),
         rounds=5,
     )
 
@@ -39,7 +40,22 @@ async def test_a_created_task_is_what_was_asked_for(store):
     assert kept == task
     assert (kept.status, kept.params, kept.priority, kept.not_before) == (Status.NOT_STARTED, '{"times": 5}', 3, 9000)
     assert (kept.created, kept.last_modified, kept.created_by, kept.retry_of) == (1000, 1000, "ann", 7)
-    assert (kept.locks, kept.rounds) == (("a", "b"), 5)
+    assert (kept.locks, kept.needs, kept.rounds) == (("a", "b"), ("ceph:main", "rack1"), 5)
+    assert (kept.attempt, kept.place) == (0, None)
+
+
+async def test_where_a_task_runs_and_which_attempt_it_is_are_stored(store):
+    task = await create(store)
+    await store.change(task.id, lifecycle.taken(2000, "ceph3"))
+    await store.change(task.id, lifecycle.place_lost(3000, "its host was lost", True))
+
+    lost = await store.task(task.id)
+    await store.change(task.id, lifecycle.taken(4000))
+    again = await store.task(task.id)
+
+    assert (lost.status, lost.attempt, lost.place) == (Status.NOT_STARTED, 1, "ceph3")
+    assert (again.status, again.attempt, again.place) == (Status.RUNNING, 2, None)
+    assert await store.tasks([task.id]) == [again]
 
 
 ODD_DRAFTS = [
@@ -50,7 +66,7 @@ ODD_DRAFTS = [
     draft(description="with a zero \0 inside", priority=100),
     draft(description="and no zero"),
     draft(unique_key="same"),
-    draft(description="plain", locks=("[]",)),
+    draft(description="plain", locks=("[]",), needs=("ceph:main", 'r"]')),
     draft(unique_key="same"),
     draft(created=2**53),
 ]

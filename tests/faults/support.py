@@ -29,6 +29,7 @@ class Told:
 
     def __init__(self, pool: WorkerPool) -> None:
         self.acknowledging = True
+        self.claims: list[tuple[int, int, str | None]] = []
         self.batches: list[tuple[int, Sequence[RoundRecord]]] = []
         self.ends: list[Ended] = []
         self.deaths: list[tuple[int, str]] = []
@@ -39,7 +40,10 @@ class Told:
     def worker_free(self) -> None:
         self._heard.set()
 
-    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None:
+    def claimed(self, task_id: int, attempt: int, place: str | None) -> None:
+        self.claims.append((task_id, attempt, place))
+
+    def rounds_reported(self, task_id: int, attempt: int, rounds: Sequence[RoundRecord]) -> None:
         self.batches.append((task_id, rounds))
         if self.acknowledging:
             self._pool.acknowledge(task_id)
@@ -50,9 +54,12 @@ class Told:
         self.free_at_end.append(self._pool.free_workers)
         self._heard.set()
 
-    def worker_died(self, task_id: int, reason: str) -> None:
+    def worker_died(self, task_id: int, attempt: int, reason: str) -> None:
         self.deaths.append((task_id, reason))
         self._heard.set()
+
+    def place_lost(self, task_id: int, attempt: int, reason: str) -> None:
+        raise AssertionError(f"task {task_id} is on this machine: {reason}")
 
     async def until(self, what: Callable[[], Found]) -> Found:
         """Waits until it holds; looks after each thing that was told."""
@@ -111,6 +118,7 @@ def order(
 ) -> Start:
     return Start(
         task=task_id,
+        attempt=1,
         job=job,
         params=json.dumps(params),
         checkpoint=None if checkpoint is None else json.dumps(checkpoint),

@@ -19,7 +19,7 @@ RESTORE = [command for command in COMMANDS if "VACUUM INTO" not in command]
 
 @pytest.fixture
 def service(tmp_path):
-    service = Service(tmp_path)
+    service = Service(tmp_path, workers=2)
     yield service
     service.close()
 

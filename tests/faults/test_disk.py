@@ -14,7 +14,7 @@ from tests.support.service import Client, Service
 
 @pytest.fixture
 def service(tmp_path):
-    service = Service(tmp_path)
+    service = Service(tmp_path, workers=2)
     yield service
     service.close()
 

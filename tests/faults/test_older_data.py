@@ -58,7 +58,7 @@ async def test_what_had_ended_is_answered_as_the_version_before_did(older):
     now = [task for task in page["results"] if older.tasks[task["id"]]["ended"] is not None]
 
     assert len(ended) > 40
-    assert now == ended
+    assert now == [{**task, "host": None} for task in ended]
     for task in ended:
         assert (await older.client.get(f"taskqueue/{task['id']}/rounds"))["results"] == older.rounds[task["id"]]
 

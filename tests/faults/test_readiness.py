@@ -17,7 +17,7 @@ if multiprocessing.parent_process() and not os.path.exists({path!r}):
 
 @pytest.fixture
 def service(tmp_path):
-    service = Service(tmp_path)
+    service = Service(tmp_path, workers=2)
     yield service
     service.close()
 

@@ -8,7 +8,7 @@ from tests.support.service import Client, Service
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory):
     """One server for tests that do not disturb each other."""
-    service = Service(tmp_path_factory.mktemp("service")).start()
+    service = Service(tmp_path_factory.mktemp("service"), workers=2).start()
     yield service
     service.close()
 

@@ -64,7 +64,7 @@ def send_without_end(service, megabytes: int) -> None:
 
 @pytest.mark.parametrize("percent", [20, pytest.param(1000, marks=pytest.mark.slow)])
 async def test_all_attacks_at_once_leave_the_server_small_and_honest_clients_served(service, percent):
-    client = Client(service.start("--set", f"jobs.modules={JOBS},{large_jobs.MODULE}"))
+    client = Client(service.start("--set", f"jobs.modules={JOBS},{large_jobs.MODULE}", "--set", "workers.count=2"))
     await client.ended((result := await client.create("returns_megabytes", megabytes=9))["id"])
     await create_large(client, count=20, size=900_000)
     await create_large(client, count=200, size=15_000)

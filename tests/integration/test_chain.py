@@ -158,7 +158,7 @@ async def test_an_abort_in_the_middle_closes_the_step_that_runs_and_no_further_o
 
 
 async def test_two_chains_that_share_a_lock_run_one_after_the_other(service, tmp_path):
-    client = Client(service.start(*TWO_MODULES))
+    client = Client(service.start(*TWO_MODULES, "--set", "workers.count=2"))
     on_rbd, on_data = step("locked", pool="rbd"), step("locked", pool="data")
     first = await client.create("chain", steps=[waiting(tmp_path), on_rbd])
     await lines_of(tmp_path / "began")

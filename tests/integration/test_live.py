@@ -63,7 +63,7 @@ async def test_a_client_that_reconnects_all_the_time_sees_each_transition_once(c
 
 @pytest.mark.slow
 async def test_transitions_are_complete_across_kill_9_and_restarts_of_the_server(service):
-    client = Client(service.start())
+    client = Client(service.start("--set", "workers.count=2"))
     tasks = [await client.create("counts", times=20, round_seconds=0.06) for _ in range(4)]
     events = await client.events(0)
     transitions, store = events.transitions, None

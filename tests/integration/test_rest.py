@@ -18,7 +18,7 @@ TASK_FIELDS = {
     "id", "job", "params", "description", "metadata", "status", "stopping", "percent", "round", "rounds", "message",
     "created", "started", "last_modified", "ended", "estimated", "pace_seconds", "stalled", "waiting_for", "result",
     "result_bytes", "error", "outcome", "interruptions", "priority", "not_before", "created_by", "ended_by", "retry_of",
-    "pinned", "revision", "params_bytes",
+    "pinned", "revision", "params_bytes", "host",
 }  # fmt: skip
 
 
@@ -472,8 +472,9 @@ async def test_workers_are_shown_with_what_they_do(client):
 
     assert {worker["task"] for worker in workers} >= {task["id"]}
     busy = next(worker for worker in workers if worker["task"] == task["id"])
-    assert set(busy) == {"pid", "state", "task", "cpu_percent", "memory_bytes", "uptime_seconds", "tasks_done"}
-    assert busy["state"] == "busy"
+    fields = {"pid", "state", "task", "cpu_percent", "memory_bytes", "uptime_seconds", "tasks_done", "host"}
+    assert set(busy) == fields
+    assert (busy["state"], busy["host"]) == ("busy", None)
     assert busy["memory_bytes"] > 0
     await client.call("DELETE", f"taskqueue/{task['id']}?force=true")
 

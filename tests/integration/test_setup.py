@@ -175,6 +175,7 @@ def prepared(project):
     (project.directory / "node_modules").mkdir()
     files = [
         "requirements/run.txt",
+        "requirements/hosts.txt",
         "requirements/dev.txt",
         "requirements/firefox.txt",
         "package.json",
@@ -185,9 +186,10 @@ def prepared(project):
     stamp = "sha256sum {files} > {stamp}"
     stamps = {
         ".venv/.installed-run": files[:1],
-        ".venv/.installed-dev": files[1:2],
-        ".venv/.installed-firefox": files[2:3],
-        "node_modules/.installed": files[3:],
+        ".venv/.installed-hosts": files[1:2],
+        ".venv/.installed-dev": files[2:3],
+        ".venv/.installed-firefox": files[3:4],
+        "node_modules/.installed": files[4:],
     }
     for name, of in stamps.items():
         command = stamp.format(files=" ".join(of), stamp=name)
@@ -219,6 +221,19 @@ def test_with_everything_there_all_tests_run(prepared):
     install_all_but(prepared)
     done = prepared.run("test", "-x")
     assert (done.returncode, done.stdout, prepared.installs) == (0, "pytest -x\n", [])
+
+
+@pytest.mark.parametrize("kind", ["hosts", "dev", "test", "slow"])
+def test_what_hosts_need_is_installed_with_all_that_needs_it_once_for_each_lock_file(prepared, kind):
+    install_all_but(prepared)
+    log = prepared.directory / "pip.log"
+    write_program(prepared.directory / ".venv" / "bin" / "pip", f'echo "${{@: -1}}" >> {log}')
+    for content in ("one", "another"):
+        (prepared.directory / "requirements" / "hosts.txt").write_text(content)
+        for _ in range(2):
+            assert prepared.run("setup", kind).returncode == 0
+
+    assert log.read_text().splitlines() == ["requirements/hosts.txt"] * 2
 
 
 SPREAD = "-n 2 --dist loadfile"

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import os
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
 from argon2 import PasswordHasher
 
-import server
-import streams
 from accounts import passwords
 from storage.sqlite.accounts import accounts_beside_server
+from tests.support.commands import run_command
 
 CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """A hash as the service makes them costs 64 MiB and a sixth of a second."""
@@ -49,30 +42,6 @@ def run_in_own_loop(coroutine):
 
 def user_command(*words, given=b""):
     """Runs `server.py user …` in this process, with hashes that cost nothing: its exit code, and what it says and
-    complains of. As a program of its own it takes half a second, most of it to import and to hash."""
-    with ThreadPoolExecutor(1) as thread:  # in this one a loop may be running, and the command has one of its own
-        return thread.submit(_user_command, words, given).result()
-
-
-def _user_command(words, given):
-    with (
-        mock.patch.object(passwords, "_HASHER", CHEAP_HASHER),
-        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(given))),
-        _written_to(streams.STANDARD_OUTPUT) as said,
-        _written_to(streams.STANDARD_ERROR) as complained,
-    ):
-        code = server.main(["user", *words])
-        return code, said.read_text(), complained.read_text()
-
-
-@contextmanager
-def _written_to(descriptor: int) -> Iterator[Path]:
-    """What is written to a descriptor meanwhile, as a file."""
-    usual, instead = os.dup(descriptor), os.memfd_create("written")
-    os.dup2(instead, descriptor)
-    try:
-        yield Path(f"/proc/self/fd/{instead}")
-    finally:
-        os.dup2(usual, descriptor)
-        os.close(usual)
-        os.close(instead)
+    complains of."""
+    with mock.patch.object(passwords, "_HASHER", CHEAP_HASHER):
+        return run_command("user", *words, given=given)

@@ -11,16 +11,18 @@ from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
-from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
+from jobs.engine import Ended, EngineListener, Start, Taken, Usage, WorkerState
 from jobs.model.lifecycle import error_text
 from jobs.model.task import RoundRecord
 
 
 class _NobodyListens:
     def worker_free(self) -> None: ...
-    def rounds_reported(self, task_id: int, rounds: Sequence[RoundRecord]) -> None: ...
+    def claimed(self, task_id: int, attempt: int, place: str | None) -> None: ...
+    def rounds_reported(self, task_id: int, attempt: int, rounds: Sequence[RoundRecord]) -> None: ...
     def task_ended(self, ended: Ended) -> None: ...
-    def worker_died(self, task_id: int, reason: str) -> None: ...
+    def worker_died(self, task_id: int, attempt: int, reason: str) -> None: ...
+    def place_lost(self, task_id: int, attempt: int, reason: str) -> None: ...
 
 
 class ScriptedEngine:
@@ -40,17 +42,25 @@ class ScriptedEngine:
     def report_to(self, listener: EngineListener) -> None:
         self._listener = listener
 
-    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+    async def adopt(self, tasks: Collection[Taken]) -> Collection[int]:
         if self.free_workers:
             self._listener.worker_free()  # which may happen at any moment
-        for task_id in [*self.running]:
-            if task_id not in task_ids:
-                self._free(task_id)
+        self._end_all_but(tasks)
+        task_ids = [task.task for task in tasks]
         self._unconfirmed = defaultdict(
             list, {task_id: self._unconfirmed[task_id] for task_id in task_ids if task_id in self._unconfirmed}
         )
         asyncio.get_running_loop().call_soon(self._repeat_unconfirmed)
+        return self._still_to_report()
+
+    def _still_to_report(self) -> Collection[int]:
         return {*self.running, *self._unconfirmed}
+
+    def _end_all_but(self, tasks: Collection[Taken]) -> None:
+        attempts = {task.task: task.attempt for task in tasks}
+        for task_id, order in [*self.running.items()]:
+            if attempts.get(task_id) != order.attempt:
+                self._free(task_id)
 
     def _repeat_unconfirmed(self) -> None:
         for reports in [*self._unconfirmed.values()]:
@@ -61,9 +71,16 @@ class ScriptedEngine:
     def free_workers(self) -> int:
         return self.count - len(self.running)
 
+    def can_start(self, needs: Sequence[str]) -> bool:
+        return self.free_workers > 0 and not needs
+
     def start_task(self, order: Start) -> None:
-        if not self.free_workers:
-            raise LookupError("no worker is free")
+        if not self.can_start(order.needs):
+            raise LookupError("no such worker is free")
+        self._run(order)
+        self._listener.claimed(order.task, order.attempt, None)
+
+    def _run(self, order: Start) -> None:
         assert order.task not in self.running, f"task {order.task} runs twice at the same time"
         self.running[order.task] = order
         self.done[order.task] = order.round
@@ -109,16 +126,17 @@ class ScriptedEngine:
         expected_seconds: float | None = None,
         locks: tuple[str, ...] = (),
     ) -> None:
-        first = self.done[task_id] + 1
+        first, attempt = self.done[task_id] + 1, self.running[task_id].attempt
         records = [self._record(number, of, checkpoint, expected_seconds) for number in range(first, first + count)]
         records[-1] = replace(records[-1], locks=locks)
         self.done[task_id] += count
         self.unacknowledged.add(task_id)
-        self._report(task_id, lambda listener: listener.rounds_reported(task_id, records))
+        self._report(task_id, lambda listener: listener.rounds_reported(task_id, attempt, records))
 
     def end(self, task_id: int, how: str, **said: str) -> None:
+        attempt = self.running[task_id].attempt
         self._free(task_id)
-        ended = Ended(task=task_id, how=how, rounds=[], **said)
+        ended = Ended(task=task_id, attempt=attempt, how=how, rounds=[], **said)
         self._report(task_id, lambda listener: listener.task_ended(ended))
         self._listener.worker_free()
 
@@ -129,8 +147,9 @@ class ScriptedEngine:
         self.end(task_id, "raised", error=error_text("ValueError", message, "Traceback …"))
 
     def die(self, task_id: int, reason: str = "killed by signal 9 (out of memory?)") -> None:
+        attempt = self.running[task_id].attempt
         self._free(task_id)
-        self._report(task_id, lambda listener: listener.worker_died(task_id, reason))
+        self._report(task_id, lambda listener: listener.worker_died(task_id, attempt, reason))
         self._listener.worker_free()
 
     def _report(self, task_id: int, report: Callable[[EngineListener], None]) -> None:

@@ -16,10 +16,10 @@ REGISTRY = load_registry(["tests.support.plain_jobs"])
 class House:
     """A queue on a store in memory. `settle` returns as soon as everything that was begun is written."""
 
-    def __init__(self, workers=1, store=None, registry=REGISTRY):
+    def __init__(self, workers=1, store=None, registry=REGISTRY, engine=None):
         self.now = 1_000_000
         self.store = store or MemoryStore()
-        self.engine = ScriptedEngine(workers)
+        self.engine = engine or ScriptedEngine(workers)
         self.engine.clock = lambda: self.now
         self.steady = 5_000
         self.registry = registry

@@ -24,6 +24,12 @@ def locked(pool: str, *, done: int = 0) -> Generator[Round, None, None]:
     yield Round(done + 1, checkpoint={"done": done + 1})
 
 
+@job(description="Working near cluster {cluster}", needs="ceph:{cluster}")
+def near(cluster: str = "main", *, done: int = 0) -> Generator[Round, None, None]:
+    """Runs where its label is offered."""
+    yield Round(done + 1, checkpoint={"done": done + 1})
+
+
 @job(description="Looking at {what}", unique=True)
 def only_one(what: str) -> Generator[Round, None, None]:
     """Never twice at a time for the same thing."""

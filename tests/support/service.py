@@ -35,10 +35,11 @@ def add_cheap_admin(data_dir: Path) -> None:
 
 
 class Service:
-    """One data directory, and the server that has it at the moment."""
+    """One data directory, and the server that has it at the moment, with one worker unless a test needs more."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, workers: int = 1) -> None:
         self.directory = directory
+        self.workers_setting = f"workers.count={workers}"
         self.options: list[str] = []
         self.program = [sys.executable, str(ROOT / "server.py")]
         self.server: subprocess.Popen[str] | None = None
@@ -48,11 +49,11 @@ class Service:
     def start(self, *options: str) -> Service:
         self.options = list(options) or self.options
         command = [*self.program, "--port=0", f"--data-dir={self.directory / 'data'}"]
-        settings = ["--set", f"jobs.modules={JOBS}", "--set", "test_task.round_seconds=0.06", *self.options]
+        settings = [self.workers_setting, f"jobs.modules={JOBS}", "test_task.round_seconds=0.06"]
         add_cheap_admin(self.directory / "data")
         self.log = open(self.directory / "server.log", "a")  # noqa: SIM115  the server has it as long as it lives
         self.server = subprocess.Popen(
-            [*command, *settings],
+            [*command, *(word for setting in settings for word in ("--set", setting)), *self.options],
             cwd=ROOT,
             env={**os.environ, "HOURGLASS_ADMIN_PASSWORD": PASSWORD},
             stdout=subprocess.PIPE,

@@ -47,6 +47,7 @@ class Reported(Struct, frozen=True, tag=True):
     """Rounds that are done, in order. The worker sends no more of them until they are acknowledged."""
 
     task: int
+    attempt: int
     rounds: RoundRecords
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from concurrency.backoff import Backoff
-from jobs.engine import Ended, EngineListener, Start, Usage, WorkerState
+from jobs.engine import Ended, EngineListener, Start, Taken, Usage, WorkerState
 from jobs.engines.local.messages import (
     Abort,
     Acknowledge,
@@ -69,7 +69,7 @@ class WorkerPool:
         for worker in self._workers:
             worker.boot()
 
-    async def adopt(self, task_ids: Collection[int]) -> Collection[int]:
+    async def adopt(self, tasks: Collection[Taken]) -> Collection[int]:
         """Returns nothing: no worker of an earlier server is left, see `storage.locks.wait_for_old_workers`."""
         return ()
 
@@ -77,10 +77,14 @@ class WorkerPool:
     def free_workers(self) -> int:
         return sum(worker.state == "idle" for worker in self._workers)
 
+    def can_start(self, needs: Sequence[str]) -> bool:
+        """Returns whether a worker is idle; this machine offers no labels."""
+        return not needs and any(worker.state == "idle" for worker in self._workers)
+
     def start_task(self, order: Start) -> None:
         worker = next((worker for worker in self._workers if worker.state == "idle"), None)
-        if worker is None:
-            raise LookupError("no worker is waiting for a task")
+        if worker is None or order.needs:
+            raise LookupError("no worker is waiting for such a task")
         worker.run(order)
 
     def acknowledge(self, task_id: int) -> None:
@@ -182,6 +186,7 @@ class Worker:
         self._round = order.round
         self._send(order)
         self._watch_round()
+        self._pool.listener.claimed(order.task, order.attempt, None)
 
     def acknowledge(self) -> None:
         if self.order and self._unacknowledged:
@@ -230,11 +235,11 @@ class Worker:
                 self._become_ready(code_changed)
             case BootFailed(reason) if not self._booted:
                 self._boot_failure = reason
-            case Reported(task=task) if self._runs(task) and not self._unacknowledged:
+            case Reported(task, attempt) if self._runs(task, attempt) and not self._unacknowledged:
                 self._cancel_timer()
                 self._unacknowledged = True
                 self._check(report)
-            case Ended(task=task) if self._runs(task):
+            case Ended(task=task, attempt=attempt) if self._runs(task, attempt):
                 self._cancel_timer()
                 self._check(report)
             case Unfit(words) if self.order:
@@ -267,7 +272,7 @@ class Worker:
             self._end_task(report)
         else:
             self._round = report.rounds[-1].number if report.rounds else self._round
-            self._pool.listener.rounds_reported(report.task, report.rounds)
+            self._pool.listener.rounds_reported(report.task, report.attempt, report.rounds)
 
     def _may_end(self, ended: Ended) -> bool:
         """Returns whether the task was asked to end like this: one that was not aborted would stay Running if this were
@@ -281,10 +286,10 @@ class Worker:
         about = {"task": self.order.task}
         logger.warning("Worker %d is killed: it sent %s", self.process.pid, refusal.words, extra=about)
         self.kill("sent something that cannot be stored")
-        self._end_task(refused(self.order.task, refusal.words, refusal.rounds))
+        self._end_task(refused(self.order.task, self.order.attempt, refusal.words, refusal.rounds))
 
-    def _runs(self, task_id: int) -> bool:
-        return self.order is not None and self.order.task == task_id
+    def _runs(self, task_id: int, attempt: int) -> bool:
+        return self.order is not None and (self.order.task, self.order.attempt) == (task_id, attempt)
 
     def _become_ready(self, code_changed: bool) -> None:
         self._booted = True
@@ -335,7 +340,7 @@ class Worker:
             logger.warning("Worker %d: %s", pid, self._boot_failure or reason, extra=about)
         self._replace(reason)
         if order:
-            self._pool.listener.worker_died(order.task, reason)
+            self._pool.listener.worker_died(order.task, order.attempt, reason)
 
     def _replace(self, reason: str) -> None:
         if self._pool.stopping:

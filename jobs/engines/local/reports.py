@@ -78,7 +78,8 @@ def _check_end(ended: Ended) -> None:
         msgspec.json.decode(ended.error, type=_Error)
 
 
-def refused(task: int, words: str, rounds: Sequence[RoundRecord]) -> Ended:
+def refused(task: int, attempt: int, words: str, rounds: Sequence[RoundRecord]) -> Ended:
     """Returns the end of a task whose worker reported what cannot be stored."""
     message = f"what its worker sent cannot be stored: {words}"
-    return Ended(task=task, how="raised", rounds=list(rounds), error=error_text("LimitExceeded", message))
+    error = error_text("LimitExceeded", message)
+    return Ended(task=task, attempt=attempt, how="raised", rounds=list(rounds), error=error)

@@ -44,6 +44,7 @@ class ServerPipe:
         self._changed = threading.Condition()
         self._order: Start | None = None
         self._task: int | None = None
+        self._attempt = 0
         self._quitting = False
         self._gathered: list[RoundRecord] = []
         self._gathered_seconds = 0.0
@@ -100,9 +101,9 @@ class ServerPipe:
     def _last_resort(self, ended: Ended, error: Exception) -> bytes:
         try:
             text = error_text(type(error).__name__, f"its last rounds cannot be sent: {error}"[:1_000])
-            return encode(Ended(task=ended.task, how="raised", rounds=[], error=text, left=ended.left))
+            return encode(_raised(ended, text))
         except Exception:  # noqa: BLE001
-            return encode(Ended(task=ended.task, how="raised", rounds=[], error=UNSPEAKABLE, left=ended.left))
+            return encode(_raised(ended, UNSPEAKABLE))
 
     def send(self, report: Report) -> None:
         self._send(encode(report))
@@ -129,7 +130,7 @@ class ServerPipe:
         thread."""
         assert self._task is not None
         try:
-            message = encode(Reported(self._task, self._gathered))
+            message = encode(Reported(self._task, self._attempt, self._gathered))
         except Exception as error:  # noqa: BLE001  a job can change what is encoded, and what encodes
             self._failure = error
         else:
@@ -180,6 +181,7 @@ class ServerPipe:
     def _begin(self, order: Start) -> None:
         self._order = order
         self._task = order.task
+        self._attempt = order.attempt
         self._outstanding = False
         self._failure = None
         self.stop_wanted = None
@@ -190,6 +192,11 @@ class ServerPipe:
         self._outstanding = False
         if self._gathered:
             self._send_gathered()
+
+
+def _raised(ended: Ended, error: str) -> Ended:
+    """Returns the last report of the same attempt with this error."""
+    return Ended(task=ended.task, attempt=ended.attempt, how="raised", rounds=[], error=error, left=ended.left)
 
 
 def end_with_group() -> NoReturn:

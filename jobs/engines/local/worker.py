@@ -156,7 +156,8 @@ class TaskRun:
             log.warning("Task %d: its clean-up raised %s", self._order.task, closing_error)
 
     def _ended(self, how: How, result: str | None = None, error: str | None = None) -> Ended:
-        return Ended(task=self._order.task, how=how, rounds=[], result=result, error=error)
+        order = self._order
+        return Ended(task=order.task, attempt=order.attempt, how=how, rounds=[], result=result, error=error)
 
 
 @contextmanager

@@ -151,6 +151,24 @@ def test_a_task_holds_the_locks_of_all_its_jobs_each_once_and_sorted():
     )
 
 
+def needs_of(params):
+    return composition.needs_of(REGISTRY, checked_jobs(REGISTRY, "chain", params))
+
+
+def test_a_task_needs_what_all_its_jobs_need_each_once_and_sorted():
+    near = [step for name in ("b", "a", "b") for step in steps("near", cluster=name)["steps"]]
+    assert needs_of({"steps": [{"job": "chain", "params": {"steps": near}}, {"job": "once"}]}) == ("ceph:a", "ceph:b")
+    assert needs_of(steps("once")) == ()
+
+
+@pytest.mark.parametrize("clusters", [[str(number) for number in range(11)], ["x" * 196]])
+def test_too_many_labels_or_too_long_ones_are_refused(clusters):
+    with pytest.raises(InvalidInput) as refused:
+        needs_of({"steps": [step for name in clusters for step in steps("near", cluster=name)["steps"]]})
+    (mistake,) = refused.value.errors["needs"]
+    assert mistake.startswith("expected at most 10 labels of at most 200 characters each, got [")
+
+
 def test_default_steps_are_parts_and_templates_get_the_registry_that_the_job_asks_for():
     parts = checked_jobs(REGISTRY, "one_of", {})
     assert [part.job.name for part in parts] == ["one_of", "locked"]

@@ -39,7 +39,7 @@ class State(StrEnum):
 
 def test_what_is_derived_from_text_is_sent_as_text() -> None:
     done = checked_round(Round(message=State.CLEAN, if_aborted=State.CLEAN), 0, 0.0)
-    assert encode(Reported(1, [done]))
+    assert encode(Reported(1, 1, [done]))
     assert (done.message, done.if_aborted) == ("all is clean", "all is clean")
 
 

@@ -273,6 +273,8 @@ def test_a_function_that_cannot_be_a_job_is_refused_where_it_is_declared(
         ({"metadata": lambda pool: {"pool": pool}}, "metadata must accept the parameters"),
         ({"lock": "{pol.name}"}, "lock names {pol.name}"),
         ({"lock": lambda name, **others: name}, "lock must accept the parameters"),
+        ({"needs": "ceph:{fsid}"}, "needs names {fsid}"),
+        ({"needs": lambda fsid: fsid}, "needs must accept the parameters"),
         ({"rounds": "{done}"}, 'rounds must name one of its parameters, as in "{times}", not "{done}"'),
         ({"rounds": "{percent} of them"}, "rounds must name one of its parameters"),
         ({"rounds": lambda pool: 5}, "rounds must accept the parameters"),
@@ -312,6 +314,20 @@ def test_callables_get_the_parameters_by_name() -> None:
     assert by_call.describe(params) == "rbd to 90%"
     assert by_call.metadata_of(params) == {"percent": 90}
     assert by_call.locks_of(params) == Locks(())
+
+
+@pytest.mark.parametrize(
+    ("needs", "label"),
+    [(None, None), ("rack:{pool}", "rack:rbd"), (lambda pool, percent: pool, "rbd"), (lambda **_: None, None)],
+)
+def test_what_a_job_needs_is_a_label_or_nothing(needs: Any, label: str | None) -> None:
+    declared = declare(fill.function, needs=needs)
+    assert declared.need_of(declared.validate({"pool": "rbd"})) == label
+
+
+def test_needs_that_are_no_text_are_refused() -> None:
+    with pytest.raises(TypeError, match="needs of the job fill must be text or None, not 5"):
+        declare(fill.function, needs=lambda **_: 5).need_of({})
 
 
 @pytest.mark.parametrize(

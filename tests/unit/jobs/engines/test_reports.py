@@ -19,7 +19,7 @@ ROUND = {"number": 1, "at": 1_000, "seconds": 0.5}
 
 
 def reported(**fields: Any) -> object:
-    return decode_report(encode({"type": "Reported", "task": 1, "rounds": [ROUND | fields]}))
+    return decode_report(encode({"type": "Reported", "task": 1, "attempt": 1, "rounds": [ROUND | fields]}))
 
 
 def test_a_report_within_bounds_is_accepted_as_it_is() -> None:
@@ -76,16 +76,17 @@ def test_of_several_rounds_those_before_the_bad_one_are_kept() -> None:
         RoundRecord(number=number, at=0, seconds=0, output=text) for number, text in [(1, "1"), (2, "?"), (3, "3")]
     ]
     with pytest.raises(Refusal, match="the round's output is not JSON") as found:
-        check_report(Reported(1, rounds), 0)
+        check_report(Reported(1, 1, rounds), 0)
     assert found.value.rounds == rounds[:1]
     with pytest.raises(Refusal, match="the round's number is 1, expected more than 1"):
-        check_report(Reported(1, rounds[:1]), 1)
+        check_report(Reported(1, 1, rounds[:1]), 1)
 
 
 def test_a_bad_result_does_not_discard_its_rounds() -> None:
     rounds = [RoundRecord(number=1, at=0, seconds=0)]
+    ended = Ended(task=1, attempt=1, how="returned", rounds=rounds, result=json.dumps("x" * 10 * 2**20))
     with pytest.raises(Refusal, match="the job's result takes 10,485,762 bytes") as found:
-        check_report(Ended(task=1, how="returned", rounds=rounds, result=json.dumps("x" * 10 * 2**20)), 0)
+        check_report(ended, 0)
     assert found.value.rounds == rounds
 
 

@@ -16,10 +16,15 @@ def backlog_of(*entries, now=0):
     return backlog
 
 
+def take(backlog, now, offered=()):
+    """The next task, if a worker is free at one place, which offers these labels."""
+    return backlog.take(now, lambda needs: set(needs) <= set(offered))
+
+
 def order(backlog, now=0):
     """The tasks as they start, each ending before the next."""
     started = []
-    while entry := backlog.take(now):
+    while entry := take(backlog, now, offered="ab"):
         started.append(entry.task)
         backlog.release(entry.task)
     return started
@@ -32,9 +37,9 @@ def test_higher_priority_goes_first_then_lower_id():
 def test_one_task_with_a_lock_runs_at_a_time():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)), Task(3))
 
-    assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 3, None]
+    assert [take(backlog, 0).task, take(backlog, 0).task, take(backlog, 0)] == [1, 3, None]
     backlog.release(1)
-    assert backlog.take(0).task == 2
+    assert take(backlog, 0).task == 2
 
 
 def test_a_task_takes_further_locks_while_it_runs_unless_others_hold_them():
@@ -44,24 +49,24 @@ def test_a_task_takes_further_locks_while_it_runs_unless_others_hold_them():
         Task(3, locks=("c",)),
         Task(4, locks=("d",)),
     )
-    assert [backlog.take(0).task, backlog.take(0).task] == [1, 2]
+    assert [take(backlog, 0).task, take(backlog, 0).task] == [1, 2]
     backlog.hold_also(1, ["c", "b", "a", "c", "e"])
 
     assert (backlog.line(0, "c"), backlog.line(0, "b"), backlog.line(0, "e")) == ([1, 3], [2], [1])
-    assert backlog.take(0).task == 4, "3 waits for the lock that 1 has taken"
+    assert take(backlog, 0).task == 4, "3 waits for the lock that 1 has taken"
     assert backlog.why(3, 0).task == 1
     backlog.add(Task(5, locks=("e",)), 0)
     backlog.release(1)
-    assert [backlog.take(0).task, backlog.take(0).task] == [3, 5]
+    assert [take(backlog, 0).task, take(backlog, 0).task] == [3, 5]
 
 
 def test_a_task_without_locks_can_take_some():
     backlog = backlog_of(Task(1), Task(2, locks=("a",)))
-    backlog.take(0)
+    take(backlog, 0)
     backlog.hold_also(1, ["a"])
-    assert backlog.take(0) is None
+    assert take(backlog, 0) is None
     backlog.release(1)
-    assert backlog.take(0).task == 2
+    assert take(backlog, 0).task == 2
 
 
 def test_a_higher_priority_overtakes_in_the_line_for_a_lock():
@@ -75,9 +80,9 @@ def test_nothing_starts_before_its_time():
     backlog = backlog_of(Task(1, not_before=500), Task(2))
 
     assert backlog.next_due() == 500
-    assert backlog.take(0).task == 2
-    assert backlog.take(499) is None
-    assert backlog.take(500).task == 1
+    assert take(backlog, 0).task == 2
+    assert take(backlog, 499) is None
+    assert take(backlog, 500).task == 1
     assert backlog.next_due() is None
 
 
@@ -86,9 +91,9 @@ def test_the_line_of_a_lock_is_who_has_it_and_who_gets_it_next():
     backlog.add(Task(4, locks=("a",), not_before=500), 0)
     assert (backlog.line(0, "a"), backlog.line(0, "b"), backlog.line(0, "c")) == ([1, 2], [3, 1], [])
 
-    backlog.take(0)
+    take(backlog, 0)
     backlog.release(3)
-    assert backlog.take(0).task == 1
+    assert take(backlog, 0).task == 1
     backlog.add(Task(5, priority=9, locks=("a",)), 0)
     assert (backlog.line(499, "a"), backlog.line(499, "b")) == ([1, 5, 2], [1])
     assert backlog.line(500, "a") == [1, 5, 2, 4]
@@ -112,9 +117,36 @@ def test_the_reason_is_a_place_in_line_a_lock_or_a_time():
 
 def test_who_holds_the_lock_is_named():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a",)))
-    backlog.take(0)
+    take(backlog, 0)
 
     assert backlog.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
+
+
+def test_a_task_that_needs_what_no_free_place_offers_lets_those_behind_it_pass():
+    backlog = backlog_of(
+        Task(1, needs=("a", "b")), Task(2, needs=("a",), locks=("x",)), Task(3, locks=("x",)), Task(4), Task(5)
+    )
+    assert take(backlog, 0).task == 4
+    assert take(backlog, 0, offered="a").task == 2
+    assert take(backlog, 0, offered="ab").task == 1
+    assert take(backlog, 0).task == 5
+    backlog.release(2)
+    assert take(backlog, 0).task == 3
+
+
+def test_a_lock_is_not_passed_over_for_what_its_first_task_needs():
+    """Otherwise a task that waits for a place would wait for ever."""
+    backlog = backlog_of(Task(1, needs=("a",), locks=("x",)), Task(2, locks=("x",)))
+    assert take(backlog, 0) is None
+    assert backlog.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
+
+
+def test_who_waits_for_a_place_is_in_line_with_those_of_the_same_needs():
+    backlog = backlog_of(Task(1), Task(2, needs=("a",)), Task(3, needs=("b",)), Task(4, needs=("a",)))
+    assert backlog.why(4, 0) == WaitingFor(reason="place", position=2, needs=("a",))
+    assert backlog.why(3, 0) == WaitingFor(reason="place", position=1, needs=("b",))
+    assert backlog.why(1, 0) == WaitingFor(reason="worker", position=1)
+    assert backlog.counts(0) == {"worker": 1, "place": 3, "lock": 0, "schedule": 0}
 
 
 def test_a_removed_task_frees_its_place():
@@ -129,23 +161,23 @@ def test_a_removed_task_frees_its_place():
 
 def test_a_task_with_several_locks_starts_when_all_are_free_and_takes_all_at_once():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("b",)), Task(3, locks=("a", "b")))
-    assert [backlog.take(0).task, backlog.take(0).task, backlog.take(0)] == [1, 2, None]
+    assert [take(backlog, 0).task, take(backlog, 0).task, take(backlog, 0)] == [1, 2, None]
     backlog.add(Task(4, locks=("b",)), 0)
 
     backlog.release(1)
-    assert backlog.take(0) is None, "one of its two locks is not free"
+    assert take(backlog, 0) is None, "one of its two locks is not free"
     backlog.release(2)
-    assert backlog.take(0).task == 3
-    assert backlog.take(0) is None, "who comes later must not take what the first one holds"
+    assert take(backlog, 0).task == 3
+    assert take(backlog, 0) is None, "who comes later must not take what the first one holds"
     backlog.release(3)
-    assert backlog.take(0).task == 4
+    assert take(backlog, 0).task == 4
 
 
 def test_no_task_overtakes_one_with_several_locks_in_any_of_its_lines():
     backlog = backlog_of(Task(1, locks=("a",)), Task(2, locks=("a", "b")), Task(3, locks=("b",)))
 
-    assert backlog.take(0).task == 1
-    assert backlog.take(0) is None, "b is free, but task 2 is first in its line"
+    assert take(backlog, 0).task == 1
+    assert take(backlog, 0) is None, "b is free, but task 2 is first in its line"
     assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
 
 
@@ -154,7 +186,7 @@ def test_of_several_locks_the_first_that_is_missing_is_reported():
     assert backlog.why(2, 0) == WaitingFor(reason="lock", position=2, task=1)
     assert backlog.why(3, 0) == WaitingFor(reason="lock", position=2, task=2)
 
-    backlog.take(0)
+    take(backlog, 0)
     assert backlog.why(2, 0) == WaitingFor(reason="lock", position=1, task=1)
 
 
@@ -164,6 +196,7 @@ ENTRIES = st.lists(
         st.integers(1, 30),
         priority=st.integers(-2, 2),
         locks=st.sampled_from([(), (), ("a",), ("b",), ("a", "b"), ("b", "c"), ("a", "b", "c")]),
+        needs=st.sampled_from([(), (), ("a",), ("b",), ("a", "b")]),
         not_before=st.sampled_from([None, None, 100]),
     ),
     unique_by=lambda entry: entry.task,
@@ -200,8 +233,8 @@ class Naive:
                 taken |= set(entry.locks)
         return found
 
-    def take(self, now):
-        ready = self.ready(now)
+    def take(self, now, offered):
+        ready = [entry for entry in self.ready(now) if set(entry.needs) <= set(offered)]
         if not ready:
             return None
         self.held[ready[0].task] = self.waiting.pop(ready[0].task)
@@ -228,18 +261,20 @@ def test_it_decides_like_a_model_that_looks_at_everything_each_time(entries, ste
             task = sorted(naive.waiting)[chance % len(naive.waiting)]
             assert backlog.remove(task) == naive.waiting.pop(task)
         elif step == "take":
-            assert backlog.take(now) == naive.take(now)
+            offered = ["", "a", "b", "ab"][chance % 4]
+            assert take(backlog, now, offered) == naive.take(now, offered)
         assert_the_same(backlog, naive, now)
 
 
 def assert_the_same(backlog, naive, now):
-    ready = [entry.task for entry in naive.ready(now)]
+    ready = naive.ready(now)
     for task, entry in naive.waiting.items():
         why = backlog.why(task, now)
-        if why.reason == "worker":
-            assert ready[why.position - 1] == task
+        if why.reason in ("worker", "place"):
+            assert (why.reason == "place", why.needs) == (bool(entry.needs), entry.needs)
+            assert [other for other in ready if other.needs == entry.needs][why.position - 1] == entry
         elif why.reason == "lock":
-            assert task not in ready
+            assert entry not in ready
             ahead = naive.waiting.get(why.task) or naive.held[why.task]
             assert set(ahead.locks) & set(entry.locks)
             assert why.task in naive.held or ahead.key < entry.key

@@ -35,6 +35,7 @@ TAKEN = lifecycle.taken(1500)
 ABORTED = lifecycle.aborted("admin", 3000)
 FORCED = lifecycle.aborted("admin", 3000, force=True)
 ERROR = lifecycle.error_text("ValueError", "no such pool\nsecond line", "Traceback …")
+LOST = "its host ceph3 did not answer for 18 s"
 DIED = "killed by signal 9 (out of memory?)"
 
 
@@ -105,6 +106,16 @@ CONTINUES = lifecycle.reported(
             "Aborted",
             "Aborted by admin; its worker died in round 8 of 20",
         ),
+        (
+            [TAKEN, rounds(7, 20), ABORTED, lifecycle.place_lost(4000, LOST, True)],
+            "Aborted",
+            "Aborted by admin; its host was lost in round 8 of 20",
+        ),
+        (
+            [TAKEN, rounds(7, 20), lifecycle.place_lost(4000, LOST, False)],
+            "Exception",
+            f"Failed in round 8 of 20: Interrupted: {LOST}, and its job does not resume after an interruption",
+        ),
         ([lifecycle.job_gone(2000, "plain")], "Exception", "Failed: its job plain is no longer there"),
         ([TAKEN, lifecycle.died(4000, DIED, True, 0)], "Exception", f"Failed: its worker died 1 time, last {DIED}"),
         (
@@ -152,6 +163,27 @@ def test_only_deaths_of_its_worker_count_against_a_task():
     assert (task.status, task.interruptions, task.deaths) == (Status.NOT_STARTED, 20, 0)
 
 
+def test_a_lost_place_never_counts_as_a_death():
+    task = after(*[TAKEN, lifecycle.place_lost(3000, LOST, True)] * 20)
+
+    assert (task.status, task.interruptions, task.deaths) == (Status.NOT_STARTED, 20, 0)
+
+
+def test_a_place_that_is_lost_before_a_worker_took_the_task_changes_nothing():
+    assert lifecycle.place_lost(3000, LOST, False)(NEW) is None
+
+
+def test_each_start_is_an_attempt_of_its_own_on_its_place():
+    task = after(lifecycle.taken(1500, "ceph3"))
+    assert (task.status, task.attempt, task.place) == (Status.RUNNING, 1, "ceph3")
+    assert lifecycle.taken(1600, "ceph3")(task) is None, "the claim was repeated"
+
+    task = after(lifecycle.place_lost(3000, LOST, True), task=task)
+    assert (task.attempt, task.place) == (1, "ceph3"), "where it ran last"
+    task = after(lifecycle.taken(4000), task=task)
+    assert (task.attempt, task.place) == (2, None)
+
+
 def test_a_job_that_must_not_resume_fails_at_its_first_interruption():
     task = after(TAKEN, lifecycle.interrupted(3000, "the server stopped", False))
 
@@ -173,6 +205,7 @@ def test_a_started_time_is_the_first_one():
         lifecycle.returned("9", 9000),
         lifecycle.died(9000, DIED, True, 3),
         lifecycle.interrupted(9000, "x", True),
+        lifecycle.place_lost(9000, "x", True),
         lifecycle.stopped(9000),
         ABORTED,
         lifecycle.job_gone(9000, "plain"),

@@ -94,8 +94,10 @@ async def test_a_task_that_ends_when_the_server_starts_counts_as_well(house):
 async def test_reasons_for_waiting_are_counted_as_each_task_gives_them(house):
     tasks = [await house.submit("locked", pool=pool) for pool in ("rbd", "rbd", "rbd", "data", "data")]
     tasks += [await house.submit() for _ in range(2)]
+    tasks += [await house.submit("near", cluster=name) for name in ("main", "main", "other")]
     reasons = [(await house.derived(task)).waiting_for for task in tasks]
     given = [why.reason for why in reasons if why]
 
-    assert house.queue.waiting_counts() == {reason: given.count(reason) for reason in ("worker", "lock", "schedule")}
-    assert json.dumps(sorted(given)) == json.dumps(["lock"] * 3 + ["worker"] * 3)
+    reasons = ("worker", "place", "lock", "schedule")
+    assert house.queue.waiting_counts() == {reason: given.count(reason) for reason in reasons}
+    assert json.dumps(sorted(given)) == json.dumps(["lock"] * 3 + ["place"] * 3 + ["worker"] * 3)

@@ -7,7 +7,7 @@ import logging
 import pytest
 from msgspec.structs import replace
 
-from jobs.engine import Ended
+from jobs.engine import Ended, Taken
 from jobs.model.lifecycle import Change
 from jobs.model.task import Status
 from tests.support.house import House
@@ -98,7 +98,7 @@ async def test_an_end_that_is_on_disk_is_acknowledged(house: House) -> None:
     task = await house.submit()
     house.engine.finish(task)
     await house.settle()
-    assert not await house.engine.adopt([task]), "nothing about it is still to come"
+    assert not await house.engine.adopt([Taken(task, 1, None)]), "nothing about it is still to come"
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -145,9 +145,9 @@ async def test_a_report_about_a_task_that_should_not_run_is_logged_and_ignored(h
     before = await house.task(task)
 
     with caplog.at_level(logging.WARNING, "hourglass.queue"):
-        house.queue._runner.rounds_reported(task, [])
-        house.queue._runner.task_ended(Ended(task=4711, how="returned", rounds=[], result="1"))
-        house.queue._runner.worker_died(task, "killed by signal 9")
+        house.queue._runner.rounds_reported(task, 1, [])
+        house.queue._runner.task_ended(Ended(task=4711, attempt=1, how="returned", rounds=[], result="1"))
+        house.queue._runner.worker_died(task, 1, "killed by signal 9")
     await house.settle()
 
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
