@@ -32,7 +32,7 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def running_service(cluster, tmp_path_factory):
-    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}, workers=4))
+    service = Service(tmp_path_factory.mktemp("service")).start(*options_for({"main": cluster.conf}, workers=6))
     yield service
     service.close()
 

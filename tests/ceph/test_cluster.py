@@ -172,7 +172,7 @@ def test_a_cluster_whose_process_is_killed_during_its_start_does_not_come_to_be(
 
 
 @pytest.mark.slow
-def test_a_cluster_ends_even_where_its_keeper_was_killed(directory):
+def test_a_cluster_ends_even_if_its_keeper_was_killed(directory):
     cluster = Cluster.start(directory)
     pids = [cluster.pid(daemon) for daemon in cluster.daemons]
     cluster._keeper.kill()

@@ -400,7 +400,7 @@ SILENT = {
 
 @SLOW
 @pytest.mark.parametrize("who", ["mon", "mgr", "osds"])
-async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
+async def test_a_daemon_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]
     with written_to(cluster, pool, ["disk"]):
@@ -465,9 +465,9 @@ async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cl
     client = Client(own_service)
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)
-        await message_with(client, task_id, "sample 3 of 6")
+        sampled = await message_with(client, task_id, "sample 3 of 6")
         cluster.command("mgr fail", who="x")
-        await message_with(client, task_id, "waiting for the cluster's first figures")
+        await message_with(client, task_id, "waiting for the cluster's first figures", after=sampled["round"])
         result = await finished(client, task_id)
 
     assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])

@@ -29,7 +29,6 @@ class Told:
 
     def __init__(self, pool: WorkerPool) -> None:
         self.acknowledging = True
-        self.claims: list[tuple[int, int, str | None]] = []
         self.batches: list[tuple[int, Sequence[RoundRecord]]] = []
         self.ends: list[Ended] = []
         self.deaths: list[tuple[int, str]] = []
@@ -41,7 +40,7 @@ class Told:
         self._heard.set()
 
     def claimed(self, task_id: int, attempt: int, place: str | None) -> None:
-        self.claims.append((task_id, attempt, place))
+        assert (attempt, place) == (1, None), "it is on this machine"
 
     def rounds_reported(self, task_id: int, attempt: int, rounds: Sequence[RoundRecord]) -> None:
         self.batches.append((task_id, rounds))

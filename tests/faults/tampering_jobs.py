@@ -81,6 +81,18 @@ def ends_as(how: Literal["stopped", "interrupted"]) -> Iterator[Round]:
     jobs.engines.local.server_pipe.replace = lambda ended, **fields: replace(ended, **{**fields, "how": how})
 
 
+@job(description="Ending another attempt")
+def ends_another_attempt(in_round: bool) -> Iterator[Round]:
+    """In its last report, or already in that of a round."""
+    yield Round()
+    if in_round:
+        reported = jobs.engines.local.server_pipe.Reported
+        jobs.engines.local.server_pipe.Reported = lambda task, attempt, rounds: reported(task, attempt + 1, rounds)
+        while True:
+            yield Round()
+    jobs.engines.local.server_pipe.replace = lambda ended, **fields: replace(ended, **{**fields, "attempt": 7})
+
+
 FILE_NAME = os.fsdecode(b"caf\xe9")
 """As Python gives the name of a file that is not UTF-8."""
 

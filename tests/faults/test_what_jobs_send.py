@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobs.engines.local.pool import MOST_CHECKED_AT_ONCE, WorkerPool
 from tests.faults.support import Told, a_pool, assert_next_runs, error_of, order
 
@@ -110,6 +112,15 @@ async def test_a_task_cannot_end_as_stopped_unless_somebody_stops_it(tmp_path: P
             message = await refusal_of(pool, told, number, "ends_as", how=how)
             assert message == f"{NOT_KEPT}that it was {how}, which nobody had requested"
             assert told.numbers_of(number) == [1]
+
+
+@pytest.mark.parametrize("in_round", [False, True])
+async def test_a_worker_that_reports_about_another_attempt_is_killed(tmp_path: Path, in_round: bool) -> None:
+    async with a_pool(tmp_path, modules=MODULES) as (pool, told):
+        pool.start_task(order(1, "ends_another_attempt", in_round=in_round))
+        assert await told.death_of(1) == "sent a message out of turn"
+        assert not told.ends
+        await assert_next_runs(pool, told)
 
 
 async def test_a_file_name_that_is_not_utf_8_is_shown_and_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ async def test_a_stop_is_done_within_its_grace_with_sockets_that_do_not_read(ser
 # Places.
 
 
-@pytest.mark.parametrize(("limit", "status"), [("websockets_per_user", 429), ("websockets", 503)])
+@pytest.mark.parametrize(
+    ("limit", "status"), [("websockets_per_user", 429), pytest.param("websockets", 503, marks=pytest.mark.slow)]
+)
 async def test_a_websocket_too_many_is_a_problem_that_says_when_to_try_again(service: Service, limit, status):
     client = Client(service.start("--set", f"limits.{limit}=2"))
     first, second = await client.events(), await client.events()
@@ -142,7 +144,9 @@ def upgrade() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("limit", "status"), [("waiting_calls_per_user", 429), ("waiting_calls", 503)])
+@pytest.mark.parametrize(
+    ("limit", "status"), [("waiting_calls_per_user", 429), pytest.param("waiting_calls", 503, marks=pytest.mark.slow)]
+)
 async def test_a_call_too_many_that_would_wait_is_refused_and_creates_nothing(service: Service, limit, status):
     client = Client(service.start("--set", f"limits.{limit}=1", "--set", "test_task.enabled=yes"))
     since = (await client.get("taskqueue?pageSize=1"))["revision"]
@@ -195,7 +199,7 @@ async def test_a_long_message_closes_the_socket_however_long_it_is(client: Clien
 
 
 @pytest.mark.slow
-async def test_a_socket_that_is_quiet_for_25_s_is_told_that_all_is_well(client: Client):
+async def test_a_socket_that_is_quiet_for_25_s_gets_a_heartbeat(client: Client):
     before = (await client.get("taskqueue"))["revision"]
     events = await client.events()
     hello, began = await events.next(), asyncio.get_running_loop().time()

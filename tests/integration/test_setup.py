@@ -240,12 +240,15 @@ SPREAD = "-n 2 --dist loadfile"
 OTHERS = "--ignore=tests/browser --ignore=tests/ceph"
 
 
-def test_without_further_words_the_tests_of_ceph_and_of_the_page_run_beside_the_others_with_their_name_on_each_line(
-    prepared,
-):
+def test_without_further_words_several_kinds_of_tests_run_beside_the_others_with_their_name_on_each_line(prepared):
     install_all_but(prepared)
     done = prepared.run("test")
-    lines = ["browser: pytest tests/browser", "ceph: pytest tests/ceph", f"pytest {SPREAD} {OTHERS}"]
+    lines = [
+        "browser: pytest tests/browser",
+        "ceph: pytest tests/ceph",
+        "integration: pytest tests/integration",
+        f"pytest {OTHERS} --ignore=tests/integration",
+    ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
 
@@ -340,7 +343,7 @@ def test_the_other_debian_is_in_the_cache_of_the_user(tmp_path, codename, enviro
 
 
 @pytest.mark.parametrize("words", [["make"], ["run", "true"]])
-def test_who_cannot_become_root_is_told_what_root_can_run(tmp_path, words):
+def test_without_root_it_prints_what_root_can_run(tmp_path, words):
     done = debian_root(tmp_path, *words)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.endswith(f"As root run: tools/debian-root {' '.join(words)}\n")
@@ -383,7 +386,8 @@ def test_without_ceph_the_others_run_alone(prepared):
     done = prepared.run("test")
     lines = [
         "browser: pytest --ignore=tests/ceph tests/browser",
-        f"pytest --ignore=tests/ceph {SPREAD} --ignore=tests/browser",
+        "integration: pytest --ignore=tests/ceph tests/integration",
+        "pytest --ignore=tests/ceph --ignore=tests/browser --ignore=tests/integration",
     ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (1, lines)
 

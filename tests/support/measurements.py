@@ -25,8 +25,12 @@ async def failed(client, task_id):
     return task["error"]["message"]
 
 
-async def message_with(client, task_id, words):
-    """Returns the task once these words are in its message, or fails with its outcome if it ends without them."""
-    task = await client.until(task_id, lambda task: words in task["message"] or task["status"] in FINAL)
-    assert words in task["message"], task["outcome"]
-    return task
+async def message_with(client, task_id, words, after=0):
+    """Returns the task once a round after number `after` has these words: the next rounds may have followed already."""
+    while True:
+        task = await client.get(f"taskqueue/{task_id}")
+        rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]
+        if any(words in done["message"] for done in rounds if done["number"] > after):
+            return task
+        assert task["status"] not in FINAL, task["outcome"]
+        await client.get(f"taskqueue/changes?since={task['revision']}&wait=10")

@@ -30,6 +30,7 @@ OUTSIDE_THE_EVENT_LOOP = (
     "jobs/engine.py",
     "jobs/store.py",
     "jobs/engines/local/messages.py",
+    "jobs/engines/remote/",
     "jobs/model/",
     "jobs/definition/",
     "jobs/library/",
@@ -72,6 +73,7 @@ MAY_IMPORT = {
         "concurrency",
         "logs",
     ],
+    "jobs/engines/remote/": ["jobs.engines.remote"],
     "jobs/queue/": [
         "jobs.queue",
         "jobs.definition",
