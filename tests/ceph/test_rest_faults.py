@@ -106,7 +106,8 @@ async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client,
 
 async def test_a_user_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, still):
     pool_id = cluster.pool(still)["pool_id"]
-    client = Checked(service.start(*options_for({"main": cluster.conf}, mon_timeout_seconds=60)))
+    patient = {"connect_timeout_seconds": 60, "mon_timeout_seconds": 60}
+    client = Checked(service.start(*options_for({"main": cluster.conf}, **patient)))
     await reachable(client)
     assert service.user("add", "tim", "--role", "admin", given="pw\n").returncode == 0
     tim = Checked(service, basic("tim", "pw"))

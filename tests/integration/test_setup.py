@@ -159,13 +159,20 @@ def test_all_that_the_tests_miss_is_named_at_once(project):
         *daemons,
         "python3-rados",
         "python3-rbd",
-        "chromium",
         "chromium-headless-shell",
         "fonts-dejavu-core",
         "curl",
         "sqlite3",
         "nginx",
     ]
+
+
+def test_chromium_will_do_for_the_page_if_its_headless_shell_cannot_be_installed(project):
+    project.program("chromium", "exit 0")
+    assert "chromium-headless-shell" in project.run("setup", "missing").stdout.split()
+    project.program("id", "echo 1000")
+    project.program("sudo", "exit 1")
+    assert "chromium-headless-shell" not in project.run("setup", "missing").stdout.split()
 
 
 @pytest.fixture
@@ -206,7 +213,7 @@ def install_all_but(project, *missing):
         "ceph",
         "rbd",
         "ceph-authtool",
-        "chromium",
+        "chromium-headless-shell",
         "curl",
         "sqlite3",
         "nginx",
@@ -402,7 +409,7 @@ def test_all_that_is_missing_is_installed_in_one_call(prepared):
     ("missing", "ignored"),
     [
         ("ceph-osd", "--ignore=tests/ceph"),
-        ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
+        ("chromium-headless-shell", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
         ("curl", "--ignore=tests/integration/test_rest_docs.py --ignore=tests/ceph/test_docs.py"),
         ("sqlite3", "--ignore=tests/faults/test_backup.py"),
         ("nginx", "--ignore=tests/integration/test_behind_nginx.py"),
