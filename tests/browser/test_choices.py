@@ -194,7 +194,7 @@ def test_run_again_begins_with_what_the_task_had(tab, form):
     assert {name: again[name] for name in params} == params
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_what_can_be_chosen_is_clean_for_axe_and_within_the_screen(browser, service, width, scheme):
     with opened(browser, service, color_scheme=scheme) as tab:
         tab.page.set_viewport_size({"width": width, "height": 800})

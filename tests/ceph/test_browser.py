@@ -358,6 +358,7 @@ def assert_silence_is_told(tab, pool):
     return trouble
 
 
+@pytest.mark.slow
 def test_a_cluster_that_hangs_is_reported_and_the_last_data_stays(cluster, still, tab):
     sign_in(tab, address="?view=pools")
     expect(pgs(tab, still)).to_have_text("8")

@@ -148,10 +148,8 @@ def directory():
         yield Path(parent) / "c"
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGINT))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_cluster_ends_with_the_process_that_started_it(holder, directory, number):
     pids = [int(pid) for pid in holder.stdout.readline().split()]
     assert len(pids) == 3
