@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_page import sign_in
@@ -34,6 +35,7 @@ def test_each_link_within_the_page_leads_somewhere(tab):
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_a_schema_is_one_click_away(tab):
     sign_in(tab)
     tab.page.goto(f"{tab.service.address}docs/#get_taskqueue_task_id")

@@ -143,6 +143,7 @@ def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
     assert [task["id"] for task in call(tab, "GET", "taskqueue")["results"]] == late
 
 
+@pytest.mark.slow
 def test_a_deletion_that_is_stopped_ends_with_the_step_under_way_and_tells_all_that_it_did(tab):
     _, confirm = ask_to_delete_all_12(tab)
     steps = []

@@ -265,7 +265,7 @@ def test_only_the_slow_tests_run_if_they_are_asked_for(prepared):
     lines = [
         "browser: pytest -m slow tests/browser",
         f"ceph: pytest {SPREAD} -m slow tests/ceph",
-        f"pytest -m slow {SPREAD} {OTHERS}",
+        f"pytest {SPREAD} -m slow {OTHERS}",
     ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
@@ -287,7 +287,7 @@ def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
     assert sorted(lines[:3]) == [
         "browser: pytest --full tests/browser ",
         f"ceph: pytest {SPREAD} --full tests/ceph ",
-        f"pytest --full {SPREAD} {OTHERS} ",
+        f"pytest {SPREAD} --full {OTHERS} ",
     ]
     assert lines[3:] == [
         f"pytest {SPREAD} tests/ceph /other",
