@@ -14,7 +14,7 @@ from bench.peer import PeerMissing
 from bench.service import API, PASSWORD, Service
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 WIDE, HIGH = 1280, 800
 COLLECTIONS = 3
 COLLECT_EACH_SECONDS = 0.5

@@ -127,24 +127,14 @@ def settings(tab):
     expect(tab.page.get_by_role("dialog", name="Settings")).to_be_visible()
 
 
-VIEWS = [
-    sign_in_page,
-    home_at_first,
-    home_at_work,
-    pending,
-    failed,
-    finished,
-    nothing_found,
-    question,
-    form,
-    task_at_work,
-    task_that_failed,
-    help_on_top,
-    settings,
+VIEWS = [sign_in_page, home_at_work, pending, form, task_that_failed]
+MORE_VIEWS = [
+    pytest.param(view, marks=pytest.mark.slow)
+    for view in (home_at_first, failed, finished, nothing_found, question, task_at_work, help_on_top, settings)
 ]
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@pytest.mark.parametrize("view", [*VIEWS, *MORE_VIEWS], ids=lambda view: view.__name__)
 def test_axe_finds_nothing_serious_in_light_dark_wide_and_narrow(tab, view):
     view(tab)
     for width, height in ((1280, 800), (390, 844)):

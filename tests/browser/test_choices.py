@@ -74,6 +74,7 @@ def test_a_choice_is_found_by_typing_taken_with_the_keys_and_sent_as_its_value(t
     assert call(tab, "GET", "taskqueue?ordering=-id")["results"][0]["params"]["house"] == "h-2"
 
 
+@pytest.mark.slow
 def test_what_was_not_offered_is_sent_as_it_was_typed(tab, form):
     field(form, "House").fill("elsewhere")
     expect(form.get_by_text("Nothing matches. What you type is used as it is.").last).to_be_attached()
@@ -95,6 +96,7 @@ def test_choices_are_asked_for_while_their_field_is_open_and_not_before(tab, for
     expect(form).to_be_visible()
 
 
+@pytest.mark.slow
 def test_choices_that_depend_on_another_field_say_what_to_choose_first(tab, form):
     field(form, "Room").click()
     expect(form.get_by_text("First choose: House.").last).to_be_visible()
@@ -127,6 +129,7 @@ def test_several_are_chosen_for_a_list_and_taken_away_again(tab, form):
     assert start(tab, form)["rooms"] == ["h-2:a/b", "h-2:שלום", "h-2:1999", "h-2:attic", "h-2:cellar"]
 
 
+@pytest.mark.slow
 def test_a_number_that_was_chosen_is_sent_as_one(tab, form):
     choose_house(form)
     field(form, "Floor").click()
@@ -194,7 +197,7 @@ def test_run_again_begins_with_what_the_task_had(tab, form):
     assert {name: again[name] for name in params} == params
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1280, "light", marks=pytest.mark.slow)])
 def test_what_can_be_chosen_is_clean_for_axe_and_within_the_screen(browser, service, width, scheme):
     with opened(browser, service, color_scheme=scheme) as tab:
         tab.page.set_viewport_size({"width": width, "height": 800})

@@ -49,7 +49,7 @@ def test_the_views_are_places_to_come_back_to(tab):
     expect(tab.page.get_by_role("heading", name="Pools", level=1)).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["pools", "images"])
+@pytest.mark.parametrize("view", ["pools", pytest.param("images", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_where_there_is_no_cluster(tab, view):
     sign_in(tab, address=f"?view={view}")
     expect(tab.page.get_by_role("region", name="No Ceph cluster is configured")).to_be_visible()

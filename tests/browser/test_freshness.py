@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SETTINGS
@@ -32,6 +33,7 @@ def test_a_server_that_stops_says_so(own_tab):
     forgive_lost_connections(own_tab)
 
 
+@pytest.mark.slow
 def test_what_happened_while_the_server_was_away_is_there_when_it_is_back(own_tab, tmp_path):
     sign_in(own_tab)
     submit_finished(own_tab, 1)

@@ -66,6 +66,7 @@ def test_the_last_hour_is_drawn_and_told_as_a_table(own_tab):
     expect(throughput.get_by_role("table")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_focus_returns_to_the_task_that_was_opened_from_home(tab):
     sign_in(tab)
     create_waiting(tab)

@@ -26,41 +26,43 @@ def finished(tab):
     return open_dialog(tab, "Finished")
 
 
-@pytest.mark.parametrize(
-    ("column", "first", "then"),
-    [("Name", (1, 2, 3), (3, 2, 1)), ("Created", (2, 1, 3), (3, 1, 2)), ("Finished", (3, 1, 2), (2, 1, 3))],
-)
-def test_a_click_on_a_heading_sorts_and_another_one_turns_it_round(finished, column, first, then):
-    heading = finished.get_by_role("columnheader", name=column)
-    heading.get_by_role("button").click()
-    expect_names(finished, counting(*first))
-    heading.get_by_role("button").click()
-    expect_names(finished, counting(*then))
-    expect(heading).to_have_attribute("aria-sort", re.compile("ending"))
+def test_a_click_on_a_heading_sorts_and_another_one_turns_it_round(finished):
+    for column, first, then in (
+        ("Name", (1, 2, 3), (3, 2, 1)),
+        ("Created", (2, 1, 3), (3, 1, 2)),
+        ("Finished", (2, 1, 3), (3, 1, 2)),  # descending at first in a fresh list, which is sorted by it
+    ):
+        heading = finished.get_by_role("columnheader", name=column)
+        heading.get_by_role("button").click()
+        expect_names(finished, counting(*first))
+        heading.get_by_role("button").click()
+        expect_names(finished, counting(*then))
+        expect(heading).to_have_attribute("aria-sort", re.compile("ending"))
 
 
-@pytest.mark.parametrize(
-    ("tab_name", "columns"),
-    [
-        ("Pending", ["Name", "Created", "Complete", "Estimated"]),
-        ("Failed", ["Name", "Reason", "Created", "Runtime", "Failed"]),
-        ("Finished", ["Name", "Created", "Runtime", "Finished"]),
-    ],
-)
-def test_every_column_of_every_tab_can_be_sorted_by(tab, tab_name, columns):
+COLUMNS = {
+    "Pending": ["Name", "Created", "Complete", "Estimated"],
+    "Failed": ["Name", "Reason", "Created", "Runtime", "Failed"],
+    "Finished": ["Name", "Created", "Runtime", "Finished"],
+}
+
+
+def test_every_column_of_every_tab_can_be_sorted_by(tab):
     sign_in(tab)
     submit_finished(tab, 1)
     submit(tab, "fails")
     submit_waiting(tab, 5)
-    dialog = open_dialog(tab, tab_name)
-    for column in columns:
-        heading = dialog.get_by_role("columnheader", name=column, exact=True)
-        before = heading.get_attribute("aria-sort")
-        heading.get_by_role("button").click()
-        expect(heading).not_to_have_attribute("aria-sort", before)
-        expect(dialog.get_by_role("table")).to_have_attribute("aria-busy", "false")
-        expect(dialog.get_by_text("Try again")).to_have_count(0)
-        expect(dialog.locator("tbody tr")).to_have_count(1)
+    dialog = open_dialog(tab)
+    for name, columns in COLUMNS.items():
+        dialog.get_by_role("tab", name=f"{name} (1)").click()
+        for column in columns:
+            heading = dialog.get_by_role("columnheader", name=column, exact=True)
+            before = heading.get_attribute("aria-sort")
+            heading.get_by_role("button").click()
+            expect(heading).not_to_have_attribute("aria-sort", before)
+            expect(dialog.get_by_role("table")).to_have_attribute("aria-busy", "false")
+            expect(dialog.get_by_text("Try again")).to_have_count(0)
+            expect(dialog.locator("tbody tr")).to_have_count(1)
 
 
 def test_the_list_is_searched_while_one_types(finished):
@@ -141,6 +143,7 @@ def test_all_that_match_are_deleted_after_their_number_was_typed(tab):
     assert [task["id"] for task in call(tab, "GET", "taskqueue")["results"]] == late
 
 
+@pytest.mark.slow
 def test_a_deletion_that_is_stopped_ends_with_the_step_under_way_and_tells_all_that_it_did(tab):
     _, confirm = ask_to_delete_all_12(tab)
     steps = []

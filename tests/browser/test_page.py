@@ -74,13 +74,12 @@ def test_nothing_selected_means_that_delete_is_disabled(tab):
     expect(button).to_be_enabled()
 
 
-@pytest.mark.parametrize(("tab_name", "text"), [("Pending", "pending"), ("Failed", "failed"), ("Finished", "finished")])
-def test_an_empty_tab_says_so(tab, tab_name, text):
+def test_an_empty_tab_says_so(tab):
     sign_in(tab)
     dialog = open_dialog(tab)
-    dialog.get_by_role("tab", name=f"{tab_name} (0)").click()
-
-    expect(dialog.get_by_text(f"There are no {text} Tasks.")).to_be_visible()
+    for name in ("Pending", "Failed", "Finished"):
+        dialog.get_by_role("tab", name=f"{name} (0)").click()
+        expect(dialog.get_by_text(f"There are no {name.lower()} Tasks.")).to_be_visible()
 
 
 @pytest.mark.slow

@@ -45,6 +45,7 @@ def test_where_no_websocket_gets_through_the_page_says_so_and_lives_on_by_pollin
     expect(dialog.get_by_role("tab", name="Failed (1)", include_hidden=True)).to_be_attached()
 
 
+@pytest.mark.slow
 def test_a_proxy_on_which_handshakes_hang_is_done_without_until_it_passes_them(proxied):
     tab, proxy = proxied
     proxy.refusal = HANG

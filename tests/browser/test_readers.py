@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import opened
@@ -91,6 +92,7 @@ def start_at(tab, moment):
     return form
 
 
+@pytest.mark.slow
 def test_an_earliest_start_in_an_hour_that_comes_twice_is_shown_with_its_offset(browser, service):
     with opened(browser, service, timezone_id="Europe/Berlin") as tab:
         sign_in(tab, address="?start=test_task")

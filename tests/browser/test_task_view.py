@@ -6,6 +6,7 @@ import os
 import re
 import signal
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import call, create_waiting, open_dialog, row, sign_in, submit, submit_finished, submit_waiting
@@ -88,6 +89,7 @@ def test_an_error_is_shown_with_its_traceback_and_can_be_copied(tab):
     assert "ValueError" in tab.page.evaluate("() => navigator.clipboard.readText()")
 
 
+@pytest.mark.slow
 def test_run_again_leads_to_the_new_task_in_the_list(tab):
     sign_in(tab)
     (task_id,) = submit_finished(tab, 1)
@@ -166,6 +168,7 @@ def test_a_task_is_kept_from_retention(tab):
     assert call(tab, "GET", f"taskqueue/{task_id}")["pinned"]
 
 
+@pytest.mark.slow
 def test_markup_in_parameters_messages_output_result_and_error_is_text(tab):
     sign_in(tab)
     for task_id in (

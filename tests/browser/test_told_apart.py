@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.steps import call, open_dialog, sign_in, submit_waiting
@@ -35,6 +36,7 @@ def test_tasks_of_one_description_have_names_of_their_own_wherever_they_are(tab)
     assert sorted(re.search(r"#(\d+)", text)[1] for text in listed.all_inner_texts()) == [str(one) for one in ids]
 
 
+@pytest.mark.slow
 def test_a_task_that_is_deleted_alone_is_named_by_its_number_too(tab):
     sign_in(tab)
     (number,) = submit_waiting(tab, 7)

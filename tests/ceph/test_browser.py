@@ -146,7 +146,7 @@ def test_what_is_impossible_cannot_be_sent_and_says_why(new_pool, tab):
 
 
 @pytest.mark.slow
-def test_what_the_server_refuses_is_told_in_its_words(cluster, new_pool, tab):
+def test_a_refusal_of_the_server_is_quoted(cluster, new_pool, tab):
     taken = new_pool()
     tab.forgive("400", "409")
     sign_in(tab, address="?view=pools&view.form=create")
@@ -358,7 +358,8 @@ def assert_silence_is_told(tab, pool):
     return trouble
 
 
-def test_a_cluster_that_hangs_is_told_while_what_was_read_stays(cluster, still, tab):
+@pytest.mark.slow
+def test_a_cluster_that_hangs_is_reported_and_the_last_data_stays(cluster, still, tab):
     sign_in(tab, address="?view=pools")
     expect(pgs(tab, still)).to_have_text("8")
     with cluster.stopped("mon.a"):
@@ -382,7 +383,7 @@ def test_a_page_that_is_opened_while_a_cluster_hangs_shows_what_was_read_and_lat
 
 
 @pytest.mark.slow
-def test_another_cluster_can_be_chosen_also_where_the_first_is_not_there(browser, cluster, new_pool, tmp_path):
+def test_another_cluster_can_be_chosen_even_if_the_first_is_missing(browser, cluster, new_pool, tmp_path):
     pool = new_pool()
     lost = ["--set", 'ceph "lost".conf=/nonexistent/ceph.conf']
     service = Service(tmp_path).start(*lost, *options_for({"there": cluster.conf}))

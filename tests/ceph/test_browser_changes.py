@@ -88,7 +88,7 @@ def test_the_pools_show_how_far_it_is_and_follow_it_as_well(cluster, changed_els
 
 
 @pytest.mark.slow
-def test_who_comes_late_is_told_whose_task_it_is(cluster, changed_elsewhere, tab):
+def test_a_second_request_names_the_task_of_the_first(cluster, changed_elsewhere, tab):
     pool = changed_elsewhere
     tab.forgive("409")
     sign_in(tab)
@@ -138,7 +138,7 @@ def test_clusters_are_asked_only_while_somebody_looks(fresh_tab):
         view(fresh_tab, "Pools")
 
 
-def test_where_no_cluster_is_configured_none_is_asked_for_again(browser, tmp_path):
+def test_if_no_cluster_is_configured_none_is_requested_again(browser, tmp_path):
     with closing(Service(tmp_path).start()) as service, opened(browser, service) as tab:
         tab.page.clock.install()
         with tab.page.expect_response(re.compile("/api/ceph$")):

@@ -56,7 +56,7 @@ def choose(form, name, text):
 
 
 @pytest.mark.slow
-def test_a_sick_pool_and_a_damaged_image_are_told_beside_all_that_can_be_read(cluster, new_pool, tab):
+def test_a_sick_pool_and_a_damaged_image_are_listed_beside_all_that_can_be_read(cluster, new_pool, tab):
     sick, well = new_pool(), new_pool()
     cluster.create_images(sick, ["hidden"])
     for name in ("disk", "damaged"):
@@ -151,7 +151,7 @@ def test_images_of_odd_names_are_chosen_measured_and_shown_as_people_know_them(c
 
 
 @pytest.mark.slow
-def test_what_a_measurement_could_not_read_is_told_in_the_view_of_its_task(cluster, new_pool, tab):
+def test_what_a_measurement_could_not_read_is_shown_in_the_view_of_its_task(cluster, new_pool, tab):
     pool = new_pool()
     for name in ("disk", "damaged"):
         cluster.create_image(pool, name, size_bytes=1 << 20)

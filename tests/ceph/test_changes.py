@@ -65,7 +65,7 @@ async def change_of(client, path, pool):
     return found[0] if found else None
 
 
-async def test_a_change_made_elsewhere_is_listed_until_it_is_through(cluster, client, path, new_pool, set_elsewhere):
+async def test_a_change_made_elsewhere_is_listed_until_it_is_complete(cluster, client, path, new_pool, set_elsewhere):
     pool = new_pool(pg_num=8)
     assert await change_of(client, path, pool) is None
     number = set_elsewhere(pool, 12)
@@ -218,7 +218,7 @@ def follow_path(cluster):
 
 
 @pytest.mark.slow
-async def test_a_task_follows_a_change_from_where_it_began(cluster, client, path, changing, follow_path):
+async def test_a_task_follows_a_change_from_its_beginning(cluster, client, path, changing, follow_path):
     pool, number = await changing()
     change = await client.until(lambda found: found["percent"] >= 10, lambda: change_of(client, path, pool))
     answer = await client.call("POST", follow_path(number))
@@ -249,7 +249,7 @@ async def test_the_task_ends_when_all_pgs_are_in_place(cluster, client, path, ch
     assert await change_of(client, path, pool) is None
 
 
-async def test_a_change_has_one_task_and_whoever_comes_late_is_told_which(client, changing, follow_path):
+async def test_a_change_has_one_task_and_a_second_request_names_it(client, changing, follow_path):
     _, number = await changing()
     answer = await client.call("POST", follow_path(number))
     task = (await client.task_of(answer))["id"]
@@ -260,7 +260,7 @@ async def test_a_change_has_one_task_and_whoever_comes_late_is_told_which(client
     await client.abort(task)
 
 
-async def test_two_who_come_at_once_get_one_task(client, changing, follow_path):
+async def test_two_requests_at_once_get_one_task(client, changing, follow_path):
     _, number = await changing()
     answers = await asyncio.gather(*(client.call("POST", follow_path(number)) for _ in range(4)))
 

@@ -99,7 +99,7 @@ async def test_images_are_chosen_by_names_and_sent_by_their_paths(client, cluste
 
 
 @pytest.mark.slow
-async def test_a_cluster_that_does_not_answer_is_told_in_its_own_words(client):
+async def test_a_cluster_that_does_not_answer_has_its_own_error(client):
     problem = await client.refused("GET", f"jobs/choices?job=pool_pgs&parameter=pool&fsid={DEAD}")
 
     assert problem["status"] == 503

@@ -148,10 +148,8 @@ def directory():
         yield Path(parent) / "c"
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGINT))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_cluster_ends_with_the_process_that_started_it(holder, directory, number):
     pids = [int(pid) for pid in holder.stdout.readline().split()]
     assert len(pids) == 3
@@ -172,7 +170,7 @@ def test_a_cluster_whose_process_is_killed_during_its_start_does_not_come_to_be(
 
 
 @pytest.mark.slow
-def test_a_cluster_ends_even_where_its_keeper_was_killed(directory):
+def test_a_cluster_ends_even_if_its_keeper_was_killed(directory):
     cluster = Cluster.start(directory)
     pids = [cluster.pid(daemon) for daemon in cluster.daemons]
     cluster._keeper.kill()

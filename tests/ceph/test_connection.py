@@ -102,12 +102,12 @@ def test_a_wrong_key_is_refused(cluster, settings, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["garbage\n[[[", "[global]\nmon host = \n"])
-def test_a_conf_that_says_nothing_is_told(tmp_path, text):
+def test_an_empty_conf_is_reported(tmp_path, text):
     with pytest.raises(ClusterUnavailable, match=r"ceph\.conf"):
         Cluster(conf_with(tmp_path, text))
 
 
-def test_a_cluster_that_is_not_there_is_told_in_time(cluster, tmp_path):
+def test_a_missing_cluster_is_reported_in_time(cluster, tmp_path):
     text = f"[global]\nmon host = [v2:127.0.0.1:1]\nkeyring = {cluster.directory}/keyring\n"
 
     with pytest.raises(ClusterUnavailable, match="no mon answered within 1 s") as unavailable:
@@ -117,7 +117,7 @@ def test_a_cluster_that_is_not_there_is_told_in_time(cluster, tmp_path):
     assert unavailable.value.is_silence
 
 
-def test_a_monitor_that_hangs_is_told_and_the_handle_works_again_afterwards(cluster, settings):
+def test_a_monitor_that_hangs_is_reported_and_the_handle_works_again_afterwards(cluster, settings):
     with Cluster(replace(settings, **HASTY)) as handle:
         with cluster.stopped("mon.a"), pytest.raises(ClusterUnavailable, match="no mon answered within 1 s: is the"):
             handle.ask("status")
@@ -130,7 +130,7 @@ def test_a_monitor_that_hangs_refuses_no_new_handle_for_ever(cluster, settings):
         Cluster(replace(settings, **HASTY))
 
 
-def test_a_manager_that_hangs_is_told_apart_from_the_monitor(cluster, settings):
+def test_a_manager_that_hangs_is_distinguished_from_the_monitor(cluster, settings):
     with cluster.stopped("mgr.x"), Cluster(replace(settings, **HASTY)) as handle:
         assert handle.ask("status")["osdmap"]["num_osds"] == 3
         with pytest.raises(ClusterUnavailable, match="the mgr did not answer within 1 s") as unavailable:
@@ -167,7 +167,7 @@ def _ask_a_hung_manager(cluster, settings, write):
     os._exit(1)
 
 
-def test_osds_that_hang_are_told_apart_as_well(cluster, settings, still):
+def test_osds_that_hang_are_distinguished_as_well(cluster, settings, still):
     with Cluster(replace(settings, **HASTY)) as handle:
         for osd in ("osd.0", "osd.1", "osd.2"):
             cluster.stop_daemon(osd)

@@ -92,7 +92,7 @@ def test_a_key_that_was_refused_from_the_beginning_does_not_pass(cluster, client
     assert not may_pass(refused.value, began_at=float("inf"))
 
 
-def test_a_task_keeps_its_connection_while_a_new_keyring_is_wrong_and_others_are_told(cluster, client_of):
+def test_a_task_keeps_its_connection_while_a_new_keyring_is_wrong_and_others_report_it(cluster, client_of):
     settings, keyring = client_of()
     good = keyring.read_text()
     with Cluster(settings, cluster.fsid) as of_task, Cluster(settings) as of_reader:
@@ -166,7 +166,7 @@ def test_why_osds_may_be_silent_is_what_the_monitors_know(up, checks, causes):
     assert causes_of_silence(status) == causes
 
 
-def test_a_client_that_was_blocklisted_is_told_so_and_connects_anew(cluster, client_of, new_pool):
+def test_a_blocklisted_client_says_so_and_reconnects(cluster, client_of, new_pool):
     pool = new_pool()
     settings, _ = client_of()
     with Cluster(settings) as handle:

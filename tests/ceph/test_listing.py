@@ -474,7 +474,7 @@ def test_a_key_that_may_read_no_pool_is_an_error_that_says_so(cluster, with_key,
     assert raised.value.errno == EPERM
 
 
-def test_a_key_for_a_namespace_lists_its_images_where_config_ini_names_it(cluster, with_key, pool):
+def test_a_key_for_a_namespace_lists_its_images_if_config_ini_names_it(cluster, with_key, pool):
     for namespace in ("te am", "other"):
         rbd(cluster, "namespace", "create", f"{pool}/{namespace}")
         rbd(cluster, "create", "--size=1M", f"{pool}/{namespace}/disk")
@@ -510,7 +510,7 @@ def test_directories_are_read_page_by_page(cluster, listed, pool, monkeypatch):
 
 
 @pytest.mark.parametrize(("bound", "value"), [("MOST_IMAGES", 3), ("MOST_BYTES", 500)])
-def test_more_images_than_can_be_listed_are_told(cluster, listed, pool, monkeypatch, bound, value):
+def test_more_images_than_can_be_listed_are_reported(cluster, listed, pool, monkeypatch, bound, value):
     cluster.create_images(pool, [f"disk-number-{number}" for number in range(5)], size_bytes=MIB)
     monkeypatch.setattr(listing, bound, value)
     found = listed.images()
@@ -520,7 +520,7 @@ def test_more_images_than_can_be_listed_are_told(cluster, listed, pool, monkeypa
     assert "not all of its images" in next(one.text for one in found.unreadable if one.pool == pool)
 
 
-def test_more_namespaces_than_are_read_are_told(cluster, listed, pool, monkeypatch):
+def test_more_namespaces_than_are_read_are_reported(cluster, listed, pool, monkeypatch):
     monkeypatch.setattr(pool_reading, "MOST_NAMESPACES", 1)
     for namespace in ("a", "b"):
         rbd(cluster, "namespace", "create", f"{pool}/{namespace}")

@@ -239,7 +239,7 @@ async def test_while_a_request_is_answered_the_name_is_taken_for_others(service,
 
 
 @pytest.mark.slow
-async def test_who_hangs_up_before_the_answer_gets_it_when_asking_again(service, client, cluster, pools, name):
+async def test_a_client_that_hangs_up_before_the_answer_gets_it_on_a_retry(service, client, cluster, pools, name):
     body = {"name": name, "pg_num": 4}
     _reader, writer = await asyncio.open_connection("127.0.0.1", int(service.base.rpartition(":")[2]))
     data = json.dumps(body).encode()

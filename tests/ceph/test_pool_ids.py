@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 import pytest
 
 from tests.support.ceph_service import Checked, options_for
+from tests.support.measurements import message_with
 from tests.support.service import Client, Service
 
 pytestmark = pytest.mark.gen_test(timeout=120)
@@ -43,10 +44,6 @@ async def busy(client):
         yield
     finally:
         await client.call("DELETE", f"taskqueue/{task['id']}?force=true")
-
-
-async def told(client, task_id, words):
-    return await Client(client.service).until(task_id, lambda task: words in task["message"])
 
 
 @contextmanager
@@ -177,7 +174,7 @@ async def test_a_pool_that_an_earlier_step_creates_is_looked_up_when_its_turn_co
     task = (await client.call("POST", "taskqueue", {"job": "chain", "params": {"steps": steps}})).json
     try:
         assert task["params"]["steps"][1]["params"]["pool_id"] is None
-        await told(client, task["id"], "PGs 8 of 8")
+        await message_with(Client(client.service), task["id"], "PGs 8 of 8")
         await client.abort(task["id"])
         assert cluster.pool("by-chain")["pg_num_target"] == 8
     finally:
@@ -190,7 +187,7 @@ async def test_a_pool_that_a_chain_has_created_is_its_own_under_whatever_name(cl
     steps = [{"job": "pool_create", "params": made}, {"job": "test_task", "params": {"times": 100_000}}]
     task = (await client.call("POST", "taskqueue", {"job": "chain", "params": {"steps": steps}})).json
     try:
-        await told(client, task["id"], "clean")
+        await message_with(Client(client.service), task["id"], "clean")
         address = f"ceph/{cluster.fsid}/pools/{id_of(cluster, 'by-chain-too')}"
         with renamed(cluster, "by-chain-too", "by-chain-renamed"):
             shown = await client.until(lambda pool: pool["name"] == "by-chain-renamed", lambda: client.get(address))
@@ -263,7 +260,7 @@ async def test_a_pool_that_is_renamed_while_a_task_waits_is_changed(client, clus
         task = (await client.call("POST", "taskqueue", change(cluster, pool, 9))).json
         cluster.command("osd pool rename", srcpool=pool, destpool=f"{pool}-renamed")
     try:
-        await told(client, task["id"], "PGs 9 of 9")
+        await message_with(Client(client.service), task["id"], "PGs 9 of 9")
         assert cluster.pool(f"{pool}-renamed")["pg_num_target"] == 9
         await client.abort(task["id"])
     finally:
@@ -274,7 +271,7 @@ async def test_a_pool_that_is_renamed_under_a_task_shows_it_and_a_second_change_
     pool = new_pool(megabytes=5)
     address = f"ceph/{cluster.fsid}/pools/{id_of(cluster, pool)}"
     first = (await client.call("POST", "taskqueue", change(cluster, pool, 16))).json
-    await told(client, first["id"], "PGs ")
+    await message_with(Client(client.service), first["id"], "PGs ")
 
     with renamed(cluster, pool, f"{pool}-renamed"):
         shown = await client.until(lambda one: one["name"] != pool, lambda: client.get(address))
@@ -344,7 +341,7 @@ async def test_waiting_tasks_of_the_version_before_are_looked_up_by_name_and_exc
         new = await client.task_of(await client.call("PUT", address, {"pg_num": 10}))
         for blocker in blockers:
             await client.call("DELETE", f"taskqueue/{blocker['id']}?force=true")
-        await told(client, old["id"], "PGs 9 of 9")
+        await message_with(Client(client.service), old["id"], "PGs 9 of 9")
         new = await client.get(f"taskqueue/{new['id']}")
 
         assert "Taskqueue-Location" not in same.headers

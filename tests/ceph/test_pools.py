@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
+from tests.support.measurements import message_with
 from tests.support.service import Client, Service, close_events
 
 PATIENCE_SECONDS = 180
@@ -75,10 +76,6 @@ async def set_pgs(client, cluster, pool, pg_num):
 
 async def ended(client, task_id):
     return await client.until(task_id, lambda task: task["status"] in FINAL and not task["stopping"])
-
-
-async def told(client, task_id, words):
-    return await client.until(task_id, lambda task: words in task["message"])
 
 
 async def rounds_of(client, task_id):
@@ -368,9 +365,9 @@ async def test_a_monitor_and_a_manager_that_hang_in_the_middle_are_waited_for(cl
     pool, task_id = await grow()
 
     with cluster.stopped("mon.a"):
-        await told(client, task_id, "no mon answered within 2 s: is the cluster up, is the network?")
+        await message_with(client, task_id, "no mon answered within 2 s: is the cluster up, is the network?")
     with cluster.stopped("mgr.x"):
-        await told(client, task_id, "clean unknown")
+        await message_with(client, task_id, "clean unknown")
     task = await finishes(client, cluster, task_id)
 
     percents = [one["percent"] for one in await rounds_of(client, task_id)]
@@ -388,8 +385,8 @@ async def test_a_monitor_that_hangs_at_the_beginning_is_waited_for(cluster, clie
     body = {"job": "pool_pgs", "params": params, "not_before": start.isoformat()}
     task_id = (await client.call("POST", "taskqueue", body)).json["id"]
     with cluster.stopped("mon.a"):
-        await told(client, task_id, "no mon answered within 2 s")
-    await told(client, task_id, "PGs 9 of 9")
+        await message_with(client, task_id, "no mon answered within 2 s")
+    await message_with(client, task_id, "PGs 9 of 9")
 
     assert cluster.pool(pool)["pg_num"] == 9
 
@@ -406,7 +403,7 @@ async def test_a_pg_that_has_moved_to_an_osd_that_hangs_is_not_clean_whatever_th
     with cluster.stopped(f"osd.{there}"):
         cluster.command("osd pg-upmap-items", pgid=pg_id, id=[here, there])
         task_id = (await set_pgs(client, cluster, pool, 8))["id"]
-        await told(client, task_id, "PGs 8 of 8, clean 7")
+        await message_with(client, task_id, "PGs 8 of 8, clean 7")
         assert cluster.is_settled(pool)
     task = await ended(client, task_id)
 
@@ -484,8 +481,9 @@ async def test_a_manager_that_is_long_down_is_named_as_the_cause(cluster, client
     pool, task_id = await grow()
 
     with cluster.stopped("mgr.x"):
-        await told(client, task_id, "s: the mgr did not answer within 2 s: is a ceph-mgr running, does it hang?")
-        task = await told(client, task_id, "s: no active mgr")
+        hung = "s: the mgr did not answer within 2 s: is a ceph-mgr running, does it hang?"
+        await message_with(client, task_id, hung)
+        task = await message_with(client, task_id, "s: no active mgr")
     assert "clean unknown; nothing has moved for " in task["message"]
     await finishes(client, cluster, task_id)
 
@@ -494,12 +492,12 @@ async def test_a_manager_that_is_long_down_is_named_as_the_cause(cluster, client
 
 @pytest.mark.slow
 @pytest.mark.gen_test(timeout=600)
-async def test_an_osd_that_hangs_is_told_by_the_pgs_that_wait_for_it(cluster, client, grow):
+async def test_an_osd_that_hangs_is_recognised_by_the_pgs_that_wait_for_it(cluster, client, grow):
     """Two hosts have to miss an OSD before the monitors call it down, and here there is one."""
     _pool, task_id = await grow()
 
     with cluster.stopped("osd.0"):
-        task = await told(client, task_id, "; nothing has moved for ")
+        task = await message_with(client, task_id, "; nothing has moved for ")
     assert re.search(r"nothing has moved for \d+ s: .*\d PGs? [a-z+]+", task["message"])
     await finishes(client, cluster, task_id)
 
@@ -510,7 +508,7 @@ async def test_an_osd_that_is_down_is_named_as_the_cause(cluster, client, grow):
     _pool, task_id = await grow()
 
     cluster.kill_daemon("osd.0")
-    task = await told(client, task_id, "1 osds down (OSD_DOWN)")
+    task = await message_with(client, task_id, "1 osds down (OSD_DOWN)")
     assert "; nothing has moved for " in task["message"]
     cluster.recover()
     await finishes(client, cluster, task_id)

@@ -20,7 +20,7 @@ from ceph.images.samples import FIGURES
 from tests.support.ceph_service import SECONDS, options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
-from tests.support.measurements import FINAL, begin, ended, failed, finished, told
+from tests.support.measurements import FINAL, begin, ended, failed, finished, message_with
 from tests.support.service import Client, Service
 
 PATIENCE_SECONDS = 180
@@ -309,7 +309,7 @@ async def test_a_key_without_osd_capabilities_is_said_to_be_one(cluster, as_some
     if cluster.release == "pacific":
         assert "errno 1, EPERM" in await failed(client, task_id)
     else:
-        await told(client, task_id, "May client.without-osd read the pool (its osd caps)?")
+        await message_with(client, task_id, "May client.without-osd read the pool (its osd caps)?")
         await client.call("DELETE", f"taskqueue/{task_id}")
 
 
@@ -330,7 +330,7 @@ async def test_a_wrong_key_is_said_to_be_one(cluster, own_service, pool_with, tm
 @pytest.mark.slow
 async def test_an_abort_takes_effect_between_two_images(cluster, client, many):
     task_id = await begin(client, cluster, pools=[many[0]])
-    await told(client, task_id, "size of ")
+    await message_with(client, task_id, "size of ")
     await client.call("DELETE", f"taskqueue/{task_id}")
     task = await ended(client, task_id)
 
@@ -348,10 +348,10 @@ async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_
     client = Client(own_service)
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=8)
-        task = await told(client, task_id, "sample 3 of 8")
+        task = await message_with(client, task_id, "sample 3 of 8")
         assert task["estimated"] is not None
         os.kill(await worker_of(client, task_id), signal.SIGKILL)
-        await told(client, task_id, "sample 5 of 8")
+        await message_with(client, task_id, "sample 5 of 8")
         own_service.kill()
         own_service.start(*options(cluster))
         result = await finished(client, task_id)
@@ -372,7 +372,7 @@ async def test_after_the_death_of_worker_and_server_no_sample_is_missing_and_no_
 @pytest.mark.slow
 async def test_a_worker_that_dies_among_the_sizes_leaves_none_out(cluster, client, many):
     task_id = await begin(client, cluster, pools=[many[0]], seconds=1)
-    await told(client, task_id, "size of ")
+    await message_with(client, task_id, "size of ")
     os.kill(await worker_of(client, task_id), signal.SIGKILL)
     result = await finished(client, task_id)
 
@@ -400,13 +400,13 @@ SILENT = {
 
 @SLOW
 @pytest.mark.parametrize("who", ["mon", "mgr", "osds"])
-async def test_who_is_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
+async def test_a_daemon_silent_from_the_beginning_is_named_and_waited_for(cluster, client, pool_with, who):
     pool = pool_with("disk")
     daemons, words = SILENT[who]
     with written_to(cluster, pool, ["disk"]):
         with all_stopped(cluster, daemons):
             task_id = await begin(client, cluster, pools=[pool], seconds=1)
-            task = await told(client, task_id, words)
+            task = await message_with(client, task_id, words)
             assert task["message"].endswith("; trying again")
         result = await finished(client, task_id)
 
@@ -420,9 +420,9 @@ async def test_samples_that_a_silence_hides_are_missing_and_not_zero(cluster, cl
     daemons, words = SILENT[who]
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=5)
-        await told(client, task_id, "sample 2 of 5")
+        await message_with(client, task_id, "sample 2 of 5")
         with all_stopped(cluster, daemons):
-            task = await told(client, task_id, words)
+            task = await message_with(client, task_id, words)
             assert task["round"] < task["rounds"]
         result = await finished(client, task_id)
     disk = result["images"][f"{pool}/disk"]
@@ -436,9 +436,9 @@ async def test_osds_that_hang_while_samples_are_taken_do_not_end_it(cluster, cli
     pool = pool_with("disk")
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)
-        await told(client, task_id, "sample 2 of 6")
+        await message_with(client, task_id, "sample 2 of 6")
         with all_stopped(cluster, SILENT["osds"][0]):
-            await told(client, task_id, "sample 4 of 6")
+            await message_with(client, task_id, "sample 4 of 6")
         result = await finished(client, task_id)
 
     assert (result["images"][f"{pool}/disk"]["samples"], result["removed"]) == (6, [])
@@ -449,9 +449,9 @@ async def test_a_manager_that_begins_anew_is_not_taken_for_idle_images(cluster, 
     pool = pool_with("disk")
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)
-        await told(client, task_id, "sample 3 of 6")
+        await message_with(client, task_id, "sample 3 of 6")
         cluster.kill_daemon("mgr.x")
-        await told(client, task_id, "the mgr did not answer")
+        await message_with(client, task_id, "the mgr did not answer")
         cluster.recover()
         result = await finished(client, task_id)
 
@@ -465,9 +465,9 @@ async def test_a_manager_that_takes_over_in_time_is_not_taken_for_idle_images(cl
     client = Client(own_service)
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)
-        sampled = await told(client, task_id, "sample 3 of 6")
+        sampled = await message_with(client, task_id, "sample 3 of 6")
         cluster.command("mgr fail", who="x")
-        await told(client, task_id, "waiting for the cluster's first figures", after=sampled["round"])
+        await message_with(client, task_id, "waiting for the cluster's first figures", after=sampled["round"])
         result = await finished(client, task_id)
 
     assert all(writes > 0 for writes in result["series"]["images"][f"{pool}/disk"]["write_ops"])
@@ -497,7 +497,7 @@ async def test_images_and_pools_that_are_removed_meanwhile_are_left_out_and_said
     pool, other = pool_with("stays", "goes"), pool_with("disk")
     with written_to(cluster, pool, ["stays"]), written_to(cluster, other, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool, other], seconds=6)
-        await told(client, task_id, "sample 1 of 6")
+        await message_with(client, task_id, "sample 1 of 6")
         cluster.remove_image(pool, "goes")
     cluster.delete_pool(other)
     result = await finished(client, task_id)
@@ -511,7 +511,7 @@ async def test_images_and_pools_that_are_removed_meanwhile_are_left_out_and_said
 async def test_a_pool_that_is_removed_meanwhile_ends_it_with_that_word(cluster, client, pool_with):
     pool = pool_with("disk")
     task_id = await begin(client, cluster, pools=[pool])
-    await told(client, task_id, "waiting for the cluster's first figures")
+    await message_with(client, task_id, "waiting for the cluster's first figures")
     cluster.delete_pool(pool)
 
     assert await failed(client, task_id) == f"{pool}/disk was removed meanwhile (errno 2, ENOENT)"

@@ -286,7 +286,7 @@ async def dry_run(client, path, pg_num):
 
 
 @pytest.mark.slow
-async def test_a_dry_run_tells_what_would_be_and_changes_nothing(client, cluster, pools, new_pool):
+async def test_a_dry_run_reports_the_effect_and_changes_nothing(client, cluster, pools, new_pool):
     name = new_pool(pg_num=8, megabytes=10)
     path = address(pools, cluster, name)
     used = (await client.until(lambda pool: pool["used_bytes"], lambda: client.get(path)))["used_bytes"]
@@ -380,13 +380,13 @@ async def test_a_name_that_is_taken_is_refused(client, cluster, pools, still):
     assert problem["detail"].startswith(f"There is already a pool {still}, number {cluster.pool(still)['pool_id']}")
 
 
-async def test_of_two_who_create_the_same_pool_one_does(client, pools, name):
+async def test_of_two_requests_for_the_same_pool_one_creates_it(client, pools, name):
     answers = await asyncio.gather(*(client.call("POST", pools, {"name": name, "pg_num": 4}) for _ in range(3)))
 
     assert sorted(answer.status for answer in answers) == [201, 409, 409]
 
 
-async def test_what_the_cluster_refuses_is_told_in_its_own_words(client, cluster, pools, name):
+async def test_a_refusal_of_the_cluster_is_quoted(client, cluster, pools, name):
     problem = await client.refused("POST", pools, {"name": name, "pg_num": 60_000})
 
     assert problem["status"] == 409
@@ -395,7 +395,7 @@ async def test_what_the_cluster_refuses_is_told_in_its_own_words(client, cluster
     assert name not in [pool["pool_name"] for pool in cluster.pools()]
 
 
-async def test_all_mistakes_of_a_new_pool_are_told_at_once(client, pools):
+async def test_all_mistakes_of_a_new_pool_are_reported_at_once(client, pools):
     problem = await client.refused("POST", pools, {"name": "a/b", "pg_num": 0, "application": 1, "size": 3})
 
     assert problem["status"] == 400
@@ -461,7 +461,7 @@ async def test_performance_data_is_a_task_and_its_images_show_what_it_found(clie
         ([], {"params"}),
     ],
 )
-async def test_what_no_performance_data_can_be_of_is_told_by_field(client, rbds, body, fields):
+async def test_what_cannot_be_measured_is_refused_by_field(client, rbds, body, fields):
     problem = await client.refused("POST", f"{rbds}/performance", body)
 
     assert (problem["status"], set(problem["errors"])) == (400, fields)

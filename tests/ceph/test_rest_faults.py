@@ -104,9 +104,10 @@ async def test_while_a_cluster_is_waited_for_everything_else_is_answered(client,
     assert answered == [("tasks", 200), ("a task", 200)] * 5 + [("the cluster", 503)]
 
 
-async def test_who_is_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, still):
+async def test_a_user_removed_while_a_cluster_is_waited_for_changes_nothing(service, cluster, still):
     pool_id = cluster.pool(still)["pool_id"]
-    client = Checked(service.start(*options_for({"main": cluster.conf}, mon_timeout_seconds=60)))
+    patient = {"connect_timeout_seconds": 60, "mon_timeout_seconds": 60}
+    client = Checked(service.start(*options_for({"main": cluster.conf}, **patient)))
     await reachable(client)
     assert service.user("add", "tim", "--role", "admin", given="pw\n").returncode == 0
     tim = Checked(service, basic("tim", "pw"))
@@ -176,7 +177,7 @@ async def test_with_osds_that_hang_images_are_not_to_be_had_and_pools_are(servic
         ({"keyring": "/nonexistent/keyring"}, "is the keyring there?"),
     ],
 )
-async def test_a_key_that_is_refused_is_told(service, cluster, settings, words):
+async def test_a_refused_key_is_reported(service, cluster, settings, words):
     client = Checked(service.start(*options_for({"main": cluster.conf}, **settings)))
     found = await client.cluster()
 
@@ -189,7 +190,7 @@ async def test_a_key_that_is_refused_is_told(service, cluster, settings, words):
 
 
 @pytest.mark.slow
-async def test_a_conf_that_is_not_there_is_told_and_found_when_it_is(service, cluster, tmp_path):
+async def test_a_missing_conf_is_reported_and_found_once_it_exists(service, cluster, tmp_path):
     conf = tmp_path / "ceph.conf"
     client = Checked(service.start(*options_for({"main": conf})))
     found = await client.cluster()

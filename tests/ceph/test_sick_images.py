@@ -18,7 +18,7 @@ from ceph.settings import ClusterSettings
 from tests.support.ceph_service import options_for
 from tests.support.cluster import wait_until
 from tests.support.image_load import written_to
-from tests.support.measurements import begin, ended, failed, finished, told
+from tests.support.measurements import begin, ended, failed, finished, message_with
 from tests.support.processes import is_there
 from tests.support.service import Client, Service
 from tests.support.sick_images import damage
@@ -306,7 +306,7 @@ async def test_a_pool_that_is_renamed_meanwhile_is_measured_on_under_its_new_nam
     pool = pool_with("disk", "idle")
     with written_to(cluster, pool, ["disk"]):
         task_id = await begin(client, cluster, pools=[pool], seconds=6)
-        await told(client, task_id, "sample 2 of 6")
+        await message_with(client, task_id, "sample 2 of 6")
         cluster.command("osd pool rename", srcpool=pool, destpool=f"{pool}-renamed")
         try:
             result = await finished(client, task_id)
@@ -336,14 +336,14 @@ async def test_a_large_image_without_a_map_is_looked_through_in_pieces(cluster, 
 async def test_an_abort_between_two_samples_a_minute_apart_takes_effect_at_once(cluster, client, pool_with):
     pool = pool_with("disk")
     task_id = await begin(client, cluster, pools=[pool], seconds=120, interval_seconds=60)
-    await told(client, task_id, "sample 1 of 2")
+    await message_with(client, task_id, "sample 1 of 2")
     await client.call("DELETE", f"taskqueue/{task_id}")
 
     assert (await ended(client, task_id))["outcome"].startswith("Aborted by admin")
 
 
 @SLOW
-async def test_a_large_image_is_looked_through_on_from_where_the_worker_died(cluster, client, pool_with):
+async def test_the_scan_of_a_large_image_resumes_after_the_death_of_its_worker(cluster, client, pool_with):
     pool = pool_with("large", size_bytes=640 << 30, data_mb=8)
     task_id = await begin(client, cluster, pools=[pool], seconds=1)
     before = (await client.until(task_id, lambda task: looked_at(task["message"]) > 200))["message"]
@@ -369,7 +369,7 @@ def looked_at(message):
 async def test_a_pool_that_is_removed_and_made_again_meanwhile_is_another_one(cluster, client, pool_with):
     pool, other = pool_with("disk"), pool_with("disk")
     task_id = await begin(client, cluster, pools=[pool, other], seconds=4)
-    await told(client, task_id, "sample 1 of 4")
+    await message_with(client, task_id, "sample 1 of 4")
     cluster.delete_pool(pool)
     cluster.command("osd pool create", pool=pool, pg_num=8, pgp_num=8)
     rbd(cluster, "create", f"{pool}/disk", "--size=1G")
@@ -382,7 +382,7 @@ async def test_a_pool_that_is_removed_and_made_again_meanwhile_is_another_one(cl
 async def test_an_image_that_is_renamed_meanwhile_is_gone_under_its_old_name(cluster, client, pool_with):
     pool = pool_with("disk", "other")
     task_id = await begin(client, cluster, images=[f"{pool}/disk", f"{pool}/other"], seconds=2)
-    await told(client, task_id, "sample 1 of 2")
+    await message_with(client, task_id, "sample 1 of 2")
     rbd(cluster, "rename", f"{pool}/disk", f"{pool}/renamed")
     result = await finished(client, task_id)
 

@@ -88,7 +88,7 @@ async def test_a_pool_is_created_and_known_at_once(cluster):
         cluster.delete_pool("fresh")
 
 
-async def test_what_was_read_just_now_is_not_read_again_and_many_who_ask_share_a_read(cluster):
+async def test_recent_data_is_not_read_again_and_many_requests_share_a_read(cluster):
     async with watched(cluster) as watch:
         first, second = await asyncio.gather(watch.state.get(), watch.state.get())
 
@@ -97,7 +97,7 @@ async def test_what_was_read_just_now_is_not_read_again_and_many_who_ask_share_a
         assert await watch.state.get(fresh=True) is not first
 
 
-async def test_a_monitor_that_hangs_is_told_and_what_was_last_read_stays(cluster):
+async def test_a_monitor_that_hangs_is_reported_and_the_last_data_stays(cluster):
     async with watched(cluster) as watch:
         before = await watch.state.get()
         with cluster.stopped("mon.a"):
@@ -114,7 +114,7 @@ async def test_a_monitor_that_hangs_is_told_and_what_was_last_read_stays(cluster
         assert watch.state.error is None
 
 
-async def test_a_manager_that_hangs_is_told_while_the_rest_is_read(cluster):
+async def test_a_manager_that_hangs_is_reported_and_the_rest_is_read(cluster):
     async with watched(cluster) as watch:
         await watch.state.get()
         with cluster.stopped("mgr.x"):

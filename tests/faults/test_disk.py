@@ -43,7 +43,7 @@ QUICK_AND_SLOW = [a_full_disk, pytest.param(a_locked_database, marks=pytest.mark
 
 
 @pytest.mark.parametrize("fault", QUICK_AND_SLOW)
-async def test_what_cannot_be_stored_is_refused_kept_or_waited_for(service, tmp_path, fault):
+async def test_what_cannot_be_stored_is_refused_retained_or_waited_for(service, tmp_path, fault):
     client = Client(service.start())
     record = tmp_path / "record"
     task = await client.create("counts", times=25, round_seconds=0.06, record_path=str(record))

@@ -54,7 +54,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedPool]:
 # Jobs that raise
 
 
-def test_a_job_that_raises_is_told_with_its_own_frames(shared: SharedPool) -> None:
+def test_an_error_of_a_job_has_its_own_frames(shared: SharedPool) -> None:
     ended, numbers = shared.end_of("fails", rounds=2)
     error = error_of(ended)
     assert (ended.how, error["type"], error["message"]) == ("raised", "ValueError", "no such pool")
@@ -74,7 +74,7 @@ def test_a_job_that_raises_is_told_with_its_own_frames(shared: SharedPool) -> No
         ("long", "ValueError", "x" * 10_000),
     ],
 )
-def test_what_is_hard_to_tell_is_told(shared: SharedPool, kind: str, name: str, message: str) -> None:
+def test_what_is_hard_to_describe_is_described(shared: SharedPool, kind: str, name: str, message: str) -> None:
     ended, _ = shared.end_of("raises", kind=kind)
     error = error_of(ended)
     assert (error["type"], error["message"]) == (name, message)

@@ -43,7 +43,7 @@ def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
 
-async def test_orphans_of_jobs_do_not_stay_as_zombies_and_deaths_of_workers_are_told_as_they_were(service):
+async def test_orphans_of_jobs_do_not_stay_as_zombies_and_deaths_of_workers_are_described_correctly(service):
     client, path = Client(service.start("--set", "workers.count=1")), service.directory / "orphans"
     for seconds in (0, 0.1, 60):
         task = await client.create("leaves_an_orphan", seconds=seconds, record_path=str(path))

@@ -260,7 +260,7 @@ def test_sigterm_stops_in_good_order_and_everything_goes_on_after_it(service, tm
     assert_counted_on(tmp_path, times, repeats=0)
 
 
-def test_a_second_server_on_the_same_data_says_who_has_it(service):
+def test_a_second_server_on_the_same_data_names_the_first(service):
     service.start()
     second = subprocess.run(
         [sys.executable, "-m", "tests.faults.bare_service", service.directory, *MODULES, "[]"],

@@ -35,7 +35,7 @@ from tests.support.made import NEVER
         ("sends_garbage", {}, "sent something that is not a message"),
     ],
 )
-async def test_a_worker_that_dies_is_told_in_words_and_replaced(
+async def test_the_death_of_a_worker_is_described_and_the_worker_replaced(
     tmp_path: Path, job: str, params: dict[str, object], reason: str
 ) -> None:
     async with a_pool(tmp_path) as (pool, told):
@@ -65,7 +65,7 @@ async def test_kill_9_in_the_middle_of_a_round_comes_after_all_that_was_reported
         assert ran.read_text().split() == ["1", "2", "3"]
 
 
-async def test_a_death_that_is_seen_before_the_last_report_is_told_after_it(tmp_path: Path) -> None:
+async def test_a_death_seen_before_the_last_report_is_reported_after_it(tmp_path: Path) -> None:
     async with a_pool(tmp_path) as (pool, told):
         process = pool._workers[0].process
         pool.start_task(order(1, "ends_process", code=3))

@@ -54,7 +54,7 @@ async def test_an_abort_takes_effect_when_the_round_has_ended(tmp_path: Path) ->
         ("fails_to_clean_up", "OSError", "the door is stuck"),
     ],
 )
-async def test_a_clean_up_that_fails_is_told(tmp_path: Path, job: str, name: str, words: str) -> None:
+async def test_a_clean_up_that_fails_is_reported(tmp_path: Path, job: str, name: str, words: str) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     async with a_pool(tmp_path) as (pool, told):
         pool.start_task(order(1, job, began_path=str(began), until=str(go)))

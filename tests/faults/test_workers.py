@@ -92,7 +92,7 @@ def test_a_worker_imports_nothing_of_the_server() -> None:
 # Boot
 
 
-async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
+async def test_a_boot_that_fails_is_reported_and_retried_ever_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "SHORTEST_BOOT_DELAY_SECONDS", 0.01)
@@ -117,7 +117,7 @@ async def test_a_boot_that_fails_is_told_and_tried_again_ever_less_often(
         assert pool._workers[0]._boot_backoff._next_seconds == 0.01
 
 
-async def test_a_process_that_dies_before_it_is_ready_is_told_as_a_failed_start(
+async def test_a_process_that_dies_before_it_is_ready_is_a_failed_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
@@ -165,7 +165,7 @@ async def test_the_time_that_the_server_takes_to_commit_is_not_the_rounds(tmp_pa
 
 
 @pytest.mark.parametrize("piece_bytes", [64, 1024 * 1024, 8 * 1024 * 1024])
-async def test_a_job_that_takes_all_memory_is_told_its_limit_and_its_worker_replaced(
+async def test_a_job_that_takes_all_memory_gets_an_error_with_its_limit_and_its_worker_is_replaced(
     tmp_path: Path, piece_bytes: int
 ) -> None:
     """Without any memory left the interpreter itself crashes now and then, and another worker takes over."""

@@ -40,7 +40,7 @@ def ask(shared_service):
 
 
 @pytest.mark.parametrize("path", [*FILES, *PAGES])
-async def test_text_comes_compressed_to_those_who_take_it(ask, path):
+async def test_text_is_compressed_if_the_client_accepts_it(ask, path):
     plain, small = await ask(path), await ask(path, **TAKES)
 
     assert (plain.code, small.code) == (200, 200)
@@ -62,7 +62,7 @@ async def test_what_comes_is_the_file(ask, path):
 
 @pytest.mark.parametrize("path", [*FILES, *PAGES])
 @pytest.mark.parametrize("taken", [{}, TAKES], ids=["plain", "compressed"])
-async def test_who_has_it_already_is_told_so(ask, path, taken):
+async def test_a_client_that_has_it_already_gets_a_304(ask, path, taken):
     had = await ask(path, **taken)
     again = await ask(path, If_None_Match=had.headers["Etag"], **taken)
 
@@ -81,7 +81,7 @@ async def test_head_says_what_get_would_bring(ask, path):
 
 
 @pytest.mark.parametrize("accepted", ["br", "identity", "gzip;q=0", "gzip; q=0.000", "deflate, gzip;q=0", "x-gzipped"])
-async def test_who_takes_no_gzip_gets_none(ask, accepted):
+async def test_gzip_is_not_used_unless_it_is_accepted(ask, accepted):
     answer = await ask("static/js/main.js", Accept_Encoding=accepted)
 
     assert "Content-Encoding" not in answer.headers
@@ -89,7 +89,7 @@ async def test_who_takes_no_gzip_gets_none(ask, accepted):
 
 
 @pytest.mark.parametrize("accepted", ["GZIP", "br;q=1.0, gzip;q=0.8", "deflate,gzip"])
-async def test_who_takes_gzip_among_others_gets_it(ask, accepted):
+async def test_gzip_is_used_if_it_is_among_the_accepted_encodings(ask, accepted):
     assert (await ask("static/js/main.js", Accept_Encoding=accepted)).headers["Content-Encoding"] == "gzip"
 
 
@@ -127,7 +127,7 @@ async def test_a_file_that_has_changed_is_sent_anew(tmp_path, taken):
     assert (etags[0] == etags[2], etags[0] == etags[1]) == (True, False)
 
 
-async def test_long_answers_of_the_api_are_compressed_for_those_who_take_it_and_short_ones_are_not(ask):
+async def test_long_answers_of_the_api_are_compressed_if_the_client_accepts_it_and_short_ones_are_not(ask):
     plain, small = await ask("api/openapi.json"), await ask("api/openapi.json", **TAKES)
 
     assert small.headers["Content-Encoding"] == "gzip"

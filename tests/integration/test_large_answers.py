@@ -111,7 +111,7 @@ async def test_beyond_4_mib_rows_have_neither_parameters_nor_results_and_short_t
     assert (await client.get(f"taskqueue/{rows[-1]['id']}"))["error"] == error
 
 
-async def test_large_parameters_are_everywhere_where_one_task_is_shown(client: Client):
+async def test_large_parameters_are_returned_wherever_one_task_is(client: Client):
     answer = await client.call("POST", "taskqueue", {"job": "carries", "params": {"text": LONG}})
     task = answer.json
     size = len(json.dumps({"text": LONG}, separators=(",", ":")))
@@ -163,7 +163,7 @@ async def test_rounds_come_in_answers_of_4_mib_and_next_leads_to_the_end(service
 
 
 @pytest.mark.parametrize("count", ROUND_COUNTS)
-async def test_who_watches_a_task_with_large_rounds_gets_each_once_in_frames_of_4_mib(service: Service, count):
+async def test_a_watcher_of_large_rounds_gets_each_once_in_frames_of_4_mib(service: Service, count):
     client = Client(service.start("--set", "workers.count=1", "--set", "retention.rounds_mb_per_task=1000"))
     task = await client.create("floods", times=count, output_bytes=1_000_000)
     await client.ended(task["id"])

@@ -396,7 +396,7 @@ def test_frames_that_are_none_close_the_socket_with_a_code_that_arrives(shared_s
 
 
 @pytest.mark.parametrize("lines", [b"", b"Upgrade: websocket\r\nConnection: Upgrade\r\n"])
-def test_a_client_of_http_1_0_is_told_that_the_connection_closes(shared_service, lines):
+def test_an_http_1_0_response_says_that_the_connection_closes(shared_service, lines):
     """It cannot become a WebSocket either."""
     sign_in = f"Authorization: {basic()['Authorization']}\r\n".encode()
     for path in ("/health", f"{API}/taskqueue/events"):

@@ -53,7 +53,7 @@ async def test_each_line_of_a_busy_server_is_json_and_can_be_followed_from_reque
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"]) for line in lines)
 
 
-async def test_start_stop_failures_and_whoever_aborts_or_deletes_are_told(service):
+async def test_start_stop_failures_and_who_aborts_or_deletes_are_logged(service):
     client = Client(service.start("--set", "log.format=json"))
     failed = await client.create("fails")
     await client.ended(failed["id"])
@@ -75,14 +75,14 @@ async def test_start_stop_failures_and_whoever_aborts_or_deletes_are_told(servic
     assert last == "stopped"
 
 
-async def test_a_running_task_that_is_aborted_is_told_in_the_request_that_did_it(service, tmp_path):
+async def test_an_abort_of_a_running_task_is_logged_with_its_request(service, tmp_path):
     client = Client(service.start("--set", "log.format=json"))
     until = tmp_path / "until"
     task = await client.create("waits", times=2, in_round=1, until=str(until))
     await client.until(task["id"], lambda task: task["status"] == "Running")
     await client.call("DELETE", f"taskqueue/{task['id']}", X_Request_Id="abort")
     until.touch()
-    await client.until(task["id"], lambda task: not task["stopping"])
+    service.stop()  # a line may be written later than what it is about
 
     assert messages(json_lines(service), task=task["id"]) == [f"task {task['id']}: Aborted by admin after round 0"]
     assert len(messages(json_lines(service), request="abort")) == 1

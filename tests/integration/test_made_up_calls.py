@@ -53,7 +53,7 @@ def started(service, io_loop):
     ],
     ids=["some", "many"],
 )
-def test_the_server_keeps_its_description_whatever_it_is_asked(started, tmp_path, calls):
+def test_the_server_conforms_to_its_description_whatever_it_is_asked(started, tmp_path, calls):
     """The other phases make thousands of calls, along the bounds of each parameter and in the order that links tell."""
     service, operations = started
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color"]

@@ -199,7 +199,7 @@ async def test_a_long_message_closes_the_socket_however_long_it_is(client: Clien
 
 
 @pytest.mark.slow
-async def test_a_socket_that_is_quiet_for_25_s_is_told_that_all_is_well(client: Client):
+async def test_a_socket_that_is_quiet_for_25_s_gets_a_heartbeat(client: Client):
     before = (await client.get("taskqueue"))["revision"]
     events = await client.events()
     hello, began = await events.next(), asyncio.get_running_loop().time()

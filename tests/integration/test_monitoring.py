@@ -24,7 +24,7 @@ async def test_each_address_answers_in_both_places_with_and_without_a_slash(shar
         assert bool(answer.body) == (method == "GET")
 
 
-async def test_only_metrics_want_a_sign_in_unless_told_otherwise(shared_service):
+async def test_by_default_only_metrics_need_a_sign_in(shared_service):
     await ask_until(shared_service, "/ready", lambda answer: answer.status == 200)
     answers = [await ask(shared_service, path) for path in PATHS]
 
@@ -103,7 +103,7 @@ async def test_metrics_agree_with_what_was_done(service, tmp_path):
     assert (await scrape(client)).of("tasks_ended_total", "Finished") == 5
 
 
-async def test_commits_and_the_disk_are_told(service):
+async def test_commits_and_the_disk_are_measured(service):
     client = Client(service.start())
     before = await scrape(client)
     await client.ended((await client.create("counts", times=1))["id"])
@@ -118,7 +118,7 @@ async def test_commits_and_the_disk_are_told(service):
     assert ("process_open_fds",) in after.values
 
 
-async def test_requests_are_told_by_method_template_and_status(service):
+async def test_requests_are_counted_by_method_template_and_status(service):
     client = Client(service.start())
     task = await client.create("counts", times=1)
     await client.ended(task["id"])
@@ -153,7 +153,7 @@ async def test_a_method_that_nobody_knows_gets_no_label_of_its_own(service):
     assert now.of("http_requests_total", "other", "/health", "405") == 1
 
 
-async def test_openmetrics_are_told_to_who_asks_for_them(shared_service):
+async def test_openmetrics_are_sent_to_clients_that_ask_for_them(shared_service):
     plain = await ask(shared_service, "/metrics", headers=basic())
     wanted = {**basic(), "Accept": "application/openmetrics-text; version=1.0.0"}
     openmetrics = await ask(shared_service, "/metrics", headers=wanted)

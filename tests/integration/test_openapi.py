@@ -51,7 +51,7 @@ async def test_the_page_for_people_has_what_it_shows_from_here_alone(shared_serv
     assert (await open_page(shared_service, "docs", "HEAD", **basic())).status == 200
 
 
-async def test_the_page_for_people_sends_who_is_not_signed_in_to_where_that_can_be_done(shared_service):
+async def test_the_page_for_people_redirects_to_the_sign_in(shared_service):
     answer = await open_page(shared_service)
 
     assert (answer.status, answer.headers["Location"]) == (302, "/openattic/")

@@ -239,7 +239,7 @@ async def test_a_wrong_request_for_a_task_is_named(client, body, field):
     assert field in answer.json["errors"]
 
 
-async def test_all_mistakes_of_a_request_are_told_at_once(client):
+async def test_all_mistakes_of_a_request_are_reported_at_once(client):
     body = {"params": [], "priority": 101, "not_before": "tomorrow", "colour": "red"}
     answer = await client.call("POST", "taskqueue", body)
 
@@ -479,7 +479,7 @@ async def test_workers_are_shown_with_what_they_do(client):
     await client.call("DELETE", f"taskqueue/{task['id']}?force=true")
 
 
-async def test_changes_are_told_and_waited_for(client):
+async def test_changes_are_reported_and_waited_for(client):
     task = await client.create("test_task", times=1)
     changes = await client.get(f"taskqueue/changes?since={task['revision'] - 1}&wait=60")
 
@@ -521,7 +521,7 @@ async def test_a_half_sent_request_disturbs_nobody(client, shared_service):
         assert (await client.call("GET", "taskqueue")).status == 200
 
 
-async def test_interruptions_are_told_with_when_the_task_went_on(service, tmp_path):
+async def test_interruptions_are_listed_with_when_the_task_resumed(service, tmp_path):
     service.start("--set", "workers.count=1")
     client = Client(service)
     task = await client.create("waits", times=3, in_round=2, until=str(tmp_path / "until"))

@@ -184,7 +184,7 @@ async def test_a_restart_in_between_is_waited_for_and_nothing_is_missed(service,
     assert (await client.get("taskqueue"))["count"] == 1
 
 
-async def test_after_a_history_that_is_no_longer_kept_it_looks_at_the_task_itself(service, started):
+async def test_if_the_history_is_no_longer_retained_it_reads_the_task_itself(service, started):
     client, until = Client(service.start()), service.directory / "until"
     script = started(service.base, "waits", "times=3", "in_round=2", f'until="{until}"')
     await script.until("33% counted to 1")

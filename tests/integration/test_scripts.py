@@ -96,7 +96,7 @@ async def test_one_wrong_task_in_an_array_is_named_by_its_index_and_none_is_crea
     }
 
 
-async def test_all_wrong_tasks_of_an_array_are_told_at_once(client):
+async def test_all_wrong_tasks_of_an_array_are_reported_at_once(client):
     bodies = [{"job": "nonsense"}, waiting(), 5, {"job": "test_task", "params": {"times": -1}}, {"priority": 1}]
     problem = await assert_creates_nothing(client, client.call("POST", "taskqueue", bodies), 400)
 
@@ -303,7 +303,7 @@ async def test_an_array_names_a_unique_task_twice_and_creates_it_once(service):
 
 
 @pytest.mark.parametrize("path", ["taskqueue", "taskqueue/test_task", "retry"])
-async def test_an_answer_waits_for_the_end_where_it_is_preferred(client, path):
+async def test_an_answer_waits_for_the_end_if_the_client_prefers_that(client, path):
     body = {"job": "test_task", "params": {"times": 2}} if path == "taskqueue" else {"times": 2}
     if path == "retry":
         ended = await client.ended((await client.create("test_task", times=2))["id"])
@@ -402,7 +402,7 @@ async def test_whoever_waits_is_answered_when_the_server_stops(service):
 # Following.
 
 
-async def test_a_long_poll_waits_for_what_comes_and_tells_all_of_it(client):
+async def test_a_long_poll_waits_for_changes_and_returns_all_of_them(client):
     since = await revision(client)
     polling = asyncio.ensure_future(client.get(f"taskqueue/changes?since={since}&wait=60"))
     task = await client.create("counts", times=1)

@@ -159,13 +159,20 @@ def test_all_that_the_tests_miss_is_named_at_once(project):
         *daemons,
         "python3-rados",
         "python3-rbd",
-        "chromium",
         "chromium-headless-shell",
         "fonts-dejavu-core",
         "curl",
         "sqlite3",
         "nginx",
     ]
+
+
+def test_chromium_will_do_for_the_page_if_its_headless_shell_cannot_be_installed(project):
+    project.program("chromium", "exit 0")
+    assert "chromium-headless-shell" in project.run("setup", "missing").stdout.split()
+    project.program("id", "echo 1000")
+    project.program("sudo", "exit 1")
+    assert "chromium-headless-shell" not in project.run("setup", "missing").stdout.split()
 
 
 @pytest.fixture
@@ -206,7 +213,7 @@ def install_all_but(project, *missing):
         "ceph",
         "rbd",
         "ceph-authtool",
-        "chromium",
+        "chromium-headless-shell",
         "curl",
         "sqlite3",
         "nginx",
@@ -258,7 +265,7 @@ def test_only_the_slow_tests_run_if_they_are_asked_for(prepared):
     lines = [
         "browser: pytest -m slow tests/browser",
         f"ceph: pytest {SPREAD} -m slow tests/ceph",
-        f"pytest -m slow {SPREAD} {OTHERS}",
+        f"pytest {SPREAD} -m slow {OTHERS}",
     ]
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, lines)
 
@@ -280,7 +287,7 @@ def test_a_full_run_goes_on_with_the_other_release_of_ceph(prepared):
     assert sorted(lines[:3]) == [
         "browser: pytest --full tests/browser ",
         f"ceph: pytest {SPREAD} --full tests/ceph ",
-        f"pytest --full {SPREAD} {OTHERS} ",
+        f"pytest {SPREAD} --full {OTHERS} ",
     ]
     assert lines[3:] == [
         f"pytest {SPREAD} tests/ceph /other",
@@ -343,7 +350,7 @@ def test_the_other_debian_is_in_the_cache_of_the_user(tmp_path, codename, enviro
 
 
 @pytest.mark.parametrize("words", [["make"], ["run", "true"]])
-def test_who_cannot_become_root_is_told_what_root_can_run(tmp_path, words):
+def test_without_root_it_prints_what_root_can_run(tmp_path, words):
     done = debian_root(tmp_path, *words)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.endswith(f"As root run: tools/debian-root {' '.join(words)}\n")
@@ -402,7 +409,7 @@ def test_all_that_is_missing_is_installed_in_one_call(prepared):
     ("missing", "ignored"),
     [
         ("ceph-osd", "--ignore=tests/ceph"),
-        ("chromium", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
+        ("chromium-headless-shell", "--ignore=tests/browser --ignore-glob=tests/ceph/test_browser*.py"),
         ("curl", "--ignore=tests/integration/test_rest_docs.py --ignore=tests/ceph/test_docs.py"),
         ("sqlite3", "--ignore=tests/faults/test_backup.py"),
         ("nginx", "--ignore=tests/integration/test_behind_nginx.py"),

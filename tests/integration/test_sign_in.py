@@ -42,7 +42,7 @@ def cookie_of(answer):
     return {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
 
 
-async def test_who_is_not_signed_in_gets_a_401_problem(nobody):
+async def test_without_a_sign_in_the_answer_is_a_401_problem(nobody):
     wrong = [{"Authorization": text} for text in ("Token x", "Basic !", "Nonsense")]
     name = cookie_of(await sign_in(nobody))["Cookie"].partition("=")[0]
     for headers in (
@@ -188,7 +188,7 @@ async def guess_from(service, address, name):
     return reader, writer
 
 
-async def test_a_crowd_that_guesses_keeps_nobody_else_out(service):
+async def test_a_crowd_that_guesses_locks_nobody_else_out(service):
     service.start()
     crowd = [await guess_from(service, "127.0.0.7", f"n{number}") for number in range(100)]
     await crowd[0][0].readline()  # the first has its answer, the others wait
@@ -433,7 +433,7 @@ CHANGING = [
 
 
 @pytest.mark.parametrize("change", ["remove", "role", "password"])
-async def test_who_may_no_longer_when_the_body_is_complete_changes_nothing(client, change):
+async def test_a_user_who_lost_the_role_before_the_body_was_complete_changes_nothing(client, change):
     name, service = f"slow-{change}", client.service
     for task in (await client.get("taskqueue?status=Not%20Started&status=Running"))["results"]:
         await client.ended(task["id"])  # of other tests
@@ -457,7 +457,7 @@ async def test_a_session_that_ends_before_the_body_is_complete_changes_nothing(c
     assert (await slow.answer())[0] == 401
 
 
-async def test_waiting_calls_of_one_who_may_no_longer_end_at_once(service):
+async def test_waiting_calls_of_a_removed_user_end_at_once(service):
     admin = Client(service.start())
     task = (await admin.call("POST", "taskqueue", waiting())).json
     for number, change in enumerate(["remove", "role"]):

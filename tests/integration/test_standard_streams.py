@@ -125,7 +125,7 @@ def lines_until(descriptor, text):
     return lines
 
 
-async def test_a_standard_error_that_nobody_reads_holds_up_nothing_and_what_is_dropped_is_told(started):
+async def test_a_standard_error_that_nobody_reads_blocks_nothing_and_dropped_lines_are_counted(started):
     read, write = a_full_pipe()
     started.start("--set", "log.level=debug", stderr=write)
     await started.serves()

@@ -427,7 +427,7 @@ async def test_failed_and_aborted_tasks_have_a_time_of_their_own(service):
     assert [task["id"] for task in (await client.get("taskqueue"))["results"]] == [done]
 
 
-async def test_of_many_rounds_the_newest_are_kept(service):
+async def test_of_many_rounds_the_newest_are_retained(service):
     client = Client(service.start("--set", "retention.rounds_per_task=5"))
     task = await client.ended((await client.create("floods", times=3000))["id"])
 
@@ -438,7 +438,7 @@ async def test_of_many_rounds_the_newest_are_kept(service):
 
 
 @pytest.mark.parametrize(("times", "size"), [(60, 100_000), pytest.param(600, 1_000_000, marks=pytest.mark.slow)])
-async def test_of_large_rounds_the_newest_are_kept_that_fit_and_the_database_stays_small(service, times, size):
+async def test_of_large_rounds_the_newest_that_fit_are_retained_and_the_database_stays_small(service, times, size):
     client = Client(service.start("--set", "retention.rounds_mb_per_task=1"))
     task = await client.ended((await client.create("floods", times=times, output_bytes=size))["id"])
 
@@ -449,7 +449,7 @@ async def test_of_large_rounds_the_newest_are_kept_that_fit_and_the_database_sta
     assert (service.directory / "data" / "hourglass.db").stat().st_size < 20 * 2**20
 
 
-async def test_what_will_be_removed_is_told_before_with_its_time_and_then_happens(service):
+async def test_what_will_be_removed_is_announced_with_its_time_and_then_removed(service):
     client = Client(service.start("--set", "retention.finished_days=1", "--set", "retention.failed_days=0"))
     first, second, pinned = [await finished(client, times) for times in (1, 2, 3)]
     await client.call("PUT", f"taskqueue/{pinned}", {"pinned": True})

@@ -95,7 +95,7 @@ def test_what_is_no_password_adds_nobody(tmp_path, given):
     assert users_of(tmp_path) == {}
 
 
-def test_what_cannot_be_done_is_told_in_one_sentence(tmp_path):
+def test_what_cannot_be_done_is_refused_in_one_sentence(tmp_path):
     accept(tmp_path, "add", "root", "--role", "admin", given=b"x\n")
 
     assert "already a user root" in refuse(tmp_path, "add", "root", given=b"x\n")
@@ -122,7 +122,7 @@ def test_a_directory_that_cannot_be_used_ends_with_2(tmp_path):
     assert "[storage] data_dir" in refuse(tmp_path / "file", "list", code=2)
 
 
-def test_a_file_that_is_no_database_is_told_in_one_sentence(tmp_path):
+def test_a_file_that_is_no_database_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "hourglass.db").write_bytes(b"nonsense" * 1000)
 
     assert "not a database" in refuse(tmp_path, "list")

@@ -1,4 +1,4 @@
-"""Measurements of images, as the tests of them begin and await them."""
+"""Tasks of the Ceph jobs, as tests begin and await them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ async def failed(client, task_id):
     return task["error"]["message"]
 
 
-async def told(client, task_id, words, after=0):
-    """Returns the task once a round after that number has said so: rounds may pass faster than one looks."""
+async def message_with(client, task_id, words, after=0):
+    """Returns the task once a round after number `after` has these words: the next rounds may have followed already."""
     while True:
         task = await client.get(f"taskqueue/{task_id}")
         rounds = (await client.get(f"taskqueue/{task_id}/rounds"))["results"]

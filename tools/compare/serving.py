@@ -136,7 +136,7 @@ def waited(look: Callable[[], Any], holds: Callable[[Any], bool], what: str) -> 
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds(seen := look()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited in vain for {what}: {seen}")
+            raise TimeoutError(f"{what} did not come within {PATIENCE_SECONDS} s, last seen: {seen}")
         time.sleep(LOOK_SECONDS)
     return seen
 

@@ -202,7 +202,7 @@ export function withInterruptions(open, listed) {
 function withInterruption(open, { from, to, at }) {
   if (from === RUNNING && to === NOT_STARTED) return withInterruptions(open, [{ at, resumed: null }]);
   const last = open.interruptions.at(-1);
-  const isResumed = from === NOT_STARTED && to === RUNNING && last?.resumed === null;
+  const isResumed = from === NOT_STARTED && to === RUNNING && last?.resumed === null && at >= last.at;
   return isResumed ? withInterruptions(open, [{ ...last, resumed: at }]) : open;
 }
 
@@ -218,11 +218,13 @@ export function withFrame(open, frame) {
   return rounds.length > 0 ? withRounds(next, rounds) : next;
 }
 
+/** Applies a transition. The task may have been requested after it, but its interruptions are known from transitions alone. */
 function withTransition(open, transition) {
   const { task } = open;
-  if (task === null || transition.revision <= task.revision) return open;
+  if (task === null) return open;
   const { to: status, revision } = transition;
-  return withInterruption({ ...open, task: { ...task, status, revision } }, transition);
+  const isNew = revision > task.revision;
+  return withInterruption(isNew ? { ...open, task: { ...task, status, revision } } : open, transition);
 }
 
 // How long its rounds take.

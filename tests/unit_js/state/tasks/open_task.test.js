@@ -159,6 +159,21 @@ test("interruptions reported by frames join those that the server lists", () => 
   assert.deepEqual(openTask.withInterruptions(goesOn, stopped.interruptions).interruptions, goesOn.interruptions);
 });
 
+test("interruptions are taken from frames that are older than the task, which was requested meanwhile", () => {
+  const asked = loaded({ revision: 12, status: "Running", interruptions: 1 });
+  const change = [transition("Running", "Not Started", 11, 5), transition("Not Started", "Running", 12, 8)];
+  const open = openTask.withFrame(asked, frame(10, 12, { transitions: change }));
+  assert.deepEqual(open.interruptions, [{ at: at(5), resumed: at(8) }]);
+  assert.deepEqual([open.task.status, open.task.revision], ["Running", 12]);
+});
+
+test("the start before an interruption does not resume it", () => {
+  const listed = [{ at: at(5), resumed: null }];
+  const open = openTask.loaded(openTask.opened(7, null), running({ revision: 12 }), found([]), listed);
+  const started = frame(9, 10, { transitions: [transition("Not Started", "Running", 10, 4)] });
+  assert.deepEqual(openTask.withFrame(open, started).interruptions, listed);
+});
+
 test("durations are those of the newest rounds, and the longest is named", () => {
   const open = loaded({ round: 3 }, [round(1), round(2, { seconds: 14 }), round(3, { seconds: 0.06 })]);
   assert.deepEqual(openTask.durations(open), { x: [1, 2, 3], y: [1, 14, 0.06] });
