@@ -511,4 +511,4 @@ def test_no_task_runs_where_it_was_given_away_and_every_message_arrives_once_and
 @pytest.mark.parametrize("machine", [Leases, Messages, Sessions, Servers, Everything])
 @pytest.mark.slow
 def test_the_same_in_many_long_lives(machine):
-    run_state_machine_as_test(machine, settings=lives(4_000, 100))
+    run_state_machine_as_test(machine, settings=lives(800, 100))
