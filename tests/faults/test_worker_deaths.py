@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,8 @@ async def test_forks_of_a_job_do_not_outlive_a_server_that_is_killed(tmp_path: P
         server.kill()
         await until_gone(fork)
         for pid in (command, bare_fork):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # they may have ended with their worker
+                os.kill(pid, signal.SIGKILL)
 
 
 async def test_workers_hold_the_lock_until_they_end(tmp_path: Path) -> None:
