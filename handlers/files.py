@@ -36,7 +36,7 @@ CACHED_FOR_A_YEAR = "max-age=31536000, immutable"
 
 
 class FolderVersion:
-    """A hash of all files of a folder that changes with any of them."""
+    """A hash over the names and contents of all files in a folder."""
 
     LASTS_SECONDS = 1.0
     """How long it is used before the files are checked again, which takes 1 ms for 100 of them."""
@@ -160,9 +160,9 @@ def file_routes(address: str, folder: Path) -> list[Any]:
 
 
 def module_routes(address: str, folder: Path, version: FolderVersion) -> list[Any]:
-    """Returns the routes to the modules of a folder by addresses with its version, as in `static/js-VERSION/`.
+    """Returns the routes to a folder's modules, whose addresses contain its version: `static/js-VERSION/main.js`.
 
-    They import each other by relative addresses, which therefore have it as well.
+    Modules import each other by relative addresses, so the version is in all of them.
     """
     given = {"path": folder, "folder_version": version}
     files = rf"{address}-(?P<version>[0-9a-f]{{{ETAG_CHARACTERS}}})/(?P<path>.*\.js)"
